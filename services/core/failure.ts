@@ -1,0 +1,47 @@
+// Operating errors: what can go wrong between us and a store, a queue or a caller. A refusal that a caller must handle is a value, not one of
+// these; a bug is an assertion. One table maps these kinds to gRPC (services/ingest/grpc-status.ts), one maps gRPC to HTTP (gateway).
+
+export type FailureKind =
+  | 'invalid' // the caller's input; carries field errors
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict' // in flight, or a race that was lost
+  | 'too_large'
+  | 'rate_limited'
+  | 'unavailable' // a dependency did not answer; safe to retry
+  | 'internal';
+
+/** One fault of one field. `field` is the path as the caller wrote it, for example `to[2]` or `attachments[0].content`. */
+export interface FieldError {
+  readonly field: string;
+  /** A stable word for programs, for example `invalid_address`. */
+  readonly code: string;
+  /** A sentence for people; never contains the value, which may be an address or a secret. */
+  readonly message: string;
+}
+
+export interface FailureOptions {
+  /** The stable `error.code` of the answer, for example `validation_failed` or `idempotency_key_reused`. */
+  readonly code?: string;
+  readonly errors?: readonly FieldError[];
+  /** For `rate_limited` and `unavailable`: when to come back, in milliseconds. */
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+export class Failure extends Error {
+  readonly kind: FailureKind;
+  readonly code: string;
+  readonly errors: readonly FieldError[];
+  readonly retryAfterMs: number | null;
+
+  constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'Failure';
+    this.kind = kind;
+    this.code = options.code ?? kind;
+    this.errors = options.errors ?? [];
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
+}

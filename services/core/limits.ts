@@ -1,0 +1,149 @@
+// Every maximum of Packetboat, with its unit and the reason for it. Nothing elsewhere names a number of this kind.
+// Limits that depend on each other are asserted by `assertLimits`, which every program calls at start.
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const limits = {
+  // --- what a caller may hand over (API.md)
+  /** One HTTP body or one SMTP DATA. 50 MB is what the hosted services promise; 50 MiB keeps that promise. */
+  bodyBytesMax: 50 * MIB,
+  /** A body up to this size is read into memory and parsed on the event loop; a larger one goes to disk and to a parser. */
+  bodyInMemoryBytes: 64 * KIB,
+  /** Content above this size, and every attachment, lives in the BlobStore: the stored message stays small and hot. */
+  contentInlineBytes: 64 * KIB,
+  /** Bodies above `bodyInMemoryBytes` that are parsed at a time, per gateway: 50 MiB of JSON costs about 200 MB while it is parsed. */
+  parsersMax: 2,
+  /** Bodies that may wait for a parser; further ones are told 503. They wait on disk, not in memory. */
+  parserQueueMax: 64,
+  jsonDepthMax: 32,
+  /** `{},{},…` of 50 MB blocks JSON.parse for 20 s; tokens are counted before parsing. */
+  jsonTokensMax: 100_000,
+  /** JSON.parse of one run of small tokens must stay well below the 200 ms that any input may stall a loop. */
+  recipientsMax: 50,
+  attachmentsMax: 100,
+  filenameCharsMax: 255,
+  subjectCharsMax: 998,
+  headerBytesMax: 8 * KIB,
+  headersMax: 50,
+  tagsMax: 20,
+  tagCharsMax: 256,
+  metadataBytesMax: 16 * KIB,
+  templateDataBytesMax: 50 * MIB,
+  idempotencyKeyCharsMax: 255,
+  /** By the store's clock. */
+  idempotencyWindowMs: 24 * HOUR,
+  /** How long the loser of a race for one idempotency key waits to read the winner before it answers 409. */
+  idempotencyRaceMs: 2 * SECOND,
+  /** `scheduled_time` may lie this far ahead. */
+  scheduleAheadMs: 365 * 24 * HOUR,
+  listLimitMax: 100,
+  listLimitDefault: 25,
+  requestsPerMinuteDefault: 5_000,
+
+  // --- addresses (RFC 5321 4.5.3.1)
+  localPartOctetsMax: 64,
+  addressOctetsMax: 254,
+  domainOctetsMax: 253,
+  displayNameCharsMax: 256,
+
+  // --- templates
+  templateIterationsMax: 10_000,
+  templateOutputBytesMax: 2 * MIB,
+  templateSourceBytesMax: 512 * KIB,
+  templateNestingMax: 32,
+  layoutDepthMax: 3,
+  /** Compiled revisions kept in memory, per program. */
+  templateCacheMax: 2_000,
+  /** Revisions of a template that the catalog keeps, besides those that an unfinished message pins. */
+  revisionsKept: 20,
+
+  // --- between gateway and ingest
+  /** Requests of one event-loop turn that go as one rpc. */
+  turnItemsMax: 64,
+  turnBytesMax: 1 * MIB,
+  uploadChunkBytes: 64 * KIB,
+  grpcMessageBytesMax: 4 * MIB,
+  ingestCallMs: 30 * SECOND,
+  uploadMs: 10 * MINUTE,
+  /** Unreferenced blobs are swept after this: long after any accept that could still refer to them has ended. */
+  blobGraceMs: 24 * HOUR,
+
+  // --- the queue: a bounded window over the store
+  /** The publish at accept is a hint for speed; a slow queue must not slow the answer. */
+  publishMs: 250,
+  windowPerTenantAndTier: 2_000,
+  /** A queued delivery that nobody claimed for this long is published again. */
+  republishMs: 60 * SECOND,
+  consumeBatch: 500,
+  ackWaitMs: 15 * MINUTE,
+  queueDeliverMax: 10,
+
+  // --- dispatching
+  /** Entries whose answers arrive later than this are taken over by others. Covers one whole SMTP transaction. */
+  leaseMs: 12 * MINUTE,
+  /** The dispatcher trusts its own lease less than the store does: it does not start the final dot in the last part of it. */
+  leaseMarginMs: 30 * SECOND,
+  /** Deliveries in hand at a time, per dispatcher. */
+  deliveriesInFlightMax: 200,
+  connectionsPerRouteMax: 20,
+  messagesPerConnectionMax: 100,
+  connectionIdleMs: 30 * SECOND,
+  recordBatch: 500,
+  lapsesMax: 5,
+  lapseDelayMs: 30 * SECOND,
+  releaseDelayMs: 5 * SECOND,
+  routePausedMs: 30 * SECOND,
+  refusalAboutUsMs: 30 * SECOND,
+  /** Attempts counted before a transient failure bounces: one more than there are delays. */
+  retryDelaysMs: [30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR] as readonly number[],
+  retryJitter: 0.1,
+  maxAgeMs: 48 * HOUR,
+  /** Bytes of the body that are held back until `committing` is durable. */
+  heldBackBytes: 64,
+  replyCharsMax: 500,
+  transcriptBytesMax: 16 * KIB,
+
+  // --- SMTP out (RFC 5321 4.5.3.2, shortened where the RFC allows a client its own judgement)
+  smtpConnectMs: 30 * SECOND,
+  smtpGreetingMs: 60 * SECOND,
+  smtpSocketMs: 2 * MINUTE,
+  /** After the final dot: RFC 5321 wants 10 minutes, because an impatient client sends a second copy. */
+  smtpDotMs: 10 * MINUTE,
+
+  // --- sweeping
+  sweepEveryMs: 2 * SECOND,
+  sweepBatch: 500,
+
+  // --- stores and budgets
+  storeCallMs: 10 * SECOND,
+  budgetCallMs: 500,
+  /** Tokens that one call reserves ahead, at most. */
+  budgetLeaseTokens: 20,
+  keyCacheMs: 5 * SECOND,
+  keyCacheMax: 10_000,
+
+  // --- running
+  shutdownGraceMs: 25 * SECOND,
+  readinessEveryMs: 2 * SECOND,
+  catalogHeadEveryMs: 30 * SECOND,
+  eventLoopStallMs: 200,
+} as const;
+
+/** Stops the process when limits that rest on each other do not fit. */
+export function assertLimits(l: typeof limits = limits): void {
+  const rules: [boolean, string][] = [
+    [l.leaseMs > l.smtpDotMs + l.leaseMarginMs, 'a lease outlives the slowest answer to the final dot'],
+    [l.ackWaitMs > l.leaseMs, 'the queue does not hand an entry out again while its lease may hold'],
+    [l.grpcMessageBytesMax > l.turnBytesMax + l.contentInlineBytes, 'a full turn fits into one gRPC message'],
+    [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],
+    [l.bodyInMemoryBytes <= l.turnBytesMax, 'a body parsed in memory fits into a turn'],
+    [l.blobGraceMs > l.uploadMs + l.ingestCallMs, 'no blob is swept while the accept that refers to it may still run'],
+    [l.republishMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
+    [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
+  ];
+  for (const [holds, rule] of rules) if (!holds) throw new Error(`limits do not fit: ${rule}`);
+}
