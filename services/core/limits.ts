@@ -48,6 +48,8 @@ export const limits = {
   localPartOctetsMax: 64,
   addressOctetsMax: 254,
   domainOctetsMax: 253,
+  /** RFC 1035 2.3.4. */
+  labelOctetsMax: 63,
   displayNameCharsMax: 256,
 
   // --- templates

@@ -1,0 +1,181 @@
+// Addresses, parsed once at the door. Our own strict parser rather than a lenient library: what mail libraries "repair" (a CRLF, a second
+// address behind a comma, a comment) is how mail is redirected. Every step is linear in the input, and behind it nobody checks again.
+
+import { domainToASCII } from 'node:url';
+import { limits } from './limits.ts';
+
+declare const addressBrand: unique symbol;
+
+/**
+ * `local@domain` (RFC 5321 Mailbox, without address literals): the local part as the caller wrote it, in UTF-8 where it must be (RFC 6531), quoted
+ * only where it has to be; the domain as lower-cased A-labels. At most 64 octets before the `@` and 254 in all.
+ */
+export type Address = string & { readonly [addressBrand]: true };
+
+/** An address and the name shown beside it. Plain JSON. A name never holds a control character, and is null rather than empty. */
+export interface Mailbox {
+  readonly name: string | null;
+  readonly address: Address;
+}
+
+/** Why a text is no address. The message is a sentence without the value, which may be personal. */
+export interface Refusal {
+  readonly code: 'invalid_address';
+  readonly message: string;
+}
+
+/** A mailbox as callers write it: text, or an object in which a field that is empty counts as absent. */
+export type MailboxInput = string | { readonly email?: string; readonly address?: string; readonly name?: string | null };
+
+/** What no field of a header may hold: controls (CR, LF and NUL among them), line separators, and the marks that turn the reading direction around. */
+const forbidden = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069\ufeff]/u;
+// Atoms and dots cannot stand for each other, so neither pattern can backtrack beyond one atom.
+const dotAtom = /^[^\p{Z}()<>[\]:;@\\,".]+(?:\.[^\p{Z}()<>[\]:;@\\,".]+)*$/u;
+const label = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
+const phraseSpecials = /[()<>[\]:;@\\,"]/;
+const nonAscii = /[^\0-\x7f]/;
+
+/** The longest text that can be a mailbox: every character of the name escaped, quotes, brackets, and the address. */
+const mailboxCharsMax = 2 * limits.displayNameCharsMax + limits.addressOctetsMax + 16;
+
+/** Reads one bare address: no name, no brackets, no spaces around it. */
+export function parseAddress(text: string): Address | Refusal {
+  if (text === '') return refusal('The address is empty.');
+  if (text.length > mailboxCharsMax) return refusal(tooLong);
+  if (!isClean(text)) return refusal('The address contains a control character or invalid Unicode.');
+  const end = text.startsWith('"') ? endOfQuoted(text) : text.indexOf('@');
+  if (end < 0) return refusal(text.startsWith('"') ? 'The quoted part of the address is not closed.' : 'The address has no @.');
+  if (end === 0) return refusal('The address has nothing before the @.');
+  if (text[end] !== '@') return refusal('The address has no @ after its quoted part.');
+
+  const local = text.startsWith('"') ? requote(unescaped(text.slice(1, end - 1))) : text.slice(0, end);
+  if (local === '""') return refusal('The address has nothing before the @.');
+  if (!local.startsWith('"') && !dotAtom.test(local))
+    return refusal('The part before the @ has a character or a dot that is not allowed there.');
+  if (Buffer.byteLength(local) > limits.localPartOctetsMax) {
+    return refusal(`The part before the @ is longer than ${limits.localPartOctetsMax} octets.`);
+  }
+  const domain = parseDomain(text.slice(end + 1));
+  if (typeof domain !== 'string') return domain;
+  const address = `${local}@${domain}`;
+  return Buffer.byteLength(address) > limits.addressOctetsMax ? refusal(tooLong) : (address as Address);
+}
+
+/** Reads `a@b`, `<a@b>`, `Name <a@b>`, `"Quoted, Name" <a@b>`, or an object with the two parts. Spaces around the whole are ignored. */
+export function parseMailbox(input: MailboxInput): Mailbox | Refusal {
+  if (typeof input !== 'string') return mailboxOf(input);
+  if (input.length > mailboxCharsMax) return refusal(tooLong);
+  const text = trimSpaces(input);
+  if (!text.endsWith('>')) return mailbox(null, text);
+  // A `<` inside a quoted name, or inside a quoted local part, is not the bracket.
+  const open = text.startsWith('"') ? text.indexOf('<', Math.max(0, endOfQuoted(text))) : text.indexOf('<');
+  if (open < 0) return refusal('The address has a > without a <.');
+  const name = parseName(trimSpaces(text.slice(0, open)));
+  return typeof name === 'object' && name !== null ? name : mailbox(name, text.slice(open + 1, -1));
+}
+
+/** Tells the three results of the parsers apart. */
+export function isRefusal(result: Address | Mailbox | Refusal): result is Refusal {
+  return typeof result === 'object' && 'code' in result;
+}
+
+/** The domain, as lower-cased A-labels. */
+export function domainOf(address: Address): string {
+  return address.slice(address.lastIndexOf('@') + 1);
+}
+
+/** True when the address can only be spoken to a server that offers SMTPUTF8. An international domain alone does not need it. */
+export function needsSmtpUtf8(address: Address): boolean {
+  return nonAscii.test(address);
+}
+
+/**
+ * The one spelling under which an address is suppressed, counted and erased. Case is folded in the local part too: RFC 5321 lets a host tell
+ * `Ana` from `ana`, no provider does, and a suppression that a capital letter evades would be worthless.
+ */
+export function canonical(address: Address): string {
+  return address.normalize('NFC').toLowerCase();
+}
+
+/** True for a text that may stand in a header: well-formed Unicode without controls. */
+export function isClean(text: string): boolean {
+  return text.isWellFormed() && !forbidden.test(text);
+}
+
+/**
+ * Reads a host name of at least two labels into lower-cased A-labels (UTS 46). `domainToASCII` follows the URL standard, which also decodes `%41`
+ * and reads `0x7f.1` as an address of IPv4, so it sees only what holds letters beyond ASCII, and its answer is checked like any other.
+ */
+export function parseDomain(text: string): string | Refusal {
+  if (text === '') return refusal('The address has nothing after the @.');
+  if (text.includes('@')) return refusal('The address has more than one @.');
+  if (text.startsWith('[')) return refusal('The address has a literal IP address; a domain name is required.');
+  if (!/^[a-zA-Z0-9.\-\u0080-\u{10ffff}]+$/u.test(text)) return refusal('The domain of the address has a character that is not allowed.');
+  const lower = text.toLowerCase();
+  const domain = nonAscii.test(lower) || lower.includes('xn--') ? domainToASCII(lower) : lower;
+  if (domain === '') return refusal('The domain of the address is not a valid international domain name.');
+  if (domain.length > limits.domainOctetsMax) return refusal(tooLong);
+  const labels = domain.split('.');
+  if (labels.length < 2) return refusal('The domain of the address has only one part; a full domain name is required.');
+  for (const part of labels) {
+    if (part === '') return refusal('The domain of the address has an empty part: a dot at its start or end, or two in a row.');
+    if (part.length > limits.labelOctetsMax) return refusal(`A part of the domain is longer than ${limits.labelOctetsMax} octets.`);
+    if (!label.test(part)) return refusal('A part of the domain begins or ends with a hyphen, or has a character that is not allowed.');
+  }
+  // No top-level domain begins with a digit, and whatever does would be read as an IP address by somebody.
+  return /^[a-z]/.test(labels[labels.length - 1] ?? '') ? domain : refusal('The domain of the address does not end in a top-level domain.');
+}
+
+const tooLong = `The address is longer than ${limits.addressOctetsMax} octets.`;
+
+function refusal(message: string): Refusal {
+  return { code: 'invalid_address', message };
+}
+
+function mailboxOf(input: Exclude<MailboxInput, string>): Mailbox | Refusal {
+  if (input.email && input.address && input.email !== input.address) return refusal('The address is given twice, as email and as address.');
+  return mailbox(input.name ? trimSpaces(input.name) : null, input.email || input.address || '');
+}
+
+function mailbox(name: string | null, text: string): Mailbox | Refusal {
+  if (name !== null && name.length > limits.displayNameCharsMax) {
+    return refusal(`The name is longer than ${limits.displayNameCharsMax} characters.`);
+  }
+  if (name !== null && !isClean(name)) return refusal('The name contains a control character or invalid Unicode.');
+  const address = parseAddress(text);
+  return isRefusal(address) ? address : { name: name || null, address };
+}
+
+function parseName(text: string): string | null | Refusal {
+  if (text === '') return null;
+  if (!text.startsWith('"')) return phraseSpecials.test(text) ? refusal('A name with special characters must be in double quotes.') : text;
+  if (endOfQuoted(text) !== text.length) return refusal('The name has a double quote that is not closed, or not escaped.');
+  return trimSpaces(unescaped(text.slice(1, -1)));
+}
+
+/** The position behind the closing quote of a text that begins with one, or -1. */
+function endOfQuoted(text: string): number {
+  for (let i = 1; i < text.length; i++) {
+    if (text[i] === '\\') i++;
+    else if (text[i] === '"') return i + 1;
+  }
+  return -1;
+}
+
+function unescaped(quoted: string): string {
+  return quoted.includes('\\') ? quoted.replace(/\\(.)/gsu, '$1') : quoted;
+}
+
+/** One spelling for one mailbox: `"ana"@…` is `ana@…`, and would otherwise evade a suppression of it. */
+function requote(local: string): string {
+  return dotAtom.test(local) ? local : `"${local.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** Only spaces: a line break at the end is an attempt at another header, not an accident to be forgiven. */
+function trimSpaces(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && text[start] === ' ') start++;
+  while (end > start && text[end - 1] === ' ') end--;
+  return text.slice(start, end);
+}
