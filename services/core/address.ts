@@ -112,7 +112,7 @@ export function parseDomain(text: string): string | Refusal {
   if (text.startsWith('[')) return refusal('The address has a literal IP address; a domain name is required.');
   if (!/^[a-zA-Z0-9.\-\u0080-\u{10ffff}]+$/u.test(text)) return refusal('The domain of the address has a character that is not allowed.');
   const lower = text.toLowerCase();
-  const domain = nonAscii.test(lower) || lower.includes('xn--') ? domainToASCII(lower) : lower;
+  const domain = nonAscii.test(lower) ? domainToASCII(lower) : lower;
   if (domain === '') return refusal('The domain of the address is not a valid international domain name.');
   if (domain.length > limits.domainOctetsMax) return refusal(tooLong);
   const labels = domain.split('.');
