@@ -78,7 +78,10 @@ export interface TemplateRevision {
   /** Complete per environment: overlays are resolved when the object is compiled, draft over testing over live. */
   readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>;
   /** Wrapping templates, innermost first; each places its child by `{{{content}}}`. */
-  readonly layouts: readonly { readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>; readonly defaultLocale: string }[];
+  readonly layouts: readonly {
+    readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>;
+    readonly defaultLocale: string;
+  }[];
 }
 
 /** One moment of the catalog. Replaced whole on a change, so a reader that holds one sees no change in the middle of its work. */

@@ -22,7 +22,6 @@ export const limits = {
   jsonDepthMax: 32,
   /** `{},{},…` of 50 MB blocks JSON.parse for 20 s; tokens are counted before parsing. */
   jsonTokensMax: 100_000,
-  /** JSON.parse of one run of small tokens must stay well below the 200 ms that any input may stall a loop. */
   recipientsMax: 50,
   attachmentsMax: 100,
   filenameCharsMax: 255,
@@ -85,10 +84,11 @@ export const limits = {
   queueDeliverMax: 10,
 
   // --- dispatching
-  /** Entries whose answers arrive later than this are taken over by others. Covers one whole SMTP transaction. */
-  leaseMs: 12 * MINUTE,
+  /** A dispatcher renews the leases of what it has in hand, so this is how long mail of a killed one waits, not how long an SMTP server may take. */
+  leaseRenewMs: 20 * SECOND,
+  leaseMs: 60 * SECOND,
   /** The dispatcher trusts its own lease less than the store does: it does not start the final dot in the last part of it. */
-  leaseMarginMs: 30 * SECOND,
+  leaseMarginMs: 10 * SECOND,
   /** Deliveries in hand at a time, per dispatcher. */
   deliveriesInFlightMax: 200,
   connectionsPerRouteMax: 20,
@@ -117,7 +117,7 @@ export const limits = {
   smtpDotMs: 10 * MINUTE,
 
   // --- sweeping
-  sweepEveryMs: 2 * SECOND,
+  sweepEveryMs: 1 * SECOND,
   sweepBatch: 500,
 
   // --- stores and budgets
@@ -138,8 +138,9 @@ export const limits = {
 /** Stops the process when limits that rest on each other do not fit. */
 export function assertLimits(l: typeof limits = limits): void {
   const rules: [boolean, string][] = [
-    [l.leaseMs > l.smtpDotMs + l.leaseMarginMs, 'a lease outlives the slowest answer to the final dot'],
-    [l.ackWaitMs > l.leaseMs, 'the queue does not hand an entry out again while its lease may hold'],
+    [l.leaseMs > 2 * l.leaseRenewMs + l.leaseMarginMs, 'a lease survives one renewal that failed'],
+    [l.leaseMarginMs >= l.storeCallMs, 'a record of `committing` ends before the lease can'],
+    [l.ackWaitMs > l.smtpDotMs + l.smtpSocketMs, 'the queue does not hand an entry out again while a slow server takes it'],
     [l.grpcMessageBytesMax > l.turnBytesMax + l.contentInlineBytes, 'a full turn fits into one gRPC message'],
     [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],
     [l.bodyInMemoryBytes <= l.turnBytesMax, 'a body parsed in memory fits into a turn'],

@@ -1,0 +1,48 @@
+// The queue: a bounded window over the store that carries ids. It may lose everything and repeat anything; the claim makes both harmless.
+
+import type { MessageId } from '../core/ids.ts';
+import type { Tier } from '../core/message.ts';
+
+/** One delivery's turn. `attempt` makes an entry about an earlier attempt recognizable. */
+export interface Entry {
+  readonly message: MessageId;
+  readonly delivery: number;
+  readonly attempt: number;
+  /** The recipient's domain, as a hint for pacing. */
+  readonly domain: string;
+  /** W3C `traceparent`, or null. */
+  readonly trace: string | null;
+}
+
+export interface Publication {
+  readonly tenant: string;
+  readonly tier: Tier;
+  readonly entry: Entry;
+}
+
+/** `full`: this tenant's window in this tier holds `limits.windowPerTenantAndTier` entries. `lost`: no answer in time; it may be in the queue. */
+export type Published = 'published' | 'full' | 'lost';
+
+export interface Taken {
+  readonly tenant: string;
+  readonly tier: Tier;
+  readonly entry: Entry;
+  /** Once what became of it is stored. Without it the entry comes again after `limits.ackWaitMs`. Never throws; an ack may be lost. */
+  ack(): void;
+  /** Gives it back to be taken at once by another: for a shutdown. Never throws. */
+  giveBack(): void;
+}
+
+export interface WorkQueue extends AsyncDisposable {
+  /** Settles within `limits.publishMs` whatever the queue does, and never rejects; answers in the order given. Keeps the order per tenant and tier. */
+  publish(publications: readonly Publication[]): Promise<readonly Published[]>;
+
+  /**
+   * Up to `max` entries, waiting until there is at least one; empty once the signal aborts. While several tiers have entries, each gets its
+   * share (high 6, normal 3, bulk 1), and within a tier entries come in the order of publication. Keeps waiting while the queue is away.
+   */
+  take(max: number, signal: AbortSignal): Promise<readonly Taken[]>;
+
+  /** Resolves when the queue answers; rejects with the reason. For readiness. */
+  check(): Promise<void>;
+}
