@@ -1,12 +1,31 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-// One configuration; the Makefile names the folders that a target runs. Processes, not threads: adapters open sockets and files.
+// One run, several groups one after the other, so that whoever measures or kills does not share two cores with everybody else.
+// `vitest run --project unit` runs one group, `vitest run PATH` one file. Processes, not threads: adapters open sockets and files.
+
+const onBackends = ['services/adapters/{mongo,nats,redis}/**/*.test.ts', 'test/support/**/*.test.ts'];
+const slow = ['simulation', 'e2e', 'chaos', 'bench'].map((folder) => `test/${folder}/**/*.test.ts`);
+
+function group(
+  groupOrder: number,
+  name: string,
+  include: string[],
+  more: TestProjectInlineConfiguration['test'] = {},
+): TestProjectInlineConfiguration {
+  return { test: { name, include, pool: 'forks', testTimeout: 30_000, hookTimeout: 60_000, sequence: { groupOrder }, ...more } };
+}
+
 export default defineConfig({
   test: {
-    include: ['services/**/*.test.ts', 'gateway/**/*.test.ts', 'operator/**/*.test.ts', 'cli/**/*.test.ts', 'test/**/*.test.ts'],
-    pool: 'forks',
+    globalSetup: 'test/support/lender.ts',
+    reporters: ['./test/support/totals.ts'],
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    projects: [
+      group(1, 'unit', ['{services,gateway,operator,cli,test}/**/*.test.ts'], { exclude: ['**/node_modules/**', ...onBackends, ...slow] }),
+      group(2, 'contract', onBackends),
+      group(3, 'simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 120_000 }),
+      group(4, 'e2e', ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'], { testTimeout: 60_000 }),
+      group(5, 'chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, maxWorkers: 1 }),
+    ],
   },
 });

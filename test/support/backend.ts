@@ -1,0 +1,111 @@
+// Real MongoDB, NATS and Redis for tests, benchmarks and `make cluster`: each on a free loopback port with a folder of its own.
+// Tests that only use a server borrow the run's shared one (`describe-with.ts`); those that break one start their own here.
+
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { MongoClient } from 'mongodb';
+import { connect } from 'nats';
+import { freePort } from './free-port.ts';
+import { type BackendName, findAddress, requireFile } from './need.ts';
+import { type Program, type RunningProgram, startProgram } from './process.ts';
+
+/** A server of the test's own. Its port stays the same over restarts. */
+export interface Backend extends RunningProgram {
+  readonly url: string;
+}
+
+/** NATS with JetStream. A restart keeps what it stored, also after `kill`. */
+export function startNats(): Promise<Backend> {
+  return start('nats', (port) => ({
+    name: 'nats',
+    command: requireFile('nats-server'),
+    args: (folder) => ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder],
+    ready: /Server is ready/,
+  }));
+}
+
+/** Redis or Valkey. A restart keeps what it stored, also after `kill`. */
+export function startRedis(): Promise<Backend> {
+  return start('redis', (port) => ({
+    name: 'redis',
+    command: requireFile('redis-server'),
+    args: (folder) => ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'yes'],
+    ready: /Ready to accept connections/,
+  }));
+}
+
+/** MongoDB, or its stand-in, which forgets everything when it ends. */
+export function startMongo(): Promise<Backend> {
+  const file = requireFile('mongo-server');
+  return start('mongodb', (port) => (file.endsWith('.jar') ? standIn(file, port) : mongod(file, port)));
+}
+
+function mongod(file: string, port: number): Program {
+  return {
+    name: 'mongod',
+    command: file,
+    args: (folder) => ['--bind_ip', '127.0.0.1', '--port', String(port), '--dbpath', folder],
+    ready: /Waiting for connections/,
+  };
+}
+
+function standIn(file: string, port: number): Program {
+  return { name: 'mongo-standin', command: 'java', args: () => ['-XX:+UseSerialGC', '-jar', file, String(port)], ready: /^mongodb:/m };
+}
+
+async function start(scheme: string, program: (port: number) => Program): Promise<Backend> {
+  const port = await freePort();
+  const running = await startProgram(program(port));
+  return Object.defineProperties(running as RunningProgram & { url: string }, { url: { value: `${scheme}://127.0.0.1:${port}` } });
+}
+
+/** A server to use but not to break: the one that the environment names, else one started here and stopped when disposed. */
+export interface OpenBackend extends AsyncDisposable {
+  readonly url: string;
+  /** Name, version and where it comes from, for people. */
+  readonly description: string;
+}
+
+const startOf: Record<BackendName, () => Promise<Backend>> = { mongo: startMongo, nats: startNats, redis: startRedis };
+
+export async function openBackend(name: BackendName): Promise<OpenBackend> {
+  const address = findAddress(name);
+  if (address !== undefined) {
+    return { url: address, description: `${await versionOf[name](address)} (from the environment)`, [Symbol.asyncDispose]: async () => {} };
+  }
+  const backend = await startOf[name]();
+  const origin = requireFile(`${name}-server`);
+  return {
+    url: backend.url,
+    description: `${await versionOf[name](backend.url)} (${origin})`,
+    [Symbol.asyncDispose]: () => backend[Symbol.asyncDispose](),
+  };
+}
+
+const versionOf: Record<BackendName, (url: string) => Promise<string>> = {
+  async mongo(url) {
+    await using client = new MongoClient(url, { serverSelectionTimeoutMS: 5_000 });
+    const { version } = await client.db('admin').command({ buildInfo: 1 });
+    return `MongoDB ${version}`;
+  },
+  async nats(url) {
+    const connection = await connect({ servers: url, timeout: 5_000 });
+    const version = connection.info?.version;
+    await connection.close();
+    return `NATS ${version}`;
+  },
+  async redis(url) {
+    const redis = new Redis(url, { commandTimeout: 5_000, maxRetriesPerRequest: 0 });
+    const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1];
+    redis.disconnect();
+    return `Redis ${version}`;
+  },
+};
+
+/** A name that no other test, run or machine uses, for a database, stream or key prefix on a shared server: `[a-z0-9_]`, ≤ 40. */
+export function uniqueName(what: string): string {
+  return `pb_${what
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '_')
+    .slice(0, 20)}_${randomBytes(8).toString('hex')}`;
+}

@@ -1,0 +1,85 @@
+// What a test may need from the machine, and where it is found: an address in the environment, else a file in the folder that
+// PACKETBOAT_TEST_BIN names, else on PATH, else in the cache that `make backends` fills. Finding starts nothing.
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+
+interface Need {
+  /** Names a variable with the address of a running server. */
+  readonly address?: string;
+  /** Any one of these files will do; the first is preferred. */
+  readonly files: readonly string[];
+  /** How to get it, in a few words for a person. */
+  readonly get: string;
+}
+
+const mongoServer = { files: ['mongod', 'mongo-standin.jar'], get: '`make backends`' } as const;
+const natsServer = { files: ['nats-server'], get: '`make backends`' } as const;
+const redisServer = { files: ['redis-server', 'valkey-server'], get: 'the system package redis-server or valkey' } as const;
+
+/** A backend (`nats`) is an address or a program; its program (`nats-server`) is needed to freeze, kill and restart it. */
+export const needs = {
+  mongo: { address: 'MONGODB_URL', ...mongoServer },
+  nats: { address: 'NATS_URL', ...natsServer },
+  redis: { address: 'REDIS_URL', ...redisServer },
+  'mongo-server': mongoServer,
+  'nats-server': natsServer,
+  'redis-server': redisServer,
+  postfix: { files: ['postfix'], get: 'the system package postfix' },
+  'smtp-sink': { files: ['smtp-sink'], get: 'the system package postfix' },
+  'smtp-source': { files: ['smtp-source'], get: 'the system package postfix' },
+  swaks: { files: ['swaks'], get: 'the system package swaks' },
+  python3: { files: ['python3'], get: 'the system package python3' },
+} as const satisfies Record<string, Need>;
+
+export type NeedName = keyof typeof needs;
+export type BackendName = 'mongo' | 'nats' | 'redis';
+
+/** Where `make backends` keeps what it built or downloaded. */
+export function cacheFolder(): string {
+  return process.env.PACKETBOAT_CACHE ?? resolve(import.meta.dirname, '../../.cache/backends');
+}
+
+/** The address that the environment gives for a backend. */
+export function findAddress(name: NeedName): string | undefined {
+  const need: Need = needs[name];
+  return need.address === undefined ? undefined : process.env[need.address] || undefined;
+}
+
+/** The path of a program, or undefined. */
+export function findFile(name: NeedName): string | undefined {
+  const need: Need = needs[name];
+  for (const folder of folders()) {
+    for (const file of need.files) {
+      const path = join(folder, file);
+      if (isUsable(path)) return path;
+    }
+  }
+  return undefined;
+}
+
+/** The path of a program that must be there. */
+export function requireFile(name: NeedName): string {
+  const path = findFile(name);
+  if (path === undefined) throw new Error(`${name} is missing: get it with ${needs[name].get}`);
+  return path;
+}
+
+export function isMissing(name: NeedName): boolean {
+  return findAddress(name) === undefined && findFile(name) === undefined;
+}
+
+function folders(): string[] {
+  const ready = process.env.PACKETBOAT_TEST_BIN;
+  // Debian keeps postfix's programs in /usr/sbin, which is not on everybody's PATH.
+  return [...(ready ? [ready] : []), ...(process.env.PATH ?? '').split(delimiter).filter(Boolean), '/usr/sbin', cacheFolder()];
+}
+
+function isUsable(path: string): boolean {
+  try {
+    accessSync(path, path.endsWith('.jar') ? constants.R_OK : constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,172 @@
+// A program that a test starts, freezes, kills and starts again. It never outlives the test: a watchdog in a session of its own
+// kills it by pid and removes its folder when this process is gone, however it went.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const READY_MS = 30_000;
+const STOP_MS = 10_000;
+/** What an error shows of the program's output. */
+const OUTPUT_CHARS = 16_384;
+
+export interface Program {
+  /** What errors call it. */
+  readonly name: string;
+  readonly command: string;
+  /** May name the program's own folder. */
+  readonly args: (folder: string) => readonly string[];
+  /** On top of this process's environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Matches what the program prints, on either stream, once it serves. */
+  readonly ready: RegExp;
+  /** How long that may take; 30 s unless told. */
+  readonly readyMs?: number;
+}
+
+export interface RunningProgram extends AsyncDisposable {
+  /** Of the present run. Undefined while it does not run. */
+  readonly pid: number | undefined;
+  /** The program's own folder, empty at first, removed at the end. */
+  readonly folder: string;
+  /** The end of what it printed, both streams, all runs. */
+  output(): string;
+  /** SIGSTOP: connections stay open, nothing answers. */
+  pause(): void;
+  /** SIGCONT. */
+  resume(): void;
+  /** SIGKILL, and waits for the end. Its folder stays. */
+  kill(): Promise<void>;
+  /** SIGTERM, and the exit code; an error when it is still there after 10 s or a signal ended it. */
+  stop(): Promise<number>;
+  /** Kills what runs and starts it again with the same arguments; `erase` empties its folder in between. */
+  restart(how?: { readonly erase?: boolean }): Promise<void>;
+}
+
+/** Starts a program in an empty folder of its own and answers once it says that it is ready. */
+export async function startProgram(program: Program): Promise<RunningProgram> {
+  const folder = await mkdtemp(join(tmpdir(), `packetboat-${program.name}-`));
+  const watchdog = watch(folder);
+  let child: ChildProcess | undefined;
+  let output = '';
+
+  async function start(): Promise<void> {
+    const started = spawn(program.command, program.args(folder), {
+      cwd: folder,
+      env: { ...process.env, ...program.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // Ctrl-C is for the test runner; what it started, it stops itself.
+    });
+    child = started;
+    const isReady = Promise.withResolvers<void>();
+    const seen = output.length;
+    const collect = (text: string): void => {
+      output += text;
+      if (program.ready.test(output.slice(seen))) isReady.resolve();
+    };
+    started.stdout.setEncoding('utf8').on('data', collect);
+    started.stderr.setEncoding('utf8').on('data', collect);
+    started.once('spawn', () => watchdog.guard(started.pid));
+    started.once('error', isReady.reject);
+    started.once('exit', (code, signal) => {
+      if (child === started) watchdog.guard(undefined);
+      isReady.reject(new Error(`ended (${signal ?? code}) before it was ready`));
+    });
+    const timer = setTimeout(() => isReady.reject(new Error('was not ready in time')), program.readyMs ?? READY_MS);
+    try {
+      await isReady.promise;
+    } catch (cause) {
+      await kill();
+      throw new Error(`${program.name} did not start; it said:\n${tail(output)}`, { cause });
+    } finally {
+      clearTimeout(timer);
+      output = tail(output);
+    }
+  }
+
+  function running(): ChildProcess | undefined {
+    return child?.pid !== undefined && child.exitCode === null && child.signalCode === null ? child : undefined;
+  }
+
+  async function kill(): Promise<void> {
+    const victim = running();
+    if (victim === undefined) return;
+    const ended = once(victim, 'exit');
+    victim.kill('SIGKILL');
+    await ended;
+  }
+
+  async function stop(): Promise<number> {
+    const target = running();
+    if (target !== undefined) {
+      const ended = once(target, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
+      target.kill('SIGCONT');
+      target.kill('SIGTERM');
+      await ended;
+    }
+    if (child?.exitCode == null) throw new Error(`${program.name} was ended by ${child?.signalCode}; it said:\n${tail(output)}`);
+    return child.exitCode;
+  }
+
+  async function dispose(): Promise<void> {
+    await kill();
+    await watchdog.release();
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    get pid() {
+      return running()?.pid;
+    },
+    folder,
+    output: () => tail(output),
+    pause: () => void running()?.kill('SIGSTOP'),
+    resume: () => void running()?.kill('SIGCONT'),
+    kill,
+    stop,
+    restart: async ({ erase = false } = {}) => {
+      await kill();
+      if (erase) {
+        await rm(folder, { recursive: true, force: true });
+        await mkdir(folder);
+      }
+      await start();
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function tail(output: string): string {
+  return output.slice(-OUTPUT_CHARS);
+}
+
+/** Reads the pid of each run, an empty line when none runs; the end of its input means that the test process is gone. */
+const WATCHDOG = `
+while read -r line; do pid=$line; done
+[ -z "$pid" ] || kill -KILL "$pid"
+rm -rf -- "$1"
+`;
+
+function watch(folder: string): { guard(pid: number | undefined): void; release(): Promise<void> } {
+  const shell = spawn('/bin/sh', ['-c', WATCHDOG, 'sh', folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const ended = once(shell, 'exit');
+  shell.unref();
+  (shell.stdin as Socket).unref();
+  return {
+    guard: (pid) => void shell.stdin.write(`${pid ?? ''}\n`),
+    release: async () => {
+      shell.ref();
+      shell.stdin.end();
+      await ended;
+    },
+  };
+}
