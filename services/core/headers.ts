@@ -1,0 +1,120 @@
+// Which headers a caller may set, and what may stand in one (RELIABILITY, security 1). What decides where mail goes, who it is from and how its
+// body is read is ours: it has a field of its own in the request, or is written by the dispatcher.
+
+import type { FieldError } from './failure.ts';
+import { limits } from './limits.ts';
+
+/**
+ * The header that callers of other services put inside `headers{}` to say the idempotency key, in lower case; compare without regard to case.
+ * It is never part of the mail: `parseHeaders` leaves it out, and whoever reads the request takes the key from it.
+ */
+export const IDEMPOTENCY_KEY_HEADER = 'x-idempotency-key';
+
+/** `token`: ASCII that programs read, so it must not be wrapped into encoded words. `text`: for people, any Unicode. */
+const named: ReadonlyMap<string, 'token' | 'text'> = new Map([
+  ['auto-submitted', 'token'],
+  ['comments', 'text'],
+  ['feedback-id', 'token'],
+  ['importance', 'token'],
+  ['in-reply-to', 'token'],
+  ['keywords', 'text'],
+  ['organization', 'text'],
+  ['precedence', 'token'],
+  ['priority', 'token'],
+  ['references', 'token'],
+  ['sensitivity', 'token'],
+  ['thread-index', 'token'],
+  ['thread-topic', 'text'],
+]);
+
+const requestField: ReadonlyMap<string, string> = new Map([
+  ['bcc', 'bcc'],
+  ['cc', 'cc'],
+  ['from', 'from'],
+  ['reply-to', 'reply_to'],
+  ['sender', 'from'],
+  ['subject', 'subject'],
+  ['to', 'to'],
+]);
+
+const ours =
+  /^(?:arc-|authentication-results$|content-|date$|delivered-to$|dkim-|domainkey-|errors-to$|list-|message-id$|mime-version$|received|resent-|return-|x-packetboat-)/;
+const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
+/** What would end a header or hide in one. A tab is no exception: nothing that is typed into a header needs one. */
+const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+/** A word beyond this could not be kept on a line of 998 without changing it. */
+const wordCharsMax = 900;
+const nameCharsMax = 76;
+
+/** Reads `headers{}` of a request. All faults at once, each with its path, for example `headers.X-Foo`; the headers are complete only without any. */
+export function parseHeaders(given: Readonly<Record<string, string>>): {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly errors: readonly FieldError[];
+} {
+  const entries = Object.entries(given);
+  if (entries.length > limits.headersMax) {
+    return {
+      headers: {},
+      errors: [{ field: 'headers', code: 'too_many_headers', message: `At most ${limits.headersMax} headers may be set.` }],
+    };
+  }
+  const headers: [string, string][] = [];
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [name, value] of entries) {
+    const lower = name.toLowerCase();
+    if (lower === IDEMPOTENCY_KEY_HEADER) continue;
+    const field = `headers.${shown(name)}`;
+    const error = nameError(field, name, lower) ?? valueError(field, lower, value);
+    if (error !== null) errors.push(error);
+    else if (seen.has(lower))
+      errors.push({ field, code: 'duplicate_header', message: 'The header is given twice, in different capitals.' });
+    else headers.push([name, value.trim()]);
+    seen.add(lower);
+  }
+  return { headers: Object.fromEntries(headers), errors };
+}
+
+/** The fault of a text that will stand in a header (a subject, a name, a filename), or null. */
+export function headerTextError(field: string, text: string): FieldError | null {
+  if (control.test(text))
+    return { field, code: 'invalid_header_text', message: 'Line breaks and other control characters are not allowed here.' };
+  return text.isWellFormed() ? null : { field, code: 'invalid_header_text', message: 'The text is not valid Unicode.' };
+}
+
+function nameError(field: string, name: string, lower: string): FieldError | null {
+  if (!nameSyntax.test(name))
+    return { field, code: 'invalid_header', message: 'A header name is letters, digits, hyphens and underscores.' };
+  if (name.length > nameCharsMax)
+    return { field, code: 'invalid_header', message: `A header name has at most ${nameCharsMax} characters.` };
+  const own = requestField.get(lower);
+  if (own !== undefined)
+    return { field, code: 'reserved_header', message: `This header cannot be set here; use the field ${own} of the request.` };
+  if (ours.test(lower)) return { field, code: 'reserved_header', message: 'This header is written by Packetboat and cannot be set.' };
+  if (lower.startsWith('x-') || named.has(lower)) return null;
+  return {
+    field,
+    code: 'unknown_header',
+    message: `Only headers that begin with X- may be set, and these: ${[...named.keys()].join(', ')}.`,
+  };
+}
+
+function valueError(field: string, lower: string, value: string): FieldError | null {
+  if (Buffer.byteLength(value) + lower.length > limits.headerBytesMax) {
+    return { field, code: 'header_too_long', message: `A header has at most ${limits.headerBytesMax} bytes.` };
+  }
+  if (named.get(lower) === 'token' && !value.split(' ').every(isToken)) {
+    return { field, code: 'invalid_header', message: `This header holds ASCII words of at most ${wordCharsMax} characters.` };
+  }
+  return headerTextError(field, value);
+}
+
+/** `=?` would read as the start of an encoded word. */
+function isToken(word: string): boolean {
+  return word.length <= wordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
+}
+
+/** A caller's own header name as part of a path: printable and short, whatever it was. */
+function shown(name: string): string {
+  return name.slice(0, nameCharsMax).replace(/[^!-~]/g, '?');
+}
