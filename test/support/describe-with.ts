@@ -9,7 +9,7 @@ export function describeWith(needed: readonly NeedName[], title: string, body: (
     describe(title, body);
     return;
   }
-  const complaint = `needs ${missing.map((name) => `${name} (get it with ${needs[name].get})`).join(', ')}`;
+  const complaint = `needs ${missing.map((name) => `${name} (get ${needs[name].get})`).join(', ')}`;
   if (process.env.CI === 'true') {
     it(`${title}: ${complaint}`, () => expect.fail(complaint));
   } else {

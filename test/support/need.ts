@@ -1,7 +1,7 @@
 // What a test may need from the machine, and where it is found: an address in the environment, else a file in the folder that
 // PACKETBOAT_TEST_BIN names, else on PATH, else in the cache that `make backends` fills. Finding starts nothing.
 
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 
 interface Need {
@@ -9,13 +9,13 @@ interface Need {
   readonly address?: string;
   /** Any one of these files will do; the first is preferred. */
   readonly files: readonly string[];
-  /** How to get it, in a few words for a person. */
+  /** What a person has to get, in a few words. */
   readonly get: string;
 }
 
-const mongoServer = { files: ['mongod', 'mongo-standin.jar'], get: '`make backends`' } as const;
-const natsServer = { files: ['nats-server'], get: '`make backends`' } as const;
-const redisServer = { files: ['redis-server', 'valkey-server'], get: 'the system package redis-server or valkey' } as const;
+const mongoServer = { files: ['mongod', 'mongo-standin.jar'], get: 'Java 17 and Maven, then run `make backends`' } as const;
+const natsServer = { files: ['nats-server'], get: 'Go, then run `make backends`' } as const;
+const redisServer = { files: ['redis-server', 'valkey-server'], get: 'the system package redis-server or valkey-server' } as const;
 
 /** A backend (`nats`) is an address or a program; its program (`nats-server`) is needed to freeze, kill and restart it. */
 export const needs = {
@@ -61,7 +61,7 @@ export function findFile(name: NeedName): string | undefined {
 /** The path of a program that must be there. */
 export function requireFile(name: NeedName): string {
   const path = findFile(name);
-  if (path === undefined) throw new Error(`${name} is missing: get it with ${needs[name].get}`);
+  if (path === undefined) throw new Error(`${name} is missing: get ${needs[name].get}`);
   return path;
 }
 
@@ -69,6 +69,7 @@ export function isMissing(name: NeedName): boolean {
   return findAddress(name) === undefined && findFile(name) === undefined;
 }
 
+/** In the order to look. */
 function folders(): string[] {
   const ready = process.env.PACKETBOAT_TEST_BIN;
   // Debian keeps postfix's programs in /usr/sbin, which is not on everybody's PATH.
@@ -76,8 +77,9 @@ function folders(): string[] {
 }
 
 function isUsable(path: string): boolean {
+  if (path.endsWith('.jar')) return existsSync(path) && folders().some((folder) => isUsable(join(folder, 'java')));
   try {
-    accessSync(path, path.endsWith('.jar') ? constants.R_OK : constants.X_OK);
+    accessSync(path, constants.X_OK);
     return true;
   } catch {
     return false;

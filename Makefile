@@ -1,0 +1,54 @@
+# What people and CI run. It wants GNU make and any Node from 20 on: the `node` package among the dev dependencies brings the
+# version that the code runs on, and node_modules/.bin stands first in PATH for everything below.
+
+BIN := node_modules/.bin
+# npm itself runs on the system's Node: `npm ci` takes node_modules away while it works.
+SYSTEM_PATH := $(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help dev cluster test check bench backends golden proto fmt install types lint
+
+help: ## show these lines
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+dev: install ## run Packetboat in one process, with a development inbox
+	@$(BIN)/node cli/packetboat.ts dev
+
+cluster: install backends ## run two of each program over local MongoDB, NATS and Redis
+	@$(BIN)/node test/support/cluster.ts
+
+test: install types lint backends ## everything that CI checks
+	@$(BIN)/vitest run
+
+check: install types lint ## the part of it that needs no backends, in seconds
+	@$(BIN)/vitest run --project unit
+
+bench: install backends ## the benchmarks, as ratios against peers
+	@$(BIN)/node test/bench/run.ts
+
+backends: install ## get the servers that the tests talk to
+	@$(BIN)/node test/backends/get.ts
+
+golden: install ## write the golden files anew; read the diff
+	@$(BIN)/vitest run --project unit --update
+
+proto: install ## generate proto/gen from proto/packetboat
+	@$(BIN)/buf generate
+
+fmt: install ## format, and mend what the linter can mend
+	@$(BIN)/biome check --write
+
+# Compares contents, not times: a checkout touches files without changing them.
+install:
+	@cmp -s package-lock.json node_modules/.installed.json || { \
+	  echo 'Installing npm packages, about half a minute'; \
+	  PATH='$(SYSTEM_PATH)' npm ci --loglevel=error && cp package-lock.json node_modules/.installed.json; }
+
+types: install
+	@$(BIN)/tsc
+
+# The proto is compared with the last release: with the commit before, a shallow clone has nothing to compare.
+lint: install
+	@$(BIN)/biome check --error-on-warnings
+	@$(BIN)/buf lint
+	@if tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null); then $(BIN)/buf breaking --against ".git#tag=$$tag"; fi

@@ -1,0 +1,76 @@
+// `make backends`: gets the servers that the tests talk to, where the machine has none, into a cache outside node_modules. It says
+// what it does, does nothing twice, and leaves what it cannot get to the tests, which name it: a skip at home, a failure in CI.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheFolder, findFile, type NeedName, needs } from '../support/need.ts';
+
+const MONGODB_DOWNLOADS = 'https://fastdl.mongodb.org/';
+const PROBE_MS = 7_000;
+
+const here = import.meta.dirname;
+const cache = cacheFolder();
+
+await mkdir(cache, { recursive: true });
+await get('nats-server', buildNats);
+await get('mongo-server', downloadMongod, buildMongoStandIn);
+for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3'] as const) await get(name);
+
+/** Tries each way in turn until the file is there. */
+async function get(name: NeedName, ...ways: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const way of ways) {
+    if (findFile(name) !== undefined) break;
+    try {
+      await way();
+    } catch (error) {
+      say(name, error instanceof Error ? error.message : String(error));
+    }
+  }
+  say(name, findFile(name) ?? `missing; its tests are skipped until you get ${needs[name].get}`);
+}
+
+async function buildNats(): Promise<void> {
+  say('nats-server', 'building with Go, about a minute');
+  const built = join(cache, `nats-server.${process.pid}`);
+  await run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', built, 'github.com/nats-io/nats-server/v2'], { CGO_ENABLED: '0' });
+  await rename(built, join(cache, 'nats-server'));
+}
+
+async function downloadMongod(): Promise<void> {
+  try {
+    await fetch(MONGODB_DOWNLOADS, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_MS) });
+  } catch {
+    say('mongo-server', `no real MongoDB: ${MONGODB_DOWNLOADS} cannot be reached`);
+    return;
+  }
+  say('mongo-server', 'downloading MongoDB, 100 to 200 MB');
+  await run('npm', ['ci']);
+  const path = await run(process.execPath, ['mongod.mjs', cache]);
+  await rename(path.trim(), join(cache, 'mongod'));
+}
+
+async function buildMongoStandIn(): Promise<void> {
+  say('mongo-server', 'building its stand-in with Maven and Java ≥ 17, about half a minute');
+  await run('mvn', ['--quiet', '--batch-mode', '--file', 'mongo-standin/pom.xml', 'package']);
+  const copied = join(cache, `mongo-standin.${process.pid}`);
+  await copyFile(join(here, 'mongo-standin/target/mongo-standin.jar'), copied);
+  await rename(copied, join(cache, 'mongo-standin.jar'));
+}
+
+/** What the command printed; an error when it fails or does not exist. Its complaints go to the terminal. */
+async function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const child = spawn(command, args, { cwd: here, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  const [code] = await once(child, 'close').catch(() => Promise.reject(new Error(`${command} is not installed`)));
+  if (code !== 0) throw new Error(`${command} failed with code ${code}`);
+  return printed;
+}
+
+function say(name: string, what: string): void {
+  console.log(`${name}: ${what}`);
+}
