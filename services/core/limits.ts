@@ -31,7 +31,8 @@ export const limits = {
   tagsMax: 20,
   tagCharsMax: 256,
   metadataBytesMax: 16 * KIB,
-  templateDataBytesMax: 50 * MIB,
+  /** Data is rendered on the event loop; a megabyte of it is parsed in a few milliseconds. */
+  templateDataBytesMax: 1 * MIB,
   idempotencyKeyCharsMax: 255,
   /** By the store's clock. */
   idempotencyWindowMs: 24 * HOUR,
@@ -115,6 +116,8 @@ export const limits = {
   smtpSocketMs: 2 * MINUTE,
   /** After the final dot: RFC 5321 wants 10 minutes, because an impatient client sends a second copy. */
   smtpDotMs: 10 * MINUTE,
+  /** An answer to QUIT is worth little; past this the connection is closed without it. */
+  smtpQuitMs: 2 * SECOND,
 
   // --- sweeping
   sweepEveryMs: 1 * SECOND,
@@ -127,6 +130,17 @@ export const limits = {
   budgetLeaseTokens: 20,
   keyCacheMs: 5 * SECOND,
   keyCacheMax: 10_000,
+
+  // --- the development inbox: enough to look back over a day's work, small enough to forget about
+  inboxMailsMax: 1_000,
+  inboxBytesMax: 500 * MIB,
+  /** One mail. Content of `bodyBytesMax` may grow threefold as quoted-printable, and the inbox must not be what refuses it. */
+  inboxMailBytesMax: 200 * MIB,
+  /** As much of a mail's head as is kept in memory to find its subject. */
+  inboxHeadBytes: 64 * KIB,
+  inboxConnectionsMax: 500,
+  /** At shutdown, how long connections may finish by themselves. */
+  inboxCloseMs: 500,
 
   // --- running
   shutdownGraceMs: 25 * SECOND,

@@ -1,0 +1,166 @@
+// Where the development inbox keeps its mail: `<id>.eml`, the bytes as received, and `<id>.json`, its envelope and subject. The oldest mail goes
+// when there is too much. One process owns a folder; nothing here is fsynced, for it is not the record of anything.
+
+import { randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { limits } from '../core/limits.ts';
+import { readSubject } from './read-mail.ts';
+
+const kept = z.object({
+  /** RFC 3339, UTC. */
+  received_at: z.string(),
+  /** Empty for the null return path. */
+  mail_from: z.string(),
+  rcpt_to: z.array(z.string()),
+  subject: z.string(),
+  bytes: z.number(),
+});
+
+/** A mail as lists show it. */
+export type KeptMail = Readonly<z.infer<typeof kept>> & { readonly id: string };
+
+export interface Envelope {
+  readonly mail_from: string;
+  readonly rcpt_to: readonly string[];
+}
+
+export interface MailFolderLimits {
+  readonly mailsMax: number;
+  readonly bytesMax: number;
+}
+
+// Time in milliseconds, a running number for mails of the same one, and randomness: ids sort by arrival and cannot be guessed.
+const ID = /^[0-9a-f]{24}$/;
+const FILE = /^([0-9a-f]{24})\.(eml|json|part)$/;
+
+export class MailFolder {
+  readonly #folder: string;
+  readonly #limits: MailFolderLimits;
+  readonly #mails = new Map<string, KeptMail>();
+  #arrivals = 0;
+
+  private constructor(folder: string, folderLimits: MailFolderLimits) {
+    this.#folder = folder;
+    this.#limits = folderLimits;
+  }
+
+  /** Creates the folder when it is missing, finds the mail of earlier runs, and removes what a crash left half written. */
+  static async open(
+    folder: string,
+    folderLimits: MailFolderLimits = { mailsMax: limits.inboxMailsMax, bytesMax: limits.inboxBytesMax },
+  ): Promise<MailFolder> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const opened = new MailFolder(folder, folderLimits);
+    const files = (await readdir(folder)).filter((name) => FILE.test(name));
+    for (const name of files.filter((name) => name.endsWith('.json')).sort()) await opened.#readBack(name.slice(0, -'.json'.length));
+    for (const name of files) if (!opened.#mails.has(name.slice(0, 24))) await rm(join(folder, name), { force: true });
+    await opened.#dropOldest();
+    return opened;
+  }
+
+  /** Newest first. */
+  list(): KeptMail[] {
+    return [...this.#mails.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
+  /** Null for an id that is not here; whatever its form, it never becomes part of a path. */
+  find(id: string): KeptMail | null {
+    return ID.test(id) ? (this.#mails.get(id) ?? null) : null;
+  }
+
+  /** The bytes as received. The stream fails with ENOENT when the mail went away in the meantime. */
+  source(mail: KeptMail): Readable {
+    return createReadStream(this.#path(mail.id, 'eml'));
+  }
+
+  /** Takes a mail; once it resolves, the mail survives a restart. Fails with the source's or the disk's error and then keeps nothing. */
+  async receive(source: AsyncIterable<Buffer>, envelope: Envelope): Promise<KeptMail> {
+    const part = this.#path(randomBytes(12).toString('hex'), 'part');
+    try {
+      const { head, bytes } = await writeDown(source, part);
+      const receivedAt = new Date();
+      const id = this.#newId(receivedAt);
+      const facts = {
+        received_at: receivedAt.toISOString(),
+        ...envelope,
+        rcpt_to: [...envelope.rcpt_to],
+        subject: await readSubject(head),
+        bytes,
+      };
+      await rename(part, this.#path(id, 'eml'));
+      // The facts come last: a mail without them does not exist, and the next start removes its bytes.
+      await writeFile(part, JSON.stringify(facts), { mode: 0o600 });
+      await rename(part, this.#path(id, 'json'));
+      const mail = { id, ...facts };
+      this.#mails.set(id, mail);
+      await this.#dropOldest();
+      return mail;
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  async clear(): Promise<void> {
+    await Promise.all([...this.#mails.keys()].map((id) => this.#remove(id)));
+  }
+
+  async #dropOldest(): Promise<void> {
+    const newestFirst = this.list();
+    let bytes = newestFirst.reduce((sum, mail) => sum + mail.bytes, 0);
+    while (newestFirst.length > this.#limits.mailsMax || (bytes > this.#limits.bytesMax && newestFirst.length > 1)) {
+      const oldest = newestFirst.pop();
+      if (oldest === undefined) return;
+      bytes -= oldest.bytes;
+      await this.#remove(oldest.id);
+    }
+  }
+
+  async #remove(id: string): Promise<void> {
+    this.#mails.delete(id);
+    await rm(this.#path(id, 'json'), { force: true });
+    await rm(this.#path(id, 'eml'), { force: true });
+  }
+
+  async #readBack(id: string): Promise<void> {
+    const facts = kept.safeParse(parseOrNull(await readFile(this.#path(id, 'json'), 'utf8')));
+    if (facts.success) this.#mails.set(id, { id, ...facts.data });
+  }
+
+  #newId(at: Date): string {
+    this.#arrivals = (this.#arrivals + 1) % 0x10000;
+    const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
+    return hex(at.getTime(), 12) + hex(this.#arrivals, 4) + randomBytes(4).toString('hex');
+  }
+
+  #path(id: string, kind: 'eml' | 'json' | 'part'): string {
+    return join(this.#folder, `${id}.${kind}`);
+  }
+}
+
+/** Streams the mail to a new file and returns its first bytes and their number in all. */
+async function writeDown(source: AsyncIterable<Buffer>, path: string): Promise<{ head: Buffer; bytes: number }> {
+  const heads: Buffer[] = [];
+  let bytes = 0;
+  const count = async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      if (bytes < limits.inboxHeadBytes) heads.push(chunk.subarray(0, limits.inboxHeadBytes - bytes));
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  await pipeline(source, count, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  return { head: Buffer.concat(heads), bytes };
+}
+
+function parseOrNull(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null; // cut short by a power loss: the mail counts as not received
+  }
+}
