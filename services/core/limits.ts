@@ -125,6 +125,17 @@ export const limits = {
 
   // --- stores and budgets
   storeCallMs: 10 * SECOND,
+  /** For readiness: a lost store is named within 5 s (P20). */
+  storeCheckMs: 2 * SECOND,
+  /** How often the offset of the store's clock is measured; quartz drifts by less than 3 ms in this time. */
+  storeClockEveryMs: 30 * SECOND,
+  /** Items of several callers that go to the store as one bulk. */
+  storeBulkItemsMax: 500,
+  /** Bulks of one kind under way at a time, per program: one is being made durable while the next is on its way. */
+  storeBulksMax: 2,
+  storeConnectionsMax: 50,
+  /** One piece of a blob; a store's document is far larger than that, a process holds a few. */
+  blobChunkBytes: 1 * MIB,
   budgetCallMs: 500,
   /** Tokens that one call reserves ahead, at most. */
   budgetLeaseTokens: 20,
