@@ -1,0 +1,130 @@
+// One connection to MongoDB for all stores of a program: how durable a write is, how long a call may take, what its errors become, and the
+// server's clock. Only plain single-document operations go over it (TESTING.md), so a standalone server does as well as a replica set; the
+// driver itself repeats a write after a lost connection only where the server can tell that it is the same one.
+
+import {
+  type Collection,
+  type Db,
+  type Document,
+  type IndexDescription,
+  MongoAPIError,
+  MongoClient,
+  MongoError,
+  MongoServerError,
+} from 'mongodb';
+import { Failure } from '../../core/failure.ts';
+import { limits } from '../../core/limits.ts';
+import { StoreClock } from './store-clock.ts';
+
+export interface Mongo extends AsyncDisposable {
+  readonly db: Db;
+  /** The server's clock, in milliseconds since 1970. Never blocks. */
+  now(): number;
+  /** Awaits an operation for at most `limits.storeCallMs`. Rejects with `Failure('unavailable')`; the operation may still have its effect. */
+  call<T>(operation: Promise<T>): Promise<T>;
+  /** Resolves when a write is durable; rejects with the reason within `limits.storeCheckMs`. */
+  check(): Promise<void>;
+}
+
+/** What the server says when a unique index refuses a document. */
+export const DUPLICATE_KEY = 11_000;
+
+/**
+ * Connects, and waits for a server that can write. The database is the one that the URL names, else `packetboat`. Rejects with
+ * `Failure('invalid')` when the text is no connection string, and with `Failure('unavailable')` when there is no answer.
+ */
+export async function openMongo(url: string, options: { readonly database?: string } = {}): Promise<Mongo> {
+  const client = newClient(url);
+  const db = client.db(options.database ?? databaseOf(url) ?? 'packetboat');
+  const clock = new StoreClock();
+  const measure = () =>
+    clock.measure(async () => {
+      const { localTime } = await call(db.admin().command({ hello: 1 }));
+      return (localTime as Date).getTime();
+    });
+  try {
+    await call(client.connect());
+    await measure();
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  // While the server is away, the offset that is known serves on: monotonic clocks drift by milliseconds a minute.
+  const timer = setInterval(() => void measure().catch(() => {}), limits.storeClockEveryMs).unref();
+  return {
+    db,
+    now: () => clock.now(),
+    call: (operation) => call(operation),
+    check: () => call(writeMark(db), limits.storeCheckMs),
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await client.close();
+    },
+  };
+}
+
+function newClient(url: string): MongoClient {
+  try {
+    return new MongoClient(url, {
+      appName: 'packetboat',
+      writeConcern: { w: 'majority', journal: true, wtimeoutMS: limits.storeCallMs },
+      // The primary's own data: what was answered to anybody before is seen (P11).
+      readPreference: 'primary',
+      serverSelectionTimeoutMS: limits.storeCallMs,
+      connectTimeoutMS: limits.storeCallMs,
+      // A socket that is silent for longer belongs to a frozen server, and its callers have long been told.
+      socketTimeoutMS: limits.storeCallMs,
+      waitQueueTimeoutMS: limits.storeCallMs,
+      maxPoolSize: limits.storeConnectionsMax,
+    });
+  } catch {
+    // the driver's message repeats the URL, password and all
+    throw new Failure('invalid', 'this is no MongoDB connection string');
+  }
+}
+
+const databaseOf = (url: string): string | undefined => /^mongodb(?:\+srv)?:\/\/[^/]+\/([^/?]+)/.exec(url)?.[1];
+
+/** A write that hurts nobody: a full or read-only store answers a ping gladly. */
+async function writeMark(db: Db): Promise<void> {
+  const marks = db.collection<{ _id: string; at: Date }>('health');
+  try {
+    await marks.updateOne({ _id: 'written' }, { $currentDate: { at: true } }, { upsert: true });
+  } catch (error) {
+    // two programs made the document at the same time; the other one's write is as good a sign
+    if (!isDuplicate(error)) throw error;
+  }
+}
+
+/** Declares indexes; those that are there stay. Correctness rests on the unique ones only. */
+export async function ensureIndexes<T extends Document>(
+  mongo: Mongo,
+  collection: Collection<T>,
+  indexes: readonly IndexDescription[],
+): Promise<void> {
+  await mongo.call(collection.createIndexes([...indexes]));
+}
+
+export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+
+async function call<T>(operation: Promise<T>, ms: number = limits.storeCallMs): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Failure('unavailable', `MongoDB did not answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([operation, late]);
+  } catch (error) {
+    throw failureOf(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What callers are told. A server's message may quote a document or a key, so only its code goes on. */
+export function failureOf(error: unknown): unknown {
+  if (!(error instanceof MongoError) || error instanceof MongoAPIError) return error;
+  if (!(error instanceof MongoServerError)) return new Failure('unavailable', `MongoDB did not answer: ${error.name}`, { cause: error });
+  if (isDuplicate(error)) return new Failure('internal', 'MongoDB holds another document under this key');
+  return new Failure('unavailable', `MongoDB refused: ${error.codeName ?? error.code ?? error.name}`);
+}

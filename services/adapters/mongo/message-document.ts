@@ -1,0 +1,222 @@
+// How a message lies in MongoDB, and the two ways between that and the core's type. No field name of this file goes further than this folder.
+// Keys that callers chose (headers, tags, metadata, data of events) are stored as JSON text: as field names, `$` and `.` would mean something.
+
+import type { UpdateFilter } from 'mongodb';
+import type { Delivery, LastReply, Progress } from '../../core/delivery.ts';
+import type { Event } from '../../core/event.ts';
+import type { BlobId, MessageId } from '../../core/ids.ts';
+import { blobsOf, type Content, type Message, type Tier } from '../../core/message.ts';
+import type { NewMessage } from '../../ports/message-store.ts';
+
+/** Times are milliseconds since 1970 by the store's clock, as numbers. */
+export interface MessageDocument
+  extends Pick<Message, 'tenant' | 'environment' | 'sender' | 'from' | 'to' | 'cc' | 'subject' | 'tier' | 'copies' | 'trace'> {
+  readonly _id: MessageId;
+  readonly created_at: number;
+  readonly key_id: string;
+  readonly reply_to: Message['replyTo'];
+  readonly content: Omit<Content, 'headers'> & { readonly headers: string };
+  /** What of the content lies in the BlobStore. Absent rather than empty, so that the index holds those that have some. */
+  readonly blobs?: readonly BlobId[];
+  readonly scheduled_at: number | null;
+  readonly expires_at: number | null;
+  readonly tags: string;
+  readonly metadata: string;
+  /** Tenant and key in one string, as one unique index wants it; absent when there is none. */
+  readonly idempotency?: string;
+  readonly fingerprint?: string;
+  readonly accepted_as: Message['acceptedAs'];
+  /** Tenant and tier: whose turn it is. */
+  readonly lane: string;
+  readonly deliveries: readonly DeliveryDocument[];
+  /** Never trimmed: an event's `seq` is its position. */
+  readonly events: readonly EventDocument[];
+  /** How many of the events are in the tenant's log. */
+  readonly settled: number;
+  /** Since when there are events that are not; absent when all are. */
+  readonly unsettled_at?: number;
+}
+
+export interface DeliveryDocument {
+  readonly recipient: Delivery['recipient'];
+  readonly role: Delivery['role'];
+  readonly domain: string;
+  readonly version: string;
+  readonly state: Delivery['state'];
+  readonly phase: Delivery['phase'];
+  readonly attempt: number;
+  readonly tries: number;
+  readonly due: number;
+  readonly wake_at: number | null;
+  readonly lease: Delivery['lease'];
+  readonly lapses: number;
+  readonly maybe_sent: boolean;
+  readonly cancel_wanted: boolean;
+  readonly hold: Delivery['hold'];
+  readonly taken_up: boolean;
+  readonly route: string | null;
+  readonly destination: string | null;
+  readonly source: string | null;
+  readonly last_reply: LastReply | null;
+}
+
+export interface EventDocument {
+  readonly type: Event['type'];
+  readonly at: number;
+  readonly delivery: number;
+  readonly data: string;
+}
+
+/** Where each field that changes lies in a DeliveryDocument. */
+const progressFields = {
+  state: 'state',
+  phase: 'phase',
+  attempt: 'attempt',
+  tries: 'tries',
+  due: 'due',
+  wakeAt: 'wake_at',
+  lease: 'lease',
+  lapses: 'lapses',
+  maybeSent: 'maybe_sent',
+  cancelWanted: 'cancel_wanted',
+  hold: 'hold',
+  takenUp: 'taken_up',
+  route: 'route',
+  destination: 'destination',
+  source: 'source',
+  lastReply: 'last_reply',
+} as const satisfies Record<keyof Progress, keyof DeliveryDocument>;
+
+/** The version of every delivery that has not been changed yet. */
+const FIRST_VERSION = '0';
+
+export const idempotencyOf = (tenant: string, key: string): string => `${tenant}\n${key}`;
+export const laneOf = (tenant: string, tier: Tier): string => `${tenant}\n${tier}`;
+
+export function toDocument(message: NewMessage, now: number): MessageDocument {
+  const blobs = blobsOf(message.content);
+  return {
+    _id: message.id,
+    tenant: message.tenant,
+    created_at: message.createdAt,
+    key_id: message.keyId,
+    environment: message.environment,
+    sender: message.sender,
+    from: message.from,
+    reply_to: message.replyTo,
+    to: message.to,
+    cc: message.cc,
+    subject: message.subject,
+    content: { ...message.content, headers: JSON.stringify(message.content.headers) },
+    ...(blobs.length === 0 ? {} : { blobs }),
+    tier: message.tier,
+    copies: message.copies,
+    scheduled_at: message.scheduledAt,
+    expires_at: message.expiresAt,
+    tags: JSON.stringify(message.tags),
+    metadata: JSON.stringify(message.metadata),
+    trace: message.trace,
+    ...(message.idempotency === null
+      ? {}
+      : { idempotency: idempotencyOf(message.tenant, message.idempotency.key), fingerprint: message.idempotency.fingerprint }),
+    accepted_as: message.acceptedAs,
+    lane: laneOf(message.tenant, message.tier),
+    deliveries: message.deliveries.map(toDelivery),
+    events: message.events.map((event) => toEvent(event, event.delivery, now)),
+    settled: 0,
+    unsettled_at: now,
+  };
+}
+
+const toDelivery = (delivery: NewMessage['deliveries'][number]): DeliveryDocument => ({
+  recipient: delivery.recipient,
+  role: delivery.role,
+  domain: delivery.domain,
+  version: FIRST_VERSION,
+  state: delivery.state,
+  phase: delivery.phase,
+  attempt: delivery.attempt,
+  tries: delivery.tries,
+  due: delivery.due,
+  wake_at: delivery.wakeAt,
+  lease: delivery.lease,
+  lapses: delivery.lapses,
+  maybe_sent: delivery.maybeSent,
+  cancel_wanted: delivery.cancelWanted,
+  hold: delivery.hold,
+  taken_up: delivery.takenUp,
+  route: delivery.route,
+  destination: delivery.destination,
+  source: delivery.source,
+  last_reply: delivery.lastReply,
+});
+
+export const toEvent = (event: Pick<Event, 'type' | 'data'>, delivery: number, at: number): EventDocument => ({
+  type: event.type,
+  at,
+  delivery,
+  data: JSON.stringify(event.data),
+});
+
+/** The fields of one delivery to set, by paths with its index. */
+export function toPaths(index: number, set: Partial<Progress>, version: string): NonNullable<UpdateFilter<MessageDocument>['$set']> {
+  const paths: Record<string, unknown> = { [`deliveries.${index}.version`]: version };
+  for (const [name, value] of Object.entries(set)) {
+    if (value !== undefined) paths[`deliveries.${index}.${progressFields[name as keyof Progress]}`] = value;
+  }
+  return paths;
+}
+
+export function fromDocument(document: MessageDocument): Message {
+  return {
+    id: document._id,
+    tenant: document.tenant,
+    createdAt: document.created_at,
+    keyId: document.key_id,
+    environment: document.environment,
+    sender: document.sender,
+    from: document.from,
+    replyTo: document.reply_to,
+    to: document.to,
+    cc: document.cc,
+    subject: document.subject,
+    content: { ...document.content, headers: JSON.parse(document.content.headers) },
+    tier: document.tier,
+    copies: document.copies,
+    scheduledAt: document.scheduled_at,
+    expiresAt: document.expires_at,
+    tags: JSON.parse(document.tags),
+    metadata: JSON.parse(document.metadata),
+    trace: document.trace,
+    idempotency:
+      document.idempotency === undefined || document.fingerprint === undefined
+        ? null
+        : { key: document.idempotency.slice(idempotencyOf(document.tenant, '').length), fingerprint: document.fingerprint },
+    acceptedAs: document.accepted_as,
+    deliveries: document.deliveries.map(fromDelivery),
+    events: document.events.map(({ type, at, delivery, data }) => ({ type, at, delivery, data: JSON.parse(data) })),
+  };
+}
+
+const fromDelivery = (delivery: DeliveryDocument): Delivery => ({
+  recipient: delivery.recipient,
+  role: delivery.role,
+  domain: delivery.domain,
+  version: delivery.version,
+  state: delivery.state,
+  phase: delivery.phase,
+  attempt: delivery.attempt,
+  tries: delivery.tries,
+  due: delivery.due,
+  wakeAt: delivery.wake_at,
+  lease: delivery.lease,
+  lapses: delivery.lapses,
+  maybeSent: delivery.maybe_sent,
+  cancelWanted: delivery.cancel_wanted,
+  hold: delivery.hold,
+  takenUp: delivery.taken_up,
+  route: delivery.route,
+  destination: delivery.destination,
+  source: delivery.source,
+  lastReply: delivery.last_reply,
+});

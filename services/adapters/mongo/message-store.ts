@@ -1,0 +1,214 @@
+// The only record, in MongoDB: one document a message, one conditional update a change. Callers' writes are gathered into bulks.
+// Indexes make it fast on a real server and are no part of what makes it right, but for the two unique ones: `_id` and the idempotency key.
+
+import { type AnyBulkWriteOperation, type Collection, type Filter, type IndexDescription, MongoBulkWriteError, ObjectId } from 'mongodb';
+import type { Environment } from '../../core/catalog.ts';
+import type { Change, DeliveryState } from '../../core/delivery.ts';
+import type { BlobId, MessageId } from '../../core/ids.ts';
+import { type Message, messageStatuses } from '../../core/message.ts';
+import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
+import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
+import { Gatherer } from './gatherer.ts';
+import { fromDocument, idempotencyOf, laneOf, type MessageDocument, toDocument, toEvent, toPaths } from './message-document.ts';
+
+// An array's index has an entry for each element, so an index that leads with `deliveries.state` finds a state in order of what follows.
+// `deliveries.wake_at` is at the end of `turns` so that held and published mail is passed over without reading its documents.
+const indexes: readonly IndexDescription[] = [
+  { name: 'idempotency', key: { idempotency: 1 }, unique: true, sparse: true },
+  { name: 'woken', key: { 'deliveries.state': 1, 'deliveries.wake_at': 1 } },
+  { name: 'lanes', key: { 'deliveries.state': 1, lane: 1, 'deliveries.wake_at': 1 } },
+  { name: 'turns', key: { 'deliveries.state': 1, lane: 1, created_at: 1, _id: 1, 'deliveries.wake_at': 1 } },
+  { name: 'list', key: { tenant: 1, created_at: -1, _id: -1 } },
+  { name: 'recipients', key: { tenant: 1, 'deliveries.recipient': 1, created_at: -1, _id: -1 } },
+  { name: 'blobs', key: { blobs: 1 }, sparse: true },
+];
+
+/** `now` is the store's clock; a test may put its own in front of it. */
+export async function openMessageStore(mongo: Mongo, now: () => number = mongo.now): Promise<MessageStore> {
+  const collection = mongo.db.collection<MessageDocument>('messages');
+  await ensureIndexes(mongo, collection, indexes);
+  return new MongoMessageStore(mongo, collection, now);
+}
+
+class MongoMessageStore implements MessageStore {
+  readonly now: () => number;
+  readonly #mongo: Mongo;
+  readonly #messages: Collection<MessageDocument>;
+  readonly #inserts = new Gatherer((messages: readonly NewMessage[]) => this.#insert(messages));
+  readonly #changes = new Gatherer((changes: readonly Change[]) => this.#apply(changes));
+
+  constructor(mongo: Mongo, messages: Collection<MessageDocument>, now: () => number) {
+    this.#mongo = mongo;
+    this.#messages = messages;
+    this.now = now;
+  }
+
+  insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]> {
+    return this.#mongo.call(this.#inserts.add(messages));
+  }
+
+  async #insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]> {
+    const now = this.now();
+    const answers = messages.map((): Inserted => 'inserted');
+    try {
+      await this.#messages.insertMany(
+        messages.map((message) => toDocument(message, now)),
+        { ordered: false },
+      );
+    } catch (error) {
+      const refused = duplicatesOf(error);
+      // Which of the two keys was taken, the server says in words only. A refused message whose id is there is our own retry.
+      const ids = refused.flatMap((index) => messages[index]?.id ?? []);
+      const there = new Set((await this.#messages.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id));
+      for (const index of refused) if (!there.has(messages[index]?.id as MessageId)) answers[index] = 'key_taken';
+    }
+    return answers;
+  }
+
+  async find(ids: readonly MessageId[]): Promise<readonly (Message | null)[]> {
+    if (ids.length === 0) return [];
+    const found = new Map((await this.#read({ _id: { $in: ids } })).map((message) => [message.id, message]));
+    return ids.map((id) => found.get(id) ?? null);
+  }
+
+  async findByIdempotencyKey(tenant: string, key: string): Promise<Message | null> {
+    const [message] = await this.#read({ idempotency: idempotencyOf(tenant, key) });
+    return message ?? null;
+  }
+
+  async dropIdempotencyKey(id: MessageId, key: string): Promise<boolean> {
+    // the tenant stands in the document, so that is where the string is put together
+    const held = { $concat: ['$tenant', idempotencyOf('', ''), { $literal: key }] };
+    const dropped = await this.#mongo.call(
+      this.#messages.updateOne({ _id: id, $expr: { $eq: ['$idempotency', held] } }, { $unset: { idempotency: '', fingerprint: '' } }),
+    );
+    return dropped.modifiedCount === 1;
+  }
+
+  apply(changes: readonly Change[]): Promise<readonly (string | null)[]> {
+    return this.#mongo.call(this.#changes.add(changes));
+  }
+
+  async #apply(changes: readonly Change[]): Promise<readonly (string | null)[]> {
+    const now = this.now();
+    // A version of our own for each change: what is read back tells our write from another's.
+    const versions = changes.map(() => new ObjectId().toHexString());
+    const operations = changes.map((change, i) => toUpdate(change, versions[i] ?? '', now));
+    const { matchedCount } = await this.#messages.bulkWrite(operations, { ordered: false });
+    if (matchedCount === changes.length) return versions;
+    const ids = [...new Set(changes.map((change) => change.message))];
+    const stored = await this.#messages.find({ _id: { $in: ids } }, { projection: { 'deliveries.version': 1 } }).toArray();
+    const made = new Set(stored.flatMap(({ deliveries }) => deliveries.map(({ version }) => version)));
+    return versions.map((version) => (made.has(version) ? version : null));
+  }
+
+  async woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]> {
+    // One state at a time: within a state the index is in order of time, over several it is not, and a flood in one would hide the others.
+    const batches = await Promise.all(states.map((state) => this.#read({ deliveries: { $elemMatch: isDue(state, before) } }, { limit })));
+    const found = batches.flatMap((messages, i) => messages.flatMap((message) => dueIn(message, states[i], before)));
+    return found.toSorted((a, b) => wakeAtOf(a) - wakeAtOf(b)).slice(0, limit);
+  }
+
+  async backlogs(before: number): Promise<readonly Backlog[]> {
+    const backlogs: Backlog[] = [];
+    // From lane to lane, each found by one look into the index however long it is.
+    for (let last = ''; ; ) {
+      const next = await this.#mongo.call(
+        this.#messages.findOne(
+          { lane: { $gt: last }, deliveries: { $elemMatch: isDue('queued', before) } },
+          { sort: { lane: 1 }, projection: { tenant: 1, tier: 1, lane: 1 }, hint: 'lanes' },
+        ),
+      );
+      if (next === null) return backlogs;
+      backlogs.push({ tenant: next.tenant, tier: next.tier });
+      last = next.lane;
+    }
+  }
+
+  async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {
+    const messages = await this.#read(
+      { lane: laneOf(tenant, tier), deliveries: { $elemMatch: isDue('queued', before) } },
+      { sort: { created_at: 1, _id: 1 }, limit, hint: 'turns' },
+    );
+    return messages.flatMap((message) => dueIn(message, 'queued', before)).slice(0, limit);
+  }
+
+  async list(query: ListQuery): Promise<readonly Message[]> {
+    return this.#read(toFilter(query), { sort: { created_at: -1, _id: -1 }, limit: query.limit });
+  }
+
+  async blobsInUse(ids: readonly BlobId[]): Promise<ReadonlySet<BlobId>> {
+    if (ids.length === 0) return new Set();
+    const asked = new Set(ids);
+    const users = await this.#mongo.call(this.#messages.find({ blobs: { $in: ids } }, { projection: { blobs: 1 } }).toArray());
+    return new Set(users.flatMap(({ blobs = [] }) => blobs).filter((id) => asked.has(id)));
+  }
+
+  check(): Promise<void> {
+    return this.#mongo.check();
+  }
+
+  /** The connection is whoever's who opened it. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #read(filter: Filter<MessageDocument>, options: Parameters<Collection<MessageDocument>['find']>[1] = {}): Promise<Message[]> {
+    return (await this.#mongo.call(this.#messages.find(filter, options).toArray())).map(fromDocument);
+  }
+}
+
+/** The positions of the documents that a unique index refused. Throws any other error on. */
+function duplicatesOf(error: unknown): number[] {
+  if (!(error instanceof MongoBulkWriteError)) throw error;
+  const refusals = [error.writeErrors].flat();
+  const isAllDuplicates = refusals.every(({ code }) => code === DUPLICATE_KEY);
+  if (!isAllDuplicates || error.result.getWriteConcernError() !== undefined) throw error;
+  return refusals.map(({ index }) => index);
+}
+
+function toUpdate(change: Change, version: string, now: number): AnyBulkWriteOperation<MessageDocument> {
+  const { message, delivery, event, set } = change;
+  return {
+    updateOne: {
+      filter: { _id: message, [`deliveries.${delivery}.version`]: change.version },
+      update: {
+        $set: toPaths(delivery, set, version),
+        ...(event === null ? {} : { $push: { events: toEvent(event, delivery, now) }, $min: { unsettled_at: now } }),
+      },
+    },
+  };
+}
+
+/** What has ended has a `wake_at` of null, which is less than nothing to MongoDB: comparisons keep to numbers. */
+const isDue = (state: DeliveryState, before: number) => ({ state, wake_at: { $lte: before } });
+
+function dueIn(message: Message, state: DeliveryState | undefined, before: number): Found[] {
+  return message.deliveries.flatMap((d, delivery) =>
+    d.state === state && d.wakeAt !== null && d.wakeAt <= before ? [{ message, delivery }] : [],
+  );
+}
+
+const wakeAtOf = ({ message, delivery }: Found): number => message.deliveries[delivery]?.wakeAt ?? 0;
+
+function toFilter(query: ListQuery): Filter<MessageDocument> {
+  const all: Filter<MessageDocument>[] = [{ tenant: query.tenant }];
+  if (query.status !== undefined) {
+    // the status is the first in the order of precedence that a delivery has
+    const earlier = messageStatuses.slice(0, messageStatuses.indexOf(query.status));
+    all.push({ 'deliveries.state': query.status }, { 'deliveries.state': { $nin: earlier } });
+  }
+  if (query.recipient !== undefined) all.push({ 'deliveries.recipient': query.recipient });
+  if (query.sender !== undefined) all.push({ sender: query.sender });
+  if (query.template !== undefined) all.push({ 'content.template.identifier': query.template });
+  if (query.environment !== undefined) all.push({ environment: query.environment as Environment });
+  if (query.createdAfter !== undefined) all.push({ created_at: { $gte: query.createdAfter } });
+  if (query.createdBefore !== undefined) all.push({ created_at: { $lt: query.createdBefore } });
+  if (query.before !== undefined) {
+    const { createdAt, id } = query.before;
+    // the first condition says nothing new, but an index can start where it says
+    all.push(
+      { created_at: { $lte: createdAt } },
+      { $or: [{ created_at: { $lt: createdAt } }, { created_at: createdAt, _id: { $lt: id } }] },
+    );
+  }
+  return { $and: all };
+}
