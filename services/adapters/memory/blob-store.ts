@@ -1,0 +1,74 @@
+// Blobs of tests and of the simulation: in memory, nothing kept.
+
+import { createHash } from 'node:crypto';
+import { Failure } from '../../core/failure.ts';
+import type { BlobId } from '../../core/ids.ts';
+import type { BlobInfo, BlobStore } from '../../ports/blob-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+interface Blob {
+  readonly info: BlobInfo;
+  chunks: readonly Uint8Array[];
+}
+
+export class MemoryBlobStore implements BlobStore {
+  readonly #clock: Clock;
+  readonly #blobs = new Map<BlobId, Blob>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async put(id: BlobId, tenant: string, source: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
+    const createdAt = this.#clock.now();
+    const hash = createHash('sha256');
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of source) {
+      chunks.push(new Uint8Array(chunk)); // a copy: Buffer.slice is none
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+    const info = { id, tenant, bytes, sha256: hash.digest('hex'), createdAt };
+    this.#blobs.set(id, { info, chunks });
+    return info;
+  }
+
+  async stat(ids: readonly BlobId[]): Promise<readonly (BlobInfo | null)[]> {
+    return ids.map((id) => this.#blobs.get(id)?.info ?? null);
+  }
+
+  async *get(id: BlobId): AsyncGenerator<Uint8Array> {
+    const blob = this.#blobs.get(id);
+    if (blob === undefined) throw new Failure('not_found', 'no such blob');
+    let bytes = 0;
+    for (const chunk of blob.chunks) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+    if (bytes !== blob.info.bytes) throw new Failure('internal', 'the blob is truncated');
+  }
+
+  async delete(ids: readonly BlobId[]): Promise<void> {
+    for (const id of ids) this.#blobs.delete(id);
+  }
+
+  async olderThan(before: number, limit: number): Promise<readonly BlobId[]> {
+    return [...this.#blobs.values()]
+      .map((blob) => blob.info)
+      .filter((info) => info.createdAt < before)
+      .toSorted((a, b) => a.createdAt - b.createdAt)
+      .slice(0, limit)
+      .map((info) => info.id);
+  }
+
+  /** For tests: the last byte is gone, as after a disk that lied. */
+  truncate(id: BlobId): void {
+    const blob = this.#blobs.get(id);
+    if (blob === undefined) return;
+    const bytes = Buffer.concat(blob.chunks);
+    blob.chunks = [bytes.subarray(0, -1)];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

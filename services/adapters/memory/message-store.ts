@@ -1,0 +1,188 @@
+// The message store of tests and of the simulation: everything in maps, nothing kept. Deterministic: time comes from the clock given, versions
+// are numbered, and every call does its work in one go before anything else runs.
+
+import type { Change, DeliveryState } from '../../core/delivery.ts';
+import type { BlobId, MessageId } from '../../core/ids.ts';
+import { blobsOf, type Message, statusOf } from '../../core/message.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
+
+/** A stored message. It is replaced whole by a change, so a message that was read never changes. */
+interface Row {
+  message: Message;
+}
+
+/** A delivery that has something to wait for: what the sweeper's queries go through. */
+interface Place {
+  readonly row: Row;
+  readonly index: number;
+}
+
+export class MemoryMessageStore implements MessageStore {
+  readonly #clock: Clock;
+  readonly #rows = new Map<MessageId, Row>();
+  readonly #ofTenant = new Map<string, Row[]>();
+  readonly #holderOfKey = new Map<string, MessageId>();
+  /** Without the deliveries that nobody wakes, which are most in a long run. */
+  readonly #waking = new Map<DeliveryState, Map<string, Place>>();
+  readonly #blobs = new Set<BlobId>();
+  #latest = 0;
+  #versions = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    this.#latest = Math.max(this.#latest, this.#clock.now());
+    return this.#latest;
+  }
+
+  async insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]> {
+    return messages.map((message) => this.#insert(message));
+  }
+
+  async find(ids: readonly MessageId[]): Promise<readonly (Message | null)[]> {
+    return ids.map((id) => this.#rows.get(id)?.message ?? null);
+  }
+
+  async findByIdempotencyKey(tenant: string, key: string): Promise<Message | null> {
+    const id = this.#holderOfKey.get(keyOf(tenant, key));
+    return id === undefined ? null : (this.#rows.get(id)?.message ?? null);
+  }
+
+  async dropIdempotencyKey(id: MessageId, key: string): Promise<boolean> {
+    const row = this.#rows.get(id);
+    if (row === undefined || row.message.idempotency?.key !== key) return false;
+    this.#holderOfKey.delete(keyOf(row.message.tenant, key));
+    row.message = { ...row.message, idempotency: null };
+    return true;
+  }
+
+  async apply(changes: readonly Change[]): Promise<readonly (string | null)[]> {
+    return changes.map((change) => this.#apply(change));
+  }
+
+  async woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]> {
+    return states
+      .flatMap((state) => this.#awake(state, before))
+      .toSorted((a, b) => wakeAtOf(a) - wakeAtOf(b))
+      .slice(0, limit)
+      .map(found);
+  }
+
+  async backlogs(before: number): Promise<readonly Backlog[]> {
+    const known = new Map<string, Backlog>();
+    for (const { row } of this.#awake('queued', before)) {
+      const { tenant, tier } = row.message;
+      known.set(`${tier}/${tenant}`, { tenant, tier });
+    }
+    return [...known.values()];
+  }
+
+  async unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly Found[]> {
+    return this.#awake('queued', before)
+      .filter(({ row }) => row.message.tenant === backlog.tenant && row.message.tier === backlog.tier)
+      .toSorted((a, b) => byAge(a.row.message, b.row.message) || a.index - b.index)
+      .slice(0, limit)
+      .map(found);
+  }
+
+  async list(query: ListQuery): Promise<readonly Message[]> {
+    const rows = this.#ofTenant.get(query.tenant) ?? [];
+    return rows
+      .map((row) => row.message)
+      .filter((message) => isMeant(message, query))
+      .toSorted((a, b) => byAge(b, a))
+      .slice(0, query.limit);
+  }
+
+  async blobsInUse(ids: readonly BlobId[]): Promise<ReadonlySet<BlobId>> {
+    return new Set(ids.filter((id) => this.#blobs.has(id)));
+  }
+
+  async check(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #insert(message: NewMessage): Inserted {
+    if (this.#rows.has(message.id)) return 'inserted';
+    if (message.idempotency !== null) {
+      const key = keyOf(message.tenant, message.idempotency.key);
+      if (this.#holderOfKey.has(key)) return 'key_taken';
+      this.#holderOfKey.set(key, message.id);
+    }
+    const at = this.now();
+    const row: Row = {
+      message: {
+        ...message,
+        deliveries: message.deliveries.map((delivery) => ({ ...delivery, version: this.#nextVersion() })),
+        events: message.events.map((event) => ({ ...event, at })),
+      },
+    };
+    this.#rows.set(message.id, row);
+    const others = this.#ofTenant.get(message.tenant);
+    if (others === undefined) this.#ofTenant.set(message.tenant, [row]);
+    else others.push(row);
+    for (const blob of blobsOf(message.content)) this.#blobs.add(blob);
+    row.message.deliveries.forEach((_, index) => {
+      this.#wait({ row, index });
+    });
+    return 'inserted';
+  }
+
+  #apply(change: Change): string | null {
+    const row = this.#rows.get(change.message);
+    const delivery = row?.message.deliveries[change.delivery];
+    if (row === undefined || delivery === undefined || delivery.version !== change.version) return null;
+    const version = this.#nextVersion();
+    const { message } = row;
+    const place = { row, index: change.delivery };
+    this.#waking.get(delivery.state)?.delete(nameOf(place));
+    row.message = {
+      ...message,
+      deliveries: message.deliveries.with(change.delivery, { ...delivery, ...change.set, version }),
+      events: change.event === null ? message.events : [...message.events, { ...change.event, at: this.now(), delivery: change.delivery }],
+    };
+    this.#wait(place);
+    return version;
+  }
+
+  #wait(place: Place): void {
+    const delivery = place.row.message.deliveries[place.index];
+    if (delivery === undefined || delivery.wakeAt === null) return;
+    const places = this.#waking.get(delivery.state) ?? new Map<string, Place>();
+    places.set(nameOf(place), place);
+    this.#waking.set(delivery.state, places);
+  }
+
+  #awake(state: DeliveryState, before: number): Place[] {
+    return [...(this.#waking.get(state)?.values() ?? [])].filter((place) => wakeAtOf(place) <= before);
+  }
+
+  #nextVersion(): string {
+    return String(++this.#versions);
+  }
+}
+
+const keyOf = (tenant: string, key: string): string => JSON.stringify([tenant, key]);
+const nameOf = ({ row, index }: Place): string => `${row.message.id}/${index}`;
+const wakeAtOf = ({ row, index }: Place): number => row.message.deliveries[index]?.wakeAt ?? Number.POSITIVE_INFINITY;
+const found = ({ row, index }: Place): Found => ({ message: row.message, delivery: index });
+const byAge = (a: Message, b: Message): number => a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
+function isMeant(message: Message, query: ListQuery): boolean {
+  return (
+    (query.status === undefined || statusOf(message.deliveries) === query.status) &&
+    (query.recipient === undefined || message.deliveries.some((delivery) => delivery.recipient === query.recipient)) &&
+    (query.sender === undefined || message.sender === query.sender) &&
+    (query.template === undefined || message.content.template?.identifier === query.template) &&
+    (query.environment === undefined || message.environment === query.environment) &&
+    (query.createdAfter === undefined || message.createdAt >= query.createdAfter) &&
+    (query.createdBefore === undefined || message.createdAt < query.createdBefore) &&
+    (query.before === undefined || isOlder(message, query.before))
+  );
+}
+
+const isOlder = (message: Message, than: { readonly createdAt: number; readonly id: MessageId }): boolean =>
+  message.createdAt < than.createdAt || (message.createdAt === than.createdAt && message.id < than.id);
