@@ -38,6 +38,7 @@ export const limits = {
   idempotencyWindowMs: 24 * HOUR,
   /** How long the loser of a race for one idempotency key waits to read the winner before it answers 409. */
   idempotencyRaceMs: 2 * SECOND,
+  idempotencyRacePollMs: 25,
   /** `scheduled_time` may lie this far ahead. */
   scheduleAheadMs: 365 * 24 * HOUR,
   listLimitMax: 100,
@@ -80,9 +81,25 @@ export const limits = {
   windowPerTenantAndTier: 2_000,
   /** A queued delivery that nobody claimed for this long is published again. */
   republishMs: 60 * SECOND,
+  /** Publications that may wait for their answer at a time, per process. */
+  publishInFlightMax: 256,
+  /** After a publish that the queue left without any answer, how long nothing is published: callers must not wait in vain one by one. */
+  publishPauseMs: 1 * SECOND,
   consumeBatch: 500,
+  /** Entries that a dispatcher fetches per tier when it asks for few; when it asks for more, as many as it asks for. */
+  prefetchMin: 64,
+  /** Entries that a dispatcher has fetched and not asked for in this time go back to the others. */
+  prefetchIdleMs: 1 * SECOND,
+  /** How long one fetch waits for entries before it is made anew. */
+  fetchMs: 5 * SECOND,
   ackWaitMs: 15 * MINUTE,
   queueDeliverMax: 10,
+  /** Taken and not acked, per tier, all dispatchers together: the entries of many killed ones, so that they do not stop the living. */
+  queueAckPendingMax: 100_000,
+  /** An entry this old is dropped and its place in the window is free again; the sweeper has long published its delivery anew. */
+  queueEntryAgeMs: 6 * HOUR,
+  /** In one process: entries of all tenants and tiers together, about 100 MB. */
+  memoryQueueEntriesMax: 200_000,
 
   // --- dispatching
   /** A dispatcher renews the leases of what it has in hand, so this is how long mail of a killed one waits, not how long an SMTP server may take. */
@@ -139,6 +156,14 @@ export const limits = {
   budgetCallMs: 500,
   /** Tokens that one call reserves ahead, at most. */
   budgetLeaseTokens: 20,
+  /** The part of a budget that all processes together may hold reserved ahead. */
+  budgetLeaseShare: 0.01,
+  /** Each process says this often that it lives, and so finds out that Redis is lost, and that it is back. */
+  budgetHeartbeatMs: 1 * SECOND,
+  /** A process not heard of for this long does not count when a budget is divided. */
+  budgetHeartbeatLostMs: 10 * SECOND,
+  /** Budgets that a process keeps figures of. The least recently used go first; a forgotten one costs the tokens it had reserved. */
+  budgetsMax: 100_000,
   keyCacheMs: 5 * SECOND,
   keyCacheMax: 10_000,
 
@@ -152,6 +177,14 @@ export const limits = {
   inboxConnectionsMax: 500,
   /** At shutdown, how long connections may finish by themselves. */
   inboxCloseMs: 500,
+
+  // --- connections to NATS and Redis
+  /** A server that does not take a connection in this time is tried again. */
+  connectMs: 2 * SECOND,
+  reconnectMs: 250,
+  /** A frozen server is given up after two of these without an answer. */
+  natsPingMs: 2 * SECOND,
+  natsCallMs: 2 * SECOND,
 
   // --- running
   shutdownGraceMs: 25 * SECOND,
@@ -171,6 +204,7 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.bodyInMemoryBytes <= l.turnBytesMax, 'a body parsed in memory fits into a turn'],
     [l.blobGraceMs > l.uploadMs + l.ingestCallMs, 'no blob is swept while the accept that refers to it may still run'],
     [l.republishMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
+    [l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs, 'an entry is handed out as often as it may be before it is too old'],
     [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits do not fit: ${rule}`);
