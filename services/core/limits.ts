@@ -44,6 +44,7 @@ export const limits = {
   listLimitMax: 100,
   listLimitDefault: 25,
   requestsPerMinuteDefault: 5_000,
+  requestsPerMinuteMax: 1_000_000,
 
   // --- addresses (RFC 5321 4.5.3.1)
   localPartOctetsMax: 64,
@@ -58,6 +59,21 @@ export const limits = {
   templateOutputBytesMax: 2 * MIB,
   templateSourceBytesMax: 512 * KIB,
   templateNestingMax: 32,
+  /** Bytes of one mail's sources (subject, html, text, layouts) are bounded by `templateSourceBytesMax`, their tags by this. Handlebars' parser
+   * takes about 10 µs per tag, and much longer where they nest. */
+  templateTagsMax: 1_000,
+  /** `{{!-- --}}`, per source: Handlebars' lexer copies what remains of the source for each (measured: 1,000 in 512 KiB, 300 ms). */
+  templateCommentsMax: 100,
+  /** Words inside the tags of one source: 10,000 take about 50 ms to parse. */
+  templateTokensMax: 10_000,
+  /** Statements and helper calls of one part of a mail: about 0.2 µs each. */
+  templateStepsMax: 100_000,
+  templateLocalesMax: 100,
+  /** JSON Schema of a template's variables: subschemas, required names and enum values. ajv takes some 50 µs to compile each. */
+  variablesNodesMax: 500,
+  variablesDepthMax: 16,
+  /** Faults of template data that are reported at once. */
+  variableFaultsMax: 50,
   layoutDepthMax: 3,
   /** Compiled revisions kept in memory, per program. */
   templateCacheMax: 2_000,
@@ -122,6 +138,10 @@ export const limits = {
   retryDelaysMs: [30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR] as readonly number[],
   retryJitter: 0.1,
   maxAgeMs: 48 * HOUR,
+  /** What a Sender may ask for: a day and more is normal for mail, a month is a mistake. */
+  retryDelaysMax: 20,
+  retryDelayMaxMs: 7 * 24 * HOUR,
+  maxAgeMaxMs: 30 * 24 * HOUR,
   /** Bytes of the body that are held back until `committing` is durable. */
   heldBackBytes: 64,
   replyCharsMax: 500,

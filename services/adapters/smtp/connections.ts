@@ -1,0 +1,131 @@
+// The connections that are open: how many may go to one route at a time, who is next, and which idle one to go on with.
+
+import { createHash } from 'node:crypto';
+import type { Route } from '../../core/catalog.ts';
+import type { Connection } from './connection.ts';
+import type { SmtpLimits } from './settings.ts';
+
+/** The right to one connection to a route, given back exactly once. */
+export interface Turn {
+  /** A connection that was kept, so that its server may have closed it meanwhile; null: open one. */
+  readonly kept: Connection | null;
+  /** Ends the turn; the connection, if there is one that still lives, is kept for the next. */
+  end(connection: Connection | null): void;
+}
+
+interface Lane {
+  inUse: number;
+  readonly idle: { readonly connection: Connection; readonly timer: NodeJS.Timeout }[];
+  readonly waiting: (() => void)[];
+}
+
+export class Connections {
+  readonly #limits: SmtpLimits;
+  readonly #lanes = new Map<string, Lane>();
+  /** Connections that are saying QUIT. */
+  readonly #leaving = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor(limits: SmtpLimits) {
+    this.#limits = limits;
+  }
+
+  /** Waits for a free turn, first come first served. Rejects only with the signal's reason. */
+  async take(route: Route, signal: AbortSignal): Promise<Turn> {
+    signal.throwIfAborted();
+    const key = keyOf(route);
+    const lane = this.#laneOf(key);
+    if (lane.inUse >= this.#limits.connectionsPerRouteMax) await turnIn(lane, signal);
+    else lane.inUse++;
+    let isEnded = false;
+    return {
+      kept: takeIdle(lane),
+      end: (connection) => {
+        if (isEnded) return;
+        isEnded = true;
+        this.#keep(lane, connection);
+        const next = lane.waiting.shift();
+        if (next !== undefined) next();
+        else lane.inUse--;
+        this.#forgetEmpty();
+      },
+    };
+  }
+
+  /** Lets a connection go in peace. */
+  retire(connection: Connection): void {
+    const leaving = connection.quit().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  /** Closes what is idle; what is in use closes when its turn ends. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const lane of this.#lanes.values()) {
+      for (const { connection, timer } of lane.idle.splice(0)) {
+        clearTimeout(timer);
+        this.retire(connection);
+      }
+    }
+    await Promise.all(this.#leaving);
+  }
+
+  #laneOf(key: string): Lane {
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known;
+    const lane: Lane = { inUse: 0, idle: [], waiting: [] };
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  #keep(lane: Lane, connection: Connection | null): void {
+    if (connection === null || !connection.isAlive) return;
+    if (this.#isClosed) {
+      this.retire(connection);
+      return;
+    }
+    const timer = setTimeout(() => {
+      const i = lane.idle.findIndex((idle) => idle.connection === connection);
+      if (i >= 0) lane.idle.splice(i, 1);
+      this.retire(connection);
+    }, this.#limits.connectionIdleMs);
+    lane.idle.push({ connection, timer });
+  }
+
+  /** Routes come and go with the catalog. */
+  #forgetEmpty(): void {
+    for (const [key, lane] of this.#lanes) if (lane.inUse === 0 && lane.idle.length === 0) this.#lanes.delete(key);
+  }
+}
+
+/** The one used last: the others grow old and leave. */
+function takeIdle(lane: Lane): Connection | null {
+  for (let idle = lane.idle.pop(); idle !== undefined; idle = lane.idle.pop()) {
+    clearTimeout(idle.timer);
+    if (idle.connection.isAlive) return idle.connection;
+  }
+  return null;
+}
+
+/** Resolves when a turn of this lane is passed on to us. */
+function turnIn(lane: Lane, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const wake = (): void => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    };
+    const leave = (): void => {
+      lane.waiting.splice(lane.waiting.indexOf(wake), 1);
+      reject(signal.reason);
+    };
+    lane.waiting.push(wake);
+    signal.addEventListener('abort', leave, { once: true });
+  });
+}
+
+/** Everything that makes two routes different, as a digest: a password has no business in a key. */
+function keyOf({ host, port, tls, credentials, ca }: Route): string {
+  return createHash('sha256')
+    .update(JSON.stringify([host, port, tls, credentials, ca]))
+    .digest('base64');
+}

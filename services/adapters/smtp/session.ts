@@ -1,0 +1,66 @@
+// A dispatcher's turn on a route: transactions one after the other, each on the connection at hand or on a new one.
+
+import assert from 'node:assert';
+import type { Route } from '../../core/catalog.ts';
+import type { Report, Session, Transaction } from '../../ports/transport.ts';
+import { Connection } from './connection.ts';
+import type { Connections, Turn } from './connections.ts';
+import { openConnection } from './open.ts';
+import type { SmtpSettings } from './settings.ts';
+
+export class SmtpSession implements Session {
+  readonly kind = 'session';
+  readonly #route: Route;
+  readonly #settings: SmtpSettings;
+  readonly #connections: Connections;
+  readonly #turn: Turn;
+  #connection: Connection | null;
+  /** The server may have closed the connection since it last answered. */
+  #mayBeStale: boolean;
+
+  constructor(from: { route: Route; settings: SmtpSettings; connections: Connections; turn: Turn; connection: Connection }) {
+    this.#route = from.route;
+    this.#settings = from.settings;
+    this.#connections = from.connections;
+    this.#turn = from.turn;
+    this.#connection = from.connection;
+    this.#mayBeStale = from.turn.kept !== null;
+  }
+
+  async send(transaction: Transaction): Promise<Report> {
+    // The parser lets none through; one that got here would let an address write commands of its own.
+    for (const address of [transaction.mailFrom ?? '', transaction.rcptTo])
+      assert(!/\p{Cc}/u.test(address), 'an address holds a control character');
+
+    const atHand = this.#connection;
+    if (atHand?.isAlive) {
+      const mayBeStale = this.#mayBeStale;
+      const report = await this.#sendOver(atHand, transaction);
+      if (!mayBeStale || !saysStale(report)) return report;
+    }
+    const opened = await openConnection(this.#route, this.#settings, transaction.signal);
+    return opened instanceof Connection ? this.#sendOver(opened, transaction) : opened;
+  }
+
+  async #sendOver(connection: Connection, transaction: Transaction): Promise<Report> {
+    this.#connection = connection;
+    const report = await connection.send(transaction);
+    this.#mayBeStale = true;
+    if (connection.isAlive && connection.served >= this.#settings.limits.messagesPerConnectionMax) {
+      this.#connection = null;
+      this.#connections.retire(connection);
+    }
+    return report;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#turn.end(this.#connection);
+    this.#connection = null;
+  }
+}
+
+/** Nothing of this transaction was answered, or 421 was: the words of a server that closes what is idle. A timeout is not tried twice: it is long. */
+function saysStale(report: Report): boolean {
+  if (report.stage !== 'mail') return false;
+  return (report.kind === 'lost' && report.reason === 'dropped') || (report.kind === 'refused' && report.code === 421);
+}

@@ -1,0 +1,50 @@
+// Transport over SMTP (RFC 5321) to a relay.
+
+import { hostname } from 'node:os';
+import type { Route } from '../../core/catalog.ts';
+import type { Cidr } from '../../core/dialable.ts';
+import type { Report, Session, Transport } from '../../ports/transport.ts';
+import { aborted } from './answers.ts';
+import { Connection } from './connection.ts';
+import { Connections, type Turn } from './connections.ts';
+import { type Resolve, resolveBySystem } from './dial.ts';
+import { neverConnected, openConnection } from './open.ts';
+import { SmtpSession } from './session.ts';
+import { type SmtpLimits, type SmtpSettings, smtpLimits } from './settings.ts';
+
+export interface SmtpTransportOptions {
+  /** Ranges that may be dialled although they are not public; see `parseCidr`. */
+  readonly allowed: readonly Cidr[];
+  /** A relay that is the operator's own word and always allowed. */
+  readonly operatorRelay: { readonly host: string; readonly port: number } | null;
+  /** Our name in EHLO; the machine's host name when absent. */
+  readonly ehloName?: string;
+  /** How host names become addresses; the system's resolver when absent. */
+  readonly resolve?: Resolve;
+  readonly limits?: Partial<SmtpLimits>;
+}
+
+export function createSmtpTransport(options: SmtpTransportOptions): Transport {
+  const settings: SmtpSettings = {
+    ehloName: options.ehloName ?? hostname(),
+    rules: { allowed: options.allowed, operatorRelay: options.operatorRelay, resolve: options.resolve ?? resolveBySystem },
+    limits: { ...smtpLimits, ...options.limits },
+  };
+  const connections = new Connections(settings.limits);
+
+  return {
+    async open(route: Route, { signal }): Promise<Session | Report> {
+      let turn: Turn;
+      try {
+        turn = await connections.take(route, signal);
+      } catch {
+        return neverConnected(route, aborted('dial')); // the signal is the one reason why a turn is not given
+      }
+      const connection = turn.kept ?? (await openConnection(route, settings, signal));
+      if (connection instanceof Connection) return new SmtpSession({ route, settings, connections, turn, connection });
+      turn.end(null);
+      return connection;
+    },
+    [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
+  };
+}
