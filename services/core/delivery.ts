@@ -345,6 +345,12 @@ export function published(s: Subject, now: number): Change | null {
   return change(s, { wakeAt: wake(now + limits.republishMs, s.expiresAt), hold: null });
 }
 
+/** The window was full: no entry went to the queue after all, so the sweeper feeds it in its turn. */
+export function notPublished(s: Subject, now: number): Change | null {
+  if (s.delivery.state !== 'queued') return null;
+  return change(s, { wakeAt: Math.min(now, s.delivery.wakeAt ?? now) });
+}
+
 // --- cancel
 
 /** `cancelled`: no byte leaves from now on. `in_flight`: one may; the wish is kept. `ended`: too late. */

@@ -27,6 +27,8 @@ export interface FailureOptions {
   readonly errors?: readonly FieldError[];
   /** For `rate_limited` and `unavailable`: when to come back, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** For `unavailable` while accepting: the message may have been stored all the same, under this id. */
+  readonly messageId?: string;
   readonly cause?: unknown;
 }
 
@@ -35,6 +37,7 @@ export class Failure extends Error {
   readonly code: string;
   readonly errors: readonly FieldError[];
   readonly retryAfterMs: number | null;
+  readonly messageId: string | null;
 
   constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -43,5 +46,6 @@ export class Failure extends Error {
     this.code = options.code ?? kind;
     this.errors = options.errors ?? [];
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.messageId = options.messageId ?? null;
   }
 }

@@ -28,6 +28,9 @@ export const limits = {
   subjectCharsMax: 998,
   headerBytesMax: 8 * KIB,
   headersMax: 50,
+  headerNameCharsMax: 76,
+  /** A longer word can only be written in pieces: a line of mail has at most 998 characters (RFC 5322 2.1.1), its name among them. */
+  headerWordCharsMax: 900,
   tagsMax: 20,
   tagCharsMax: 256,
   metadataBytesMax: 16 * KIB,

@@ -1,16 +1,12 @@
 // The only record: messages with their deliveries and events. Everything else may be lost whole.
 // The store decides nothing. It inserts, it finds, and it makes changes that `core/delivery.ts` decided, each as one compare-and-set.
 
+import type { NewMessage } from '../core/accept.ts';
 import type { Change, DeliveryState } from '../core/delivery.ts';
 import type { BlobId, MessageId } from '../core/ids.ts';
 import type { Message, MessageStatus, Tier } from '../core/message.ts';
 
-/** A message before its insert: the store stamps the events with the same time, and gives each delivery its first version. */
-export interface NewMessage extends Omit<Message, 'deliveries' | 'events'> {
-  readonly deliveries: readonly Omit<Message['deliveries'][number], 'version'>[];
-  /** One per delivery, in their order. */
-  readonly events: readonly Omit<Message['events'][number], 'at'>[];
-}
+export type { NewMessage };
 
 /** `key_taken`: a message of this tenant holds this idempotency key; nothing was inserted. */
 export type Inserted = 'inserted' | 'key_taken';

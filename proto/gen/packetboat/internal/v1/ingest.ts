@@ -96,6 +96,8 @@ export interface Refusal {
   errors: FieldFault[];
   /** When to come back, in milliseconds; 0: not said. */
   retry_after_ms: number;
+  /** Set when the store did not answer, so that the message may have been accepted all the same: look it up, or repeat with the same key. */
+  message_id: string;
 }
 
 /** One fault of one field. */
@@ -719,7 +721,7 @@ export const SendResult: MessageFns<SendResult> = {
 };
 
 function createBaseRefusal(): Refusal {
-  return { grpc_code: 0, code: "", message: "", errors: [], retry_after_ms: 0 };
+  return { grpc_code: 0, code: "", message: "", errors: [], retry_after_ms: 0, message_id: "" };
 }
 
 export const Refusal: MessageFns<Refusal> = {
@@ -738,6 +740,9 @@ export const Refusal: MessageFns<Refusal> = {
     }
     if (message.retry_after_ms !== 0) {
       writer.uint32(40).int64(message.retry_after_ms);
+    }
+    if (message.message_id !== "") {
+      writer.uint32(50).string(message.message_id);
     }
     return writer;
   },
@@ -795,6 +800,14 @@ export const Refusal: MessageFns<Refusal> = {
             message.retry_after_ms = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message_id = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -822,6 +835,11 @@ export const Refusal: MessageFns<Refusal> = {
         : isSet(object.retry_after_ms)
         ? globalThis.Number(object.retry_after_ms)
         : 0,
+      message_id: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
     };
   },
 
@@ -842,6 +860,9 @@ export const Refusal: MessageFns<Refusal> = {
     if (message.retry_after_ms !== 0) {
       obj.retryAfterMs = Math.round(message.retry_after_ms);
     }
+    if (message.message_id !== "") {
+      obj.messageId = message.message_id;
+    }
     return obj;
   },
 
@@ -855,6 +876,7 @@ export const Refusal: MessageFns<Refusal> = {
     message.message = object.message ?? "";
     message.errors = object.errors?.map((e) => FieldFault.fromPartial(e)) || [];
     message.retry_after_ms = object.retry_after_ms ?? 0;
+    message.message_id = object.message_id ?? "";
     return message;
   },
 };

@@ -1,0 +1,36 @@
+// Who is asking, and what they may do. Made from an API key by ingest, once a request, for all doors.
+
+import { type Environment, environments } from './catalog.ts';
+
+/** Everything that a key can be allowed to do. The rpcs name theirs in the proto option `rest`. */
+export const scopes = [
+  'messages:send',
+  'messages:read',
+  'suppressions:write',
+  'senders:read',
+  'templates:read',
+  'keys:read',
+  'keys:write',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+export interface Principal {
+  readonly kind: 'key';
+  readonly keyId: string;
+  readonly tenant: string;
+  readonly scopes: readonly string[];
+  /** Default and ceiling. */
+  readonly environment: Environment;
+  /** Names of the senders it may use; empty: all of the tenant. */
+  readonly senders: readonly string[];
+  readonly requestsPerMinute: number;
+}
+
+export const hasScope = (principal: Principal, scope: string): boolean => scope === '' || principal.scopes.includes(scope);
+
+/** `live` allows all three, `testing` also `draft`, `draft` itself. */
+export const mayUseEnvironment = (ceiling: Environment, wanted: Environment): boolean =>
+  environments.indexOf(wanted) <= environments.indexOf(ceiling);
+
+export const mayUseSender = (principal: Principal, name: string): boolean =>
+  principal.senders.length === 0 || principal.senders.includes(name);

@@ -1,0 +1,22 @@
+// The key under which a suppressed address is stored: an HMAC, so that the list holds no address. Several keys during a rotation: entries are
+// written under the first and found under each.
+
+import { createHmac } from 'node:crypto';
+import { type Address, canonical } from './address.ts';
+
+export interface HashKey {
+  readonly id: string;
+  readonly secret: Uint8Array;
+}
+
+/** The only scope there is so far: all mail of the tenant. */
+export const SCOPE_ALL = 'all';
+
+/** One hash per key, in their order. The tenant is part of it: equal addresses of two tenants cannot be seen to be equal. */
+export const suppressionHashes = (keys: readonly HashKey[], tenant: string, address: Address): string[] =>
+  keys.map(
+    (key) =>
+      `${key.id}:${createHmac('sha256', key.secret)
+        .update(`${tenant}\n${canonical(address)}`)
+        .digest('hex')}`,
+  );

@@ -1,0 +1,33 @@
+// Cancelling (RELIABILITY P7): what waits is cancelled at once; what is in flight, or may have been sent, answers a conflict.
+
+import { cancel } from '../core/delivery.ts';
+import { Failure } from '../core/failure.ts';
+import { type Message, statusOf, subjectOf } from '../core/message.ts';
+import type { Principal } from '../core/principal.ts';
+import { getMessage } from './get-message.ts';
+import type { Ingest } from './ingest.ts';
+
+/** Decisions that were overtaken are made again; a delivery changes hands a few times at most while a client waits. */
+const ROUNDS = 10;
+
+/** Answers the message as it stands after at least one delivery was cancelled by this call or before. Throws `not_found` and `conflict`. */
+export async function cancelMessage(ingest: Ingest, principal: Principal, id: string): Promise<Message> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const message = await getMessage(ingest, principal, id);
+    const decisions = message.deliveries.map((_, i) => cancel(subjectOf(message, i)));
+    const changes = decisions.flatMap((d) => (d.change === null ? [] : [d.change]));
+    const made = await ingest.messages.apply(changes);
+    if (made.includes(null)) continue;
+    if (decisions.some((d) => d.kind === 'in_flight')) {
+      throw new Failure(
+        'conflict',
+        'The message is being sent, or may have been: what still waited is cancelled, what is in flight is if it defers.',
+        { code: 'in_flight' },
+      );
+    }
+    if (changes.length > 0) return getMessage(ingest, principal, id);
+    if (statusOf(message.deliveries) === 'cancelled') return message;
+    throw new Failure('not_found', 'The message has already been sent, or has ended otherwise.', { code: 'already_sent' });
+  }
+  throw new Failure('conflict', 'The message changes too fast to be cancelled; try again.', { code: 'in_flight' });
+}

@@ -1,0 +1,96 @@
+// What the handlers of ingest work with, and how a call gets to one: authenticate, count, check the scope, handle. The same for every door: gRPC
+// and the process of its own call `answer`, so does embedded mode without a wire between.
+
+import { Failure } from '../core/failure.ts';
+import { hasScope, type Principal } from '../core/principal.ts';
+import type { HashKey } from '../core/suppression.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Budgets, Reservation } from '../ports/budgets.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { KeyStore } from '../ports/key-store.ts';
+import type { MessageStore } from '../ports/message-store.ts';
+import type { Random } from '../ports/random.ts';
+import type { SuppressionStore } from '../ports/suppression-store.ts';
+import type { WorkQueue } from '../ports/work-queue.ts';
+import type { KeyCache } from './authenticate.ts';
+import type { Backlogs } from './backlogs.ts';
+import type { Renderers } from './renderers.ts';
+
+export interface Ingest {
+  readonly messages: MessageStore;
+  readonly blobs: BlobStore;
+  readonly suppressions: SuppressionStore;
+  readonly keys: KeyStore;
+  readonly queue: WorkQueue;
+  readonly budgets: Budgets;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** First the active key, then those that are still read. */
+  readonly hashKeys: { readonly suppression: readonly HashKey[]; readonly cursor: readonly HashKey[] };
+  readonly keyCache: KeyCache;
+  readonly backlogs: Backlogs;
+  readonly renderers: Renderers;
+  /** Told of what no caller sees: failures of ours, with their causes. */
+  readonly report: (what: string, error: unknown) => void;
+}
+
+/** The figures of the `X-RateLimit-*` headers; null when no key was recognized. */
+export type Rate = Pick<Reservation, 'limit' | 'remaining' | 'resetAt'> | null;
+
+export type Answer<T> = { readonly rate: Rate; readonly response: T } | { readonly rate: Rate; readonly failure: Failure };
+
+/** One minute's worth of requests, all of which may come at once. */
+const MINUTE_MS = 60_000;
+
+/** Counts one request of this key; answers its figures, and a refusal when the budget is spent. */
+export async function countRequest(
+  ingest: Ingest,
+  principal: Principal,
+): Promise<{ readonly rate: Rate; readonly failure: Failure | null }> {
+  const limit = principal.requestsPerMinute;
+  const budget = { name: `key/${principal.keyId}`, limit, windowMs: MINUTE_MS, burst: limit };
+  const [reservation] = await ingest.budgets.reserve([{ budget, tokens: 1 }]);
+  if (reservation === undefined) throw new Failure('internal', 'the budgets gave no answer');
+  const rate: Rate = { limit: reservation.limit, remaining: reservation.remaining, resetAt: reservation.resetAt };
+  if (reservation.granted > 0) return { rate, failure: null };
+  const failure = new Failure('rate_limited', `This key is limited to ${limit} requests a minute.`, {
+    retryAfterMs: Math.max(reservation.waitMs, 1),
+  });
+  return { rate, failure };
+}
+
+export function requireScope(principal: Principal, scope: string): void {
+  if (!hasScope(principal, scope)) throw new Failure('forbidden', `This key lacks the scope ${scope}.`);
+}
+
+/** Whatever was thrown, as a failure that may be shown: an unexpected error is reported here and told to nobody. */
+export function shownFailure(ingest: Ingest, error: unknown): Failure {
+  if (error instanceof Failure) {
+    if (error.kind === 'unavailable' || error.kind === 'internal') ingest.report('a dependency failed', error);
+    return error;
+  }
+  ingest.report('a handler failed', error);
+  return new Failure('internal', 'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.');
+}
+
+/** Authenticates, counts, checks the scope and handles one call. Never rejects. */
+export async function answer<T>(
+  ingest: Ingest,
+  credential: string,
+  scope: string,
+  handle: (principal: Principal) => Promise<T>,
+): Promise<Answer<T>> {
+  let rate: Rate = null;
+  try {
+    const principal = await ingest.keyCache.authenticate(credential);
+    const counted = await countRequest(ingest, principal);
+    rate = counted.rate;
+    if (counted.failure !== null) return { rate, failure: counted.failure };
+    requireScope(principal, scope);
+    return { rate, response: await handle(principal) };
+  } catch (error) {
+    return { rate, failure: shownFailure(ingest, error) };
+  }
+}

@@ -1,0 +1,62 @@
+// Messages, newest first, filtered and paged by a signed cursor that belongs to its filters.
+
+import { isRefusal, parseAddress } from '../core/address.ts';
+import type { Environment } from '../core/catalog.ts';
+import { readCursor, writeCursor } from '../core/cursor.ts';
+import { Failure, type FieldError } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
+import type { Message, MessageStatus } from '../core/message.ts';
+import type { Principal } from '../core/principal.ts';
+import type { ListQuery } from '../ports/message-store.ts';
+import type { Ingest } from './ingest.ts';
+
+/** Absent is null or empty. */
+export interface ListRequest {
+  readonly status: MessageStatus | null;
+  readonly recipient: string;
+  readonly sender: string;
+  readonly template: string;
+  readonly environment: Environment | null;
+  readonly createdAfter: number | null;
+  readonly createdBefore: number | null;
+  readonly limit: number | null;
+  readonly cursor: string;
+}
+
+export async function listMessages(
+  ingest: Ingest,
+  principal: Principal,
+  request: ListRequest,
+): Promise<{ readonly messages: readonly Message[]; readonly nextCursor: string | null }> {
+  const errors: FieldError[] = [];
+  const limit = request.limit ?? limits.listLimitDefault;
+  if (limit < 1 || limit > limits.listLimitMax)
+    errors.push({ field: 'limit', code: 'out_of_range', message: `A page has 1 to ${limits.listLimitMax} rows.` });
+  const recipient = request.recipient === '' ? null : parseAddress(request.recipient);
+  if (recipient !== null && isRefusal(recipient)) errors.push({ field: 'recipient', code: recipient.code, message: recipient.message });
+  const { cursor, ...filters } = { ...request, limit: 0 };
+  const bound = JSON.stringify([principal.tenant, filters]);
+  const before = cursor === '' ? null : readCursor(ingest.hashKeys.cursor, cursor, bound);
+  if (cursor !== '' && before === null)
+    errors.push({ field: 'cursor', code: 'invalid_cursor', message: 'This is not the next_cursor of a page with these filters.' });
+  if (errors.length > 0) throw new Failure('invalid', 'The filters are not valid.', { code: 'validation_failed', errors });
+
+  const query: ListQuery = {
+    tenant: principal.tenant,
+    limit: limit + 1,
+    ...(request.status === null ? {} : { status: request.status }),
+    ...(recipient === null || isRefusal(recipient) ? {} : { recipient }),
+    ...(request.sender === '' ? {} : { sender: request.sender }),
+    ...(request.template === '' ? {} : { template: request.template }),
+    ...(request.environment === null ? {} : { environment: request.environment }),
+    ...(request.createdAfter === null ? {} : { createdAfter: request.createdAfter }),
+    ...(request.createdBefore === null ? {} : { createdBefore: request.createdBefore }),
+    ...(before === null ? {} : { before }),
+  };
+  const found = await ingest.messages.list(query);
+  const messages = found.slice(0, limit);
+  const last = messages.at(-1);
+  const [key] = ingest.hashKeys.cursor;
+  const hasMore = found.length > limit && last !== undefined && key !== undefined;
+  return { messages, nextCursor: hasMore ? writeCursor(key, { createdAt: last.createdAt, id: last.id }, bound) : null };
+}

@@ -1,0 +1,112 @@
+// Where rpc meets handler: every public rpc but those that send, by its gRPC path. Each takes and gives the messages of the contract. What a key
+// needs for it stands in the proto (option `rest`), and is checked before.
+
+import type { ListMessageEventsRequest, ListMessageEventsResponse } from '../../proto/gen/packetboat/v1/events.ts';
+import type {
+  CreateKeyRequest,
+  CreateKeyResponse,
+  ListKeysResponse,
+  RevokeKeyRequest,
+  RevokeKeyResponse,
+} from '../../proto/gen/packetboat/v1/keys.ts';
+import type {
+  CancelMessageRequest,
+  CancelMessageResponse,
+  GetMessageRequest,
+  GetMessageResponse,
+  ListMessagesRequest,
+  ListMessagesResponse,
+} from '../../proto/gen/packetboat/v1/messages.ts';
+import type { ListSendersResponse } from '../../proto/gen/packetboat/v1/senders.ts';
+import type { CreateSuppressionRequest, CreateSuppressionResponse } from '../../proto/gen/packetboat/v1/suppressions.ts';
+import type { ListTemplatesResponse } from '../../proto/gen/packetboat/v1/templates.ts';
+import { statusOf } from '../core/message.ts';
+import type { Principal } from '../core/principal.ts';
+import { cancelMessage } from './cancel-message.ts';
+import { createSuppression } from './create-suppression.ts';
+import { environmentOf, statusOfProto, timeOf } from './from-proto.ts';
+import { getMessage } from './get-message.ts';
+import type { Ingest } from './ingest.ts';
+import { createKey, listKeys, revokeKey } from './keys.ts';
+import { listMessages } from './list-messages.ts';
+import { toEvents, toGetMessageResponse, toKey, toMessageSummary, toSender, toStatus, toTemplate, toTimestamp } from './to-proto.ts';
+
+/** Throws a `Failure`. The request is of the type that the contract gives this path. */
+export type Handle = (ingest: Ingest, principal: Principal, request: never) => Promise<object>;
+
+const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
+const byIdentifier = <T extends { readonly identifier: string }>(a: T, b: T): number => (a.identifier < b.identifier ? -1 : 1);
+
+export const rpcs: Readonly<Record<string, Handle>> = {
+  '/packetboat.v1.MessagesService/GetMessage': async (ingest, principal, request: GetMessageRequest): Promise<GetMessageResponse> =>
+    toGetMessageResponse(await getMessage(ingest, principal, request.message_id)),
+
+  '/packetboat.v1.MessagesService/ListMessages': async (ingest, principal, request: ListMessagesRequest): Promise<ListMessagesResponse> => {
+    const page = await listMessages(ingest, principal, {
+      status: statusOfProto(request.status),
+      recipient: request.recipient,
+      sender: request.sender,
+      template: request.template,
+      environment: environmentOf(request.environment),
+      createdAfter: timeOf(request.created_after),
+      createdBefore: timeOf(request.created_before),
+      limit: request.limit ?? null,
+      cursor: request.cursor,
+    });
+    return { messages: page.messages.map(toMessageSummary), next_cursor: page.nextCursor ?? undefined };
+  },
+
+  '/packetboat.v1.MessagesService/CancelMessage': async (
+    ingest,
+    principal,
+    request: CancelMessageRequest,
+  ): Promise<CancelMessageResponse> => {
+    const message = await cancelMessage(ingest, principal, request.message_id);
+    return { message_id: message.id, status: toStatus(statusOf(message.deliveries)) };
+  },
+
+  '/packetboat.v1.EventsService/ListMessageEvents': async (
+    ingest,
+    principal,
+    request: ListMessageEventsRequest,
+  ): Promise<ListMessageEventsResponse> => ({ events: toEvents(await getMessage(ingest, principal, request.message_id)) }),
+
+  '/packetboat.v1.SuppressionsService/CreateSuppression': async (
+    ingest,
+    principal,
+    request: CreateSuppressionRequest,
+  ): Promise<CreateSuppressionResponse> => {
+    const { suppression, created } = await createSuppression(ingest, principal, request);
+    const { reason, scope, createdAt } = suppression;
+    return { recipient: request.recipient, reason, scope, created_at: toTimestamp(createdAt), created };
+  },
+
+  '/packetboat.v1.SendersService/ListSenders': async (ingest, principal): Promise<ListSendersResponse> => ({
+    senders: ingest.catalog.current().senders(principal.tenant).toSorted(byName).map(toSender),
+  }),
+
+  '/packetboat.v1.TemplatesService/ListTemplates': async (ingest, principal): Promise<ListTemplatesResponse> => ({
+    templates: ingest.catalog.current().templates(principal.tenant).toSorted(byIdentifier).map(toTemplate),
+  }),
+
+  '/packetboat.v1.KeysService/CreateKey': async (ingest, principal, request: CreateKeyRequest): Promise<CreateKeyResponse> => {
+    const { key, secret } = await createKey(ingest, principal, {
+      name: request.name,
+      scopes: request.scopes,
+      environment: environmentOf(request.environment),
+      senders: request.senders,
+      requestsPerMinute: request.requests_per_minute ?? null,
+      expiresAt: timeOf(request.expires_at),
+    });
+    return { key: toKey(key), secret };
+  },
+
+  '/packetboat.v1.KeysService/ListKeys': async (ingest, principal): Promise<ListKeysResponse> => ({
+    keys: (await listKeys(ingest, principal)).map(toKey),
+  }),
+
+  '/packetboat.v1.KeysService/RevokeKey': async (ingest, principal, request: RevokeKeyRequest): Promise<RevokeKeyResponse> => ({
+    key_id: request.key_id,
+    revoked_at: toTimestamp(await revokeKey(ingest, principal, request.key_id)),
+  }),
+};

@@ -1,0 +1,291 @@
+// Accepting: the messages of one turn, each judged and answered for itself, stored by one insert and published by one burst (RELIABILITY R1).
+// The order is what P1 rests on: content first, then the insert, then the publish, then the answer. Whatever fails after the insert is the
+// sweeper's business and never the caller's.
+
+import { type Draft, judge, toMessage } from '../core/accept.ts';
+import type { Address } from '../core/address.ts';
+import { notPublished } from '../core/delivery.ts';
+import { Failure } from '../core/failure.ts';
+import { IDEMPOTENCY_KEY_HEADER } from '../core/headers.ts';
+import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/idempotency.ts';
+import { ID_RANDOM_BYTES, messageId } from '../core/ids.ts';
+import { limits } from '../core/limits.ts';
+import { type Message, subjectOf } from '../core/message.ts';
+import type { Principal } from '../core/principal.ts';
+import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/send-request.ts';
+import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
+import type { Inserted, NewMessage } from '../ports/message-store.ts';
+import type { Publication } from '../ports/work-queue.ts';
+import { countRequest, type Ingest, type Rate, requireScope, shownFailure } from './ingest.ts';
+
+/** One request to send, as a door hands it over. */
+export interface SendItem {
+  readonly credential: string;
+  /** Of the headers; those inside the request's `headers{}` are found here. */
+  readonly idempotencyKeys: readonly string[];
+  readonly traceparent: string;
+  /** `Admit` has counted this request already. */
+  readonly isCounted: boolean;
+  /** Reads the request once the key is known to be good: content that came inline goes to the BlobStore first. */
+  readonly read: (principal: Principal) => Promise<SendRequest>;
+}
+
+export type SendResult = { readonly rate: Rate } & (
+  | { readonly message: Pick<Message, 'id' | 'acceptedAs' | 'createdAt'> & { readonly recipient: Address }; readonly replayed: boolean }
+  | { readonly failure: Failure }
+);
+
+interface Ready {
+  readonly draft: Draft;
+  readonly trace: string;
+  readonly idempotency: Message['idempotency'];
+}
+
+/** Answers in the order of the items; never rejects. */
+export async function sendMessages(ingest: Ingest, items: readonly SendItem[]): Promise<readonly SendResult[]> {
+  const rates: Rate[] = items.map(() => null);
+  const results: (SendResult | null)[] = items.map(() => null);
+  const settle = (i: number, outcome: Message | NewMessage | Failure, replayed = false): void => {
+    const rate = rates[i] ?? null;
+    results[i] = outcome instanceof Failure ? { rate, failure: outcome } : { rate, replayed, message: shown(outcome) };
+  };
+
+  const ready = await Promise.all(
+    items.map(async (item, i): Promise<Ready | null> => {
+      try {
+        const admitted = await admit(ingest, item);
+        rates[i] = admitted.rate;
+        if ('failure' in admitted) throw admitted.failure;
+        const judged = await prepare(ingest, item, admitted.principal);
+        if (!('replay' in judged)) return judged;
+        settle(i, judged.replay, true);
+      } catch (error) {
+        settle(i, shownFailure(ingest, error));
+      }
+      return null;
+    }),
+  );
+  const accepted = ready.flatMap((r, i) => (r === null ? [] : [{ ...r, i }]));
+  try {
+    const stored = await store(ingest, accepted);
+    for (const [k, { i }] of accepted.entries()) {
+      const outcome = stored[k];
+      if (outcome !== undefined) settle(i, outcome.message, outcome.replayed);
+    }
+  } catch (error) {
+    for (const { i } of accepted) settle(i, shownFailure(ingest, error));
+  }
+  return results.map((result, i) => result ?? { rate: rates[i] ?? null, failure: new Failure('internal', 'the request was not answered') });
+}
+
+const shown = (
+  message: Message | NewMessage,
+): { id: Message['id']; acceptedAs: Message['acceptedAs']; createdAt: number; recipient: Address } => {
+  const [first] = message.deliveries;
+  if (first === undefined) throw new Error('a message has at least one delivery');
+  return { id: message.id, acceptedAs: message.acceptedAs, createdAt: message.createdAt, recipient: first.recipient };
+};
+
+type Admitted = { readonly rate: Rate; readonly principal: Principal } | { readonly rate: Rate; readonly failure: Failure };
+
+async function admit(ingest: Ingest, item: SendItem): Promise<Admitted> {
+  const principal = await ingest.keyCache.authenticate(item.credential);
+  const counted = item.isCounted ? { rate: null, failure: null } : await countRequest(ingest, principal);
+  if (counted.failure !== null) return { rate: counted.rate, failure: counted.failure };
+  return { rate: counted.rate, principal };
+}
+
+/** Judges one request. Throws a `Failure`; a request that is refused now but was accepted before under the same key is a replay all the same. */
+async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Promise<Ready | { readonly replay: Message }> {
+  requireScope(principal, 'messages:send');
+  const request = await item.read(principal);
+  const { key, errors: keyErrors } = parseIdempotencyKeys([...item.idempotencyKeys, ...keysInHeaders(request.headers)]);
+  const print = key === null ? '' : fingerprintOf(request);
+  const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
+  const pinned = await pinnedRevision(ingest, principal, parsed.template);
+  const judgement = judge(parsed, [...keyErrors, ...errors], {
+    principal,
+    catalog: ingest.catalog.current(),
+    pinned,
+    renderSubject: (revision, input) => ingest.renderers.renderSubject(revision, input),
+  });
+  if (judgement.kind === 'refused') {
+    const holder = key === null ? null : await ingest.messages.findByIdempotencyKey(principal.tenant, key);
+    const taken = holder === null ? null : judgeTakenKey(holder, print, ingest.messages.now());
+    if (taken?.kind === 'replay') return { replay: taken.message };
+    throw judgement.failure;
+  }
+  return {
+    draft: judgement.draft,
+    trace: item.traceparent === '' ? newTrace(ingest) : item.traceparent,
+    idempotency: key === null ? null : { key, fingerprint: print },
+  };
+}
+
+/** Without the key itself, and with blobs as their digests: a retry uploads its content again under another id. */
+function fingerprintOf(request: SendRequest): string {
+  const digest = (value: unknown): unknown => (typeof value === 'object' && value !== null && 'sha256' in value ? value.sha256 : value);
+  return fingerprint({
+    ...request,
+    headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== IDEMPOTENCY_KEY_HEADER)),
+    html: digest(request.html),
+    text: digest(request.text),
+    templateDataBlob: null,
+    attachments: request.attachments.map((a) => ({ ...a, content: digest(a.content) })),
+  });
+}
+
+async function pinnedRevision(
+  ingest: Ingest,
+  principal: Principal,
+  template: { readonly identifier: string; readonly revision: number | null } | null,
+) {
+  if (template === null || template.revision === null) return null;
+  return ingest.catalog.revision(principal.tenant, template.identifier, template.revision);
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const newTrace = (ingest: Ingest): string => `00-${hex(ingest.random.bytes(16))}-${hex(ingest.random.bytes(8))}-01`;
+
+type Stored = { readonly message: Message | NewMessage | Failure; readonly replayed: boolean };
+
+/** One insert for all, one publish for all; those whose key was taken go on by themselves. */
+async function store(ingest: Ingest, accepted: readonly Ready[]): Promise<readonly Stored[]> {
+  if (accepted.length === 0) return [];
+  const suppressed = await suppressedOf(ingest, accepted);
+  const messages = accepted.map((ready, i) => compose(ingest, ready, suppressed[i] ?? new Set()));
+  const inserted = await insert(ingest, messages);
+  await publish(
+    ingest,
+    messages.filter((_, i) => inserted[i] === 'inserted'),
+  );
+  return Promise.all(
+    messages.map(async (message, i): Promise<Stored> => {
+      const outcome = inserted[i];
+      if (outcome instanceof Failure) return { message: shownFailure(ingest, outcome), replayed: false };
+      if (outcome === 'inserted' || message.idempotency === null) return { message, replayed: false };
+      try {
+        return await settleTakenKey(ingest, message, message.idempotency);
+      } catch (error) {
+        return { message: shownFailure(ingest, error), replayed: false };
+      }
+    }),
+  );
+}
+
+async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise<ReadonlySet<Address>[]> {
+  const keys = ingest.hashKeys.suppression;
+  const hashed = accepted.map(({ draft }) =>
+    draft.recipients.map((r) => ({ address: r.address, hashes: suppressionHashes(keys, draft.tenant, r.address) })),
+  );
+  const byTenant = Map.groupBy(accepted.entries(), ([, { draft }]) => draft.tenant);
+  const found = new Map(
+    await Promise.all(
+      [...byTenant].map(async ([tenant, rows]) => {
+        const hashes = rows.flatMap(([i]) => (hashed[i] ?? []).flatMap((r) => r.hashes));
+        return [tenant, await ingest.suppressions.matches(tenant, SCOPE_ALL, hashes)] as const;
+      }),
+    ),
+  );
+  return accepted.map(({ draft }, i) => {
+    const matches = found.get(draft.tenant) ?? new Set<string>();
+    return new Set((hashed[i] ?? []).filter((r) => r.hashes.some((hash) => matches.has(hash))).map((r) => r.address));
+  });
+}
+
+function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>): NewMessage {
+  const now = ingest.messages.now();
+  return toMessage(ready.draft, {
+    id: messageId(now, ingest.random.bytes(ID_RANDOM_BYTES)),
+    now,
+    trace: ready.trace,
+    idempotency: ready.idempotency,
+    isSuppressed: (address) => suppressed.has(address),
+    isPublished: !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier),
+  });
+}
+
+/**
+ * Tries a failed insert once more: the first may have happened, and a retried insert that meets its own id is a success. When that fails too nobody
+ * can tell whether the messages are stored, so each failure names its message (RELIABILITY P2).
+ */
+async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<readonly (Inserted | Failure)[]> {
+  try {
+    return await ingest.messages.insert(messages);
+  } catch (first) {
+    ingest.report('an insert failed and is tried again', first);
+    try {
+      return await ingest.messages.insert(messages);
+    } catch (cause) {
+      const message = 'The message could not be stored. Repeat the request with the same idempotency key.';
+      return messages.map((m) => new Failure('unavailable', message, { cause, retryAfterMs: 1_000, messageId: m.id }));
+    }
+  }
+}
+
+/** Entries for what is queued, unless the tenant has a backlog. A refusal says that the window is full; then the sweeper feeds these too. */
+async function publish(ingest: Ingest, messages: readonly NewMessage[]): Promise<void> {
+  const publications = messages.flatMap((message) => (ingest.backlogs.has(message.tenant, message.tier) ? [] : entriesOf(message)));
+  if (publications.length === 0) return;
+  const published = await ingest.queue.publish(publications);
+  const full = publications.filter((_, i) => published[i] === 'full');
+  if (full.length === 0) return;
+  for (const { tenant, tier } of full) ingest.backlogs.begin(tenant, tier);
+  try {
+    const found = await ingest.messages.find([...new Set(full.map((p) => p.entry.message))]);
+    const byId = new Map(found.flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
+    await ingest.messages.apply(
+      full.flatMap(({ entry }) => {
+        const message = byId.get(entry.message);
+        const change = message === undefined ? null : notPublished(subjectOf(message, entry.delivery), ingest.messages.now());
+        return change === null ? [] : [change];
+      }),
+    );
+  } catch (error) {
+    ingest.report('a full window could not be noted; the sweeper finds these after a minute', error);
+  }
+}
+
+function entriesOf(message: NewMessage): Publication[] {
+  return message.deliveries.flatMap((d, delivery) =>
+    d.state === 'queued'
+      ? [
+          {
+            tenant: message.tenant,
+            tier: message.tier,
+            entry: { message: message.id, delivery, attempt: d.attempt, domain: d.domain, trace: message.trace },
+          },
+        ]
+      : [],
+  );
+}
+
+/** Another message holds the key: the same request gets its answer, an outdated holder gives the key up. */
+async function settleTakenKey(
+  ingest: Ingest,
+  message: NewMessage,
+  idempotency: { readonly key: string; readonly fingerprint: string },
+): Promise<Stored> {
+  const key = idempotency.key as IdempotencyKey;
+  const giveUpAt = ingest.clock.monotonic() + limits.idempotencyRaceMs;
+  while (ingest.clock.monotonic() < giveUpAt) {
+    const holder = await ingest.messages.findByIdempotencyKey(message.tenant, key);
+    if (holder !== null) {
+      const taken = judgeTakenKey(holder, idempotency.fingerprint, ingest.messages.now());
+      if (taken.kind === 'replay') return { message: taken.message, replayed: true };
+      if (taken.kind === 'reused') return { message: taken.failure, replayed: false };
+      await ingest.messages.dropIdempotencyKey(holder.id, key);
+    }
+    const [again] = await insert(ingest, [message]);
+    if (again instanceof Failure) throw again;
+    if (again === 'inserted') {
+      await publish(ingest, [message]);
+      return { message, replayed: false };
+    }
+    await ingest.clock.sleep(limits.idempotencyRacePollMs);
+  }
+  throw new Failure('conflict', 'Another request with this idempotency key is still running.', {
+    code: 'idempotency_key_in_use',
+    retryAfterMs: 1_000,
+  });
+}

@@ -1,0 +1,25 @@
+// Streams one part of a message's content into the BlobStore, before the message that refers to it.
+
+import { Failure } from '../core/failure.ts';
+import { blobId, ID_RANDOM_BYTES } from '../core/ids.ts';
+import { limits } from '../core/limits.ts';
+import type { Principal } from '../core/principal.ts';
+import type { BlobInfo } from '../ports/blob-store.ts';
+import type { Ingest } from './ingest.ts';
+import { requireScope } from './ingest.ts';
+
+/** Throws `too_large` beyond `limits.bodyBytesMax`; then nothing can be read under the id. */
+export async function uploadContent(ingest: Ingest, principal: Principal, chunks: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
+  requireScope(principal, 'messages:send');
+  const id = blobId(ingest.messages.now(), ingest.random.bytes(ID_RANDOM_BYTES));
+  return ingest.blobs.put(id, principal.tenant, bounded(chunks));
+}
+
+async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > limits.bodyBytesMax) throw new Failure('too_large', `Content has at most ${limits.bodyBytesMax} bytes.`);
+    yield chunk;
+  }
+}
