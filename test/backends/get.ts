@@ -47,8 +47,7 @@ async function downloadMongod(): Promise<void> {
   }
   say('mongo-server', 'downloading MongoDB, 100 to 200 MB');
   await run('npm', ['ci']);
-  const path = await run(process.execPath, ['mongod.mjs', cache]);
-  await rename(path.trim(), join(cache, 'mongod'));
+  await run(process.execPath, ['mongod.mjs', cache]);
 }
 
 async function buildMongoStandIn(): Promise<void> {
@@ -59,16 +58,11 @@ async function buildMongoStandIn(): Promise<void> {
   await rename(copied, join(cache, 'mongo-standin.jar'));
 }
 
-/** What the command printed; an error when it fails or does not exist. Its complaints go to the terminal. */
-async function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const child = spawn(command, args, { cwd: here, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    printed += text;
-  });
-  const [code] = await once(child, 'close').catch(() => Promise.reject(new Error(`${command} is not installed`)));
+/** What the command prints goes to the terminal; an error when it fails or does not exist. */
+async function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
+  const child = spawn(command, args, { cwd: here, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
+  const [code] = await once(child, 'close').catch((cause) => Promise.reject(new Error(`${command} is not installed`, { cause })));
   if (code !== 0) throw new Error(`${command} failed with code ${code}`);
-  return printed;
 }
 
 function say(name: string, what: string): void {

@@ -56,7 +56,7 @@ function standIn(file: string, port: number): Program {
 async function start(scheme: string, program: (port: number) => Program): Promise<Backend> {
   const port = await freePort();
   const running = await startProgram(program(port));
-  return Object.defineProperties(running as RunningProgram & { url: string }, { url: { value: `${scheme}://127.0.0.1:${port}` } });
+  return Object.assign(running, { url: `${scheme}://127.0.0.1:${port}` });
 }
 
 /** A server to use but not to break: the one that the environment names, else one started here and stopped when disposed. */
