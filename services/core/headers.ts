@@ -42,9 +42,6 @@ const ours =
 const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
 /** What would end a header or hide in one. A tab is no exception: nothing that is typed into a header needs one. */
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
-/** A word beyond this could not be kept on a line of 998 without changing it. */
-const wordCharsMax = 900;
-const nameCharsMax = 76;
 
 /** Reads `headers{}` of a request. All faults at once, each with its path, for example `headers.X-Foo`; the headers are complete only without any. */
 export function parseHeaders(given: Readonly<Record<string, string>>): {
@@ -85,8 +82,8 @@ export function headerTextError(field: string, text: string): FieldError | null 
 function nameError(field: string, name: string, lower: string): FieldError | null {
   if (!nameSyntax.test(name))
     return { field, code: 'invalid_header', message: 'A header name is letters, digits, hyphens and underscores.' };
-  if (name.length > nameCharsMax)
-    return { field, code: 'invalid_header', message: `A header name has at most ${nameCharsMax} characters.` };
+  if (name.length > limits.headerNameCharsMax)
+    return { field, code: 'invalid_header', message: `A header name has at most ${limits.headerNameCharsMax} characters.` };
   const own = requestField.get(lower);
   if (own !== undefined)
     return { field, code: 'reserved_header', message: `This header cannot be set here; use the field ${own} of the request.` };
@@ -104,17 +101,17 @@ function valueError(field: string, lower: string, value: string): FieldError | n
     return { field, code: 'header_too_long', message: `A header has at most ${limits.headerBytesMax} bytes.` };
   }
   if (named.get(lower) === 'token' && !value.split(' ').every(isToken)) {
-    return { field, code: 'invalid_header', message: `This header holds ASCII words of at most ${wordCharsMax} characters.` };
+    return { field, code: 'invalid_header', message: `This header holds ASCII words of at most ${limits.headerWordCharsMax} characters.` };
   }
   return headerTextError(field, value);
 }
 
 /** `=?` would read as the start of an encoded word. */
 function isToken(word: string): boolean {
-  return word.length <= wordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
+  return word.length <= limits.headerWordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
 }
 
 /** A caller's own header name as part of a path: printable and short, whatever it was. */
 function shown(name: string): string {
-  return name.slice(0, nameCharsMax).replace(/[^!-~]/g, '?');
+  return name.slice(0, limits.headerNameCharsMax).replace(/[^!-~]/g, '?');
 }

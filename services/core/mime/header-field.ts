@@ -2,27 +2,24 @@
 // in segments (RFC 2231). Total over its input: a control character in a rendered subject becomes a space here, never a new header.
 
 import type { Mailbox } from '../address.ts';
+import { limits } from '../limits.ts';
 
 /** RFC 2047 allows 76 in a line with encoded words; the 78 that RFC 5322 prefers are kept with it. */
 const lineChars = 76;
 /** `=?UTF-8?B?` and `?=`. */
 const encodedWordFrame = 12;
 const encodedWordMax = 75;
-/** A word longer than this is encoded, so that it can be cut: the limit of a line is 998. */
-const wordCharsMax = 900;
-/** A name up to this length may stand in quotes; a longer one is encoded, so that it can be folded. */
+/** A parameter up to this length stands in quotes on one line. */
 const quotedCharsMax = 60;
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
-const plain = /^[ -~]*$/;
+const ascii = /^[ -~]*$/;
 const atoms = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
 
 /** A field with text for people, for example a subject. */
 export function textField(name: string, text: string): string {
   const value = cleaned(text).trim();
-  const words = value.split(/(?<=[^ ])(?= )/);
-  const isPlain = plain.test(value) && !value.includes('=?') && words.every((word) => word.length <= wordCharsMax);
-  return isPlain ? fold(name, [` ${words[0] ?? ''}`, ...words.slice(1)]) : fold(name, encodedWords(value, name.length + 2));
+  return fold(name, isPlain(value) ? unitsOf(value) : encodedWords(value, name.length + 2));
 }
 
 /** A field with a list of mailboxes. */
@@ -39,8 +36,7 @@ export function mailboxField(name: string, mailboxes: readonly Mailbox[]): strin
 /** A parameter of a field that is already written, for example `; filename="a.pdf"`, each segment on a line of its own. */
 export function parameter(name: string, text: string): string {
   const value = cleaned(text);
-  if (plain.test(value) && value.length <= quotedCharsMax && !/["\\]/.test(value) && !value.includes('=?'))
-    return `;\r\n ${name}="${value}"`;
+  if (value.length <= quotedCharsMax && isPlain(value) && !/["\\]/.test(value)) return `;\r\n ${name}="${value}"`;
   const segments: string[] = [];
   let segment = "UTF-8''";
   for (const char of value) {
@@ -77,14 +73,21 @@ function fold(name: string, units: readonly string[]): string {
   return `${field}\r\n`;
 }
 
-/** The name beside an address: as it is, in quotes, or encoded. */
+/** The name beside an address: as it is, in quotes (which may be folded at spaces, too), or encoded. */
 function phrase(text: string, column: number): string[] {
   const name = cleaned(text).trim();
-  // Quotes should hide `=?` from decoders; several decode it all the same.
-  if (plain.test(name) && name.length <= quotedCharsMax && !name.includes('=?')) {
-    return [atoms.test(name) ? ` ${name}` : ` "${name.replace(/["\\]/g, '\\$&')}"`];
-  }
-  return encodedWords(name, column);
+  if (!isPlain(name)) return encodedWords(name, column);
+  return unitsOf(atoms.test(name) ? name : `"${name.replace(/["\\]/g, '\\$&')}"`);
+}
+
+/** ASCII that nobody takes for an encoded word (in quotes it should not be, but several parsers do), and that can be folded. */
+function isPlain(text: string): boolean {
+  return ascii.test(text) && !text.includes('=?') && unitsOf(text).every((unit) => unit.length <= limits.headerWordCharsMax);
+}
+
+/** The words of a text, each with the spaces before it. */
+function unitsOf(text: string): string[] {
+  return ` ${text}`.split(/(?<=[^ ])(?= )/);
 }
 
 /** The whole text, spaces included, as encoded words, cut between characters, never inside one. Base 64 or Q, whichever is shorter. */

@@ -1,5 +1,5 @@
-// The encoding of a text that is at hand: 7bit where it is plain and short-lined, else the shorter of quoted-printable and base 64. The result is
-// ASCII with CRLF line breaks and no line above 78 characters.
+// The encoding of a text that is at hand: 7bit where it is plain and short-lined, else quoted-printable, or base 64 where most of it would be
+// quoted. The result is ASCII with CRLF line breaks and no line above 78 characters.
 
 import { contentEncoder } from './content-encoder.ts';
 
@@ -10,14 +10,14 @@ export interface EncodedText {
 
 /** RFC 5322 2.1.1: lines should be no longer, and a longer one may be wrapped by a relay, which would break the signature. */
 const lineCharsMax = 78;
-/** Each byte that is quoted takes three; base 64 takes four for three. Above one in six, base 64 is shorter. */
-const quotedShare = 1 / 6;
+/** Base 64 is the shorter one from a sixth of quoted bytes, but only quoted text can be read in the source, by people and by filters. */
+const quotedShareMax = 1 / 3;
 
 export function encodeText(text: string): EncodedText {
   const bytes = Buffer.from(withCrlf(text));
   const { isPlain, quotedBytes } = survey(bytes);
   if (isPlain) return { encoding: '7bit', content: bytes.toString('latin1') };
-  const encoding = quotedBytes > bytes.length * quotedShare ? 'base64' : 'quoted-printable';
+  const encoding = quotedBytes > bytes.length * quotedShareMax ? 'base64' : 'quoted-printable';
   const encoder = contentEncoder(encoding);
   const body = encoder.push(bytes);
   const rest = encoder.end();
