@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 const CR = 0x0d;
 const LF = 0x0a;
 const DOT = 0x2e;
+const NOTHING = Buffer.alloc(0);
 const LINE_OCTETS_MAX = 998;
 const HEAD_BYTES_MAX = 64 * 1024;
 
@@ -26,12 +27,13 @@ export class BodyReader {
   readonly #anomalies = new Set<string>();
   readonly #kept: Buffer[] = [];
   readonly #keepsRaw: boolean;
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = NOTHING;
   /** Octets of the current line that have been passed on already: a line is only held while it is short. */
   #lineOctets = 0;
   #afterCrlf = true;
   #isAscii = true;
   #headIsOpen = true;
+  #headIsComplete = false;
   #bytes = 0;
 
   constructor(keepsRaw: boolean) {
@@ -46,21 +48,32 @@ export class BodyReader {
   feed(chunk: Buffer): Buffer | null {
     const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     let start = 0;
+    // Lines are kept in runs, from one stuffed dot to the next: a large mail is mostly one run per chunk.
+    let run = 0;
+    const judge = (part: Buffer, ending: number) => {
+      if (!this.#startsWithStuffing(part, ending)) return;
+      this.#keep(data.subarray(run, start));
+      run = start + 1;
+    };
     for (let lf = data.indexOf(LF); lf !== -1; lf = data.indexOf(LF, start)) {
       const line = data.subarray(start, lf + 1);
-      start = lf + 1;
       if (this.#endsMail(line)) {
-        this.#held = Buffer.alloc(0);
-        return data.subarray(start);
+        this.#keep(data.subarray(run, start));
+        this.#held = NOTHING;
+        return data.subarray(lf + 1);
       }
-      this.#takeLine(line);
+      const endsInCrlf = line.length > 1 && line[line.length - 2] === CR;
+      judge(line, endsInCrlf ? 2 : 1);
+      this.#endLine(endsInCrlf);
+      start = lf + 1;
     }
+    // The last octet stays behind, for it may be the CR of a CRLF.
+    if (data.length - start > LINE_OCTETS_MAX + 2) {
+      judge(data.subarray(start, -1), 0);
+      start = data.length - 1;
+    }
+    this.#keep(data.subarray(run, start));
     this.#held = data.subarray(start);
-    // The last octet stays, for it may be the CR of a CRLF.
-    if (this.#held.length > LINE_OCTETS_MAX + 1) {
-      this.#takePart(this.#held.subarray(0, -1));
-      this.#held = this.#held.subarray(-1);
-    }
     return null;
   }
 
@@ -81,33 +94,31 @@ export class BodyReader {
     return this.#lineOctets === 0 && this.#afterCrlf && line.length === 3 && line[0] === DOT && line[1] === CR;
   }
 
-  #takeLine(line: Buffer): void {
-    const endsInCrlf = line.length > 1 && line[line.length - 2] === CR;
-    if (!endsInCrlf) this.#anomalies.add('bare LF in the body');
-    this.#takePart(line, endsInCrlf ? 2 : 1);
-    if (this.#headIsOpen && this.#lineOctets === 0) this.#headIsOpen = false;
-    this.#lineOctets = 0;
-    this.#afterCrlf = endsInCrlf;
-  }
-
-  /** A whole line, or a part of one that is too long to be held; `ending` octets of it end the line. */
-  #takePart(part: Buffer, ending = 0): void {
+  /** Judges a whole line, or a part of one that is too long to be held; `ending` octets of it end the line. */
+  #startsWithStuffing(part: Buffer, ending: number): boolean {
     const content = part.subarray(0, part.length - ending);
-    const isStart = this.#lineOctets === 0;
-    const isStuffed = isStart && content[0] === DOT;
+    const isStuffed = this.#lineOctets === 0 && content[0] === DOT;
     if (isStuffed && content[1] !== DOT) this.#anomalies.add('dot at the start of a line without another before it');
     if (content.includes(CR)) this.#anomalies.add('bare CR in the body');
     this.#lineOctets += content.length - (isStuffed ? 1 : 0);
     if (this.#lineOctets > LINE_OCTETS_MAX) this.#anomalies.add('line above 998 octets');
-    this.#keep(isStuffed ? part.subarray(1) : part);
+    return isStuffed;
+  }
+
+  #endLine(inCrlf: boolean): void {
+    if (!inCrlf) this.#anomalies.add('bare LF in the body');
+    if (this.#lineOctets === 0) this.#headIsOpen = false;
+    this.#lineOctets = 0;
+    this.#afterCrlf = inCrlf;
   }
 
   #keep(bytes: Buffer): void {
     this.#bytes += bytes.length;
     this.#hash.update(bytes);
     this.#isAscii &&= isAscii(bytes);
-    // Copied, for a few octets would otherwise hold on to the whole chunk they came in.
-    if (this.#keepsRaw || (this.#headIsOpen && this.#bytes <= HEAD_BYTES_MAX)) this.#kept.push(Buffer.from(bytes));
+    if (!this.#keepsRaw && (this.#headIsComplete || this.#bytes > 2 * HEAD_BYTES_MAX)) return;
+    this.#kept.push(bytes);
+    this.#headIsComplete = !this.#headIsOpen;
   }
 }
 

@@ -105,15 +105,25 @@ export class Wire {
     await Promise.race([released, once(this.#gone.signal, 'abort')]);
   }
 
-  /** True once the handshake is done. */
+  /** False when the client does not go through with it. */
   async startTls(secureContext: SecureContext): Promise<boolean> {
     this.#socket.removeAllListeners('data');
     const secured = new TLSSocket(this.#tcp, { isServer: true, secureContext });
-    secured.on('error', () => this.#tcp.destroy());
+    let isSecure = false;
+    const decided = new Promise<void>((decide) => {
+      secured.once('secure', () => {
+        isSecure = true;
+        decide();
+      });
+      secured.on('error', () => {
+        this.#tcp.destroy();
+        decide();
+      });
+    });
     this.#socket = secured;
     this.#listen();
-    await this.waitFor(once(secured, 'secure').then(() => {}));
-    return this.isOpen;
+    await this.waitFor(decided);
+    return isSecure;
   }
 
   #listen(): void {
