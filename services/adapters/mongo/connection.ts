@@ -88,12 +88,8 @@ const databaseOf = (url: string): string | undefined => /^mongodb(?:\+srv)?:\/\/
 /** A write that hurts nobody: a full or read-only store answers a ping gladly. */
 async function writeMark(db: Db): Promise<void> {
   const marks = db.collection<{ _id: string; at: Date }>('health');
-  try {
-    await marks.updateOne({ _id: 'written' }, { $currentDate: { at: true } }, { upsert: true });
-  } catch (error) {
-    // two programs made the document at the same time; the other one's write is as good a sign
-    if (!isDuplicate(error)) throw error;
-  }
+  // two programs may make the document at the same time; that the other one's write was there first is as good a sign
+  await isNew(marks.updateOne({ _id: 'written' }, { $currentDate: { at: true } }, { upsert: true }));
 }
 
 /** Declares indexes; those that are there stay. Correctness rests on the unique ones only. */
@@ -105,7 +101,18 @@ export async function ensureIndexes<T extends Document>(
   await mongo.call(collection.createIndexes([...indexes]));
 }
 
-export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+/** False when a unique index refused the insert: what it names is there already. */
+export function isNew(insert: Promise<unknown>): Promise<boolean> {
+  return insert.then(
+    () => true,
+    (error) => {
+      if (isDuplicate(error)) return false;
+      throw error;
+    },
+  );
+}
+
+const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 
 async function call<T>(operation: Promise<T>, ms: number = limits.storeCallMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
