@@ -46,7 +46,11 @@ describe('figures', () => {
   });
 });
 
-const anyRate = fc.record({ limit: fc.integer({ min: 1, max: 10_000 }), windowMs: fc.integer({ min: 1, max: 3_600_000 }), burst: fc.nat(500) });
+const anyRate = fc.record({
+  limit: fc.integer({ min: 1, max: 10_000 }),
+  windowMs: fc.integer({ min: 1, max: 3_600_000 }),
+  burst: fc.nat(500),
+});
 
 it('never grants more than limit + burst in any window', () => {
   const asks = fc.array(fc.record({ wait: fc.nat(5_000), ask: fc.nat(50) }), { minLength: 1, maxLength: 200 });

@@ -27,5 +27,9 @@ it('any ten turns in a row hold the shares, wherever they begin', () => {
 it('a tier that had no work for long has no claim to make up for it', () => {
   const of = new Turns();
   turns(1_000, ['normal', 'bulk'], of);
-  expect(turns(10, tiers, of).split('').filter((c) => c === 'h').length).toBeLessThanOrEqual(6);
+  expect(
+    turns(10, tiers, of)
+      .split('')
+      .filter((c) => c === 'h').length,
+  ).toBeLessThanOrEqual(6);
 });

@@ -1,0 +1,46 @@
+// Token buckets of one process. With one process there is nobody to share them with, so nothing is reserved ahead.
+
+import { type Bucket, fullBucket, fullInMs, nextTokenMs, take, tokensIn } from '../../core/bucket.ts';
+import { limits } from '../../core/limits.ts';
+import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+export class MemoryBudgets implements Budgets {
+  readonly #clock: Clock;
+  /** By name and window, because a level counts in parts of the window; the least recently used first. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async reserve(asks: readonly { readonly budget: Budget; readonly tokens: number }[]): Promise<readonly Reservation[]> {
+    return asks.map(({ budget, tokens }) => this.#reserve(budget, tokens));
+  }
+
+  async check(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #reserve(budget: Budget, tokens: number): Reservation {
+    const key = `${budget.windowMs} ${budget.name}`;
+    const now = this.#clock.monotonic();
+    const { granted, bucket } = take(this.#buckets.get(key) ?? fullBucket(budget, now), budget, tokens, now);
+    this.#keep(key, bucket);
+    return {
+      granted,
+      waitMs: granted === tokens ? 0 : nextTokenMs(bucket, budget),
+      limit: budget.limit,
+      remaining: tokensIn(bucket, budget),
+      resetAt: this.#clock.now() + fullInMs(bucket, budget),
+    };
+  }
+
+  #keep(key: string, bucket: Bucket): void {
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size <= limits.budgetsMax) return;
+    const [oldest] = this.#buckets.keys();
+    if (oldest !== undefined) this.#buckets.delete(oldest);
+  }
+}

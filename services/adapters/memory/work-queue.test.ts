@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { many, workQueueContract } from '../../../test/contract/work-queue.ts';
+import { limits } from '../../core/limits.ts';
+import { ManualClock } from './clock.ts';
+import { MemoryWorkQueue } from './work-queue.ts';
+
+workQueueContract('memory', async () => {
+  const clock = new ManualClock();
+  const queue = new MemoryWorkQueue(clock);
+  return {
+    queue,
+    other: async () => queue,
+    ackWaitMs: limits.ackWaitMs,
+    elapse: (ms) => clock.advance(ms),
+    [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
+  };
+});
+
+it('is bounded over all tenants', async () => {
+  const queue = new MemoryWorkQueue(new ManualClock());
+  const tenants = limits.memoryQueueEntriesMax / limits.windowPerTenantAndTier;
+  for (let i = 0; i < tenants; i += 1) await queue.publish(many(limits.windowPerTenantAndTier, () => ({ tenant: `t${i}` })));
+  expect(await queue.publish(many(1, () => ({ tenant: 'one more' })))).toEqual(['full']);
+  const [taken] = await queue.take(1, new AbortController().signal);
+  taken?.ack();
+  expect(await queue.publish(many(1, () => ({ tenant: 'one more' })))).toEqual(['published']);
+});

@@ -1,0 +1,149 @@
+// The queue of one process. It forgets everything when the process ends, as any queue may: the store is the record, and the sweeper feeds it.
+
+import { limits } from '../../core/limits.ts';
+import type { Tier } from '../../core/message.ts';
+import { Turns } from '../../core/shares.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Entry, Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
+import { Fifo } from './fifo.ts';
+
+interface Item {
+  readonly tenant: string;
+  readonly tier: Tier;
+  readonly entry: Entry;
+  handedOut: number;
+}
+
+/** What one tier has to give: what came back goes before what is new. */
+interface Lane {
+  readonly back: Fifo<Item>;
+  readonly fresh: Fifo<Item>;
+}
+
+export class MemoryWorkQueue implements WorkQueue {
+  readonly #clock: Clock;
+  readonly #turns = new Turns();
+  readonly #lanes: Readonly<Record<Tier, Lane>>;
+  /** Taken and not acked, with the time when it comes back. All wait equally long, so the order is that of these times. */
+  readonly #held = new Map<Item, number>();
+  /** How many entries each tenant has in each tier, taken ones included. */
+  readonly #windows = new Map<string, number>();
+  #entries = 0;
+  readonly #waiting = new Set<() => void>();
+  #isOpen = true;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    const lane = (): Lane => ({ back: new Fifo(), fresh: new Fifo() });
+    this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
+  }
+
+  async publish(publications: readonly Publication[]): Promise<readonly Published[]> {
+    const answers = publications.map((publication) => this.#add(publication));
+    if (answers.includes('published')) this.#wake();
+    return answers;
+  }
+
+  async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
+    while (this.#isOpen && !signal.aborted) {
+      this.#bringBack();
+      const items = this.#pick(max);
+      if (items.length > 0) return items.map((item) => this.#handOut(item));
+      await this.#change(signal);
+    }
+    return [];
+  }
+
+  async check(): Promise<void> {
+    if (!this.#isOpen) throw new Error('the queue is closed');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOpen = false;
+    this.#wake();
+  }
+
+  #add({ tenant, tier, entry }: Publication): Published {
+    if (!this.#isOpen) return 'lost';
+    const window = windowOf(tenant, tier);
+    const used = this.#windows.get(window) ?? 0;
+    if (used >= limits.windowPerTenantAndTier || this.#entries >= limits.memoryQueueEntriesMax) return 'full';
+    this.#windows.set(window, used + 1);
+    this.#entries += 1;
+    this.#lanes[tier].fresh.push({ tenant, tier, entry, handedOut: 0 });
+    return 'published';
+  }
+
+  #remove(item: Item): void {
+    const window = windowOf(item.tenant, item.tier);
+    const used = this.#windows.get(window) ?? 0;
+    if (used > 1) this.#windows.set(window, used - 1);
+    else this.#windows.delete(window);
+    this.#entries -= 1;
+  }
+
+  #pick(max: number): Item[] {
+    const items: Item[] = [];
+    while (items.length < max) {
+      const tier = this.#turns.next((t) => this.#lanes[t].back.size + this.#lanes[t].fresh.size > 0);
+      if (tier === null) break;
+      const item = this.#lanes[tier].back.shift() ?? this.#lanes[tier].fresh.shift();
+      if (item !== undefined) items.push(item);
+    }
+    return items;
+  }
+
+  #handOut(item: Item): Taken {
+    item.handedOut += 1;
+    const until = this.#clock.monotonic() + limits.ackWaitMs;
+    this.#held.set(item, until);
+    // An answer about an earlier time that it was handed out must not settle this one.
+    const isMine = (): boolean => this.#held.get(item) === until;
+    return {
+      tenant: item.tenant,
+      tier: item.tier,
+      entry: item.entry,
+      ack: () => {
+        if (isMine() && this.#held.delete(item)) this.#remove(item);
+      },
+      giveBack: () => {
+        if (!isMine() || !this.#held.delete(item)) return;
+        this.#putBack(item);
+        this.#wake();
+      },
+    };
+  }
+
+  #bringBack(): void {
+    const now = this.#clock.monotonic();
+    for (const [item, until] of this.#held) {
+      if (until > now) break;
+      this.#held.delete(item);
+      this.#putBack(item);
+    }
+  }
+
+  #putBack(item: Item): void {
+    if (item.handedOut >= limits.queueDeliverMax) this.#remove(item);
+    else this.#lanes[item.tier].back.push(item);
+  }
+
+  /** Until there may be something to take: an entry came or comes back, the signal aborted, or the queue closed. */
+  async #change(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const over = new AbortController();
+    this.#waiting.add(resolve);
+    signal.addEventListener('abort', () => resolve(), { signal: over.signal });
+    const [until] = this.#held.values();
+    if (until !== undefined) void this.#clock.sleep(until - this.#clock.monotonic(), over.signal).then(resolve);
+    await promise;
+    this.#waiting.delete(resolve);
+    over.abort();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+  }
+}
+
+const windowOf = (tenant: string, tier: Tier): string => `${tier} ${tenant}`;
