@@ -1,0 +1,51 @@
+// From the text of a YAML file to documents that know where they stand, so that a fault can name its line.
+
+import { isNode, LineCounter, parseAllDocuments } from 'yaml';
+import type { Fault, FaultPath } from './fault.ts';
+
+export interface Origin {
+  readonly file: string;
+  /** Where the document begins, from 1. */
+  readonly line: number;
+}
+
+/** One YAML document, not yet judged. */
+export interface SourceDocument {
+  readonly origin: Origin;
+  readonly value: unknown;
+  /** The line of a field, or of the nearest one around it that is there. */
+  lineOf(path: FaultPath): number;
+}
+
+/** Reads all documents of one file. A file with a mistake in its YAML yields none, since nobody knows where the mistake ends. */
+export function parseDocuments(file: string, text: string): { readonly documents: readonly SourceDocument[]; readonly faults: readonly Fault[] } {
+  const counter = new LineCounter();
+  const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false });
+  if ('empty' in parsed) return { documents: [], faults: [] };
+
+  const documents: SourceDocument[] = [];
+  const faults: Fault[] = [];
+  const lineAt = (offset: number): number => counter.linePos(offset).line || 1;
+  const fault = (line: number, message: string): void => {
+    faults.push({ file, line, kind: '', namespace: '', name: '', reason: 'InvalidSpec', path: '', message: `is not valid YAML: ${message}` });
+  };
+  for (const document of parsed) {
+    for (const error of document.errors) fault(lineAt(error.pos[0]), error.message);
+    if (document.errors.length > 0 || document.contents === null) continue;
+    const line = lineAt(document.contents.range[0]);
+    const lineOf = (path: FaultPath): number => {
+      for (let length = path.length; length > 0; length -= 1) {
+        const node = document.getIn(path.slice(0, length), true);
+        if (isNode(node) && node.range) return lineAt(node.range[0]);
+      }
+      return line;
+    };
+    try {
+      documents.push({ origin: { file, line }, value: document.toJS({ maxAliasCount: 100 }), lineOf });
+    } catch {
+      // The library's protection against aliases that multiply.
+      fault(line, 'aliases are used too often');
+    }
+  }
+  return faults.length > 0 ? { documents: [], faults } : { documents, faults };
+}

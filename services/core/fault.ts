@@ -1,0 +1,48 @@
+// What can be wrong with an object that people write, in the words of OPERATOR's table of conditions: they are API, the operator writes them
+// into `status` and the folder into the log.
+
+export type FaultReason =
+  // condition Accepted
+  | 'InvalidSpec'
+  | 'DomainConflict'
+  | 'IdentifierConflict'
+  // condition ReferencesResolved
+  | 'SecretNotFound'
+  | 'SecretKeyMissing'
+  | 'InvalidKey'
+  | 'ConfigMapNotFound'
+  | 'SenderNotFound'
+  | 'LayoutNotFound'
+  | 'LayoutCycle'
+  // condition Compiled
+  | 'SyntaxError'
+  | 'RenderFailed'
+  | 'SchemaMismatch'
+  | 'TooLarge';
+
+export type FaultPath = readonly (string | number)[];
+
+/** One fault of one object. The message is a sentence's end ("must be …") and never holds a secret. */
+export interface ObjectFault {
+  readonly reason: FaultReason;
+  readonly path: FaultPath;
+  readonly message: string;
+}
+
+/** A fault and where to look for it. */
+export interface Fault {
+  readonly file: string;
+  /** Line of the field in the file where it is known, else of the object, from 1. */
+  readonly line: number;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly reason: FaultReason;
+  /** For example `spec.routes[0].smtp.tls`; empty when it is about the whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export function showPath(path: FaultPath): string {
+  return path.reduce<string>((shown, part) => (typeof part === 'number' ? `${shown}[${part}]` : shown ? `${shown}.${part}` : part), '');
+}

@@ -1,0 +1,202 @@
+// Renders a mail from one revision of a template: picks the locale, checks the data, runs subject, text and html, wraps them in layouts, checks
+// links. Pure: the same revision and request always give the same mail, which is how each attempt gets the same bytes (RELIABILITY R8).
+
+import { isClean } from '../address.ts';
+import type { Environment, LocaleContent, TemplateRevision } from '../catalog.ts';
+import type { FieldError } from '../failure.ts';
+import { limits } from '../limits.ts';
+import { Budget } from './budget.ts';
+import { compileSource, type Program } from './evaluate.ts';
+import { findUnsafeLink } from './links.ts';
+import { formattingLanguage, resolveLocale } from './locale.ts';
+import { countTags } from './source.ts';
+import { TemplateError } from './template-error.ts';
+import { compileVariables, hasSecrets, maskSecrets, type Variables } from './variables.ts';
+
+/** A revision ready to be rendered. Its sources are parsed at first use, so that one mail never pays for a hundred locales. */
+export interface CompiledTemplate {
+  readonly revision: TemplateRevision;
+  readonly variables: Variables;
+  /** Programs by source: those that escape, and those of subjects and texts, which do not. */
+  readonly programs: { readonly escaping: Map<string, Program>; readonly plain: Map<string, Program> };
+}
+
+export interface RenderRequest {
+  readonly environment: Environment;
+  /** As the caller wrote it, for example `de-AT`; null for the template's default. */
+  readonly language: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface RenderedMail {
+  /** One clean line. Empty when the template has no subject. */
+  readonly subject: string;
+  readonly html: string | null;
+  readonly text: string | null;
+  /** The locale that answered. */
+  readonly locale: string;
+}
+
+/** The caller's to repair: what is wrong, with paths in the request. Never holds the data. */
+export interface Refusal {
+  readonly errors: readonly FieldError[];
+}
+
+/** The three parts of a mail that a template gives. */
+export type Part = 'subject' | 'html' | 'text';
+
+/** A part that would not parse or render. */
+export class PartError extends Error {
+  readonly part: Part;
+  override readonly cause: TemplateError;
+
+  constructor(part: Part, cause: TemplateError) {
+    super(`${part}${cause.line === null ? '' : `, line ${cause.line}`}: ${cause.message}`);
+    this.name = 'PartError';
+    this.part = part;
+    this.cause = cause;
+  }
+}
+
+/** Compiles a revision that `compileTemplate` has accepted. Keep the result for as long as the revision is in use. */
+export function compileRevision(revision: TemplateRevision): CompiledTemplate {
+  return { revision, variables: compileVariables(revision.variables), programs: { escaping: new Map(), plain: new Map() } };
+}
+
+export function isRefusal<Result>(result: Result | Refusal): result is Refusal {
+  return typeof result === 'object' && result !== null && 'errors' in result;
+}
+
+/** Everything that is wrong with a request's data and environment; what `render` would refuse before it renders. */
+export function checkRequest(template: CompiledTemplate, request: RenderRequest): readonly FieldError[] {
+  const missing = contentFor(template.revision, request) ? [] : [noContent(request.environment)];
+  return [...missing, ...template.variables.check(request.data)];
+}
+
+/** Renders the whole mail. */
+export function render(template: CompiledTemplate, request: RenderRequest): RenderedMail | Refusal {
+  const errors = checkRequest(template, request);
+  const content = contentFor(template.revision, request);
+  return errors.length > 0 || !content ? { errors } : refusing(() => renderContent(template, content, request));
+}
+
+/**
+ * The subject as it is stored and shown in lists: values of variables marked `writeOnly` are `***`. Null when it is the same as the mail's own
+ * subject, which is then the one to store.
+ */
+export function maskedSubject(template: CompiledTemplate, request: RenderRequest): string | null | Refusal {
+  const { variables } = template.revision;
+  const content = contentFor(template.revision, request);
+  if (!content) return { errors: [noContent(request.environment)] };
+  if (!hasSecrets(variables)) return null;
+  const masked = { ...request, data: maskSecrets(request.data, variables) };
+  return refusing(() => subjectOf(template, content, masked));
+}
+
+/** Renders one locale's content without looking at the data first. Throws `PartError`. */
+export function renderContent(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): RenderedMail {
+  const subject = subjectOf(template, content, request);
+  const html = wrapped('html', template, content, request);
+  const text = wrapped('text', template, content, request);
+  const link = html === null ? null : findUnsafeLink(html);
+  if (link) {
+    const message = `the link in ${link.attribute} of the rendered html has a scheme other than https, http, mailto, tel and cid`;
+    throw new PartError('html', new TemplateError('RenderFailed', message, link.line));
+  }
+  return { subject, html, text, locale: content.locale };
+}
+
+function contentFor(revision: Pick<TemplateRevision, 'content' | 'defaultLocale'>, request: RenderRequest): LocaleContent | null {
+  const contents = revision.content[request.environment];
+  const locale = resolveLocale(
+    request.language,
+    contents.map((content) => content.locale),
+    revision.defaultLocale,
+  );
+  return contents.find((content) => content.locale === locale) ?? null;
+}
+
+function noContent(environment: Environment): FieldError {
+  return { field: 'environment', code: 'no_content', message: `The template has no content for ${environment}.` };
+}
+
+function refusing<Result>(work: () => Result): Result | Refusal {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof PartError)) throw error;
+    return {
+      errors: [
+        { field: 'template_data', code: 'template_failed', message: `The template cannot be rendered with this data: ${error.message}.` },
+      ],
+    };
+  }
+}
+
+/** A header holds no control character, whatever the data holds: each becomes a space. */
+function subjectOf(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string {
+  const rendered = run('subject', content.subject, template, content, request, request.data).trim().toWellFormed();
+  if (rendered.length > limits.subjectCharsMax) {
+    throw new PartError('subject', new TemplateError('RenderFailed', `longer than ${limits.subjectCharsMax} characters`));
+  }
+  const clean = isClean(rendered) ? rendered : Array.from(rendered, (character) => (isClean(character) ? character : ' ')).join('');
+  return clean.trim();
+}
+
+/** The part in its layouts, innermost first. A layout without this part leaves it as it is. */
+function wrapped(part: 'html' | 'text', template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string | null {
+  const source = content[part];
+  if (source === null) return null;
+  let result = run(part, source, template, content, request, request.data);
+  for (const layout of layoutsFor(template.revision, content, request)) {
+    const around = layout[part];
+    if (around !== null) result = run(part, around, template, content, request, { ...request.data, content: result });
+  }
+  return result;
+}
+
+/** Each layout's content in the language of the child's. */
+function layoutsFor(revision: TemplateRevision, content: LocaleContent, request: RenderRequest): readonly LocaleContent[] {
+  return revision.layouts.map((layout) => contentFor(layout, { ...request, language: content.locale })).filter((found) => found !== null);
+}
+
+function run(
+  part: Part,
+  source: string,
+  template: CompiledTemplate,
+  content: LocaleContent,
+  request: RenderRequest,
+  data: RenderRequest['data'],
+): string {
+  const state = { budget: new Budget(), language: formattingLanguage(request.language, content.locale), out: '', line: 0 };
+  try {
+    programOf(part, source, template)(data, state);
+    return state.out;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new PartError(part, new TemplateError(error.reason, error.message, error.line ?? (state.line || null)));
+  }
+}
+
+function programOf(part: Part, source: string, template: CompiledTemplate): Program {
+  const programs = part === 'html' ? template.programs.escaping : template.programs.plain;
+  const known = programs.get(source);
+  if (known) return known;
+  const program = compileSource(source, part === 'html');
+  programs.set(source, program);
+  return program;
+}
+
+/** All that one mail is made of is parsed in one go at its first use, so its parts and layouts share one limit. Throws `PartError`. */
+export function checkSize(revision: TemplateRevision, content: LocaleContent, request: RenderRequest): void {
+  const sources = [content, ...layoutsFor(revision, content, request)].flatMap((one) => [one.subject, one.html ?? '', one.text ?? '']);
+  const bytes = sources.reduce((sum, source) => sum + Buffer.byteLength(source), 0);
+  const tags = sources.reduce((sum, source) => sum + countTags(source), 0);
+  const excess =
+    bytes > limits.templateSourceBytesMax
+      ? `more than ${limits.templateSourceBytesMax} bytes`
+      : tags > limits.templateTagsMax
+        ? `more than ${limits.templateTagsMax} tags`
+        : null;
+  if (excess) throw new PartError('html', new TemplateError('TooLarge', `subject, html, text and layouts together have ${excess}`));
+}

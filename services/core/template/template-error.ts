@@ -1,0 +1,18 @@
+// What is wrong with a template, or with what came of it. Thrown inside this folder only; at its edge it becomes a fault (compile) or a
+// refusal (render). The message never holds the caller's data.
+
+/** The reasons of condition `Compiled` (OPERATOR) that a template's own text can cause. */
+export type TemplateErrorReason = 'SyntaxError' | 'RenderFailed' | 'TooLarge';
+
+export class TemplateError extends Error {
+  readonly reason: TemplateErrorReason;
+  /** Line within the source, from 1; null where no line is to blame. */
+  readonly line: number | null;
+
+  constructor(reason: TemplateErrorReason, message: string, line: number | null = null) {
+    super(message);
+    this.name = 'TemplateError';
+    this.reason = reason;
+    this.line = line;
+  }
+}

@@ -1,0 +1,179 @@
+// The `variables` of a template: a JSON Schema of the caller's data, judged by ajv. Only a subset is taken, because a tenant writes it: a
+// `pattern` such as `^(a+)+$` held ajv for 17 s, `uniqueItems` compares each with each, `$ref` reaches outside.
+
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { FieldError } from '../failure.ts';
+import { limits } from '../limits.ts';
+
+export type Schema = Readonly<Record<string, unknown>>;
+type Data = Readonly<Record<string, unknown>>;
+
+/** What is wrong with a schema. `path` is relative to it, for example `properties.number.pattern`. */
+export interface SchemaFault {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A template's schema, compiled. */
+export interface Variables {
+  /** Every fault of the data, at most `variableFaultsMax`, with paths such as `template_data.items[0].name`; none of their values. */
+  check(data: Data): readonly FieldError[];
+}
+
+/** What stands where a secret was. */
+export const MASK = '***';
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
+const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+const isScalar = (value: unknown): boolean => value === null || isText(value) || isNumber(value) || isFlag(value);
+const isListOf = (test: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(test);
+const types = new Set<unknown>(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
+const isType = (value: unknown): boolean =>
+  types.has(value) || (isListOf((one) => types.has(one))(value) && new Set(value as []).size === (value as []).length);
+
+/** The keywords, each with the test of its value and what it must be. Those that hold schemas are walked below. */
+const keywords: Readonly<Record<string, readonly [test: (value: unknown) => boolean, must: string]>> = {
+  type: [isType, 'must be a JSON type, or a list of different ones'],
+  properties: [isObject, 'must be an object of schemas'],
+  required: [(value) => Array.isArray(value) && value.every(isText), 'must be a list of names'],
+  items: [isObject, 'must be a schema'],
+  additionalProperties: [(value) => isFlag(value) || isObject(value), 'must be true, false or a schema'],
+  enum: [isListOf(isScalar), 'must be a list of texts, numbers, true, false or null'],
+  const: [isScalar, 'must be a text, a number, true, false or null'],
+  minimum: [isNumber, 'must be a number'],
+  maximum: [isNumber, 'must be a number'],
+  exclusiveMinimum: [isNumber, 'must be a number'],
+  exclusiveMaximum: [isNumber, 'must be a number'],
+  minLength: [isCount, 'must be a whole number'],
+  maxLength: [isCount, 'must be a whole number'],
+  minItems: [isCount, 'must be a whole number'],
+  maxItems: [isCount, 'must be a whole number'],
+  minProperties: [isCount, 'must be a whole number'],
+  maxProperties: [isCount, 'must be a whole number'],
+  title: [isText, 'must be a text'],
+  description: [isText, 'must be a text'],
+  writeOnly: [isFlag, 'must be true or false'],
+};
+
+/** What keeps a schema from being used; empty when it is in the subset. Must be asked before `compileVariables`. */
+export function schemaFaults(schema: unknown): readonly SchemaFault[] {
+  const faults: SchemaFault[] = [];
+  let nodes = 0;
+  const walk = (node: unknown, path: readonly string[]): void => {
+    const add = (message: string, ...more: string[]): void => {
+      faults.push({ path: [...path, ...more].join('.'), message });
+    };
+    nodes += 1;
+    if (nodes > limits.variablesNodesMax) return;
+    if (!isObject(node) || path.length > 2 * limits.variablesDepthMax) {
+      add(isObject(node) ? 'is nested too deep' : 'must be a schema');
+      return;
+    }
+    for (const [keyword, value] of Object.entries(node)) {
+      const known = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined;
+      if (!known) add(`is not one of ${Object.keys(keywords).join(', ')}`, keyword);
+      else if (!known[0](value)) add(known[1], keyword);
+      else if (keyword === 'properties') for (const [name, child] of Object.entries(value as Schema)) walk(child, [...path, keyword, name]);
+      else if (isObject(value)) walk(value, [...path, keyword]);
+      else if (Array.isArray(value)) nodes += value.length;
+    }
+  };
+  walk(schema, []);
+  if (isObject(schema) && schema.type !== 'object') faults.push({ path: 'type', message: 'must be "object": template data is one' });
+  if (nodes > limits.variablesNodesMax)
+    faults.push({ path: '', message: `has more than ${limits.variablesNodesMax} subschemas, names and values` });
+  return faults;
+}
+
+/** Compiles a schema without `schemaFaults`; null takes any data. */
+export function compileVariables(schema: Schema | null): Variables {
+  if (schema === null) return { check: () => [] };
+  // The schema was checked above and an Ajv of its own leaves no cache behind. Lengths in UTF-16 units: counting code points of 50 MB takes long.
+  const ajv = new Ajv({
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    allowUnionTypes: true,
+    allErrors: true,
+    unicode: false,
+    meta: false,
+    validateSchema: false,
+    logger: false,
+  });
+  const validate: ValidateFunction = ajv.compile(schema);
+  return {
+    check(data) {
+      if (validate(data)) return [];
+      return (validate.errors ?? []).slice(0, limits.variableFaultsMax).map((error) => fieldError(error, data));
+    },
+  };
+}
+
+/** The data with each value under a `writeOnly` schema replaced by `***`, for what is stored and shown of a message. */
+export function maskSecrets(data: Data, variables: Schema | null): Data {
+  return variables === null ? data : (masked(data, variables) as Data);
+}
+
+/** True when some variable is a secret. */
+export function hasSecrets(variables: Schema | null): boolean {
+  return variables !== null && (variables.writeOnly === true || children(variables).some(hasSecrets));
+}
+
+function masked(value: unknown, schema: Schema): unknown {
+  if (schema.writeOnly === true) return blanked(value);
+  if (Array.isArray(value)) return isObject(schema.items) ? value.map((item) => masked(item, schema.items as Schema)) : value;
+  if (!isObject(value)) return value;
+  const properties = isObject(schema.properties) ? schema.properties : {};
+  const entries = Object.entries(value).map(([name, part]) => {
+    const own = Object.hasOwn(properties, name) ? properties[name] : schema.additionalProperties;
+    return [name, isObject(own) ? masked(part, own) : part];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Keeps the shape, so that an `#each` over secrets shows as many. */
+function blanked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(blanked);
+  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, blanked(part)]));
+  return value === undefined || value === null ? value : MASK;
+}
+
+function children(schema: Schema): readonly Schema[] {
+  const properties = isObject(schema.properties) ? Object.values(schema.properties) : [];
+  return [...properties, schema.items, schema.additionalProperties].filter(isObject);
+}
+
+function fieldError(error: ErrorObject, data: Data): FieldError {
+  const { missingProperty, additionalProperty } = error.params as { missingProperty?: string; additionalProperty?: string };
+  const where = fieldPath(error.instancePath, data);
+  if (missingProperty !== undefined) {
+    return { field: `${where}.${missingProperty}`, code: 'missing_variable', message: 'The template needs this variable.' };
+  }
+  if (additionalProperty !== undefined) {
+    return { field: `${where}.${shown(additionalProperty)}`, code: 'unknown_variable', message: 'The template has no such variable.' };
+  }
+  return { field: where, code: 'invalid_variable', message: `The variable ${error.message ?? 'is not what the template declares'}.` };
+}
+
+/** A JSON pointer as callers write paths: `/items/0/name` → `template_data.items[0].name`. */
+function fieldPath(pointer: string, data: Data): string {
+  let path = 'template_data';
+  let current: unknown = data;
+  for (const segment of pointer.split('/').slice(1)) {
+    const name = segment.replaceAll('~1', '/').replaceAll('~0', '~');
+    path += Array.isArray(current) ? `[${name}]` : `.${shown(name)}`;
+    current = typeof current === 'object' && current !== null && Object.hasOwn(current, name) ? (current as Data)[name] : undefined;
+  }
+  return path;
+}
+
+/** A name that the caller made up may be personal too (an address as a key): only what looks like an identifier is repeated. */
+function shown(name: string): string {
+  return /^[\w-]{1,64}$/.test(name) ? name : '*';
+}
+
+function isObject(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
