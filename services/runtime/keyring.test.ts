@@ -1,0 +1,41 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { SystemRandom } from '../adapters/system/random.ts';
+import { readKeyring, readOrMakeKeyring } from './keyring.ts';
+
+const systemRandom = new SystemRandom();
+let folder: string;
+let file: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'packetboat-keyring-'));
+  file = join(folder, 'keyring.json');
+  onTestFinished(() => rm(folder, { recursive: true }));
+});
+
+it('makes a keyring that nobody else can read, and keeps it', async () => {
+  const made = await readOrMakeKeyring(file, systemRandom);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(await readOrMakeKeyring(file, systemRandom)).toEqual(made);
+  expect(await readKeyring(file)).toEqual(made);
+  expect(await readdir(folder)).toEqual(['keyring.json']);
+});
+
+it('makes one keyring, however many programs start at once', async () => {
+  const made = await Promise.all(Array.from({ length: 10 }, () => readOrMakeKeyring(file, systemRandom)));
+  for (const keyring of made) expect(keyring).toEqual(made[0]);
+  expect(await readdir(folder)).toEqual(['keyring.json']);
+});
+
+it('never replaces a keyring that it cannot use', async () => {
+  await writeFile(file, 'catalog: 5');
+  await expect(readOrMakeKeyring(file, systemRandom)).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining(file) });
+  expect(await readFile(file, 'utf8')).toBe('catalog: 5');
+});
+
+it('says that there is no file, and what is in the way', async () => {
+  await expect(readKeyring(file)).rejects.toMatchObject({ kind: 'invalid', message: `${file}: ENOENT` });
+  await expect(readKeyring(folder)).rejects.toMatchObject({ kind: 'invalid', message: `${folder}: EISDIR` });
+});

@@ -1,0 +1,46 @@
+// Where the keyring comes from: the file that PACKETBOAT_KEYRING_FILE names, or in embedded mode a file of our own making.
+
+import { link, open, readFile, unlink } from 'node:fs/promises';
+import { Failure } from '../core/failure.ts';
+import { type Keyring, newKeyring, parseKeyring } from '../core/keyring.ts';
+import type { Random } from '../ports/random.ts';
+
+/** Throws `Failure('invalid')`: the file is not there, not readable, or no keyring. */
+export async function readKeyring(file: string): Promise<Keyring> {
+  try {
+    return parseKeyring(await readFile(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof Failure) throw new Failure('invalid', `${file}: ${error.message}`);
+    throw new Failure('invalid', `${file}: ${codeOf(error)}`);
+  }
+}
+
+/**
+ * Reads the file, and makes it first when there is none: mode 0600, whole or not at all, and only one of two programs that start at once makes it.
+ * What was sealed or hidden with a keyring is lost with it.
+ */
+export async function readOrMakeKeyring(file: string, random: Random): Promise<Keyring> {
+  try {
+    return parseKeyring(await readFile(file, 'utf8'));
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') return readKeyring(file);
+  }
+  const draft = `${file}.${process.pid}.${Buffer.from(random.bytes(6)).toString('hex')}`;
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(newKeyring((count) => random.bytes(count)));
+    await handle.sync();
+    // a link, unlike a rename, never replaces the file of another
+    await link(draft, file);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    await handle.close();
+    await unlink(draft);
+  }
+  return readKeyring(file);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+}
