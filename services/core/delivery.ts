@@ -342,7 +342,7 @@ export const isUnpublished = (s: Subject, now: number): boolean =>
 /** An entry went to the queue: the sweeper looks again when nobody claimed it. */
 export function published(s: Subject, now: number): Change | null {
   if (s.delivery.state !== 'queued') return null;
-  return change(s, { wakeAt: wake(now + limits.republishMs, s.expiresAt), hold: null });
+  return change(s, { wakeAt: wake(now + limits.republishMs, s.expiresAt) });
 }
 
 /** The window was full: no entry went to the queue after all, so the sweeper feeds it in its turn. */

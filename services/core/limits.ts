@@ -167,6 +167,9 @@ export const limits = {
   // --- sweeping
   sweepEveryMs: 1 * SECOND,
   sweepBatch: 500,
+  /** Entries published at a time from one backlog: also what is refused in vain once its window is full. */
+  feedBatch: 100,
+  sweepBlobsEveryMs: 1 * HOUR,
 
   // --- stores and budgets
   storeCallMs: 10 * SECOND,
@@ -179,6 +182,10 @@ export const limits = {
   /** Bulks of one kind under way at a time, per program: one is being made durable while the next is on its way. */
   storeBulksMax: 2,
   storeConnectionsMax: 50,
+  /** Jobs that wait for SQLite's thread. More means that it is stuck, and callers are told so. */
+  sqliteJobsMax: 10_000,
+  /** Jobs that share one transaction: enough to divide the cost of its sync, few enough that none waits long for the others. */
+  sqliteGroupJobsMax: 256,
   /** One piece of a blob; a store's document is far larger than that, a process holds a few. */
   blobChunkBytes: 1 * MIB,
   budgetCallMs: 500,

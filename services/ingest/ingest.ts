@@ -4,6 +4,7 @@
 import { Failure } from '../core/failure.ts';
 import { hasScope, type Principal } from '../core/principal.ts';
 import type { HashKey } from '../core/suppression.ts';
+import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Budgets, Reservation } from '../ports/budgets.ts';
 import type { Catalog } from '../ports/catalog.ts';
@@ -15,7 +16,6 @@ import type { SuppressionStore } from '../ports/suppression-store.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
 import type { KeyCache } from './authenticate.ts';
 import type { Backlogs } from './backlogs.ts';
-import type { Renderers } from './renderers.ts';
 
 export interface Ingest {
   readonly messages: MessageStore;
@@ -31,7 +31,7 @@ export interface Ingest {
   readonly hashKeys: { readonly suppression: readonly HashKey[]; readonly cursor: readonly HashKey[] };
   readonly keyCache: KeyCache;
   readonly backlogs: Backlogs;
-  readonly renderers: Renderers;
+  readonly templates: CompiledTemplates;
   /** Told of what no caller sees: failures of ours, with their causes. */
   readonly report: (what: string, error: unknown) => void;
 }

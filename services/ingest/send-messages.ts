@@ -8,9 +8,9 @@ import { notPublished } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import { IDEMPOTENCY_KEY_HEADER } from '../core/headers.ts';
 import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/idempotency.ts';
-import { ID_RANDOM_BYTES, messageId } from '../core/ids.ts';
+import { type BlobId, ID_RANDOM_BYTES, messageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import { type Message, subjectOf } from '../core/message.ts';
+import { blobsOf, type Message, subjectOf } from '../core/message.ts';
 import type { Principal } from '../core/principal.ts';
 import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/send-request.ts';
 import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
@@ -107,9 +107,10 @@ async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Pr
     principal,
     catalog: ingest.catalog.current(),
     pinned,
-    renderSubject: (revision, input) => ingest.renderers.renderSubject(revision, input),
+    renderSubject: ingest.templates.renderSubject,
   });
   if (judgement.kind === 'refused') {
+    await discard(ingest, uploadsOf(request));
     const holder = key === null ? null : await ingest.messages.findByIdempotencyKey(principal.tenant, key);
     const taken = holder === null ? null : judgeTakenKey(holder, print, ingest.messages.now());
     if (taken?.kind === 'replay') return { replay: taken.message };
@@ -120,6 +121,22 @@ async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Pr
     trace: item.traceparent === '' ? newTrace(ingest) : item.traceparent,
     idempotency: key === null ? null : { key, fingerprint: print },
   };
+}
+
+const uploadsOf = (request: SendRequest): BlobId[] =>
+  [request.html, request.text, request.templateDataBlob, ...request.attachments.map((a) => a.content)].flatMap((part) =>
+    typeof part === 'object' && part !== null ? [part.blob] : [],
+  );
+
+/** Content of a request that did not become a message. What fails here is swept after a day; what a message refers to (a repeated call) stays. */
+async function discard(ingest: Ingest, ids: readonly BlobId[]): Promise<void> {
+  if (ids.length === 0) return;
+  try {
+    const inUse = await ingest.messages.blobsInUse(ids);
+    await ingest.blobs.delete(ids.filter((id) => !inUse.has(id)));
+  } catch (error) {
+    ingest.report('blobs could not be deleted', error);
+  }
 }
 
 /** Without the key itself, and with blobs as their digests: a retry uploads its content again under another id. */
@@ -272,6 +289,7 @@ async function settleTakenKey(
     const holder = await ingest.messages.findByIdempotencyKey(message.tenant, key);
     if (holder !== null) {
       const taken = judgeTakenKey(holder, idempotency.fingerprint, ingest.messages.now());
+      if (taken.kind !== 'outdated') await discard(ingest, blobsOf(message.content));
       if (taken.kind === 'replay') return { message: taken.message, replayed: true };
       if (taken.kind === 'reused') return { message: taken.failure, replayed: false };
       await ingest.messages.dropIdempotencyKey(holder.id, key);

@@ -28,6 +28,6 @@ export interface BlobStore extends AsyncDisposable {
   /** Deleting what is not there is a success. */
   delete(ids: readonly BlobId[]): Promise<void>;
 
-  /** Blobs (whole or abandoned half-way) created before the given time, oldest first. */
-  olderThan(before: number, limit: number): Promise<readonly BlobId[]>;
+  /** Blobs (whole or abandoned half-way) created before the given time, by id, which sorts by time; `after`: the last id of the page before. */
+  olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]>;
 }

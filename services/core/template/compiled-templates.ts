@@ -1,0 +1,52 @@
+// Compiled revisions by name and number, so that each is compiled once a process. Revisions are immutable, so an entry is never wrong, only unused.
+
+import type { RenderSubject } from '../accept.ts';
+import type { TemplateRevision } from '../catalog.ts';
+import { limits } from '../limits.ts';
+import {
+  type CompiledTemplate,
+  compileRevision,
+  isRefusal,
+  maskedSubject,
+  type Refusal,
+  type RenderedMail,
+  type RenderRequest,
+  render,
+} from './render.ts';
+
+/** The path under which `render` reports faults of the data. */
+const DATA = 'template_data';
+
+export class CompiledTemplates {
+  readonly #compiled = new Map<string, CompiledTemplate>();
+
+  render(revision: TemplateRevision, request: RenderRequest): RenderedMail | Refusal {
+    return render(this.#of(revision), request);
+  }
+
+  /** Renders the whole mail, so that data which cannot be rendered is refused at the door; answers the subject as it is stored, secrets masked. */
+  readonly renderSubject: RenderSubject = (revision, { field, ...request }) => {
+    const template = this.#of(revision);
+    const rendered = render(template, request);
+    const masked = isRefusal(rendered) ? null : maskedSubject(template, request);
+    if (isRefusal(rendered)) return { errors: rendered.errors.map((e) => ({ ...e, field: e.field.replace(DATA, field) })) };
+    return isRefusal(masked) ? { errors: masked.errors } : { subject: masked ?? rendered.subject };
+  };
+
+  #of(revision: TemplateRevision): CompiledTemplate {
+    // the hash is part of the name: a folder whose state was lost numbers its revisions anew
+    const name = `${revision.tenant}/${revision.identifier}@${revision.revision}/${revision.hash}`;
+    const known = this.#compiled.get(name);
+    if (known !== undefined) {
+      // the map's order is that of last use
+      this.#compiled.delete(name);
+      this.#compiled.set(name, known);
+      return known;
+    }
+    const [oldest] = this.#compiled.keys();
+    if (this.#compiled.size >= limits.templateCacheMax && oldest !== undefined) this.#compiled.delete(oldest);
+    const compiled = compileRevision(revision);
+    this.#compiled.set(name, compiled);
+    return compiled;
+  }
+}

@@ -1,0 +1,113 @@
+// One attempt: from a claimed delivery to a recorded outcome. What can be told before a connection is opened is done before; the mail is complete
+// when the connection is used; the fence stands before the last bytes (RELIABILITY R6).
+
+import { needsSmtpUtf8 } from '../core/address.ts';
+import type { Route, Sender } from '../core/catalog.ts';
+import { commit, type LastReply, type Outcome, record, release } from '../core/delivery.ts';
+import { Failure } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
+import { judge } from '../core/reply.ts';
+import { returnPath } from '../core/return-path.ts';
+import type { Report } from '../ports/transport.ts';
+import type { DeliveryInHand } from './delivery-in-hand.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { bytesOf, type ComposedMail, mailOf } from './mail-of.ts';
+import type { PausedRoutes } from './paused-routes.ts';
+
+export interface Attempt {
+  readonly hand: DeliveryInHand;
+  readonly sender: Sender;
+  readonly route: Route;
+}
+
+export interface Signals {
+  /** No new connection, and what has not reached its dot is given up: the grace period ends. */
+  readonly stop: AbortSignal;
+  readonly paused: PausedRoutes;
+}
+
+/** Resolves once the outcome is recorded, or the delivery is back in the queue, or somebody else has it. Never rejects. */
+export async function deliver(d: Dispatcher, attempt: Attempt, signals: Signals): Promise<void> {
+  const { hand, sender } = attempt;
+  let mail: ComposedMail;
+  try {
+    mail = await mailOf(d, hand.message, sender);
+  } catch (error) {
+    await contentFailed(d, attempt, signals, error);
+    return;
+  }
+  const startedAt = d.clock.monotonic();
+  const report = await send(d, attempt, signals, mail);
+  await settle(d, attempt, signals, report, d.clock.monotonic() - startedAt);
+}
+
+/** Content that cannot be rendered bounces at once: the next attempt would render the same. A store that is away costs nothing. */
+async function contentFailed(d: Dispatcher, { hand }: Attempt, signals: Signals, error: unknown): Promise<void> {
+  if (error instanceof Failure && error.kind === 'invalid') {
+    const reply: LastReply = { stage: 'render', code: null, enhanced: null, text: error.message };
+    const outcome: Outcome = { verdict: { kind: 'bounced' }, reply, data: { category: 'content', stage: 'render', reply: error.message } };
+    d.metrics.attempt('bounced', 'content', 0);
+    await hand.insist((s) => record(s, hand.leaseId, outcome, d.messages.now(), { delaysMs: [], random: 0 }), signals.stop);
+    return;
+  }
+  d.report('a mail could not be composed', error);
+  await giveUp(hand, signals, { reason: null, due: d.messages.now() + releaseDelay(hand), tried: true });
+}
+
+async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: Signals, mail: ComposedMail): Promise<Report> {
+  const opened = await d.transport.open(route, { signal: stop });
+  if (opened.kind !== 'session') return opened;
+  await using session = opened;
+  const { recipient } = hand.subject.delivery;
+  return await session.send({
+    mailFrom: returnPath({ message: hand.message.id, index: hand.index }, sender.returnPathDomain, d.returnKey),
+    rcptTo: recipient,
+    smtpUtf8: needsSmtpUtf8(recipient),
+    body: bytesOf(d, mail),
+    bytes: mail.bytes,
+    beforeDot: async () => hand.isSafe && (await hand.change((s) => commit(s, hand.leaseId))),
+    signal: stop,
+  });
+}
+
+async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: Signals, report: Report, ms: number): Promise<void> {
+  const judgement = judge(report);
+  const { category } = judgement;
+  const reply: LastReply = { stage: report.stage, code: report.code, enhanced: report.enhanced, text: report.text };
+  if (report.cause !== undefined) d.report('an attempt failed here', report.cause);
+  d.metrics.attempt(judgement.kind, category, ms);
+
+  if (judgement.kind === 'local' && hand.subject.delivery.phase !== 'committing') {
+    const now = d.messages.now();
+    const isRoute = judgement.scope === 'route';
+    const due = isRoute ? signals.paused.pause(route, now) : category === 'aborted' ? now : now + releaseDelay(hand);
+    await giveUp(hand, signals, { reason: isRoute ? 'route' : null, due, tried: category !== 'aborted', lastReply: reply });
+    return;
+  }
+  if (judgement.kind === 'delivered') signals.paused.resume(route);
+  const outcome: Outcome = {
+    // a fault of ours behind the fence cannot be released any more: it waits like a refusal about us
+    verdict: judgement.kind === 'local' ? { kind: 'deferred', spent: false, waitMs: limits.refusalAboutUsMs } : judgement,
+    reply,
+    data: {
+      category,
+      stage: report.stage,
+      code: report.code,
+      enhanced: report.enhanced,
+      reply: report.text,
+      host: report.host,
+      route: route.name,
+      source: report.source,
+      tls: report.tls?.version ?? null,
+      ms: Math.round(ms),
+    },
+  };
+  const schedule = { delaysMs: sender.retry.delaysMs, random: d.random.fraction() };
+  await hand.insist((s) => record(s, hand.leaseId, outcome, d.messages.now(), schedule), signals.stop);
+}
+
+const giveUp = (hand: DeliveryInHand, { stop }: Signals, how: Parameters<typeof release>[2]): Promise<boolean> =>
+  hand.insist((s) => release(s, hand.leaseId, how), stop);
+
+const releaseDelay = (hand: DeliveryInHand): number =>
+  Math.min(limits.releaseDelayMs * 2 ** hand.subject.delivery.tries, limits.releaseDelayMaxMs);

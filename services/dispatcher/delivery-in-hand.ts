@@ -1,0 +1,84 @@
+// A delivery that this dispatcher holds a lease on, and the one way to change it: read, decide, write, and when the store has moved on, read and
+// decide again. Changes of one delivery go one after the other, so that a renewal never overtakes a record.
+
+import { type Change, renew, type Subject } from '../core/delivery.ts';
+import { limits } from '../core/limits.ts';
+import { type Message, subjectOf, withProgress } from '../core/message.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+/** The store moves on a few times at most while a lease is held: a cancel, a lapse, another claim. */
+const ROUNDS = 8;
+
+export class DeliveryInHand {
+  readonly leaseId: string;
+  readonly index: number;
+  readonly #d: Dispatcher;
+  #message: Message;
+  /** By the monotonic clock: until then nobody else can have taken it over. */
+  #safeUntil: number;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** `claimedAt`: monotonic time before the claim was sent, so that the lease in the store ends later than this one. */
+  constructor(d: Dispatcher, message: Message, index: number, leaseId: string, claimedAt: number) {
+    this.#d = d;
+    this.#message = message;
+    this.index = index;
+    this.leaseId = leaseId;
+    this.#safeUntil = claimedAt + limits.leaseMs - limits.leaseMarginMs;
+  }
+
+  get message(): Message {
+    return this.#message;
+  }
+
+  get subject(): Subject {
+    return subjectOf(this.#message, this.index);
+  }
+
+  /** False: the lease may be over by now, whatever the last answer of the store was. */
+  get isSafe(): boolean {
+    return this.#d.clock.monotonic() < this.#safeUntil;
+  }
+
+  /** True: the change was made. False: nothing is to be changed, as the store has it now. Rejects when the store fails. */
+  change(decide: (subject: Subject) => Change | null): Promise<boolean> {
+    const made = this.#last.then(() => this.#change(decide));
+    this.#last = made.catch(() => {}); // the caller of `change` sees the failure; the next one starts anew
+    return made;
+  }
+
+  /** Keeps trying while the store fails: for an outcome, which must not be lost while this process lives. */
+  async insist(decide: (subject: Subject) => Change | null, signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      try {
+        return await this.change(decide);
+      } catch (error) {
+        this.#d.report('an outcome could not be recorded', error);
+        if (signal.aborted) return false;
+        await this.#d.clock.sleep(limits.recordRetryMs, signal);
+      }
+    }
+  }
+
+  async renew(): Promise<void> {
+    const before = this.#d.clock.monotonic();
+    const made = await this.change((s) => renew(s, this.leaseId, this.#d.messages.now()));
+    if (made) this.#safeUntil = before + limits.leaseMs - limits.leaseMarginMs;
+  }
+
+  async #change(decide: (subject: Subject) => Change | null): Promise<boolean> {
+    for (let round = 0; round < ROUNDS; round++) {
+      const change = decide(this.subject);
+      if (change === null) return false;
+      const [version] = await this.#d.messages.apply([change]);
+      if (version != null) {
+        this.#message = withProgress(this.#message, this.index, { ...change.set, version });
+        return true;
+      }
+      const [found] = await this.#d.messages.find([this.#message.id]);
+      if (found == null) return false;
+      this.#message = found;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,257 @@
+// The dispatcher's loop: take entries, plan, claim what can go now, deliver, and ack once what became of it is stored (RELIABILITY R2, R3).
+
+import type { Route, Sender } from '../core/catalog.ts';
+import { type Change, claim, type HoldReason, hold, suppress } from '../core/delivery.ts';
+import { Failure } from '../core/failure.ts';
+import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
+import { limits } from '../core/limits.ts';
+import { type Message, subjectOf, withProgress } from '../core/message.ts';
+import { plan } from '../core/plan.ts';
+import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
+import type { Taken } from '../ports/work-queue.ts';
+import { deliver } from './deliver.ts';
+import { DeliveryInHand } from './delivery-in-hand.ts';
+import { type Dispatcher, routesOf } from './dispatcher.ts';
+import { PausedRoutes } from './paused-routes.ts';
+import { SenderBudgets } from './sender-budgets.ts';
+
+/** `take`: no more entries are taken. `stop`: what is under way is given up. The first comes well before the second. */
+export interface DispatchSignals {
+  readonly take: AbortSignal;
+  readonly stop: AbortSignal;
+}
+
+interface Candidate {
+  readonly taken: Taken;
+  readonly message: Message;
+  readonly sender: Sender;
+  readonly route: Route;
+}
+
+/** Runs until `take` is aborted and all that was in hand is settled. Never rejects. */
+export async function dispatch(d: Dispatcher, signals: DispatchSignals): Promise<void> {
+  const run = new Run(d, signals.stop);
+  const renewing = run.keepLeases();
+  while (!signals.take.aborted) {
+    await run.hasRoom();
+    const taken = await d.queue.take(run.room, signals.take);
+    if (signals.take.aborted) for (const t of taken) t.giveBack();
+    else run.begin(taken);
+  }
+  await run.settled();
+  run.end();
+  await renewing;
+}
+
+class Run {
+  readonly #d: Dispatcher;
+  readonly #stop: AbortSignal;
+  readonly #ended = new AbortController();
+  readonly #paused = new PausedRoutes();
+  readonly #budgets: SenderBudgets;
+  readonly #inHand = new Set<DeliveryInHand>();
+  /** Entries taken whose outcome is not settled yet. */
+  #open = 0;
+  #waiters: (() => void)[] = [];
+
+  constructor(d: Dispatcher, stop: AbortSignal) {
+    this.#d = d;
+    this.#stop = stop;
+    this.#budgets = new SenderBudgets(d);
+  }
+
+  get room(): number {
+    return limits.deliveriesInFlightMax - this.#open;
+  }
+
+  async hasRoom(): Promise<void> {
+    while (this.room <= 0) await this.#change();
+  }
+
+  async settled(): Promise<void> {
+    while (this.#open > 0) await this.#change();
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  /** Renews the leases of all that is in hand, all in one turn, so that the store gets them as one bulk. */
+  async keepLeases(): Promise<void> {
+    for (;;) {
+      await this.#d.clock.sleep(limits.leaseRenewMs, this.#ended.signal);
+      if (this.#ended.signal.aborted) return;
+      const renewals = [...this.#inHand].map((hand) =>
+        hand.renew().catch((error: unknown) => this.#d.report('a lease could not be renewed', error)),
+      );
+      await Promise.all(renewals);
+    }
+  }
+
+  /** Takes these entries in hand. Whatever fails, each of them leaves `#open` again. */
+  begin(taken: readonly Taken[]): void {
+    this.#open += taken.length;
+    this.#d.metrics.inFlight(this.#open);
+    this.#handle(taken).catch((error: unknown) => {
+      // the store is away: unacked entries come again, and the sweeper knows all of them anyway
+      if (!(error instanceof Failure)) throw error;
+      this.#d.report('entries could not be handled', error);
+    });
+  }
+
+  async #handle(taken: readonly Taken[]): Promise<void> {
+    const ended = new Set<Taken>();
+    const finish = (t: Taken, isStored: boolean): void => {
+      if (ended.has(t)) return;
+      ended.add(t);
+      if (isStored) t.ack();
+      this.#open -= 1;
+      this.#d.metrics.inFlight(this.#open);
+      for (const wake of this.#waiters.splice(0)) wake();
+    };
+    try {
+      const candidates = await this.#plan(taken, finish);
+      const claimed = await this.#claim(candidates, finish);
+      const sendable = await this.#withoutSuppressed(claimed, finish);
+      await Promise.all(
+        sendable.map(async ({ candidate, hand }) => {
+          try {
+            await deliver(this.#d, { hand, sender: candidate.sender, route: candidate.route }, { stop: this.#stop, paused: this.#paused });
+          } finally {
+            this.#inHand.delete(hand);
+            finish(candidate.taken, true);
+          }
+        }),
+      );
+    } finally {
+      for (const t of taken) finish(t, false);
+    }
+  }
+
+  /** Entries that can go now; the others are acked once their hold or end is stored. */
+  async #plan(taken: readonly Taken[], finish: (t: Taken, isStored: boolean) => void): Promise<readonly Candidate[]> {
+    const d = this.#d;
+    const ids = [...new Set(taken.map((t) => t.entry.message))];
+    const messages = new Map((await d.messages.find(ids)).flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
+    const catalog = d.catalog.current();
+    const now = d.messages.now();
+    const candidates: Candidate[] = [];
+    const changes: Change[] = [];
+    const stored: Taken[] = [];
+    for (const t of taken) {
+      const message = messages.get(t.entry.message);
+      if (message === undefined || message.deliveries[t.entry.delivery] === undefined) {
+        finish(t, true);
+        continue;
+      }
+      const sender = catalog.sender(message.tenant, message.sender);
+      const planned = plan(subjectOf(message, t.entry.delivery), {
+        attempt: t.entry.attempt,
+        now,
+        sender,
+        routes: routesOf(d, sender),
+        pausedUntil: (route) => this.#paused.until(route),
+      });
+      if (planned.kind === 'drop') finish(t, true);
+      else if (planned.kind === 'go' && sender !== null) candidates.push({ taken: t, message, sender, route: planned.route });
+      else if (planned.kind !== 'go') {
+        changes.push(planned.change);
+        stored.push(t);
+      }
+    }
+    const { going, held } = await this.#withinBudgets(candidates);
+    for (const { candidate, due } of held) {
+      const change = hold(subjectOf(candidate.message, candidate.taken.entry.delivery), 'budget', due);
+      if (change !== null) changes.push(change);
+      stored.push(candidate.taken);
+    }
+    this.#countHolds(changes);
+    if (changes.length > 0) await d.messages.apply(changes);
+    for (const t of stored) finish(t, true);
+    return going;
+  }
+
+  #countHolds(changes: readonly Change[]): void {
+    const reasons = Map.groupBy(changes, (c): HoldReason | 'none' => c.set.hold?.reason ?? 'none');
+    for (const [reason, of] of reasons) if (reason !== 'none') this.#d.metrics.held(reason, of.length);
+  }
+
+  async #withinBudgets(
+    candidates: readonly Candidate[],
+  ): Promise<{ readonly going: readonly Candidate[]; readonly held: readonly { readonly candidate: Candidate; readonly due: number }[] }> {
+    const going: Candidate[] = [];
+    const held: { candidate: Candidate; due: number }[] = [];
+    for (const [sender, own] of Map.groupBy(candidates, (c) => c.sender)) {
+      const { granted, dues } = await this.#budgets.take(sender, own.length);
+      going.push(...own.slice(0, granted));
+      for (const [i, candidate] of own.slice(granted).entries()) held.push({ candidate, due: dues[i] ?? this.#d.messages.now() });
+    }
+    return { going, held };
+  }
+
+  /** One bulk of compare-and-sets. Whoever lost the race drops the entry. */
+  async #claim(candidates: readonly Candidate[], finish: (t: Taken, isStored: boolean) => void) {
+    const d = this.#d;
+    const claimedAt = d.clock.monotonic();
+    const now = d.messages.now();
+    const claims = candidates.flatMap((candidate) => {
+      const { entry } = candidate.taken;
+      const leaseId = sortableId(now, d.random.bytes(ID_RANDOM_BYTES));
+      const change = claim(subjectOf(candidate.message, entry.delivery), {
+        attempt: entry.attempt,
+        now,
+        leaseId,
+        route: candidate.route.name,
+      });
+      if (change === null) finish(candidate.taken, true);
+      return change === null ? [] : [{ candidate, leaseId, change }];
+    });
+    const versions = await d.messages.apply(claims.map((c) => c.change));
+    d.metrics.claimed(versions.filter((v) => v !== null).length);
+    return claims.flatMap(({ candidate, leaseId, change }, i) => {
+      const version = versions[i];
+      if (version == null) {
+        finish(candidate.taken, true);
+        return [];
+      }
+      const index = candidate.taken.entry.delivery;
+      const message = withProgress(candidate.message, index, { ...change.set, version });
+      const hand = new DeliveryInHand(d, message, index, leaseId, claimedAt);
+      this.#inHand.add(hand);
+      return [{ candidate, hand }];
+    });
+  }
+
+  /** After the claim, so that every suppression acknowledged before it is seen (P11). */
+  async #withoutSuppressed(
+    claimed: readonly { readonly candidate: Candidate; readonly hand: DeliveryInHand }[],
+    finish: (t: Taken, isStored: boolean) => void,
+  ) {
+    const d = this.#d;
+    const sendable: { readonly candidate: Candidate; readonly hand: DeliveryInHand }[] = [];
+    for (const [tenant, own] of Map.groupBy(claimed, (c) => c.hand.message.tenant)) {
+      const hashed = own.map((c) => ({ ...c, hashes: suppressionHashes(d.suppressionKeys, tenant, c.hand.subject.delivery.recipient) }));
+      const matches = await d.suppressions.matches(
+        tenant,
+        SCOPE_ALL,
+        hashed.flatMap((c) => c.hashes),
+      );
+      for (const { candidate, hand, hashes } of hashed) {
+        if (!hashes.some((hash) => matches.has(hash))) {
+          sendable.push({ candidate, hand });
+          continue;
+        }
+        await hand.insist((s) => suppress(s, hand.leaseId), this.#stop);
+        this.#inHand.delete(hand);
+        finish(candidate.taken, true);
+      }
+    }
+    return sendable;
+  }
+
+  #change(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push(resolve);
+    return promise;
+  }
+}

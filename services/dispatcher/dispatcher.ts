@@ -1,0 +1,46 @@
+// What a dispatcher works with.
+
+import type { Route, Sender } from '../core/catalog.ts';
+import type { HashKey } from '../core/suppression.ts';
+import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Budgets } from '../ports/budgets.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { MessageStore } from '../ports/message-store.ts';
+import type { Random } from '../ports/random.ts';
+import type { SuppressionStore } from '../ports/suppression-store.ts';
+import type { Transport } from '../ports/transport.ts';
+import type { WorkQueue } from '../ports/work-queue.ts';
+
+/** What is counted; `runtime/metrics.ts` declares where it goes. */
+export interface DispatcherMetrics {
+  claimed(count: number): void;
+  held(reason: string, count: number): void;
+  attempt(outcome: string, category: string, ms: number): void;
+  inFlight(count: number): void;
+}
+
+export interface Dispatcher {
+  readonly messages: MessageStore;
+  readonly blobs: BlobStore;
+  readonly suppressions: SuppressionStore;
+  readonly queue: WorkQueue;
+  readonly budgets: Budgets;
+  readonly catalog: Catalog;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly templates: CompiledTemplates;
+  /** First the active key, then those that are still read. */
+  readonly suppressionKeys: readonly HashKey[];
+  /** The keyring's active key for `return`. */
+  readonly returnKey: Uint8Array;
+  /** Where all mail goes instead of the senders' own routes (`PACKETBOAT_RELAY`), or null. */
+  readonly relay: Route | null;
+  readonly metrics: DispatcherMetrics;
+  /** Told of failures of ours, with their causes. */
+  readonly report: (what: string, error: unknown) => void;
+}
+
+export const routesOf = (d: Dispatcher, sender: Sender | null): readonly Route[] => (d.relay !== null ? [d.relay] : (sender?.routes ?? []));

@@ -1,0 +1,75 @@
+// From a stored message to the bytes of its mail: rendered, composed, the same at each attempt (RELIABILITY R8).
+
+import type { Sender } from '../core/catalog.ts';
+import { Failure } from '../core/failure.ts';
+import type { Message, Part } from '../core/message.ts';
+import { compose } from '../core/mime/compose.ts';
+import { contentEncoder } from '../core/mime/content-encoder.ts';
+import { type Body, type MailPart, messageIdHeader } from '../core/mime/mail.ts';
+import { isRefusal } from '../core/template/render.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+/** Bytes at hand are one chunk; blobs are read while they are sent. */
+export interface ComposedMail {
+  readonly parts: readonly MailPart[];
+  /** Null when a part is streamed from a blob. */
+  readonly bytes: number | null;
+}
+
+/** Throws `Failure('invalid')` when the content cannot be rendered, for good; any other failure passes. */
+export async function mailOf(d: Dispatcher, message: Message, sender: Sender): Promise<ComposedMail> {
+  const { subject, html, text } = await contentOf(d, message);
+  const parts = compose({
+    messageId: messageIdHeader(message.id, sender.domain),
+    date: message.createdAt,
+    from: message.from,
+    to: message.to,
+    cc: message.cc,
+    replyTo: message.replyTo,
+    subject,
+    headers: message.content.headers,
+    html,
+    text,
+    attachments: message.content.attachments,
+    boundarySeed: message.id,
+  });
+  let bytes: number | null = 0;
+  for (const part of parts) bytes = bytes === null || !(part instanceof Uint8Array) ? null : bytes + part.length;
+  return { parts, bytes };
+}
+
+/** The bytes in order; blobs pass through their encoder chunk by chunk. */
+export async function* bytesOf(d: Dispatcher, mail: ComposedMail): AsyncIterable<Uint8Array> {
+  for (const part of mail.parts) {
+    if (part instanceof Uint8Array) {
+      yield part;
+      continue;
+    }
+    const encoder = contentEncoder(part.encoding);
+    for await (const chunk of d.blobs.get(part.blob)) yield encoder.push(chunk);
+    yield encoder.end();
+  }
+}
+
+async function contentOf(
+  d: Dispatcher,
+  message: Message,
+): Promise<{ readonly subject: string; readonly html: Body | null; readonly text: Body | null }> {
+  const { content } = message;
+  if (content.template === null) return { subject: content.subject ?? '', html: bodyOf(content.html), text: bodyOf(content.text) };
+  const { identifier, revision: number, language } = content.template;
+  const revision = await d.catalog.revision(message.tenant, identifier, number);
+  if (revision === null) throw new Failure('unavailable', 'the pinned revision of the template is not in the catalog');
+  const data = await dataOf(d, content.templateData);
+  const rendered = d.templates.render(revision, { environment: message.environment, language, data });
+  if (isRefusal(rendered)) throw new Failure('invalid', 'the template could not be rendered', { errors: rendered.errors });
+  return { subject: content.subject ?? rendered.subject, html: rendered.html, text: rendered.text };
+}
+
+const bodyOf = (part: Part | null): Body | null => (part === null ? null : 'inline' in part ? part.inline : part);
+
+async function dataOf(d: Dispatcher, part: Part | null): Promise<Readonly<Record<string, unknown>>> {
+  if (part === null) return {};
+  const text = 'inline' in part ? part.inline : Buffer.concat(await Array.fromAsync(d.blobs.get(part.blob))).toString();
+  return JSON.parse(text) as Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,112 @@
+// The sweeper's loop (RELIABILITY R4): what is due goes to the queue, leases that ran out are taken back, what is too old ends, and each backlog is
+// fed into its window. It alone can run the system with the queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two
+// of them publish is claimed once.
+
+import { type Change, fallDue, lapse, published, tooOld } from '../core/delivery.ts';
+import { limits } from '../core/limits.ts';
+import { subjectOf } from '../core/message.ts';
+import type { Backlog, Found } from '../ports/message-store.ts';
+import type { Publication } from '../ports/work-queue.ts';
+import { sweepBlobs } from './sweep-blobs.ts';
+import type { Sweeper } from './sweeper.ts';
+
+/** Sweeps until the signal aborts. Never rejects: a store that is away is asked again. */
+export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> {
+  let blobsSweptAt = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    try {
+      await sweep(s, signal);
+      if (s.clock.monotonic() - blobsSweptAt >= limits.sweepBlobsEveryMs) {
+        blobsSweptAt = s.clock.monotonic();
+        await sweepBlobs(s, signal);
+      }
+    } catch (error) {
+      s.report('a sweep failed', error);
+    }
+    // spread, so that several sweepers seldom look at the same moment
+    await s.clock.sleep(limits.sweepEveryMs * (0.75 + s.random.fraction() / 2), signal);
+  }
+}
+
+/** One sweep. Rejects when the store fails; what was done is done, the rest is found again. */
+export async function sweep(s: Sweeper, signal: AbortSignal): Promise<void> {
+  await wakeUp(s, signal);
+  await feedBacklogs(s, signal);
+}
+
+/** Everything that waits for a time, or whose lease is over: batch by batch until nothing is left that could be changed. */
+async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const now = s.messages.now();
+    const found = await s.messages.woken(['sending', 'deferred', 'scheduled'], now, limits.sweepBatch);
+    const changes = found.flatMap((f) => wake(s, f, now) ?? []);
+    if (changes.length === 0 || signal.aborted) return;
+    const made = await s.messages.apply(changes);
+    count(s, changes, made);
+    if (found.length < limits.sweepBatch || made.every((version) => version === null)) return;
+  }
+}
+
+function wake(s: Sweeper, { message, delivery }: Found, now: number): Change | null {
+  const subject = subjectOf(message, delivery);
+  if (subject.delivery.state === 'sending') return lapse(subject, now);
+  return tooOld(subject, now, maxAgeOf(s, message)) ?? fallDue(subject, now);
+}
+
+const maxAgeOf = (s: Sweeper, message: Found['message']): number =>
+  s.catalog.current().sender(message.tenant, message.sender)?.retry.maxAgeMs ?? limits.maxAgeMs;
+
+function count(s: Sweeper, changes: readonly Change[], made: readonly (string | null)[]): void {
+  const done = changes.filter((_, i) => made[i] != null);
+  const of = (is: (c: Change) => boolean): number => done.filter(is).length;
+  s.metrics.swept(
+    'due',
+    of((c) => c.set.state === 'queued' && c.set.lapses === undefined),
+  );
+  s.metrics.swept(
+    'lapsed',
+    of((c) => c.set.lapses !== undefined),
+  );
+  s.metrics.swept(
+    'ended',
+    of((c) => c.set.wakeAt === null),
+  );
+}
+
+/** In turns, one batch each, so that one tenant's backlog does not keep another waiting. */
+async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<void> {
+  let open = await s.messages.backlogs(s.messages.now());
+  while (open.length > 0 && !signal.aborted) {
+    const more: Backlog[] = [];
+    for (const backlog of open) if (await feed(s, backlog)) more.push(backlog);
+    open = more;
+  }
+}
+
+/** Publishes the oldest of a backlog. True: the window took all of them and there may be more. */
+async function feed(s: Sweeper, backlog: Backlog): Promise<boolean> {
+  const now = s.messages.now();
+  const found = await s.messages.unpublished(backlog, now, limits.feedBatch);
+  const changes: Change[] = [];
+  const feedable: { readonly found: Found; readonly publication: Publication }[] = [];
+  for (const f of found) {
+    const subject = subjectOf(f.message, f.delivery);
+    const old = tooOld(subject, now, maxAgeOf(s, f.message));
+    if (old !== null) changes.push(old);
+    else feedable.push({ found: f, publication: publicationOf(f) });
+  }
+  const results = feedable.length === 0 ? [] : await s.queue.publish(feedable.map((f) => f.publication));
+  for (const [i, { found: f }] of feedable.entries()) {
+    const change = results[i] === 'published' ? published(subjectOf(f.message, f.delivery), s.messages.now()) : null;
+    if (change !== null) changes.push(change);
+  }
+  const made = changes.length === 0 ? [] : await s.messages.apply(changes);
+  count(s, changes, made);
+  s.metrics.swept('published', results.filter((r) => r === 'published').length);
+  return found.length === limits.feedBatch && results.every((r) => r === 'published') && made.some((version) => version !== null);
+}
+
+function publicationOf({ message, delivery }: Found): Publication {
+  const { attempt, domain } = subjectOf(message, delivery).delivery;
+  return { tenant: message.tenant, tier: message.tier, entry: { message: message.id, delivery, attempt, domain, trace: message.trace } };
+}

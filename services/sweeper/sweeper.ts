@@ -1,0 +1,26 @@
+// What a sweeper works with.
+
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { MessageStore } from '../ports/message-store.ts';
+import type { Random } from '../ports/random.ts';
+import type { WorkQueue } from '../ports/work-queue.ts';
+
+/** What is counted; `runtime/metrics.ts` declares where it goes. */
+export interface SweeperMetrics {
+  /** `lapsed`, `due`, `ended`, `published` deliveries, `blobs` deleted. */
+  swept(what: 'lapsed' | 'due' | 'ended' | 'published' | 'blobs', count: number): void;
+}
+
+export interface Sweeper {
+  readonly messages: MessageStore;
+  readonly blobs: BlobStore;
+  readonly queue: WorkQueue;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: SweeperMetrics;
+  /** Told of failures of ours, with their causes. */
+  readonly report: (what: string, error: unknown) => void;
+}
