@@ -156,8 +156,8 @@ function judgeMailFrom(a: Answer): Judgement {
 
 /** From RCPT on the answer is about this message. */
 function judgeMessage(a: Answer): Judgement {
-  // After the dot the store has recorded `committing`, from where nothing is released.
-  if (isAboutLogin(a)) return a.stage === 'dot' ? deferred('auth') : routeFault('auth');
+  // Once the body is under way the store may have recorded `committing`, from where nothing is released.
+  if (isAboutLogin(a)) return a.stage === 'body' || a.stage === 'dot' ? deferred('auth') : routeFault('auth');
   if (isTransient(a)) return deferred(categoryOf(a));
   if (!isPermanent(a)) return deferred('protocol');
   // 503 (bad sequence) is about the conversation, not about the mail.

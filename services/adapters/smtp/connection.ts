@@ -175,7 +175,7 @@ export class Connection {
         passing.isFenced = true;
         passing.cause = error;
       }
-      if (passing.isFenced || passing.isOver || this.#isClosed) throw new Error('not released');
+      if (passing.isFenced || passing.isOver || this.#isClosed || this.#conversation.refusal !== null) throw new Error('not released');
       this.#conversation.dot();
       this.#deadline?.set(this.#limits.smtpDotMs);
     };
@@ -225,7 +225,7 @@ export class Connection {
     const isDotSent = stage === 'dot';
     if (ended.how === 'done') {
       if (isDotSent) return replied('accepted', 'dot', lastReply);
-      return happened('lost', stage, 'protocol', 'the server said yes before the final dot');
+      return happened('lost', 'body', 'protocol', 'the server said yes before the final dot');
     }
     if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
     if (passing.isFenced) return happened('fenced', 'body', null, 'the last bytes were not released');

@@ -81,7 +81,7 @@ export class Conversation {
   #reply(raw: string): void {
     const stage = this.#unanswered.shift() ?? this.stage;
     const reply = parseReply(raw);
-    const isNo = reply.code === null || reply.code >= 400 || (stage === 'greeting' && reply.code !== 220);
+    const isNo = reply.code === null || reply.code >= 400 || (reply.code !== onlyYes[stage] && stage in onlyYes);
     this.lastReply = reply;
     if (!this.#isLogin || isNo) this.#write(`S: ${raw.replaceAll('\n', '\nS: ')}`);
     if (isNo) {
@@ -111,6 +111,12 @@ export class Conversation {
     this.#transcriptBytes += bytes;
   }
 }
+
+/**
+ * Where RFC 5321 allows one code only. nodemailer takes any 2xx for the 354 to DATA, so one reply too many would make the next one the answer to a
+ * body that is still on its way.
+ */
+const onlyYes: { readonly [stage in Stage]?: number } = { greeting: 220, data: 354 };
 
 /** RSET belongs to the next transaction, of which nothing has been answered; a lone dot ends the empty body after a refused RCPT. */
 function stageOf(command: string): Stage {
