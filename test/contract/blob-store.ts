@@ -42,10 +42,12 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       expect(info).toEqual({ id, tenant: 'acme.live', bytes: bytes.length, sha256: sha256(bytes), createdAt: info.createdAt });
       expect(info.createdAt).toBeGreaterThanOrEqual(start);
       expect(info.createdAt).toBeLessThanOrEqual(subject.now());
-      for (const reader of [store, ...(subject.reopen === undefined ? [] : [await subject.reopen()])]) {
+      const verify = async (reader: BlobStore): Promise<void> => {
         expect((await collect(reader.get(id))).equals(bytes)).toBe(true);
         expect(await reader.stat([id])).toEqual([info]);
-      }
+      };
+      await verify(store);
+      if (subject.reopen !== undefined) await verify(await subject.reopen());
     });
 
     it.each([0, 1, 63, 64 * KIB, 255 * KIB, 255 * KIB + 1, MIB])('keeps %i bytes, however they were cut', async (size) => {

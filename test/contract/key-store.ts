@@ -41,8 +41,11 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreSubje
         apiKey('k2', { name: 'Büro {"$gt":""}', scopes: [], senders: ['a.b', '$set'], environment: 'draft', expiresAt: 5, revokedAt: 4 }),
       ];
       for (const key of keys) expect(await store.add(key)).toBe(true);
-      for (const reader of [store, ...(subject.reopen === undefined ? [] : [await subject.reopen()])])
+      const verify = async (reader: KeyStore): Promise<void> => {
         for (const key of keys) expect(await reader.find(key.id)).toEqual(key);
+      };
+      await verify(store);
+      if (subject.reopen !== undefined) await verify(await subject.reopen());
     });
 
     it('adds an id once, whoever asks', async () => {

@@ -34,10 +34,12 @@ export function suppressionStoreContract(name: string, open: () => Promise<Suppr
     it('adds, and finds what it added, after a restart too', async () => {
       const entry = suppression({ reason: 'hard_bounce' });
       expect(await store.add(entry)).toEqual({ suppression: entry, created: true });
-      for (const reader of [store, ...(subject.reopen === undefined ? [] : [await subject.reopen()])]) {
+      const verify = async (reader: SuppressionStore): Promise<void> => {
         expect(await reader.find('default', 'all', [hashOf(1)])).toEqual(entry);
         expect(await reader.matches('default', 'all', [hashOf(1), hashOf(2)])).toEqual(new Set([hashOf(1)]));
-      }
+      };
+      await verify(store);
+      if (subject.reopen !== undefined) await verify(await subject.reopen());
     });
 
     it('keeps the first entry', async () => {
