@@ -18,7 +18,10 @@ export interface SourceDocument {
 }
 
 /** Reads all documents of one file. A file with a mistake in its YAML yields none, since nobody knows where the mistake ends. */
-export function parseDocuments(file: string, text: string): { readonly documents: readonly SourceDocument[]; readonly faults: readonly Fault[] } {
+export function parseDocuments(
+  file: string,
+  text: string,
+): { readonly documents: readonly SourceDocument[]; readonly faults: readonly Fault[] } {
   const counter = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false });
   if ('empty' in parsed) return { documents: [], faults: [] };
@@ -27,7 +30,16 @@ export function parseDocuments(file: string, text: string): { readonly documents
   const faults: Fault[] = [];
   const lineAt = (offset: number): number => counter.linePos(offset).line || 1;
   const fault = (line: number, message: string): void => {
-    faults.push({ file, line, kind: '', namespace: '', name: '', reason: 'InvalidSpec', path: '', message: `is not valid YAML: ${message}` });
+    faults.push({
+      file,
+      line,
+      kind: '',
+      namespace: '',
+      name: '',
+      reason: 'InvalidSpec',
+      path: '',
+      message: `is not valid YAML: ${message}`,
+    });
   };
   for (const document of parsed) {
     for (const error of document.errors) fault(lineAt(error.pos[0]), error.message);

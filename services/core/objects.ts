@@ -14,9 +14,15 @@ export const defaultTenant = 'default';
 const secondsMax = (milliseconds: number): number => Math.floor(milliseconds / 1_000);
 
 /** A Kubernetes object name, at most 253 octets. */
-const name = z.string().max(253).regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, 'must be lower-case letters, digits, hyphens and dots');
+const name = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, 'must be lower-case letters, digits, hyphens and dots');
 /** The tenant: a DNS label, since it becomes part of queue subjects. */
-const namespace = z.string().max(63).regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens');
+const namespace = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens');
 // Labels, annotations and what the API server adds are none of our business.
 const metadata = z.looseObject({ name, namespace: namespace.optional() });
 const status = z.unknown().optional();
@@ -31,8 +37,15 @@ const teamMember = z.string().refine((text) => {
   return typeof parsed === 'string';
 }, 'must be an email address, or *@ and a domain');
 /** A name or an IP address; where it may lead is judged at each dial. */
-const host = z.string().min(1).max(limits.domainOctetsMax).regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address');
-const locale = z.string().max(35).refine((tag) => canonical(tag.replaceAll('_', '-')) !== null, 'must be a language tag such as de or de-AT');
+const host = z
+  .string()
+  .min(1)
+  .max(limits.domainOctetsMax)
+  .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address');
+const locale = z
+  .string()
+  .max(35)
+  .refine((tag) => canonical(tag.replaceAll('_', '-')) !== null, 'must be a language tag such as de or de-AT');
 
 const smtp = z
   .strictObject({
@@ -89,7 +102,10 @@ const localeContent = z
     htmlFrom: z.strictObject({ configMapKeyRef: keyReference }).optional(),
     text: z.string().optional(),
   })
-  .refine((content) => content.html === undefined || content.htmlFrom === undefined, { path: ['htmlFrom'], message: 'cannot stand beside html' });
+  .refine((content) => content.html === undefined || content.htmlFrom === undefined, {
+    path: ['htmlFrom'],
+    message: 'cannot stand beside html',
+  });
 const locales = z.array(localeContent).max(limits.templateLocalesMax);
 
 const templateObject = z.strictObject({
@@ -99,7 +115,11 @@ const templateObject = z.strictObject({
   status,
   spec: z.strictObject({
     // No @, which separates a pinned revision (`invoice@3`).
-    identifier: z.string().max(128).regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'must be letters, digits, _ . and -').optional(),
+    identifier: z
+      .string()
+      .max(128)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'must be letters, digits, _ . and -')
+      .optional(),
     senderRef: reference.optional(),
     layoutRef: reference.optional(),
     defaultLocale: locale,
@@ -112,7 +132,13 @@ const templateObject = z.strictObject({
 });
 
 const texts = z.record(z.string(), z.string());
-const secretObject = z.looseObject({ apiVersion: z.literal('v1'), kind: z.literal('Secret'), metadata, data: texts.default({}), stringData: texts.default({}) });
+const secretObject = z.looseObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Secret'),
+  metadata,
+  data: texts.default({}),
+  stringData: texts.default({}),
+});
 const configMapObject = z.looseObject({ apiVersion: z.literal('v1'), kind: z.literal('ConfigMap'), metadata, data: texts.default({}) });
 
 const kinds = { Sender: senderObject, Template: templateObject, Secret: secretObject, ConfigMap: configMapObject };

@@ -48,12 +48,15 @@ export type Part = 'subject' | 'html' | 'text';
 /** A part that would not parse or render. */
 export class PartError extends Error {
   readonly part: Part;
+  /** It is a layout's, not the template's own. */
+  readonly inLayout: boolean;
   override readonly cause: TemplateError;
 
-  constructor(part: Part, cause: TemplateError) {
-    super(`${part}${cause.line === null ? '' : `, line ${cause.line}`}: ${cause.message}`);
+  constructor(part: Part, cause: TemplateError, inLayout = false) {
+    super(`${inLayout ? 'layout ' : ''}${part}${cause.line === null ? '' : `, line ${cause.line}`}: ${cause.message}`);
     this.name = 'PartError';
     this.part = part;
+    this.inLayout = inLayout;
     this.cause = cause;
   }
 }
@@ -174,7 +177,7 @@ function run(
     return state.out;
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw new PartError(part, new TemplateError(error.reason, error.message, error.line ?? (state.line || null)));
+    throw new PartError(part, new TemplateError(error.reason, error.message, error.line ?? (state.line || null)), source !== content[part]);
   }
 }
 

@@ -8,9 +8,9 @@ import { limits } from '../limits.ts';
 export type Schema = Readonly<Record<string, unknown>>;
 type Data = Readonly<Record<string, unknown>>;
 
-/** What is wrong with a schema. `path` is relative to it, for example `properties.number.pattern`. */
+/** What is wrong with a schema. `path` is relative to it, for example `['properties', 'number', 'pattern']`. */
 export interface SchemaFault {
-  readonly path: string;
+  readonly path: readonly string[];
   readonly message: string;
 }
 
@@ -63,7 +63,7 @@ export function schemaFaults(schema: unknown): readonly SchemaFault[] {
   let nodes = 0;
   const walk = (node: unknown, path: readonly string[]): void => {
     const add = (message: string, ...more: string[]): void => {
-      faults.push({ path: [...path, ...more].join('.'), message });
+      faults.push({ path: [...path, ...more], message });
     };
     nodes += 1;
     if (nodes > limits.variablesNodesMax) return;
@@ -81,9 +81,9 @@ export function schemaFaults(schema: unknown): readonly SchemaFault[] {
     }
   };
   walk(schema, []);
-  if (isObject(schema) && schema.type !== 'object') faults.push({ path: 'type', message: 'must be "object": template data is one' });
+  if (isObject(schema) && schema.type !== 'object') faults.push({ path: ['type'], message: 'must be "object": template data is one' });
   if (nodes > limits.variablesNodesMax)
-    faults.push({ path: '', message: `has more than ${limits.variablesNodesMax} subschemas, names and values` });
+    faults.push({ path: [], message: `has more than ${limits.variablesNodesMax} subschemas, names and values` });
   return faults;
 }
 
