@@ -226,8 +226,12 @@ export function transportContract(name: string, open: (options: SinkOptions) => 
       const cause = new Error('the store is down');
       expect(await sendOne(transport, route, { beforeDot: async () => false })).toMatchObject({ kind: 'fenced', stage: 'body' });
       expect(await sendOne(transport, route, { beforeDot: () => Promise.reject(cause) })).toMatchObject({ kind: 'fenced', cause });
+      const throwing = () => {
+        throw cause;
+      };
+      expect(await sendOne(transport, route, { beforeDot: throwing })).toMatchObject({ kind: 'fenced', cause });
       await allGone(sink);
-      expect(sink.counts).toMatchObject({ mails: 0, refused: 0, reached: { body: 2, dot: 0 } });
+      expect(sink.counts).toMatchObject({ mails: 0, refused: 0, reached: { body: 3, dot: 0 } });
     });
 
     it('asks the fence once, with the end of the body not yet sent', async () => {

@@ -164,7 +164,7 @@ export class Connection {
   async #transact(transaction: Transaction, passing: Passing): Promise<Ended> {
     const release = async (): Promise<void> => {
       passing.isAsked = true;
-      const question = transaction.beforeDot();
+      const question = (async () => transaction.beforeDot())(); // what it throws at once is a no as well
       passing.answered = question.then(
         () => {},
         () => {},
@@ -178,6 +178,12 @@ export class Connection {
       if (passing.isFenced || passing.isOver || this.#isClosed || this.#conversation.refusal !== null) throw new Error('not released');
       this.#conversation.dot();
       this.#deadline?.set(this.#limits.smtpDotMs);
+      // The end of the body and the dot pass through two streams and would be two writes; this makes one of them.
+      const socket = this.#smtp._socket;
+      if (socket) {
+        socket.cork();
+        setImmediate(() => socket.uncork());
+      }
     };
     const passage = { passing: () => this.#deadline?.restart(), release };
     const source = Readable.from(heldBack(transaction.body, this.#limits.heldBackBytes, passage), { objectMode: false });

@@ -22,6 +22,7 @@ interface Lane {
 export class Connections {
   readonly #limits: SmtpLimits;
   readonly #lanes = new Map<string, Lane>();
+  readonly #keys = new WeakMap<Route, string>();
   /** Connections that are saying QUIT. */
   readonly #leaving = new Set<Promise<void>>();
   #isClosed = false;
@@ -33,7 +34,7 @@ export class Connections {
   /** Waits for a free turn, first come first served. Rejects only with the signal's reason. */
   async take(route: Route, signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted();
-    const key = keyOf(route);
+    const key = this.#keyOf(route);
     const lane = this.#laneOf(key);
     if (lane.inUse >= this.#limits.connectionsPerRouteMax) await turnIn(lane, signal);
     else lane.inUse++;
@@ -68,6 +69,14 @@ export class Connections {
       }
     }
     await Promise.all(this.#leaving);
+  }
+
+  #keyOf(route: Route): string {
+    const known = this.#keys.get(route);
+    if (known !== undefined) return known;
+    const key = digestOf(route);
+    this.#keys.set(route, key);
+    return key;
   }
 
   #laneOf(key: string): Lane {
@@ -124,7 +133,7 @@ function turnIn(lane: Lane, signal: AbortSignal): Promise<void> {
 }
 
 /** Everything that makes two routes different, as a digest: a password has no business in a key. */
-function keyOf({ host, port, tls, credentials, ca }: Route): string {
+function digestOf({ host, port, tls, credentials, ca }: Route): string {
   return createHash('sha256')
     .update(JSON.stringify([host, port, tls, credentials, ca]))
     .digest('base64');
