@@ -101,3 +101,8 @@ export function isOnTeam(sender: Sender, address: Address): boolean {
   const wildcard = `*${wanted.slice(wanted.lastIndexOf('@'))}`;
   return sender.team.includes(wanted) || sender.team.includes(wildcard);
 }
+
+/** What an object of the catalog is called in stores, notices and the port: `sender/<tenant>/<name>`. */
+export const senderKey = (tenant: string, name: string): string => `sender/${tenant}/${name}`;
+/** `template/<tenant>/<identifier>`. */
+export const templateKey = (tenant: string, identifier: string): string => `template/${tenant}/${identifier}`;

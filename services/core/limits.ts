@@ -225,6 +225,13 @@ export const limits = {
   shutdownGraceMs: 25 * SECOND,
   readinessEveryMs: 2 * SECOND,
   catalogHeadEveryMs: 30 * SECOND,
+  /** A reader looks this far back for changes: longer than a write takes, and than the clocks of two writers differ. */
+  catalogOverlapMs: 60 * SECOND,
+  /** Writers that may be ahead of one in a race for one object. */
+  catalogWriteTriesMax: 20,
+  /** How often a folder is looked at; a change that is seen must stand still for one more look. */
+  catalogPollMs: 250,
+  catalogFileBytesMax: 5 * MIB,
   eventLoopStallMs: 200,
 } as const;
 

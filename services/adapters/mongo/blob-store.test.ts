@@ -54,7 +54,7 @@ describeWith(['mongo'], 'BlobStore in MongoDB', () => {
     };
     const put = store.put(id, 'a', half());
     await expect.poll(() => mongo.db.collection('blobs.chunks').countDocuments()).toBe(1);
-    expect(await store.olderThan(mongo.now() + 1, 10)).toEqual([id]);
+    expect(await store.olderThan(mongo.now() + 1, 10, null)).toEqual([id]);
     await store.delete([id]);
     expect(await mongo.db.collection('blobs.chunks').countDocuments()).toBe(0);
     // its process was only slow: it is told, and leaves nothing behind

@@ -30,7 +30,7 @@ interface ChunkDocument {
 export async function openBlobStore(mongo: Mongo, now: () => number = mongo.now): Promise<BlobStore> {
   const files = mongo.db.collection<FileDocument>('blobs.files');
   const chunks = mongo.db.collection<ChunkDocument>('blobs.chunks');
-  await ensureIndexes(mongo, files, [{ name: 'age', key: { uploadDate: 1, _id: 1 } }]);
+  await ensureIndexes(mongo, files, [{ name: 'age', key: { _id: 1, uploadDate: 1 } }]);
   await ensureIndexes(mongo, chunks, [{ name: 'pieces', key: { files_id: 1, n: 1 }, unique: true }]);
   return new MongoBlobStore(mongo, files, chunks, now);
 }
@@ -107,10 +107,10 @@ class MongoBlobStore implements BlobStore {
     await this.#mongo.call(this.#files.deleteMany({ _id: { $in: ids } }));
   }
 
-  async olderThan(before: number, limit: number): Promise<readonly BlobId[]> {
+  async olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]> {
     const older = this.#files.find(
-      { uploadDate: { $lt: new Date(before) } },
-      { sort: { uploadDate: 1, _id: 1 }, limit, projection: { _id: 1 } },
+      { uploadDate: { $lt: new Date(before) }, ...(after === null ? {} : { _id: { $gt: after } }) },
+      { sort: { _id: 1 }, limit, projection: { _id: 1 } },
     );
     return (await this.#mongo.call(older.toArray())).map(({ _id }) => _id);
   }

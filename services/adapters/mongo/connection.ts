@@ -20,8 +20,8 @@ export interface Mongo extends AsyncDisposable {
   readonly db: Db;
   /** The server's clock, in milliseconds since 1970. Never blocks. */
   now(): number;
-  /** Awaits an operation for at most `limits.storeCallMs`. Rejects with `Failure('unavailable')`; the operation may still have its effect. */
-  call<T>(operation: Promise<T>): Promise<T>;
+  /** Awaits an operation for at most `ms`, or `limits.storeCallMs`. Rejects with `Failure('unavailable')`; the operation may still have its effect. */
+  call<T>(operation: Promise<T>, ms?: number): Promise<T>;
   /** Resolves when a write is durable; rejects with the reason within `limits.storeCheckMs`. */
   check(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export async function openMongo(url: string, options: { readonly database?: stri
   return {
     db,
     now: () => clock.now(),
-    call: (operation) => call(operation),
+    call,
     check: () => call(writeMark(db), limits.storeCheckMs),
     async [Symbol.asyncDispose]() {
       clearInterval(timer);

@@ -1,0 +1,60 @@
+// How the catalog lies in MongoDB: one document for each object, whatever became of it, and one for each revision of a template, never changed.
+// What people wrote is kept as JSON text: their keys are no field names.
+
+import type { Collection } from 'mongodb';
+import type { StoredObject } from '../../core/catalog-write.ts';
+import type { SealedSender } from '../../core/sealed-sender.ts';
+import { ensureIndexes, type Mongo } from './connection.ts';
+
+export interface ObjectDocument {
+  /** `sender/<tenant>/<name>` or `template/<tenant>/<identifier>`. */
+  readonly _id: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly revision: number;
+  readonly hash: string;
+  /** Removed objects stay, so that their numbers go on and old leaders are known. */
+  readonly state: 'live' | 'removed';
+  /** False while a sender is suspended. */
+  readonly sendable: boolean;
+  /** Of a sender; null for a template, whose content is its revision's. */
+  readonly config: string | null;
+  readonly sealed: SealedSender['sealed'];
+  readonly source: { readonly kind: string; readonly name: string };
+  readonly fence: { readonly term: number; readonly generation: number };
+  /** Counts the writes of this document: what a write compares. */
+  readonly writes: number;
+  /** The last change that a reader can see: milliseconds since 1970 by the store's clock as the writer knew it, but later than the change before. */
+  readonly updatedAt: number;
+}
+
+export interface RevisionDocument {
+  /** `template/<tenant>/<identifier>@<revision>`. */
+  readonly _id: string;
+  readonly hash: string;
+  readonly config: string;
+}
+
+export interface CatalogCollections {
+  readonly objects: Collection<ObjectDocument>;
+  readonly revisions: Collection<RevisionDocument>;
+}
+
+export async function openCatalogCollections(mongo: Mongo): Promise<CatalogCollections> {
+  const objects = mongo.db.collection<ObjectDocument>('catalog');
+  await ensureIndexes(mongo, objects, [{ name: 'changes', key: { updatedAt: 1 } }]);
+  return { objects, revisions: mongo.db.collection<RevisionDocument>('revisions') };
+}
+
+export const revisionId = (key: string, revision: number): string => `${key}@${revision}`;
+
+/** Notices of a change are `<this>.<kind>.<tenant>.<name>`. */
+export const NOTICE = 'catalog.changed';
+export const noticeOf = (key: string): string => `${NOTICE}.${key.replaceAll('/', '.')}`;
+
+export const toStoredObject = ({ source, fence, hash, state }: ObjectDocument): StoredObject => ({
+  source,
+  fence,
+  hash,
+  isLive: state === 'live',
+});

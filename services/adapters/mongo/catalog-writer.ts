@@ -1,0 +1,140 @@
+// Writing the catalog in MongoDB. Each write compares what it read, so two writers never mix; a revision is stored before the object that points to it.
+
+import { senderKey, type TemplateRevision, templateKey } from '../../core/catalog.ts';
+import { judgeWrite, mayRemove } from '../../core/catalog-write.ts';
+import { Failure } from '../../core/failure.ts';
+import type { Keys } from '../../core/keyring.ts';
+import { limits } from '../../core/limits.ts';
+import { NONCE_BYTES } from '../../core/seal.ts';
+import { holdsLogins, sealSender } from '../../core/sealed-sender.ts';
+import type { CatalogEntry, CatalogSource, CatalogWriter, WriteResult } from '../../ports/catalog-writer.ts';
+import type { Notices } from '../../ports/notices.ts';
+import type { Random } from '../../ports/random.ts';
+import {
+  type CatalogCollections,
+  noticeOf,
+  type ObjectDocument,
+  openCatalogCollections,
+  revisionId,
+  toStoredObject,
+} from './catalog-document.ts';
+import { isNew, type Mongo } from './connection.ts';
+
+export interface CatalogWriterParts {
+  readonly notices: Notices;
+  readonly random: Random;
+  /** Those of purpose `catalog`. */
+  readonly keys: Keys;
+}
+
+export async function openCatalogWriter(mongo: Mongo, parts: CatalogWriterParts): Promise<CatalogWriter> {
+  return new MongoCatalogWriter(mongo, parts, await openCatalogCollections(mongo));
+}
+
+class MongoCatalogWriter implements CatalogWriter {
+  readonly #mongo: Mongo;
+  readonly #parts: CatalogWriterParts;
+  readonly #collections: CatalogCollections;
+
+  constructor(mongo: Mongo, parts: CatalogWriterParts, collections: CatalogCollections) {
+    this.#mongo = mongo;
+    this.#parts = parts;
+    this.#collections = collections;
+  }
+
+  async put(source: CatalogSource, entry: CatalogEntry): Promise<WriteResult> {
+    const { objects } = this.#collections;
+    const key = keyOf(entry);
+    for (let tries = 0; tries < limits.catalogWriteTriesMax; tries++) {
+      const stored = await this.#mongo.call(objects.findOne({ _id: key }));
+      const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
+      const kind = judgeWrite(stored === null ? null : toStoredObject(stored), source, hash, stored === null || this.#holds(stored, entry));
+      const last = stored?.revision ?? 0;
+      if (kind === 'fenced' || kind === 'foreign') return { kind, revision: last };
+      const revision = stored?.hash === hash ? last : await this.#number(entry, last + 1);
+      if (
+        kind === 'unchanged' ? await this.#raise(stored, source) : await this.#replace(stored, this.#toDocument(source, entry, revision))
+      ) {
+        if (kind !== 'unchanged') this.#parts.notices.publish(noticeOf(key));
+        return { kind, revision };
+      }
+    }
+    throw new Failure('conflict', `${key} is being written by too many at once`);
+  }
+
+  async prune(source: CatalogSource, keep: ReadonlySet<string>): Promise<number> {
+    const { objects } = this.#collections;
+    const own = { 'source.kind': source.kind, 'source.name': source.name, state: 'live' } as const;
+    let count = 0;
+    for (const stored of await this.#mongo.call(objects.find(own).toArray())) {
+      if (keep.has(stored._id) || !mayRemove(toStoredObject(stored), source)) continue;
+      const fence = { term: source.fence.term, generation: stored.fence.generation };
+      // one that was written in between is not gone
+      if (!(await this.#replace(stored, { ...stored, state: 'removed', fence }))) continue;
+      this.#parts.notices.publish(noticeOf(stored._id));
+      count += 1;
+    }
+    return count;
+  }
+
+  /** The connection and the notices are whoever's who opened them. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #holds(stored: ObjectDocument, entry: CatalogEntry): boolean {
+    if (entry.kind === 'template') return true;
+    return stored.config !== null && holdsLogins({ config: stored.config, sealed: stored.sealed }, entry.sender, this.#parts.keys);
+  }
+
+  /** The number of this content. A number that a writer took who then died, or lost, is passed over unless the content is the same. */
+  async #number(entry: CatalogEntry, from: number): Promise<number> {
+    if (entry.kind === 'sender') return from;
+    const { revisions } = this.#collections;
+    const { hash } = entry.template;
+    for (let revision = from; ; revision++) {
+      const template: TemplateRevision = { ...entry.template, revision };
+      const document = { _id: revisionId(keyOf(entry), revision), hash, config: JSON.stringify(template) };
+      if (await this.#mongo.call(isNew(revisions.insertOne(document)))) return revision;
+      const taken = await this.#mongo.call(revisions.findOne({ _id: document._id }, { projection: { hash: 1 } }));
+      if (taken?.hash === hash) return revision;
+    }
+  }
+
+  /** The same object by a newer writer: from now on the older one's writes change nothing. */
+  async #raise(stored: ObjectDocument | null, { fence }: CatalogSource): Promise<boolean> {
+    if (stored === null || (stored.fence.term === fence.term && stored.fence.generation === fence.generation)) return true;
+    return this.#replace(stored, { ...stored, fence }, stored.updatedAt);
+  }
+
+  async #replace(
+    stored: ObjectDocument | null,
+    next: Omit<ObjectDocument, 'writes' | 'updatedAt'>,
+    updatedAt: number = Math.max(this.#mongo.now(), (stored?.updatedAt ?? 0) + 1),
+  ): Promise<boolean> {
+    const { objects } = this.#collections;
+    if (stored === null) return this.#mongo.call(isNew(objects.insertOne({ ...next, writes: 1, updatedAt })));
+    const { _id, ...fields } = { ...next, writes: stored.writes + 1, updatedAt };
+    return (await this.#mongo.call(objects.updateOne({ _id, writes: stored.writes }, { $set: fields }))).matchedCount === 1;
+  }
+
+  #toDocument(source: CatalogSource, entry: CatalogEntry, revision: number): Omit<ObjectDocument, 'writes' | 'updatedAt'> {
+    const common = {
+      _id: keyOf(entry),
+      revision,
+      state: 'live',
+      source: { kind: source.kind, name: source.name },
+      fence: source.fence,
+    } as const;
+    if (entry.kind === 'template') {
+      const { tenant, identifier, hash } = entry.template;
+      return { ...common, tenant, name: identifier, hash, sendable: true, config: null, sealed: [] };
+    }
+    const { tenant, name, hash, suspended } = entry.sender;
+    const { config, sealed } = sealSender({ ...entry.sender, revision }, this.#parts.keys, () => this.#parts.random.bytes(NONCE_BYTES));
+    return { ...common, tenant, name, hash, sendable: !suspended, config, sealed };
+  }
+}
+
+const keyOf = (entry: CatalogEntry): string =>
+  entry.kind === 'sender'
+    ? senderKey(entry.sender.tenant, entry.sender.name)
+    : templateKey(entry.template.tenant, entry.template.identifier);

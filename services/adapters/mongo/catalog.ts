@@ -1,0 +1,148 @@
+// The catalog as services read it from MongoDB: all of it in memory, brought up to date by notices and by a look of our own now and then.
+
+import type { CatalogSnapshot, Sender, TemplateRevision } from '../../core/catalog.ts';
+import { templateKey } from '../../core/catalog.ts';
+import type { Key } from '../../core/keyring.ts';
+import { limits } from '../../core/limits.ts';
+import { openSender } from '../../core/sealed-sender.ts';
+import { snapshotOf } from '../../core/snapshot.ts';
+import type { Catalog } from '../../ports/catalog.ts';
+import type { Notices } from '../../ports/notices.ts';
+import { type CatalogCollections, NOTICE, type ObjectDocument, openCatalogCollections, revisionId } from './catalog-document.ts';
+import type { Mongo } from './connection.ts';
+
+export interface CatalogParts {
+  readonly notices: Notices;
+  /** Those of purpose `catalog`; null in a program that does not hold it, where all credentials are null. */
+  readonly keys: readonly Key[] | null;
+  /** Told when the catalog cannot be brought up to date, or an object cannot be opened; the last good state stays. */
+  readonly report: (error: unknown) => void;
+}
+
+/** Rejects with `Failure('unavailable')` when the catalog cannot be read. An empty catalog is fine: a first start has no other. */
+export async function openCatalog(mongo: Mongo, parts: CatalogParts): Promise<Catalog> {
+  const catalog = new MongoCatalog(mongo, parts, await openCatalogCollections(mongo));
+  try {
+    await catalog.load();
+  } catch (error) {
+    await catalog[Symbol.asyncDispose]();
+    throw error;
+  }
+  return catalog;
+}
+
+interface Known {
+  readonly updatedAt: number;
+  readonly live: { readonly sender: Sender } | { readonly template: TemplateRevision } | null;
+}
+
+class MongoCatalog implements Catalog {
+  readonly #mongo: Mongo;
+  readonly #parts: CatalogParts;
+  readonly #collections: CatalogCollections;
+  readonly #known = new Map<string, Known>();
+  readonly #listeners = new Set<() => void>();
+  readonly #subscription: Disposable;
+  readonly #timer: NodeJS.Timeout;
+  #snapshot: CatalogSnapshot = snapshotOf(0, [], []);
+  /** The newest change that was read. */
+  #changedAt = 0;
+  #isWanted = false;
+  #refreshing: Promise<void> | null = null;
+
+  constructor(mongo: Mongo, parts: CatalogParts, collections: CatalogCollections) {
+    this.#mongo = mongo;
+    this.#parts = parts;
+    this.#collections = collections;
+    this.#subscription = parts.notices.subscribe(NOTICE, () => this.#refresh());
+    this.#timer = setInterval(() => this.#refresh(), limits.catalogHeadEveryMs).unref();
+  }
+
+  current(): CatalogSnapshot {
+    return this.#snapshot;
+  }
+
+  async revision(tenant: string, identifier: string, revision: number): Promise<TemplateRevision | null> {
+    const live = this.#snapshot.template(tenant, identifier);
+    if (live?.revision === revision) return live;
+    return this.#readRevision(templateKey(tenant, identifier), revision);
+  }
+
+  onChange(listener: () => void): Disposable {
+    // a function of its own, so that one who listens twice is called twice
+    const entry = () => listener();
+    this.#listeners.add(entry);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
+  }
+
+  async check(): Promise<void> {
+    await this.#mongo.call(this.#mongo.db.command({ ping: 1 }), limits.storeCheckMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#subscription[Symbol.dispose]();
+    this.#listeners.clear();
+    await this.#refreshing;
+  }
+
+  /** One look at a time; whoever asks during one gets another after it, for that one may have read too early. */
+  #refresh(): void {
+    this.#isWanted = true;
+    this.#refreshing ??= this.#refreshAll();
+  }
+
+  async #refreshAll(): Promise<void> {
+    try {
+      while (this.#isWanted) {
+        this.#isWanted = false;
+        await this.load();
+      }
+    } catch (error) {
+      this.#parts.report(error);
+    } finally {
+      this.#refreshing = null;
+    }
+  }
+
+  /** Reads what has changed since the last time. Changes are dated by their writers, so it looks back over a while. */
+  async load(): Promise<void> {
+    const since = this.#changedAt - limits.catalogOverlapMs;
+    const recent = await this.#mongo.call(this.#collections.objects.find({ updatedAt: { $gte: since } }).toArray());
+    const changed = recent.filter(({ _id, updatedAt }) => this.#known.get(_id)?.updatedAt !== updatedAt);
+    if (changed.length === 0) return;
+    const news = await Promise.all(changed.map((document) => this.#read(document)));
+    changed.forEach(({ _id, updatedAt }, i) => {
+      this.#known.set(_id, { updatedAt, live: news[i] ?? null });
+    });
+    this.#changedAt = changed.reduce((latest, { updatedAt }) => Math.max(latest, updatedAt), this.#changedAt);
+
+    const live = [...this.#known.values()].flatMap((known) => known.live ?? []);
+    const senders = live.flatMap((entry) => ('sender' in entry ? [entry.sender] : []));
+    const templates = live.flatMap((entry) => ('template' in entry ? [entry.template] : []));
+    this.#snapshot = snapshotOf(this.#snapshot.version + 1, senders, templates);
+    for (const listener of this.#listeners) listener();
+  }
+
+  async #read(document: ObjectDocument): Promise<Known['live']> {
+    if (document.state === 'removed') return null;
+    if (document.config !== null) return { sender: this.#open({ config: document.config, sealed: document.sealed }) };
+    const template = await this.#readRevision(document._id, document.revision);
+    return template === null ? null : { template };
+  }
+
+  /** Without its logins a sender's mail is refused by the relay as a fault of ours, which costs no attempt: it waits for the right keyring. */
+  #open(stored: Parameters<typeof openSender>[0]): Sender {
+    try {
+      return openSender(stored, this.#parts.keys);
+    } catch (error) {
+      this.#parts.report(error);
+      return openSender(stored, null);
+    }
+  }
+
+  async #readRevision(key: string, revision: number): Promise<TemplateRevision | null> {
+    const stored = await this.#mongo.call(this.#collections.revisions.findOne({ _id: revisionId(key, revision) }));
+    return stored === null ? null : (JSON.parse(stored.config) as TemplateRevision);
+  }
+}

@@ -1,0 +1,47 @@
+// May this writer change this object of the catalog, and what becomes of it? Read by the adapters of CatalogWriter.
+
+/** By term, then by generation: an old leader's fence is lower than its successor's. */
+export interface Fence {
+  readonly term: number;
+  readonly generation: number;
+}
+
+/** What of a stored object decides. */
+export interface StoredObject {
+  readonly source: { readonly kind: string; readonly name: string };
+  readonly fence: Fence;
+  readonly hash: string;
+  readonly isLive: boolean;
+}
+
+export interface Writing {
+  readonly kind: string;
+  readonly name: string;
+  readonly fence: Fence;
+}
+
+export const isOlder = (fence: Fence, than: Fence): boolean =>
+  fence.term < than.term || (fence.term === than.term && fence.generation < than.generation);
+
+/**
+ * `unchanged`: nothing that a reader sees; the fence may have to be raised. `isSame` says whether what the hash leaves out, secrets, is the same too.
+ * A removed object is anybody's, and one that is made anew counts its generations from the start: there only the term is compared.
+ */
+export function judgeWrite(
+  stored: StoredObject | null,
+  writing: Writing,
+  hash: string,
+  isSame: boolean,
+): 'created' | 'updated' | 'unchanged' | 'fenced' | 'foreign' {
+  if (stored === null) return 'created';
+  if (!stored.isLive) return writing.fence.term < stored.fence.term ? 'fenced' : 'created';
+  if (!isOwn(stored, writing)) return 'foreign';
+  if (isOlder(writing.fence, stored.fence)) return 'fenced';
+  return stored.hash === hash && isSame ? 'unchanged' : 'updated';
+}
+
+/** True when the writer may take this object out of view. */
+export const mayRemove = (stored: StoredObject, writing: Writing): boolean =>
+  stored.isLive && isOwn(stored, writing) && !isOlder(writing.fence, stored.fence);
+
+const isOwn = (stored: StoredObject, { kind, name }: Writing): boolean => stored.source.kind === kind && stored.source.name === name;
