@@ -1,0 +1,263 @@
+// The public contract as data: every rpc of `proto/packetboat/v1` that has a REST route, with the types that it takes and gives. The gateway
+// derives its routes, its JSON reader and `/openapi.json` from this. proto-loader knows routes and types, but no comments (see gateway/openapi).
+
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  type AnyDefinition,
+  type EnumTypeDefinition,
+  loadSync,
+  type MessageTypeDefinition,
+  type MethodDefinition,
+  type PackageDefinition,
+  type ServiceDefinition,
+} from '@grpc/proto-loader';
+
+/** Where the proto files are, and what they import from others. */
+export const protoDirectories: readonly string[] = ['../../proto/', '../../proto/third_party/'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+const PACKAGE = 'packetboat.v1';
+
+export interface Contract {
+  /** In the order of the files and of the rpcs in them. */
+  readonly methods: readonly Method[];
+}
+
+/** One public rpc. */
+export interface Method {
+  /** As on the wire: `/packetboat.v1.MessagesService/SendMessage`. */
+  readonly path: string;
+  /** Without package: `MessagesService`. */
+  readonly service: string;
+  /** `SendMessage`. */
+  readonly name: string;
+  /** Its routes: the annotation's own, then its `additional_bindings`. Never empty. */
+  readonly http: readonly HttpRoute[];
+  readonly rest: RestOption;
+  readonly requestType: MessageType;
+  readonly responseType: MessageType;
+}
+
+export interface HttpRoute {
+  readonly verb: 'get' | 'put' | 'post' | 'delete' | 'patch';
+  /** As annotated: `/v1/messages/{message_id}`. */
+  readonly pattern: string;
+  /** `*`: all that is not in the path; a field's name: that field; empty: no body, the rest comes in the query. */
+  readonly body: string;
+}
+
+/** The option `(packetboat.v1.rest)`, with its defaults filled in. */
+export interface RestOption {
+  /** HTTP status of success. */
+  readonly status: number;
+  /** HTTP status of success when the answer says `created: false`. */
+  readonly statusAgain: number;
+  /** What the key must be allowed to do; empty: nothing beyond being known. */
+  readonly scope: string;
+}
+
+export interface MessageType {
+  /** `packetboat.v1.SendMessageRequest`. */
+  readonly name: string;
+  readonly fields: ReadonlyMap<string, Field>;
+}
+
+export interface Field {
+  readonly name: string;
+  /** `map` has string keys. */
+  readonly shape: 'one' | 'list' | 'map';
+  /** Absent and empty are different things: declared `optional`, in a `oneof`, or a message. */
+  readonly hasPresence: boolean;
+  /** Of the field, of each item, or of each value. */
+  readonly value: ValueType;
+}
+
+export type ScalarKind = 'string' | 'bytes' | 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float' | 'double';
+
+export type ValueType =
+  | { readonly kind: ScalarKind }
+  | { readonly kind: 'enum'; readonly type: EnumType }
+  | { readonly kind: 'message'; readonly type: MessageType };
+
+export interface EnumType {
+  /** `packetboat.v1.Environment`. */
+  readonly name: string;
+  /** From what JSON says (`live`) to what proto says (`ENVIRONMENT_LIVE`). `UNSPECIFIED` is not among them: JSON leaves the field out. */
+  readonly values: ReadonlyMap<string, string>;
+  /** What stands for an absent field: `ENVIRONMENT_UNSPECIFIED`. */
+  readonly zero: string;
+}
+
+/** Reads the proto files; a fault in them is a bug and throws. Takes about 30 ms: call it once, at start. */
+export function loadContract(): Contract {
+  const [own] = protoDirectories;
+  assert(own !== undefined);
+  const folder = PACKAGE.replace('.', '/');
+  const files = readdirSync(`${own}${folder}`).filter((file) => file.endsWith('.proto'));
+  const definitions = loadSync(
+    files.toSorted().map((file) => `${folder}/${file}`),
+    { includeDirs: [...protoDirectories], keepCase: true, longs: Number, enums: String },
+  );
+  const types = new Types(definitions);
+  return {
+    methods: Object.entries(definitions).flatMap(([name, definition]) =>
+      name.startsWith(`${PACKAGE}.`) && isService(definition) ? methodsOf(name, definition, types) : [],
+    ),
+  };
+}
+
+const isService = (definition: AnyDefinition): definition is ServiceDefinition => !('format' in definition);
+
+function methodsOf(service: string, definition: ServiceDefinition, types: Types): Method[] {
+  return Object.entries(definition).flatMap(([name, method]) => {
+    const options: Record<string, unknown> = { ...method.options };
+    const http = routesOf(options['(google.api.http)']);
+    if (http.length === 0) return [];
+    return [
+      {
+        path: method.path,
+        service: service.slice(PACKAGE.length + 1),
+        name,
+        http,
+        rest: restOf(options['(rest)'] ?? options['(packetboat.v1.rest)']),
+        requestType: types.message(nameOf(method.requestType), service),
+        responseType: types.message(nameOf(method.responseType), service),
+      },
+    ];
+  });
+}
+
+const nameOf = (type: MethodDefinition<object, object>['requestType']): string => (type.type as Descriptor).name;
+
+const VERBS = ['get', 'put', 'post', 'delete', 'patch'] as const;
+
+function routesOf(rule: unknown): HttpRoute[] {
+  if (!isRecord(rule)) return [];
+  const verb = VERBS.find((v) => typeof rule[v] === 'string');
+  assert(verb !== undefined, 'an http annotation names its verb and pattern');
+  // One binding is an object, several are an array.
+  const more = [rule.additional_bindings ?? []].flat();
+  return [{ verb, pattern: String(rule[verb]), body: String(rule.body ?? '') }, ...more.flatMap(routesOf)];
+}
+
+function restOf(option: unknown): RestOption {
+  const { status = 200, status_again = 0, scope = '' } = isRecord(option) ? option : {};
+  return { status: Number(status), statusAgain: Number(status_again) || Number(status), scope: String(scope) };
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What proto-loader keeps of a message's descriptor, as far as it is used here. */
+interface Descriptor {
+  readonly name: string;
+  readonly field: readonly FieldDescriptor[];
+  readonly oneofDecl: readonly { readonly name: string }[];
+  readonly nestedType: readonly (Descriptor & { readonly options: { readonly mapEntry?: boolean } | null })[];
+}
+interface FieldDescriptor {
+  readonly name: string;
+  readonly label: string;
+  readonly type: string;
+  readonly typeName: string;
+}
+interface EnumDescriptor {
+  readonly name: string;
+  readonly value: readonly { readonly name: string; readonly number: number }[];
+}
+
+/** Types by their full names, each made once; its fields are read on first use, since types may hold themselves. */
+class Types {
+  readonly #definitions: PackageDefinition;
+  readonly #messages = new Map<string, MessageType>();
+  readonly #enums = new Map<string, EnumType>();
+
+  constructor(definitions: PackageDefinition) {
+    this.#definitions = definitions;
+  }
+
+  /** `name` as it stands in `scope`: proto-loader shortens names as far as the scope allows. */
+  message(name: string, scope: string): MessageType {
+    const [fullName, definition] = this.#resolve(name, scope);
+    const known = this.#messages.get(fullName);
+    if (known !== undefined) return known;
+    assert(definition.format === 'Protocol Buffer 3 DescriptorProto', `${fullName} is a message`);
+    const fields = new Map<string, Field>();
+    const type: MessageType = { name: fullName, fields };
+    this.#messages.set(fullName, type);
+    const descriptor = (definition as MessageTypeDefinition<object, object>).type as Descriptor;
+    for (const field of descriptor.field) fields.set(field.name, this.#field(field, descriptor, fullName));
+    return type;
+  }
+
+  #field(field: FieldDescriptor, parent: Descriptor, scope: string): Field {
+    const { name } = field;
+    const entry = parent.nestedType.find((type) => type.options?.mapEntry === true && type.name === field.typeName);
+    if (entry !== undefined) {
+      const [, value] = entry.field;
+      assert(value !== undefined, 'a map entry has a key and a value');
+      return { name, shape: 'map', hasPresence: false, value: this.#value(value, scope) };
+    }
+    const value = this.#value(field, scope);
+    if (field.label === 'LABEL_REPEATED') return { name, shape: 'list', hasPresence: false, value };
+    // proto-loader loses `proto3_optional`; what remains of it is the oneof of one that it stands for.
+    const isOptional = parent.oneofDecl.some((oneof) => oneof.name === `_${name}`);
+    return { name, shape: 'one', hasPresence: isOptional || value.kind === 'message', value };
+  }
+
+  #value(field: FieldDescriptor, scope: string): ValueType {
+    if (field.type === 'TYPE_MESSAGE') return { kind: 'message', type: this.message(field.typeName, scope) };
+    if (field.type === 'TYPE_ENUM') return { kind: 'enum', type: this.#enum(field.typeName, scope) };
+    const kind = scalars[field.type];
+    assert(kind !== undefined, `the JSON reader knows what a ${field.type} is`);
+    return { kind };
+  }
+
+  #enum(name: string, scope: string): EnumType {
+    const [fullName, definition] = this.#resolve(name, scope);
+    const known = this.#enums.get(fullName);
+    if (known !== undefined) return known;
+    assert(definition.format === 'Protocol Buffer 3 EnumDescriptorProto', `${fullName} is an enum`);
+    const { name: shortName, value: values } = (definition as EnumTypeDefinition).type as EnumDescriptor;
+    const prefix = `${shortName.replace(/(?<=[a-z0-9])[A-Z]/g, '_$&').toUpperCase()}_`;
+    const [zero, ...others] = values.toSorted((a, b) => a.number - b.number);
+    assert(zero !== undefined, 'an enum has a zero');
+    const type: EnumType = {
+      name: fullName,
+      values: new Map(others.map((v) => [v.name.slice(prefix.length).toLowerCase(), v.name])),
+      zero: zero.name,
+    };
+    this.#enums.set(fullName, type);
+    return type;
+  }
+
+  #resolve(name: string, scope: string): [string, AnyDefinition] {
+    for (let within = scope; ; within = within.slice(0, Math.max(within.lastIndexOf('.'), 0))) {
+      const fullName = within === '' ? name : `${within}.${name}`;
+      const definition = this.#definitions[fullName];
+      if (definition !== undefined) return [fullName, definition];
+      assert(within !== '', `${name} is known in ${scope}`);
+    }
+  }
+}
+
+const scalars: Readonly<Record<string, ScalarKind>> = {
+  TYPE_STRING: 'string',
+  TYPE_BYTES: 'bytes',
+  TYPE_BOOL: 'bool',
+  TYPE_INT32: 'int32',
+  TYPE_SINT32: 'int32',
+  TYPE_SFIXED32: 'int32',
+  TYPE_UINT32: 'uint32',
+  TYPE_FIXED32: 'uint32',
+  TYPE_INT64: 'int64',
+  TYPE_SINT64: 'int64',
+  TYPE_SFIXED64: 'int64',
+  TYPE_UINT64: 'uint64',
+  TYPE_FIXED64: 'uint64',
+  TYPE_FLOAT: 'float',
+  TYPE_DOUBLE: 'double',
+};
