@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { messageId } from '../../core/ids.ts';
+import { tiers } from '../../core/message.ts';
+import { encodeEntry, parseEntry, parseSubject, subjectOf } from './entry.ts';
+
+const message = messageId(1_750_000_000_000, new Uint8Array(10));
+const fine = { v: 1, m: message, d: 0, a: 1, n: 'example.com' };
+
+describe('an entry', () => {
+  it.each([null, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'])('is read as it was written, with trace %j', (trace) => {
+    const entry = { message, delivery: 49, attempt: 6, domain: 'example.com', trace };
+    expect(parseEntry(encodeEntry(entry))).toEqual(entry);
+  });
+
+  it.each([
+    ['no JSON', 'x'],
+    ['nothing', ''],
+    ['a number', '1'],
+    ['null', 'null'],
+    ['a later version', JSON.stringify({ ...fine, v: 2 })],
+    ['no message', JSON.stringify({ ...fine, m: undefined })],
+    ['what is no message id', JSON.stringify({ ...fine, m: 'msg_1' })],
+    ['a negative delivery', JSON.stringify({ ...fine, d: -1 })],
+    ['half a delivery', JSON.stringify({ ...fine, d: 0.5 })],
+    ['attempt 0', JSON.stringify({ ...fine, a: 0 })],
+    ['an attempt in words', JSON.stringify({ ...fine, a: '1' })],
+    ['no domain', JSON.stringify({ ...fine, n: null })],
+    ['a trace that is no text', JSON.stringify({ ...fine, t: 1 })],
+  ])('is not read from %s', (_, text) => {
+    expect(parseEntry(text)).toBeNull();
+  });
+});
+
+describe('a subject', () => {
+  it.each([
+    ['acme', 'MAIL.high.acme'],
+    ['acme.live', 'MAIL.high.acme%2Elive'],
+    ['a b', 'MAIL.high.a%20b'],
+    ['*', 'MAIL.high.%2A'],
+    ['>', 'MAIL.high.%3E'],
+  ])('names tenant %j as %s', (tenant, subject) => {
+    expect(subjectOf('MAIL', 'high', tenant)).toBe(subject);
+  });
+
+  it('keeps any tenant within one token of printable characters', () => {
+    const tenant = fc.string({ minLength: 1, unit: 'grapheme' });
+    fc.assert(
+      fc.property(fc.constantFrom(...tiers), tenant, (tier, name) => {
+        const subject = subjectOf('MAIL', tier, name);
+        expect(subject).toMatch(/^MAIL\.[a-z]+\.[!-)+\-/-=?-~]+$/);
+        expect(parseSubject(subject)).toEqual({ tier, tenant: name });
+      }),
+    );
+  });
+
+  it.each(['MAIL', 'MAIL.high', 'MAIL.high.', 'MAIL.low.acme', 'MAIL.high.a.b', 'MAIL.high.%'])('is not read from %s', (subject) => {
+    expect(parseSubject(subject)).toBeNull();
+  });
+});

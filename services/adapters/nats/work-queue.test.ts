@@ -1,0 +1,251 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type JetStreamManager } from 'nats';
+import { expect, it, vi } from 'vitest';
+import { many, workQueueContract } from '../../../test/contract/work-queue.ts';
+import { type Backend, startNats, uniqueName } from '../../../test/support/backend.ts';
+import { borrow, describeWith } from '../../../test/support/describe-with.ts';
+import { limits } from '../../core/limits.ts';
+import { tiers } from '../../core/message.ts';
+import type { Publication, Taken } from '../../ports/work-queue.ts';
+import { openNats } from './connection.ts';
+import { NatsWorkQueue, type WorkQueueOptions } from './work-queue.ts';
+
+describeWith(['nats'], 'the queue in JetStream', () => {
+  workQueueContract('nats', async () => {
+    const { url } = await borrow('nats');
+    const stream = uniqueName('queue');
+    const ackWaitMs = 1_000;
+    const opened: AsyncDisposable[] = [];
+    const open = async (): Promise<NatsWorkQueue> => {
+      const nats = openNats(url);
+      const queue = new NatsWorkQueue(nats, { stream, ackWaitMs });
+      opened.push(nats, queue);
+      return queue;
+    };
+    const queue = await open();
+    await vi.waitFor(() => queue.check(), 5_000);
+    return {
+      queue,
+      other: open,
+      ackWaitMs,
+      elapse: (ms) => sleep(ms),
+      [Symbol.asyncDispose]: async () => {
+        await removeStream(url, stream);
+        for (const one of opened.reverse()) await one[Symbol.asyncDispose]();
+      },
+    };
+  });
+});
+
+describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
+  it('is away until the server is there, and says so', async () => {
+    await using server = await startNats();
+    await server.kill();
+    await using nats = openNats(server.url);
+    await using queue = new NatsWorkQueue(nats);
+    const started = performance.now();
+    expect(await queue.publish(many(3))).toEqual(['lost', 'lost', 'lost']);
+    expect(performance.now() - started).toBeLessThan(limits.publishMs);
+    await expect(queue.check()).rejects.toThrow('no connection');
+    const waiting = queue.take(1, never);
+    await server.restart();
+    await isBack(queue);
+    const [sent] = await publishUntilPublished(queue, 1);
+    expect(await waiting).toMatchObject([{ entry: sent?.entry }]);
+  });
+
+  it('goes on with what it had after the server was killed', async () => {
+    await using open = await openOn();
+    const { server, queue } = open;
+    const sent = many(50);
+    await queue.publish(sent);
+    await server.kill();
+    expect(new Set(await queue.publish(many(2)))).toEqual(new Set(['lost']));
+    await expect(queue.check()).rejects.toThrow();
+    await server.restart();
+    await isBack(queue);
+    expect(await drained(queue, 50)).toEqual(new Set(sent.map((p) => p.entry.message)));
+  });
+
+  it.each([
+    ['the server came back with nothing', async ({ server }: Open) => server.restart({ erase: true })],
+    ['its stream was deleted', async ({ server }: Open) => withManager(server, (manager) => manager.streams.delete('MAIL'))],
+  ])('is whole again by itself after %s', async (_, lose) => {
+    await using open = await openOn();
+    const { queue } = open;
+    await queue.publish(many(50));
+    const [old] = await queue.take(1, never);
+    const waiting = drained(queue, 200);
+    await lose(open);
+    const started = performance.now();
+    const sent = await publishUntilPublished(queue, 300);
+    expect(performance.now() - started).toBeLessThan(5_000);
+    await isBack(queue);
+    old?.ack();
+    const got = new Set([...(await waiting), ...(await drained(queue, 50))]);
+    expect([...got].filter((id) => sent.some((p) => p.entry.message === id)).length).toBeGreaterThanOrEqual(200);
+  });
+
+  it.each(tiers)('makes the consumer of %s again that was deleted', async (tier) => {
+    await using open = await openOn();
+    const waiting = open.queue.take(10, never);
+    await withManager(open.server, (manager) => manager.consumers.delete('MAIL', tier));
+    const [sent] = await publishUntilPublished(open.queue, 1, { tier });
+    expect(await waiting).toMatchObject([{ entry: sent?.entry }]);
+    await isBack(open.queue);
+  });
+
+  it('loses nothing that it says it has, while it is erased again and again', async () => {
+    await using open = await openOn();
+    const { server, queue } = open;
+    const seen = new Set<string>();
+    const stop = new AbortController();
+    const dispatching = (async () => {
+      while (!stop.signal.aborted) for (const t of await queue.take(100, stop.signal)) see(t, seen);
+    })();
+    for (let round = 0; round < 3; round += 1) {
+      const load = publishUntilPublished(queue, 3_000);
+      await server.restart({ erase: true });
+      await load;
+      // what is published from here on is in the new stream
+      await isBack(queue);
+      const sent = await publishUntilPublished(queue, 100);
+      await expect.poll(() => sent.every((p) => seen.has(p.entry.message)), { timeout: 10_000 }).toBe(true);
+    }
+    stop.abort();
+    await dispatching;
+  });
+
+  it('answers within its time while the server is frozen, and goes on when it wakes', async () => {
+    await using open = await openOn();
+    const { server, queue } = open;
+    await queue.publish(many(10));
+    server.pause();
+    const times: number[] = [];
+    for (let call = 0; call < 5; call += 1) {
+      const started = performance.now();
+      expect(new Set(await queue.publish(many(600)))).toEqual(new Set(['lost']));
+      times.push(performance.now() - started);
+    }
+    expect(Math.max(...times)).toBeLessThan(limits.publishMs + 100);
+    // only the first waits in vain
+    expect(times.reduce((sum, ms) => sum + ms)).toBeLessThan(2 * limits.publishMs);
+    await expect(queue.check()).rejects.toThrow();
+    server.resume();
+    await isBack(queue);
+    const sent = await publishUntilPublished(queue, 10);
+    const got = await drained(queue, 20);
+    expect(sent.every((p) => got.has(p.entry.message))).toBe(true);
+  });
+
+  it('gives back what a closed dispatcher had fetched, at once', async () => {
+    await using open = await openOn();
+    const sent = many(100);
+    await open.queue.publish(sent);
+    await using nats = openNats(open.server.url);
+    const other = new NatsWorkQueue(nats);
+    const [first] = await other.take(1, never);
+    await other[Symbol.asyncDispose]();
+    expect((await drained(open.queue, 99)).has(first?.entry.message ?? '')).toBe(false);
+  });
+
+  it('gives back what a busy dispatcher leaves lying', async () => {
+    await using open = await openOn();
+    await open.queue.publish(many(100));
+    await using nats = openNats(open.server.url);
+    await using busy = new NatsWorkQueue(nats);
+    const [first] = await busy.take(1, never);
+    const others = await drained(open.queue, 99);
+    expect(others.has(first?.entry.message ?? '')).toBe(false);
+  });
+
+  it('throws away what nobody can read, and tells', async () => {
+    const events: string[] = [];
+    await using open = await openOn({ onEvent: (event) => events.push(event) });
+    await using nats = openNats(open.server.url);
+    await vi.waitFor(() => nats.check());
+    nats.connection().publish('MAIL.high.acme', 'not JSON');
+    nats.connection().publish('MAIL.high.%', '{}');
+    const [sent] = await publishUntilPublished(open.queue, 1, { tier: 'high' });
+    expect(await open.queue.take(5, never)).toMatchObject([{ entry: sent?.entry }]);
+    expect(events.filter((event) => event === 'malformed')).toHaveLength(2);
+    await withManager(open.server, async (manager) => {
+      await expect.poll(async () => (await manager.streams.info('MAIL')).state.messages).toBe(1);
+    });
+  });
+
+  it('takes over a stream that was made with other settings', async () => {
+    await using open = await openOn();
+    await using nats = openNats(open.server.url);
+    await using changed = new NatsWorkQueue(nats, { ackWaitMs: 60_000 });
+    await isBack(changed);
+    await withManager(open.server, async (manager) => {
+      expect((await manager.consumers.info('MAIL', 'high')).config.ack_wait).toBe(60e9);
+    });
+  });
+});
+
+interface Open extends AsyncDisposable {
+  readonly server: Backend;
+  readonly queue: NatsWorkQueue;
+}
+
+const never = new AbortController().signal;
+
+async function openOn(options: WorkQueueOptions = {}): Promise<Open> {
+  const server = await startNats();
+  const nats = openNats(server.url);
+  const queue = new NatsWorkQueue(nats, options);
+  await isBack(queue);
+  return {
+    server,
+    queue,
+    [Symbol.asyncDispose]: async () => {
+      await queue[Symbol.asyncDispose]();
+      await nats[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const isBack = (queue: NatsWorkQueue): Promise<void> => vi.waitFor(() => queue.check(), { timeout: 15_000 });
+
+function see(taken: Taken, seen: Set<string>): void {
+  seen.add(taken.entry.message);
+  taken.ack();
+}
+
+async function drained(queue: NatsWorkQueue, count: number): Promise<Set<string>> {
+  const seen = new Set<string>();
+  while (seen.size < count) for (const taken of await queue.take(count - seen.size, never)) see(taken, seen);
+  return seen;
+}
+
+/** As the sweeper does: what is not in the queue is published again. */
+async function publishUntilPublished(queue: NatsWorkQueue, count: number, what: Partial<Publication> = {}): Promise<Publication[]> {
+  const all = many(count, () => what);
+  for (let rest = all; rest.length > 0; ) {
+    const some = rest.slice(0, 200);
+    const answers = await queue.publish(some);
+    const failed = some.filter((_, i) => answers[i] !== 'published');
+    rest = [...failed, ...rest.slice(200)];
+    if (failed.length > 0) await sleep(20);
+  }
+  return all;
+}
+
+async function withManager<T>(server: Backend, use: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+  const connection = await connect({ servers: server.url });
+  try {
+    return await use(await connection.jetstreamManager());
+  } finally {
+    await connection.close();
+  }
+}
+
+async function removeStream(url: string, stream: string): Promise<void> {
+  const connection = await connect({ servers: url });
+  const manager = await connection.jetstreamManager();
+  await manager.streams.delete(stream);
+  await connection.close();
+}
