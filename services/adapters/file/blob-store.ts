@@ -1,0 +1,182 @@
+// Blobs as files of a folder. A file is written under another name and gets its own once it is whole and on the disk, so a
+// name that can be read is a blob that is whole. Folders and names sort by time, see `folderOf`.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Failure } from '../../core/failure.ts';
+import { type BlobId, blobId, ID_RANDOM_BYTES } from '../../core/ids.ts';
+import { limits } from '../../core/limits.ts';
+import type { BlobInfo, BlobStore } from '../../ports/blob-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+/** A file begins with what is known of its blob: JSON, filled up with spaces to this. */
+const HEAD_BYTES = 1_024;
+/** The ending of a file that is being written, or was when its process died. */
+const PART = '.part';
+
+/** Opens, or makes, the folder. The clock dates blobs. */
+export async function openBlobStore(folder: string, clock: Clock): Promise<FileBlobStore> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return new FileBlobStore(folder, clock);
+}
+
+export class FileBlobStore implements BlobStore {
+  readonly #folder: string;
+  readonly #clock: Clock;
+
+  constructor(folder: string, clock: Clock) {
+    this.#folder = folder;
+    this.#clock = clock;
+  }
+
+  async put(id: BlobId, tenant: string, source: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
+    const path = this.pathOf(id);
+    const createdAt = this.#clock.now();
+    await this.#makeFolder(dirname(path));
+    const part = path + PART;
+    try {
+      const info = await write(part, { id, tenant, createdAt }, source);
+      await rename(part, path);
+      await sync(dirname(path));
+      return info;
+    } catch (error) {
+      // whatever cannot be taken back now is found by `olderThan`
+      await rm(part, { force: true }).catch(() => {});
+      throw error;
+    }
+  }
+
+  stat(ids: readonly BlobId[]): Promise<readonly (BlobInfo | null)[]> {
+    return Promise.all(
+      ids.map(async (id) => {
+        await using file = await openIfThere(this.pathOf(id));
+        return file === null ? null : await readHead(file).catch(() => null);
+      }),
+    );
+  }
+
+  async *get(id: BlobId): AsyncGenerator<Uint8Array> {
+    await using file = await openIfThere(this.pathOf(id));
+    if (file === null) throw new Failure('not_found', 'no such blob');
+    const { bytes } = await readHead(file);
+    for (let position = 0; position < bytes; ) {
+      const chunk = Buffer.allocUnsafe(Math.min(limits.uploadChunkBytes, bytes - position));
+      const { bytesRead } = await file.read(chunk, 0, chunk.length, HEAD_BYTES + position);
+      if (bytesRead === 0) throw new Failure('internal', 'the blob is truncated');
+      position += bytesRead;
+      yield chunk.subarray(0, bytesRead);
+    }
+  }
+
+  async delete(ids: readonly BlobId[]): Promise<void> {
+    for (const path of ids.map((id) => this.pathOf(id))) {
+      await rm(path, { force: true });
+      await rm(path + PART, { force: true });
+    }
+  }
+
+  /** Judges by the time in the id, so that no file needs to be opened. */
+  async olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]> {
+    const end = blobId(before, new Uint8Array(ID_RANDOM_BYTES));
+    const [last, first] = [folderOf(end), after === null ? ['', ''] : folderOf(after)];
+    const found: BlobId[] = [];
+    for (const outer of await namesIn(this.#folder)) {
+      if (outer < first[0] || outer > last[0]) continue;
+      for (const inner of await namesIn(join(this.#folder, outer))) {
+        if ((outer === first[0] && inner < first[1]) || (outer === last[0] && inner > last[1])) continue;
+        for (const name of await namesIn(join(this.#folder, outer, inner))) {
+          const id = (name.endsWith(PART) ? name.slice(0, -PART.length) : name) as BlobId;
+          if (id < end && (after === null || id > after)) found.push(id);
+          if (found.length === limit) return found;
+        }
+      }
+    }
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Where a blob lies. */
+  pathOf(id: BlobId): string {
+    return join(this.#folder, ...folderOf(id), id);
+  }
+
+  /** A folder that is not on the disk takes its files with it, so each new one is synced into its parent. */
+  async #makeFolder(folder: string): Promise<void> {
+    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    for (let made = folder; made !== this.#folder; made = dirname(made)) await sync(dirname(made));
+  }
+}
+
+/** Two levels by the time in the id: a new outer folder each nine hours, a new inner one each 17 minutes. Both sort as the ids do. */
+function folderOf(id: BlobId): [outer: string, inner: string] {
+  const start = 'blob_'.length;
+  return [id.slice(start, start + 5), id.slice(start + 5, start + 6)];
+}
+
+async function write(
+  path: string,
+  known: Pick<BlobInfo, 'id' | 'tenant' | 'createdAt'>,
+  source: AsyncIterable<Uint8Array>,
+): Promise<BlobInfo> {
+  await using file = await open(path, 'wx', 0o600);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of source) {
+    hash.update(chunk);
+    await writeAll(file, chunk, HEAD_BYTES + bytes);
+    bytes += chunk.length;
+  }
+  const info = { ...known, bytes, sha256: hash.digest('hex') };
+  const head = Buffer.alloc(HEAD_BYTES, ' ');
+  const text = Buffer.from(JSON.stringify(info));
+  if (text.length > HEAD_BYTES) throw new Failure('invalid', 'the name of the tenant is too long');
+  head.set(text);
+  await writeAll(file, head, 0);
+  await file.sync();
+  return info;
+}
+
+/** A write may take a part only. */
+async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+}
+
+/** Throws when the file is shorter or longer than its head says: a disk that lied, or somebody's hand. */
+async function readHead(file: FileHandle): Promise<BlobInfo> {
+  const head = Buffer.alloc(HEAD_BYTES);
+  const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+  const { size } = await file.stat();
+  if (bytesRead === HEAD_BYTES) {
+    const info = JSON.parse(head.toString()) as BlobInfo;
+    if (size === HEAD_BYTES + info.bytes) return info;
+  }
+  throw new Failure('internal', 'the blob is truncated');
+}
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+async function sync(folder: string): Promise<void> {
+  await using handle = await open(folder);
+  await handle.sync();
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -1,0 +1,124 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { messageStoreContract } from '../../../test/contract/message-store.ts';
+import { newBlobId, newMessageId, sampleMessage } from '../../../test/contract/sample-message.ts';
+import { startProgram } from '../../../test/support/process.ts';
+import type { MessageId } from '../../core/ids.ts';
+import { limits } from '../../core/limits.ts';
+import { ManualClock } from '../memory/clock.ts';
+import { systemClock } from '../system/clock.ts';
+import { openTemporary } from './database.fixture.ts';
+import { type Jobs, openDatabase } from './database.ts';
+import { SqliteMessageStore } from './message-store.ts';
+import { query } from './statement.ts';
+
+messageStoreContract('sqlite', async () => {
+  const clock = new ManualClock();
+  const temporary = await openTemporary();
+  return {
+    store: new SqliteMessageStore(temporary.database(), clock),
+    elapse: (ms) => clock.advance(ms),
+    reopen: async () => new SqliteMessageStore(await temporary.reopen(), clock),
+    [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+  };
+});
+
+describe('SqliteMessageStore', () => {
+  it('gives the front of a backlog that is too large to sort, past what is published', async () => {
+    await using temporary = await openTemporary();
+    const store = new SqliteMessageStore(temporary.database(), new ManualClock());
+    const now = store.now();
+    const count = 2 * limits.windowPerTenantAndTier + 10;
+    // accepted in one order, woken in the opposite one; the first ten are published
+    const messages = Array.from({ length: count }, (_, i) =>
+      sampleMessage({ createdAt: now - count + i, deliveries: [{ wakeAt: i < 10 ? now + 60_000 : now - i }] }),
+    );
+    await store.insert(messages);
+    const backlog = { tenant: 'default', tier: 'normal' } as const;
+    const front = async (): Promise<MessageId[]> => (await store.unpublished(backlog, now, 5)).map(({ message }) => message.id);
+    expect(await front()).toEqual(messages.slice(10, 15).map((message) => message.id));
+    const extra = sampleMessage({ createdAt: now - count - 1 });
+    await store.insert([extra]);
+    expect(await front()).toEqual([extra, ...messages.slice(10, 14)].map((message) => message.id));
+  });
+
+  it('searches by an index, whatever it is asked', async () => {
+    await using temporary = await openTemporary();
+    const database = temporary.database();
+    const asked = new Set<string>();
+    const listening: Jobs = {
+      run(steps) {
+        for (const [{ sql }] of steps) asked.add(sql);
+        return database.run(steps);
+      },
+    };
+    const store = new SqliteMessageStore(listening, systemClock);
+    const [message, now] = [sampleMessage({ createdAt: store.now() }), store.now()];
+    await store.insert([message]);
+    await store.find([message.id]);
+    await store.findByIdempotencyKey('default', 'k');
+    await store.dropIdempotencyKey(message.id, 'k');
+    await store.apply([
+      { message: message.id, delivery: 0, version: '1', set: { state: 'sending' }, event: { type: 'accepted', data: {} } },
+    ]);
+    await store.woken(['scheduled', 'sending', 'deferred'], now, 10);
+    await store.backlogs(now);
+    await store.unpublished({ tenant: 'default', tier: 'normal' }, now, 10);
+    await store.blobsInUse([newBlobId(now)]);
+    const page = { tenant: 'default', limit: 10, createdAfter: 1, createdBefore: now, before: { createdAt: now, id: message.id } };
+    for (const filter of [{}, { recipient: 'a@example.com' }, { status: 'bounced' }, { status: 'delivered' }] as const)
+      await store.list({ ...page, ...filter });
+    for (const sql of asked) {
+      const [rows] = await database.run([[query(`EXPLAIN QUERY PLAN ${sql}`)]]);
+      const plan = typeof rows === 'object' ? rows.map((row) => String(row[3])) : [];
+      expect(plan.filter((step) => /^SCAN (message|delivery|event|blob_use|[mdeso])\b/.test(step))).toEqual([]);
+    }
+  });
+
+  it('never lets its clock go back', async () => {
+    await using temporary = await openTemporary();
+    let time = 1_000;
+    const store = new SqliteMessageStore(temporary.database(), { ...systemClock, now: () => time });
+    expect(store.now()).toBe(1_000);
+    time = 900;
+    expect(store.now()).toBe(1_000);
+  });
+
+  it('loses nothing that it acknowledged when its process is killed', async () => {
+    await using writer = await startProgram({
+      name: 'sqlite-writer',
+      command: process.execPath,
+      args: (folder) => [resolve(import.meta.dirname, '../../../test/support/write-until-killed.ts'), folder],
+      ready: /acknowledged/,
+    });
+    for (let round = 0; round < 4; round++) {
+      // killed at whatever it does once it has acknowledged some more
+      const enough = (await acknowledged(writer.folder)).length + 200 * (round + 1);
+      await expect.poll(async () => (await acknowledged(writer.folder)).length, { interval: 5, timeout: 20_000 }).toBeGreaterThan(enough);
+      await writer.kill();
+      const told = await acknowledged(writer.folder);
+      {
+        await using database = await openDatabase(writer.folder); // the dead writer's lock is no obstacle
+        const store = new SqliteMessageStore(database, systemClock);
+        const found = await store.find(told.map(([id]) => id));
+        const lost = told.filter(([, state], i) => found[i]?.events[state === 'inserted' ? 0 : 1] === undefined);
+        expect(lost).toEqual([]);
+        for (const message of found) expect(message?.events).toHaveLength(message?.deliveries[0]?.state === 'sending' ? 2 : 1);
+      }
+      await appendFile(join(writer.folder, 'acknowledged'), '\n');
+      await writer.restart();
+    }
+  });
+});
+
+/** What the writer was told is done. A line that the kill cut off does not count. */
+async function acknowledged(folder: string): Promise<[MessageId, string][]> {
+  const text = await readFile(join(folder, 'acknowledged'), 'utf8');
+  const length = newMessageId(0).length;
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .filter((line) => line !== '')
+    .map((line) => [line.slice(0, length) as MessageId, line.slice(length + 1)]);
+}

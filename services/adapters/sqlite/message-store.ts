@@ -1,0 +1,223 @@
+// The message store of embedded mode. Each call is one job of the database, so it is durable, and seen whole, when it answers.
+// Statements that hang on one another do so by `changes()`: how many rows the statement before them changed.
+
+import type { Change, DeliveryState } from '../../core/delivery.ts';
+import type { BlobId, MessageId } from '../../core/ids.ts';
+import { limits } from '../../core/limits.ts';
+import { blobsOf, type Message, type Tier, tiers } from '../../core/message.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
+import type { Jobs } from './database.ts';
+import { listInto } from './message-list.ts';
+import { DELIVERY_COLUMNS, EVENT_COLUMNS, MESSAGE_COLUMNS, progressColumns, toDocument, toMessages } from './message-row.ts';
+import { command, query, type Result, type Row, type Statement, type Step, type Value } from './statement.ts';
+
+/** A backlog up to this is put in order whole; a larger one is read from its front. */
+const SORTED_MAX = 2 * limits.windowPerTenantAndTier;
+
+const marks = (count: number): string => new Array<string>(count).fill('?').join(', ');
+
+const insertMessage = command(
+  `INSERT INTO message (id, tenant, created_at, sender, template, environment, idempotency_key, fingerprint, document)
+   VALUES (${marks(9)}) ON CONFLICT DO NOTHING`,
+);
+// the row just inserted is the last one
+const insertEvent = command(
+  `INSERT INTO event (message, seq, at, delivery, type, data) SELECT (SELECT max(row) FROM message), ${marks(5)} WHERE changes() > 0`,
+);
+const insertBlobUse = command('INSERT INTO blob_use (message, blob) SELECT (SELECT max(row) FROM message), ? WHERE changes() > 0');
+const existing = query('SELECT id FROM message WHERE id IN (SELECT value FROM json_each(?))');
+const dropKey = command('UPDATE message SET idempotency_key = NULL, fingerprint = NULL WHERE id = ? AND idempotency_key = ?');
+const appendEvent = command(
+  `INSERT INTO event (message, seq, at, delivery, type, data)
+   SELECT m.row, (SELECT coalesce(max(seq) + 1, 0) FROM event WHERE message = m.row), ?, ?, ?, ? FROM message m WHERE m.id = ? AND changes() > 0`,
+);
+const usedBlobs = query('SELECT DISTINCT blob FROM blob_use WHERE blob IN (SELECT value FROM json_each(?))');
+const write = command('INSERT INTO alive (one, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at');
+
+// A query fills `found`; what it found is read from there.
+const forget = command('DELETE FROM found');
+const findByIds = command(
+  'INSERT INTO found (message, delivery) SELECT m.row, 0 FROM message m WHERE m.id IN (SELECT value FROM json_each(?))',
+);
+const findByKey = command('INSERT INTO found (message, delivery) SELECT row, 0 FROM message WHERE tenant = ? AND idempotency_key = ?');
+const places = query('SELECT message, delivery FROM found ORDER BY position');
+const messages = query(`SELECT ${MESSAGE_COLUMNS} FROM message m WHERE m.row IN (SELECT message FROM found)`);
+const deliveries = query(
+  `SELECT ${DELIVERY_COLUMNS} FROM delivery d WHERE d.message IN (SELECT message FROM found) ORDER BY d.message, d.number`,
+);
+const events = query(`SELECT ${EVENT_COLUMNS} FROM event e WHERE e.message IN (SELECT message FROM found) ORDER BY e.message, e.seq`);
+
+const QUEUED = "wake_at IS NOT NULL AND state = 'queued'";
+
+// Jumps from tenant to tenant, so that a backlog of a million costs as much as one of ten.
+const backlogs = query(`
+  WITH RECURSIVE owner (tenant) AS (
+    SELECT min(tenant) FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED}
+    UNION ALL
+    SELECT (SELECT min(tenant) FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} AND tenant > owner.tenant) FROM owner WHERE tenant IS NOT NULL
+  )
+  SELECT owner.tenant, tier.value FROM owner CROSS JOIN json_each(?1) AS tier WHERE owner.tenant IS NOT NULL AND EXISTS (
+    SELECT 1 FROM delivery AS d INDEXED BY delivery_backlog WHERE ${QUEUED} AND d.tenant = owner.tenant AND d.tier = tier.value AND wake_at <= ?2)`);
+
+// By time of waking a large backlog would have to be sorted whole; by time of acceptance a search could go past a million that are
+// held. So: what has woken is sorted while it is little, and else the front is near.
+const BACKLOG = `${QUEUED} AND tenant = ?1 AND tier = ?2 AND wake_at <= ?3`;
+const SIZE = `(SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${BACKLOG} LIMIT ${SORTED_MAX + 1}))`;
+const unpublishedFrom = (index: string, size: string): Statement =>
+  command(`INSERT INTO found (message, delivery)
+    SELECT message, number FROM delivery INDEXED BY ${index} WHERE ${BACKLOG} AND ${size} ORDER BY created_at, message, number LIMIT ?4`);
+const smallBacklog = unpublishedFrom('delivery_backlog', `${SIZE} <= ${SORTED_MAX}`);
+const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}`);
+
+export class SqliteMessageStore implements MessageStore {
+  readonly #database: Jobs;
+  readonly #clock: Clock;
+  /** Made from what a call asks for: as many as there are kinds of changes, lists and sweeps. */
+  readonly #made = new Map<string, Statement>();
+  #latest = 0;
+
+  constructor(database: Jobs, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  now(): number {
+    this.#latest = Math.max(this.#latest, this.#clock.now());
+    return this.#latest;
+  }
+
+  async insert(batch: readonly NewMessage[]): Promise<readonly Inserted[]> {
+    const at = this.now();
+    const inserts = batch.map((message) => this.#insertSteps(message, at));
+    const results = await this.#database.run(inserts.flat());
+    let next = 0;
+    const isNew = inserts.map((steps) => {
+      const changed = results[next];
+      next += steps.length;
+      return changed === 1;
+    });
+    const refused = batch.filter((_, i) => !isNew[i]).map((message) => message.id);
+    if (refused.length === 0) return batch.map(() => 'inserted');
+    const [own = []] = await this.#database.run([[existing, JSON.stringify(refused)]]);
+    const ours = new Set<Value | undefined>(rowsOf(own).map(([id]) => id));
+    return batch.map((message, i) => (isNew[i] || ours.has(message.id) ? 'inserted' : 'key_taken'));
+  }
+
+  async find(ids: readonly MessageId[]): Promise<readonly (Message | null)[]> {
+    const found = await this.#read([findByIds, JSON.stringify(ids)]);
+    const byId = new Map(found.map(({ message }) => [message.id, message]));
+    return ids.map((id) => byId.get(id) ?? null);
+  }
+
+  async findByIdempotencyKey(tenant: string, key: string): Promise<Message | null> {
+    const [found] = await this.#read([findByKey, tenant, key]);
+    return found?.message ?? null;
+  }
+
+  async dropIdempotencyKey(id: MessageId, key: string): Promise<boolean> {
+    const [changed] = await this.#database.run([[dropKey, id, key]]);
+    return changed === 1;
+  }
+
+  async apply(changes: readonly Change[]): Promise<readonly (string | null)[]> {
+    const at = this.now();
+    const steps: Step[] = [];
+    const updates = changes.map(({ message, delivery, version, set, event }) => {
+      const columns = progressColumns(set);
+      const assigned = columns.map(([name]) => `${name} = ?, `).join('');
+      const update = this.#make(
+        `UPDATE delivery SET ${assigned}version = version + 1 WHERE message = (SELECT row FROM message WHERE id = ?) AND number = ? AND version = ?`,
+      );
+      steps.push([update, ...columns.map(([, value]) => value), message, delivery, version]);
+      const position = steps.length - 1;
+      if (event !== null) steps.push([appendEvent, at, delivery, event.type, JSON.stringify(event.data), message]);
+      return position;
+    });
+    const results = await this.#database.run(steps);
+    return changes.map(({ version }, i) => (results[updates[i] ?? -1] === 1 ? String(Number(version) + 1) : null));
+  }
+
+  async woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]> {
+    if (states.length === 0) return [];
+    const one =
+      "SELECT * FROM (SELECT wake_at, message, number FROM delivery INDEXED BY delivery_woken WHERE wake_at IS NOT NULL AND state <> 'queued' AND state = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?)";
+    const each = states.map(() => one).join(' UNION ALL ');
+    const statement = this.#make(`INSERT INTO found (message, delivery) SELECT message, number FROM (${each}) ORDER BY wake_at LIMIT ?`);
+    return this.#read([statement, ...states.flatMap((state) => [state, before, limit]), limit]);
+  }
+
+  async backlogs(before: number): Promise<readonly Backlog[]> {
+    const [rows = []] = await this.#database.run([[backlogs, JSON.stringify(tiers), before]]);
+    return rowsOf(rows).map((row) => {
+      const [tenant, tier] = row as readonly [string, Tier];
+      return { tenant, tier };
+    });
+  }
+
+  async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {
+    return this.#read([smallBacklog, tenant, tier, before, limit], [largeBacklog, tenant, tier, before, limit]);
+  }
+
+  async list(listQuery: ListQuery): Promise<readonly Message[]> {
+    const { sql, parameters } = listInto(listQuery);
+    const found = await this.#read([this.#make(sql), ...parameters]);
+    return found.map(({ message }) => message);
+  }
+
+  async blobsInUse(ids: readonly BlobId[]): Promise<ReadonlySet<BlobId>> {
+    const [rows = []] = await this.#database.run([[usedBlobs, JSON.stringify(ids)]]);
+    return new Set(rowsOf(rows).map(([id]) => id as BlobId));
+  }
+
+  async check(): Promise<void> {
+    await this.#database.run([[write, this.now()]]);
+  }
+
+  /** The database belongs to whoever opened it. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #insertSteps(message: NewMessage, at: number): Step[] {
+    const { id, tenant, createdAt, sender, environment, idempotency } = message;
+    const template = message.content.template?.identifier ?? null;
+    const [key, fingerprint] = [idempotency?.key ?? null, idempotency?.fingerprint ?? null];
+    return [
+      [insertMessage, id, tenant, createdAt, sender, template, environment, key, fingerprint, toDocument(message)],
+      ...message.deliveries.map((delivery, number): Step => {
+        const columns = progressColumns(delivery);
+        const names = columns.map(([name]) => name).join(', ');
+        const insert = this.#make(
+          `INSERT INTO delivery (message, number, tenant, tier, created_at, version, recipient, role, domain, ${names})
+           SELECT (SELECT max(row) FROM message), ${marks(8 + columns.length)} WHERE changes() > 0`,
+        );
+        const { recipient, role, domain } = delivery;
+        return [insert, number, tenant, message.tier, createdAt, 1, recipient, role, domain, ...columns.map(([, value]) => value)];
+      }),
+      ...message.events.map((event, seq): Step => [insertEvent, seq, at, event.delivery, event.type, JSON.stringify(event.data)]),
+      ...[...new Set(blobsOf(message.content))].map((blob): Step => [insertBlobUse, blob]),
+    ];
+  }
+
+  #make(sql: string): Statement {
+    let statement = this.#made.get(sql);
+    if (statement === undefined) {
+      statement = command(sql);
+      this.#made.set(sql, statement);
+    }
+    return statement;
+  }
+
+  async #read(...fill: readonly Step[]): Promise<Found[]> {
+    const [found = [], ...rows] = (await this.#database.run([[forget], ...fill, [places], [messages], [deliveries], [events]]))
+      .slice(-4)
+      .map(rowsOf);
+    const [messageRows = [], deliveryRows = [], eventRows = []] = rows;
+    const byRow = toMessages(messageRows, deliveryRows, eventRows);
+    return found.flatMap(([row, delivery]) => {
+      const message = byRow.get(Number(row));
+      return message === undefined ? [] : [{ message, delivery: Number(delivery) }];
+    });
+  }
+}
+
+const rowsOf = (result: Result): readonly Row[] => (typeof result === 'number' ? [] : result);

@@ -1,0 +1,115 @@
+// The tables, as a list of steps from an empty file to the present. A step that was released is never changed; the next one follows it.
+
+import type { DatabaseSync } from 'node:sqlite';
+
+const migrations: readonly string[] = [
+  `
+  -- What never changes of a message is one JSON document; what is searched, or changes, has columns.
+  CREATE TABLE message (
+    row INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    template TEXT,
+    environment TEXT NOT NULL,
+    idempotency_key TEXT,
+    fingerprint TEXT,
+    document TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX message_idempotency ON message (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
+  CREATE INDEX message_list ON message (tenant, created_at, id);
+
+  -- tenant, tier and created_at are the message's: they lead the indexes. Booleans are 0 and 1; hold is its reason.
+  CREATE TABLE delivery (
+    message INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    recipient TEXT NOT NULL,
+    role TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    state TEXT NOT NULL,
+    phase TEXT,
+    attempt INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    wake_at INTEGER,
+    lease_id TEXT,
+    lease_until INTEGER,
+    lapses INTEGER NOT NULL,
+    maybe_sent INTEGER NOT NULL,
+    cancel_wanted INTEGER NOT NULL,
+    hold TEXT,
+    taken_up INTEGER NOT NULL,
+    route TEXT,
+    destination TEXT,
+    source TEXT,
+    last_reply TEXT,
+    PRIMARY KEY (message, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX delivery_woken ON delivery (state, wake_at) WHERE wake_at IS NOT NULL AND state <> 'queued';
+  -- whom to feed, and how much of a small backlog: by time of waking
+  CREATE INDEX delivery_backlog ON delivery (tenant, tier, wake_at, created_at) WHERE wake_at IS NOT NULL AND state = 'queued';
+  -- the front of a large backlog: in order of acceptance, past what is published already
+  CREATE INDEX delivery_queued ON delivery (tenant, tier, created_at, message, number, wake_at) WHERE wake_at IS NOT NULL AND state = 'queued';
+  CREATE INDEX delivery_recipient ON delivery (tenant, recipient, created_at);
+  -- most messages end delivered, and those a list finds without an index
+  CREATE INDEX delivery_state ON delivery (tenant, state, created_at) WHERE state <> 'delivered';
+
+  -- position is the order of writing, of all tenants: whoever reads the log remembers how far it has come, and misses nothing.
+  CREATE TABLE event (
+    position INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    delivery INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    data TEXT NOT NULL,
+    UNIQUE (message, seq)
+  ) STRICT;
+
+  CREATE TABLE blob_use (
+    blob TEXT NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (blob, message)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE suppression (
+    tenant TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, scope, hash)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE api_key (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    document TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX api_key_tenant ON api_key (tenant, created_at);
+
+  -- one row, written to find out whether writing works
+  CREATE TABLE alive (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
+  `,
+];
+
+/** Of the connection: the deliveries, or messages, that the running query has found, in their order. */
+const FOUND = 'CREATE TEMP TABLE found (position INTEGER PRIMARY KEY, message INTEGER NOT NULL, delivery INTEGER NOT NULL)';
+
+/** Brings the file up to date, each step in one transaction. Throws when a later Packetboat wrote the file. */
+export function migrate(database: DatabaseSync): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+  if (version > migrations.length)
+    throw new Error(`the database has version ${version}, this Packetboat knows ${migrations.length}: a newer one wrote it`);
+  migrations.slice(version).forEach((sql, i) => {
+    database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + i + 1}; COMMIT`);
+  });
+  database.exec(FOUND);
+}

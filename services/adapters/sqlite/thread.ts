@@ -1,0 +1,106 @@
+// The thread that owns the database file: a sync of a real disk takes up to 5 ms and must not stop the event loop.
+// It runs each group of jobs as one transaction and answers when that is durable.
+
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import { migrate } from './schema.ts';
+import type { Answer, FromThread, Group, Result, Row } from './statement.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('this file runs as a thread');
+
+const prepared: { readonly statement: StatementSync; readonly isQuery: boolean }[] = [];
+
+/**
+ * Exclusive, so that a second process is refused; the lock is the operating system's and ends with the process, however that ends.
+ * FULL: a commit is on the disk when it returns. The cache holds the hot end of the indexes; temporary tables never reach the disk.
+ */
+const SETTINGS = `
+  PRAGMA busy_timeout = 1000;
+  PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA foreign_keys = OFF;
+  PRAGMA cache_size = -65536;
+  PRAGMA temp_store = MEMORY;
+  PRAGMA wal_autocheckpoint = 4000;
+  PRAGMA journal_size_limit = 67108864;
+`;
+
+function open(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec(SETTINGS);
+    database.exec('BEGIN IMMEDIATE; COMMIT'); // takes the lock
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function run(job: Group['jobs'][number]): Result[] {
+  return job.map(([number, ...parameters]) => {
+    const known = prepared[number];
+    if (known === undefined) throw new Error(`statement ${number} was not prepared`);
+    return known.isQuery ? (known.statement.all(...parameters) as unknown as Row[]) : Number(known.statement.run(...parameters).changes);
+  });
+}
+
+/** All or none. A read shares the transaction too: nobody is told of what could still be lost. */
+function transact(database: DatabaseSync, jobs: Group['jobs']): Answer[] {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const answers = jobs.map((job) => ({ results: run(job) }));
+    database.exec('COMMIT');
+    return answers;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK'); // SQLite ends it by itself when the disk is full
+    throw error;
+  }
+}
+
+function answer(database: DatabaseSync, group: Group): Answer[] {
+  for (const [number, { sql, isQuery }] of group.prepare) {
+    const statement = database.prepare(sql);
+    if (isQuery) statement.setReturnArrays(true);
+    prepared[number] = { statement, isQuery };
+  }
+  try {
+    return transact(database, group.jobs);
+  } catch (error) {
+    if (group.jobs.length === 1) return [failed(error)];
+  }
+  // one of them is to blame: the others must not fail with it
+  return group.jobs.map((job) => {
+    try {
+      return transact(database, [job])[0] ?? failed(new Error('no answer'));
+    } catch (error) {
+      return failed(error);
+    }
+  });
+}
+
+function failed(error: unknown): { readonly error: string; readonly code: number } {
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
+  return { error: error instanceof Error ? error.message : String(error), code };
+}
+
+const post = (message: FromThread): void => port.postMessage(message);
+
+try {
+  const database = open(String(workerData));
+  port.on('message', (group: Group | null) => {
+    if (group === null) {
+      database.close();
+      port.close();
+    } else {
+      post({ answers: answer(database, group) });
+    }
+  });
+  post({ opened: true });
+} catch (error) {
+  const { error: refused, code } = failed(error);
+  post({ refused, code });
+}
