@@ -169,7 +169,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       await expect(collect(store.get(id))).rejects.toMatchObject({ kind: 'not_found' });
     });
 
-    it('names what is older than a time, oldest first, whole or not', async () => {
+    it('names what is older than a time, in order of their ids, whole or not, page by page', async () => {
       const ids: BlobId[] = [];
       async function* failing() {
         yield noise(300 * KIB);
@@ -185,16 +185,22 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       await expect(store.put(abandoned, 'a', failing())).rejects.toThrow();
       const infos = await store.stat(ids);
       const third = infos[2]?.createdAt ?? 0;
-      expect(await store.olderThan(third, 10)).toEqual(ids.slice(0, 2));
-      expect(await store.olderThan(third + 1, 10)).toEqual(ids.slice(0, 3));
-      expect(await store.olderThan(third, 1)).toEqual(ids.slice(0, 1));
-      // a store may clean up after a source that failed, but what it has not cleaned up it names
+      expect(await store.olderThan(third, 10, null)).toEqual(ids.slice(0, 2));
+      expect(await store.olderThan(third + 1, 10, null)).toEqual(ids.slice(0, 3));
+      expect(await store.olderThan(third, 1, null)).toEqual(ids.slice(0, 1));
       await subject.elapse(1_000);
-      const all = await store.olderThan(subject.now() + 1, 10);
+      const end = subject.now() + 1;
+      const all: BlobId[] = [];
+      for (let page: readonly BlobId[]; ; all.push(...page)) {
+        page = await store.olderThan(end, 3, all.at(-1) ?? null);
+        expect(page.length).toBeLessThanOrEqual(3);
+        if (page.length === 0) break;
+      }
       expect(all.slice(0, 4)).toEqual(ids);
+      // a store may clean up after a source that failed, but what it has not cleaned up it names
       expect([[], [abandoned]]).toContainEqual(all.slice(4));
       await store.delete(all);
-      expect(await store.olderThan(subject.now() + 1, 10)).toEqual([]);
+      expect(await store.olderThan(end, 10, null)).toEqual([]);
     });
   });
 }

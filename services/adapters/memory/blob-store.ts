@@ -53,13 +53,12 @@ export class MemoryBlobStore implements BlobStore {
     for (const id of ids) this.#blobs.delete(id);
   }
 
-  async olderThan(before: number, limit: number): Promise<readonly BlobId[]> {
+  async olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]> {
     return [...this.#blobs.values()]
-      .map((blob) => blob.info)
-      .filter((info) => info.createdAt < before)
-      .toSorted((a, b) => a.createdAt - b.createdAt)
-      .slice(0, limit)
-      .map((info) => info.id);
+      .filter(({ info }) => info.createdAt < before && (after === null || info.id > after))
+      .map(({ info }) => info.id)
+      .toSorted()
+      .slice(0, limit);
   }
 
   /** For tests: the last byte is gone, as after a disk that lied. */
