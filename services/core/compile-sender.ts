@@ -74,29 +74,30 @@ function liesIn(inner: string, outer: string): boolean {
 function compileRoute(route: RouteObject, path: FaultPath, references: SenderReferences): Route | readonly ObjectFault[] {
   const { host, port, tls, credentialsSecretRef, caSecretRef } = route.smtp;
   const faults: ObjectFault[] = [];
-  const value = (secret: string, key: string, field: string): string | null => {
+  const read = (secret: string, keys: readonly string[], field: string): readonly string[] => {
     const values = references.secret(secret);
-    if (values === null)
-      faults.push({ reason: 'SecretNotFound', path: [...path, field], message: `there is no Secret "${secret}" in this namespace` });
-    else if (!Object.hasOwn(values, key)) {
-      faults.push({ reason: 'SecretKeyMissing', path: [...path, field], message: `the Secret "${secret}" has no key "${key}"` });
+    const add = (reason: FaultReason, message: string) => faults.push({ reason, path: [...path, field], message });
+    if (values === null) {
+      add('SecretNotFound', `there is no Secret "${secret}" in this namespace`);
+      return [];
     }
-    return values?.[key] ?? null;
+    for (const key of keys) if (!Object.hasOwn(values, key)) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
+    return keys.map((key) => values[key] ?? '');
   };
 
-  const username = credentialsSecretRef ? value(credentialsSecretRef.name, 'username', 'credentialsSecretRef') : null;
-  const password = credentialsSecretRef ? value(credentialsSecretRef.name, 'password', 'credentialsSecretRef') : null;
-  const ca = caSecretRef ? value(caSecretRef.name, caSecretRef.key, 'caSecretRef') : null;
-  if (ca !== null && !ca.includes('-----BEGIN CERTIFICATE-----')) {
-    faults.push({ reason: 'InvalidKey', path: [...path, 'caSecretRef'], message: 'is not a certificate in PEM' });
-  }
+  const login = credentialsSecretRef ? read(credentialsSecretRef.name, ['username', 'password'], 'credentialsSecretRef') : null;
+  const ca = caSecretRef ? (read(caSecretRef.name, [caSecretRef.key], 'caSecretRef')[0] ?? null) : null;
   if (faults.length > 0) return faults;
+  if (ca !== null && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+    return [{ reason: 'InvalidKey', path: [...path, 'caSecretRef'], message: 'is not a certificate in PEM' }];
+  }
+  const [username = '', password = ''] = login ?? [];
   return {
     name: route.name,
     host: host.toLowerCase(),
     port,
     tls,
-    credentials: username !== null && password !== null ? { username, password } : null,
+    credentials: login ? { username, password } : null,
     ca,
   };
 }

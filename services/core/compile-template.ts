@@ -146,7 +146,10 @@ function isLayout(content: LocaleContent): boolean {
 }
 
 /** The layouts around a template, innermost first. */
-function resolveLayouts(object: TemplateObject, references: TemplateReferences): { readonly layouts: readonly Layout[] } | readonly ObjectFault[] {
+function resolveLayouts(
+  object: TemplateObject,
+  references: TemplateReferences,
+): { readonly layouts: readonly Layout[] } | readonly ObjectFault[] {
   const layouts: Layout[] = [];
   const names = [object.metadata.name];
   const at = ['layoutRef', 'name'];

@@ -1,6 +1,6 @@
 // From the text of a YAML file to documents that know where they stand, so that a fault can name its line.
 
-import { isNode, LineCounter, parseAllDocuments } from 'yaml';
+import { isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import type { Fault, FaultPath } from './fault.ts';
 
 export interface Origin {
@@ -44,6 +44,7 @@ export function parseDocuments(
   for (const document of parsed) {
     for (const error of document.errors) fault(lineAt(error.pos[0]), error.message);
     if (document.errors.length > 0 || document.contents === null) continue;
+    if (isScalar(document.contents) && document.contents.value === null) continue; // nothing between two ---
     const line = lineAt(document.contents.range[0]);
     const lineOf = (path: FaultPath): number => {
       for (let length = path.length; length > 0; length -= 1) {

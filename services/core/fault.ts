@@ -47,7 +47,7 @@ export function showPath(path: FaultPath): string {
   return path.reduce<string>((shown, part) => (typeof part === 'number' ? `${shown}[${part}]` : shown ? `${shown}.${part}` : part), '');
 }
 
-/** Tells a compiled value from the faults that kept it from being one. */
+/** Tells a compiled value, which is never a list, from the faults that kept it from being one. */
 export function isFaults<Value>(result: Value | readonly ObjectFault[]): result is readonly ObjectFault[] {
   return Array.isArray(result);
 }

@@ -88,6 +88,8 @@ function statement(node: hbs.AST.Statement, place: Place): Write {
 
 function mustache(node: hbs.AST.MustacheStatement, place: Place): Write {
   const { line } = node.loc.start;
+  // Handlebars looks up `{{"a name"}}` as a name; nobody means that.
+  if (node.path.type !== 'PathExpression') throw new TemplateError('SyntaxError', 'a literal is printed by writing it', line);
   const read = node.params.length > 0 || node.hash ? call(node, place) : value(node.path, place);
   const escapes = place.escapes && node.escaped;
   return (scope, run) => {

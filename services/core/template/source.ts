@@ -7,13 +7,15 @@ import { TemplateError } from './template-error.ts';
 
 interface Lexer {
   setInput(source: string): void;
-  /** The next token's name; a falsy one is to be skipped. */
-  lex(): string | number;
+  /** The next token: its number, or the name `INVALID`. */
+  lex(): number | string;
   readonly yylineno: number;
 }
 
 // Exported by Handlebars, though its types leave it out.
-const { lexer } = (Handlebars as unknown as { readonly Parser: { readonly lexer: Lexer } }).Parser;
+const { lexer, terminals_: names } = (
+  Handlebars as unknown as { readonly Parser: { readonly lexer: Lexer; readonly terminals_: Readonly<Record<number, string>> } }
+).Parser;
 
 /** Parses one source. Throws `TemplateError` (SyntaxError, TooLarge). */
 export function parseSource(source: string): hbs.AST.Program {
@@ -45,7 +47,7 @@ function checkTokens(source: string): void {
   for (;;) {
     const token = nextToken();
     // An invalid token ends the parser's work too, with a better message.
-    if (token === 'EOF' || token === 'INVALID' || token === 1) return;
+    if (token === 'EOF' || token === 'INVALID') return;
     tokens += 1;
     if (tokens > limits.templateTokensMax) tooLarge(`more than ${limits.templateTokensMax} words inside tags`);
     if (token === 'OPEN_SEXPR') parentheses += 1;
@@ -63,9 +65,12 @@ function checkTokens(source: string): void {
   }
 }
 
-function nextToken(): string | number {
+function nextToken(): string {
   try {
-    return lexer.lex();
+    const token = lexer.lex();
+    const name = typeof token === 'string' ? token : names[token];
+    if (name === undefined) throw new TypeError('the lexer of Handlebars has other tokens than its parser');
+    return name;
   } catch (error) {
     throw syntaxError(error);
   }

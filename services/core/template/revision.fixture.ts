@@ -1,0 +1,24 @@
+// Revisions for tests, with as little said as the test is about.
+
+import type { LocaleContent, TemplateRevision } from '../catalog.ts';
+
+type Said = Partial<Omit<TemplateRevision, 'content'>> &
+  Partial<Omit<LocaleContent, 'locale'>> & { readonly content?: Partial<TemplateRevision['content']> };
+
+/** One locale, `en`, in every environment, unless `content` says otherwise. */
+export function revision({ subject = 'Subject', html = null, text = null, content, ...rest }: Said): TemplateRevision {
+  const only = [{ locale: 'en', subject, html, text }];
+  return {
+    tenant: 'default',
+    identifier: 'test',
+    revision: 1,
+    hash: '',
+    sender: null,
+    defaultLocale: 'en',
+    variables: null,
+    sampleData: {},
+    layouts: [],
+    ...rest,
+    content: { live: only, testing: only, draft: only, ...content },
+  };
+}

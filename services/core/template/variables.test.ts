@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { limits } from '../limits.ts';
+import { compileVariables, hasSecrets, maskSecrets, type Schema, schemaFaults } from './variables.ts';
+
+const schema: Schema = {
+  type: 'object',
+  required: ['number', 'customer'],
+  additionalProperties: false,
+  properties: {
+    number: { type: 'string', maxLength: 5 },
+    customer: { type: 'object', required: ['name'], properties: { name: { type: ['string', 'null'] } } },
+    items: { type: 'array', items: { type: 'object', required: ['price'], properties: { price: { type: 'number', minimum: 0 } } } },
+    plan: { enum: ['free', 'team'] },
+    labels: { type: 'object', additionalProperties: { type: 'string' } },
+  },
+};
+
+test('the schema is in the subset and compiles', () => expect(schemaFaults(schema)).toEqual([]));
+
+test.each<[string, Schema, string[]]>([
+  ['nothing wrong', { number: '1', customer: { name: null } }, []],
+  ['missing', {}, ['template_data.number missing_variable', 'template_data.customer missing_variable']],
+  ['missing deeper', { number: '1', customer: {} }, ['template_data.customer.name missing_variable']],
+  [
+    'wrong type',
+    { number: 7, customer: { name: 1 } },
+    ['template_data.number invalid_variable', 'template_data.customer.name invalid_variable'],
+  ],
+  [
+    'in a list',
+    { number: '1', customer: { name: 'a' }, items: [{ price: 1 }, { price: '1' }, {}, { price: -1 }] },
+    [
+      'template_data.items[1].price invalid_variable',
+      'template_data.items[2].price missing_variable',
+      'template_data.items[3].price invalid_variable',
+    ],
+  ],
+  ['unknown', { number: '1', customer: { name: 'a' }, extra: 1 }, ['template_data.extra unknown_variable']],
+  [
+    'a name that may be personal',
+    { number: '1', customer: { name: 'a' }, 'ana@shop.example': 1, labels: { 'bo@shop.example': 1 } },
+    ['template_data.* unknown_variable', 'template_data.labels.* invalid_variable'],
+  ],
+  [
+    'too long, not allowed',
+    { number: '123456', customer: { name: 'a' }, plan: 'secret' },
+    ['template_data.number invalid_variable', 'template_data.plan invalid_variable'],
+  ],
+  [
+    'a prototype is no property',
+    JSON.parse('{"__proto__": {"number": "1", "customer": {"name": "a"}}}'),
+    ['template_data.number missing_variable', 'template_data.customer missing_variable', 'template_data.__proto__ unknown_variable'],
+  ],
+])('%s', (_title, data, expected) => {
+  const errors = compileVariables(schema).check(data);
+  expect(errors.map(({ field, code }) => `${field} ${code}`).sort()).toEqual([...expected].sort());
+  expect(JSON.stringify(errors)).not.toMatch(/shop\.example|secret|123456/);
+});
+
+test('without a schema any data will do', () => expect(compileVariables(null).check({ a: 1 })).toEqual([]));
+
+describe('what a schema may not be', () => {
+  test.each<[string, unknown, string]>([
+    ['a pattern', { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } }, 'properties.a.pattern'],
+    ['patternProperties', { type: 'object', patternProperties: { a: {} } }, 'patternProperties'],
+    ['a reference', { type: 'object', properties: { a: { $ref: 'https://elsewhere.example/x' } } }, 'properties.a.$ref'],
+    ['a format', { type: 'object', properties: { a: { format: 'regex' } } }, 'properties.a.format'],
+    ['unique items', { type: 'object', properties: { a: { type: 'array', uniqueItems: true } } }, 'properties.a.uniqueItems'],
+    ['alternatives', { type: 'object', anyOf: [{}] }, 'anyOf'],
+    ['an identifier', { $id: 'x', type: 'object' }, '$id'],
+    ['an unknown type', { type: 'object', properties: { a: { type: 'text' } } }, 'properties.a.type'],
+    ['an odd length', { type: 'object', properties: { a: { maxLength: -1 } } }, 'properties.a.maxLength'],
+    ['a property that is no schema', { type: 'object', properties: { a: 'string' } }, 'properties.a'],
+    ['an object as a choice', { type: 'object', properties: { a: { enum: [{}] } } }, 'properties.a.enum'],
+    ['no object', { type: 'string' }, 'type'],
+    ['no schema', 'object', ''],
+  ])('%s', (_title, value, path) => expect(schemaFaults(value).map((fault) => fault.path.join('.'))).toContain(path));
+
+  test('too large or too deep', () => {
+    const wide = {
+      type: 'object',
+      properties: Object.fromEntries(Array.from({ length: limits.variablesNodesMax + 1 }, (_, at) => [`p${at}`, {}])),
+    };
+    expect(schemaFaults(wide).at(-1)?.message).toMatch(/more than/);
+    let deep: Schema = { type: 'string' };
+    for (let depth = 0; depth < 10_000; depth += 1) deep = { type: 'object', properties: { a: deep } };
+    expect(schemaFaults(deep)[0]?.message).toMatch(/too deep/);
+  });
+
+  test('names cannot break out of the generated code', () => {
+    const name = '"]);process.exit(1);//\\\'`$' + '{1}';
+    const odd = { type: 'object', required: [name], properties: { [name]: { type: 'string', enum: [name] } } };
+    expect(schemaFaults(odd)).toEqual([]);
+    expect(compileVariables(odd).check({ [name]: name })).toEqual([]);
+    expect(compileVariables(odd).check({})).toHaveLength(1);
+  });
+});
+
+test('the largest schema and the worst data do not stall', () => {
+  const names = Array.from({ length: limits.variablesNodesMax - 10 }, (_, at) => `p${at}`);
+  const wide = {
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, { type: 'string', maxLength: 5, minLength: 1 }])),
+  };
+  const list = {
+    type: 'object',
+    properties: { xs: { type: 'array', items: { type: 'object', required: ['a', 'b', 'c'], additionalProperties: false } } },
+  };
+  const started = performance.now();
+  compileVariables(wide);
+  const errors = compileVariables(list).check({ xs: Array.from({ length: 50_000 }, () => ({ d: 1 })) });
+  expect(errors).toHaveLength(limits.variableFaultsMax);
+  // About 100 ms alone; the machine of a test run is shared.
+  expect(performance.now() - started).toBeLessThan(2_000);
+});
+
+test('secrets are masked wherever the schema says so, and only there', () => {
+  const secret: Schema = {
+    type: 'object',
+    properties: {
+      code: { writeOnly: true },
+      card: { type: 'object', writeOnly: true, properties: { number: {} } },
+      users: { type: 'array', items: { type: 'object', properties: { token: { writeOnly: true } } } },
+      extra: { type: 'object', additionalProperties: { writeOnly: true } },
+    },
+  };
+  const data = {
+    code: 847291,
+    card: { number: '4111', tries: [1, 2] },
+    users: [{ name: 'Ana', token: 't' }, 'odd'],
+    extra: { a: 'b', none: null },
+    open: 'seen',
+  };
+  expect(hasSecrets(secret)).toBe(true);
+  expect(hasSecrets(schema)).toBe(false);
+  expect(maskSecrets(data, secret)).toEqual({
+    code: '***',
+    card: { number: '***', tries: ['***', '***'] },
+    users: [{ name: 'Ana', token: '***' }, 'odd'],
+    extra: { a: '***', none: null },
+    open: 'seen',
+  });
+  expect(maskSecrets(data, null)).toBe(data);
+});
