@@ -37,7 +37,7 @@ export class FileBlobStore implements BlobStore {
     const part = path + PART;
     try {
       const info = await write(part, { id, tenant, createdAt }, source);
-      await rename(part, path);
+      await disk(rename(part, path));
       await sync(dirname(path));
       return info;
     } catch (error) {
@@ -51,7 +51,7 @@ export class FileBlobStore implements BlobStore {
     return Promise.all(
       ids.map(async (id) => {
         await using file = await openIfThere(this.pathOf(id));
-        return file === null ? null : await readHead(file).catch(() => null);
+        return file === null ? null : await readHead(file);
       }),
     );
   }
@@ -59,10 +59,11 @@ export class FileBlobStore implements BlobStore {
   async *get(id: BlobId): AsyncGenerator<Uint8Array> {
     await using file = await openIfThere(this.pathOf(id));
     if (file === null) throw new Failure('not_found', 'no such blob');
-    const { bytes } = await readHead(file);
-    for (let position = 0; position < bytes; ) {
-      const chunk = Buffer.allocUnsafe(Math.min(limits.uploadChunkBytes, bytes - position));
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, HEAD_BYTES + position);
+    const info = await readHead(file);
+    if (info === null) throw new Failure('internal', 'the blob is truncated');
+    for (let position = 0; position < info.bytes; ) {
+      const chunk = Buffer.allocUnsafe(Math.min(limits.uploadChunkBytes, info.bytes - position));
+      const { bytesRead } = await disk(file.read(chunk, 0, chunk.length, HEAD_BYTES + position));
       if (bytesRead === 0) throw new Failure('internal', 'the blob is truncated');
       position += bytesRead;
       yield chunk.subarray(0, bytesRead);
@@ -79,12 +80,13 @@ export class FileBlobStore implements BlobStore {
   /** Judges by the time in the id, so that no file needs to be opened. */
   async olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]> {
     const end = blobId(before, new Uint8Array(ID_RANDOM_BYTES));
-    const [last, first] = [folderOf(end), after === null ? ['', ''] : folderOf(after)];
+    const last = folderOf(end);
+    const first = after === null ? { outer: '', inner: '' } : folderOf(after);
     const found: BlobId[] = [];
     for (const outer of await namesIn(this.#folder)) {
-      if (outer < first[0] || outer > last[0]) continue;
+      if (outer < first.outer || outer > last.outer) continue;
       for (const inner of await namesIn(join(this.#folder, outer))) {
-        if ((outer === first[0] && inner < first[1]) || (outer === last[0] && inner > last[1])) continue;
+        if ((outer === first.outer && inner < first.inner) || (outer === last.outer && inner > last.inner)) continue;
         for (const name of await namesIn(join(this.#folder, outer, inner))) {
           const id = (name.endsWith(PART) ? name.slice(0, -PART.length) : name) as BlobId;
           if (id < end && (after === null || id > after)) found.push(id);
@@ -99,21 +101,22 @@ export class FileBlobStore implements BlobStore {
 
   /** Where a blob lies. */
   pathOf(id: BlobId): string {
-    return join(this.#folder, ...folderOf(id), id);
+    const { outer, inner } = folderOf(id);
+    return join(this.#folder, outer, inner, id);
   }
 
   /** A folder that is not on the disk takes its files with it, so each new one is synced into its parent. */
   async #makeFolder(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const first = await disk(mkdir(folder, { recursive: true, mode: 0o700 }));
     if (first === undefined) return;
     for (let made = folder; made !== this.#folder; made = dirname(made)) await sync(dirname(made));
   }
 }
 
 /** Two levels by the time in the id: a new outer folder each nine hours, a new inner one each 17 minutes. Both sort as the ids do. */
-function folderOf(id: BlobId): [outer: string, inner: string] {
+function folderOf(id: BlobId): { readonly outer: string; readonly inner: string } {
   const start = 'blob_'.length;
-  return [id.slice(start, start + 5), id.slice(start + 5, start + 6)];
+  return { outer: id.slice(start, start + 5), inner: id.slice(start + 5, start + 6) };
 }
 
 async function write(
@@ -121,12 +124,12 @@ async function write(
   known: Pick<BlobInfo, 'id' | 'tenant' | 'createdAt'>,
   source: AsyncIterable<Uint8Array>,
 ): Promise<BlobInfo> {
-  await using file = await open(path, 'wx', 0o600);
+  await using file = await disk(open(path, 'wx', 0o600));
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const chunk of source) {
     hash.update(chunk);
-    await writeAll(file, chunk, HEAD_BYTES + bytes);
+    await disk(writeAll(file, chunk, HEAD_BYTES + bytes));
     bytes += chunk.length;
   }
   const info = { ...known, bytes, sha256: hash.digest('hex') };
@@ -134,8 +137,8 @@ async function write(
   const text = Buffer.from(JSON.stringify(info));
   if (text.length > HEAD_BYTES) throw new Failure('invalid', 'the name of the tenant is too long');
   head.set(text);
-  await writeAll(file, head, 0);
-  await file.sync();
+  await disk(writeAll(file, head, 0));
+  await disk(file.sync());
   return info;
 }
 
@@ -144,16 +147,14 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): 
   for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
 }
 
-/** Throws when the file is shorter or longer than its head says: a disk that lied, or somebody's hand. */
-async function readHead(file: FileHandle): Promise<BlobInfo> {
+/** Null when the file is shorter or longer than its head says: a disk that lied, or somebody's hand. */
+async function readHead(file: FileHandle): Promise<BlobInfo | null> {
   const head = Buffer.alloc(HEAD_BYTES);
-  const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
-  const { size } = await file.stat();
-  if (bytesRead === HEAD_BYTES) {
-    const info = JSON.parse(head.toString()) as BlobInfo;
-    if (size === HEAD_BYTES + info.bytes) return info;
-  }
-  throw new Failure('internal', 'the blob is truncated');
+  const { bytesRead } = await disk(file.read(head, 0, HEAD_BYTES, 0));
+  if (bytesRead < HEAD_BYTES) return null;
+  const info = JSON.parse(head.toString()) as BlobInfo;
+  const { size } = await disk(file.stat());
+  return size === HEAD_BYTES + info.bytes ? info : null;
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {
@@ -175,8 +176,18 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 async function sync(folder: string): Promise<void> {
-  await using handle = await open(folder);
-  await handle.sync();
+  await using handle = await disk(open(folder));
+  await disk(handle.sync());
+}
+
+/** A full or broken disk is not the caller's fault, and may be mended. What the source throws does not come by here. */
+async function disk<T>(deed: Promise<T>): Promise<T> {
+  try {
+    return await deed;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : 'unknown';
+    throw new Failure('unavailable', `the disk failed: ${code}`, { cause });
+  }
 }
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
