@@ -146,6 +146,10 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     const killed = new NatsWorkQueue(nats);
     for (let taken = 0; taken < 1_200; ) taken += (await killed.take(300, never)).length;
     await nats[Symbol.asyncDispose]();
+    // until the server has noticed, it goes on to hand entries to the dead
+    await withManager(open.server, async (manager) => {
+      await expect.poll(async () => (await manager.consumers.info('MAIL', 'normal')).num_waiting).toBe(0);
+    });
     const sent = await publishUntilPublished(open.queue, 50);
     expect(await drained(open.queue, 50)).toEqual(new Set(sent.map((p) => p.entry.message)));
   });
