@@ -1,0 +1,75 @@
+// Senders and templates as people write them, and compiled, for the contract suites of the catalog.
+
+import type { Sender, TemplateRevision } from '../../services/core/catalog.ts';
+import { compileFolder } from '../../services/core/compile.ts';
+import { parseDocuments } from '../../services/core/documents.ts';
+
+export interface SampleSender {
+  readonly name?: string;
+  readonly tenant?: string;
+  readonly from?: string;
+  /** The relay asks for a login: a Secret stands beside the Sender. */
+  readonly password?: string;
+}
+
+/** YAML of a Sender, and of its Secret where it has one. */
+export function senderYaml({ name = 'billing', tenant = 'shop', from = 'Billing', password }: SampleSender = {}): string {
+  const domain = `${name}.${tenant}.example`;
+  const login = password === undefined ? '' : `, credentialsSecretRef: {name: ${name}-login}`;
+  const sender = `apiVersion: packetboat.dev/v1alpha1
+kind: Sender
+metadata: {name: ${name}, namespace: ${tenant}}
+spec:
+  domain: ${domain}
+  from: {address: hello@${domain}, name: ${JSON.stringify(from)}}
+  routes:
+  - {name: relay, smtp: {host: relay.example.net, tls: StartTLS${login}}}
+`;
+  const secret = `---
+apiVersion: v1
+kind: Secret
+metadata: {name: ${name}-login, namespace: ${tenant}}
+stringData: {username: ${name}, password: ${JSON.stringify(password)}}
+`;
+  return password === undefined ? sender : sender + secret;
+}
+
+export interface SampleTemplate {
+  readonly identifier?: string;
+  readonly tenant?: string;
+  readonly subject?: string;
+}
+
+export function templateYaml({ identifier = 'invoice', tenant = 'shop', subject = 'Your invoice' }: SampleTemplate = {}): string {
+  return `apiVersion: packetboat.dev/v1alpha1
+kind: Template
+metadata: {name: ${identifier.toLowerCase().replaceAll('_', '-')}, namespace: ${tenant}}
+spec:
+  identifier: ${identifier}
+  defaultLocale: en
+  variables: {type: object, properties: {"a.b": {type: string}, "$ref-like": {type: string}}}
+  locales:
+  - {locale: en, subject: ${JSON.stringify(subject)}, text: Thank you.}
+`;
+}
+
+/** All of it must compile: these are samples, not the subject of a test. */
+export function compiledOf(yaml: string): { readonly senders: readonly Sender[]; readonly templates: readonly TemplateRevision[] } {
+  const { documents, faults } = parseDocuments('catalog.yaml', yaml);
+  const compiled = compileFolder(documents);
+  const [fault] = [...faults, ...compiled.faults];
+  if (fault !== undefined) throw new Error(`the sample does not compile: ${fault.name} ${fault.path} ${fault.message}`);
+  return compiled;
+}
+
+export function compiledSender(sample: SampleSender = {}): Sender {
+  const [sender] = compiledOf(senderYaml(sample)).senders;
+  if (sender === undefined) throw new Error('no sender in the sample');
+  return sender;
+}
+
+export function compiledTemplate(sample: SampleTemplate = {}): TemplateRevision {
+  const [template] = compiledOf(templateYaml(sample)).templates;
+  if (template === undefined) throw new Error('no template in the sample');
+  return template;
+}
