@@ -1,0 +1,131 @@
+// What every CatalogWriter promises: numbering, fences, ownership, notices.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CatalogSnapshot, TemplateRevision } from '../../services/core/catalog.ts';
+import type { CatalogEntry, CatalogSource, CatalogWriter } from '../../services/ports/catalog-writer.ts';
+import { compiledSender, compiledTemplate, type SampleSender, type SampleTemplate } from './sample-catalog.ts';
+
+export interface CatalogWriterSubject extends AsyncDisposable {
+  readonly writer: CatalogWriter;
+  /** Another writer of the same catalog, as in another process. */
+  readonly other: CatalogWriter;
+  /** What a reader that starts now sees. */
+  read(): Promise<CatalogSnapshot>;
+  revision(tenant: string, identifier: string, revision: number): Promise<TemplateRevision | null>;
+  /** Subjects of the notices given so far. */
+  readonly notices: readonly string[];
+}
+
+const by = (term: number, generation: number, name = 'prod'): CatalogSource => ({ kind: 'operator', name, fence: { term, generation } });
+const sender = (sample: SampleSender = {}): CatalogEntry => ({ kind: 'sender', sender: compiledSender(sample) });
+const template = (sample: SampleTemplate = {}): CatalogEntry => ({ kind: 'template', template: compiledTemplate(sample) });
+
+export function catalogWriterContract(name: string, open: () => Promise<CatalogWriterSubject>): void {
+  describe(`CatalogWriter contract: ${name}`, () => {
+    let subject: CatalogWriterSubject;
+    let writer: CatalogWriter;
+
+    beforeEach(async () => {
+      subject = await open();
+      writer = subject.writer;
+    });
+    afterEach(() => subject[Symbol.asyncDispose]());
+
+    it('creates, updates under a new number, and repeats without effect', async () => {
+      const one = template({ subject: 'one' });
+      expect(await writer.put(by(1, 1), one)).toEqual({ kind: 'created', revision: 1 });
+      expect(await writer.put(by(1, 1), one)).toEqual({ kind: 'unchanged', revision: 1 });
+      expect(await writer.put(by(1, 2), template({ subject: 'two' }))).toEqual({ kind: 'updated', revision: 2 });
+      expect(await subject.other.put(by(1, 2), template({ subject: 'two' }))).toEqual({ kind: 'unchanged', revision: 2 });
+      const { template: live } = await subject.read();
+      expect(live('shop', 'invoice')).toEqual({ ...compiledTemplate({ subject: 'two' }), revision: 2 });
+      expect(await subject.revision('shop', 'invoice', 1)).toEqual({ ...compiledTemplate({ subject: 'one' }), revision: 1 });
+    });
+
+    it('numbers senders too', async () => {
+      expect(await writer.put(by(1, 1), sender())).toEqual({ kind: 'created', revision: 1 });
+      expect(await writer.put(by(1, 2), sender({ from: 'Shop' }))).toEqual({ kind: 'updated', revision: 2 });
+      expect((await subject.read()).sender('shop', 'billing')).toEqual({ ...compiledSender({ from: 'Shop' }), revision: 2 });
+    });
+
+    it('writes a login that has changed, although the hash is the same', async () => {
+      await writer.put(by(1, 1), sender({ password: 'one' }));
+      expect(await writer.put(by(1, 1), sender({ password: 'one' }))).toEqual({ kind: 'unchanged', revision: 1 });
+      expect(await writer.put(by(1, 1), sender({ password: 'two' }))).toEqual({ kind: 'updated', revision: 1 });
+      expect((await subject.read()).sender('shop', 'billing')?.routes[0]?.credentials).toEqual({ username: 'billing', password: 'two' });
+    });
+
+    it('refuses an old leader, also once its successor has written the same', async () => {
+      await writer.put(by(1, 5), sender());
+      expect(await subject.other.put(by(2, 5), sender())).toMatchObject({ kind: 'unchanged' });
+      expect(await writer.put(by(1, 6), sender({ from: 'Late' }))).toEqual({ kind: 'fenced', revision: 1 });
+      expect(await writer.put(by(2, 4), sender({ from: 'Old' }))).toEqual({ kind: 'fenced', revision: 1 });
+      expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('Billing');
+    });
+
+    it('leaves alone what another source wrote', async () => {
+      await writer.put(by(1, 1), sender());
+      expect(await writer.put(by(9, 9, 'staging'), sender({ from: 'Foreign' }))).toEqual({ kind: 'foreign', revision: 1 });
+      expect(await writer.put({ ...by(9, 9), kind: 'folder' }, sender())).toEqual({ kind: 'foreign', revision: 1 });
+      expect(await writer.prune(by(9, 9, 'staging'), new Set())).toBe(0);
+      expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('Billing');
+    });
+
+    it('prunes its own that is gone, and keeps revisions and numbers', async () => {
+      await writer.put(by(1, 1), sender());
+      await writer.put(by(1, 1), template({ subject: 'one' }));
+      await writer.put(by(1, 1), template({ identifier: 'kept' }));
+      await writer.put(by(1, 1, 'staging'), sender({ name: 'foreign' }));
+      const source = by(1, Number.MAX_SAFE_INTEGER);
+      expect(await writer.prune(source, new Set(['template/shop/kept']))).toBe(2);
+      expect(await writer.prune(source, new Set(['template/shop/kept']))).toBe(0);
+      const snapshot = await subject.read();
+      expect([snapshot.senders('shop').map((one) => one.name), snapshot.templates('shop').map((one) => one.identifier)]).toEqual([
+        ['foreign'],
+        ['kept'],
+      ]);
+      expect(await subject.revision('shop', 'invoice', 1)).toMatchObject({ revision: 1 });
+      expect(await writer.put(by(1, 1), template({ subject: 'two' }))).toEqual({ kind: 'created', revision: 2 });
+      // free for anybody, but for an old leader
+      expect(await writer.put(by(0, 9), sender())).toMatchObject({ kind: 'fenced' });
+      expect(await writer.put({ ...by(1, 1), kind: 'folder' }, sender())).toEqual({ kind: 'created', revision: 1 });
+    });
+
+    it('prunes nothing as an old leader', async () => {
+      await writer.put(by(2, 1), sender());
+      expect(await writer.prune(by(1, Number.MAX_SAFE_INTEGER), new Set())).toBe(0);
+      expect((await subject.read()).senders('shop')).toHaveLength(1);
+    });
+
+    it('gives one number to one content, however many write at once', async () => {
+      const texts = ['a', 'b', 'c', 'd', 'e', 'f'];
+      const puts = [...texts, ...texts].map((text, i) => (i % 2 === 0 ? writer : subject.other).put(by(1, 1), template({ subject: text })));
+      const results = await Promise.all(puts);
+      const highest = Math.max(...results.map(({ revision }) => revision));
+      const all = await Promise.all(Array.from({ length: highest }, (_, i) => subject.revision('shop', 'invoice', i + 1)));
+      expect(all.map((one) => one?.revision)).toEqual(all.map((_, i) => i + 1));
+      results.forEach(({ revision }, i) => {
+        expect(all[revision - 1]?.content.live[0]?.subject).toBe(texts[i % texts.length]);
+      });
+      expect((await subject.read()).template('shop', 'invoice')).toEqual(
+        all.findLast((one) => one !== null && results.some(({ revision }) => revision === one.revision)),
+      );
+    });
+
+    it('gives notice of what a reader can see, and of nothing else', async () => {
+      await writer.put(by(1, 1), sender());
+      await writer.put(by(1, 1), sender());
+      await writer.put(by(2, 1), sender());
+      await writer.put(by(1, 1), sender({ from: 'Late' }));
+      await writer.put(by(2, 1), template());
+      await writer.prune(by(2, 1), new Set(['template/shop/invoice']));
+      const expected = [
+        'catalog.changed.sender.shop.billing',
+        'catalog.changed.template.shop.invoice',
+        'catalog.changed.sender.shop.billing',
+      ];
+      await expect.poll(() => subject.notices.length).toBeGreaterThanOrEqual(expected.length);
+      expect(subject.notices).toEqual(expected);
+    });
+  });
+}
