@@ -7,40 +7,48 @@ import type { Message } from '../../core/message.ts';
 import type { NewMessage } from '../../ports/message-store.ts';
 import type { Row, Value } from './statement.ts';
 
-type Column = readonly [name: string, value: Value];
-
-/** The columns of each field that a change may set. */
-const columnsOf: { readonly [Field in keyof Progress]: (value: Progress[Field]) => readonly Column[] } = {
-  state: (value) => [['state', value]],
-  phase: (value) => [['phase', value]],
-  attempt: (value) => [['attempt', value]],
-  tries: (value) => [['tries', value]],
-  due: (value) => [['due', value]],
-  wakeAt: (value) => [['wake_at', value]],
-  lease: (value) => [
-    ['lease_id', value?.id ?? null],
-    ['lease_until', value?.until ?? null],
-  ],
-  lapses: (value) => [['lapses', value]],
-  maybeSent: (value) => [['maybe_sent', Number(value)]],
-  cancelWanted: (value) => [['cancel_wanted', Number(value)]],
-  hold: (value) => [['hold', value?.reason ?? null]],
-  takenUp: (value) => [['taken_up', Number(value)]],
-  route: (value) => [['route', value]],
-  destination: (value) => [['destination', value]],
-  source: (value) => [['source', value]],
-  lastReply: (value) => [['last_reply', value === null ? null : JSON.stringify(value)]],
-};
-
-function columnsOfField<Field extends keyof Progress>(field: Field, progress: Partial<Progress>): readonly Column[] {
-  const value = progress[field];
-  return value === undefined ? [] : columnsOf[field](value as Progress[Field]);
+/** The columns of a field, and its values in them. */
+interface Columns<T> {
+  readonly names: readonly string[];
+  readonly values: (value: T) => readonly Value[];
 }
 
-const fields = Object.keys(columnsOf) as (keyof Progress)[];
+const plain = (name: string): Columns<Value> => ({ names: [name], values: (value) => [value] });
+const flag = (name: string): Columns<boolean> => ({ names: [name], values: (value) => [Number(value)] });
 
-/** The columns that a change sets, in one order, so that equal changes are one statement. */
-export const progressColumns = (progress: Partial<Progress>): Column[] => fields.flatMap((field) => columnsOfField(field, progress));
+const columnsOf: { readonly [Field in keyof Progress]: Columns<Progress[Field]> } = {
+  state: plain('state'),
+  phase: plain('phase'),
+  attempt: plain('attempt'),
+  tries: plain('tries'),
+  due: plain('due'),
+  wakeAt: plain('wake_at'),
+  lease: { names: ['lease_id', 'lease_until'], values: (lease) => [lease?.id ?? null, lease?.until ?? null] },
+  lapses: plain('lapses'),
+  maybeSent: flag('maybe_sent'),
+  cancelWanted: flag('cancel_wanted'),
+  hold: { names: ['hold'], values: (hold) => [hold?.reason ?? null] },
+  takenUp: flag('taken_up'),
+  route: plain('route'),
+  destination: plain('destination'),
+  source: plain('source'),
+  lastReply: { names: ['last_reply'], values: (reply) => [reply === null ? null : JSON.stringify(reply)] },
+};
+
+type Field = keyof Progress;
+
+export const progressFields = Object.keys(columnsOf) as readonly Field[];
+
+/** The fields that a change sets, in one order, so that changes of the same fields are one statement. */
+export const fieldsOf = (set: Partial<Progress>): readonly Field[] => progressFields.filter((field) => set[field] !== undefined);
+
+export const namesOf = (fields: readonly Field[]): string[] => fields.flatMap((field) => columnsOf[field].names);
+
+export const valuesOf = (fields: readonly Field[], set: Partial<Progress>): Value[] => fields.flatMap((field) => valuesOfField(field, set));
+
+function valuesOfField<F extends Field>(field: F, set: Partial<Progress>): readonly Value[] {
+  return columnsOf[field].values(set[field] as Progress[F]);
+}
 
 /** Everything but what changes, and what has a column of its own. */
 export function toDocument(message: NewMessage): string {

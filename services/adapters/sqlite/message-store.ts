@@ -1,7 +1,7 @@
 // The message store of embedded mode. Each call is one job of the database, so it is durable, and seen whole, when it answers.
 // Statements that hang on one another do so by `changes()`: how many rows the statement before them changed.
 
-import type { Change, DeliveryState } from '../../core/delivery.ts';
+import type { Change, DeliveryState, Progress } from '../../core/delivery.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
 import { blobsOf, type Message, type Tier, tiers } from '../../core/message.ts';
@@ -9,7 +9,17 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
 import type { Jobs } from './database.ts';
 import { listInto } from './message-list.ts';
-import { DELIVERY_COLUMNS, EVENT_COLUMNS, MESSAGE_COLUMNS, progressColumns, toDocument, toMessages } from './message-row.ts';
+import {
+  DELIVERY_COLUMNS,
+  EVENT_COLUMNS,
+  fieldsOf,
+  MESSAGE_COLUMNS,
+  namesOf,
+  progressFields,
+  toDocument,
+  toMessages,
+  valuesOf,
+} from './message-row.ts';
 import { command, query, type Result, type Row, type Statement, type Step, type Value } from './statement.ts';
 
 /** A backlog up to this is put in order whole; a larger one is read from its front. */
@@ -21,7 +31,11 @@ const insertMessage = command(
   `INSERT INTO message (id, tenant, created_at, sender, template, environment, idempotency_key, fingerprint, document)
    VALUES (${marks(9)}) ON CONFLICT DO NOTHING`,
 );
-// the row just inserted is the last one
+// the message just inserted is the last one
+const insertDelivery = command(
+  `INSERT INTO delivery (message, number, tenant, tier, created_at, version, recipient, role, domain, ${namesOf(progressFields).join(', ')})
+   SELECT (SELECT max(row) FROM message), ${marks(8 + namesOf(progressFields).length)} WHERE changes() > 0`,
+);
 const insertEvent = command(
   `INSERT INTO event (message, seq, at, delivery, type, data) SELECT (SELECT max(row) FROM message), ${marks(5)} WHERE changes() > 0`,
 );
@@ -124,12 +138,8 @@ export class SqliteMessageStore implements MessageStore {
     const at = this.now();
     const steps: Step[] = [];
     const updates = changes.map(({ message, delivery, version, set, event }) => {
-      const columns = progressColumns(set);
-      const assigned = columns.map(([name]) => `${name} = ?, `).join('');
-      const update = this.#make(
-        `UPDATE delivery SET ${assigned}version = version + 1 WHERE message = (SELECT row FROM message WHERE id = ?) AND number = ? AND version = ?`,
-      );
-      steps.push([update, ...columns.map(([, value]) => value), message, delivery, version]);
+      const fields = fieldsOf(set);
+      steps.push([this.#make(fields.join(), () => updateOf(fields)), ...valuesOf(fields, set), message, delivery, version]);
       const position = steps.length - 1;
       if (event !== null) steps.push([appendEvent, at, delivery, event.type, JSON.stringify(event.data), message]);
       return position;
@@ -140,10 +150,7 @@ export class SqliteMessageStore implements MessageStore {
 
   async woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]> {
     if (states.length === 0) return [];
-    const one =
-      "SELECT * FROM (SELECT wake_at, message, number FROM delivery INDEXED BY delivery_woken WHERE wake_at IS NOT NULL AND state <> 'queued' AND state = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?)";
-    const each = states.map(() => one).join(' UNION ALL ');
-    const statement = this.#make(`INSERT INTO found (message, delivery) SELECT message, number FROM (${each}) ORDER BY wake_at LIMIT ?`);
+    const statement = this.#make(`woken ${states.length}`, () => wokenOf(states));
     return this.#read([statement, ...states.flatMap((state) => [state, before, limit]), limit]);
   }
 
@@ -161,7 +168,7 @@ export class SqliteMessageStore implements MessageStore {
 
   async list(listQuery: ListQuery): Promise<readonly Message[]> {
     const { sql, parameters } = listInto(listQuery);
-    const found = await this.#read([this.#make(sql), ...parameters]);
+    const found = await this.#read([this.#make(sql, () => sql), ...parameters]);
     return found.map(({ message }) => message);
   }
 
@@ -184,27 +191,20 @@ export class SqliteMessageStore implements MessageStore {
     return [
       [insertMessage, id, tenant, createdAt, sender, template, environment, key, fingerprint, toDocument(message)],
       ...message.deliveries.map((delivery, number): Step => {
-        const columns = progressColumns(delivery);
-        const names = columns.map(([name]) => name).join(', ');
-        const insert = this.#make(
-          `INSERT INTO delivery (message, number, tenant, tier, created_at, version, recipient, role, domain, ${names})
-           SELECT (SELECT max(row) FROM message), ${marks(8 + columns.length)} WHERE changes() > 0`,
-        );
         const { recipient, role, domain } = delivery;
-        return [insert, number, tenant, message.tier, createdAt, 1, recipient, role, domain, ...columns.map(([, value]) => value)];
+        return [insertDelivery, number, tenant, message.tier, createdAt, 1, recipient, role, domain, ...valuesOf(progressFields, delivery)];
       }),
       ...message.events.map((event, seq): Step => [insertEvent, seq, at, event.delivery, event.type, JSON.stringify(event.data)]),
       ...[...new Set(blobsOf(message.content))].map((blob): Step => [insertBlobUse, blob]),
     ];
   }
 
-  #make(sql: string): Statement {
-    let statement = this.#made.get(sql);
-    if (statement === undefined) {
-      statement = command(sql);
-      this.#made.set(sql, statement);
-    }
-    return statement;
+  #make(kind: string, sql: () => string): Statement {
+    const known = this.#made.get(kind);
+    if (known !== undefined) return known;
+    const made = command(sql());
+    this.#made.set(kind, made);
+    return made;
   }
 
   async #read(...fill: readonly Step[]): Promise<Found[]> {
@@ -218,6 +218,18 @@ export class SqliteMessageStore implements MessageStore {
       return message === undefined ? [] : [{ message, delivery: Number(delivery) }];
     });
   }
+}
+
+function updateOf(fields: readonly (keyof Progress)[]): string {
+  const assigned = [...namesOf(fields).map((name) => `${name} = ?`), 'version = version + 1'].join(', ');
+  return `UPDATE delivery SET ${assigned} WHERE message = (SELECT row FROM message WHERE id = ?) AND number = ? AND version = ?`;
+}
+
+function wokenOf(states: readonly DeliveryState[]): string {
+  const one = `SELECT wake_at, message, number FROM delivery INDEXED BY delivery_woken
+    WHERE wake_at IS NOT NULL AND state <> 'queued' AND state = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?`;
+  const each = states.map(() => `SELECT * FROM (${one})`).join(' UNION ALL ');
+  return `INSERT INTO found (message, delivery) SELECT message, number FROM (${each}) ORDER BY wake_at LIMIT ?`;
 }
 
 const rowsOf = (result: Result): readonly Row[] => (typeof result === 'number' ? [] : result);
