@@ -2,7 +2,10 @@
 
 import type { Sender, TemplateRevision } from '../core/catalog.ts';
 
-/** Who writes: an old leader's fence is lower than its successor's, and its writes change nothing. */
+/**
+ * Who writes: an old leader's fence is lower than its successor's, and its writes change nothing. Compared by term, then by generation; of an object
+ * that was removed only by term, because one that is made anew counts its generations from the start.
+ */
 export interface CatalogSource {
   readonly kind: 'folder' | 'operator' | 'api';
   /** Tells one cluster or folder from another. */
@@ -24,6 +27,6 @@ export interface CatalogWriter extends AsyncDisposable {
    */
   put(source: CatalogSource, entry: CatalogEntry): Promise<WriteResult>;
 
-  /** Removes from view what this source wrote and is not among these names (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`); answers how many. Revisions stay. */
+  /** Removes from view what this source wrote and is not among these names (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`); answers how many. Revisions stay, and so does what was written under a higher fence. */
   prune(source: CatalogSource, keep: ReadonlySet<string>): Promise<number>;
 }

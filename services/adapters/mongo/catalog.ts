@@ -23,7 +23,7 @@ export interface CatalogParts {
 export async function openCatalog(mongo: Mongo, parts: CatalogParts): Promise<Catalog> {
   const catalog = new MongoCatalog(mongo, parts, await openCatalogCollections(mongo));
   try {
-    await catalog.load();
+    await catalog.start();
   } catch (error) {
     await catalog[Symbol.asyncDispose]();
     throw error;
@@ -86,27 +86,33 @@ class MongoCatalog implements Catalog {
     await this.#refreshing;
   }
 
-  /** One look at a time; whoever asks during one gets another after it, for that one may have read too early. */
-  #refresh(): void {
+  /** The first look, whose failure is the caller's to hear of. */
+  async start(): Promise<void> {
     this.#isWanted = true;
-    this.#refreshing ??= this.#refreshAll();
+    const first = this.#catchUp();
+    this.#refreshing = first.catch(() => {});
+    await first;
   }
 
-  async #refreshAll(): Promise<void> {
+  #refresh(): void {
+    this.#isWanted = true;
+    this.#refreshing ??= this.#catchUp().catch(this.#parts.report);
+  }
+
+  /** One look at a time; whoever asks during one gets another after it, for that one may have read too early. */
+  async #catchUp(): Promise<void> {
     try {
       while (this.#isWanted) {
         this.#isWanted = false;
-        await this.load();
+        await this.#load();
       }
-    } catch (error) {
-      this.#parts.report(error);
     } finally {
       this.#refreshing = null;
     }
   }
 
   /** Reads what has changed since the last time. Changes are dated by their writers, so it looks back over a while. */
-  async load(): Promise<void> {
+  async #load(): Promise<void> {
     const since = this.#changedAt - limits.catalogOverlapMs;
     const recent = await this.#mongo.call(this.#collections.objects.find({ updatedAt: { $gte: since } }).toArray());
     const changed = recent.filter(({ _id, updatedAt }) => this.#known.get(_id)?.updatedAt !== updatedAt);
