@@ -34,6 +34,7 @@ golden: install ## write the golden files anew; read the diff
 
 proto: install ## generate proto/gen from proto/packetboat
 	@$(BIN)/buf generate
+	@$(BIN)/buf build --as-file-descriptor-set --exclude-source-info -o proto/gen/descriptors.binpb
 
 fmt: install ## format, and mend what the linter can mend
 	@$(BIN)/biome check --write

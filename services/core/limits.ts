@@ -89,10 +89,31 @@ export const limits = {
   turnBytesMax: 1 * MIB,
   uploadChunkBytes: 64 * KIB,
   grpcMessageBytesMax: 4 * MIB,
+  /** Details of a refusal, encoded; in base64 they stay below the 8 KiB of metadata that gRPC promises to carry. */
+  grpcDetailsBytesMax: 5 * KIB,
   ingestCallMs: 30 * SECOND,
   uploadMs: 10 * MINUTE,
   /** Unreferenced blobs are swept after this: long after any accept that could still refer to them has ended. */
   blobGraceMs: 24 * HOUR,
+
+  // --- the HTTP door
+  /** One request's line and headers. */
+  httpHeaderBytesMax: 16 * KIB,
+  /** From the first byte of a request to the end of its headers. */
+  httpHeadersMs: 15 * SECOND,
+  /** From the first byte of a request to the end of its body: 50 MiB on a line of 1.4 Mbit/s. */
+  httpRequestMs: 5 * MINUTE,
+  /** Idle connections live longer here than at the usual load balancer (60 s), so that it is never us who close one that it is about to use. */
+  httpIdleMs: 72 * SECOND,
+  httpConnectionsPerAddressMax: 1_000,
+  /** Requests being answered at a time, per gateway; further ones are told 503 at once. At `bodyInMemoryBytes` each, 256 MiB at worst. */
+  httpRequestsInFlightMax: 4_000,
+  /** Faults of shape that one answer names: 50 recipients and 100 attachments, each with several. */
+  shapeFaultsMax: 1_000,
+  /** Parsing 50 MiB takes about a second; a parser that takes this long is stopped. */
+  parseMs: 30 * SECOND,
+  /** A parser that has read a body of this size is replaced, which gives its memory back at once. */
+  parserKeptBytesMax: 8 * MIB,
 
   // --- the queue: a bounded window over the store
   /** The publish at accept is a hint for speed; a slow queue must not slow the answer. */
@@ -217,13 +238,27 @@ export const limits = {
   /** A server that does not take a connection in this time is tried again. */
   connectMs: 2 * SECOND,
   reconnectMs: 250,
+  /** How often a task of the command line looks whether its connection is there. */
+  connectPollMs: 25,
   /** A frozen server is given up after two of these without an answer. */
   natsPingMs: 2 * SECOND,
   natsCallMs: 2 * SECOND,
+  /** A Redis that leaves a command without an answer for this long is dialled anew; its callers were told long before. */
+  redisSilentMs: 5 * SECOND,
 
   // --- running
   shutdownGraceMs: 25 * SECOND,
+  /** Of it, what work under way may take to end by itself: attempts in SMTP, requests being answered. What then remains is given up in order. */
+  drainMs: 15 * SECOND,
   readinessEveryMs: 2 * SECOND,
+  /** A dependency that does not answer in this time counts as lost. */
+  readinessCheckMs: 2_500,
+  operationsRequestMs: 5 * SECOND,
+  /** Idle gRPC connections are asked for a sign of life, so that a frozen or unplugged peer is noticed. */
+  grpcKeepaliveMs: 20 * SECOND,
+  grpcKeepaliveTimeoutMs: 5 * SECOND,
+  /** A connection this old is replaced after its calls have ended: only then a gateway looks for new instances of ingest. */
+  grpcConnectionAgeMs: 5 * MINUTE,
   catalogHeadEveryMs: 30 * SECOND,
   /** A reader looks this far back for changes: longer than a write takes, and than the clocks of two writers differ. */
   catalogOverlapMs: 60 * SECOND,
@@ -247,6 +282,9 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.blobGraceMs > l.uploadMs + l.ingestCallMs, 'no blob is swept while the accept that refers to it may still run'],
     [l.republishMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
     [l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs, 'an entry is handed out as often as it may be before it is too old'],
+    [l.readinessEveryMs + l.readinessCheckMs <= 5 * SECOND, 'a lost dependency is named within 5 s (P20)'],
+    [l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs, 'a check ends with its own reason before it is given up'],
+    [l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs, 'what is given up at the end of a shutdown can still be recorded'],
     [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits do not fit: ${rule}`);

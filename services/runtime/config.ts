@@ -1,0 +1,260 @@
+// Configuration: every environment variable of every program, declared once with its unit, default and meaning. A program reads its own at start,
+// is told of all faults at once, and its `--help` is made from the same list.
+
+import { z } from 'zod';
+import { isBootstrapKey } from '../core/api-key.ts';
+import type { Route } from '../core/catalog.ts';
+import { type Cidr, parseCidr } from '../core/dialable.ts';
+import { Failure } from '../core/failure.ts';
+
+/** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
+export const programs = ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'catalog'] as const;
+export type Program = (typeof programs)[number];
+
+/** Where to listen. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+interface Variable {
+  readonly name: string;
+  /** What one writes there: `host:port`, `path`, `URL` … */
+  readonly unit: string;
+  /** As one would write it. Null: there is none. */
+  readonly default: string | null;
+  /** Programs that do not start without it. */
+  readonly requiredBy: readonly Program[];
+  readonly programs: readonly Program[];
+  readonly help: string;
+  /** From the text to the value; what it throws or refuses never repeats the text, which may be a secret. */
+  readonly schema: z.ZodType;
+}
+
+const fault = (message: string) => ({ message });
+
+/** Zod refuses what the parser answers null to. */
+const parsed = <T>(parse: (text: string) => T | null, message: string) =>
+  z.string().transform((text, context) => {
+    const value = parse(text);
+    if (value !== null) return value;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+
+const listenAddress = parsed((text): ListenAddress | null => {
+  const [, host = '', port = ''] = /^(\[[0-9a-f:]+\]|[a-z0-9.-]+):(\d{1,5})$/i.exec(text) ?? [];
+  return host === '' || Number(port) > 65_535 ? null : { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}, 'is not host:port');
+
+const urlOf = (...schemes: readonly string[]) =>
+  parsed(
+    (text) => (schemes.some((scheme) => text.startsWith(`${scheme}://`) && text.length > scheme.length + 3) ? text : null),
+    `does not start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+  );
+
+const relay = parsed((text): Route | null => {
+  const url = URL.parse(text);
+  if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '' || !/^\/?$/.test(url.pathname + url.search + url.hash))
+    return null;
+  if (url.username !== '' || url.password !== '') return null;
+  const isImplicit = url.protocol === 'smtps:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = url.port === '' ? (isImplicit ? 465 : 25) : Number(url.port);
+  return {
+    name: 'relay',
+    host,
+    port,
+    tls: isImplicit ? 'Implicit' : isLoopback(host) ? 'None' : 'Opportunistic',
+    credentials: null,
+    ca: null,
+  };
+}, 'is not smtp://host:port or smtps://host:port');
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+
+const cidrs = parsed((text): readonly Cidr[] | null => {
+  const ranges = text.split(',').map((range) => parseCidr(range.trim()));
+  return ranges.every((range) => range !== null) ? ranges : null;
+}, 'is not a list of ranges like 10.0.0.0/8, with commas between');
+
+const path = z.string();
+
+export const variables = {
+  httpAddr: {
+    name: 'PACKETBOAT_HTTP_ADDR',
+    unit: 'host:port',
+    default: '127.0.0.1:8080',
+    requiredBy: [],
+    programs: ['dev', 'gateway'],
+    help: 'Where REST, the documentation and, in development, the inbox answer.',
+    schema: listenAddress,
+  },
+  grpcAddr: {
+    name: 'PACKETBOAT_GRPC_ADDR',
+    unit: 'host:port',
+    default: '127.0.0.1:9090',
+    requiredBy: [],
+    programs: ['dev', 'ingest'],
+    help: 'Where gRPC answers.',
+    schema: listenAddress,
+  },
+  metricsAddr: {
+    name: 'PACKETBOAT_METRICS_ADDR',
+    unit: 'host:port',
+    default: '127.0.0.1:9100',
+    requiredBy: [],
+    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper'],
+    help: 'Where /metrics, /healthz and /readyz answer.',
+    schema: listenAddress,
+  },
+  ingestAddr: {
+    name: 'PACKETBOAT_INGEST_ADDR',
+    unit: 'gRPC target',
+    default: '127.0.0.1:9090',
+    requiredBy: [],
+    programs: ['gateway'],
+    help: 'Where ingest answers: host:port, dns:///name:port or ipv4:a:port,b:port. All that it resolves to are used in turn.',
+    schema: parsed((text) => (/^\S{3,1000}$/.test(text) ? text : null), 'is not a gRPC target'),
+  },
+  dataDir: {
+    name: 'PACKETBOAT_DATA_DIR',
+    unit: 'path',
+    default: '.packetboat',
+    requiredBy: [],
+    programs: ['dev', 'gateway'],
+    help: 'Folder of the database, content, keys and inbox of embedded mode; the gateway puts large requests there while it reads them.',
+    schema: path,
+  },
+  catalogDir: {
+    name: 'PACKETBOAT_CATALOG_DIR',
+    unit: 'path',
+    default: 'examples/catalog, beside the program',
+    requiredBy: [],
+    programs: ['dev'],
+    help: 'Folder of Sender and Template files; watched.',
+    schema: path.optional(),
+  },
+  bootstrapKey: {
+    name: 'PACKETBOAT_BOOTSTRAP_KEY',
+    unit: 'sk_live_ and 24 to 200 letters, digits and underscores',
+    default: null,
+    requiredBy: [],
+    programs: ['dev', 'ingest'],
+    help: 'An API key of your own making (tenant default, live, all scopes), created at start when there is no key at all. In development one is made up.',
+    schema: z.string().refine(isBootstrapKey, fault('is not sk_live_ and 24 to 200 letters, digits and underscores')).optional(),
+  },
+  relay: {
+    name: 'PACKETBOAT_RELAY',
+    unit: 'smtp://host:port or smtps://host:port',
+    default: null,
+    requiredBy: [],
+    programs: ['dev', 'dispatcher'],
+    help: "Where all mail goes instead of the senders' own routes. In development the inbox, unless it is set.",
+    schema: relay.optional(),
+  },
+  allowCidrs: {
+    name: 'PACKETBOAT_ALLOW_CIDRS',
+    unit: 'CIDR, …',
+    default: null,
+    requiredBy: [],
+    programs: ['dev', 'dispatcher'],
+    help: 'Ranges that may be dialled although they are not public, for relays inside. In development loopback may.',
+    schema: cidrs.optional(),
+  },
+  keyringFile: {
+    name: 'PACKETBOAT_KEYRING_FILE',
+    unit: 'path',
+    default: null,
+    requiredBy: ['ingest', 'dispatcher', 'catalog'],
+    programs: ['dev', 'ingest', 'dispatcher', 'catalog'],
+    help: 'Secrets by purpose: suppression and cursor for ingest; suppression, return and catalog for dispatchers; catalog to apply one. Embedded mode makes its own in the data folder.',
+    schema: path.optional(),
+  },
+  mongodbUrl: {
+    name: 'MONGODB_URL',
+    unit: 'URL',
+    default: 'mongodb://127.0.0.1:27017/packetboat',
+    requiredBy: [],
+    programs: ['ingest', 'dispatcher', 'sweeper', 'catalog'],
+    help: 'The store. The database is the one that the URL names, else packetboat.',
+    schema: urlOf('mongodb', 'mongodb+srv'),
+  },
+  natsUrl: {
+    name: 'NATS_URL',
+    unit: 'URL, …',
+    default: 'nats://127.0.0.1:4222',
+    requiredBy: [],
+    programs: ['ingest', 'dispatcher', 'sweeper', 'catalog'],
+    help: 'The queue, and notices of changes of the catalog. Needs JetStream.',
+    schema: urlOf('nats', 'tls'),
+  },
+  redisUrl: {
+    name: 'REDIS_URL',
+    unit: 'URL',
+    default: 'redis://127.0.0.1:6379',
+    requiredBy: [],
+    programs: ['ingest', 'dispatcher'],
+    help: 'The budgets.',
+    schema: urlOf('redis', 'rediss'),
+  },
+  installation: {
+    name: 'PACKETBOAT_INSTALLATION',
+    unit: '1 to 40 letters, digits and underscores',
+    default: null,
+    requiredBy: [],
+    programs: ['ingest', 'dispatcher', 'sweeper'],
+    help: 'Tells installations apart that share a NATS or Redis server: stands in the names that are used there.',
+    schema: parsed(
+      (text) => (/^[A-Za-z0-9_]{1,40}$/.test(text) ? text : null),
+      'is not 1 to 40 letters, digits and underscores',
+    ).optional(),
+  },
+  logLevel: {
+    name: 'PACKETBOAT_LOG_LEVEL',
+    unit: 'fatal, error, warn, info, debug or trace',
+    default: 'info',
+    requiredBy: [],
+    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'catalog'],
+    help: 'What is logged.',
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is none of fatal, error, warn, info, debug, trace')),
+  },
+} as const satisfies Record<string, Variable>;
+
+type Variables = typeof variables;
+/** What a program is configured with: its own variables, read. All of them have a log level, which the intersection tells TypeScript. */
+export type Config<P extends Program> = {
+  readonly [K in keyof Variables as P extends Variables[K]['programs'][number] ? K : never]: P extends Variables[K]['requiredBy'][number]
+    ? NonNullable<z.output<Variables[K]['schema']>>
+    : z.output<Variables[K]['schema']>;
+} & { readonly logLevel: z.output<Variables['logLevel']['schema']> };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const ofProgram = (program: Program): [string, Variable][] =>
+  Object.entries<Variable>(variables).filter(([, variable]) => variable.programs.includes(program));
+
+/** An empty variable counts as absent. Throws `Failure('invalid')` with every fault, one a line; no message repeats a value. */
+export function readConfig<P extends Program>(program: P, environment: Environment): Config<P> {
+  const faults: string[] = [];
+  const values = ofProgram(program).map(([key, variable]) => {
+    const text = environment[variable.name] || undefined;
+    if (text === undefined && variable.requiredBy.includes(program)) faults.push(`${variable.name} is missing: ${variable.unit}`);
+    const fallback = variable.schema.safeParse(undefined).success ? undefined : (variable.default ?? undefined);
+    const read = variable.schema.safeParse(text ?? fallback);
+    if (!read.success) faults.push(`${variable.name} ${read.error.issues.map((issue) => issue.message).join(', ')}`);
+    return [key, read.data];
+  });
+  if (faults.length > 0) throw new Failure('invalid', `The configuration cannot be used:\n${faults.map((line) => `  ${line}`).join('\n')}`);
+  return Object.fromEntries(values) as Config<P>;
+}
+
+/** For `--help`: every variable of a program, with its unit and default. */
+export function describeConfig(program: Program): string {
+  const lines = ofProgram(program).map(([, variable]) => {
+    const needed = variable.requiredBy.includes(program) ? 'needed' : `default: ${variable.default ?? 'none'}`;
+    return `  ${variable.name}\n      ${variable.help}\n      ${variable.unit}; ${needed}`;
+  });
+  return `Environment:\n${lines.join('\n')}\n`;
+}

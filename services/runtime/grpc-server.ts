@@ -1,0 +1,93 @@
+// Serves gRPC: services of ours, the standard health service and reflection, with the limits and signs of life of `core/limits`.
+
+import { readFile } from 'node:fs/promises';
+import {
+  type Server as GrpcServer,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import protobuf from 'protobufjs';
+import { limits } from '../core/limits.ts';
+import type { ListenAddress } from './config.ts';
+import type { Health } from './health.ts';
+import { cannotListen } from './listen.ts';
+
+/** What reflection tells: a FileDescriptorSet of all files, made by `make proto`. */
+export const readDescriptors = (): Promise<Uint8Array> => readFile(new URL('../../proto/gen/descriptors.binpb', import.meta.url));
+
+export interface GrpcService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+export interface GrpcServing extends AsyncDisposable {
+  readonly port: number;
+}
+
+export interface GrpcServerOptions {
+  readonly services: readonly GrpcService[];
+  readonly health: Health;
+  readonly descriptors: Uint8Array;
+}
+
+/**
+ * Listens once it resolves. Disposing stops taking calls, waits up to `limits.drainMs` for those under way, then cuts them off. Throws
+ * `Failure('invalid')` when the address cannot be had.
+ */
+export async function serveGrpc(address: ListenAddress, { services, health, descriptors }: GrpcServerOptions): Promise<GrpcServing> {
+  const server = new Server({
+    'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
+    'grpc.max_send_message_length': limits.grpcMessageBytesMax,
+    'grpc.keepalive_time_ms': limits.grpcKeepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.grpcKeepaliveTimeoutMs,
+    'grpc.max_connection_age_ms': limits.grpcConnectionAgeMs,
+    'grpc.max_connection_age_grace_ms': limits.uploadMs,
+  });
+  for (const { definition, implementation } of services) server.addService(definition, implementation);
+
+  const statuses = new HealthImplementation();
+  statuses.addToServer(server);
+  health.onChange(() => statuses.setStatus('', health.isReady ? 'SERVING' : 'NOT_SERVING'));
+  reflectionOf(descriptors).addToServer(server);
+
+  const port = await bind(server, address);
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      const cutOff = setTimeout(() => server.forceShutdown(), limits.drainMs);
+      await new Promise<void>((closed) => server.tryShutdown(() => closed()));
+      clearTimeout(cutOff);
+    },
+  };
+}
+
+async function bind(server: GrpcServer, address: ListenAddress): Promise<number> {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  try {
+    return await new Promise<number>((bound, failed) =>
+      server.bindAsync(`${host}:${address.port}`, ServerCredentials.createInsecure(), (error, port) =>
+        error === null ? bound(port) : failed(error),
+      ),
+    );
+  } catch (error) {
+    server.forceShutdown();
+    throw cannotListen(address, 'PACKETBOAT_GRPC_ADDR', error);
+  }
+}
+
+/** From raw descriptors: given loaded files, the library does not find `google.protobuf.Struct`. */
+function reflectionOf(descriptors: Uint8Array): ReflectionService {
+  const fileDescriptorProtos: Buffer[] = [];
+  const reader = protobuf.Reader.create(descriptors);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === 1) fileDescriptorProtos.push(Buffer.from(reader.bytes()));
+    else reader.skipType(tag & 7);
+  }
+  // the service reads this one property of whatever a package holds
+  return new ReflectionService({ files: { fileDescriptorProtos } } as unknown as ConstructorParameters<typeof ReflectionService>[0]);
+}

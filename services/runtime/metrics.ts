@@ -1,0 +1,91 @@
+// Every metric of every program, declared here and nowhere else. Labels have words from a closed set, or as many values as are written beside them
+// and then `other`: never a message, an address, a key or a URL.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
+
+/** Values that a label may have whose words are not ours to list: names of rpcs and routes. */
+const OPEN_LABEL_VALUES_MAX = 100;
+
+const OUTCOMES = ['delivered', 'deferred', 'bounced', 'unknown', 'local'];
+const DEPENDENCIES = ['store', 'queue', 'budgets', 'catalog', 'ingest'];
+const HOLD_REASONS = ['budget', 'suspended', 'unverified', 'route'];
+const SWEPT = ['lapsed', 'due', 'ended', 'published', 'blobs'];
+const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'failed'];
+
+/** Seconds; from a warm call in the same process to the patience of SMTP. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics(about: { readonly program: string; readonly version: string }) {
+  // OpenMetrics only: while it writes that, prom-client renames its counters for good, so both formats cannot come from one registry.
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name, help, labelNames, registers });
+  const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name, help, labelNames, registers });
+  const seconds = (name: string, help: string, labelNames: string[] = []) =>
+    new Histogram({ name, help, labelNames, registers, buckets: SECONDS });
+
+  gauge('packetboat_build_info', 'Always 1; says what runs.', ['program', 'version']).set(about, 1);
+
+  const httpRequests = counter('packetboat_http_requests', 'HTTP requests answered, by route pattern and status.', ['route', 'status']);
+  const httpSeconds = seconds('packetboat_http_request_seconds', 'From the first byte of an HTTP request to its answer.', ['route']);
+  const rpcs = counter('packetboat_rpcs', 'Calls that ingest answered, by gRPC status.', ['rpc', 'status']);
+  const rpcSeconds = seconds('packetboat_rpc_seconds', 'From a call to its answer, in ingest.', ['rpc']);
+  const messages = counter('packetboat_messages', 'Requests to send, by what became of them.', ['result']);
+  const claims = counter('packetboat_claims', 'Deliveries that a dispatcher took up.');
+  const holds = counter('packetboat_holds', 'Deliveries put aside because they cannot go now.', ['reason']);
+  const attempts = counter('packetboat_attempts', 'Attempts, by outcome and by what the reply was about.', ['outcome', 'category']);
+  const attemptSeconds = seconds('packetboat_attempt_seconds', 'From composing a mail to the reply of the next hop.', ['outcome']);
+  const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.');
+  const swept = counter('packetboat_swept', 'What sweepers did: deliveries woken, ended, taken back, published; blobs deleted.', ['what']);
+  const dependencies = gauge('packetboat_dependency_up', '1 while the dependency answers, 0 while it is lost.', ['dependency']);
+  const catalogFaults = gauge('packetboat_catalog_faults', 'Faults of the catalog folder, as last read.');
+
+  const route = capped(OPEN_LABEL_VALUES_MAX);
+  const rpcName = capped(OPEN_LABEL_VALUES_MAX);
+  const category = capped(OPEN_LABEL_VALUES_MAX);
+
+  return {
+    contentType: registry.contentType,
+    /** The exposition. */
+    text: (): Promise<string> => registry.metrics(),
+
+    /** `pattern`: the route as it was declared, never the path asked for. */
+    http: (pattern: string, status: number, ms: number): void => {
+      httpRequests.inc({ route: route(pattern), status: status >= 100 && status <= 599 ? status : 'other' });
+      httpSeconds.observe({ route: route(pattern) }, ms / 1000);
+    },
+    rpc: (path: string, status: number, ms: number): void => {
+      rpcs.inc({ rpc: rpcName(path), status: status >= 0 && status <= 16 ? status : 'other' });
+      rpcSeconds.observe({ rpc: rpcName(path) }, ms / 1000);
+    },
+    message: (result: string): void => messages.inc({ result: oneOf(ACCEPTED, result) }),
+    claimed: (count: number): void => claims.inc(count),
+    held: (reason: string, count: number): void => holds.inc({ reason: oneOf(HOLD_REASONS, reason) }, count),
+    attempt: (outcome: string, about: string, ms: number): void => {
+      attempts.inc({ outcome: oneOf(OUTCOMES, outcome), category: category(about) });
+      attemptSeconds.observe({ outcome: oneOf(OUTCOMES, outcome) }, ms / 1000);
+    },
+    inFlight: (count: number): void => inHand.set(count),
+    swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
+    dependency: (name: string, isUp: boolean): void => dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
+    catalogFaults: (count: number): void => catalogFaults.set(count),
+  };
+}
+
+const oneOf = (words: readonly string[], value: string): string => (words.includes(value) ? value : 'other');
+
+/** The first `max` values that it sees, then `other`. */
+function capped(max: number): (value: string) => string {
+  const seen = new Set<string>();
+  return (value) => {
+    if (seen.has(value)) return value;
+    if (seen.size >= max) return 'other';
+    seen.add(value);
+    return value;
+  };
+}
