@@ -1,0 +1,118 @@
+// What every door of ingest does with a call, whether it came over gRPC or, in embedded mode, from the same process: from the messages of the
+// contract to a handler and back. Nothing here rejects because of a caller or a dependency; both become a `Failure` in the answer.
+
+import type {
+  AdmitRequest,
+  AdmitResponse,
+  SendItem as SendItemProto,
+  SendMessagesRequest,
+  SendMessagesResponse,
+  SendResult as SendResultProto,
+  UploadContentResponse,
+} from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { Failure } from '../core/failure.ts';
+import { toRateFigures, toRefusal } from './grpc-status.ts';
+import { type Answer, answer, type Ingest, shownFailure } from './ingest.ts';
+import { readSendEmail, readSendMessage } from './read-item.ts';
+import { rpcs } from './rpcs.ts';
+import { type SendItem, type SendResult, sendMessages } from './send-messages.ts';
+import { toSendMessageResponse } from './to-proto.ts';
+import { uploadContent } from './upload-content.ts';
+
+/** What is counted; `runtime/metrics.ts` declares where it goes. */
+export interface CallMetrics {
+  /** `queued`, `scheduled`, `suppressed`, `replayed`, `refused` or `failed`. */
+  message(result: string): void;
+  /** `status`: the gRPC code. */
+  rpc(path: string, status: number, ms: number): void;
+}
+
+export interface Calls {
+  readonly ingest: Ingest;
+  /** By gRPC path, what the proto says a key must be allowed to do. */
+  readonly scopes: ReadonlyMap<string, string>;
+  readonly metrics: CallMetrics;
+}
+
+/** One request to send, whichever door it came by. */
+export async function send(calls: Calls, item: SendItemProto): Promise<SendResult> {
+  const [result] = await sendAll(calls, [item]);
+  return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
+}
+
+/** The requests of one turn of a gateway. */
+export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Promise<SendMessagesResponse> {
+  return { results: (await sendAll(calls, items)).map(toResult) };
+}
+
+async function sendAll(calls: Calls, items: readonly SendItemProto[]): Promise<readonly SendResult[]> {
+  const results = await sendMessages(
+    calls.ingest,
+    items.map((item) => fromItem(calls.ingest, item)),
+  );
+  for (const result of results) calls.metrics.message(wordOf(result));
+  return results;
+}
+
+function fromItem(ingest: Ingest, item: SendItemProto): SendItem {
+  return {
+    credential: item.credential,
+    idempotencyKeys: item.idempotency_keys,
+    traceparent: item.traceparent,
+    isCounted: item.admitted,
+    read: async (principal) => {
+      if (item.send_message !== undefined) return readSendMessage(ingest, principal, item.send_message, item.content);
+      if (item.send_email !== undefined) return readSendEmail(ingest, principal, item.send_email, item.content);
+      throw new Failure('invalid', 'An item holds no request.');
+    },
+  };
+}
+
+function wordOf(result: SendResult): string {
+  if ('failure' in result) return result.failure.kind === 'unavailable' || result.failure.kind === 'internal' ? 'failed' : 'refused';
+  return result.replayed ? 'replayed' : result.message.acceptedAs;
+}
+
+function toResult(result: SendResult): SendResultProto {
+  const rate = toRateFigures(result.rate);
+  if ('failure' in result) return { refused: toRefusal(result.failure), accepted: undefined, replayed: false, rate };
+  return { accepted: toSendMessageResponse(result.message), refused: undefined, replayed: result.replayed, rate };
+}
+
+export async function admit({ ingest }: Calls, { credential, scope }: AdmitRequest): Promise<AdmitResponse> {
+  const answered = await answer(ingest, credential, scope, async () => ({}));
+  return { refused: 'failure' in answered ? toRefusal(answered.failure) : undefined, rate: toRateFigures(answered.rate) };
+}
+
+/** Not counted: `Admit` has counted the request that this content belongs to. Rejects only with what `chunks` throws. */
+export async function upload(
+  { ingest }: Calls,
+  credential: string,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<UploadContentResponse | Failure> {
+  let broken: { readonly error: unknown } | null = null;
+  async function* watched(): AsyncIterable<Uint8Array> {
+    try {
+      yield* chunks;
+    } catch (error) {
+      broken = { error };
+      throw error;
+    }
+  }
+  try {
+    const principal = await ingest.keyCache.authenticate(credential);
+    const { id, bytes } = await uploadContent(ingest, principal, watched());
+    return { blob_id: id, bytes };
+  } catch (error) {
+    if (broken !== null) throw (broken as { readonly error: unknown }).error;
+    return shownFailure(ingest, error);
+  }
+}
+
+/** Any public rpc other than those that send. A path that is not of the contract is a bug of the door. */
+export function call({ ingest, scopes }: Calls, path: string, credential: string, request: object): Promise<Answer<object>> {
+  const handle = rpcs[path];
+  const scope = scopes.get(path);
+  if (handle === undefined || scope === undefined) throw new Error(`${path} has no handler, or is not in the contract`);
+  return answer(ingest, credential, scope, (principal) => handle(ingest, principal, request as never));
+}

@@ -1,0 +1,84 @@
+// The one table from kinds of failure to gRPC, and the two forms in which a refusal travels: as a `Refusal` inside an answer, and as a status with
+// the details of google.rpc (gateway/ingest-client.ts says how they are read back).
+
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import type { Any } from '../../proto/gen/google/protobuf/any.ts';
+import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import { Status } from '../../proto/gen/google/rpc/status.ts';
+import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import type { Failure, FailureKind } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
+import type { Rate } from './ingest.ts';
+
+const CODES: Readonly<Record<FailureKind, number>> = {
+  invalid: status.INVALID_ARGUMENT,
+  unauthenticated: status.UNAUTHENTICATED,
+  forbidden: status.PERMISSION_DENIED,
+  not_found: status.NOT_FOUND,
+  conflict: status.ABORTED,
+  too_large: status.RESOURCE_EXHAUSTED,
+  rate_limited: status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+  internal: status.INTERNAL,
+};
+
+/** Tells our own refusals from what gRPC says by itself. */
+const DOMAIN = 'packetboat.dev';
+
+export const codeOf = (kind: FailureKind): number => CODES[kind];
+
+export const toRefusal = (failure: Failure): Refusal => ({
+  grpc_code: codeOf(failure.kind),
+  code: failure.code,
+  message: failure.message,
+  errors: failure.errors.map(({ field, code, message }) => ({ field, code, message })),
+  retry_after_ms: Math.ceil(failure.retryAfterMs ?? 0),
+  message_id: failure.messageId ?? '',
+});
+
+export const toRateFigures = (rate: Rate): RateFigures | undefined =>
+  rate === null ? undefined : { limit: rate.limit, remaining: rate.remaining, reset: Math.ceil(rate.resetAt / 1000) };
+
+/** Rate figures as trailing metadata, which answers and refusals have alike. */
+export function toTrailer(rate: Rate): Metadata {
+  const trailer = new Metadata();
+  const figures = toRateFigures(rate);
+  for (const [name, value] of Object.entries(figures ?? {})) trailer.set(`x-ratelimit-${name}`, String(value));
+  return trailer;
+}
+
+/** What a gRPC handler answers instead of a response. */
+export function toStatus(failure: Failure, rate: Rate): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
+  const refusal = toRefusal(failure);
+  const metadata = toTrailer(rate);
+  metadata.set('grpc-status-details-bin', Buffer.from(encodeDetails(refusal)));
+  return { code: refusal.grpc_code, details: refusal.message, metadata };
+}
+
+/** Drops field errors from the end until the rest fits. */
+function encodeDetails(refusal: Refusal): Uint8Array {
+  for (let kept = refusal.errors.length; ; kept = Math.floor(kept / 2)) {
+    const bytes = Status.encode({
+      code: refusal.grpc_code,
+      message: refusal.message,
+      details: detailsOf({ ...refusal, errors: refusal.errors.slice(0, kept) }),
+    }).finish();
+    if (bytes.length <= limits.grpcDetailsBytesMax || kept === 0) return bytes;
+  }
+}
+
+function detailsOf(refusal: Refusal): Any[] {
+  const info = { reason: refusal.code, domain: DOMAIN, metadata: refusal.message_id === '' ? {} : { message_id: refusal.message_id } };
+  const violations = refusal.errors.map(({ field, code, message }) => ({ field, reason: code, description: message }));
+  const seconds = Math.floor(refusal.retry_after_ms / 1000);
+  const delay = { seconds, nanos: (refusal.retry_after_ms - seconds * 1000) * 1e6 };
+  return [
+    any('ErrorInfo', ErrorInfo.encode(ErrorInfo.fromPartial(info)).finish()),
+    ...(violations.length > 0
+      ? [any('BadRequest', BadRequest.encode(BadRequest.fromPartial({ field_violations: violations })).finish())]
+      : []),
+    ...(refusal.retry_after_ms > 0 ? [any('RetryInfo', RetryInfo.encode(RetryInfo.fromPartial({ retry_delay: delay })).finish())] : []),
+  ];
+}
+
+const any = (name: string, value: Uint8Array): Any => ({ type_url: `type.googleapis.com/google.rpc.${name}`, value: Buffer.from(value) });

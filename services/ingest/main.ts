@@ -1,0 +1,77 @@
+// Ingest over MongoDB, JetStream and Redis: authenticates, judges, stores, answers.
+
+import { openBlobStore } from '../adapters/mongo/blob-store.ts';
+import { openCatalog } from '../adapters/mongo/catalog.ts';
+import { openMongo } from '../adapters/mongo/connection.ts';
+import { openKeyStore } from '../adapters/mongo/key-store.ts';
+import { openMessageStore } from '../adapters/mongo/message-store.ts';
+import { openSuppressionStore } from '../adapters/mongo/suppression-store.ts';
+import { openNats } from '../adapters/nats/connection.ts';
+import { NatsNotices } from '../adapters/nats/notices.ts';
+import { NatsWorkQueue } from '../adapters/nats/work-queue.ts';
+import { RedisBudgets } from '../adapters/redis/budgets.ts';
+import { openRedis } from '../adapters/redis/connection.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { SystemRandom } from '../adapters/system/random.ts';
+import { keysFor } from '../core/keyring.ts';
+import { CompiledTemplates } from '../core/template/compiled-templates.ts';
+import type { Config } from '../runtime/config.ts';
+import { loadContract } from '../runtime/contract.ts';
+import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
+import { readKeyring } from '../runtime/keyring.ts';
+import { reporter } from '../runtime/log.ts';
+import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
+import { KeyCache } from './authenticate.ts';
+import { Backlogs } from './backlogs.ts';
+import { ensureFirstKey } from './bootstrap-key.ts';
+import type { Ingest } from './ingest.ts';
+import { ingestServices } from './serve.ts';
+
+export async function start(config: Config<'ingest'>, about: About): Promise<Program> {
+  const { log, metrics } = about;
+  const report = reporter(log);
+  await using open = new AsyncDisposableStack();
+  const keyring = await readKeyring(config.keyringFile);
+  const hashKeys = { suppression: keysFor(keyring, 'suppression'), cursor: keysFor(keyring, 'cursor') };
+  const contract = loadContract();
+  const clock = systemClock;
+
+  const mongo = open.use(await openMongo(config.mongodbUrl));
+  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-ingest' }));
+  const notices = open.use(new NatsNotices(nats));
+  const messages = open.use(await openMessageStore(mongo));
+  const keys = open.use(await openKeyStore(mongo));
+  const queue = open.use(new NatsWorkQueue(nats, queueNames(config)));
+  const redis = open.use(openRedis(config.redisUrl, { name: 'packetboat-ingest' }));
+  const budgets = open.use(new RedisBudgets(redis, { clock, group: 'ingest', ...budgetNames(config) }));
+  const ingest: Ingest = {
+    messages,
+    blobs: open.use(await openBlobStore(mongo)),
+    suppressions: open.use(openSuppressionStore(mongo)),
+    keys,
+    queue,
+    budgets,
+    catalog: open.use(await openCatalog(mongo, { notices, keys: null, report: (error) => report('the catalog could not be read', error) })),
+    clock,
+    random: new SystemRandom(),
+    hashKeys,
+    keyCache: new KeyCache(keys, clock),
+    backlogs: new Backlogs(messages, clock),
+    templates: new CompiledTemplates(),
+    report,
+  };
+  if (config.bootstrapKey !== undefined && !(await ensureFirstKey(keys, config.bootstrapKey, messages.now())))
+    log.warn('PACKETBOAT_BOOTSTRAP_KEY is not used: there are other keys already');
+
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
+  const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
+  const grpc = open.use(
+    await serveGrpc(config.grpcAddr, {
+      services: ingestServices({ ingest, scopes, metrics }),
+      health: operations.health,
+      descriptors: await readDescriptors(),
+    }),
+  );
+  open.defer(() => operations.health.stopping());
+  return started(open, { grpc: grpc.port, metrics: operations.port });
+}

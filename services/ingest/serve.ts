@@ -1,0 +1,163 @@
+// Ingest's gRPC services: the public ones of the contract, and the internal one for the gateway. The key, the request id and the trace come as
+// metadata; rate figures go back in the trailer.
+
+import type {
+  handleUnaryCall,
+  Metadata,
+  ServerReadableStream,
+  ServiceDefinition,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import {
+  type AdmitRequest,
+  IngestServiceService,
+  type SendItem,
+  type SendMessagesRequest,
+  type UploadContentRequest,
+  type UploadContentResponse,
+} from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { EventsServiceService } from '../../proto/gen/packetboat/v1/events.ts';
+import { KeysServiceService } from '../../proto/gen/packetboat/v1/keys.ts';
+import { MessagesServiceService, type SendEmailRequest, type SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts';
+import { SuppressionsServiceService } from '../../proto/gen/packetboat/v1/suppressions.ts';
+import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates.ts';
+import { Failure } from '../core/failure.ts';
+import type { GrpcService } from '../runtime/grpc-server.ts';
+import { admit, type Calls, call, send, sendTurn, upload } from './calls.ts';
+import { toStatus, toTrailer } from './grpc-status.ts';
+import type { Rate } from './ingest.ts';
+import { rpcs } from './rpcs.ts';
+import { toSendMessageResponse } from './to-proto.ts';
+
+const PUBLIC: readonly ServiceDefinition[] = [
+  MessagesServiceService,
+  EventsServiceService,
+  SuppressionsServiceService,
+  SendersServiceService,
+  TemplatesServiceService,
+  KeysServiceService,
+];
+
+/** What a handler of ours comes to: a response, or a failure, with the figures of the trailer. */
+type Outcome = { readonly rate: Rate; readonly replayed?: boolean } & ({ readonly response: object } | { readonly failure: Failure });
+
+export function ingestServices(calls: Calls): readonly GrpcService[] {
+  const senders: Readonly<Record<string, (metadata: Metadata, request: never) => Promise<Outcome>>> = {
+    [MessagesServiceService.sendMessage.path]: (metadata, request: SendMessageRequest) =>
+      sendPublic(calls, itemOf(metadata, { send_message: request })),
+    [MessagesServiceService.sendEmail.path]: (metadata, request: SendEmailRequest) =>
+      sendPublic(calls, itemOf(metadata, { send_email: request })),
+  };
+  const publicServices = PUBLIC.map((definition): GrpcService => {
+    const handlers = Object.entries(definition).map(([name, { path }]) => {
+      const handle =
+        senders[path] ??
+        (rpcs[path] === undefined ? null : (metadata: Metadata, request: never) => callPublic(calls, path, metadata, request));
+      if (handle === null || !calls.scopes.has(path)) throw new Error(`${path} has no handler, or no scope in the contract`);
+      return [name, unary(calls, path, handle)];
+    });
+    return { definition, implementation: Object.fromEntries(handlers) as UntypedServiceImplementation };
+  });
+  return [...publicServices, { definition: IngestServiceService, implementation: internalService(calls) }];
+}
+
+function internalService(calls: Calls): UntypedServiceImplementation {
+  const { sendMessages, admit: admitRpc, uploadContent } = IngestServiceService;
+  return {
+    sendMessages: unary(calls, sendMessages.path, async (_, request: SendMessagesRequest) => ({
+      rate: null,
+      response: await sendTurn(calls, request),
+    })),
+    admit: unary(calls, admitRpc.path, async (_, request: AdmitRequest) => ({ rate: null, response: await admit(calls, request) })),
+    uploadContent: (stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>, respond: sendUnaryData<object>) =>
+      settle(calls, uploadContent.path, respond, receive(calls, stream)),
+  };
+}
+
+const unary =
+  <Request>(
+    calls: Calls,
+    path: string,
+    handle: (metadata: Metadata, request: Request) => Promise<Outcome>,
+  ): handleUnaryCall<Request, object> =>
+  ({ metadata, request }, respond) =>
+    settle(calls, path, respond, handle(metadata, request));
+
+/** A rejection is a bug: it is told to nobody, reported, and stops nothing but this call. */
+function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData<object>, outcome: Promise<Outcome>): void {
+  const startedAt = ingest.clock.monotonic();
+  const done = (status: number): void => metrics.rpc(path, status, ingest.clock.monotonic() - startedAt);
+  const refuse = (failure: Failure, rate: Rate): void => {
+    const refusal = toStatus(failure, rate);
+    respond(refusal);
+    done(refusal.code);
+  };
+  outcome.then(
+    (settled) => {
+      if ('failure' in settled) return refuse(settled.failure, settled.rate);
+      const trailer = toTrailer(settled.rate);
+      if (settled.replayed) trailer.set('idempotent-replayed', 'true');
+      respond(null, settled.response, trailer);
+      done(0);
+    },
+    (error: unknown) => {
+      ingest.report('a call failed', error);
+      refuse(new Failure('internal', 'Something went wrong on our side.'), null);
+    },
+  );
+}
+
+async function callPublic(calls: Calls, path: string, metadata: Metadata, request: object): Promise<Outcome> {
+  return call(calls, path, credentialOf(metadata), request);
+}
+
+async function sendPublic(calls: Calls, item: SendItem): Promise<Outcome> {
+  const result = await send(calls, item);
+  return 'failure' in result ? result : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
+}
+
+function itemOf(metadata: Metadata, request: Pick<SendItem, 'send_message' | 'send_email'>): SendItem {
+  return {
+    credential: credentialOf(metadata),
+    idempotency_keys: ['idempotency-key', 'x-idempotency-key'].flatMap((name) => metadata.get(name).map(String)),
+    traceparent: first(metadata, 'traceparent'),
+    request_id: first(metadata, 'x-request-id'),
+    admitted: false,
+    content: [],
+    ...request,
+  };
+}
+
+const first = (metadata: Metadata, name: string): string => String(metadata.get(name)[0] ?? '');
+
+/** As in HTTP: `authorization: Bearer …`, or `x-api-token: …`. */
+function credentialOf(metadata: Metadata): string {
+  const [, bearer] = /^bearer +(\S+) *$/i.exec(first(metadata, 'authorization')) ?? [];
+  return bearer ?? first(metadata, 'x-api-token');
+}
+
+/** A header, then chunks. The stream is read no faster than the BlobStore takes it. */
+async function receive(calls: Calls, stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>): Promise<Outcome> {
+  const parts = stream[Symbol.asyncIterator]() as AsyncIterator<UploadContentRequest>;
+  const opening = await parts.next();
+  const header = opening.done ? undefined : opening.value.header;
+  if (header === undefined) return { rate: null, failure: new Failure('invalid', 'An upload begins with its header.') };
+  async function* chunks(): AsyncIterable<Uint8Array> {
+    for (let part = await parts.next(); !part.done; part = await parts.next()) {
+      if (part.value.chunk === undefined) throw new Failure('invalid', 'After its header an upload has chunks only.');
+      yield part.value.chunk;
+    }
+    // a call that was cut off ends its stream like a whole one: what came is not all there is
+    if (stream.cancelled) throw new Failure('conflict', 'The upload was cut off.');
+  }
+  try {
+    const stored = await upload(calls, header.credential, chunks());
+    return stored instanceof Failure ? { rate: null, failure: stored } : { rate: null, response: stored };
+  } catch (error) {
+    return { rate: null, failure: error instanceof Failure ? error : new Failure('conflict', 'The upload was cut off.', { cause: error }) };
+  } finally {
+    stream.resume(); // what is not wanted any more is read and thrown away, so that the answer gets through
+  }
+}
