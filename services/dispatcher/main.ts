@@ -1,0 +1,62 @@
+// The dispatcher over MongoDB, JetStream and Redis: takes deliveries up, hands them to the next hop, records what came of it.
+
+import { openBlobStore } from '../adapters/mongo/blob-store.ts';
+import { openCatalog } from '../adapters/mongo/catalog.ts';
+import { openMongo } from '../adapters/mongo/connection.ts';
+import { openMessageStore } from '../adapters/mongo/message-store.ts';
+import { openSuppressionStore } from '../adapters/mongo/suppression-store.ts';
+import { openNats } from '../adapters/nats/connection.ts';
+import { NatsNotices } from '../adapters/nats/notices.ts';
+import { NatsWorkQueue } from '../adapters/nats/work-queue.ts';
+import { RedisBudgets } from '../adapters/redis/budgets.ts';
+import { openRedis } from '../adapters/redis/connection.ts';
+import { createSmtpTransport } from '../adapters/smtp/transport.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { SystemRandom } from '../adapters/system/random.ts';
+import { keysFor } from '../core/keyring.ts';
+import { CompiledTemplates } from '../core/template/compiled-templates.ts';
+import type { Config } from '../runtime/config.ts';
+import { readKeyring } from '../runtime/keyring.ts';
+import { reporter } from '../runtime/log.ts';
+import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
+import { running } from './running.ts';
+
+export async function start(config: Config<'dispatcher'>, about: About): Promise<Program> {
+  const { log, metrics } = about;
+  const report = reporter(log);
+  await using open = new AsyncDisposableStack();
+  const keyring = await readKeyring(config.keyringFile);
+  const keys = { catalog: keysFor(keyring, 'catalog'), suppression: keysFor(keyring, 'suppression'), return: keysFor(keyring, 'return') };
+  const relay = config.relay ?? null;
+
+  const mongo = open.use(await openMongo(config.mongodbUrl));
+  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-dispatcher' }));
+  const notices = open.use(new NatsNotices(nats));
+  const messages = open.use(await openMessageStore(mongo));
+  const queue = open.use(new NatsWorkQueue(nats, queueNames(config)));
+  const redis = open.use(openRedis(config.redisUrl, { name: 'packetboat-dispatcher' }));
+  const budgets = open.use(new RedisBudgets(redis, { clock: systemClock, group: 'dispatcher', ...budgetNames(config) }));
+  const onCatalogTrouble = (error: unknown): void => report('the catalog could not be read', error);
+  const catalog = open.use(await openCatalog(mongo, { notices, keys: keys.catalog, report: onCatalogTrouble }));
+  const dispatcher = {
+    messages,
+    blobs: open.use(await openBlobStore(mongo)),
+    suppressions: open.use(openSuppressionStore(mongo)),
+    queue,
+    budgets,
+    catalog,
+    transport: open.use(createSmtpTransport({ allowed: config.allowCidrs ?? [], operatorRelay: relay })),
+    clock: systemClock,
+    random: new SystemRandom(),
+    templates: new CompiledTemplates(),
+    suppressionKeys: keys.suppression,
+    returnKey: keys.return[0].secret,
+    relay,
+    metrics,
+    report,
+  };
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
+  open.use(running(dispatcher));
+  open.defer(() => operations.health.stopping());
+  return started(open, { metrics: operations.port });
+}

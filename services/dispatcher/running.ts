@@ -1,0 +1,20 @@
+// A dispatcher at work until it is disposed (RELIABILITY P19): then it takes nothing more, what is in SMTP may end by itself for `limits.drainMs`, and
+// what has not reached its final dot by then goes back to the queue, no attempt spent.
+
+import { limits } from '../core/limits.ts';
+import { dispatch } from './dispatch.ts';
+import type { Dispatcher } from './dispatcher.ts';
+
+export function running(dispatcher: Dispatcher): AsyncDisposable {
+  const take = new AbortController();
+  const stop = new AbortController();
+  const dispatching = dispatch(dispatcher, { take: take.signal, stop: stop.signal });
+  return {
+    async [Symbol.asyncDispose]() {
+      take.abort();
+      const giveUp = setTimeout(() => stop.abort(), limits.drainMs);
+      await dispatching;
+      clearTimeout(giveUp);
+    },
+  };
+}

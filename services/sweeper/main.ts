@@ -1,0 +1,40 @@
+// The sweeper over MongoDB and JetStream: feeds the queue from the store, and takes back what others left.
+
+import { openBlobStore } from '../adapters/mongo/blob-store.ts';
+import { openCatalog } from '../adapters/mongo/catalog.ts';
+import { openMongo } from '../adapters/mongo/connection.ts';
+import { openMessageStore } from '../adapters/mongo/message-store.ts';
+import { openNats } from '../adapters/nats/connection.ts';
+import { NatsNotices } from '../adapters/nats/notices.ts';
+import { NatsWorkQueue } from '../adapters/nats/work-queue.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { SystemRandom } from '../adapters/system/random.ts';
+import type { Config } from '../runtime/config.ts';
+import { reporter } from '../runtime/log.ts';
+import { type About, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
+import { running } from './running.ts';
+
+export async function start(config: Config<'sweeper'>, about: About): Promise<Program> {
+  const report = reporter(about.log);
+  await using open = new AsyncDisposableStack();
+  const mongo = open.use(await openMongo(config.mongodbUrl));
+  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-sweeper' }));
+  const notices = open.use(new NatsNotices(nats));
+  const messages = open.use(await openMessageStore(mongo));
+  const queue = open.use(new NatsWorkQueue(nats, queueNames(config)));
+  const sweeper = {
+    messages,
+    blobs: open.use(await openBlobStore(mongo)),
+    queue,
+    // it asks how old a sender's mail may get, and needs no login of any relay
+    catalog: open.use(await openCatalog(mongo, { notices, keys: null, report: (error) => report('the catalog could not be read', error) })),
+    clock: systemClock,
+    random: new SystemRandom(),
+    metrics: about.metrics,
+    report,
+  };
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue }), about);
+  open.use(running(sweeper));
+  open.defer(() => operations.health.stopping());
+  return started(open, { metrics: operations.port });
+}
