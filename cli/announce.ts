@@ -1,0 +1,44 @@
+// What `packetboat dev` says once it runs: where everything is, a key, and a request that can be pasted.
+
+import type { EmbeddedProgram } from '../services/embedded/main.ts';
+import type { Config } from '../services/runtime/config.ts';
+
+export function announce(program: Pick<EmbeddedProgram, 'ports' | 'key'>, config: Config<'dev'>): void {
+  const { http, grpc, metrics, smtp } = program.ports;
+  const url = `http://${hostOf(config.httpAddr.host)}:${http}`;
+  const mailGoesTo = config.relay === undefined ? `${url}/inbox` : `${config.relay.host}:${config.relay.port}`;
+  console.log(
+    [
+      '',
+      `Packetboat   ${url}         (docs: ${url}/docs)`,
+      `gRPC         ${hostOf(config.grpcAddr.host)}:${grpc}`,
+      `Metrics      http://${hostOf(config.metricsAddr.host)}:${metrics}/metrics`,
+      `Mail goes to ${mailGoesTo}${config.relay === undefined ? `   (SMTP 127.0.0.1:${smtp})` : ''}`,
+      `Catalog      ${config.catalogDir ?? 'examples/catalog'}`,
+      `API key      ${program.key ?? 'one that you made before'}`,
+      '',
+      'Send a mail:',
+      '',
+      ...requestToPaste(url, program.key ?? 'sk_live_...'),
+      '',
+      'Ctrl-C stops it.',
+      '',
+    ].join('\n'),
+  );
+}
+
+/** An address to listen on need not be one to connect to. */
+const hostOf = (host: string): string => (host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host);
+
+/** On one line, so that it can be pasted anywhere. */
+export function requestToPaste(url: string, key: string): string[] {
+  const body = {
+    recipient: 'user@example.com',
+    subject: 'Your verification code',
+    template: 'otp-code',
+    template_data: { code: '847291', expires_in: '5 minutes' },
+  };
+  return [
+    `curl -X POST ${url}/v1/messages -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`,
+  ];
+}

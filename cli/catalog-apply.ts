@@ -1,0 +1,98 @@
+// `packetboat catalog apply`: what fills a cluster's catalog without an operator. Good objects are written although others have faults: of those the
+// last good revision stays, and the exit code says that something is to be mended.
+
+import { setTimeout } from 'node:timers/promises';
+import { documentsOf, stampsOf } from '../services/adapters/file/folder.ts';
+import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';
+import { openMongo } from '../services/adapters/mongo/connection.ts';
+import { type Nats, openNats } from '../services/adapters/nats/connection.ts';
+import { NatsNotices } from '../services/adapters/nats/notices.ts';
+import { SystemRandom } from '../services/adapters/system/random.ts';
+import { senderKey, templateKey } from '../services/core/catalog.ts';
+import { compileFolder } from '../services/core/compile.ts';
+import { Failure } from '../services/core/failure.ts';
+import type { Fault } from '../services/core/fault.ts';
+import { keysFor } from '../services/core/keyring.ts';
+import { limits } from '../services/core/limits.ts';
+import type { CatalogEntry, CatalogSource, WriteResult } from '../services/ports/catalog-writer.ts';
+import type { Config } from '../services/runtime/config.ts';
+import { readKeyring } from '../services/runtime/keyring.ts';
+
+/** What is printed goes here; tests hand in their own. */
+export interface Printer {
+  /** What changed. */
+  readonly say: (line: string) => void;
+  /** What is to be mended. */
+  readonly complain: (line: string) => void;
+}
+
+const toConsole: Printer = { say: (line) => console.log(line), complain: (line) => console.error(line) };
+
+/** Answers the exit code: 0 when all of the folder is in the catalog now. Throws a `Failure` when the folder or the store cannot be used. */
+export async function applyCatalog(folder: string, config: Config<'catalog'>, { say, complain }: Printer = toConsole): Promise<0 | 1> {
+  const read = await readFolder(folder);
+  const compiled = compileFolder(read.documents);
+  const faults = [...read.faults, ...compiled.faults];
+  for (const fault of faults) complain(describe(fault));
+
+  const keys = keysFor(await readKeyring(config.keyringFile), 'catalog');
+  await using mongo = await openMongo(config.mongodbUrl);
+  await using nats = openNats(config.natsUrl, { name: 'packetboat-catalog' });
+  await using notices = new NatsNotices(nats);
+  if (!(await isConnected(nats)))
+    complain(`NATS does not answer: services will see the change within ${limits.catalogHeadEveryMs / 1000} s`);
+  await using writer = await openCatalogWriter(mongo, { notices, random: new SystemRandom(), keys });
+  // of two that run at once the later one wins, by the store's clock
+  const source: CatalogSource = { kind: 'folder', name: 'apply', fence: { term: Math.floor(mongo.now()), generation: 0 } };
+
+  let isDone = faults.length === 0;
+  const entries: CatalogEntry[] = [
+    ...compiled.senders.map((sender) => ({ kind: 'sender', sender }) as const),
+    ...compiled.templates.map((template) => ({ kind: 'template', template }) as const),
+  ];
+  for (const entry of entries) {
+    const result = await writer.put(source, entry);
+    const isWritten = result.kind !== 'fenced' && result.kind !== 'foreign';
+    isDone &&= isWritten;
+    (isWritten ? say : complain)(`${wordOf(result)} ${nameOf(entry)}${entry.kind === 'template' ? `@${result.revision}` : ''}`);
+  }
+  // nobody knows what stood in a file that cannot be read
+  if (read.isWhole) {
+    const removed = await writer.prune(source, compiled.present);
+    if (removed > 0) say(`removed ${removed} that the folder no longer has`);
+  }
+  return isDone ? 0 : 1;
+}
+
+async function readFolder(folder: string) {
+  try {
+    return await documentsOf(folder, (await stampsOf(folder)).keys());
+  } catch (cause) {
+    throw new Failure('invalid', `The folder ${folder} cannot be read.`, { cause });
+  }
+}
+
+const describe = ({ file, line, kind, namespace, name, reason, path, message }: Fault): string =>
+  `${file}:${line}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path} `}${message} (${reason})`;
+
+const wordOf = ({ kind }: WriteResult): string =>
+  kind === 'foreign' ? 'owned by another source:' : kind === 'fenced' ? 'written by a later apply:' : kind;
+
+const nameOf = (entry: CatalogEntry): string =>
+  entry.kind === 'sender'
+    ? senderKey(entry.sender.tenant, entry.sender.name)
+    : templateKey(entry.template.tenant, entry.template.identifier);
+
+/** A notice goes to whoever listens while there is a connection, so it is waited for. */
+async function isConnected(nats: Nats): Promise<boolean> {
+  for (const giveUpAt = performance.now() + limits.connectMs; performance.now() < giveUpAt; await setTimeout(limits.connectPollMs)) {
+    if (
+      await nats.check().then(
+        () => true,
+        () => false,
+      )
+    )
+      return true;
+  }
+  return false;
+}

@@ -1,0 +1,30 @@
+// How the gateway reaches ingest when both are one process: the same calls without a wire.
+
+import type { CallAnswer, IngestClient } from '../../gateway/ingest-client.ts';
+import { Failure } from '../core/failure.ts';
+import { admit, type Calls, call, sendTurn, upload } from '../ingest/calls.ts';
+import { toRateFigures, toRefusal } from '../ingest/grpc-status.ts';
+
+export function inProcessIngest(calls: Calls): IngestClient {
+  return {
+    sendMessages: (request) => sendTurn(calls, request),
+
+    admit: (request) => admit(calls, request),
+
+    async uploadContent(credential, chunks) {
+      const stored = await upload(calls, credential, chunks);
+      return stored instanceof Failure ? { refused: toRefusal(stored) } : stored;
+    },
+
+    async call(path, credential, request): Promise<CallAnswer> {
+      const { clock } = calls.ingest;
+      const startedAt = clock.monotonic();
+      const answered = await call(calls, path, credential, request);
+      const rate = toRateFigures(answered.rate);
+      const result: CallAnswer =
+        'failure' in answered ? { rate, refused: toRefusal(answered.failure) } : { rate, response: answered.response };
+      calls.metrics.rpc(path, 'refused' in result ? result.refused.grpc_code : 0, clock.monotonic() - startedAt);
+      return result;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+// Everything in one process: gateway, ingest, dispatcher and sweeper over SQLite, files, and a queue and budgets in memory. The same code as in a
+// cluster, wired to other adapters, with a development inbox that receives all mail unless a relay is named.
+
+import { join } from 'node:path';
+import { openCatalog } from '../adapters/file/catalog.ts';
+import { MemoryBudgets } from '../adapters/memory/budgets.ts';
+import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
+import { createSmtpTransport } from '../adapters/smtp/transport.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { SystemRandom } from '../adapters/system/random.ts';
+import type { Route } from '../core/catalog.ts';
+import { type Cidr, parseCidr } from '../core/dialable.ts';
+import type { Fault } from '../core/fault.ts';
+import { CompiledTemplates } from '../core/template/compiled-templates.ts';
+import type { Dispatcher } from '../dispatcher/dispatcher.ts';
+import { running as dispatcherRunning } from '../dispatcher/running.ts';
+import { type Inbox, startInbox } from '../inbox/inbox.ts';
+import { KeyCache } from '../ingest/authenticate.ts';
+import { Backlogs } from '../ingest/backlogs.ts';
+import type { Calls } from '../ingest/calls.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import { ingestServices } from '../ingest/serve.ts';
+import type { Config } from '../runtime/config.ts';
+import { loadContract } from '../runtime/contract.ts';
+import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
+import { reporter } from '../runtime/log.ts';
+import { type About, dependenciesOf, openOperations, type Program, started } from '../runtime/program.ts';
+import { running as sweeperRunning } from '../sweeper/running.ts';
+import { firstKey } from './first-key.ts';
+import { openStores } from './stores.ts';
+
+export interface EmbeddedProgram extends Program {
+  /** To begin with; null when the store has other keys that only their owners know. */
+  readonly key: string | null;
+}
+
+/** Mail of development goes to loopback; anything else is the operator's to allow. */
+const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr).filter((range): range is Cidr => range !== null);
+
+export async function start(config: Config<'dev'>, about: About & { readonly exampleCatalogDir: string }): Promise<EmbeddedProgram> {
+  const { log, metrics } = about;
+  const report = reporter(log);
+  const clock = systemClock;
+  const random = new SystemRandom();
+  await using open = new AsyncDisposableStack();
+
+  const { dataDir, keyringFile = null } = config;
+  const stores = await openStores(open, { dataDir, keyringFile, clock, random });
+  const { messages, blobs, suppressions, keys, keyring } = stores;
+  const catalog = open.use(
+    await openCatalog({
+      folder: config.catalogDir ?? about.exampleCatalogDir,
+      state: join(dataDir, 'catalog'),
+      keys: keyring.catalog,
+      random,
+      report: (fault) => log.warn(describeFault(fault), 'an object of the catalog is not good; its last good revision stays'),
+      reportTrouble: (error) => report('the catalog folder could not be read', error),
+    }),
+  );
+  const queue = open.use(new MemoryWorkQueue(clock));
+  const budgets = open.use(new MemoryBudgets(clock));
+  const templates = new CompiledTemplates();
+  const shared = { messages, blobs, suppressions, queue, budgets, catalog, clock, random, templates, report };
+
+  const inbox = open.use(await startInbox({ smtp: { host: '127.0.0.1', port: 0 }, folder: join(dataDir, 'inbox'), log }));
+  const relay = config.relay ?? toInbox(inbox);
+  const transport = open.use(createSmtpTransport({ allowed: config.allowCidrs ?? LOOPBACK, operatorRelay: relay }));
+  const dispatcher: Dispatcher = {
+    ...shared,
+    transport,
+    suppressionKeys: keyring.suppression,
+    returnKey: keyring.return[0].secret,
+    relay,
+    metrics,
+  };
+  const ingest: Ingest = {
+    ...shared,
+    keys,
+    hashKeys: { suppression: keyring.suppression, cursor: keyring.cursor },
+    keyCache: new KeyCache(keys, clock),
+    backlogs: new Backlogs(messages, clock),
+  };
+  const contract = loadContract();
+  const calls: Calls = { ingest, scopes: new Map(contract.methods.map(({ path, rest }) => [path, rest.scope])), metrics };
+  const key = await firstKey({ keys, random, now: messages.now(), dataDir, chosen: config.bootstrapKey ?? null });
+
+  open.use(sweeperRunning({ ...shared, metrics }));
+  open.use(dispatcherRunning(dispatcher));
+  const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
+  const grpc = open.use(
+    await serveGrpc(config.grpcAddr, { services: ingestServices(calls), health, descriptors: await readDescriptors() }),
+  );
+  open.defer(() => health.stopping());
+  return { ...started(open, { grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }), key };
+}
+
+const toInbox = ({ smtpPort }: Inbox): Route => ({
+  name: 'inbox',
+  host: '127.0.0.1',
+  port: smtpPort,
+  tls: 'None',
+  credentials: null,
+  ca: null,
+});
+
+const describeFault = ({ file, line, kind, namespace, name, reason, path, message }: Fault) => ({
+  place: `${file}:${line}`,
+  object: `${kind} ${namespace}/${name}`,
+  reason,
+  path,
+  fault: message,
+});

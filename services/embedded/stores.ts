@@ -1,0 +1,53 @@
+// What embedded mode keeps in its data folder: one database, the blobs beside it, a keyring of its own.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openBlobStore } from '../adapters/file/blob-store.ts';
+import { openDatabase } from '../adapters/sqlite/database.ts';
+import { SqliteKeyStore } from '../adapters/sqlite/key-store.ts';
+import { SqliteMessageStore } from '../adapters/sqlite/message-store.ts';
+import { SqliteSuppressionStore } from '../adapters/sqlite/suppression-store.ts';
+import { type Keys, keysFor, type Purpose } from '../core/keyring.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { KeyStore } from '../ports/key-store.ts';
+import type { MessageStore } from '../ports/message-store.ts';
+import type { Random } from '../ports/random.ts';
+import type { SuppressionStore } from '../ports/suppression-store.ts';
+import { readKeyring, readOrMakeKeyring } from '../runtime/keyring.ts';
+
+export interface Stores {
+  readonly messages: MessageStore;
+  readonly blobs: BlobStore;
+  readonly suppressions: SuppressionStore;
+  readonly keys: KeyStore;
+  readonly keyring: Readonly<Record<Purpose, Keys>>;
+}
+
+export interface StoresOptions {
+  readonly dataDir: string;
+  /** Null: the data folder's own, made at the first start. */
+  readonly keyringFile: string | null;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Throws `Failure('conflict')` when another process uses the folder. */
+export async function openStores(open: AsyncDisposableStack, { dataDir, keyringFile, clock, random }: StoresOptions): Promise<Stores> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  // first, since it is what keeps a second process out
+  const database = open.use(await openDatabase(dataDir));
+  const keyring = keyringFile === null ? await readOrMakeKeyring(join(dataDir, 'keyring.json'), random) : await readKeyring(keyringFile);
+  return {
+    messages: open.use(new SqliteMessageStore(database, clock)),
+    blobs: open.use(await openBlobStore(join(dataDir, 'blobs'), clock)),
+    suppressions: open.use(new SqliteSuppressionStore(database)),
+    keys: open.use(new SqliteKeyStore(database)),
+    keyring: {
+      catalog: keysFor(keyring, 'catalog'),
+      suppression: keysFor(keyring, 'suppression'),
+      cursor: keysFor(keyring, 'cursor'),
+      return: keysFor(keyring, 'return'),
+    },
+  };
+}
