@@ -86,6 +86,8 @@ export class NatsWorkQueue implements WorkQueue {
       if (taken.length > 0) return taken;
       await this.#nextArrival(signal);
     }
+    // a dispatcher that stops should not hold what others could start
+    if (this.#takers.size === 0) this.#giveBackAll();
     return [];
   }
 

@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { budgetsContract } from '../../../test/contract/budgets.ts';
+import { type Backend, startRedis, uniqueName } from '../../../test/support/backend.ts';
+import { borrow, describeWith } from '../../../test/support/describe-with.ts';
+import { type Bucket, fullBucket, take } from '../../core/bucket.ts';
+import { limits } from '../../core/limits.ts';
+import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
+import { systemClock } from '../system/clock.ts';
+import { RedisBudgets } from './budgets.ts';
+import { openRedis, type RedisConnection } from './connection.ts';
+
+const HOUR = 3_600_000;
+const budget: Budget = { name: 'key/a', limit: 1_000, windowMs: HOUR, burst: 1_000 };
+
+describeWith(['redis'], 'budgets in Redis', () => {
+  budgetsContract('redis', async () => {
+    const { url } = await borrow('redis');
+    const prefix = uniqueName('budgets');
+    const opened: AsyncDisposable[] = [];
+    const open = async (): Promise<Budgets> => {
+      const redis = openRedis(url);
+      const budgets = new RedisBudgets(redis, { clock: systemClock, prefix });
+      opened.push(redis, budgets);
+      return budgets;
+    };
+    const budgets = await open();
+    await vi.waitFor(() => budgets.check());
+    return {
+      budgets,
+      other: open,
+      now: () => Date.now(),
+      // a timer may be a millisecond early
+      elapse: (ms) => sleep(ms + 2),
+      [Symbol.asyncDispose]: async () => {
+        await forget(url, prefix);
+        for (const one of opened.reverse()) await one[Symbol.asyncDispose]();
+      },
+    };
+  });
+});
+
+describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
+  it('are reckoned as core reckons', async () => {
+    await using open = await openPrograms(1);
+    const budgets = open.program(0);
+    let run = 0;
+    const call = fc.record({ tokens: fc.nat(9), burst: fc.nat(20), limit: fc.nat(20) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 20 }), async (calls) => {
+        const name = `key/${run++}`;
+        let bucket: Bucket | null = null;
+        for (const { tokens, ...rest } of calls) {
+          const rate = { ...rest, windowMs: 24 * HOUR };
+          const took = take(bucket ?? fullBucket(rate, 0), rate, tokens, 0);
+          bucket = took.bucket;
+          expect((await reserve(budgets, tokens, { ...rate, name })).granted).toBe(took.granted);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('cost a call to Redis for one reservation in twenty', async () => {
+    await using open = await openPrograms(1);
+    const budgets = open.program(0);
+    const large = { ...budget, limit: 5_000, burst: 5_000 };
+    const before = await scriptCalls(open.control);
+    for (let i = 0; i < 400; i += 1) expect(await reserve(budgets, 1, large)).toMatchObject({ granted: 1, waitMs: 0 });
+    const heartbeats = 2;
+    expect((await scriptCalls(open.control)) - before).toBeLessThanOrEqual(400 / 20 + heartbeats);
+    expect((await reserve(budgets, 1, large)).remaining).toBeGreaterThan(4_500);
+  });
+
+  it('reserve ahead no more than a lease, however many ask at once', async () => {
+    await using open = await openPrograms(2);
+    const [a, b] = [open.program(0), open.program(1)];
+    const large = { ...budget, limit: 5_000, burst: 5_000 };
+    await Promise.all(Array.from({ length: 200 }, () => reserve(a, 1, large)));
+    const rest = await reserve(b, 9_999, large);
+    expect(200 + rest.granted).toBeLessThanOrEqual(5_000);
+    expect(200 + rest.granted).toBeGreaterThanOrEqual(5_000 - 3 * limits.budgetLeaseTokens);
+  });
+
+  it('answer within their time before Redis was ever there, and are shared once it is', async () => {
+    await using server = await startRedis();
+    await server.kill();
+    await using redis = openRedis(server.url);
+    await using control = openRedis(server.url);
+    await using budgets = new RedisBudgets(redis, { clock: systemClock });
+    const started = performance.now();
+    expect((await reserve(budgets, 5_000)).granted).toBe(1_000);
+    expect(performance.now() - started).toBeLessThan(limits.budgetCallMs);
+    await expect(budgets.check()).rejects.toThrow('does not answer');
+    await server.restart();
+    await isShared(budgets, control);
+    // what was granted alone has been told
+    expect((await reserve(budgets, 5_000)).granted).toBeLessThanOrEqual(1);
+  });
+
+  it.each([
+    ['killed', (server: Backend) => server.kill(), (server: Backend) => server.restart()],
+    ['killed and erased', (server: Backend) => server.kill(), (server: Backend) => server.restart({ erase: true })],
+    ['frozen', (server: Backend) => server.pause(), (server: Backend) => server.resume()],
+  ])('stay within twice the limit before, while and after Redis is %s', async (_, lose, bringBack) => {
+    await using open = await openPrograms(3);
+    const { server, programs } = open;
+    const all = async (tokens: number): Promise<Reservation[]> => {
+      const answers: Reservation[] = [];
+      for (const program of programs) answers.push(await reserve(program, tokens));
+      return answers;
+    };
+    const sum = (answers: readonly Reservation[]): number => answers.reduce((total, a) => total + a.granted, 0);
+    const before = sum(await all(100));
+    expect(before).toBe(300);
+
+    await lose(server);
+    const times: number[] = [];
+    let during = 0;
+    for (let i = 0; i < 20; i += 1) {
+      const started = performance.now();
+      during += sum(await all(5));
+      times.push(performance.now() - started);
+    }
+    // never closed, and only the first call of each program waits for Redis
+    expect(during).toBe(300);
+    expect(times.filter((ms) => ms > 50).length).toBeLessThanOrEqual(1);
+    expect(Math.max(...times)).toBeLessThan(programs.length * limits.budgetCallMs);
+    during += sum(await all(1_000));
+    expect(sum(await all(1_000))).toBeLessThanOrEqual(3);
+    await expect(open.program(0).check()).rejects.toThrow();
+
+    await bringBack(server);
+    for (const program of programs) await isShared(program, open.control);
+    const after = sum(await all(1_000));
+    expect(before + during + after).toBeLessThanOrEqual(budget.limit + budget.burst);
+    expect(before + during).toBeGreaterThanOrEqual(budget.burst * 0.9);
+  });
+
+  it('are shared again after a freeze so long that the connection was given up', async () => {
+    await using open = await openPrograms(1);
+    const { client } = open.control;
+    open.server.pause();
+    const asked = expect(client.ping()).rejects.toThrow('timed out');
+    await expect.poll(() => client.status, { timeout: 2 * limits.redisSilentMs }).not.toBe('ready');
+    await asked;
+    expect((await reserve(open.program(0), 1)).granted).toBe(1);
+    open.server.resume();
+    await isShared(open.program(0), open.control);
+  });
+
+  it('are not full again when Redis forgot them', async () => {
+    await using open = await openPrograms(1);
+    const budgets = open.program(0);
+    expect((await reserve(budgets, 900)).granted).toBe(900);
+    await open.control.client.flushall();
+    expect((await reserve(budgets, 1_000)).granted).toBeLessThanOrEqual(110);
+  });
+
+  it('count the processes that live, and divide by them', async () => {
+    await using open = await openPrograms(3);
+    const [first, second] = [open.program(0), open.program(1)];
+    await open.program(2)[Symbol.asyncDispose]();
+    for (const program of [first, second]) await expect.poll(() => program.processes, { timeout: 5_000 }).toBe(2);
+    await open.server.kill();
+    expect((await reserve(first, 1_000)).granted).toBe(500);
+    expect((await reserve(second, 1_000)).granted).toBe(500);
+  });
+});
+
+describe('an address', () => {
+  it.each(['', 'localhost:6379', 'http://redis.example'])('%j is refused', (url) => {
+    expect(() => openRedis(url)).toThrow('not an address');
+  });
+});
+
+interface Programs extends AsyncDisposable {
+  readonly server: Backend;
+  readonly programs: readonly RedisBudgets[];
+  program(index: number): RedisBudgets;
+  /** For the test itself. */
+  readonly control: RedisConnection;
+}
+
+/** Several programs as far as Redis can tell, all known to it and to each other. */
+async function openPrograms(count: number): Promise<Programs> {
+  const server = await startRedis();
+  const control = openRedis(server.url);
+  const opened: AsyncDisposable[] = [server, control];
+  const programs: RedisBudgets[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const redis = openRedis(server.url);
+    const program = new RedisBudgets(redis, { clock: systemClock });
+    programs.push(program);
+    opened.push(redis, program);
+  }
+  await vi.waitFor(() => expect(programs.map((program) => program.processes)).toEqual(programs.map(() => count)), 5_000);
+  for (const program of programs) await isShared(program, control);
+  return {
+    server,
+    programs,
+    program(index) {
+      const program = programs[index];
+      if (program === undefined) throw new Error(`no program ${index}`);
+      return program;
+    },
+    control,
+    [Symbol.asyncDispose]: async () => {
+      for (const one of opened.reverse()) await one[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function reserve(budgets: Budgets, tokens: number, from = budget): Promise<Reservation> {
+  const [reservation] = await budgets.reserve([{ budget: from, tokens }]);
+  if (reservation === undefined) throw new Error('no answer');
+  return reservation;
+}
+
+let probes = 0;
+
+/** Until what a program reserves is seen in Redis. */
+async function isShared(program: RedisBudgets, control: RedisConnection): Promise<void> {
+  const probe = { ...budget, name: `probe/${probes++}` };
+  await vi.waitFor(
+    async () => {
+      await reserve(program, 1, probe);
+      expect(await control.client.exists(`{packetboat}:${probe.windowMs}:${probe.name}`)).toBe(1);
+    },
+    { timeout: 10_000 },
+  );
+}
+
+async function scriptCalls(control: RedisConnection): Promise<number> {
+  const text = await control.client.info('commandstats');
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(text)?.[1] ?? 0);
+}
+
+async function forget(url: string, prefix: string): Promise<void> {
+  await using redis = openRedis(url);
+  await vi.waitFor(() => redis.check());
+  const keys = await redis.client.keys(`{${prefix}}*`);
+  if (keys.length > 0) await redis.client.del(...keys);
+}

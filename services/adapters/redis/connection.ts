@@ -1,0 +1,53 @@
+// One connection to Redis. Whatever state the server is in, a command is answered soon, if only with an error: ioredis by itself waits for ever on a
+// frozen server, keeps commands for later while there is no connection, and sends again what may have been carried out already.
+
+import { Redis } from 'ioredis';
+import { Failure } from '../../core/failure.ts';
+import { limits } from '../../core/limits.ts';
+
+export interface RedisConnection extends AsyncDisposable {
+  readonly client: Redis;
+  /** Resolves when the server answers; rejects with `unavailable` and the reason. */
+  check(): Promise<void>;
+}
+
+/** Starts connecting and returns; it need not succeed ever. `url`: `redis://` or `rediss://`. Throws `invalid` when it is not one. */
+export function openRedis(url: string, options: { readonly name?: string } = {}): RedisConnection {
+  if (!/^rediss?:$/.test(URL.parse(url)?.protocol ?? '')) throw new Failure('invalid', 'not an address of a Redis server');
+  const client = new Redis(url, {
+    connectionName: options.name ?? 'packetboat',
+    // two of them fit into the time of one call: a script that the server has forgotten is sent again
+    commandTimeout: limits.budgetCallMs / 2 - CALL_MARGIN_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => limits.reconnectMs,
+    connectTimeout: limits.connectMs,
+    socketTimeout: limits.redisSilentMs,
+    // a server that is still loading answers with an error, which is as good
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    protocol: 2,
+  });
+  let reason: unknown = null;
+  // without a listener each failed attempt to connect is printed
+  client.on('error', (error) => {
+    reason = error;
+  });
+  return {
+    client,
+    async check() {
+      try {
+        await client.ping();
+      } catch (cause) {
+        throw new Failure('unavailable', 'Redis does not answer', { cause: client.status === 'ready' ? cause : (reason ?? cause) });
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      client.disconnect();
+    },
+  };
+}
+
+/** For the event loop to get round to it. */
+const CALL_MARGIN_MS = 25;

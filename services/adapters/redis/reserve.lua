@@ -1,0 +1,37 @@
+-- Takes tokens from many buckets at once. The sums are those of services/core/bucket.ts, by this server's clock; whole numbers throughout.
+-- KEYS: the buckets. ARGV, six for each: tokens wanted, limit, windowMs, burst, the level to begin with when the bucket is not here, and tokens that
+-- were granted without asking while this server was away. Answers two for each: tokens granted, and the level that is left in token milliseconds.
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local answer = {}
+
+for i, key in ipairs(KEYS) do
+  local first = (i - 1) * 6
+  local wanted = tonumber(ARGV[first + 1])
+  local limit = tonumber(ARGV[first + 2])
+  local window = tonumber(ARGV[first + 3])
+  local full = tonumber(ARGV[first + 4]) * window
+  local level = tonumber(ARGV[first + 5])
+  local debt = tonumber(ARGV[first + 6]) * window
+
+  local stored = redis.call('HMGET', key, 'level', 'at')
+  if stored[1] then
+    level = tonumber(stored[1]) + math.max(0, now - tonumber(stored[2])) * limit
+  end
+  level = math.max(0, math.min(level, full) - debt)
+  local granted = math.min(wanted, math.floor(level / window))
+  level = level - granted * window
+
+  redis.call('HSET', key, 'level', level, 'at', now)
+  -- A bucket that is full is as good as none. One that never fills is kept.
+  if limit > 0 then
+    redis.call('PEXPIRE', key, math.ceil((full - level) / limit) + 1)
+  else
+    redis.call('PERSIST', key)
+  end
+  answer[2 * i - 1] = granted
+  answer[2 * i] = level
+end
+
+return answer
