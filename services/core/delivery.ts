@@ -165,11 +165,11 @@ export function arrive(input: {
 /** `queued, attempt n, due past` → `sending/streaming` with a lease. Null: the entry is outdated, repeated, or about held mail; drop it. */
 export function claim(
   s: Subject,
-  input: { readonly attempt: number; readonly now: number; readonly leaseId: string; readonly route: string },
+  input: { readonly attempt: number; readonly now: number; readonly leaseId: string; readonly leaseMs?: number; readonly route: string },
 ): Change | null {
   const d = s.delivery;
   if (d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now) return null;
-  const until = input.now + limits.leaseMs;
+  const until = input.now + (input.leaseMs ?? limits.leaseMs);
   const set: Partial<Progress> = {
     state: 'sending',
     phase: 'streaming',
@@ -189,9 +189,9 @@ export function hold(s: Subject, reason: HoldReason, due: number): Change | null
 }
 
 /** The lease goes on while the dispatcher lives. Null: it was lost. */
-export function renew(s: Subject, leaseId: string, now: number): Change | null {
+export function renew(s: Subject, leaseId: string, now: number, leaseMs: number = limits.leaseMs): Change | null {
   if (!isMine(s.delivery, leaseId)) return null;
-  const until = now + limits.leaseMs;
+  const until = now + leaseMs;
   return change(s, { lease: { id: leaseId, until }, wakeAt: until });
 }
 
@@ -315,7 +315,7 @@ export function tooOld(s: Subject, now: number, maxAgeMs: number): Change | null
 }
 
 /** A lease that ran out: its dispatcher is dead, frozen or cut off. */
-export function lapse(s: Subject, now: number): Change | null {
+export function lapse(s: Subject, now: number, delayMs: number = limits.lapseDelayMs): Change | null {
   const d = s.delivery;
   if (d.state !== 'sending' || d.lease === null || d.lease.until > now) return null;
   const wasCommitting = d.phase === 'committing';
@@ -324,7 +324,7 @@ export function lapse(s: Subject, now: number): Change | null {
   if (wasCommitting && s.copies === 'at_most_once') return end(s, 'unknown', { reason: 'lease_over' }, seen);
   const maybeSent = d.maybeSent || wasCommitting;
   if (lapses >= limits.lapsesMax) return end(s, maybeSent ? 'unknown' : 'dead', { reason: 'lapses' }, { ...seen, maybeSent });
-  const due = now + limits.lapseDelayMs;
+  const due = now + delayMs;
   return change(s, { ...seen, maybeSent, state: 'queued', phase: null, lease: null, due, wakeAt: wake(due, s.expiresAt) });
 }
 

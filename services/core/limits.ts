@@ -143,10 +143,14 @@ export const limits = {
 
   // --- dispatching
   /** A dispatcher renews the leases of what it has in hand, so this is how long mail of a killed one waits, not how long an SMTP server may take. */
-  leaseRenewMs: 20 * SECOND,
   leaseMs: 60 * SECOND,
-  /** The dispatcher trusts its own lease less than the store does: it does not start the final dot in the last part of it. */
-  leaseMarginMs: 10 * SECOND,
+  /** What `PACKETBOAT_LEASE_SECONDS` may ask for: a store that is slow for a second must not end leases, and ten minutes of waiting helps nobody. */
+  leaseMinMs: 6 * SECOND,
+  leaseMaxMs: 600 * SECOND,
+  /** Part of a lease after which it is renewed: 20 s of 60. */
+  leaseRenewShare: 1 / 3,
+  /** The dispatcher trusts its own lease less than the store does: it does not start the final dot in this last part of it, 10 s of 60. */
+  leaseMarginShare: 1 / 6,
   /** Deliveries in hand at a time, per dispatcher. */
   deliveriesInFlightMax: 200,
   connectionsPerRouteMax: 20,
@@ -155,6 +159,7 @@ export const limits = {
   recordBatch: 500,
   lapsesMax: 5,
   lapseDelayMs: 30 * SECOND,
+  lapseDelayMaxMs: 600 * SECOND,
   releaseDelayMs: 5 * SECOND,
   routePausedMs: 30 * SECOND,
   /** How often mail that waits for its sender (suspended, or gone from the catalog) is looked at again. */
@@ -273,8 +278,8 @@ export const limits = {
 /** Stops the process when limits that rest on each other do not fit. */
 export function assertLimits(l: typeof limits = limits): void {
   const rules: [boolean, string][] = [
-    [l.leaseMs > 2 * l.leaseRenewMs + l.leaseMarginMs, 'a lease survives one renewal that failed'],
-    [l.leaseMarginMs >= l.storeCallMs, 'a record of `committing` ends before the lease can'],
+    [1 > 2 * l.leaseRenewShare + l.leaseMarginShare, 'a lease survives one renewal that failed'],
+    [l.leaseMinMs <= l.leaseMs && l.leaseMs <= l.leaseMaxMs, 'the usual lease is one that may be asked for'],
     [l.ackWaitMs > l.smtpDotMs + l.smtpSocketMs, 'the queue does not hand an entry out again while a slow server takes it'],
     [l.grpcMessageBytesMax > l.turnBytesMax + l.contentInlineBytes, 'a full turn fits into one gRPC message'],
     [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],

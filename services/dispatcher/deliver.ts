@@ -65,7 +65,8 @@ async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: S
     smtpUtf8: needsSmtpUtf8(recipient),
     body: bytesOf(d, mail),
     bytes: mail.bytes,
-    beforeDot: async () => hand.isSafe && (await hand.change((s) => commit(s, hand.leaseId))),
+    // asked again behind the record: a store that took long over it may have let the lease run out
+    beforeDot: async () => hand.isSafe && (await hand.change((s) => commit(s, hand.leaseId))) && hand.isSafe,
     signal: stop,
   });
 }

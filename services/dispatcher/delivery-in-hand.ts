@@ -4,10 +4,13 @@
 import { type Change, renew, type Subject } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import { type Message, subjectOf, withProgress } from '../core/message.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import { type Dispatcher, leaseOf } from './dispatcher.ts';
 
 /** The store moves on a few times at most while a lease is held: a cancel, a lapse, another claim. */
 const ROUNDS = 8;
+
+/** The part of a lease that its dispatcher relies on. */
+const trusted = (d: Dispatcher): number => leaseOf(d) * (1 - limits.leaseMarginShare);
 
 export class DeliveryInHand {
   readonly leaseId: string;
@@ -24,7 +27,7 @@ export class DeliveryInHand {
     this.#message = message;
     this.index = index;
     this.leaseId = leaseId;
-    this.#safeUntil = claimedAt + limits.leaseMs - limits.leaseMarginMs;
+    this.#safeUntil = claimedAt + trusted(d);
   }
 
   get message(): Message {
@@ -62,8 +65,8 @@ export class DeliveryInHand {
 
   async renew(): Promise<void> {
     const before = this.#d.clock.monotonic();
-    const made = await this.change((s) => renew(s, this.leaseId, this.#d.messages.now()));
-    if (made) this.#safeUntil = before + limits.leaseMs - limits.leaseMarginMs;
+    const made = await this.change((s) => renew(s, this.leaseId, this.#d.messages.now(), leaseOf(this.#d)));
+    if (made) this.#safeUntil = before + trusted(this.#d);
   }
 
   async #change(decide: (subject: Subject) => Change | null): Promise<boolean> {

@@ -11,7 +11,7 @@ import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
 import type { Taken } from '../ports/work-queue.ts';
 import { deliver } from './deliver.ts';
 import { DeliveryInHand } from './delivery-in-hand.ts';
-import { type Dispatcher, routesOf } from './dispatcher.ts';
+import { type Dispatcher, leaseOf, routesOf } from './dispatcher.ts';
 import { PausedRoutes } from './paused-routes.ts';
 import { SenderBudgets } from './sender-budgets.ts';
 
@@ -79,7 +79,7 @@ class Run {
   /** Renews the leases of all that is in hand, all in one turn, so that the store gets them as one bulk. */
   async keepLeases(): Promise<void> {
     for (;;) {
-      await this.#d.clock.sleep(limits.leaseRenewMs, this.#ended.signal);
+      await this.#d.clock.sleep(leaseOf(this.#d) * limits.leaseRenewShare, this.#ended.signal);
       if (this.#ended.signal.aborted) return;
       const renewals = [...this.#inHand].map((hand) =>
         hand.renew().catch((error: unknown) => this.#d.report('a lease could not be renewed', error)),
@@ -201,6 +201,7 @@ class Run {
         attempt: entry.attempt,
         now,
         leaseId,
+        leaseMs: leaseOf(d),
         route: candidate.route.name,
       });
       if (change === null) finish(candidate.taken, true);

@@ -1,6 +1,7 @@
 // What a dispatcher works with.
 
 import type { Route, Sender } from '../core/catalog.ts';
+import { limits } from '../core/limits.ts';
 import type { HashKey } from '../core/suppression.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -38,9 +39,13 @@ export interface Dispatcher {
   readonly returnKey: Uint8Array;
   /** Where all mail goes instead of the senders' own routes (`PACKETBOAT_RELAY`), or null. */
   readonly relay: Route | null;
+  /** How long a claim holds; `limits.leaseMs` unless told. Every dispatcher may have its own. */
+  readonly leaseMs?: number;
   readonly metrics: DispatcherMetrics;
   /** Told of failures of ours, with their causes. */
   readonly report: (what: string, error: unknown) => void;
 }
+
+export const leaseOf = (d: Dispatcher): number => d.leaseMs ?? limits.leaseMs;
 
 export const routesOf = (d: Dispatcher, sender: Sender | null): readonly Route[] => (d.relay !== null ? [d.relay] : (sender?.routes ?? []));

@@ -52,6 +52,7 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
     suppressionKeys: keys.suppression,
     returnKey: keys.return[0].secret,
     relay,
+    leaseMs: config.leaseMs,
     metrics,
     report,
   };

@@ -71,6 +71,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     suppressionKeys: keyring.suppression,
     returnKey: keyring.return[0].secret,
     relay,
+    leaseMs: config.leaseMs,
     metrics,
   };
   const ingest: Ingest = {
@@ -84,7 +85,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const calls: Calls = { ingest, scopes: new Map(contract.methods.map(({ path, rest }) => [path, rest.scope])), metrics };
   const key = await firstKey({ keys, random, now: messages.now(), dataDir, chosen: config.bootstrapKey ?? null });
 
-  open.use(sweeperRunning({ ...shared, metrics }));
+  open.use(sweeperRunning({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
   open.use(dispatcherRunning(dispatcher));
   const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
   const grpc = open.use(

@@ -6,6 +6,7 @@ import { isBootstrapKey } from '../core/api-key.ts';
 import type { Route } from '../core/catalog.ts';
 import { type Cidr, parseCidr } from '../core/dialable.ts';
 import { Failure } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
 
 /** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
 export const programs = ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'catalog'] as const;
@@ -78,6 +79,13 @@ const cidrs = parsed((text): readonly Cidr[] | null => {
   const ranges = text.split(',').map((range) => parseCidr(range.trim()));
   return ranges.every((range) => range !== null) ? ranges : null;
 }, 'is not a list of ranges like 10.0.0.0/8, with commas between');
+
+/** Whole seconds, read as milliseconds. */
+const secondsBetween = (minMs: number, maxMs: number) =>
+  parsed(
+    (text) => (/^\d{1,9}$/.test(text) && Number(text) * 1_000 >= minMs && Number(text) * 1_000 <= maxMs ? Number(text) * 1_000 : null),
+    `is not a whole number from ${minMs / 1_000} to ${maxMs / 1_000}`,
+  );
 
 const path = z.string();
 
@@ -162,6 +170,24 @@ export const variables = {
     programs: ['dev', 'dispatcher'],
     help: 'Ranges that may be dialled although they are not public, for relays inside. In development loopback may.',
     schema: cidrs.optional(),
+  },
+  leaseMs: {
+    name: 'PACKETBOAT_LEASE_SECONDS',
+    unit: `seconds, ${limits.leaseMinMs / 1_000} to ${limits.leaseMaxMs / 1_000}`,
+    default: String(limits.leaseMs / 1_000),
+    requiredBy: [],
+    programs: ['dev', 'dispatcher'],
+    help: 'How long a delivery stays with a dispatcher that was killed or cut off; a living one renews after a third of it.',
+    schema: secondsBetween(limits.leaseMinMs, limits.leaseMaxMs),
+  },
+  lapseDelayMs: {
+    name: 'PACKETBOAT_LAPSE_DELAY_SECONDS',
+    unit: `seconds, 0 to ${limits.lapseDelayMaxMs / 1_000}`,
+    default: String(limits.lapseDelayMs / 1_000),
+    requiredBy: [],
+    programs: ['dev', 'sweeper'],
+    help: 'How long such a delivery then waits before it is tried again: its message may be what kills dispatchers.',
+    schema: secondsBetween(0, limits.lapseDelayMaxMs),
   },
   keyringFile: {
     name: 'PACKETBOAT_KEYRING_FILE',

@@ -30,6 +30,7 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
     catalog: open.use(await openCatalog(mongo, { notices, keys: null, report: (error) => report('the catalog could not be read', error) })),
     clock: systemClock,
     random: new SystemRandom(),
+    lapseDelayMs: config.lapseDelayMs,
     metrics: about.metrics,
     report,
   };

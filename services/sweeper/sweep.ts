@@ -49,7 +49,7 @@ async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
 
 function wake(s: Sweeper, { message, delivery }: Found, now: number): Change | null {
   const subject = subjectOf(message, delivery);
-  if (subject.delivery.state === 'sending') return lapse(subject, now);
+  if (subject.delivery.state === 'sending') return lapse(subject, now, s.lapseDelayMs);
   return tooOld(subject, now, maxAgeOf(s, message)) ?? fallDue(subject, now);
 }
 

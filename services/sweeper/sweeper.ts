@@ -20,6 +20,8 @@ export interface Sweeper {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
+  /** After a lease that ran out, how long its delivery waits; `limits.lapseDelayMs` unless told. */
+  readonly lapseDelayMs?: number;
   readonly metrics: SweeperMetrics;
   /** Told of failures of ours, with their causes. */
   readonly report: (what: string, error: unknown) => void;
