@@ -27,7 +27,7 @@ export const readyz = (health: Health): HealthAnswer => ({ status: health.isRead
 /** Listens once it resolves. Throws `Failure('invalid')` when the address is in use. */
 export async function serveOperations(
   address: ListenAddress,
-  { health, metrics }: { readonly health: Health; readonly metrics: Pick<Metrics, 'text' | 'contentType'> },
+  { health, metrics }: { readonly health: Health; readonly metrics: Pick<Metrics, 'text'> & { readonly contentType: string } },
 ): Promise<OperationsServer> {
   const answers: Readonly<Record<string, () => HealthAnswer>> = { '/healthz': healthz, '/readyz': () => readyz(health) };
   const server = createServer(

@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import { Failure } from '../core/failure.ts';
+import { describeConfig, programs, readConfig, variables } from './config.ts';
+
+const refusalOf = (read: () => unknown): string => {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof Failure) return error.message;
+    throw error;
+  }
+  return '';
+};
+
+describe('a configuration', () => {
+  test('is complete without any variable in development', () => {
+    expect(readConfig('dev', {})).toMatchObject({
+      httpAddr: { host: '127.0.0.1', port: 8080 },
+      grpcAddr: { host: '127.0.0.1', port: 9090 },
+      metricsAddr: { host: '127.0.0.1', port: 9100 },
+      dataDir: '.packetboat',
+      leaseMs: 60_000,
+      lapseDelayMs: 30_000,
+      logLevel: 'info',
+    });
+  });
+
+  test('names all faults at once, and repeats no value', () => {
+    const message = refusalOf(() =>
+      readConfig('dispatcher', {
+        PACKETBOAT_METRICS_ADDR: 'somewhere',
+        MONGODB_URL: 'postgres://user:secret@db.example',
+        PACKETBOAT_RELAY: 'smtp://user:secret@relay.example:25',
+        PACKETBOAT_ALLOW_CIDRS: '10.0.0.0/8, nonsense',
+        PACKETBOAT_LOG_LEVEL: 'loud',
+      }),
+    );
+    for (const name of ['METRICS_ADDR', 'RELAY', 'ALLOW_CIDRS', 'KEYRING_FILE', 'LOG_LEVEL'])
+      expect(message).toContain(`PACKETBOAT_${name} `);
+    expect(message).toContain('MONGODB_URL does not start with mongodb://');
+    expect(message).not.toMatch(/secret|nonsense|loud|somewhere/);
+  });
+
+  test.each([
+    ['6', 6_000],
+    ['600', 600_000],
+    ['5', null],
+    ['601', null],
+    ['7.5', null],
+    ['1e2', null],
+    ['-60', null],
+  ])('reads a lease of %s seconds', (text, ms) => {
+    const read = () => readConfig('dev', { PACKETBOAT_LEASE_SECONDS: text }).leaseMs;
+    if (ms === null) expect(read).toThrow('PACKETBOAT_LEASE_SECONDS is not a whole number from 6 to 600');
+    else expect(read()).toBe(ms);
+  });
+
+  test('takes an empty variable for an absent one', () => {
+    expect(readConfig('gateway', { PACKETBOAT_HTTP_ADDR: '', PACKETBOAT_INGEST_ADDR: '' }).httpAddr.port).toBe(8080);
+  });
+
+  test('needs a keyring in every program of a cluster that holds secrets', () => {
+    for (const program of ['ingest', 'dispatcher', 'catalog'] as const) {
+      expect(refusalOf(() => readConfig(program, {}))).toContain('PACKETBOAT_KEYRING_FILE is missing');
+      expect(readConfig(program, { PACKETBOAT_KEYRING_FILE: '/etc/keyring' }).keyringFile).toBe('/etc/keyring');
+    }
+    expect(readConfig('sweeper', {})).not.toHaveProperty('keyringFile');
+  });
+
+  test.each([
+    ['127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
+    ['[::1]:8080', { host: '::1', port: 8080 }],
+    ['gateway.example:65535', { host: 'gateway.example', port: 65_535 }],
+    ['gateway.example:65536', null],
+    [':8080', null],
+    ['8080', null],
+    ['::1:8080', null],
+    ['http://127.0.0.1:8080', null],
+  ])('an address to listen on: %s', (text, address) => {
+    const read = () => readConfig('gateway', { PACKETBOAT_HTTP_ADDR: text }).httpAddr;
+    if (address === null) expect(refusalOf(read)).toContain('PACKETBOAT_HTTP_ADDR is not host:port');
+    else expect(read()).toEqual(address);
+  });
+
+  test.each([
+    ['smtp://127.0.0.1:2525', { host: '127.0.0.1', port: 2525, tls: 'None' }],
+    ['smtp://[::1]', { host: '::1', port: 25, tls: 'None' }],
+    ['smtp://localhost:25', { host: 'localhost', port: 25, tls: 'None' }],
+    ['smtp://relay.example:587', { host: 'relay.example', port: 587, tls: 'Opportunistic' }],
+    ['smtp://127.0.0.1.evil.example:25', { host: '127.0.0.1.evil.example', port: 25, tls: 'Opportunistic' }],
+    ['smtps://relay.example', { host: 'relay.example', port: 465, tls: 'Implicit' }],
+    ['smtp://user:secret@relay.example', null],
+    ['smtp://relay.example/path', null],
+    ['relay.example:25', null],
+    ['http://relay.example', null],
+  ])('a relay: %s', (text, route) => {
+    const read = () => readConfig('dev', { PACKETBOAT_RELAY: text }).relay;
+    if (route === null) expect(refusalOf(read)).toContain('PACKETBOAT_RELAY is not smtp://');
+    else expect(read()).toMatchObject(route);
+  });
+
+  test('a bootstrap key has its form', () => {
+    expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: 'sk_live_short' }))).not.toContain('sk_live_short');
+    const key = `sk_live_${'a1_'.repeat(8)}`;
+    expect(readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: key }).bootstrapKey).toBe(key);
+  });
+});
+
+describe('the help of a program', () => {
+  test.each(programs)('%s: has each of its variables with unit and default', (program) => {
+    const help = describeConfig(program);
+    for (const variable of Object.values(variables)) {
+      const isOwn = (variable.programs as readonly string[]).includes(program);
+      expect(help.includes(`  ${variable.name}\n`)).toBe(isOwn);
+      if (isOwn) expect(help).toContain(`      ${variable.unit}; `);
+    }
+  });
+
+  test('says what is needed and what is not', () => {
+    expect(describeConfig('ingest')).toContain('path; needed');
+    expect(describeConfig('dev')).toContain('path; default: none');
+    expect(describeConfig('dev')).toContain('host:port; default: 127.0.0.1:8080');
+  });
+});
