@@ -1,0 +1,63 @@
+// A whole Packetboat as a test sees it: the same for one process and for a cluster of them.
+
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { type RunningProgram, startProgram } from './process.ts';
+
+export type Role = 'dev' | 'gateway' | 'ingest' | 'dispatcher' | 'sweeper';
+
+/** One process of it. */
+export interface PacketboatProgram extends RunningProgram {
+  readonly role: Role;
+  /** Where its /metrics, /healthz and /readyz answer. */
+  readonly operationsUrl: string;
+}
+
+/** Disposing ends every process and removes what it left on shared servers. */
+export interface Installation extends AsyncDisposable {
+  /** REST at the first gateway. */
+  readonly url: string;
+  /** REST at each gateway. */
+  readonly urls: readonly string[];
+  /** gRPC at the first ingest, as host:port. */
+  readonly grpcAddress: string;
+  /** Live, all scopes, tenant `default`. */
+  readonly key: string;
+  readonly programs: readonly PacketboatProgram[];
+}
+
+export interface InstallationOptions {
+  /** Where all mail goes: `smtp://127.0.0.1:2525`. */
+  readonly relay?: string;
+  /** On top of what is set here, for every process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The example catalog unless told. */
+  readonly catalogDir?: string;
+}
+
+export const exampleCatalogDir = fileURLToPath(new URL('../../examples/catalog', import.meta.url));
+
+const command = fileURLToPath(new URL('../../cli/packetboat.ts', import.meta.url));
+
+export const newKey = (): string => `sk_live_${randomBytes(24).toString('hex')}`;
+
+/** Its environment is exactly what is given: a developer's own settings stay out. */
+export async function startRole(
+  role: Role,
+  env: Readonly<Record<string, string | undefined>>,
+  operationsPort: number,
+): Promise<PacketboatProgram> {
+  const own = Object.keys(process.env).filter((name) => name.startsWith('PACKETBOAT_') || /^(MONGODB|NATS|REDIS)_URL$/.test(name));
+  const program = await startProgram({
+    name: role,
+    command: process.execPath,
+    args: () => [command, role],
+    env: { ...Object.fromEntries(own.map((name) => [name, undefined])), ...env, PACKETBOAT_METRICS_ADDR: `127.0.0.1:${operationsPort}` },
+    ready: role === 'dev' ? /Ctrl-C stops it/ : /"msg":"started"/,
+  });
+  // the program's own properties are read when they are asked for
+  return Object.defineProperties(program, {
+    role: { value: role },
+    operationsUrl: { value: `http://127.0.0.1:${operationsPort}` },
+  }) as PacketboatProgram;
+}
