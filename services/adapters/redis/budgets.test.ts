@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { budgetsContract } from '../../../test/contract/budgets.ts';
 import { type Backend, startRedis, uniqueName } from '../../../test/support/backend.ts';
 import { borrow, describeWith } from '../../../test/support/describe-with.ts';
-import { type Bucket, fullBucket, take } from '../../core/bucket.ts';
+import { fullBucket, take, tokensIn } from '../../core/bucket.ts';
 import { limits } from '../../core/limits.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import { systemClock } from '../system/clock.ts';
@@ -46,16 +46,20 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     await using open = await openPrograms(1);
     const budgets = open.program(0);
     let run = 0;
-    const call = fc.record({ tokens: fc.nat(9), burst: fc.nat(20), limit: fc.nat(20) });
+    // a slow rate: nothing fills while the test runs
+    const rates = fc.record({ burst: fc.integer({ min: 1, max: 30 }), limit: fc.nat(20), windowMs: fc.constant(24 * HOUR) });
+    const calls = fc.array(fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 5 }), { maxLength: 10 });
     await fc.assert(
-      fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 20 }), async (calls) => {
-        const name = `key/${run++}`;
-        let bucket: Bucket | null = null;
-        for (const { tokens, ...rest } of calls) {
-          const rate = { ...rest, windowMs: 24 * HOUR };
-          const took = take(bucket ?? fullBucket(rate, 0), rate, tokens, 0);
-          bucket = took.bucket;
-          expect((await reserve(budgets, tokens, { ...rate, name })).granted).toBe(took.granted);
+      fc.asyncProperty(rates, calls, async (rate, asks) => {
+        const named = { ...rate, name: `key/${run++}` };
+        let bucket = fullBucket(rate, 0);
+        for (const together of asks) {
+          const answers = await budgets.reserve(together.map((tokens) => ({ budget: named, tokens })));
+          for (const [i, tokens] of together.entries()) {
+            const took = take(bucket, rate, tokens, 0);
+            bucket = took.bucket;
+            expect(answers[i]).toMatchObject({ granted: took.granted, remaining: tokensIn(bucket, rate) });
+          }
         }
       }),
       { numRuns: 50 },
@@ -71,6 +75,16 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     const heartbeats = 2;
     expect((await scriptCalls(open.control)) - before).toBeLessThanOrEqual(400 / 20 + heartbeats);
     expect((await reserve(budgets, 1, large)).remaining).toBeGreaterThan(4_500);
+  });
+
+  it('cost one call, however many asks of it are for the same, and are spent in order', async () => {
+    await using open = await openPrograms(1);
+    const large = { ...budget, limit: 5_000, burst: 5_000 };
+    const asks = Array.from({ length: 64 }, () => ({ budget: large, tokens: 1 }));
+    const answers = await open.program(0).reserve(asks);
+    const first = answers[0]?.remaining ?? 0;
+    expect(first).toBe(large.burst - limits.budgetLeaseTokens - 1);
+    expect(answers.map((answer) => answer.remaining)).toEqual(asks.map((_, i) => first - i));
   });
 
   it('reserve ahead no more than a lease, however many ask at once', async () => {

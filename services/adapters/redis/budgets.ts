@@ -26,6 +26,8 @@ export interface BudgetsOptions {
 
 /** What this process knows of one budget. */
 interface Account {
+  /** With its figures as last asked for. */
+  budget: Budget;
   /** Tokens reserved ahead, good until `leaseEnd`. */
   lease: number;
   leaseEnd: number;
@@ -45,8 +47,21 @@ interface Claim {
   readonly account: Account;
   readonly tokens: number;
   granted: number;
-  /** What decided, and how it fills; null as long as nothing did. */
+  /** The bucket after it, what is reserved ahead put back in, and how it fills; null as long as nothing decided. */
   by: { readonly bucket: Bucket; readonly rate: Rate } | null;
+}
+
+/** All claims of one call on one budget, as they go to Redis. */
+interface Call {
+  readonly account: Account;
+  readonly claims: readonly Claim[];
+  readonly rate: Rate;
+  readonly wanted: number;
+  /** How much of it is for later. */
+  readonly ahead: number;
+  readonly debt: number;
+  /** The level to begin with if Redis has forgotten the bucket. */
+  readonly start: number;
 }
 
 export class RedisBudgets implements Budgets {
@@ -114,45 +129,39 @@ export class RedisBudgets implements Budgets {
     account.lease -= granted;
     if (granted < tokens || account.shared === null) return { budget, account, tokens, granted, by: null };
     const rate = this.#sharedRate(budget);
-    return { budget, account, tokens, granted, by: { bucket: refill(account.shared, rate, now), rate } };
+    const { level, at } = refill(account.shared, rate, now);
+    return { budget, account, tokens, granted, by: { bucket: { level: level + account.lease * rate.windowMs, at }, rate } };
   }
 
   /** False when Redis is lost; then no claim has changed. */
   async #useShared(claims: readonly Claim[]): Promise<boolean> {
     if (!this.#isUp) return false;
-    const now = this.#clock.monotonic();
-    const asked = claims.map((claim) => {
-      const { budget, account, tokens, granted } = claim;
-      const rate = this.#sharedRate(budget);
-      const ahead = account.isLeasing || granted === tokens ? 0 : Math.max(0, this.#aheadOf(budget) - account.lease);
-      const { debt } = account;
-      account.debt = 0;
-      if (ahead > 0) account.isLeasing = true;
-      return {
-        claim,
-        rate,
-        ahead,
-        debt,
-        missing: tokens - granted,
-        start: refill(account.shared ?? fullBucket(rate, now), rate, now).level,
-      };
-    });
+    const calls = [...Map.groupBy(claims, (claim) => claim.account)].map(([account, of]) => this.#prepare(account, of));
     try {
-      const levels = (await this.#reserveScript.run(
-        this.#redis.client,
-        claims.map(({ budget }) => `${this.#prefix}:${budget.windowMs}:${budget.name}`),
-        asked.flatMap(({ rate, ahead, debt, missing, start }) => [missing + ahead, rate.limit, rate.windowMs, rate.burst, start, debt]),
-      )) as number[];
-      for (const [i, { claim, rate, missing }] of asked.entries())
-        settle(claim, rate, missing, levels[2 * i] ?? 0, levels[2 * i + 1] ?? 0, this.#clock.monotonic());
+      const keys = calls.map(({ account: { budget } }) => `${this.#prefix}:${budget.windowMs}:${budget.name}`);
+      const answer = (await this.#reserveScript.run(this.#redis.client, keys, calls.flatMap(toArguments))) as number[];
+      const now = this.#clock.monotonic();
+      for (const [i, call] of calls.entries()) settle(call, answer[2 * i] ?? 0, answer[2 * i + 1] ?? 0, now);
       return true;
     } catch {
       this.#isUp = false;
-      for (const { claim, debt } of asked) claim.account.debt += debt;
+      for (const { account, debt } of calls) account.debt += debt;
       return false;
     } finally {
-      for (const { claim, ahead } of asked) if (ahead > 0) claim.account.isLeasing = false;
+      for (const { account, ahead } of calls) if (ahead > 0) account.isLeasing = false;
     }
+  }
+
+  #prepare(account: Account, claims: readonly Claim[]): Call {
+    const now = this.#clock.monotonic();
+    const { budget, debt } = account;
+    const rate = this.#sharedRate(budget);
+    const missing = claims.reduce((sum, { tokens, granted }) => sum + tokens - granted, 0);
+    const ahead = account.isLeasing || missing === 0 ? 0 : Math.max(0, this.#aheadOf(budget) - account.lease);
+    account.debt = 0;
+    if (ahead > 0) account.isLeasing = true;
+    const start = refill(account.shared ?? fullBucket(rate, now), rate, now).level;
+    return { account, claims, rate, wanted: missing + ahead, ahead, debt, start };
   }
 
   #useOwn(claim: Claim): void {
@@ -172,13 +181,13 @@ export class RedisBudgets implements Budgets {
     claim.by = { bucket, rate };
   }
 
-  #answer({ budget, account, tokens, granted, by }: Claim): Reservation {
+  #answer({ budget, tokens, granted, by }: Claim): Reservation {
     if (by === null) throw new Error('a claim that nothing decided');
     return {
       granted,
       waitMs: granted === tokens ? 0 : nextTokenMs(by.bucket, by.rate),
       limit: budget.limit,
-      remaining: tokensIn(by.bucket, by.rate) + account.lease,
+      remaining: tokensIn(by.bucket, by.rate),
       resetAt: this.#clock.now() + fullInMs(by.bucket, by.rate),
     };
   }
@@ -194,7 +203,8 @@ export class RedisBudgets implements Budgets {
   #accountOf(budget: Budget): Account {
     // a level counts in parts of the window
     const key = `${budget.windowMs}:${budget.name}`;
-    const account = this.#accounts.get(key) ?? { lease: 0, leaseEnd: 0, isLeasing: false, shared: null, own: null, debt: 0 };
+    const account = this.#accounts.get(key) ?? { budget, lease: 0, leaseEnd: 0, isLeasing: false, shared: null, own: null, debt: 0 };
+    account.budget = budget;
     this.#accounts.delete(key);
     this.#accounts.set(key, account);
     if (this.#accounts.size > limits.budgetsMax) {
@@ -223,16 +233,22 @@ export class RedisBudgets implements Budgets {
   }
 }
 
-/** What Redis granted goes to the claim first; the rest is the lease. */
-function settle(claim: Claim, rate: Rate, missing: number, granted: number, level: number, now: number): void {
-  const { account, budget } = claim;
-  const bucket = { level, at: Math.floor(now) };
-  const spent = Math.min(missing, granted);
-  claim.granted += spent;
-  claim.by = { bucket, rate };
-  account.shared = bucket;
+const toArguments = ({ wanted, rate, start, debt }: Call): number[] => [wanted, rate.limit, rate.windowMs, rate.burst, start, debt];
+
+/** What Redis granted goes to the claims in their order; the rest is the lease. */
+function settle({ account, claims, rate }: Call, granted: number, levelLeft: number, now: number): void {
+  const at = Math.floor(now);
+  let left = granted;
+  for (const claim of claims) {
+    const mine = Math.min(claim.tokens - claim.granted, left);
+    claim.granted += mine;
+    left -= mine;
+    // as it would stand had nobody asked after this claim
+    claim.by = { bucket: { level: levelLeft + (left + account.lease) * rate.windowMs, at }, rate };
+  }
+  account.shared = { level: levelLeft, at };
   account.own = null;
-  if (granted === spent) return;
-  account.lease += granted - spent;
-  account.leaseEnd = now + budget.windowMs;
+  if (left === 0) return;
+  account.lease += left;
+  account.leaseEnd = now + rate.windowMs;
 }

@@ -1,0 +1,33 @@
+import { expect, it, vi } from 'vitest';
+import { startNats } from '../../../test/support/backend.ts';
+import { describeWith } from '../../../test/support/describe-with.ts';
+import { openNats } from './connection.ts';
+
+it.each(['', 'localhost:4222', 'http://nats.example', 'nats://', 'nats://nats.example:4222,'])('%j is no address of a server', (url) => {
+  expect(() => openNats(url)).toThrow('not an address');
+});
+
+describeWith(['nats-server'], 'a connection to NATS', () => {
+  it('is made anew when it is lost, to whichever server of several answers', async () => {
+    await using server = await startNats();
+    await using other = await startNats();
+    await using nats = openNats(`${server.url},${other.url}`);
+    const ports: (number | undefined)[] = [];
+    using _listening = nats.onConnection((connection) => ports.push(connection.info?.port));
+    await vi.waitFor(() => nats.check());
+    const [first, second] = ports[0] === Number(new URL(server.url).port) ? [server, other] : [other, server];
+    await first.kill();
+    await vi.waitFor(() => nats.check(), 10_000);
+    expect(ports.at(-1)).toBe(Number(new URL(second.url).port));
+  });
+
+  it('ends for good when it is disposed, also one that was never made', async () => {
+    await using server = await startNats();
+    await server.kill();
+    const nats = openNats(server.url);
+    await expect(nats.check()).rejects.toThrow('no connection');
+    await nats[Symbol.asyncDispose]();
+    await server.restart();
+    await expect(nats.check()).rejects.toThrow('no connection');
+  });
+});
