@@ -106,3 +106,6 @@ export function isOnTeam(sender: Sender, address: Address): boolean {
 export const senderKey = (tenant: string, name: string): string => `sender/${tenant}/${name}`;
 /** `template/<tenant>/<identifier>`. */
 export const templateKey = (tenant: string, identifier: string): string => `template/${tenant}/${identifier}`;
+/** Notices of a change are `<this>.<kind>.<tenant>.<name>`. */
+export const NOTICE = 'catalog.changed';
+export const noticeOf = (key: string): string => `${NOTICE}.${key.replaceAll('/', '.')}`;

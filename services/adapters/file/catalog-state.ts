@@ -1,103 +1,119 @@
-// What a folder's catalog remembers over restarts: every revision of every template, never changed, and what is live, so that pinned revisions and
-// the last good ones outlast the files they came from. Logins of senders are sealed.
+// What a folder's catalog remembers over restarts, in files that are written whole: one for each object, whatever became of it, and one for each
+// revision of a template, never changed. So pinned revisions and the last good ones outlast the files they came from. Logins of senders are sealed.
+// It decides nothing, and one process owns it.
 
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Sender, senderKey, type TemplateRevision, templateKey } from '../../core/catalog.ts';
+import { type CatalogSnapshot, type Sender, type TemplateRevision, templateKey } from '../../core/catalog.ts';
+import type { StoredObject } from '../../core/catalog-write.ts';
 import type { Keys } from '../../core/keyring.ts';
-import { NONCE_BYTES } from '../../core/seal.ts';
-import { openSender, type SealedSender, sealSender } from '../../core/sealed-sender.ts';
-import type { Random } from '../../ports/random.ts';
+import { openSender, type SealedSender } from '../../core/sealed-sender.ts';
+import { snapshotOf } from '../../core/snapshot.ts';
 
-/** Live objects by `sender/<tenant>/<name>` and `template/<tenant>/<identifier>`. */
-export interface Live {
-  readonly senders: ReadonlyMap<string, Sender>;
-  readonly templates: ReadonlyMap<string, TemplateRevision>;
-}
-
-interface LiveFile {
-  readonly senders: readonly SealedSender[];
-  readonly templates: readonly { readonly tenant: string; readonly identifier: string; readonly revision: number }[];
+/** An object as its file holds it. Removed ones stay, so that their numbers go on and old leaders are known. */
+export interface KeptObject extends StoredObject {
+  /** `sender/<tenant>/<name>` or `template/<tenant>/<identifier>`. */
+  readonly key: string;
+  readonly revision: number;
+  /** Null for a template, whose content is its revision's, and for what was removed. */
+  readonly sender: SealedSender | null;
 }
 
 export class CatalogState {
   readonly #folder: string;
   readonly #keys: Keys;
-  readonly #random: Random;
-  /** The highest number of each template, by the beginning of its files' names. */
-  readonly #last: Map<string, number>;
+  readonly #objects = new Map<string, KeptObject>();
+  /** What is in view, by the same keys. */
+  readonly #senders = new Map<string, Sender>();
+  readonly #templates = new Map<string, TemplateRevision>();
+  #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(folder: string, keys: Keys, random: Random, last: Map<string, number>) {
+  private constructor(folder: string, keys: Keys) {
     this.#folder = folder;
     this.#keys = keys;
-    this.#random = random;
-    this.#last = last;
   }
 
-  static async open(folder: string, keys: Keys, random: Random): Promise<CatalogState> {
-    await mkdir(join(folder, 'revisions'), { recursive: true, mode: 0o700 });
-    const last = new Map<string, number>();
-    for (const file of await readdir(join(folder, 'revisions'))) {
-      const [, name = '', number = ''] = /^(.+)@(\d+)\.json$/.exec(file) ?? [];
-      if (name !== '') last.set(name, Math.max(last.get(name) ?? 0, Number(number)));
+  static async open(folder: string, keys: Keys): Promise<CatalogState> {
+    const state = new CatalogState(folder, keys);
+    for (const name of ['objects', 'revisions']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+    for (const file of await readdir(join(folder, 'objects'))) {
+      if (file.endsWith('.json')) await state.#show(JSON.parse(await readFile(join(folder, 'objects', file), 'utf8')));
     }
-    return new CatalogState(folder, keys, random, last);
+    return state;
   }
 
-  /** What was live when the program ended, but for senders whose logins were sealed with another keyring: those have to be read anew. */
-  async live(): Promise<Live> {
-    const text = await readOrNull(join(this.#folder, 'live.json'));
-    const file: LiveFile = text === null ? { senders: [], templates: [] } : JSON.parse(text);
-    const senders = file.senders.flatMap((sealed) => {
-      try {
-        return [openSender(sealed, this.#keys)];
-      } catch {
-        return [];
-      }
-    });
-    const read = file.templates.map(({ tenant, identifier, revision }) => this.revision(tenant, identifier, revision));
-    const templates = (await Promise.all(read)).filter((template) => template !== null);
-    return {
-      senders: new Map(senders.map((sender) => [senderKey(sender.tenant, sender.name), sender])),
-      templates: new Map(templates.map((template) => [templateKey(template.tenant, template.identifier), template])),
-    };
+  snapshot(version: number): CatalogSnapshot {
+    return snapshotOf(version, [...this.#senders.values()], [...this.#templates.values()]);
+  }
+
+  object(key: string): KeptObject | null {
+    return this.#objects.get(key) ?? null;
+  }
+
+  objects(): readonly KeptObject[] {
+    return [...this.#objects.values()];
   }
 
   async revision(tenant: string, identifier: string, revision: number): Promise<TemplateRevision | null> {
-    const text = await readOrNull(this.#fileOf(nameOf(tenant, identifier), revision));
+    return this.#revision(templateKey(tenant, identifier), revision);
+  }
+
+  /** One piece of work at a time: each decides by what the one before it left. */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(work);
+    // whoever asked for the work hears of its failure
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** A template's revision has to be kept before the object that points to it. */
+  async keepObject(object: KeptObject): Promise<void> {
+    await writeWhole(join(this.#folder, 'objects', `${nameOf(object.key)}.json`), JSON.stringify(object));
+    await this.#show(object);
+  }
+
+  async keepRevision(template: TemplateRevision): Promise<void> {
+    const key = templateKey(template.tenant, template.identifier);
+    await writeWhole(this.#fileOf(key, template.revision), JSON.stringify(template));
+  }
+
+  /** What is shown is what was read back: nobody sees what was not kept. */
+  async #show(object: KeptObject): Promise<void> {
+    const { key, isLive, revision } = object;
+    const sender = isLive && object.sender !== null ? this.#opened(object.sender) : null;
+    const template = isLive && object.sender === null ? await this.#revision(key, revision) : null;
+    this.#objects.set(key, object);
+    setOrDelete(this.#senders, key, sender);
+    setOrDelete(this.#templates, key, template);
+  }
+
+  /** Null when its logins were sealed with another keyring: such a sender is out of view until it is written anew. */
+  #opened(sealed: SealedSender): Sender | null {
+    try {
+      return openSender(sealed, this.#keys);
+    } catch {
+      return null;
+    }
+  }
+
+  async #revision(key: string, revision: number): Promise<TemplateRevision | null> {
+    const text = await readOrNull(this.#fileOf(key, revision));
     return text === null ? null : (JSON.parse(text) as TemplateRevision);
   }
 
-  /** The template under its number: that of the last revision when the content is the same, else one higher, and kept from now on. */
-  async number(template: TemplateRevision): Promise<TemplateRevision> {
-    const { tenant, identifier, hash } = template;
-    const name = nameOf(tenant, identifier);
-    const last = this.#last.get(name) ?? 0;
-    const known = last === 0 ? null : await this.revision(tenant, identifier, last);
-    if (known?.hash === hash) return known;
-    const numbered = { ...template, revision: last + 1 };
-    await writeWhole(this.#fileOf(name, numbered.revision), JSON.stringify(numbered));
-    this.#last.set(name, numbered.revision);
-    return numbered;
-  }
-
-  async keep(live: Live): Promise<void> {
-    const file: LiveFile = {
-      senders: [...live.senders.values()].map((sender) => sealSender(sender, this.#keys, () => this.#random.bytes(NONCE_BYTES))),
-      templates: [...live.templates.values()].map(({ tenant, identifier, revision }) => ({ tenant, identifier, revision })),
-    };
-    await writeWhole(join(this.#folder, 'live.json'), JSON.stringify(file));
-  }
-
-  #fileOf(name: string, revision: number): string {
-    return join(this.#folder, 'revisions', `${name}@${revision}.json`);
+  #fileOf(key: string, revision: number): string {
+    return join(this.#folder, 'revisions', `${nameOf(key)}@${revision}.json`);
   }
 }
 
+function setOrDelete<Value>(map: Map<string, Value>, key: string, value: Value | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}
+
 /** Something that a person can read, and a digest, because identifiers are longer and more various than names of files. */
-function nameOf(tenant: string, identifier: string): string {
-  const key = `${tenant}/${identifier}`;
+function nameOf(key: string): string {
   const shown = key.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
   return `${shown.slice(0, 80)}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
 }

@@ -131,7 +131,8 @@ describe('a catalog folder', () => {
     await setup.open();
     const state = join(setup.root, 'state');
     const files = (await readdir(state, { recursive: true })).filter((name) => name.endsWith('.json'));
-    expect(files).toHaveLength(2);
+    // two objects and a revision
+    expect(files).toHaveLength(3);
     for (const file of files) expect(await readFile(join(state, file), 'utf8')).not.toContain('sesame');
   });
 

@@ -2,17 +2,17 @@
 // systems get lost on mounts of containers and networks. A good change is live within a second; of what is bad the last good revision stays.
 
 import { setTimeout } from 'node:timers/promises';
-import type { CatalogSnapshot, Sender, TemplateRevision } from '../../core/catalog.ts';
-import { senderKey, templateKey } from '../../core/catalog.ts';
+import type { CatalogSnapshot, TemplateRevision } from '../../core/catalog.ts';
 import { compileFolder } from '../../core/compile.ts';
 import { Failure } from '../../core/failure.ts';
 import type { Fault } from '../../core/fault.ts';
 import type { Keys } from '../../core/keyring.ts';
 import { limits } from '../../core/limits.ts';
-import { snapshotOf } from '../../core/snapshot.ts';
 import type { Catalog } from '../../ports/catalog.ts';
+import type { CatalogSource, CatalogWriter } from '../../ports/catalog-writer.ts';
 import type { Random } from '../../ports/random.ts';
-import { CatalogState, type Live } from './catalog-state.ts';
+import { CatalogState } from './catalog-state.ts';
+import { createCatalogWriter } from './catalog-writer.ts';
 import { areSame, documentsOf, type Stamps, stampsOf } from './folder.ts';
 
 export interface FolderCatalogParts {
@@ -29,10 +29,12 @@ export interface FolderCatalogParts {
   readonly reportTrouble: (error: unknown) => void;
 }
 
+/** The only writer of its state, and the same one whatever its folder is called: one that was moved goes on where it was. */
+const SOURCE: CatalogSource = { kind: 'folder', name: 'embedded', fence: { term: 0, generation: 0 } };
+
 /** Rejects with `Failure('invalid')` when there is no such folder. Objects with faults are reported, and are no reason to reject. */
 export async function openCatalog(parts: FolderCatalogParts): Promise<Catalog> {
-  const state = await CatalogState.open(parts.state, parts.keys, parts.random);
-  const catalog = new FolderCatalog(parts, state, await state.live());
+  const catalog = new FolderCatalog(parts, await CatalogState.open(parts.state, parts.keys));
   await catalog.start();
   return catalog;
 }
@@ -40,20 +42,25 @@ export async function openCatalog(parts: FolderCatalogParts): Promise<Catalog> {
 class FolderCatalog implements Catalog {
   readonly #parts: FolderCatalogParts;
   readonly #state: CatalogState;
+  readonly #writer: CatalogWriter;
   readonly #listeners = new Set<() => void>();
   readonly #end = new AbortController();
-  #live: Live;
   #snapshot: CatalogSnapshot;
+  /** The state has changed since the snapshot was taken. It stays so when a look fails half-way. */
+  #isStale = false;
   #faults: ReadonlySet<string> = new Set();
   #loaded: Stamps = new Map();
   #trouble: unknown = null;
   #watching: Promise<void> = Promise.resolve();
 
-  constructor(parts: FolderCatalogParts, state: CatalogState, live: Live) {
+  constructor(parts: FolderCatalogParts, state: CatalogState) {
     this.#parts = parts;
     this.#state = state;
-    this.#live = live;
-    this.#snapshot = snapshotOf(0, [...live.senders.values()], [...live.templates.values()]);
+    const publish = () => {
+      this.#isStale = true;
+    };
+    this.#writer = createCatalogWriter(state, { ...parts, notices: { publish } });
+    this.#snapshot = state.snapshot(0);
   }
 
   async start(): Promise<void> {
@@ -69,7 +76,7 @@ class FolderCatalog implements Catalog {
   }
 
   async revision(tenant: string, identifier: string, revision: number): Promise<TemplateRevision | null> {
-    const live = this.#live.templates.get(templateKey(tenant, identifier));
+    const live = this.#snapshot.template(tenant, identifier);
     return live?.revision === revision ? live : this.#state.revision(tenant, identifier, revision);
   }
 
@@ -112,27 +119,17 @@ class FolderCatalog implements Catalog {
     const { documents, faults, isWhole } = await documentsOf(this.#parts.folder, stamps.keys());
     const compiled = compileFolder(documents);
     this.#report([...faults, ...compiled.faults]);
+    for (const sender of compiled.senders) await this.#writer.put(SOURCE, { kind: 'sender', sender });
+    for (const template of compiled.templates) await this.#writer.put(SOURCE, { kind: 'template', template });
     // what cannot be compiled stays as it was, and so does what may stand in a file that cannot be read
-    const stays = (key: string): boolean => !isWhole || compiled.present.has(key);
-    const senders = new Map([...this.#live.senders].filter(([key]) => stays(key)));
-    const templates = new Map([...this.#live.templates].filter(([key]) => stays(key)));
-    for (const sender of compiled.senders) {
-      const key = senderKey(sender.tenant, sender.name);
-      senders.set(key, numbered(sender, this.#live.senders.get(key)));
-    }
-    for (const template of compiled.templates) {
-      templates.set(templateKey(template.tenant, template.identifier), await this.#state.number(template));
-    }
-    await this.#goLive({ senders, templates });
+    if (isWhole) await this.#writer.prune(SOURCE, compiled.present);
+    if (this.#isStale) this.#goLive();
     this.#loaded = stamps;
   }
 
-  /** Kept first: whoever has seen a revision can pin it. */
-  async #goLive(live: Live): Promise<void> {
-    if (areSameLive(live, this.#live)) return;
-    await this.#state.keep(live);
-    this.#live = live;
-    this.#snapshot = snapshotOf(this.#snapshot.version + 1, [...live.senders.values()], [...live.templates.values()]);
+  #goLive(): void {
+    this.#isStale = false;
+    this.#snapshot = this.#state.snapshot(this.#snapshot.version + 1);
     for (const listener of this.#listeners) listener();
   }
 
@@ -142,20 +139,3 @@ class FolderCatalog implements Catalog {
     this.#faults = new Set(seen.keys());
   }
 }
-
-/** A sender's number tells people that something has changed; unlike a template's nobody pins it. */
-function numbered(sender: Sender, last: Sender | undefined): Sender {
-  return { ...sender, revision: last === undefined ? 1 : last.hash === sender.hash ? last.revision : last.revision + 1 };
-}
-
-/** Equal as far as a reader can see: of a template its number says that, of a sender the logins too. */
-function areSameLive(a: Live, b: Live): boolean {
-  const shown = ({ senders, templates }: Live): string =>
-    JSON.stringify([
-      [...senders.values()].toSorted((left, right) => compare(senderKey(left.tenant, left.name), senderKey(right.tenant, right.name))),
-      [...templates].map(([key, { revision }]) => `${key}@${revision}`).toSorted(compare),
-    ]);
-  return shown(a) === shown(b);
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

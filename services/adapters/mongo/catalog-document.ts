@@ -48,10 +48,6 @@ export async function openCatalogCollections(mongo: Mongo): Promise<CatalogColle
 
 export const revisionId = (key: string, revision: number): string => `${key}@${revision}`;
 
-/** Notices of a change are `<this>.<kind>.<tenant>.<name>`. */
-export const NOTICE = 'catalog.changed';
-export const noticeOf = (key: string): string => `${NOTICE}.${key.replaceAll('/', '.')}`;
-
 export const toStoredObject = ({ source, fence, hash, state }: ObjectDocument): StoredObject => ({
   source,
   fence,

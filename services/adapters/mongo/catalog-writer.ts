@@ -1,6 +1,6 @@
 // Writing the catalog in MongoDB. Each write compares what it read, so two writers never mix; a revision is stored before the object that points to it.
 
-import { senderKey, type TemplateRevision, templateKey } from '../../core/catalog.ts';
+import { noticeOf, senderKey, type TemplateRevision, templateKey } from '../../core/catalog.ts';
 import { judgeWrite, mayRemove } from '../../core/catalog-write.ts';
 import { Failure } from '../../core/failure.ts';
 import type { Keys } from '../../core/keyring.ts';
@@ -10,14 +10,7 @@ import { holdsLogins, sealSender } from '../../core/sealed-sender.ts';
 import type { CatalogEntry, CatalogSource, CatalogWriter, WriteResult } from '../../ports/catalog-writer.ts';
 import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
-import {
-  type CatalogCollections,
-  noticeOf,
-  type ObjectDocument,
-  openCatalogCollections,
-  revisionId,
-  toStoredObject,
-} from './catalog-document.ts';
+import { type CatalogCollections, type ObjectDocument, openCatalogCollections, revisionId, toStoredObject } from './catalog-document.ts';
 import { isNew, type Mongo } from './connection.ts';
 
 export interface CatalogWriterParts {
