@@ -28,9 +28,9 @@ export class CompiledTemplates {
   readonly renderSubject: RenderSubject = (revision, { field, ...request }) => {
     const template = this.#of(revision);
     const rendered = render(template, request);
-    const masked = isRefusal(rendered) ? null : maskedSubject(template, request);
-    if (isRefusal(rendered)) return { errors: rendered.errors.map((e) => ({ ...e, field: e.field.replace(DATA, field) })) };
-    return isRefusal(masked) ? { errors: masked.errors } : { subject: masked ?? rendered.subject };
+    if (isRefusal(rendered)) return under(field, rendered);
+    const masked = maskedSubject(template, request);
+    return isRefusal(masked) ? under(field, masked) : { subject: masked ?? rendered.subject };
   };
 
   #of(revision: TemplateRevision): CompiledTemplate {
@@ -50,3 +50,8 @@ export class CompiledTemplates {
     return compiled;
   }
 }
+
+/** The same errors by the caller's own name of the data. */
+const under = (name: string, { errors }: Refusal): Refusal => ({
+  errors: errors.map((error) => ({ ...error, field: error.field.replace(DATA, name) })),
+});
