@@ -199,6 +199,7 @@ export function toMessage(
     readonly isSuppressed: (address: Address) => boolean;
     /** Whether entries go to the queue right after the insert. */
     readonly isPublished: boolean;
+    readonly republishMs?: number;
   },
 ): NewMessage {
   const { recipients, ...rest } = draft;
@@ -210,6 +211,7 @@ export function toMessage(
       expiresAt: draft.expiresAt,
       isSuppressed: input.isSuppressed(r.address),
       isPublished: input.isPublished,
+      ...(input.republishMs === undefined ? {} : { republishMs: input.republishMs }),
     }),
   }));
   const states = starts.map((s) => s.progress.state);

@@ -135,10 +135,11 @@ export function arrive(input: {
   readonly expiresAt: number | null;
   readonly isSuppressed: boolean;
   readonly isPublished: boolean;
+  readonly republishMs?: number;
 }): { readonly progress: Progress; readonly event: NewEvent } {
   const state = input.isSuppressed ? 'suppressed' : input.scheduledAt !== null && input.scheduledAt > input.now ? 'scheduled' : 'queued';
   const due = state === 'scheduled' && input.scheduledAt !== null ? input.scheduledAt : input.now;
-  const next = state === 'queued' && input.isPublished ? input.now + limits.republishMs : due;
+  const next = state === 'queued' && input.isPublished ? input.now + (input.republishMs ?? limits.republishMs) : due;
   const progress: Progress = {
     state,
     phase: null,
@@ -340,9 +341,9 @@ export const isUnpublished = (s: Subject, now: number): boolean =>
   s.delivery.state === 'queued' && s.delivery.due <= now && s.delivery.wakeAt !== null && s.delivery.wakeAt <= now;
 
 /** An entry went to the queue: the sweeper looks again when nobody claimed it. */
-export function published(s: Subject, now: number): Change | null {
+export function published(s: Subject, now: number, republishMs: number = limits.republishMs): Change | null {
   if (s.delivery.state !== 'queued') return null;
-  return change(s, { wakeAt: wake(now + limits.republishMs, s.expiresAt) });
+  return change(s, { wakeAt: wake(now + republishMs, s.expiresAt) });
 }
 
 /** The window was full: no entry went to the queue after all, so the sweeper feeds it in its turn. */

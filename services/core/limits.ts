@@ -121,6 +121,9 @@ export const limits = {
   windowPerTenantAndTier: 2_000,
   /** A queued delivery that nobody claimed for this long is published again. */
   republishMs: 60 * SECOND,
+  /** What `PACKETBOAT_REPUBLISH_SECONDS` may ask for: sooner, and mail that only waits for its turn gets entry after entry. */
+  republishMinMs: 5 * SECOND,
+  republishMaxMs: 600 * SECOND,
   /** Publications that may wait for their answer at a time, per process. */
   publishInFlightMax: 256,
   /** After a publish that the queue left without any answer, how long nothing is published: callers must not wait in vain one by one. */
@@ -285,7 +288,7 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],
     [l.bodyInMemoryBytes <= l.turnBytesMax, 'a body parsed in memory fits into a turn'],
     [l.blobGraceMs > l.uploadMs + l.ingestCallMs, 'no blob is swept while the accept that refers to it may still run'],
-    [l.republishMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
+    [l.republishMinMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
     [l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs, 'an entry is handed out as often as it may be before it is too old'],
     [l.readinessEveryMs + l.readinessCheckMs <= 5 * SECOND, 'a lost dependency is named within 5 s (P20)'],
     [l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs, 'a check ends with its own reason before it is given up'],

@@ -60,7 +60,19 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const queue = open.use(new MemoryWorkQueue(clock));
   const budgets = open.use(new MemoryBudgets(clock));
   const templates = new CompiledTemplates();
-  const shared = { messages, blobs, suppressions, queue, budgets, catalog, clock, random, templates, report };
+  const shared = {
+    messages,
+    blobs,
+    suppressions,
+    queue,
+    budgets,
+    catalog,
+    clock,
+    random,
+    templates,
+    republishMs: config.republishMs,
+    report,
+  };
 
   const inbox = open.use(await startInbox({ smtp: { host: '127.0.0.1', port: 0 }, folder: join(dataDir, 'inbox'), log }));
   const relay = config.relay ?? toInbox(inbox);

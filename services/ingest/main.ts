@@ -58,6 +58,7 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
     keyCache: new KeyCache(keys, clock),
     backlogs: new Backlogs(messages, clock),
     templates: new CompiledTemplates(),
+    republishMs: config.republishMs,
     report,
   };
   if (config.bootstrapKey !== undefined && !(await ensureFirstKey(keys, config.bootstrapKey, messages.now())))

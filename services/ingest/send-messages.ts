@@ -219,6 +219,7 @@ function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>)
     idempotency: ready.idempotency,
     isSuppressed: (address) => suppressed.has(address),
     isPublished: !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier),
+    ...(ingest.republishMs === undefined ? {} : { republishMs: ingest.republishMs }),
   });
 }
 

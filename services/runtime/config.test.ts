@@ -21,6 +21,7 @@ describe('a configuration', () => {
       dataDir: '.packetboat',
       leaseMs: 60_000,
       lapseDelayMs: 30_000,
+      republishMs: 60_000,
       logLevel: 'info',
     });
   });

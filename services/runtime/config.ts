@@ -189,6 +189,15 @@ export const variables = {
     help: 'How long such a delivery then waits before it is tried again: its message may be what kills dispatchers.',
     schema: secondsBetween(0, limits.lapseDelayMaxMs),
   },
+  republishMs: {
+    name: 'PACKETBOAT_REPUBLISH_SECONDS',
+    unit: `seconds, ${limits.republishMinMs / 1_000} to ${limits.republishMaxMs / 1_000}`,
+    default: String(limits.republishMs / 1_000),
+    requiredBy: [],
+    programs: ['dev', 'ingest', 'sweeper'],
+    help: 'How long a queued delivery waits for a dispatcher to take it up, until it is put into the queue again: the queue may have lost it.',
+    schema: secondsBetween(limits.republishMinMs, limits.republishMaxMs),
+  },
   keyringFile: {
     name: 'PACKETBOAT_KEYRING_FILE',
     unit: 'path',

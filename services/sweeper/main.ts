@@ -31,6 +31,7 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
     clock: systemClock,
     random: new SystemRandom(),
     lapseDelayMs: config.lapseDelayMs,
+    republishMs: config.republishMs,
     metrics: about.metrics,
     report,
   };

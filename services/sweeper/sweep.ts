@@ -97,7 +97,7 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<boolean> {
   }
   const results = feedable.length === 0 ? [] : await s.queue.publish(feedable.map((f) => f.publication));
   for (const [i, { found: f }] of feedable.entries()) {
-    const change = results[i] === 'published' ? published(subjectOf(f.message, f.delivery), s.messages.now()) : null;
+    const change = results[i] === 'published' ? published(subjectOf(f.message, f.delivery), s.messages.now(), s.republishMs) : null;
     if (change !== null) changes.push(change);
   }
   const made = changes.length === 0 ? [] : await s.messages.apply(changes);

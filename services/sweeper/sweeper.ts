@@ -22,6 +22,8 @@ export interface Sweeper {
   readonly random: Random;
   /** After a lease that ran out, how long its delivery waits; `limits.lapseDelayMs` unless told. */
   readonly lapseDelayMs?: number;
+  /** After how long an entry that nobody claimed is published again; `limits.republishMs` unless told. */
+  readonly republishMs?: number;
   readonly metrics: SweeperMetrics;
   /** Told of failures of ours, with their causes. */
   readonly report: (what: string, error: unknown) => void;
