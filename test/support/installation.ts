@@ -24,6 +24,8 @@ export interface Installation extends AsyncDisposable {
   /** Live, all scopes, tenant `default`. */
   readonly key: string;
   readonly programs: readonly PacketboatProgram[];
+  /** What its programs were told, for one more or for a command of the same installation. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 export interface InstallationOptions {
@@ -37,7 +39,8 @@ export interface InstallationOptions {
 
 export const exampleCatalogDir = fileURLToPath(new URL('../../examples/catalog', import.meta.url));
 
-const command = fileURLToPath(new URL('../../cli/packetboat.ts', import.meta.url));
+/** The `packetboat` command. */
+export const command = fileURLToPath(new URL('../../cli/packetboat.ts', import.meta.url));
 
 export const newKey = (): string => `sk_live_${randomBytes(24).toString('hex')}`;
 

@@ -107,7 +107,7 @@ export async function startCluster(options: ClusterOptions): Promise<Installatio
   const urls = httpAddresses.map((address) => `http://${address}`);
   const [url = ''] = urls;
   const [grpcAddress = ''] = grpcAddresses;
-  return { url, urls, grpcAddress, key, programs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { url, urls, grpcAddress, key, programs, env, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 const times = <T>(count: number, make: (i: number) => Promise<T>): Promise<T[]> =>
