@@ -3,7 +3,7 @@
 
 import { needsSmtpUtf8 } from '../core/address.ts';
 import type { Route, Sender } from '../core/catalog.ts';
-import { commit, type LastReply, type Outcome, record, release } from '../core/delivery.ts';
+import { type Change, commit, type LastReply, type Outcome, record, release, type Subject, type Verdict } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 import { judge } from '../core/reply.ts';
@@ -51,7 +51,8 @@ async function contentFailed(d: Dispatcher, { hand }: Attempt, signals: Signals,
     return;
   }
   d.report('a mail could not be composed', error);
-  await giveUp(hand, signals, { reason: null, due: d.messages.now() + releaseDelay(hand), tried: true });
+  const how = { reason: null, due: d.messages.now() + hand.releaseDelayMs, tried: true };
+  await hand.insist((s) => release(s, hand.leaseId, how), signals.stop);
 }
 
 async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: Signals, mail: ComposedMail): Promise<Report> {
@@ -78,37 +79,32 @@ async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: 
   if (report.cause !== undefined) d.report('an attempt failed here', report.cause);
   d.metrics.attempt(judgement.kind, category, ms);
 
-  if (judgement.kind === 'local' && hand.subject.delivery.phase !== 'committing') {
-    const now = d.messages.now();
-    const isRoute = judgement.scope === 'route';
-    const due = isRoute ? signals.paused.pause(route, now) : category === 'aborted' ? now : now + releaseDelay(hand);
-    await giveUp(hand, signals, { reason: isRoute ? 'route' : null, due, tried: category !== 'aborted', lastReply: reply });
-    return;
-  }
-  if (judgement.kind === 'delivered') signals.paused.resume(route);
-  const outcome: Outcome = {
-    // a fault of ours behind the fence cannot be released any more: it waits like a refusal about us
-    verdict: judgement.kind === 'local' ? { kind: 'deferred', spent: false, waitMs: limits.refusalAboutUsMs } : judgement,
-    reply,
-    data: {
-      category,
-      stage: report.stage,
-      code: report.code,
-      enhanced: report.enhanced,
-      reply: report.text,
-      host: report.host,
-      route: route.name,
-      source: report.source,
-      tls: report.tls?.version ?? null,
-      ms: Math.round(ms),
-    },
+  const data = {
+    category,
+    stage: report.stage,
+    code: report.code,
+    enhanced: report.enhanced,
+    reply: report.text,
+    host: report.host,
+    route: route.name,
+    source: report.source,
+    tls: report.tls?.version ?? null,
+    ms: Math.round(ms),
   };
   const schedule = { delaysMs: sender.retry.delaysMs, random: d.random.fraction() };
-  await hand.insist((s) => record(s, hand.leaseId, outcome, d.messages.now(), schedule), signals.stop);
+  const recorded = (s: Subject, verdict: Verdict): Change | null =>
+    record(s, hand.leaseId, { verdict, reply, data }, d.messages.now(), schedule);
+
+  if (judgement.kind !== 'local') {
+    if (judgement.kind === 'delivered') signals.paused.resume(route);
+    await hand.insist((s) => recorded(s, judgement), signals.stop);
+    return;
+  }
+  const now = d.messages.now();
+  const isRoute = judgement.scope === 'route';
+  const due = isRoute ? signals.paused.pause(route, now) : category === 'aborted' ? now : now + hand.releaseDelayMs;
+  const how = { reason: isRoute ? 'route' : null, due, tried: category !== 'aborted', lastReply: reply } as const;
+  // Behind the record `committing` nothing is released, not even when its answer never came here: no dot was sent, so it waits like a refusal about us.
+  const waiting: Verdict = { kind: 'deferred', spent: false, waitMs: limits.refusalAboutUsMs };
+  await hand.insist((s) => (s.delivery.phase === 'committing' ? recorded(s, waiting) : release(s, hand.leaseId, how)), signals.stop);
 }
-
-const giveUp = (hand: DeliveryInHand, { stop }: Signals, how: Parameters<typeof release>[2]): Promise<boolean> =>
-  hand.insist((s) => release(s, hand.leaseId, how), stop);
-
-const releaseDelay = (hand: DeliveryInHand): number =>
-  Math.min(limits.releaseDelayMs * 2 ** hand.subject.delivery.tries, limits.releaseDelayMaxMs);

@@ -38,6 +38,11 @@ export class DeliveryInHand {
     return subjectOf(this.#message, this.index);
   }
 
+  /** How long it waits when it comes back for a fault that may be its own. */
+  get releaseDelayMs(): number {
+    return Math.min(limits.releaseDelayMs * 2 ** this.subject.delivery.tries, limits.releaseDelayMaxMs);
+  }
+
   /** False: the lease may be over by now, whatever the last answer of the store was. */
   get isSafe(): boolean {
     return this.#d.clock.monotonic() < this.#safeUntil;

@@ -1,7 +1,7 @@
 // The dispatcher's loop: take entries, plan, claim what can go now, deliver, and ack once what became of it is stored (RELIABILITY R2, R3).
 
 import type { Route, Sender } from '../core/catalog.ts';
-import { type Change, claim, type HoldReason, hold, suppress } from '../core/delivery.ts';
+import { type Change, claim, type HoldReason, hold, release, type Subject, suppress } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
@@ -27,6 +27,14 @@ interface Candidate {
   readonly sender: Sender;
   readonly route: Route;
 }
+
+interface Claimed {
+  readonly candidate: Candidate;
+  readonly hand: DeliveryInHand;
+}
+
+/** A delivery that is changed by others this often while it is being claimed is left to a later entry. */
+const CLAIM_ROUNDS = 3;
 
 /** Runs until `take` is aborted and all that was in hand is settled. Never rejects. */
 export async function dispatch(d: Dispatcher, signals: DispatchSignals): Promise<void> {
@@ -189,8 +197,33 @@ class Run {
     return { going, held };
   }
 
-  /** One bulk of compare-and-sets. Whoever lost the race drops the entry. */
-  async #claim(candidates: readonly Candidate[], finish: (t: Taken, isStored: boolean) => void) {
+  /**
+   * Bulks of compare-and-sets. A claim that was refused is decided anew about what the store has now: mostly the sweeper has only noted that it
+   * published the very entry that is being taken up. Whoever lost to another claim drops the entry.
+   */
+  async #claim(candidates: readonly Candidate[], finish: (t: Taken, isStored: boolean) => void): Promise<readonly Claimed[]> {
+    const claimed: Claimed[] = [];
+    let left = candidates;
+    try {
+      for (let round = 0; round < CLAIM_ROUNDS && left.length > 0; round++) {
+        if (round > 0) left = await this.#readAgain(left);
+        const refused: Candidate[] = [];
+        for (const { candidate, hand } of await this.#claimOnce(left, finish)) {
+          if (hand === null) refused.push(candidate);
+          else claimed.push({ candidate, hand });
+        }
+        left = refused;
+      }
+      for (const { taken } of left) finish(taken, true);
+    } catch (error) {
+      // what has been claimed goes its way; the other entries come again
+      if (!(error instanceof Failure)) throw error;
+      this.#d.report('entries could not be claimed', error);
+    }
+    return claimed;
+  }
+
+  async #claimOnce(candidates: readonly Candidate[], finish: (t: Taken, isStored: boolean) => void) {
     const d = this.#d;
     const claimedAt = d.clock.monotonic();
     const now = d.messages.now();
@@ -209,45 +242,57 @@ class Run {
     });
     const versions = await d.messages.apply(claims.map((c) => c.change));
     d.metrics.claimed(versions.filter((v) => v !== null).length);
-    return claims.flatMap(({ candidate, leaseId, change }, i) => {
+    return claims.map(({ candidate, leaseId, change }, i) => {
       const version = versions[i];
-      if (version == null) {
-        finish(candidate.taken, true);
-        return [];
-      }
+      if (version == null) return { candidate, hand: null };
       const index = candidate.taken.entry.delivery;
       const message = withProgress(candidate.message, index, { ...change.set, version });
       const hand = new DeliveryInHand(d, message, index, leaseId, claimedAt);
       this.#inHand.add(hand);
-      return [{ candidate, hand }];
+      return { candidate, hand };
     });
   }
 
+  async #readAgain(candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+    const found = await this.#d.messages.find(candidates.map((c) => c.message.id));
+    return candidates.map((candidate, i) => ({ ...candidate, message: found[i] ?? candidate.message }));
+  }
+
   /** After the claim, so that every suppression acknowledged before it is seen (P11). */
-  async #withoutSuppressed(
-    claimed: readonly { readonly candidate: Candidate; readonly hand: DeliveryInHand }[],
-    finish: (t: Taken, isStored: boolean) => void,
-  ) {
-    const d = this.#d;
-    const sendable: { readonly candidate: Candidate; readonly hand: DeliveryInHand }[] = [];
+  async #withoutSuppressed(claimed: readonly Claimed[], finish: (t: Taken, isStored: boolean) => void): Promise<readonly Claimed[]> {
+    const sendable: Claimed[] = [];
     for (const [tenant, own] of Map.groupBy(claimed, (c) => c.hand.message.tenant)) {
-      const hashed = own.map((c) => ({ ...c, hashes: suppressionHashes(d.suppressionKeys, tenant, c.hand.subject.delivery.recipient) }));
-      const matches = await d.suppressions.matches(
-        tenant,
-        SCOPE_ALL,
-        hashed.flatMap((c) => c.hashes),
-      );
-      for (const { candidate, hand, hashes } of hashed) {
-        if (!hashes.some((hash) => matches.has(hash))) {
+      const isSuppressed = await this.#suppressed(tenant, own);
+      for (const { candidate, hand } of own) {
+        if (isSuppressed !== null && !isSuppressed(hand)) {
           sendable.push({ candidate, hand });
           continue;
         }
-        await hand.insist((s) => suppress(s, hand.leaseId), this.#stop);
+        const due = this.#d.messages.now() + hand.releaseDelayMs;
+        const decide = (s: Subject): Change | null =>
+          isSuppressed === null ? release(s, hand.leaseId, { reason: null, due, tried: false }) : suppress(s, hand.leaseId);
+        await hand.insist(decide, this.#stop);
         this.#inHand.delete(hand);
         finish(candidate.taken, true);
       }
     }
     return sendable;
+  }
+
+  /** Null: the store is away and nobody knows, so none of them may be sent now. */
+  async #suppressed(tenant: string, claimed: readonly Claimed[]): Promise<((hand: DeliveryInHand) => boolean) | null> {
+    const d = this.#d;
+    const hashes = new Map(
+      claimed.map(({ hand }) => [hand, suppressionHashes(d.suppressionKeys, tenant, hand.subject.delivery.recipient)] as const),
+    );
+    try {
+      const matches = await d.suppressions.matches(tenant, SCOPE_ALL, [...hashes.values()].flat());
+      return (hand) => hashes.get(hand)?.some((hash) => matches.has(hash)) ?? true;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      d.report('suppressions could not be read', error);
+      return null;
+    }
   }
 
   #change(): Promise<void> {
