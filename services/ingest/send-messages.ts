@@ -170,19 +170,23 @@ type Stored = { readonly message: Message | NewMessage | Failure; readonly repla
 async function store(ingest: Ingest, accepted: readonly Ready[]): Promise<readonly Stored[]> {
   if (accepted.length === 0) return [];
   const suppressed = await suppressedOf(ingest, accepted);
-  const messages = accepted.map((ready, i) => compose(ingest, ready, suppressed[i] ?? new Set()));
-  const inserted = await insert(ingest, messages);
+  const composed = accepted.map((ready, i) => compose(ingest, ready, suppressed[i] ?? new Set()));
+  const inserted = await insert(
+    ingest,
+    composed.map((c) => c.message),
+  );
   await publish(
     ingest,
-    messages.filter((_, i) => inserted[i] === 'inserted'),
+    composed.flatMap((c, i) => (inserted[i] === 'inserted' ? c.publications : [])),
   );
   return Promise.all(
-    messages.map(async (message, i): Promise<Stored> => {
+    composed.map(async (c, i): Promise<Stored> => {
+      const { message } = c;
       const outcome = inserted[i];
       if (outcome instanceof Failure) return { message: shownFailure(ingest, outcome), replayed: false };
       if (outcome === 'inserted' || message.idempotency === null) return { message, replayed: false };
       try {
-        return await settleTakenKey(ingest, message, message.idempotency);
+        return await settleTakenKey(ingest, c, message.idempotency);
       } catch (error) {
         return { message: shownFailure(ingest, error), replayed: false };
       }
@@ -210,17 +214,26 @@ async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise
   });
 }
 
-function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>): NewMessage {
+/** What is to be inserted, and then published. Both are decided here, once: the insert says when the sweeper is to look for a lost entry. */
+interface Composed {
+  readonly message: NewMessage;
+  /** None while the tenant has a backlog in this tier. */
+  readonly publications: readonly Publication[];
+}
+
+function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>): Composed {
   const now = ingest.messages.now();
-  return toMessage(ready.draft, {
+  const isPublished = !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier);
+  const message = toMessage(ready.draft, {
     id: messageId(now, ingest.random.bytes(ID_RANDOM_BYTES)),
     now,
     trace: ready.trace,
     idempotency: ready.idempotency,
     isSuppressed: (address) => suppressed.has(address),
-    isPublished: !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier),
+    isPublished,
     ...(ingest.republishMs === undefined ? {} : { republishMs: ingest.republishMs }),
   });
+  return { message, publications: isPublished ? entriesOf(message) : [] };
 }
 
 /**
@@ -241,9 +254,8 @@ async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<
   }
 }
 
-/** Entries for what is queued, unless the tenant has a backlog. A refusal says that the window is full; then the sweeper feeds these too. */
-async function publish(ingest: Ingest, messages: readonly NewMessage[]): Promise<void> {
-  const publications = messages.flatMap((message) => (ingest.backlogs.has(message.tenant, message.tier) ? [] : entriesOf(message)));
+/** A refusal says that the window is full: from then on the tenant has a backlog, and the sweeper feeds these too. */
+async function publish(ingest: Ingest, publications: readonly Publication[]): Promise<void> {
   if (publications.length === 0) return;
   const published = await ingest.queue.publish(publications);
   const full = publications.filter((_, i) => published[i] === 'full');
@@ -281,7 +293,7 @@ function entriesOf(message: NewMessage): Publication[] {
 /** Another message holds the key: the same request gets its answer, an outdated holder gives the key up. */
 async function settleTakenKey(
   ingest: Ingest,
-  message: NewMessage,
+  { message, publications }: Composed,
   idempotency: { readonly key: string; readonly fingerprint: string },
 ): Promise<Stored> {
   const key = idempotency.key as IdempotencyKey;
@@ -298,7 +310,7 @@ async function settleTakenKey(
     const [again] = await insert(ingest, [message]);
     if (again instanceof Failure) throw again;
     if (again === 'inserted') {
-      await publish(ingest, [message]);
+      await publish(ingest, publications);
       return { message, replayed: false };
     }
     await ingest.clock.sleep(limits.idempotencyRacePollMs);
