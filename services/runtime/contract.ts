@@ -22,6 +22,8 @@ export const protoDirectories: readonly string[] = ['../../proto/', '../../proto
 const PACKAGE = 'packetboat.v1';
 
 export interface Contract {
+  /** Relative to the proto directories: `packetboat/v1/messages.proto`. */
+  readonly files: readonly string[];
   /** In the order of the files and of the rpcs in them. */
   readonly methods: readonly Method[];
 }
@@ -96,13 +98,14 @@ export function loadContract(): Contract {
   const [own] = protoDirectories;
   assert(own !== undefined);
   const folder = PACKAGE.replace('.', '/');
-  const files = readdirSync(`${own}${folder}`).filter((file) => file.endsWith('.proto'));
-  const definitions = loadSync(
-    files.toSorted().map((file) => `${folder}/${file}`),
-    { includeDirs: [...protoDirectories], keepCase: true, longs: Number, enums: String },
-  );
+  const files = readdirSync(`${own}${folder}`)
+    .filter((file) => file.endsWith('.proto'))
+    .toSorted()
+    .map((file) => `${folder}/${file}`);
+  const definitions = loadSync(files, { includeDirs: [...protoDirectories], keepCase: true, longs: Number, enums: String });
   const types = new Types(definitions);
   return {
+    files,
     methods: Object.entries(definitions).flatMap(([name, definition]) =>
       name.startsWith(`${PACKAGE}.`) && isService(definition) ? methodsOf(name, definition, types) : [],
     ),

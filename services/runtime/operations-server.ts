@@ -22,7 +22,10 @@ export interface HealthAnswer {
 export const healthz = (): HealthAnswer => ({ status: 200, body: { status: 'ok' } });
 
 /** What `/readyz` answers: 200 also while degraded, since work goes on without the queue and the budgets. */
-export const readyz = (health: Health): HealthAnswer => ({ status: health.isReady ? 200 : 503, body: health.readiness });
+export const readyz = (health: Pick<Health, 'readiness' | 'isReady'>): HealthAnswer => ({
+  status: health.isReady ? 200 : 503,
+  body: health.readiness,
+});
 
 /** Listens once it resolves. Throws `Failure('invalid')` when the address is in use. */
 export async function serveOperations(

@@ -1,0 +1,188 @@
+// The API for people: one page, made from the same description as `/openapi.json`, without scripts and without anything to load.
+
+import type { ApiDescription, Operation, Parameter, Schema } from './openapi.ts';
+
+export function documentationPage({ info, tags, paths, components }: ApiDescription): string {
+  const operations = Object.entries(paths).flatMap(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, operation]) => ({ path, verb, operation })),
+  );
+  const byTag = (tag: string) => operations.filter(({ operation }) => operation.tags.includes(tag));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${html(info.title)} API</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<nav aria-label="Contents">
+<p class="title"><a href="#top">${html(info.title)} API</a></p>
+${tags
+  .map(
+    ({ name }) => `<h2>${html(name)}</h2>
+<ul>${byTag(name)
+      .map(({ verb, path, operation }) => `<li><a href="#${operation.operationId}">${badge(verb)} <span>${html(path)}</span></a></li>`)
+      .join('')}</ul>`,
+  )
+  .join('\n')}
+<h2>Objects</h2>
+<ul>${Object.keys(components.schemas)
+    .map((name) => `<li><a href="#${name}">${html(name)}</a></li>`)
+    .join('')}</ul>
+<p><a href="/openapi.json">openapi.json</a></p>
+</nav>
+<main id="top">
+<h1>${html(info.title)} API</h1>
+${prose(info.description)}
+${tags
+  .map(
+    ({ name, description }) => `<section>
+<h2>${html(name)}</h2>
+${prose(description)}
+${byTag(name)
+  .map(({ verb, path, operation }) => describeOperation(verb, path, operation, components.responses ?? {}))
+  .join('\n')}
+</section>`,
+  )
+  .join('\n')}
+<section>
+<h2>Objects</h2>
+${Object.entries(components.schemas)
+  .map(([name, schema]) => describeSchema(name, schema))
+  .join('\n')}
+</section>
+</main>
+</body>
+</html>
+`;
+}
+
+function describeOperation(verb: string, path: string, operation: Operation, shared: Readonly<Record<string, object>>): string {
+  const { operationId, summary, description, parameters, requestBody, responses } = operation;
+  const body = requestBody?.content['application/json'];
+  return `<article id="${operationId}">
+<h3>${html(summary)}</h3>
+<p class="route">${badge(verb)} <code>${html(path)}</code></p>
+${prose(description)}
+${parameters.length > 0 ? table(['Parameter', 'Type', ''], parameters.map(parameterRow)) : ''}
+${body === undefined ? '' : `<p>Body: ${typeOf(body.schema)}</p>`}
+${Object.values(body?.examples ?? {})
+  .map(
+    (example) => `<details open><summary>${html(example.summary)}</summary>\n<pre>${html(curl(verb, path, example.value))}</pre></details>`,
+  )
+  .join('\n')}
+${body?.examples === undefined ? `<pre>${html(curl(verb, path, null))}</pre>` : ''}
+${table(
+  ['Answer', 'Body', ''],
+  Object.entries(responses).map(([status, response]) => responseRow(status, response, shared)),
+)}
+</article>`;
+}
+
+const parameterRow = ({ name, in: place, required, description, schema }: Parameter): string[] => [
+  `<code>${html(name)}</code>`,
+  `${typeOf(schema)}<br><small>${place}${required ? ', required' : ''}</small>`,
+  inline(description),
+];
+
+function responseRow(status: string, response: object, shared: Readonly<Record<string, object>>): string[] {
+  const reference = '$ref' in response ? String(response.$ref) : null;
+  const found = reference === null ? response : (shared[lastOf(reference)] ?? {});
+  const { description = '', content } = found as { description?: string; content?: { 'application/json'?: { schema?: Schema } } };
+  const schema = content?.['application/json']?.schema;
+  return [`<code>${status}</code>`, schema === undefined ? '' : typeOf(schema), inline(description)];
+}
+
+function describeSchema(name: string, schema: Schema): string {
+  const { description = '', properties, enum: words } = schema;
+  const rows = Object.entries((properties ?? {}) as Record<string, Schema>).map(([field, value]) => [
+    `<code>${html(field)}</code>`,
+    typeOf(value),
+    inline(String(value.description ?? '')),
+  ]);
+  return `<article id="${name}">
+<h3>${html(name)}</h3>
+${prose(String(description))}
+${Array.isArray(words) || rows.length === 0 ? '' : table(['Field', 'Type', ''], rows)}
+</article>`;
+}
+
+/** A schema in a few words, with links to the objects that it names. */
+function typeOf(schema: Schema): string {
+  if (typeof schema.$ref === 'string') return `<a href="#${lastOf(schema.$ref)}">${html(lastOf(schema.$ref))}</a>`;
+  if (Array.isArray(schema.oneOf)) return schema.oneOf.map((one: Schema) => typeOf(one)).join(' or ');
+  if (schema.type === 'array') return `list of ${typeOf(schema.items as Schema)}`;
+  if (schema.type === 'object' && typeof schema.additionalProperties === 'object') {
+    return `map of ${typeOf(schema.additionalProperties as Schema)}`;
+  }
+  if (schema.format === 'date-time') return 'time';
+  if (schema.contentEncoding !== undefined) return String(schema.contentEncoding);
+  return html(String(schema.type ?? 'any'));
+}
+
+const lastOf = (reference: string): string => reference.slice(reference.lastIndexOf('/') + 1);
+
+function curl(verb: string, path: string, body: object | null): string {
+  const method = verb === 'get' ? '' : ` -X ${verb.toUpperCase()}`;
+  const data = body === null ? '' : ` \\\n  -d '${JSON.stringify(body, null, 2).replaceAll("'", "'\\''")}'`;
+  return `curl${method} "$PACKETBOAT${path}" -H "Authorization: Bearer $KEY"${data}`;
+}
+
+const badge = (verb: string): string => `<b class="verb ${verb}">${verb === 'delete' ? 'DEL' : verb.toUpperCase()}</b>`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (row: readonly string[], tag: string): string => `<tr>${row.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
+  return `<div class="table"><table><thead>${cells(head, 'th')}</thead><tbody>${rows.map((row) => cells(row, 'td')).join('')}</tbody></table></div>`;
+}
+
+/** Paragraphs, and lists of lines that begin with a hyphen. */
+function prose(text: string): string {
+  return text
+    .split(/\n\n+/)
+    .filter((paragraph) => paragraph.trim() !== '')
+    .map((paragraph) =>
+      paragraph.startsWith('- ')
+        ? `<ul>${paragraph
+            .split('\n')
+            .map((line) => `<li>${inline(line.slice(2))}</li>`)
+            .join('')}</ul>`
+        : `<p>${inline(paragraph)}</p>`,
+    )
+    .join('\n');
+}
+
+const inline = (text: string): string => html(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
+
+const html = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+
+const STYLE = `
+:root { color-scheme: light dark; --line: #d8dee6; --soft: #f4f6f9; --dim: #5a6675; --link: #0b5cad }
+@media (prefers-color-scheme: dark) { :root { --line: #36404c; --soft: #1d232b; --dim: #9aa7b6; --link: #74b3f5 } }
+* { box-sizing: border-box }
+body { margin: 0; font: 16px/1.55 system-ui, sans-serif; display: grid; grid-template-columns: 20rem minmax(0, 1fr) }
+nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; padding: 1.5rem; border-right: 1px solid var(--line); font-size: .875rem }
+nav .title { font-weight: 700; font-size: 1.1rem; margin: 0 }
+nav h2 { margin: 1.25rem 0 .25rem; font-size: .75rem; text-transform: uppercase; letter-spacing: .05em; color: var(--dim) }
+nav ul { list-style: none; margin: 0; padding: 0 }
+nav li a { display: block; padding: .15rem 0; overflow-wrap: anywhere }
+main { padding: 2rem clamp(1rem, 4vw, 4rem); max-width: 62rem }
+h1 { margin-top: 0 }
+section > h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); padding-bottom: .25rem }
+article { margin: 2rem 0; scroll-margin-top: 1rem }
+a { color: var(--link); text-decoration: none }
+a:hover { text-decoration: underline }
+code, pre { font: .875em/1.5 ui-monospace, monospace }
+code { background: var(--soft); padding: .1em .3em; border-radius: 4px }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: .75rem 1rem; overflow-x: auto }
+summary { cursor: pointer; color: var(--dim) }
+.table { overflow-x: auto }
+table { border-collapse: collapse; width: 100%; margin: .75rem 0; font-size: .9rem }
+th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line) }
+th { font-weight: 600; color: var(--dim) }
+small { color: var(--dim) }
+.verb { font: 700 .7rem/1 ui-monospace, monospace; padding: .2em .45em; border-radius: 4px; color: #fff; background: #5a6675 }
+.verb.get { background: #0b6e4f } .verb.post { background: #0b5cad } .verb.delete { background: #b3261e } .verb.patch { background: #8a5a00 }
+@media (max-width: 60rem) { body { display: block } nav { position: static; height: auto; border: 0; border-bottom: 1px solid var(--line) } }
+`;

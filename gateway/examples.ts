@@ -1,0 +1,55 @@
+// Requests to show in the documentation, by rpc. A test sends them through the strict reader, so they cannot rot.
+
+export interface Example {
+  readonly summary: string;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+export const examples: Readonly<Record<string, Readonly<Record<string, Example>>>> = {
+  SendMessage: {
+    template: {
+      summary: 'A template and its data',
+      value: {
+        recipient: 'user@example.com',
+        subject: 'Your verification code',
+        template: 'otp-code',
+        template_data: { code: '847291', expires_in: '5 minutes' },
+      },
+    },
+    content: {
+      summary: 'Content of your own, with an attachment',
+      value: {
+        from: 'Shop Billing <billing@shop.example>',
+        to: ['Ana <ana@example.com>', { email: 'ben@example.com', name: 'Ben' }],
+        subject: 'Your invoice',
+        html: '<p>Your invoice is attached.</p>',
+        text: 'Your invoice is attached.',
+        attachments: [{ filename: 'invoice.txt', content_type: 'text/plain', content: 'VG90YWw6IDEyIEVVUgo=' }],
+        tags: { kind: 'invoice' },
+        priority: 'normal',
+        scheduled_time: '2026-12-24T08:00:00Z',
+      },
+    },
+  },
+  SendEmail: {
+    draft: {
+      summary: 'A draft, to a member of the team',
+      value: {
+        identifier: 'email_key',
+        receiver: 'email@example.com',
+        language: 'en',
+        environment: 'draft',
+        context: { some_variable: 'some_value' },
+      },
+    },
+  },
+  CreateSuppression: {
+    unsubscribed: { summary: 'Somebody unsubscribed', value: { recipient: 'user@example.com', reason: 'user_unsubscribed' } },
+  },
+  CreateKey: {
+    sending: {
+      summary: 'A key that can only send',
+      value: { name: 'shop', scopes: ['messages:send'], environment: 'live', senders: ['billing'], requests_per_minute: 600 },
+    },
+  },
+};

@@ -1,0 +1,19 @@
+// The gateway: answers REST, and passes it on to ingest over gRPC.
+
+import { mkdir } from 'node:fs/promises';
+import type { Config } from '../services/runtime/config.ts';
+import { type About, openOperations, type Program, started } from '../services/runtime/program.ts';
+import { startGateway } from './gateway.ts';
+import { connectIngest } from './grpc-ingest.ts';
+
+export async function start(config: Config<'gateway'>, about: About): Promise<Program> {
+  const { log, metrics } = about;
+  await using open = new AsyncDisposableStack();
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const ingest = open.use(connectIngest(config.ingestAddr));
+  const dependencies = [{ name: 'ingest', isRequired: true, check: () => ingest.check() }];
+  const { health, port } = await openOperations(open, config.metricsAddr, dependencies, about);
+  const gateway = open.use(await startGateway({ ingest, http: config.httpAddr, health, log, metrics, folder: config.dataDir }));
+  open.defer(() => health.stopping());
+  return started(open, { http: gateway.port, metrics: port });
+}

@@ -1,0 +1,366 @@
+// OpenAPI 3.1 of the REST door, made from the contract and its comments. What every route has in common (errors, headers, keys) is written here, as
+// API.md has it; what is special to a route stands in the proto.
+
+import type { Contract, EnumType, Field, HttpRoute, MessageType, Method, ValueType } from '../services/runtime/contract.ts';
+import { loadComments } from './comments.ts';
+import { sendMethods } from './content.ts';
+import { type Example, examples } from './examples.ts';
+import { canBeText } from './read-url.ts';
+
+/** JSON Schema 2020-12, as far as it is used here. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly description: string;
+  readonly schema: Schema;
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly summary: string;
+  readonly description: string;
+  readonly parameters: readonly Parameter[];
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: { readonly 'application/json': { readonly schema: Schema; readonly examples?: Readonly<Record<string, Example>> } };
+  };
+  /** By HTTP status. */
+  readonly responses: Readonly<Record<string, object>>;
+}
+
+export interface ApiDescription {
+  readonly openapi: '3.1.0';
+  readonly info: { readonly title: string; readonly version: string; readonly description: string; readonly license: object };
+  readonly servers: readonly object[];
+  readonly security: readonly object[];
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  /** By path, then by verb. */
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>>; readonly [kind: string]: Readonly<Record<string, object>> };
+}
+
+const DESCRIPTION = `Hand over transactional mail; look it up, cancel it, and keep addresses from being sent to.
+
+Every request carries an API key, as \`Authorization: Bearer sk_live_…\` or as \`X-Api-Token: …\`. Bodies are JSON, whatever \`Content-Type\` says; a field \
+that does not exist is refused. Times are RFC 3339, names are snake_case, and a body has at most 50 MiB.
+
+Every answer carries \`X-Request-Id\` and the figures of the key's budget. A request that failed with 429, 500 or 503 is safe to repeat with the same \
+\`Idempotency-Key\`.`;
+
+export function describeApi(contract: Contract): ApiDescription {
+  const comments = loadComments(contract.files);
+  const schemas = new Schemas(comments);
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const method of contract.methods) {
+    for (const route of method.http) {
+      const operation = operationOf(method, route, schemas, comments);
+      paths[route.pattern] = { ...paths[route.pattern], [route.verb]: operation };
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Packetboat',
+      version: 'v1',
+      description: DESCRIPTION,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/', description: 'This installation' }],
+    security: [{ bearer: [] }, { apiToken: [] }],
+    tags: [...new Set(contract.methods.map(({ service }) => service))].map((service) => ({
+      name: tagOf(service),
+      description: comments.get(`packetboat.v1.${service}`) ?? '',
+    })),
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API key.' },
+        apiToken: { type: 'apiKey', in: 'header', name: 'X-Api-Token', description: 'The same API key.' },
+      },
+      headers: responseHeaders,
+      responses: Object.fromEntries(errors.map(({ name, status, description }) => [name, errorResponse(status, description)])),
+      schemas: { ...schemas.made, Error: errorSchema },
+    },
+  };
+}
+
+const tagOf = (service: string): string => service.replace(/Service$/, '');
+
+function operationOf(method: Method, route: HttpRoute, schemas: Schemas, comments: ReadonlyMap<string, string>): Operation {
+  const comment = comments.get(`packetboat.v1.${method.service}.${method.name}`) ?? '';
+  const [, summary = comment, description = ''] = /^(.+?)\.(?:\s+([\s\S]+))?$/.exec(comment) ?? [];
+  const scope = method.rest.scope === '' ? '' : `Needs the scope \`${method.rest.scope}\`.`;
+  const isSend = sendMethods.has(method.path);
+  return {
+    operationId: `${method.name.charAt(0).toLowerCase()}${method.name.slice(1)}`,
+    tags: [tagOf(method.service)],
+    summary,
+    description: [description, scope].filter((text) => text !== '').join('\n\n'),
+    parameters: [...parametersOf(method, route, schemas, comments), ...(isSend ? [idempotencyKey] : [])],
+    ...(route.body === '*' ? { requestBody: requestBodyOf(method, schemas) } : {}),
+    responses: {
+      ...successes(method, isSend, schemas, comments),
+      ...Object.fromEntries(
+        errors.filter((e) => e.appliesTo(route)).map(({ name, status }) => [status, { $ref: `#/components/responses/${name}` }]),
+      ),
+    },
+  };
+}
+
+function parametersOf(method: Method, route: HttpRoute, schemas: Schemas, comments: ReadonlyMap<string, string>): Parameter[] {
+  const inPath = new Set([...route.pattern.matchAll(/\{([a-z0-9_]+)\}/g)].map(([, name]) => name));
+  const isQuery = (field: Field): boolean => route.body === '' && canBeText(field);
+  return [...method.requestType.fields.values()]
+    .filter((field) => inPath.has(field.name) || isQuery(field))
+    .map((field) => ({
+      name: field.name,
+      in: inPath.has(field.name) ? 'path' : 'query',
+      required: inPath.has(field.name),
+      description: comments.get(`${method.requestType.name}.${field.name}`) ?? '',
+      schema: schemas.field(field, 'request'),
+    }));
+}
+
+const idempotencyKey: Parameter = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Repeating a request with the same key within 24 hours answers what the first one did. `X-Idempotency-Key` means the same, also inside `headers` of the body.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+function requestBodyOf(method: Method, schemas: Schemas): NonNullable<Operation['requestBody']> {
+  const shown = examples[method.name];
+  const schema = schemas.message(method.requestType, 'request');
+  return { required: true, content: { 'application/json': { schema, ...(shown === undefined ? {} : { examples: shown }) } } };
+}
+
+function successes(
+  { rest, responseType }: Method,
+  isSend: boolean,
+  schemas: Schemas,
+  comments: ReadonlyMap<string, string>,
+): Record<string, object> {
+  const headers = headersOf([...everywhere, ...(isSend ? ['Idempotent-Replayed'] : [])]);
+  const content = { 'application/json': { schema: schemas.message(responseType, 'response') } };
+  const success = { description: comments.get(responseType.name) ?? 'Success.', headers, content };
+  const again = { ...success, description: 'It had been done before.' };
+  return { [rest.status]: success, ...(rest.statusAgain === rest.status ? {} : { [rest.statusAgain]: again }) };
+}
+
+type Direction = 'request' | 'response';
+
+/** Schemas of messages and enums, made when they are first referred to. */
+class Schemas {
+  readonly made: Record<string, Schema> = {};
+  readonly #comments: ReadonlyMap<string, string>;
+
+  constructor(comments: ReadonlyMap<string, string>) {
+    this.#comments = comments;
+  }
+
+  message(type: MessageType, direction: Direction): Schema {
+    switch (type.name) {
+      case 'google.protobuf.Timestamp':
+        return { type: 'string', format: 'date-time' };
+      case 'google.protobuf.Struct':
+        return { type: 'object', additionalProperties: true };
+      case 'packetboat.v1.Address':
+        return direction === 'request' ? { oneOf: [{ type: 'string' }, this.#refer(type, direction)] } : this.#refer(type, direction);
+      default:
+        return this.#refer(type, direction);
+    }
+  }
+
+  field(field: Field, direction: Direction): Schema {
+    const schema = this.#value(field.value, direction);
+    if (field.shape === 'list') return { type: 'array', items: schema };
+    return field.shape === 'map' ? { type: 'object', additionalProperties: schema } : schema;
+  }
+
+  #value(type: ValueType, direction: Direction): Schema {
+    switch (type.kind) {
+      case 'message':
+        return this.message(type.type, direction);
+      case 'enum':
+        return this.#enum(type.type);
+      case 'string':
+        return { type: 'string' };
+      case 'bytes':
+        return { type: 'string', contentEncoding: 'base64' };
+      case 'bool':
+        return { type: 'boolean' };
+      case 'float':
+      case 'double':
+        return { type: 'number' };
+      case 'int32':
+        return { type: 'integer', format: 'int32' };
+      case 'uint32':
+        return { type: 'integer', minimum: 0, maximum: 2 ** 32 - 1 };
+      case 'int64':
+        return { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+      case 'uint64':
+        return { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+    }
+  }
+
+  #refer(type: MessageType, direction: Direction): Schema {
+    const name = type.name.slice(type.name.lastIndexOf('.') + 1);
+    if (this.made[name] === undefined) {
+      this.made[name] = {}; // types may hold themselves
+      this.made[name] = this.#object(type, direction);
+    }
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  #object(type: MessageType, direction: Direction): Schema {
+    const fields = [...type.fields.values()];
+    const properties = fields.map((field) => [
+      field.name,
+      { ...this.field(field, direction), description: this.#comments.get(`${type.name}.${field.name}`) ?? '' },
+    ]);
+    const isAddress = type.name === 'packetboat.v1.Address';
+    const required = isAddress ? ['email'] : direction === 'response' ? fields.filter((f) => !f.hasPresence).map((f) => f.name) : [];
+    return {
+      type: 'object',
+      description: this.#comments.get(type.name) ?? '',
+      properties: Object.fromEntries(properties),
+      ...(required.length > 0 ? { required } : {}),
+      ...(direction === 'request' || isAddress ? { additionalProperties: false } : {}),
+    };
+  }
+
+  #enum(type: EnumType): Schema {
+    const name = type.name.slice(type.name.lastIndexOf('.') + 1);
+    const meanings = [...type.values].map(([word, value]) => `- \`${word}\`: ${this.#comments.get(`${type.name}.${value}`) ?? ''}`);
+    this.made[name] ??= {
+      type: 'string',
+      enum: [...type.values.keys()],
+      description: [this.#comments.get(type.name) ?? '', meanings.join('\n')].join('\n\n'),
+    };
+    return { $ref: `#/components/schemas/${name}` };
+  }
+}
+
+interface ErrorKind {
+  readonly status: string;
+  readonly name: string;
+  readonly description: string;
+  readonly appliesTo: (route: HttpRoute) => boolean;
+}
+
+const always = (): boolean => true;
+
+/** API.md, "Errors". */
+const errors: readonly ErrorKind[] = [
+  { status: '400', name: 'Malformed', description: 'Not JSON, an unknown field or parameter, or a wrong type.', appliesTo: always },
+  { status: '401', name: 'Unauthenticated', description: 'The key is missing, unknown, revoked or expired.', appliesTo: always },
+  { status: '403', name: 'Forbidden', description: 'The key lacks the scope, the sender or the environment.', appliesTo: always },
+  {
+    status: '404',
+    name: 'NotFound',
+    description: 'There is no such object, or it is another tenant’s.',
+    appliesTo: ({ pattern }) => pattern.includes('{'),
+  },
+  {
+    status: '409',
+    name: 'Conflict',
+    description: 'In flight, or another request with this idempotency key is still running.',
+    appliesTo: ({ verb }) => verb !== 'get',
+  },
+  {
+    status: '413',
+    name: 'TooLarge',
+    description: 'The request is too large. Nothing of it was kept.',
+    appliesTo: ({ body }) => body !== '',
+  },
+  { status: '422', name: 'Invalid', description: 'Well-formed, but fields are not valid: all of them are named.', appliesTo: always },
+  {
+    status: '429',
+    name: 'RateLimited',
+    description: 'The key’s budget is spent; `Retry-After` says when to come back.',
+    appliesTo: always,
+  },
+  { status: '500', name: 'Internal', description: 'Our fault. Safe to repeat with the same idempotency key.', appliesTo: always },
+  {
+    status: '503',
+    name: 'Unavailable',
+    description:
+      'Not now. Safe to repeat with the same idempotency key; when `error.message_id` is set, that message may have been accepted all the same.',
+    appliesTo: always,
+  },
+];
+
+const everywhere = ['X-Request-Id', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'];
+const headersOf = (names: readonly string[]): Record<string, Schema> =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+const responseHeaders: Readonly<Record<string, object>> = {
+  'X-Request-Id': { description: 'Names this request in our logs.', schema: { type: 'string' } },
+  'X-RateLimit-Limit': { description: 'Requests a minute; 0 when no key was recognized.', schema: { type: 'integer' } },
+  'X-RateLimit-Remaining': { description: 'Left of them.', schema: { type: 'integer' } },
+  'X-RateLimit-Reset': { description: 'When the budget is full again, in seconds since 1970.', schema: { type: 'integer' } },
+  'Retry-After': { description: 'Seconds to wait before the next request.', schema: { type: 'integer' } },
+  'Idempotent-Replayed': {
+    description: '`true` when this is the answer of an earlier request with the same key.',
+    schema: { type: 'string', const: 'true' },
+  },
+};
+
+function errorResponse(status: string, description: string): object {
+  const waits = status === '429' || status === '503' ? ['Retry-After'] : [];
+  return {
+    description,
+    headers: headersOf([...everywhere, ...waits]),
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  };
+}
+
+const errorSchema: Schema = {
+  type: 'object',
+  description: 'Why a request was refused.',
+  required: ['error', 'request_id'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['code', 'message', 'errors'],
+      properties: {
+        code: { type: 'string', description: 'A stable word, for example `validation_failed`.' },
+        message: { type: 'string', description: 'For people.' },
+        errors: {
+          type: 'array',
+          description: 'All faults of fields, never just the first.',
+          items: {
+            type: 'object',
+            required: ['field', 'code', 'message'],
+            properties: {
+              field: { type: 'string', description: 'Path, for example `to[2]`.' },
+              code: { type: 'string', description: 'A stable word, for example `invalid_address`.' },
+              message: { type: 'string', description: 'For people; never holds the value.' },
+            },
+          },
+        },
+        message_id: {
+          type: 'string',
+          description: 'Only when the store did not answer: the message may have been accepted under this id.',
+        },
+      },
+    },
+    request_id: { type: 'string', description: 'As in `X-Request-Id`.' },
+  },
+  examples: [
+    {
+      error: {
+        code: 'validation_failed',
+        message: 'One field is not valid.',
+        errors: [{ field: 'to[2]', code: 'invalid_address', message: 'The address has no @.' }],
+      },
+      request_id: 'req_7f1c1f0e-6a3c-4a53-9a5e-0d6f4f6f3b0a',
+    },
+  ],
+};
