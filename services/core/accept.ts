@@ -129,6 +129,8 @@ function chooseSender(
   catalog: CatalogSnapshot,
   fault: Fault,
 ): Sender | null {
+  // without its template nobody can say whose the message is; that fault is reported already
+  if (parsed.template !== null && template === null && parsed.sender === null) return null;
   const named = parsed.sender ?? template?.sender ?? null;
   if (named !== null) {
     const sender = catalog.sender(principal.tenant, named);
