@@ -1,0 +1,93 @@
+// Packetboat's two ways of running, as its users start them: all in one process, and one of each program over servers of its own.
+
+import { join } from 'node:path';
+import { limits } from '../../services/core/limits.ts';
+import { startMongo, startNats, startRedis } from '../support/backend.ts';
+import type { Installation } from '../support/installation.ts';
+import { findFile } from '../support/need.ts';
+import { startCluster } from '../support/start-cluster.ts';
+import { startEmbedded as startInstallation } from '../support/start-embedded.ts';
+import type { Contender, Door, System } from './contender.ts';
+
+const CATALOG = join(import.meta.dirname, 'catalog');
+
+export const embedded: Contender = {
+  name: 'Packetboat embedded',
+  durability: 'power loss: SQLite synchronous=FULL, one sync for all that came in its time',
+  needs: [],
+  start: (sinkPort) => startEmbedded({ sinkPort }),
+};
+
+export const cluster: Contender = {
+  name: 'Packetboat cluster',
+  get durability() {
+    const isStandIn = findFile('mongo-server')?.endsWith('.jar') === true;
+    return isStandIn
+      ? 'nothing here: the stand-in for MongoDB keeps all in memory, and without indexes'
+      : 'power loss: MongoDB w:majority, j:true';
+  },
+  needs: ['mongo-server', 'nats-server', 'redis-server'],
+  async start(sinkPort) {
+    await using started = new AsyncDisposableStack();
+    const [mongo, nats, redis] = [started.use(await startMongo()), started.use(await startNats()), started.use(await startRedis())];
+    const installation = started.use(
+      await startCluster({
+        backends: { mongo: mongo.url, nats: nats.url, redis: redis.url },
+        relay: relayTo(sinkPort),
+        catalogDir: CATALOG,
+        ...{ gateways: 1, ingests: 1, dispatchers: 1, sweepers: 1 },
+      }),
+    );
+    const door = await doorOf(installation);
+    const all = started.move();
+    const servers = Object.entries({ mongo, nats, redis }).map(([name, { pid = 0 }]) => ({ name, pid }));
+    return { parts: [...partsOf(installation), ...servers], door, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  },
+};
+
+export interface EmbeddedOptions {
+  readonly sinkPort: number;
+  /** With what an earlier run left there; a folder of its own when absent. */
+  readonly dataDir?: string;
+}
+
+export interface EmbeddedSystem extends System {
+  /** From the start of the process until it takes messages. */
+  readonly startMs: number;
+}
+
+export async function startEmbedded({ sinkPort, dataDir }: EmbeddedOptions): Promise<EmbeddedSystem> {
+  await using started = new AsyncDisposableStack();
+  const start = performance.now();
+  const installation = started.use(
+    await startInstallation({
+      relay: relayTo(sinkPort),
+      catalogDir: CATALOG,
+      ...(dataDir === undefined ? {} : { env: { PACKETBOAT_DATA_DIR: dataDir } }),
+    }),
+  );
+  const startMs = performance.now() - start;
+  // killed in the middle of a delivery, it would have to send it again, and an account of copies would not add up
+  started.defer(async () => {
+    for (const program of installation.programs) await program.stop();
+  });
+  const door = await doorOf(installation);
+  const all = started.move();
+  return { parts: partsOf(installation), door, startMs, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+const relayTo = (port: number): string => `smtp://127.0.0.1:${port}`;
+
+const partsOf = ({ programs }: Installation) => programs.map(({ role, pid = 0 }) => ({ name: role, pid }));
+
+/** With a key of its own: the first one allows as many requests a minute as a key does that nobody has thought about. */
+async function doorOf({ url, key }: Installation): Promise<Door> {
+  const response = await fetch(`${url}/v1/keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ name: 'bench', requests_per_minute: limits.requestsPerMinuteMax }),
+  });
+  const { secret } = (await response.json()) as { readonly secret?: string };
+  if (secret === undefined) throw new Error(`no key to send with: ${response.status}`);
+  return { kind: 'http', url: `${url}/v1/messages`, headers: { authorization: `Bearer ${secret}` } };
+}
