@@ -33,8 +33,11 @@ interface Claimed {
   readonly hand: DeliveryInHand;
 }
 
-/** A delivery that is changed by others this often while it is being claimed is left to a later entry. */
-const CLAIM_ROUNDS = 3;
+/**
+ * A decision that the store refuses is made anew about what it has now: mostly the sweeper has only noted that it published the very entry in hand.
+ * A delivery that is changed by others this often is left to a later entry.
+ */
+const ROUNDS = 3;
 
 /** Runs until `take` is aborted and all that was in hand is settled. Never rejects. */
 export async function dispatch(d: Dispatcher, signals: DispatchSignals): Promise<void> {
@@ -137,7 +140,7 @@ class Run {
   }
 
   /** Entries that can go now; the others are acked once their hold or end is stored. */
-  async #plan(taken: readonly Taken[], finish: (t: Taken, isStored: boolean) => void): Promise<readonly Candidate[]> {
+  async #plan(taken: readonly Taken[], finish: (t: Taken, isStored: boolean) => void, round = 1): Promise<readonly Candidate[]> {
     const d = this.#d;
     const ids = [...new Set(taken.map((t) => t.entry.message))];
     const messages = new Map((await d.messages.find(ids)).flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
@@ -170,13 +173,18 @@ class Run {
     const { going, held } = await this.#withinBudgets(candidates);
     for (const { candidate, due } of held) {
       const change = hold(subjectOf(candidate.message, candidate.taken.entry.delivery), 'budget', due);
-      if (change !== null) changes.push(change);
+      if (change === null) continue; // not queued: `plan` has seen to that
+      changes.push(change);
       stored.push(candidate.taken);
     }
     this.#countHolds(changes);
-    if (changes.length > 0) await d.messages.apply(changes);
-    for (const t of stored) finish(t, true);
-    return going;
+    const made = changes.length === 0 ? [] : await d.messages.apply(changes);
+    const refused: Taken[] = [];
+    for (const [i, t] of stored.entries()) {
+      if (made[i] == null && round < ROUNDS) refused.push(t);
+      else finish(t, true);
+    }
+    return refused.length === 0 ? going : [...going, ...(await this.#plan(refused, finish, round + 1))];
   }
 
   #countHolds(changes: readonly Change[]): void {
@@ -197,15 +205,12 @@ class Run {
     return { going, held };
   }
 
-  /**
-   * Bulks of compare-and-sets. A claim that was refused is decided anew about what the store has now: mostly the sweeper has only noted that it
-   * published the very entry that is being taken up. Whoever lost to another claim drops the entry.
-   */
+  /** Bulks of compare-and-sets. Whoever lost to another claim drops the entry. */
   async #claim(candidates: readonly Candidate[], finish: (t: Taken, isStored: boolean) => void): Promise<readonly Claimed[]> {
     const claimed: Claimed[] = [];
     let left = candidates;
     try {
-      for (let round = 0; round < CLAIM_ROUNDS && left.length > 0; round++) {
+      for (let round = 0; round < ROUNDS && left.length > 0; round++) {
         if (round > 0) left = await this.#readAgain(left);
         const refused: Candidate[] = [];
         for (const { candidate, hand } of await this.#claimOnce(left, finish)) {
