@@ -198,10 +198,14 @@ export function renew(s: Subject, leaseId: string, now: number, leaseMs: number 
 
 // --- deliver
 
-/** `streaming → committing`: the fence before the final dot. Null: the lease was lost; close without a dot. */
-export function commit(s: Subject, leaseId: string): Change | null {
+/**
+ * `streaming → committing`: the fence before the final dot. Null: the lease was lost; close without a dot. The lease begins anew, so that renewals that
+ * failed before cannot end it afterwards: it takes a fault between this record and the outcome (P5).
+ */
+export function commit(s: Subject, leaseId: string, now: number, leaseMs: number = limits.leaseMs): Change | null {
   if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
-  return change(s, { phase: 'committing' });
+  const until = now + leaseMs;
+  return change(s, { phase: 'committing', lease: { id: leaseId, until }, wakeAt: until });
 }
 
 /** Back to `queued`, nothing counted: a local fault, a wait for budget, a shutdown. Only ever from `streaming`. */

@@ -3,7 +3,7 @@
 
 import { needsSmtpUtf8 } from '../core/address.ts';
 import type { Route, Sender } from '../core/catalog.ts';
-import { type Change, commit, type LastReply, type Outcome, record, release, type Subject, type Verdict } from '../core/delivery.ts';
+import { type Change, type LastReply, type Outcome, record, release, type Subject, type Verdict } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 import { judge } from '../core/reply.ts';
@@ -66,8 +66,7 @@ async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: S
     smtpUtf8: needsSmtpUtf8(recipient),
     body: bytesOf(d, mail),
     bytes: mail.bytes,
-    // asked again behind the record: a store that took long over it may have let the lease run out
-    beforeDot: async () => hand.isSafe && (await hand.change((s) => commit(s, hand.leaseId))) && hand.isSafe,
+    beforeDot: () => hand.commit(),
     signal: stop,
   });
 }

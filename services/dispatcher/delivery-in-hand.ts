@@ -1,7 +1,7 @@
 // A delivery that this dispatcher holds a lease on, and the one way to change it: read, decide, write, and when the store has moved on, read and
 // decide again. Changes of one delivery go one after the other, so that a renewal never overtakes a record.
 
-import { type Change, renew, type Subject } from '../core/delivery.ts';
+import { type Change, commit, renew, type Subject } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import { type Message, subjectOf, withProgress } from '../core/message.ts';
 import { type Dispatcher, leaseOf } from './dispatcher.ts';
@@ -69,9 +69,24 @@ export class DeliveryInHand {
   }
 
   async renew(): Promise<void> {
+    await this.#prolong((s) => renew(s, this.leaseId, this.#d.messages.now(), leaseOf(this.#d)));
+  }
+
+  /**
+   * The fence. True: `committing` is durable and the lease is held, so the dot may be sent. Rejects when the store fails, which may have made the record
+   * all the same.
+   */
+  async commit(): Promise<boolean> {
+    if (!this.isSafe) return false;
+    const made = await this.#prolong((s) => commit(s, this.leaseId, this.#d.messages.now(), leaseOf(this.#d)));
+    return made && this.isSafe; // asked again: a store that took long over it may have let the lease run out
+  }
+
+  async #prolong(decide: (subject: Subject) => Change | null): Promise<boolean> {
     const before = this.#d.clock.monotonic();
-    const made = await this.change((s) => renew(s, this.leaseId, this.#d.messages.now(), leaseOf(this.#d)));
+    const made = await this.change(decide);
     if (made) this.#safeUntil = before + trusted(this.#d);
+    return made;
   }
 
   async #change(decide: (subject: Subject) => Change | null): Promise<boolean> {
