@@ -109,7 +109,7 @@ export function subjectOf(message: Message, index: number): Subject {
     index,
     delivery,
     copies: message.copies,
-    startsAt: message.scheduledAt ?? message.createdAt,
+    startsAt: Math.max(message.scheduledAt ?? 0, message.createdAt), // a scheduled_time in the past makes no message old
     expiresAt: message.expiresAt,
   };
 }
