@@ -2,7 +2,7 @@
 
 import { cancel } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
-import { type Message, statusOf, subjectOf } from '../core/message.ts';
+import { type Message, subjectOf } from '../core/message.ts';
 import type { Principal } from '../core/principal.ts';
 import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest.ts';
@@ -26,7 +26,7 @@ export async function cancelMessage(ingest: Ingest, principal: Principal, id: st
       );
     }
     if (changes.length > 0) return getMessage(ingest, principal, id);
-    if (statusOf(message.deliveries) === 'cancelled') return message;
+    if (message.deliveries.some((d) => d.state === 'cancelled')) return message;
     throw new Failure('not_found', 'The message has already been sent, or has ended otherwise.', { code: 'already_sent' });
   }
   throw new Failure('conflict', 'The message changes too fast to be cancelled; try again.', { code: 'in_flight' });
