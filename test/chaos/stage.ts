@@ -1,0 +1,133 @@
+// Where a case plays: a cluster of real processes over servers of its own, which may be broken, and a sink that makes trouble by script. Times that
+// mail of a lost process waits are shortened by the programs' own settings, within what any operator may set.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { limits } from '../../services/core/limits.ts';
+import { type Backend, startMongo, startNats, startRedis } from '../support/backend.ts';
+import type { Installation, PacketboatProgram, Role } from '../support/installation.ts';
+import { type SinkProcess, startSinkProcess } from '../support/smtp-sink-process.ts';
+import { type ClusterOptions, startCluster } from '../support/start-cluster.ts';
+import { startEmbedded } from '../support/start-embedded.ts';
+import { Door } from './door.ts';
+import { type Judgement, judge, messageIdOf, type Shown, type Told } from './ledger.ts';
+
+const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);
+
+/** Of each case; `CHAOS_MESSAGES` and `CHAOS_ROUNDS` make long campaigns of the same cases. */
+export const messages = number('CHAOS_MESSAGES', 1_000);
+export const rounds = number('CHAOS_ROUNDS', 3);
+/** For a case that takes `seconds` with the usual figures. */
+export const timeLimit = (seconds: number): number => seconds * 1_000 * Math.max(1, messages / 1_000, rounds / 3);
+
+/** Longer than a busy machine of two cores keeps a program waiting between two renewals. */
+export const LEASE_MS = 9_000;
+export const LAPSE_DELAY_MS = 1_000;
+export const REPUBLISH_MS = limits.republishMinMs;
+
+const env = {
+  PACKETBOAT_LEASE_SECONDS: String(LEASE_MS / 1_000),
+  PACKETBOAT_LAPSE_DELAY_SECONDS: String(LAPSE_DELAY_MS / 1_000),
+  PACKETBOAT_REPUBLISH_SECONDS: String(REPUBLISH_MS / 1_000),
+};
+const catalogDir = fileURLToPath(new URL('catalog', import.meta.url));
+
+export interface Stage extends AsyncDisposable {
+  readonly installation: Installation;
+  readonly sink: SinkProcess;
+  readonly door: Door;
+}
+
+export interface ClusterStage extends Stage {
+  readonly mongo: Backend;
+  readonly nats: Backend;
+  readonly redis: Backend;
+  of(role: Role): readonly PacketboatProgram[];
+}
+
+type Programs = Pick<ClusterOptions, 'gateways' | 'ingests' | 'dispatchers' | 'sweepers'>;
+
+export async function openCluster(programs: Programs = {}): Promise<ClusterStage> {
+  await using open = new AsyncDisposableStack();
+  const starting = [startMongo(), startNats(), startRedis(), startSinkProcess(['--header', 'X-Marker'])] as const;
+  const started = await Promise.allSettled(starting);
+  for (const result of started) if (result.status === 'fulfilled') open.use(result.value);
+  const [mongo, nats, redis, sink] = await Promise.all(starting);
+  const backends = { mongo: mongo.url, nats: nats.url, redis: redis.url };
+  const installation = open.use(await startCluster({ backends, relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env, ...programs }));
+  const door = await doorOf(installation);
+  const owned = open.move();
+  return {
+    ...{ installation, sink, door, mongo, nats, redis },
+    of: (role) => installation.programs.filter((program) => program.role === role),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+export async function openEmbedded(): Promise<Stage & { readonly program: PacketboatProgram }> {
+  await using open = new AsyncDisposableStack();
+  const sink = open.use(await startSinkProcess(['--header', 'X-Marker']));
+  const installation = open.use(await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env }));
+  const [program] = installation.programs;
+  if (program === undefined) throw new Error('embedded mode is one program');
+  const door = await doorOf(installation);
+  const owned = open.move();
+  return { installation, sink, door, program, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** With a key whose limit is not what a campaign is about. */
+async function doorOf({ urls, key }: Installation): Promise<Door> {
+  const door = new Door(urls, key);
+  const { status, body } = await door.ask('POST', '/v1/keys', { name: 'chaos', requests_per_minute: limits.requestsPerMinuteMax });
+  if (status !== 201) throw new Error(`no key: ${status} ${JSON.stringify(body)}`);
+  return door.withKey(String(body.secret));
+}
+
+const UNFINISHED = ['sending', 'queued', 'deferred', 'scheduled'] as const;
+const LOOK_EVERY_MS = 250;
+
+/** Waits until every message has ended; P1 is broken when one does not. Answers when that was, by `performance.now()`. */
+export async function allEnded({ door }: Stage, waitMs: number): Promise<number> {
+  const giveUpAt = performance.now() + waitMs;
+  for (;;) {
+    const pages = await Promise.all(UNFINISHED.map((status) => door.look(`/v1/messages?status=${status}&limit=1`)));
+    const open = pages.flatMap((page) => (page?.messages ?? []) as { readonly message_id: string; readonly status: string }[]);
+    const [first] = open;
+    if (first === undefined) return performance.now();
+    if (performance.now() > giveUpAt) {
+      const message = await door.look(`/v1/messages/${first.message_id}`);
+      throw new Error(`P1: not ended after ${waitMs} ms, among others ${JSON.stringify(message)}`);
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Gathers the evidence of a case and judges it: no promise may be broken. */
+export async function expectKept(stage: Stage, told: readonly Told[], ambiguousMax = 0): Promise<Judgement> {
+  const ids = told.flatMap((t) => messageIdOf(t) ?? []);
+  const shown = new Map<string, Shown | null>();
+  const rest = ids.values();
+  const look = async (): Promise<void> => {
+    for (const id of rest) shown.set(id, await shownOf(stage, id));
+  };
+  await Promise.all(Array.from({ length: 8 }, look));
+  const judgement = judge({ told, shown, mails: await stage.sink.mails(), ambiguousMax });
+  expect(judgement.broken.slice(0, 20)).toEqual([]);
+  expect(await stage.sink.anomalies()).toEqual([]);
+  return judgement;
+}
+
+async function shownOf({ door }: Stage, id: string): Promise<Shown | null> {
+  const [message, timeline] = await Promise.all([door.look(`/v1/messages/${id}`), door.look(`/v1/messages/${id}/events`)]);
+  if (message === null || timeline === null) return null;
+  return { deliveries: message.deliveries as Shown['deliveries'], events: timeline.events as Shown['events'] };
+}
+
+/** A line of the run's output that docs/chaos.md is written from. */
+export function figure(what: string, values: Readonly<Record<string, unknown>>): void {
+  const said = Object.entries(values).map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+  process.stdout.write(`chaos: ${what}: ${said.join(', ')}\n`);
+}
+
+export const secondsSince = (startedAt: number, endedAt = performance.now()): string => `${((endedAt - startedAt) / 1_000).toFixed(1)} s`;
