@@ -10,7 +10,7 @@ import { type Answer, refusedWith, succeeded } from './answer.ts';
 import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
 import { Faults } from './faults.ts';
 import type { IngestClient } from './ingest-client.ts';
-import { parseJson } from './parse.ts';
+import { decodeText, parseJson } from './parse.ts';
 import type { ParserPool } from './parser-pool.ts';
 import { readBody } from './read-body.ts';
 import { emptyMessage, readMessage, type TypedMessage } from './read-message.ts';
@@ -48,7 +48,8 @@ export async function handle(door: Door, method: Method, route: HttpRoute, reque
     return refusedWith(refused, admission.rate, request.id);
   }
   const form = sendMethods.get(method.path);
-  if (form !== undefined) return send(door, method, request, admission, read, form);
+  // awaited here: the spooled content must stay open until it is uploaded
+  if (form !== undefined) return await send(door, method, request, admission, read, form);
   const context = { requestId: request.id, traceparent: traceparentOf(request.raw.headers) };
   const answer = await door.ingest.call(method.path, admission.credential, read.message, context);
   return 'refused' in answer ? refusedWith(answer.refused, answer.rate, request.id) : succeeded(method, answer.response, answer.rate);
@@ -105,7 +106,7 @@ async function readBodyMessage(
   const body = await readBody(request.raw, admission, door.folder);
   if ('refused' in body) return body;
   if ('spool' in body) return readSpooled(door, method, open.use(body.spool), bound, faults);
-  const parsed = parseJson(body.bytes);
+  const parsed = parseJson(decodeText(body.bytes));
   if ('refused' in parsed) return parsed;
   const message = readMessage(method.requestType, parsed.json, faults, bound);
   if (faults.list.length > 0) return { message, parts: [], bytes: 0 };

@@ -6,14 +6,17 @@ import { malformed } from './refusal.ts';
 
 export type Parsed = { readonly json: unknown } | { readonly refused: Refusal };
 
-/** No bytes at all are an empty object: a body may be missing. */
-export function parseJson(bytes: Buffer): Parsed {
-  if (bytes.length === 0) return { json: {} };
-  if (!isUtf8(bytes)) return { refused: malformed([], 'The body is not valid UTF-8.') };
+/** No text at all is an empty object: a body may be missing. */
+export function parseJson(text: string | null): Parsed {
+  if (text === null) return { refused: malformed([], 'The body is not valid UTF-8.') };
+  if (text === '') return { json: {} };
   try {
-    return { json: JSON.parse(bytes.toString('utf8')) };
+    return { json: JSON.parse(text) };
   } catch (error) {
     const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(String(error)) ?? [];
     return { refused: malformed([], `The body is not valid JSON${line === undefined ? '' : ` (line ${line}, column ${column})`}.`) };
   }
 }
+
+/** Null: not UTF-8. */
+export const decodeText = (bytes: Buffer): string | null => (isUtf8(bytes) ? bytes.toString('utf8') : null);

@@ -1,5 +1,6 @@
-// At most `limits.parsersMax` large bodies are parsed at a time, each in a thread; the others wait on disk. Threads start when they are first
-// needed, and one that has read a very large body is replaced: only the end of a thread gives all of its memory back.
+// At most `limits.parsersMax` large bodies are parsed at a time, each in a thread, and very large ones one by one; the others wait on disk, in their
+// order. Threads start when they are first needed, and one that has read a very large body is replaced: only the end of a thread gives all of its
+// memory back.
 
 import { Worker } from 'node:worker_threads';
 import { limits } from '../services/core/limits.ts';
@@ -21,6 +22,7 @@ export class ParserPool implements AsyncDisposable {
   readonly #waiting: Waiting[] = [];
   readonly #ending = new Set<Promise<unknown>>();
   #busy = 0;
+  #bytes = 0;
 
   constructor(types: ParserTypes) {
     this.#types = types;
@@ -38,16 +40,18 @@ export class ParserPool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const worker of this.#idle.splice(0)) this.#end(worker);
+    await Promise.all(this.#idle.splice(0).map((worker) => this.#end(worker)));
     await Promise.all(this.#ending);
   }
 
   #next(): void {
-    if (this.#busy >= limits.parsersMax) return;
-    const waiting = this.#waiting.shift();
-    if (waiting === undefined) return;
+    const [first] = this.#waiting;
+    if (first === undefined || this.#busy >= limits.parsersMax || this.#bytes + first.job.bytes > limits.parserBytesMax) return;
+    this.#waiting.shift();
     this.#busy++;
-    void this.#run(waiting);
+    this.#bytes += first.job.bytes;
+    void this.#run(first);
+    this.#next();
   }
 
   /** Never rejects: whoever waits is told. */
@@ -55,13 +59,14 @@ export class ParserPool implements AsyncDisposable {
     const worker = this.#idle.pop() ?? this.#start();
     try {
       resolve(await ask(worker, job));
-      if (job.bytes > limits.parserKeptBytesMax) this.#end(worker);
+      if (job.bytes > limits.parserKeptBytesMax) await this.#end(worker);
       else this.#idle.push(worker);
     } catch (error) {
       reject(error);
-      this.#end(worker);
+      await this.#end(worker);
     }
     this.#busy--;
+    this.#bytes -= job.bytes;
     this.#next();
   }
 
@@ -72,10 +77,11 @@ export class ParserPool implements AsyncDisposable {
     });
   }
 
-  #end(worker: Worker): void {
+  async #end(worker: Worker): Promise<void> {
     const ended = worker.terminate();
     this.#ending.add(ended);
-    void ended.finally(() => this.#ending.delete(ended));
+    await ended;
+    this.#ending.delete(ended);
   }
 }
 

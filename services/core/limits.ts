@@ -15,8 +15,10 @@ export const limits = {
   bodyInMemoryBytes: 64 * KIB,
   /** Content above this size, and every attachment, lives in the BlobStore: the stored message stays small and hot. */
   contentInlineBytes: 64 * KIB,
-  /** Bodies above `bodyInMemoryBytes` that are parsed at a time, per gateway: 50 MiB of JSON costs about 200 MB while it is parsed. */
+  /** Bodies above `bodyInMemoryBytes` that are parsed at a time, per gateway. */
   parsersMax: 2,
+  /** Bytes of them together: parsing takes five times its body's size, with what the collector has not come to yet. */
+  parserBytesMax: 64 * MIB,
   /** Bodies that may wait for a parser; further ones are told 503. They wait on disk, not in memory. */
   parserQueueMax: 64,
   jsonDepthMax: 32,
@@ -287,6 +289,7 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.grpcMessageBytesMax > l.turnBytesMax + l.contentInlineBytes, 'a full turn fits into one gRPC message'],
     [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],
     [l.bodyInMemoryBytes <= l.turnBytesMax, 'a body parsed in memory fits into a turn'],
+    [l.parserBytesMax >= l.bodyBytesMax, 'the largest body can be parsed'],
     [l.blobGraceMs > l.uploadMs + l.ingestCallMs, 'no blob is swept while the accept that refers to it may still run'],
     [l.republishMinMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
     [l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs, 'an entry is handed out as often as it may be before it is too old'],
