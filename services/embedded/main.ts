@@ -2,6 +2,7 @@
 // cluster, wired to other adapters, with a development inbox that receives all mail unless a relay is named.
 
 import { join } from 'node:path';
+import { startGateway } from '../../gateway/gateway.ts';
 import { openCatalog } from '../adapters/file/catalog.ts';
 import { MemoryBudgets } from '../adapters/memory/budgets.ts';
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
@@ -15,6 +16,7 @@ import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Dispatcher } from '../dispatcher/dispatcher.ts';
 import { running as dispatcherRunning } from '../dispatcher/running.ts';
 import { type Inbox, startInbox } from '../inbox/inbox.ts';
+import { inboxPages } from '../inbox/pages.ts';
 import { KeyCache } from '../ingest/authenticate.ts';
 import { Backlogs } from '../ingest/backlogs.ts';
 import type { Calls } from '../ingest/calls.ts';
@@ -25,8 +27,10 @@ import { loadContract } from '../runtime/contract.ts';
 import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../runtime/program.ts';
+import { Together } from '../runtime/together.ts';
 import { running as sweeperRunning } from '../sweeper/running.ts';
 import { firstKey } from './first-key.ts';
+import { inProcessIngest } from './in-process-ingest.ts';
 import { openStores } from './stores.ts';
 
 export interface EmbeddedProgram extends Program {
@@ -53,7 +57,10 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
       state: join(dataDir, 'catalog'),
       keys: keyring.catalog,
       random,
-      report: (fault) => log.warn(describeFault(fault), 'an object of the catalog is not good; its last good revision stays'),
+      report: (fault) => {
+        metrics.catalogFault();
+        log.warn(describeFault(fault), 'an object of the catalog is not good; its last good revision stays');
+      },
       reportTrouble: (error) => report('the catalog folder could not be read', error),
     }),
   );
@@ -97,14 +104,26 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const calls: Calls = { ingest, scopes: new Map(contract.methods.map(({ path, rest }) => [path, rest.scope])), metrics };
   const key = await firstKey({ keys, random, now: messages.now(), dataDir, chosen: config.bootstrapKey ?? null });
 
-  open.use(sweeperRunning({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
-  open.use(dispatcherRunning(dispatcher));
   const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
-  const grpc = open.use(
-    await serveGrpc(config.grpcAddr, { services: ingestServices(calls), health, descriptors: await readDescriptors() }),
+  const working = open.use(new Together());
+  working.use(sweeperRunning({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
+  working.use(dispatcherRunning(dispatcher));
+  const descriptors = await readDescriptors();
+  const grpc = working.use(await serveGrpc(config.grpcAddr, { services: ingestServices(calls), health, descriptors }));
+  const gateway = working.use(
+    await startGateway({
+      ingest: inProcessIngest(calls),
+      http: config.httpAddr,
+      health,
+      log,
+      metrics,
+      folder: dataDir,
+      contract,
+      plugins: [inboxPages(inbox, { hosts: [config.httpAddr.host] })],
+    }),
   );
   open.defer(() => health.stopping());
-  return { ...started(open, { grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }), key };
+  return { ...started(open, { http: gateway.port, grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }), key };
 }
 
 const toInbox = ({ smtpPort }: Inbox): Route => ({

@@ -43,7 +43,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.');
   const swept = counter('packetboat_swept', 'What sweepers did: deliveries woken, ended, taken back, published; blobs deleted.', ['what']);
   const dependencies = gauge('packetboat_dependency_up', '1 while the dependency answers, 0 while it is lost.', ['dependency']);
-  const catalogFaults = gauge('packetboat_catalog_faults', 'Faults of the catalog folder, as last read.');
+  const catalogFaults = counter('packetboat_catalog_faults', 'Faults of objects in the catalog folder, counted when they come up.');
 
   const route = capped(OPEN_LABEL_VALUES_MAX);
   const rpcName = capped(OPEN_LABEL_VALUES_MAX);
@@ -73,7 +73,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
     inFlight: (count: number): void => inHand.set(count),
     swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
     dependency: (name: string, isUp: boolean): void => dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
-    catalogFaults: (count: number): void => catalogFaults.set(count),
+    catalogFault: (): void => catalogFaults.inc(),
   };
 }
 
