@@ -1,0 +1,74 @@
+// Ingest over memory adapters and the example catalog, for tests that want its answers and no servers.
+
+import { documentsOf, stampsOf } from '../../services/adapters/file/folder.ts';
+import { MemoryBlobStore } from '../../services/adapters/memory/blob-store.ts';
+import { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
+import { MemoryKeyStore } from '../../services/adapters/memory/key-store.ts';
+import { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
+import { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
+import { MemoryWorkQueue } from '../../services/adapters/memory/work-queue.ts';
+import { systemClock } from '../../services/adapters/system/clock.ts';
+import { SystemRandom } from '../../services/adapters/system/random.ts';
+import { compileFolder } from '../../services/core/compile.ts';
+import { snapshotOf } from '../../services/core/snapshot.ts';
+import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
+import { KeyCache } from '../../services/ingest/authenticate.ts';
+import { Backlogs } from '../../services/ingest/backlogs.ts';
+import { ensureFirstKey } from '../../services/ingest/bootstrap-key.ts';
+import type { Calls } from '../../services/ingest/calls.ts';
+import type { Ingest } from '../../services/ingest/ingest.ts';
+import { loadContract } from '../../services/runtime/contract.ts';
+import { exampleCatalogDir, newKey } from './installation.ts';
+
+export interface MemoryIngest {
+  readonly ingest: Ingest;
+  readonly calls: Calls;
+  /** All scopes, live. */
+  readonly key: string;
+  /** What became of each request to send. */
+  readonly results: readonly string[];
+  /** What was reported as a failure of ours. */
+  readonly reported: readonly unknown[];
+}
+
+export async function memoryIngest(): Promise<MemoryIngest> {
+  const clock = systemClock;
+  const hashKeys = [{ id: 'k1', secret: Buffer.alloc(32, 7) }];
+  const { documents } = await documentsOf(exampleCatalogDir, (await stampsOf(exampleCatalogDir)).keys());
+  const { senders, templates } = compileFolder(documents);
+  const snapshot = snapshotOf(1, senders, templates);
+  const keys = new MemoryKeyStore();
+  const messages = new MemoryMessageStore(clock);
+  const key = newKey();
+  await ensureFirstKey(keys, key, clock.now());
+  const reported: unknown[] = [];
+  const results: string[] = [];
+  const ingest: Ingest = {
+    messages,
+    blobs: new MemoryBlobStore(clock),
+    suppressions: new MemorySuppressionStore(),
+    keys,
+    queue: new MemoryWorkQueue(clock),
+    budgets: new MemoryBudgets(clock),
+    catalog: {
+      current: () => snapshot,
+      revision: async (tenant, identifier, revision) => {
+        const live = snapshot.template(tenant, identifier);
+        return live?.revision === revision ? live : null;
+      },
+      onChange: () => ({ [Symbol.dispose]: () => {} }),
+      check: async () => {},
+      [Symbol.asyncDispose]: async () => {},
+    },
+    clock,
+    random: new SystemRandom(),
+    hashKeys: { suppression: hashKeys, cursor: hashKeys },
+    keyCache: new KeyCache(keys, clock),
+    backlogs: new Backlogs(messages, clock),
+    templates: new CompiledTemplates(),
+    report: (_, error) => void reported.push(error),
+  };
+  const scopes = new Map(loadContract().methods.map(({ path, rest }) => [path, rest.scope]));
+  const metrics = { message: (result: string) => void results.push(result), rpc: () => {} };
+  return { ingest, calls: { ingest, scopes, metrics }, key, results, reported };
+}
