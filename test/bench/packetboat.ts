@@ -7,7 +7,8 @@ import type { Installation } from '../support/installation.ts';
 import { findFile } from '../support/need.ts';
 import { startCluster } from '../support/start-cluster.ts';
 import { startEmbedded as startInstallation } from '../support/start-embedded.ts';
-import type { Contender, Door, System } from './contender.ts';
+import type { Contender, Door } from './contender.ts';
+import type { Part } from './usage.ts';
 
 const CATALOG = join(import.meta.dirname, 'catalog');
 
@@ -15,7 +16,13 @@ export const embedded: Contender = {
   name: 'Packetboat embedded',
   durability: 'power loss: SQLite synchronous=FULL, one sync for all that came in its time',
   needs: [],
-  start: (sinkPort) => startEmbedded({ sinkPort }),
+  async start(sinkPort) {
+    await using started = new AsyncDisposableStack();
+    const running = started.use(await startEmbedded({ sinkPort }));
+    const door = await doorOf(running.installation);
+    const all = started.move();
+    return { parts: running.parts, door, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  },
 };
 
 export const cluster: Contender = {
@@ -51,34 +58,36 @@ export interface EmbeddedOptions {
   readonly dataDir?: string;
 }
 
-export interface EmbeddedSystem extends System {
+export interface RunningEmbedded extends AsyncDisposable {
+  readonly installation: Installation;
+  readonly parts: readonly Part[];
   /** From the start of the process until it takes messages. */
   readonly startMs: number;
 }
 
-export async function startEmbedded({ sinkPort, dataDir }: EmbeddedOptions): Promise<EmbeddedSystem> {
-  await using started = new AsyncDisposableStack();
+export async function startEmbedded({ sinkPort, dataDir }: EmbeddedOptions): Promise<RunningEmbedded> {
   const start = performance.now();
-  const installation = started.use(
-    await startInstallation({
-      relay: relayTo(sinkPort),
-      catalogDir: CATALOG,
-      ...(dataDir === undefined ? {} : { env: { PACKETBOAT_DATA_DIR: dataDir } }),
-    }),
-  );
-  const startMs = performance.now() - start;
-  // killed in the middle of a delivery, it would have to send it again, and an account of copies would not add up
-  started.defer(async () => {
-    for (const program of installation.programs) await program.stop();
+  const installation = await startInstallation({
+    relay: relayTo(sinkPort),
+    catalogDir: CATALOG,
+    ...(dataDir === undefined ? {} : { env: { PACKETBOAT_DATA_DIR: dataDir } }),
   });
-  const door = await doorOf(installation);
-  const all = started.move();
-  return { parts: partsOf(installation), door, startMs, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  const startMs = performance.now() - start;
+  return {
+    installation,
+    parts: partsOf(installation),
+    startMs,
+    async [Symbol.asyncDispose]() {
+      // killed in the middle of a delivery it would have to send it again, and an account of copies would not add up
+      for (const program of installation.programs) await program.stop();
+      await installation[Symbol.asyncDispose]();
+    },
+  };
 }
 
 const relayTo = (port: number): string => `smtp://127.0.0.1:${port}`;
 
-const partsOf = ({ programs }: Installation) => programs.map(({ role, pid = 0 }) => ({ name: role, pid }));
+const partsOf = ({ programs }: Installation): Part[] => programs.map(({ role, pid = 0 }) => ({ name: role, pid }));
 
 /** With a key of its own: the first one allows as many requests a minute as a key does that nobody has thought about. */
 async function doorOf({ url, key }: Installation): Promise<Door> {

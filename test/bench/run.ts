@@ -30,6 +30,9 @@ const PAIRED_ROUNDS = 3;
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' } } });
 if (values.help) {
   console.log(USAGE);
+} else if (process.platform !== 'linux') {
+  console.error('The benchmark needs Linux: what processes cost is read from /proc.');
+  process.exitCode = 1;
 } else {
   await bench(positionals.length === 0 ? sections : sections.filter((section) => positionals.includes(section)));
 }
