@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import {
   Client,
   type ClientWritableStream,
-  connectivityState,
   credentials,
   status as Grpc,
   Metadata,
@@ -42,7 +41,7 @@ const services: readonly ServiceDefinition[] = [
 ];
 
 export interface GrpcIngest extends IngestClient, Disposable {
-  /** For readiness. Rejects when no instance of ingest is connected. */
+  /** For readiness. Rejects when no instance of ingest answers; asks a second one, since one of several may be frozen. */
   check(): Promise<void>;
 }
 
@@ -84,15 +83,25 @@ export function connectIngest(target: string): GrpcIngest {
       return unary<object, object>(client, method, request, metadataOf(credential, context));
     },
 
-    async check() {
-      // also wakes a channel that has been idle
-      if (client.getChannel().getConnectivityState(true) !== connectivityState.READY) throw new Error('no instance of ingest is connected');
-    },
+    check: () => askHealth(client).catch(() => askHealth(client)),
 
     [Symbol.dispose]() {
       client.close();
     },
   };
+}
+
+const identity = (bytes: Buffer): Buffer => bytes;
+
+/** The standard health service; an empty request asks for the whole server. A channel that is not connected yet is waited for. */
+function askHealth(client: Client): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const metadata = new Metadata({ waitForReady: true });
+  const deadline = Date.now() + limits.ingestCheckMs;
+  client.makeUnaryRequest('/grpc.health.v1.Health/Check', identity, identity, Buffer.alloc(0), metadata, { deadline }, (error) =>
+    error === null ? resolve() : reject(error),
+  );
+  return promise;
 }
 
 type Outcome<Response> = { readonly rate: RateFigures | undefined } & ({ readonly response: Response } | { readonly refused: Refusal });

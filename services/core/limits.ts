@@ -94,6 +94,8 @@ export const limits = {
   /** Details of a refusal, encoded; in base64 they stay below the 8 KiB of metadata that gRPC promises to carry. */
   grpcDetailsBytesMax: 5 * KIB,
   ingestCallMs: 30 * SECOND,
+  /** For readiness, per instance of ingest that is asked. */
+  ingestCheckMs: 1 * SECOND,
   uploadMs: 10 * MINUTE,
   /** Unreferenced blobs are swept after this: long after any accept that could still refer to them has ended. */
   blobGraceMs: 24 * HOUR,
@@ -294,6 +296,7 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.republishMinMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
     [l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs, 'an entry is handed out as often as it may be before it is too old'],
     [l.readinessEveryMs + l.readinessCheckMs <= 5 * SECOND, 'a lost dependency is named within 5 s (P20)'],
+    [2 * l.ingestCheckMs < l.readinessCheckMs, 'two instances of ingest can be asked before it counts as lost'],
     [l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs, 'a check ends with its own reason before it is given up'],
     [l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs, 'what is given up at the end of a shutdown can still be recorded'],
     [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],

@@ -59,7 +59,7 @@ describeSubjects('the main job', (subject) => {
   });
 
   test('the same request again is answered the same, and nothing more is sent', async () => {
-    const request = { recipient: 'once@example.com', template: 'otp-code', template_data: { code: '1', expires_in: '1 minute' } };
+    const request = { recipient: 'once@example.com', template: 'otp-code', template_data: { code: '112233', expires_in: '1 minute' } };
     const headers = { 'Idempotency-Key': 'once' };
     const first = await call(packetboat, 'POST', '/v1/messages', request, headers);
     const again = await call(packetboat, 'POST', '/v1/messages', request, headers);
