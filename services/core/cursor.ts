@@ -1,6 +1,7 @@
 // Where the next page of a list starts, as an opaque and signed text: a caller can neither read nor make one, nor use it with other filters.
 
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { hmacSha256 } from './hmac.ts';
 import { type MessageId, parseMessageId } from './ids.ts';
 import type { HashKey } from './suppression.ts';
 
@@ -9,8 +10,7 @@ export interface Position {
   readonly id: MessageId;
 }
 
-const mac = (key: HashKey, body: string, filters: string): Buffer =>
-  createHmac('sha256', key.secret).update(`${body}\n${filters}`).digest().subarray(0, 16);
+const mac = (key: HashKey, body: string, filters: string): Buffer => hmacSha256(key.secret, `${body}\n${filters}`).subarray(0, 16);
 
 /** `filters`: any text that tells one query from another; it holds the tenant. */
 export function writeCursor(key: HashKey, position: Position, filters: string): string {

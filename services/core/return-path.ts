@@ -1,8 +1,9 @@
 // The envelope sender, in the one place that makes it (RELIABILITY R8, security 18). Each delivery has its own (VERP), so that a bounce names what it
 // is about, and an HMAC, so that nobody can invent a bounce for a delivery that is not his. It is never copied from From.
 
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { Address } from './address.ts';
+import { hmacSha256 } from './hmac.ts';
 import { type MessageId, parseMessageId } from './ids.ts';
 
 /** `b+msg_<26>.<delivery index>.<16 of HMAC>`: at most 52 octets before the `@`, and lower case throughout, since relays fold it. */
@@ -36,5 +37,5 @@ export function parseReturnPath(
 }
 
 function mac(subject: string, key: Uint8Array): string {
-  return createHmac('sha256', key).update(subject).digest('hex').slice(0, macDigits);
+  return hmacSha256(key, subject).toString('hex').slice(0, macDigits);
 }

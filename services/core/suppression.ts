@@ -1,8 +1,8 @@
 // The key under which a suppressed address is stored: an HMAC, so that the list holds no address. Several keys during a rotation: entries are
 // written under the first and found under each.
 
-import { createHmac } from 'node:crypto';
 import { type Address, canonical } from './address.ts';
+import { hmacSha256 } from './hmac.ts';
 
 export interface HashKey {
   readonly id: string;
@@ -14,9 +14,4 @@ export const SCOPE_ALL = 'all';
 
 /** One hash per key, in their order. The tenant is part of it: equal addresses of two tenants cannot be seen to be equal. */
 export const suppressionHashes = (keys: readonly HashKey[], tenant: string, address: Address): string[] =>
-  keys.map(
-    (key) =>
-      `${key.id}:${createHmac('sha256', key.secret)
-        .update(`${tenant}\n${canonical(address)}`)
-        .digest('hex')}`,
-  );
+  keys.map((key) => `${key.id}:${hmacSha256(key.secret, `${tenant}\n${canonical(address)}`).toString('hex')}`);
