@@ -170,6 +170,8 @@ export function claim(
 ): Change | null {
   const d = s.delivery;
   if (d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now) return null;
+  // it expired since the plan was made; the sweeper, which looks at it about now, ends it
+  if (s.expiresAt !== null && s.expiresAt <= input.now) return null;
   const until = input.now + (input.leaseMs ?? limits.leaseMs);
   const set: Partial<Progress> = {
     state: 'sending',
@@ -339,10 +341,6 @@ export function fallDue(s: Subject, now: number): Change | null {
   if ((d.state !== 'scheduled' && d.state !== 'deferred') || d.due > now) return null;
   return change(s, { state: 'queued', wakeAt: wake(d.due, s.expiresAt) }, d.state === 'scheduled' ? { type: 'queued', data: {} } : null);
 }
-
-/** True when a queued delivery should have an entry in the queue, and probably has none. */
-export const isUnpublished = (s: Subject, now: number): boolean =>
-  s.delivery.state === 'queued' && s.delivery.due <= now && s.delivery.wakeAt !== null && s.delivery.wakeAt <= now;
 
 /** An entry went to the queue: the sweeper looks again when nobody claimed it. */
 export function published(s: Subject, now: number, republishMs: number = limits.republishMs): Change | null {
