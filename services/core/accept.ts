@@ -55,7 +55,8 @@ export function judge(parsed: ParsedRequest, faults: readonly FieldError[], cont
   }
 
   const template = chooseTemplate(parsed, context, fault);
-  const sender = chooseSender(parsed, template, principal, catalog, fault);
+  const isUntold = errors.some(({ field }) => field === 'from' || field === parsed.names.template);
+  const sender = chooseSender(parsed, template, isUntold, principal, catalog, fault);
   if (sender !== null && !mayUseSender(principal, sender.name)) return refusedByKey('sender', 'This key may not use this sender.');
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
@@ -121,22 +122,25 @@ function chooseTemplate(parsed: ParsedRequest, { principal, catalog, pinned }: A
   return pinned;
 }
 
-/** The sender named, else the template's, else the one whose domain holds From, else the key's, else the tenant's only one. */
+/**
+ * The sender named, else the template's, else the one whose domain holds From, else the key's, else the tenant's only one.
+ * @param isUntold the template or From that would tell it is at fault itself, which is reported already
+ */
 function chooseSender(
   parsed: ParsedRequest,
   template: TemplateRevision | null,
+  isUntold: boolean,
   principal: Principal,
   catalog: CatalogSnapshot,
   fault: Fault,
 ): Sender | null {
-  // without its template nobody can say whose the message is; that fault is reported already
-  if (parsed.template !== null && template === null && parsed.sender === null) return null;
   const named = parsed.sender ?? template?.sender ?? null;
   if (named !== null) {
     const sender = catalog.sender(principal.tenant, named);
     if (sender === null) fault('sender', 'unknown_sender', 'There is no sender of this name.');
     return sender;
   }
+  if (isUntold) return null;
   const usable = catalog.senders(principal.tenant).filter((s) => mayUseSender(principal, s.name));
   if (parsed.from !== null) {
     const domain = domainOf(parsed.from.address);
