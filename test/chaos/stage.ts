@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { limits } from '../../services/core/limits.ts';
 import { type Backend, startMongo, startNats, startRedis } from '../support/backend.ts';
 import type { Installation, PacketboatProgram, Role } from '../support/installation.ts';
+import type { BackendName } from '../support/need.ts';
 import { type SinkProcess, startSinkProcess } from '../support/smtp-sink-process.ts';
 import { type ClusterOptions, startCluster } from '../support/start-cluster.ts';
 import { startEmbedded } from '../support/start-embedded.ts';
@@ -46,15 +47,23 @@ export interface ClusterStage extends Stage {
   of(role: Role): readonly PacketboatProgram[];
 }
 
-type Programs = Pick<ClusterOptions, 'gateways' | 'ingests' | 'dispatchers' | 'sweepers'>;
+interface ClusterStageOptions extends Pick<ClusterOptions, 'gateways' | 'ingests' | 'dispatchers' | 'sweepers'> {
+  /** Puts something between the programs and a server: its address, as the programs are to know it. */
+  readonly through?: (name: BackendName, url: string) => Promise<string>;
+}
 
-export async function openCluster(programs: Programs = {}): Promise<ClusterStage> {
+/** Two of each program unless told. */
+export async function openCluster({ through = async (_, url) => url, ...programs }: ClusterStageOptions = {}): Promise<ClusterStage> {
   await using open = new AsyncDisposableStack();
   const starting = [startMongo(), startNats(), startRedis(), startSinkProcess(['--header', 'X-Marker'])] as const;
   const started = await Promise.allSettled(starting);
   for (const result of started) if (result.status === 'fulfilled') open.use(result.value);
   const [mongo, nats, redis, sink] = await Promise.all(starting);
-  const backends = { mongo: mongo.url, nats: nats.url, redis: redis.url };
+  const backends = {
+    mongo: await through('mongo', mongo.url),
+    nats: await through('nats', nats.url),
+    redis: await through('redis', redis.url),
+  };
   const installation = open.use(await startCluster({ backends, relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env, ...programs }));
   const door = await doorOf(installation);
   const owned = open.move();
