@@ -26,6 +26,7 @@ ${tags
       .join('')}</ul>`,
   )
   .join('\n')}
+<p><a href="#errors">Errors</a></p>
 <h2>Objects</h2>
 <ul>${Object.keys(components.schemas)
     .map((name) => `<li><a href="#${name}">${html(name)}</a></li>`)
@@ -41,11 +42,12 @@ ${tags
 <h2>${html(name)}</h2>
 ${prose(description)}
 ${byTag(name)
-  .map(({ verb, path, operation }) => describeOperation(verb, path, operation, components.responses ?? {}))
+  .map(({ verb, path, operation }) => describeOperation(verb, path, operation))
   .join('\n')}
 </section>`,
   )
   .join('\n')}
+${describeErrors(paths, components.responses ?? {})}
 <section>
 <h2>Objects</h2>
 ${Object.entries(components.schemas)
@@ -58,9 +60,12 @@ ${Object.entries(components.schemas)
 `;
 }
 
-function describeOperation(verb: string, path: string, operation: Operation, shared: Readonly<Record<string, object>>): string {
+function describeOperation(verb: string, path: string, operation: Operation): string {
   const { operationId, summary, description, parameters, requestBody, responses } = operation;
   const body = requestBody?.content['application/json'];
+  const [answers = [], errors = []] = [false, true].map((isError) =>
+    Object.entries(responses).filter(([, response]) => '$ref' in response === isError),
+  );
   return `<article id="${operationId}">
 <h3>${html(summary)}</h3>
 <p class="route">${badge(verb)} <code>${html(path)}</code></p>
@@ -75,8 +80,9 @@ ${Object.values(body?.examples ?? {})
 ${body?.examples === undefined ? `<pre>${html(curl(verb, path, null))}</pre>` : ''}
 ${table(
   ['Answer', 'Body', ''],
-  Object.entries(responses).map(([status, response]) => responseRow(status, response, shared)),
+  answers.map(([status, response]) => responseRow(status, response)),
 )}
+<p>Errors: ${errors.map(([status]) => `<a href="#errors">${status}</a>`).join(' ')}</p>
 </article>`;
 }
 
@@ -86,12 +92,20 @@ const parameterRow = ({ name, in: place, required, description, schema }: Parame
   inline(description),
 ];
 
-function responseRow(status: string, response: object, shared: Readonly<Record<string, object>>): string[] {
-  const reference = '$ref' in response ? String(response.$ref) : null;
-  const found = reference === null ? response : (shared[lastOf(reference)] ?? {});
-  const { description = '', content } = found as { description?: string; content?: { 'application/json'?: { schema?: Schema } } };
+function responseRow(status: string, response: object): string[] {
+  const { description = '', content } = response as { description?: string; content?: { 'application/json'?: { schema?: Schema } } };
   const schema = content?.['application/json']?.schema;
   return [`<code>${status}</code>`, schema === undefined ? '' : typeOf(schema), inline(description)];
+}
+
+/** Errors are the same for every route, so they are explained once. */
+function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<string, object>>): string {
+  const references = Object.values(paths)
+    .flatMap((verbs) => Object.values(verbs))
+    .flatMap(({ responses }) => Object.entries(responses))
+    .flatMap(([status, response]) => ('$ref' in response ? [[status, lastOf(String(response.$ref))] as const] : []));
+  const rows = [...new Map(references)].toSorted().map(([status, name]) => responseRow(status, shared[name] ?? {}));
+  return `<section id="errors">\n<h2>Errors</h2>\n${table(['Status', 'Body', ''], rows)}\n</section>`;
 }
 
 function describeSchema(name: string, schema: Schema): string {

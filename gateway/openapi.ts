@@ -55,7 +55,10 @@ export function describeApi(contract: Contract): ApiDescription {
   const comments = loadComments(contract.files);
   const schemas = new Schemas(comments);
   const paths: Record<string, Record<string, Operation>> = {};
-  for (const method of contract.methods) {
+  // handing over mail is what people come for
+  const isAboutSending = ({ service }: Method): boolean => contract.methods.some((m) => m.service === service && sendMethods.has(m.path));
+  const methods = contract.methods.toSorted((a, b) => Number(isAboutSending(b)) - Number(isAboutSending(a)));
+  for (const method of methods) {
     for (const route of method.http) {
       const operation = operationOf(method, route, schemas, comments);
       paths[route.pattern] = { ...paths[route.pattern], [route.verb]: operation };
@@ -71,7 +74,7 @@ export function describeApi(contract: Contract): ApiDescription {
     },
     servers: [{ url: '/', description: 'This installation' }],
     security: [{ bearer: [] }, { apiToken: [] }],
-    tags: [...new Set(contract.methods.map(({ service }) => service))].map((service) => ({
+    tags: [...new Set(methods.map(({ service }) => service))].map((service) => ({
       name: tagOf(service),
       description: comments.get(`packetboat.v1.${service}`) ?? '',
     })),

@@ -1,0 +1,66 @@
+// A gateway over a real ingest in memory, for the tests of this folder.
+
+import { inProcessIngest } from '../services/embedded/in-process-ingest.ts';
+import { type MemoryIngest, memoryIngest } from '../test/support/memory-ingest.ts';
+import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
+import type { IngestClient } from './ingest-client.ts';
+
+export interface TestGateway extends Gateway, MemoryIngest {
+  /** What was logged, and what the metrics were told. */
+  readonly logged: unknown[];
+  readonly counted: [pattern: string, status: number][];
+  send(
+    path: string,
+    options?: { method?: string; body?: string | Buffer | AsyncIterable<Uint8Array>; headers?: Record<string, string> },
+  ): Promise<Answered>;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  readonly body: any;
+}
+
+/** `send` is authenticated by the key of the memory ingest unless `headers` say otherwise. */
+export async function testGateway(
+  options: Partial<GatewayOptions> & { readonly client?: (own: IngestClient) => IngestClient } = {},
+): Promise<TestGateway> {
+  const memory = await memoryIngest();
+  const logged: unknown[] = [];
+  const counted: [string, number][] = [];
+  const note = (...entry: unknown[]): void => void logged.push(entry);
+  const own = inProcessIngest(memory.calls);
+  const gateway = await startGateway({
+    ingest: options.client?.(own) ?? own,
+    http: { host: '127.0.0.1', port: 0 },
+    health: { readiness: { status: 'ready', lost: [] }, isReady: true },
+    log: { debug: note, error: note },
+    metrics: { http: (pattern, status) => void counted.push([pattern, status]) },
+    ...options,
+  });
+  return {
+    ...memory,
+    ...gateway,
+    logged,
+    counted,
+    async send(path, { method, body, headers = { authorization: `Bearer ${memory.key}` } } = {}) {
+      const response = await fetch(`${gateway.url}${path}`, {
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
+        headers,
+        ...(body === undefined ? {} : { body, duplex: 'half' }),
+      } as RequestInit);
+      const text = await response.text();
+      const isJson = response.headers.get('content-type')?.includes('json') === true;
+      return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+    },
+  };
+}
+
+/** A message that the example catalog accepts. */
+export const goodMessage = {
+  from: 'Shop Billing <billing@mail.shop.example>',
+  to: ['user@example.com'],
+  subject: 'Your invoice',
+  text: 'Your invoice is attached.',
+};

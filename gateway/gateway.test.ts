@@ -1,0 +1,258 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { limits } from '../services/core/limits.ts';
+import { goodMessage, type TestGateway, testGateway } from './gateway.fixture.ts';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await testGateway();
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+const json = (value: unknown): string => JSON.stringify(value);
+const otp = { recipient: 'user@example.com', template: 'otp-code', template_data: { code: '847291', expires_in: '5 minutes' } };
+const mailbindr = {
+  identifier: 'email_key',
+  receiver: 'email@email.com',
+  language: 'en',
+  environment: 'draft',
+  context: { some_variable: 'some_value' },
+};
+
+describe('handing over', () => {
+  test('a message is answered 202, with its id and time', async () => {
+    const { status, body } = await gateway.send('/v1/messages', { body: json({ ...otp, subject: 'Your verification code' }) });
+    expect(status).toBe(202);
+    expect(body).toEqual({
+      message_id: expect.stringMatching(/^msg_/),
+      status: 'queued',
+      recipient: 'user@example.com',
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    });
+  });
+
+  test.each([['/email/send-email/'], ['/email/send-email']])("Mailbindr's request works as it is, at %s", async (path) => {
+    const headers = { 'content-type': 'application/json', 'x-api-token': gateway.key };
+    const { status, body } = await gateway.send(path, { body: json(mailbindr), headers });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ message_id: expect.stringMatching(/^msg_/), recipient: 'email@email.com' });
+  });
+
+  test.each([undefined, 'text/plain', 'application/x-www-form-urlencoded', '???', 'application/json; charset=latin1'])(
+    'whatever its content type calls it: %s',
+    async (type) => {
+      const headers = { authorization: `Bearer ${gateway.key}`, ...(type === undefined ? {} : { 'content-type': type }) };
+      const { status } = await gateway.send('/v1/messages', { body: Buffer.from(json(otp)), headers });
+      expect(status).toBe(202);
+    },
+  );
+
+  test.each([
+    ['Idempotency-Key', { 'idempotency-key': 'k-header' }, {}],
+    ['X-Idempotency-Key', { 'x-idempotency-key': 'k-x-header' }, {}],
+    ['the same inside the body', {}, { headers: { 'X-Idempotency-Key': 'k-body' } }],
+  ])('twice under one key, by %s, is one message', async (_, headers, more) => {
+    const options = { body: json({ ...otp, ...more }), headers: { authorization: `Bearer ${gateway.key}`, ...headers } };
+    const first = await gateway.send('/v1/messages', options);
+    const second = await gateway.send('/v1/messages', options);
+    expect([first.status, second.status]).toEqual([202, 202]);
+    expect(second.body).toEqual(first.body);
+    expect([first.headers.get('idempotent-replayed'), second.headers.get('idempotent-replayed')]).toEqual([null, 'true']);
+    const other = await gateway.send('/v1/messages', { ...options, body: json({ ...otp, ...more, recipient: 'other@example.com' }) });
+    expect([other.status, other.body.error.code]).toEqual([422, 'idempotency_key_reused']);
+  });
+
+  test('under two keys that differ is refused', async () => {
+    const headers = { authorization: `Bearer ${gateway.key}`, 'idempotency-key': 'a', 'x-idempotency-key': 'b' };
+    const { status, body } = await gateway.send('/v1/messages', { body: json(otp), headers });
+    expect([status, body.error.errors[0].code]).toEqual([422, 'idempotency_keys_differ']);
+  });
+
+  test('many at once are answered each for itself', async () => {
+    const recipients = Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? 'nobody' : `user${i}@example.com`));
+    const answers = await Promise.all(recipients.map((recipient) => gateway.send('/v1/messages', { body: json({ ...otp, recipient }) })));
+    expect(answers.map(({ status, body }) => (status === 202 ? body.recipient : body.error.errors[0].field))).toEqual(
+      recipients.map((recipient) => (recipient === 'nobody' ? 'recipient' : recipient)),
+    );
+  });
+});
+
+describe('the rest of the contract', () => {
+  test('a message is found, listed, followed and cancelled', async () => {
+    const scheduled_time = new Date(Date.now() + 3_600_000).toISOString();
+    const { body: sent } = await gateway.send('/v1/messages', { body: json({ ...goodMessage, scheduled_time }) });
+    const { body: found } = await gateway.send(`/v1/messages/${sent.message_id}`);
+    expect(found).toMatchObject({
+      message_id: sent.message_id,
+      status: 'scheduled',
+      priority: 'normal',
+      environment: 'live',
+      scheduled_time,
+    });
+    expect(found).not.toHaveProperty('template');
+    const { body: listed } = await gateway.send('/v1/messages?status=scheduled&limit=1');
+    expect(listed.messages).toMatchObject([{ message_id: sent.message_id, recipients: 1 }]);
+    const { body: timeline } = await gateway.send(`/v1/messages/${sent.message_id}/events/`);
+    expect(timeline.events).toMatchObject([{ type: 'scheduled', seq: 1, recipient: 'user@example.com' }]);
+    const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' };
+    const cancelled = await gateway.send(`/v1/messages/${sent.message_id}`, { method: 'DELETE', headers });
+    expect([cancelled.status, cancelled.body]).toEqual([200, { message_id: sent.message_id, status: 'cancelled' }]);
+  });
+
+  test('an act that was done before is told apart by its status', async () => {
+    const body = json({ recipient: 'gone@example.com', reason: 'user_unsubscribed' });
+    const answers = [await gateway.send('/v1/suppressions', { body }), await gateway.send('/v1/suppressions', { body })];
+    expect(answers.map(({ status, body: { created } }) => [status, created])).toEqual([
+      [201, true],
+      [200, false],
+    ]);
+  });
+
+  test('no body is an empty one', async () => {
+    const answers = [await gateway.send('/v1/keys', { method: 'POST' }), await gateway.send('/v1/keys', { body: '{}' })];
+    expect(answers.map(({ status, body }) => [status, body.error.errors])).toEqual([
+      [422, [expect.objectContaining({ field: 'name' })]],
+      [422, [expect.objectContaining({ field: 'name' })]],
+    ]);
+  });
+});
+
+describe('refusing', () => {
+  test.each([
+    ['no JSON', '/v1/messages', 'not json', 400, []],
+    ['half of it', '/v1/messages', '{"to":', 400, []],
+    ['no object', '/v1/messages', '[1]', 400, ['']],
+    ['broken UTF-8', '/v1/messages', Buffer.from([0x22, 0xff, 0x22]), 400, []],
+    ['faults of shape, all of them', '/v1/messages?dry=1', json({ bogus: 1, to: [1] }), 400, ['dry', 'bogus', 'to[0]']],
+    ['faults of content, all of them', '/v1/messages', json({ to: ['x', 'a@example.com\r\nBcc: b@example.com'] }), 422, null],
+    ['parameters that do not exist', '/v1/messages?page=2', undefined, 400, ['page']],
+    ['values that do not exist', '/v1/messages?status=sent&limit=many', undefined, 400, ['status', 'limit']],
+    ['a page that is too large', '/v1/messages?limit=101', undefined, 422, ['limit']],
+    ['an unknown message', '/v1/messages/msg_00000000000000000000000000', undefined, 404, []],
+    ['an unknown address', '/v1/nothing', undefined, 404, []],
+    ['a known address with another verb', '/v1/suppressions', undefined, 404, []],
+    ['a URL that is none', '/v1/messages/%ff', undefined, 400, []],
+  ])('%s', async (_, path, body, status, fields) => {
+    const answer = await gateway.send(path, body === undefined ? {} : { body });
+    expect(answer.status).toBe(status);
+    expect(answer.body).toEqual({
+      error: { code: expect.any(String), message: expect.any(String), errors: expect.any(Array) },
+      request_id: answer.headers.get('x-request-id'),
+    });
+    if (fields !== null) expect(answer.body.error.errors.map((e: { field: string }) => e.field)).toEqual(fields);
+  });
+
+  test('where the JSON breaks is told, and nothing of what it says', async () => {
+    const { body } = await gateway.send('/v1/messages', { body: '{"recipient": "secret@example.com",\n "x" secret}' });
+    expect(body.error.message).toBe('The body is not valid JSON (line 2, column 6).');
+    expect(JSON.stringify(body)).not.toContain('secret');
+  });
+
+  test.each([
+    ['no key', {}],
+    ['a key that is none', { authorization: 'Bearer sk_live_nothing' }],
+    ['a key that no header can carry further', { 'x-api-token': 'ké' }],
+    ['another scheme', { authorization: 'Basic abc' }],
+  ])('%s comes before every other fault', async (_, headers) => {
+    for (const body of ['not json', json({ bogus: 1 }), 'x'.repeat(limits.bodyInMemoryBytes + 1), json(otp)]) {
+      const answer = await gateway.send('/v1/messages', { body, headers });
+      expect([answer.status, answer.body.error.code]).toEqual([401, 'unauthenticated']);
+      expect(JSON.stringify(answer.body)).not.toContain('nothing');
+    }
+  });
+
+  test('a scope that the key lacks comes before faults of shape', async () => {
+    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'reader', scopes: ['messages:read'] }) });
+    const headers = { authorization: `Bearer ${key.secret}` };
+    expect((await gateway.send('/v1/messages', { body: 'not json', headers })).status).toBe(403);
+    expect((await gateway.send('/v1/messages', { body: json(otp), headers })).status).toBe(403);
+    expect((await gateway.send('/v1/messages', { headers })).status).toBe(200);
+  });
+
+  test('a budget that is spent is 429, with the time to come back', async () => {
+    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'slow', requests_per_minute: 1 }) });
+    const headers = { authorization: `Bearer ${key.secret}` };
+    const answers = [await gateway.send('/v1/senders', { headers }), await gateway.send('/v1/senders', { headers })];
+    expect(answers.map((a) => a.status)).toEqual([200, 429]);
+    expect(answers.map((a) => a.headers.get('x-ratelimit-remaining'))).toEqual(['0', '0']);
+    expect(Number(answers[1]?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await gateway.send('/v1/nothing', { headers })).status).toBe(429);
+  });
+});
+
+describe('every answer', () => {
+  test.each([
+    ['/v1/messages', 200],
+    ['/v1/messages?x=1', 400],
+    ['/v1/messages/msg_x', 404],
+    ['/v1/nothing', 404],
+    ['/v1/messages/%ff', 400],
+  ])('of %s has its id and the figures of its key', async (path, status) => {
+    const answer = await gateway.send(path);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('x-request-id')).toMatch(/^req_[0-9a-f-]{36}$/);
+    expect(answer.headers.get('x-ratelimit-limit')).toBe('5000');
+    expect(Number(answer.headers.get('x-ratelimit-remaining'))).toBeLessThan(5000);
+    expect(Math.abs(Number(answer.headers.get('x-ratelimit-reset')) - Date.now() / 1000)).toBeLessThan(120);
+  });
+
+  test('has figures of nothing when there is no key', async () => {
+    for (const path of ['/v1/messages', '/v1/nothing']) {
+      const { headers } = await gateway.send(path, { headers: {} });
+      expect(['limit', 'remaining', 'reset'].map((name) => headers.get(`x-ratelimit-${name}`))).toEqual([
+        '0',
+        '0',
+        expect.stringMatching(/^\d+$/),
+      ]);
+    }
+  });
+
+  test('counts once, whatever was asked of ingest for it', async () => {
+    const attachments = [{ filename: 'a.txt', content: 'QUJD' }];
+    const bodies = [otp, { bogus: 1 }, { ...goodMessage, attachments }, { ...goodMessage, html: 'x'.repeat(100_000) }].map(json);
+    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'counted', requests_per_minute: bodies.length }) });
+    const headers = { authorization: `Bearer ${key.secret}` };
+    const statuses: number[] = [];
+    for (const body of [...bodies, json(otp)]) statuses.push((await gateway.send('/v1/messages', { body, headers })).status);
+    expect(statuses).toEqual([202, 400, 202, 202, 429]);
+  });
+
+  test('is logged and counted by its route, never by its URL', () => {
+    const patterns = new Set(gateway.counted.map(([pattern]) => pattern));
+    expect(patterns).toContain('/v1/messages/:message_id');
+    expect(patterns).toContain('unmatched');
+    expect(JSON.stringify(gateway.logged)).not.toMatch(/msg_|example\.com|sk_live/);
+  });
+});
+
+describe('beside the contract', () => {
+  test('health, what is lost, and the documentation', async () => {
+    expect((await gateway.send('/healthz', { headers: {} })).body).toEqual({ status: 'ok' });
+    expect((await gateway.send('/readyz', { headers: {} })).body).toEqual({ status: 'ready', lost: [] });
+    expect((await gateway.send('/openapi.json', { headers: {} })).body.openapi).toBe('3.1.0');
+    const docs = await gateway.send('/docs', { headers: {} });
+    expect(docs.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(docs.headers.get('content-security-policy')).toContain("default-src 'none'");
+  });
+
+  test('a program that is not ready says so', async () => {
+    await using other = await testGateway({ health: { readiness: { status: 'not_ready', lost: ['ingest'] }, isReady: false } });
+    const { status, body } = await other.send('/readyz');
+    expect([status, body]).toEqual([503, { status: 'not_ready', lost: ['ingest'] }]);
+  });
+
+  test('an address that is taken is told with the setting to change', async () => {
+    await expect(testGateway({ http: { host: '127.0.0.1', port: gateway.port } })).rejects.toThrow(/PACKETBOAT_HTTP_ADDR/);
+  });
+});
+
+test('a bug behind the door is a 500 that tells nothing', async () => {
+  const broken = (): never => {
+    throw new Error('secret@example.com');
+  };
+  await using other = await testGateway({ client: (own) => ({ ...own, call: async () => broken(), sendMessages: async () => broken() }) });
+  for (const body of [undefined, json(otp)]) {
+    const answer = await other.send('/v1/messages', body === undefined ? {} : { body });
+    expect([answer.status, answer.body.error.code]).toEqual([500, 'internal']);
+    expect(JSON.stringify(answer.body)).not.toContain('secret');
+  }
+});
