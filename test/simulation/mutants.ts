@@ -1,0 +1,522 @@
+// The rules broken on purpose, one at a time, to see that the simulation notices. Each mutant is an edit of the sources as they are loaded; `find` must
+// stand in its file exactly once, so that a changed source is noticed too. The rules of model/delivery.mjs keep their names.
+
+import type { Law } from './laws.ts';
+
+export interface Edit {
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  /** What it may break, whichever a seed shows first; empty: nothing, which the model says too. */
+  readonly breaks: readonly Law[];
+}
+
+const DELIVERY = 'services/core/delivery.ts';
+const DISPATCH = 'services/dispatcher/dispatch.ts';
+const DELIVER = 'services/dispatcher/deliver.ts';
+const SWEEP = 'services/sweeper/sweep.ts';
+const SEND = 'services/ingest/send-messages.ts';
+const STORE = 'services/adapters/memory/message-store.ts';
+
+const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
+
+const P1: Law = 'P1: every acknowledged message is there and ends';
+const P2: Law = 'P2: what was refused without a message_id is never sent';
+const P3: Law = 'P3: one key, one message, one answer';
+const P4: Law = 'P4: a key means one request';
+const P5: Law = 'P5: a second copy only after a fault in the span';
+const P5once: Law = 'P5: at_most_once never sends two';
+const P6early: Law = 'P6: no attempt before its time';
+const P6late: Law = 'P6: no attempt later than its time allows';
+const P6count: Law = 'P6: attempts are counted by refusals alone';
+const P7: Law = 'P7: nothing is sent after a 200 to DELETE';
+const P7wish: Law = 'P7: a wish to cancel is honoured when it defers';
+const P8: Law = 'P8: nothing before its scheduled time';
+const P11: Law = 'P11: no DATA to an address suppressed before the claim';
+const P12: Law = 'P12: one event for each thing that happened, in order';
+const R2: Law = 'R2: only a lapsed lease counts as one';
+const R3: Law = 'R3: what waits is not started';
+const R7: Law = 'R7: a release spends nothing';
+const R8: Law = 'R8: every attempt has the same Message-ID and bytes';
+const R9: Law = 'R9: nothing starts past its expiry';
+const TERMINAL: Law = 'terminal states never change';
+const CANCELLED: Law = 'cancelled means not sent';
+const BOUNCED: Law = 'bounced and dead mean not sent, unless a retry was refused after a possible copy';
+
+export const mutants: readonly Mutant[] = [
+  // --- the rules of the model
+  {
+    name: 'claim: whatever has not ended may be claimed',
+    edits: [
+      edit(DELIVERY, "d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now", 'isTerminal(d.state)'),
+      edit(
+        'services/core/plan.ts',
+        "if (d.state !== 'queued' || d.attempt !== context.attempt || d.due > now) return { kind: 'drop' };",
+        '',
+      ),
+    ],
+    breaks: [P5, P5once, P6early, R3, CANCELLED, P12, P6count],
+  },
+  {
+    name: 'fence: the dot is sent whatever the store says',
+    edits: [edit(DELIVER, 'beforeDot: () => hand.commit(),', 'beforeDot: async () => (await hand.commit(), true),')],
+    breaks: [P5, P5once, P7, CANCELLED, BOUNCED],
+  },
+  {
+    name: 'fence: the record of committing is not awaited',
+    edits: [edit(DELIVER, 'beforeDot: () => hand.commit(),', 'beforeDot: async () => (void hand.commit().catch(() => {}), true),')],
+    breaks: [P5, P5once, P7, CANCELLED, BOUNCED],
+  },
+  {
+    name: 'record by lease: an outcome is recorded whoever holds the delivery now',
+    edits: [
+      edit(
+        DELIVERY,
+        '  if (!isMine(d, leaseId)) {\n    // the lease was lost, but',
+        '  if (!isMine(d, leaseId) && isTerminal(d.state) === false && s.index < 0) {\n    // the lease was lost, but',
+      ),
+    ],
+    breaks: [TERMINAL, CANCELLED, BOUNCED, P6count, P5, P12],
+  },
+  {
+    name: 'late 250: a 250 whose lease was lost is forgotten',
+    edits: [edit(DELIVERY, 'return isLate250 ? end(', 'return isLate250 && s.index < 0 ? end(')],
+    breaks: [],
+  },
+  {
+    name: 'no resend from committing',
+    edits: [
+      edit(
+        DELIVERY,
+        "if (wasCommitting && s.copies === 'at_most_once') return",
+        "if (wasCommitting && s.copies === 'at_most_once' && s.index < 0) return",
+      ),
+    ],
+    breaks: [P5once],
+  },
+  {
+    name: 'lost answer is unknown',
+    edits: [
+      edit(
+        DELIVERY,
+        "      if (s.copies === 'at_most_once') return end(",
+        "      if (s.copies === 'at_most_once' && s.index < 0) return end(",
+      ),
+    ],
+    breaks: [P5once],
+  },
+  {
+    name: 'cancel only what waits: what is being sent is cancelled too',
+    edits: [edit(DELIVERY, 'if (isWaiting(d.state) && !d.maybeSent) return { kind', 'if (!d.maybeSent) return { kind')],
+    breaks: [P7, CANCELLED],
+  },
+  {
+    name: 'maybe sent is not cancelled: by a caller',
+    edits: [edit(DELIVERY, 'if (isWaiting(d.state) && !d.maybeSent) return { kind', 'if (isWaiting(d.state)) return { kind')],
+    breaks: [P7, CANCELLED],
+  },
+  {
+    name: 'maybe sent is not cancelled: when it defers',
+    edits: [edit(DELIVERY, 'if (d.cancelWanted && !how.maybeSent) return', 'if (d.cancelWanted) return')],
+    breaks: [CANCELLED, P7],
+  },
+  {
+    name: 'sweeper: nothing is swept',
+    edits: [edit(SWEEP, '  await wakeUp(s, signal);\n  await feedBacklogs(s, signal);', '  void [wakeUp, feedBacklogs];')],
+    breaks: [P1, P6late],
+  },
+  {
+    name: 'ack late: entries are acked when they are taken',
+    edits: [edit(DISPATCH, 'this.#open += taken.length;', 'this.#open += taken.length;\n    for (const t of taken) t.ack();')],
+    breaks: [],
+  },
+
+  // --- the sweeper forgets
+  {
+    name: 'the sweeper forgets what is being sent',
+    edits: [edit(SWEEP, "woken(['sending', 'deferred', 'scheduled']", "woken(['deferred', 'scheduled']")],
+    breaks: [P1],
+  },
+  {
+    name: 'the sweeper forgets what is deferred',
+    edits: [edit(SWEEP, "woken(['sending', 'deferred', 'scheduled']", "woken(['sending', 'scheduled']")],
+    breaks: [P1],
+  },
+  {
+    name: 'the sweeper forgets what is scheduled',
+    edits: [edit(SWEEP, "woken(['sending', 'deferred', 'scheduled']", "woken(['sending', 'deferred']")],
+    breaks: [P1],
+  },
+  {
+    name: 'the sweeper forgets what is queued',
+    edits: [edit(SWEEP, '  await feedBacklogs(s, signal);', '  void feedBacklogs;')],
+    breaks: [P1, P6late],
+  },
+
+  // --- claims, leases, releases
+  {
+    name: 'held mail: the due is looked at neither by the plan nor by the claim',
+    edits: [
+      edit(DELIVERY, 'd.attempt !== input.attempt || d.due > input.now', 'd.attempt !== input.attempt'),
+      edit('services/core/plan.ts', 'd.attempt !== context.attempt || d.due > now', 'd.attempt !== context.attempt'),
+    ],
+    breaks: [R3, P6early],
+  },
+  {
+    name: 'a release counts as a lapse',
+    edits: [
+      edit(
+        DELIVERY,
+        '    tries: s.delivery.tries + (input.tried ? 1 : 0),',
+        '    tries: s.delivery.tries + (input.tried ? 1 : 0),\n    lapses: s.delivery.lapses + 1,',
+      ),
+    ],
+    breaks: [R2],
+  },
+  {
+    name: 'a release spends the attempt',
+    edits: [
+      edit(
+        DELIVERY,
+        '    tries: s.delivery.tries + (input.tried ? 1 : 0),',
+        '    tries: s.delivery.tries + (input.tried ? 1 : 0),\n    attempt: s.delivery.attempt + 1,',
+      ),
+    ],
+    breaks: [R7, P6count],
+  },
+  {
+    name: 'a release from committing',
+    edits: [
+      edit(
+        DELIVERY,
+        "if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;\n  return change(s, {\n    state: 'queued',",
+        "if (!isMine(s.delivery, leaseId)) return null;\n  return change(s, {\n    state: 'queued',",
+      ),
+      edit(
+        DELIVER,
+        "s.delivery.phase === 'committing' ? recorded(s, waiting) : release(s, hand.leaseId, how)",
+        'release(s, hand.leaseId, how)',
+      ),
+    ],
+    breaks: [R7],
+  },
+  {
+    name: 'lapses are not counted',
+    edits: [edit(DELIVERY, 'const lapses = d.lapses + 1;', 'const lapses = d.lapses;')],
+    breaks: [P1, R7],
+  },
+  {
+    name: 'a lapse from committing leaves no mark',
+    edits: [edit(DELIVERY, 'const maybeSent = d.maybeSent || wasCommitting;', 'const maybeSent = d.maybeSent;')],
+    breaks: [P7, CANCELLED, BOUNCED],
+  },
+  {
+    name: 'a lost answer leaves no mark',
+    edits: [edit(DELIVERY, '{ spent: true, waitMs: 0, maybeSent: true }', '{ spent: true, waitMs: 0, maybeSent: d.maybeSent }')],
+    breaks: [P7, CANCELLED, BOUNCED],
+  },
+  {
+    name: 'leases are taken back before they are over',
+    edits: [
+      edit(DELIVERY, 'd.lease === null || d.lease.until > now', 'd.lease === null'),
+      edit(DELIVERY, '    wakeAt: until,\n    hold: null,', '    wakeAt: input.now,\n    hold: null,'),
+    ],
+    breaks: [R2],
+  },
+  {
+    name: 'leases are not renewed',
+    edits: [edit(DISPATCH, 'const renewals = [...this.#inHand].map', 'const renewals = [...this.#inHand].slice(0, 0).map')],
+    breaks: [P5, P5once],
+  },
+  {
+    name: 'the lease does not begin anew with the record of committing, and is not renewed behind it',
+    edits: [
+      edit(
+        DELIVERY,
+        "return change(s, { phase: 'committing', lease: { id: leaseId, until }, wakeAt: until });",
+        "void until;\n  return change(s, { phase: 'committing' });",
+      ),
+      edit(
+        DELIVERY,
+        '  if (!isMine(s.delivery, leaseId)) return null;\n  const until = now + leaseMs;\n  return change(s, { lease',
+        "  if (!isMine(s.delivery, leaseId) || s.delivery.phase === 'committing') return null;\n  const until = now + leaseMs;\n  return change(s, { lease",
+      ),
+    ],
+    breaks: [P5, P5once],
+  },
+  {
+    name: 'the version is ignored by the store',
+    edits: [edit(STORE, ' || delivery.version !== change.version) return null;', ') return null;')],
+    breaks: [TERMINAL, P5, P5once, P6count, P7, CANCELLED, P12, R2, BOUNCED],
+  },
+  {
+    name: 'what could not be checked stays in hand',
+    edits: [
+      edit(
+        DISPATCH,
+        '        await hand.insist(decide, this.#stop);\n        this.#inHand.delete(hand);',
+        '        if (isSuppressed !== null) await hand.insist(decide, this.#stop);\n        if (isSuppressed !== null) this.#inHand.delete(hand);',
+      ),
+    ],
+    breaks: [P1],
+  },
+  {
+    name: 'a claim that was overtaken by a note is dropped',
+    edits: [edit(DISPATCH, 'const ROUNDS = 3;', 'const ROUNDS = 1;')],
+    breaks: [P6late],
+  },
+  {
+    name: 'due-ness by the clock of the process',
+    edits: [
+      edit(
+        DISPATCH,
+        '    const claimedAt = d.clock.monotonic();\n    const now = d.messages.now();',
+        '    const claimedAt = d.clock.monotonic();\n    const now = d.clock.now();',
+      ),
+      edit(
+        DISPATCH,
+        '    const catalog = d.catalog.current();\n    const now = d.messages.now();',
+        '    const catalog = d.catalog.current();\n    const now = d.clock.now();',
+      ),
+    ],
+    breaks: [R3, P6early, P6late, R2, R9, P5, P5once, P1],
+  },
+  {
+    name: 'a sweeper by the clock of its process',
+    edits: [
+      edit(
+        SWEEP,
+        '    const now = s.messages.now();\n    const found = await s.messages.woken',
+        '    const now = s.clock.now();\n    const found = await s.messages.woken',
+      ),
+    ],
+    breaks: [P6early, P6late, P8, R2, R3, P5, P5once, P1],
+  },
+
+  // --- attempts and their times
+  {
+    name: 'an attempt before its time',
+    edits: [
+      edit(
+        DELIVERY,
+        'const due = now + Math.ceil(wait * (1 + limits.retryJitter * schedule.random));',
+        'const due = now + Math.ceil(wait / 2);',
+      ),
+    ],
+    breaks: [P6early],
+  },
+  {
+    name: 'jitter makes it early',
+    edits: [edit(DELIVERY, '(1 + limits.retryJitter * schedule.random)', '(1 - limits.retryJitter * schedule.random)')],
+    breaks: [P6early],
+  },
+  {
+    name: 'jitter of half the wait',
+    edits: [edit(DELIVERY, '(1 + limits.retryJitter * schedule.random)', '(1 + 0.9 * schedule.random)')],
+    breaks: [P6late],
+  },
+  {
+    name: 'what falls due is not published at once',
+    edits: [
+      edit(
+        DELIVERY,
+        "return change(s, { state: 'queued', wakeAt: wake(d.due, s.expiresAt) }",
+        "return change(s, { state: 'queued', wakeAt: wake(now + 60_000, s.expiresAt) }",
+      ),
+    ],
+    breaks: [P6late],
+  },
+  {
+    name: 'one attempt too many',
+    edits: [edit(DELIVERY, 'if (attempt > schedule.delaysMs.length + 1)', 'if (attempt > schedule.delaysMs.length + 2)')],
+    breaks: [P6count],
+  },
+  {
+    name: 'one attempt too few',
+    edits: [edit(DELIVERY, 'if (attempt > schedule.delaysMs.length + 1)', 'if (attempt > schedule.delaysMs.length)')],
+    breaks: [P6count],
+  },
+  {
+    name: 'a refusal about us comes back at once',
+    edits: [edit(DELIVERY, 'const wait = Math.max(how.waitMs, how.spent ?', 'const wait = Math.max(0, !how.spent ? 1_000 : how.spent ?')],
+    breaks: [P6early],
+  },
+  {
+    name: 'scheduled mail is queued at once',
+    edits: [
+      edit(
+        DELIVERY,
+        "const state = input.isSuppressed ? 'suppressed' : input.scheduledAt !== null && input.scheduledAt > input.now ? 'scheduled' : 'queued';",
+        "const state = input.isSuppressed ? ('suppressed' as const) : input.scheduledAt === -1 ? 'scheduled' : ('queued' as const);",
+      ),
+    ],
+    breaks: [P8],
+  },
+  {
+    name: 'expiry is looked at neither by the plan nor by the claim',
+    edits: [
+      edit('services/core/plan.ts', 'if (old !== null) return', 'if (old !== null && now < 0) return'),
+      edit(DELIVERY, '(expiresAt === null ? due : Math.min(due, expiresAt))', '(void expiresAt, due)'),
+      edit(DELIVERY, 's.expiresAt <= input.now) return null;', 's.expiresAt < 0) return null;'),
+    ],
+    breaks: [R9],
+  },
+  {
+    name: 'expiry is looked at by the plan only',
+    edits: [edit(DELIVERY, 's.expiresAt <= input.now) return null;', 's.expiresAt < 0) return null;')],
+    breaks: [R9],
+  },
+  {
+    name: 'a wish to cancel is forgotten',
+    edits: [edit(DELIVERY, 'if (d.cancelWanted && !how.maybeSent) return', 'if (d.cancelWanted && s.index < 0) return')],
+    breaks: [P7wish],
+  },
+
+  // --- accepting
+  {
+    name: 'the answer comes before the insert',
+    edits: [
+      edit(
+        SEND,
+        '  const inserted = await insert(\n    ingest,\n    composed.map((c) => c.message),\n  );',
+        "  const inserted: (Inserted | Failure)[] = composed.map(() => 'inserted');\n  void insert(\n    ingest,\n    composed.map((c) => c.message),\n  );",
+      ),
+    ],
+    breaks: [P1],
+  },
+  {
+    name: 'the publish comes before the insert',
+    edits: [
+      edit(
+        SEND,
+        '  const inserted = await insert(\n',
+        '  await publish(\n    ingest,\n    composed.flatMap((c) => c.publications),\n  );\n  const inserted = await insert(\n',
+      ),
+      edit(SEND, "composed.flatMap((c, i) => (inserted[i] === 'inserted' ? c.publications : [])),", '[],'),
+    ],
+    breaks: [P6late],
+  },
+  {
+    name: 'the idempotency key is left out of the insert',
+    edits: [edit('services/core/accept.ts', '    idempotency: input.idempotency,', '    idempotency: null,')],
+    breaks: [P3],
+  },
+  {
+    name: 'a key is taken for ever',
+    edits: [edit('services/core/idempotency.ts', 'if (now - holder.createdAt >= limits.idempotencyWindowMs)', 'if (now < 0)')],
+    breaks: [P3],
+  },
+  {
+    name: 'a key is free again after an hour',
+    edits: [
+      edit(
+        'services/core/idempotency.ts',
+        'if (now - holder.createdAt >= limits.idempotencyWindowMs)',
+        'if (now - holder.createdAt >= 3_600_000)',
+      ),
+    ],
+    breaks: [P3],
+  },
+  {
+    name: 'the fingerprint is not compared',
+    edits: [
+      edit(
+        'services/core/idempotency.ts',
+        'if (holder.idempotency?.fingerprint === fingerprintOfRequest) return',
+        'if (fingerprintOfRequest) return',
+      ),
+    ],
+    breaks: [P4],
+  },
+  {
+    name: 'a failed insert names no message',
+    edits: [
+      edit(SEND, 'retryAfterMs: 1_000, messageId: m.id }', 'retryAfterMs: 1_000 }'),
+      edit(SEND, 'messages.map((m) => new', 'messages.map(() => new'),
+    ],
+    breaks: [P2],
+  },
+  {
+    name: 'the full window is not noted',
+    edits: [
+      edit(
+        SEND,
+        'const change = message === undefined ? null : notPublished(',
+        'const change = message === undefined || entry.attempt > 0 ? null : notPublished(',
+      ),
+    ],
+    breaks: [P6late],
+  },
+  {
+    name: 'neither published nor looked for',
+    edits: [edit(SEND, 'publications: isPublished ? entriesOf(message) : []', 'publications: []')],
+    breaks: [P6late],
+  },
+
+  // --- what is sent
+  {
+    name: 'suppression is checked at accept only',
+    edits: [
+      edit(
+        DISPATCH,
+        'const sendable = await this.#withoutSuppressed(claimed, finish);',
+        'const sendable = claimed;\n      void this.#withoutSuppressed;',
+      ),
+    ],
+    breaks: [P11],
+  },
+  {
+    name: 'suppression is checked before the claim',
+    edits: [
+      edit(
+        DISPATCH,
+        'const claimed = await this.#claim(candidates, finish);',
+        `const hashes = candidates.flatMap((c) => {
+          const { recipient } = subjectOf(c.message, c.taken.entry.delivery).delivery;
+          return suppressionHashes(this.#d.suppressionKeys, c.message.tenant, recipient);
+        });
+        const early = await this.#d.suppressions.matches('default', SCOPE_ALL, hashes);
+        for (const c of candidates) Object.assign(c, { early });
+        const claimed = await this.#claim(candidates, finish);`,
+      ),
+      edit(
+        DISPATCH,
+        'const matches = await d.suppressions.matches(tenant, SCOPE_ALL, [...hashes.values()].flat());',
+        'const matches = claimed[0].candidate.early;',
+      ),
+    ],
+    breaks: [P11],
+  },
+  {
+    name: 'the Date is that of the attempt',
+    edits: [edit('services/dispatcher/mail-of.ts', 'date: message.createdAt,', 'date: d.messages.now(),')],
+    breaks: [R8],
+  },
+  {
+    name: 'every claim is an event',
+    edits: [edit(DELIVERY, 'return change(s, set, d.takenUp ? null : {', 'return change(s, set, {')],
+    breaks: [P12],
+  },
+  {
+    name: 'an end without its event',
+    edits: [
+      edit(
+        DELIVERY,
+        'wakeAt: null }, { type: state, data });',
+        "wakeAt: null }, state === 'expired' || state === 'unknown' ? null : { type: state, data });",
+      ),
+    ],
+    breaks: [P12],
+  },
+  {
+    name: 'scheduled mail falls due without its event',
+    edits: [edit(DELIVERY, "d.state === 'scheduled' ? { type: 'queued', data: {} } : null);", 'null);')],
+    breaks: [P12],
+  },
+];
