@@ -3,24 +3,25 @@
 
 import type { Route } from '../core/catalog.ts';
 import { limits } from '../core/limits.ts';
+import { routeDigest } from '../core/route-digest.ts';
 
 export class PausedRoutes {
+  /** By all that makes a route: a wrong password of one tenant must not hold up another's mail to the same relay. */
   readonly #until = new Map<string, number>();
 
   /** By the store's clock, like the dues that are made from it. */
   until(route: Route): number {
-    return this.#until.get(nameOf(route)) ?? Number.NEGATIVE_INFINITY;
+    return this.#until.get(routeDigest(route)) ?? Number.NEGATIVE_INFINITY;
   }
 
   pause(route: Route, now: number): number {
     const until = now + limits.routePausedMs;
-    this.#until.set(nameOf(route), until);
+    for (const [digest, over] of this.#until) if (over <= now) this.#until.delete(digest);
+    this.#until.set(routeDigest(route), until);
     return until;
   }
 
   resume(route: Route): void {
-    this.#until.delete(nameOf(route));
+    this.#until.delete(routeDigest(route));
   }
 }
-
-const nameOf = (route: Route): string => `${route.name} ${route.host}:${route.port}`;

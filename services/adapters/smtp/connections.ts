@@ -1,7 +1,7 @@
 // The connections that are open: how many may go to one route at a time, who is next, and which idle one to go on with.
 
-import { createHash } from 'node:crypto';
 import type { Route } from '../../core/catalog.ts';
+import { routeDigest } from '../../core/route-digest.ts';
 import type { Connection } from './connection.ts';
 import type { SmtpLimits } from './settings.ts';
 
@@ -22,7 +22,6 @@ interface Lane {
 export class Connections {
   readonly #limits: SmtpLimits;
   readonly #lanes = new Map<string, Lane>();
-  readonly #keys = new WeakMap<Route, string>();
   /** Connections that are saying QUIT. */
   readonly #leaving = new Set<Promise<void>>();
   #isClosed = false;
@@ -34,8 +33,7 @@ export class Connections {
   /** Waits for a free turn, first come first served. Rejects only with the signal's reason. */
   async take(route: Route, signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted();
-    const key = this.#keyOf(route);
-    const lane = this.#laneOf(key);
+    const lane = this.#laneOf(routeDigest(route));
     if (lane.inUse >= this.#limits.connectionsPerRouteMax) await turnIn(lane, signal);
     else lane.inUse++;
     let isEnded = false;
@@ -69,14 +67,6 @@ export class Connections {
       }
     }
     await Promise.all(this.#leaving);
-  }
-
-  #keyOf(route: Route): string {
-    const known = this.#keys.get(route);
-    if (known !== undefined) return known;
-    const key = digestOf(route);
-    this.#keys.set(route, key);
-    return key;
   }
 
   #laneOf(key: string): Lane {
@@ -130,11 +120,4 @@ function turnIn(lane: Lane, signal: AbortSignal): Promise<void> {
     lane.waiting.push(wake);
     signal.addEventListener('abort', leave, { once: true });
   });
-}
-
-/** Everything that makes two routes different, as a digest: a password has no business in a key. */
-function digestOf({ host, port, tls, credentials, ca }: Route): string {
-  return createHash('sha256')
-    .update(JSON.stringify([host, port, tls, credentials, ca]))
-    .digest('base64');
 }
