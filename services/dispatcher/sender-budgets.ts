@@ -12,17 +12,20 @@ function budgetsOf(sender: Sender): Budget[] {
   const { messagesPerSecond, messagesPerDay } = sender.limits;
   const name = `sender/${sender.tenant}/${sender.name}`;
   return [
-    ...(messagesPerSecond > 0 ? [{ name, limit: messagesPerSecond, windowMs: SECOND_MS, burst: messagesPerSecond }] : []),
+    // a bucket that holds less than one token never grants any
+    ...(messagesPerSecond > 0 ? [{ name, limit: messagesPerSecond, windowMs: SECOND_MS, burst: Math.max(1, messagesPerSecond) }] : []),
     ...(messagesPerDay > 0 ? [{ name: `${name}/day`, limit: messagesPerDay, windowMs: DAY_MS, burst: messagesPerDay }] : []),
   ];
 }
 
+type BudgetParts = Pick<Dispatcher, 'budgets'> & { readonly messages: Pick<Dispatcher['messages'], 'now'> };
+
 export class SenderBudgets {
-  readonly #d: Dispatcher;
+  readonly #d: BudgetParts;
   /** By sender: until when its waiting mail has been spread. */
   readonly #spreadUntil = new Map<string, number>();
 
-  constructor(d: Dispatcher) {
+  constructor(d: BudgetParts) {
     this.#d = d;
   }
 
