@@ -151,7 +151,7 @@ describe('the service for the gateway', () => {
       { accepted: { status: 'STATUS_QUEUED' }, refused: undefined, rate: { limit: 5_000 } },
       { refused: { grpc_code: status.UNAUTHENTICATED }, rate: undefined },
       {
-        refused: { grpc_code: status.INVALID_ARGUMENT, errors: [{ field: 'recipient' }, { field: 'template' }, { field: 'sender' }] },
+        refused: { grpc_code: status.INVALID_ARGUMENT, errors: [{ field: 'recipient' }, { field: 'template' }] },
         rate: { limit: 5_000 },
       },
       { refused: { grpc_code: status.INVALID_ARGUMENT } },
@@ -178,7 +178,8 @@ describe('the service for the gateway', () => {
       if (!isCutOff) call.end();
       return call;
     });
-    if (isCutOff) call?.cancel();
+    // Node's http2 server does not see a stream end that was reset in the turn in which it was written to; its deadline ends that one
+    if (isCutOff) setImmediate(() => call?.cancel());
     return ended;
   }
 

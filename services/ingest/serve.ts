@@ -141,9 +141,6 @@ function credentialOf(metadata: Metadata): string {
 /** A header, then chunks. The stream is read no faster than the BlobStore takes it. */
 async function receive(calls: Calls, stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>): Promise<Outcome> {
   const parts = stream[Symbol.asyncIterator]() as AsyncIterator<UploadContentRequest>;
-  const opening = await parts.next();
-  const header = opening.done ? undefined : opening.value.header;
-  if (header === undefined) return { rate: null, failure: new Failure('invalid', 'An upload begins with its header.') };
   async function* chunks(): AsyncIterable<Uint8Array> {
     for (let part = await parts.next(); !part.done; part = await parts.next()) {
       if (part.value.chunk === undefined) throw new Failure('invalid', 'After its header an upload has chunks only.');
@@ -153,11 +150,23 @@ async function receive(calls: Calls, stream: ServerReadableStream<UploadContentR
     if (stream.cancelled) throw new Failure('conflict', 'The upload was cut off.');
   }
   try {
+    const opening = await parts.next();
+    const header = opening.done ? undefined : opening.value.header;
+    if (header === undefined) throw new Failure('invalid', 'An upload begins with its header.');
     const stored = await upload(calls, header.credential, chunks());
     return stored instanceof Failure ? { rate: null, failure: stored } : { rate: null, response: stored };
   } catch (error) {
     return { rate: null, failure: error instanceof Failure ? error : new Failure('conflict', 'The upload was cut off.', { cause: error }) };
   } finally {
-    stream.resume(); // what is not wanted any more is read and thrown away, so that the answer gets through
+    void discardRest(parts);
+  }
+}
+
+/** What is not wanted any more is read and thrown away: a stream that nobody reads keeps its connection open after the answer. */
+async function discardRest(parts: AsyncIterator<unknown>): Promise<void> {
+  try {
+    while (!(await parts.next()).done);
+  } catch {
+    // cut off: there is no rest
   }
 }

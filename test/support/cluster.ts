@@ -34,6 +34,8 @@ async function start(): Promise<AsyncDisposable> {
       ...(config.catalogDir === undefined ? {} : { catalogDir: config.catalogDir }),
     }),
   );
+  // in order, as a person would stop them; what is still there after that is killed
+  open.defer(async () => void (await Promise.allSettled(cluster.programs.map((program) => program.stop()))));
   console.log(
     [
       '',
