@@ -11,6 +11,7 @@ import type {
   UploadContentResponse,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { Failure } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
 import { type Answer, answer, type Ingest, shownFailure } from './ingest.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
@@ -40,8 +41,12 @@ export async function send(calls: Calls, item: SendItemProto): Promise<SendResul
   return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
 }
 
-/** The requests of one turn of a gateway. */
+/** The requests of one turn of a gateway. More than a turn has are refused, each of them. */
 export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Promise<SendMessagesResponse> {
+  if (items.length > limits.turnItemsMax) {
+    const failure = new Failure('invalid', `At most ${limits.turnItemsMax} items go together.`);
+    return { results: items.map(() => toResult({ rate: null, failure })) };
+  }
   return { results: (await sendAll(calls, items)).map(toResult) };
 }
 

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import { memoryIngest } from '../../test/support/memory-ingest.ts';
+import { limits } from '../core/limits.ts';
+import { sendTurn } from './calls.ts';
+
+async function turnOf(count: number) {
+  const { calls, key } = await memoryIngest();
+  const template_data = { code: '847291', expires_in: '5 minutes' };
+  const send_message = SendMessageRequest.fromPartial({ recipient: 'user@example.com', template: 'otp-code', template_data });
+  const item = {
+    credential: key,
+    idempotency_keys: [],
+    traceparent: '',
+    request_id: '',
+    admitted: true,
+    content: [],
+    send_message,
+    send_email: undefined,
+  };
+  return (await sendTurn(calls, { items: Array.from({ length: count }, () => item) })).results;
+}
+
+test('a turn is as long as a gateway may make it', async () => {
+  const results = await turnOf(limits.turnItemsMax);
+  expect(results.filter((r) => r.accepted !== undefined)).toHaveLength(limits.turnItemsMax);
+});
+
+test('one item more and each of them is refused', async () => {
+  const results = await turnOf(limits.turnItemsMax + 1);
+  expect(results).toHaveLength(limits.turnItemsMax + 1);
+  expect(results.every((r) => r.refused?.grpc_code === 3)).toBe(true);
+});
