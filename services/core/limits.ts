@@ -199,6 +199,8 @@ export const limits = {
 
   // --- sweeping
   sweepEveryMs: 1 * SECOND,
+  /** Instead of `sweepEveryMs` while a backlog waits for room in its window: a full window lasts one fast dispatcher less than a second. */
+  feedEveryMs: 250,
   sweepBatch: 500,
   /** Entries published at a time from one backlog: also what is refused in vain once its window is full. */
   feedBatch: 100,
@@ -210,6 +212,10 @@ export const limits = {
   storeCheckMs: 2 * SECOND,
   /** How often the offset of the store's clock is measured; quartz drifts by less than 3 ms in this time. */
   storeClockEveryMs: 30 * SECOND,
+  /** Asked this often at start, of which the quickest answer counts: the first one, over a new connection, may be off by half of a slow round trip. */
+  storeClockFirstAsks: 5,
+  /** As much as two programs may think differently of the store's time: a slow round trip each. */
+  clockSkewMs: 250,
   /** Items of several callers that go to the store as one bulk. */
   storeBulkItemsMax: 500,
   /** Bulks of one kind under way at a time, per program: one is being made durable while the next is on its way. */
@@ -300,6 +306,7 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs, 'a check ends with its own reason before it is given up'],
     [l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs, 'what is given up at the end of a shutdown can still be recorded'],
     [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
+    [l.feedEveryMs < l.sweepEveryMs, 'a backlog is looked at more often than nothing'],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits do not fit: ${rule}`);
 }

@@ -19,6 +19,16 @@ export interface PlanContext {
   readonly pausedUntil: (route: Route) => number;
 }
 
+/**
+ * Milliseconds until an entry's delivery is due, where that is so soon that the two clocks of who published it and who took it may be all there is
+ * to it; otherwise 0. Worth waiting for: what is dropped comes back when a sweeper finds it unclaimed, a minute later.
+ */
+export function earlyBy(s: Subject, context: Pick<PlanContext, 'attempt' | 'now'>): number {
+  const early = s.delivery.due - context.now;
+  const isItsTurn = s.delivery.state === 'queued' && s.delivery.attempt === context.attempt;
+  return isItsTurn && early > 0 && early <= limits.clockSkewMs ? early : 0;
+}
+
 export function plan(s: Subject, context: PlanContext): Plan {
   const { now, sender } = context;
   const d = s.delivery;

@@ -6,7 +6,7 @@ import { Failure } from '../core/failure.ts';
 import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { type Message, subjectOf, withProgress } from '../core/message.ts';
-import { plan } from '../core/plan.ts';
+import { earlyBy, plan } from '../core/plan.ts';
 import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
 import type { Taken } from '../ports/work-queue.ts';
 import { deliver } from './deliver.ts';
@@ -144,6 +144,7 @@ class Run {
     const d = this.#d;
     const ids = [...new Set(taken.map((t) => t.entry.message))];
     const messages = new Map((await d.messages.find(ids)).flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
+    await this.#untilDue(taken, messages);
     const catalog = d.catalog.current();
     const now = d.messages.now();
     const candidates: Candidate[] = [];
@@ -185,6 +186,16 @@ class Run {
       else finish(t, true);
     }
     return refused.length === 0 ? going : [...going, ...(await this.#plan(refused, finish, round + 1))];
+  }
+
+  async #untilDue(taken: readonly Taken[], messages: ReadonlyMap<Message['id'], Message>): Promise<void> {
+    const now = this.#d.messages.now();
+    const waits = taken.map(({ entry: { message: id, delivery, attempt } }) => {
+      const message = messages.get(id);
+      return message?.deliveries[delivery] === undefined ? 0 : earlyBy(subjectOf(message, delivery), { attempt, now });
+    });
+    const waitMs = Math.max(0, ...waits);
+    if (waitMs > 0) await this.#d.clock.sleep(waitMs + 1, this.#stop); // timers may be a millisecond early
   }
 
   #countHolds(changes: readonly Change[]): void {
