@@ -14,8 +14,9 @@ import type { Sweeper } from './sweeper.ts';
 export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> {
   let blobsSweptAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
+    let isWaiting = false;
     try {
-      await sweep(s, signal);
+      isWaiting = await sweep(s, signal);
       if (s.clock.monotonic() - blobsSweptAt >= limits.sweepBlobsEveryMs) {
         blobsSweptAt = s.clock.monotonic();
         await sweepBlobs(s, signal);
@@ -24,14 +25,14 @@ export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> 
       s.report('a sweep failed', error);
     }
     // spread, so that several sweepers seldom look at the same moment
-    await s.clock.sleep(limits.sweepEveryMs * (0.75 + s.random.fraction() / 2), signal);
+    await s.clock.sleep((isWaiting ? limits.feedEveryMs : limits.sweepEveryMs) * (0.75 + s.random.fraction() / 2), signal);
   }
 }
 
-/** One sweep. Rejects when the store fails; what was done is done, the rest is found again. */
-export async function sweep(s: Sweeper, signal: AbortSignal): Promise<void> {
+/** One sweep. True: a backlog waits for room in its window. Rejects when the store fails; what was done is done, the rest is found again. */
+export async function sweep(s: Sweeper, signal: AbortSignal): Promise<boolean> {
   await wakeUp(s, signal);
-  await feedBacklogs(s, signal);
+  return await feedBacklogs(s, signal);
 }
 
 /** Everything that waits for a time, or whose lease is over: batch by batch until nothing is left that could be changed. */
@@ -73,18 +74,24 @@ function count(s: Sweeper, changes: readonly Change[], made: readonly (string | 
   );
 }
 
-/** In turns, one batch each, so that one tenant's backlog does not keep another waiting. */
-async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<void> {
+/** In turns, one batch each, so that one tenant's backlog does not keep another waiting. True: one of the windows is full. */
+async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<boolean> {
+  let isWaiting = false;
   let open = await s.messages.backlogs(s.messages.now());
   while (open.length > 0 && !signal.aborted) {
     const more: Backlog[] = [];
-    for (const backlog of open) if (await feed(s, backlog)) more.push(backlog);
+    for (const backlog of open) {
+      const { isFull, isMore } = await feed(s, backlog);
+      if (isMore) more.push(backlog);
+      isWaiting ||= isFull;
+    }
     open = more;
   }
+  return isWaiting;
 }
 
-/** Publishes the oldest of a backlog. True: the window took all of them and there may be more. */
-async function feed(s: Sweeper, backlog: Backlog): Promise<boolean> {
+/** Publishes the oldest of a backlog. `isFull`: its window had no room for all of them. `isMore`: it took all, and there may be others. */
+async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: boolean; readonly isMore: boolean }> {
   const now = s.messages.now();
   const found = await s.messages.unpublished(backlog, now, limits.feedBatch);
   const changes: Change[] = [];
@@ -103,7 +110,8 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<boolean> {
   const made = changes.length === 0 ? [] : await s.messages.apply(changes);
   count(s, changes, made);
   s.metrics.swept('published', results.filter((r) => r === 'published').length);
-  return found.length === limits.feedBatch && results.every((r) => r === 'published') && made.some((version) => version !== null);
+  const isMore = found.length === limits.feedBatch && results.every((r) => r === 'published') && made.some((version) => version !== null);
+  return { isFull: results.includes('full'), isMore };
 }
 
 function publicationOf({ message, delivery }: Found): Publication {
