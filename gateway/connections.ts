@@ -1,8 +1,7 @@
 // What the HTTP server does with connections rather than requests: how many, what follows a request that was refused unread, what a broken request is
 // told, and how they end at a shutdown without an answer being lost.
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { limits } from '../services/core/limits.ts';
 import { errorBody, malformed } from './refusal.ts';
@@ -11,7 +10,7 @@ import { errorBody, malformed } from './refusal.ts';
 const CLOSE_IDLE_EVERY_MS = 50;
 
 /** Further connections of one address are closed at once. */
-export function limitConnections(server: Server, perAddress: number = limits.httpConnectionsPerAddressMax): void {
+export function limitConnections(server: Server, perAddress: number | undefined = limits.httpConnectionsPerAddressMax): void {
   const open = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
@@ -30,17 +29,15 @@ export function limitConnections(server: Server, perAddress: number = limits.htt
 }
 
 /**
- * After an answer that came before the end of the body, Node reads the rest and throws it away, so that a client which sends first and reads then gets
- * to its answer. This much of it is enough.
+ * Of a request that is answered before the end of its body the rest is read and thrown away, so that a client which sends first and reads then gets to
+ * its answer. This much of it is enough.
  */
-export function boundUnread(request: IncomingMessage, response: ServerResponse): void {
+export function discardRest(request: IncomingMessage): void {
   if (request.complete) return;
-  response.once('finish', () => {
-    let left: number = limits.bodyBytesMax;
-    request.on('data', (chunk: Buffer) => {
-      left -= chunk.length;
-      if (left < 0) request.destroy();
-    });
+  let left: number = limits.bodyBytesMax;
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.destroy();
   });
 }
 

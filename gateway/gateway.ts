@@ -36,6 +36,8 @@ export interface GatewayOptions {
   readonly folder?: string;
   /** Loaded unless given. */
   readonly contract?: Contract;
+  /** `limits` unless told: an installation whose connections all come from one balancer needs more. */
+  readonly connectionsPerAddressMax?: number;
   /** More pages on the same server: the development inbox. */
   readonly plugins?: readonly FastifyPluginAsync[];
 }
@@ -105,7 +107,7 @@ function createApp(options: GatewayOptions, state: { readonly isClosing: boolean
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
   });
   const answerClientError = answerClientErrors(app.server, newRequestId);
-  limitConnections(app.server);
+  limitConnections(app.server, options.connectionsPerAddressMax);
 
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

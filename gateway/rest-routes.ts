@@ -4,7 +4,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { limits } from '../services/core/limits.ts';
 import type { Contract, HttpRoute, Method } from '../services/runtime/contract.ts';
 import { type Answer, refusedWith } from './answer.ts';
-import { boundUnread } from './connections.ts';
+import { discardRest } from './connections.ts';
 import { type Door, handle } from './handle.ts';
 import { unavailable } from './refusal.ts';
 
@@ -48,7 +48,7 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
 
 /** Also for what is refused before a route is found. */
 export function sendAnswer(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
-  boundUnread(reply.request.raw, reply.raw);
+  discardRest(reply.request.raw);
   return reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
