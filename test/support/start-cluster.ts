@@ -114,7 +114,8 @@ const times = <T>(count: number, make: (i: number) => Promise<T>): Promise<T[]> 
   Promise.all(Array.from({ length: count }, (_, i) => make(i)));
 
 /** The same server, another database. */
-const inDatabase = (url: string, database: string): string => url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
+export const inDatabase = (url: string, database: string): string =>
+  url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
 
 /** The servers may be anybody's: nothing is left on them. Redis forgets budgets by itself. */
 async function forget(mongodbUrl: string, natsUrl: string, installation: string): Promise<void> {

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
+import { programs, variables } from '../services/runtime/config.ts';
+import { requestToPaste } from './announce.ts';
+
+const command = fileURLToPath(new URL('./packetboat.ts', import.meta.url));
+
+function packetboat(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return new Promise<{ code: number; out: string; complaint: string }>((resolve) => {
+    const child = execFile(process.execPath, [command, ...args], { env: { PATH: process.env.PATH, ...env } }, (_, out, complaint) =>
+      resolve({ code: child.exitCode ?? -1, out, complaint }),
+    );
+  });
+}
+
+describe('the packetboat command', () => {
+  test('says its version', async () => {
+    expect(await packetboat(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, complaint: '' });
+  });
+
+  test('lists its programs and tasks', async () => {
+    const { code, out } = await packetboat(['--help']);
+    expect(code).toBe(0);
+    for (const name of programs) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
+  });
+
+  test.each([
+    ['dev', ['dev', '--help']],
+    ['dispatcher', ['help', 'dispatcher']],
+    ['catalog', ['catalog', 'apply', '--help']],
+  ] as const)('tells every variable of %s with unit and default', async (program, args) => {
+    const { code, out } = await packetboat(args);
+    expect(code).toBe(0);
+    for (const { name, programs: ofVariable } of Object.values(variables))
+      expect(out.includes(`  ${name}\n`)).toBe((ofVariable as readonly string[]).includes(program));
+    expect(out).toMatch(/; (?:needed|default: )/);
+  });
+
+  test('does not start with a configuration that cannot be used, and says all that is wrong with it', async () => {
+    const { code, out, complaint } = await packetboat(['ingest'], { PACKETBOAT_GRPC_ADDR: 'nowhere', REDIS_URL: 'http://cache.example' });
+    expect([code, out]).toEqual([1, '']);
+    expect(complaint).toBe(
+      [
+        'The configuration cannot be used:',
+        '  PACKETBOAT_GRPC_ADDR is not host:port',
+        `  PACKETBOAT_KEYRING_FILE is missing: ${variables.keyringFile.unit}`,
+        '  REDIS_URL does not start with redis:// or rediss://',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test.each([
+    [['catalog', 'apply'], /required option '-f, --folder <dir>'/],
+    [['postman'], /unknown command 'postman'/],
+  ])('refuses %j', async (args, reason) => {
+    const { code, complaint } = await packetboat(args);
+    expect(code).toBe(1);
+    expect(complaint).toMatch(reason);
+  });
+});
+
+describe('the request to paste', () => {
+  test('is one line that a shell takes as it is', () => {
+    const [line = '', ...more] = requestToPaste('http://127.0.0.1:8080', 'sk_live_x');
+    expect(more).toEqual([]);
+    expect(line).toMatch(/^curl -X POST http:\/\/127\.0\.0\.1:8080\/v1\/messages -H '[^']+' -H '[^']+' -d '[^'\n]+'$/);
+  });
+});

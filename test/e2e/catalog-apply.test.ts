@@ -1,0 +1,116 @@
+// `packetboat catalog apply` on a real MongoDB and NATS: what it writes, what it says, what it leaves alone.
+
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { applyCatalog } from '../../cli/catalog-apply.ts';
+import { openCatalog } from '../../services/adapters/mongo/catalog.ts';
+import { type Mongo, openMongo } from '../../services/adapters/mongo/connection.ts';
+import { openNats } from '../../services/adapters/nats/connection.ts';
+import { NatsNotices } from '../../services/adapters/nats/notices.ts';
+import { SystemRandom } from '../../services/adapters/system/random.ts';
+import { newKeyring } from '../../services/core/keyring.ts';
+import { type Config, readConfig } from '../../services/runtime/config.ts';
+import { uniqueName } from '../support/backend.ts';
+import { borrow, describeWith } from '../support/describe-with.ts';
+import { exampleCatalogDir } from '../support/installation.ts';
+import { inDatabase } from '../support/start-cluster.ts';
+import { eventually } from './http.ts';
+
+describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
+  let folder: string;
+  let config: Config<'catalog'>;
+  let mongo: Mongo;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'packetboat-apply-'));
+    await cp(exampleCatalogDir, join(folder, 'catalog'), { recursive: true });
+    const random = new SystemRandom();
+    await writeFile(
+      join(folder, 'keyring.json'),
+      newKeyring((count) => random.bytes(count)),
+    );
+    const MONGODB_URL = inDatabase((await borrow('mongo')).url, uniqueName('apply'));
+    const NATS_URL = (await borrow('nats')).url;
+    config = readConfig('catalog', { MONGODB_URL, NATS_URL, PACKETBOAT_KEYRING_FILE: join(folder, 'keyring.json') });
+    mongo = await openMongo(MONGODB_URL);
+  });
+
+  afterEach(async () => {
+    await mongo.db.dropDatabase();
+    await mongo[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function apply() {
+    const said: string[] = [];
+    const complaints: string[] = [];
+    const printer = { say: (line: string) => void said.push(line), complain: (line: string) => void complaints.push(line) };
+    const code = await applyCatalog(join(folder, 'catalog'), config, printer);
+    return { code, said, complaints };
+  }
+
+  const change = async (file: string, from: string, to: string): Promise<void> => {
+    const path = join(folder, 'catalog', file);
+    await writeFile(path, (await readFile(path, 'utf8')).replace(from, to));
+  };
+
+  test('writes all of a folder, and changes nothing the second time', async () => {
+    const first = await apply();
+    expect(first).toMatchObject({ code: 0, complaints: [] });
+    expect(first.said).toContain('created template/default/otp-code@1');
+    const second = await apply();
+    expect(second.code).toBe(0);
+    expect(second.said.every((line) => line.startsWith('unchanged '))).toBe(true);
+    expect(second.said).toHaveLength(first.said.length);
+  });
+
+  test('writes a change as a new revision, and takes out what is gone', async () => {
+    await apply();
+    await change('otp-code.yaml', 'subject: ', 'subject: New ');
+    await rm(join(folder, 'catalog', 'invoice.yaml'));
+    const { code, said } = await apply();
+    expect(code).toBe(0);
+    expect(said).toContain('updated template/default/otp-code@2');
+    expect(said).toContain('removed 1 that the folder no longer has');
+  });
+
+  test('names the file and line of a fault, writes what is good, and leaves the last good revision of what is not', async () => {
+    await apply();
+    await change('otp-code.yaml', 'defaultLocale:', 'noSuchField: true\n  defaultLocale:');
+    await change('email-key.yaml', 'subject: ', 'subject: New ');
+    const { code, said, complaints } = await apply();
+    expect(code).toBe(1);
+    expect(complaints).toEqual([
+      expect.stringMatching(/^otp-code\.yaml:\d+: Template default\/otp-code: spec\.noSuchField .*\(InvalidSpec\)$/),
+    ]);
+    expect(said).toContain('updated template/default/email_key@2');
+    expect(said.join()).not.toMatch(/otp-code|removed/);
+  });
+
+  test('is seen at once by a service that reads the catalog', async () => {
+    await apply();
+    await using nats = openNats(config.natsUrl);
+    await using notices = new NatsNotices(nats);
+    await using catalog = await openCatalog(mongo, { notices, keys: null, report: () => {} });
+    const changed = Promise.withResolvers<void>();
+    using _listening = catalog.onChange(() => {
+      if (catalog.current().template('default', 'otp-code')?.revision === 2) changed.resolve();
+    });
+    const isConnected = () =>
+      nats.check().then(
+        () => true,
+        () => false,
+      );
+    await eventually(isConnected, Boolean);
+    await change('otp-code.yaml', 'subject: ', 'subject: New ');
+    await apply();
+    await changed.promise;
+  });
+
+  test('says that a folder cannot be read', async () => {
+    await rm(join(folder, 'catalog'), { recursive: true });
+    await expect(apply()).rejects.toThrow(/^The folder .*catalog cannot be read\.$/);
+  });
+});
