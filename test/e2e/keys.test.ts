@@ -1,0 +1,156 @@
+// What a key may do and how often: scopes, limits, revocation, tenants, and the headers that every answer has.
+
+import { describe, expect, it, vi } from 'vitest';
+import { sender } from './objects.ts';
+import { codeOf, type JsonObject, type RestAnswer, type RestClient } from './rest-client.ts';
+import { onEachSubject } from './stage.ts';
+
+const request: JsonObject = { recipient: 'user@example.com', subject: 'Hello', text: 'Hello', sender: 'shop' };
+const objects = [sender('shop', { limits: { messagesPerSecond: 0 } }), sender('other')];
+
+/** Each public call, and the scope that it asks for. */
+const calls: readonly (readonly [scope: string, method: string, path: string, body: JsonObject | undefined])[] = [
+  ['messages:send', 'POST', '/v1/messages', request],
+  ['messages:send', 'POST', '/email/send-email/', { identifier: 'none', receiver: 'user@example.com' }],
+  ['messages:send', 'DELETE', '/v1/messages/msg_none', undefined],
+  ['messages:read', 'GET', '/v1/messages', undefined],
+  ['messages:read', 'GET', '/v1/messages/msg_none', undefined],
+  ['messages:read', 'GET', '/v1/messages/msg_none/events', undefined],
+  ['suppressions:write', 'POST', '/v1/suppressions', { recipient: 'gone@example.com' }],
+  ['senders:read', 'GET', '/v1/senders', undefined],
+  ['templates:read', 'GET', '/v1/templates', undefined],
+  ['keys:read', 'GET', '/v1/keys', undefined],
+  ['keys:write', 'DELETE', '/v1/keys/none', undefined],
+  ['keys:write', 'POST', '/v1/keys', { name: '' }],
+];
+
+onEachSubject('keys', { size: 2, objects }, (stage) => {
+  async function makeKey(wanted: JsonObject = {}): Promise<{ readonly id: string; readonly rest: RestClient }> {
+    const made = await stage.rest.post('/v1/keys', { name: 'made by a test', ...wanted });
+    expect(made.status).toBe(201);
+    return { id: (made.body.key as { key_id: string }).key_id, rest: stage.rest.withKey(String(made.body.secret)) };
+  }
+  const perform = (rest: RestClient, [, method, path, body]: (typeof calls)[number]): Promise<RestAnswer> =>
+    rest.request(method, path, body === undefined ? {} : { body });
+
+  describe('scopes', () => {
+    it.each(calls)('%s: without it %s %s is 403, with it alone it is not', async (...call) => {
+      const [scope] = call;
+      const all = ['messages:send', 'messages:read', 'suppressions:write', 'senders:read', 'templates:read', 'keys:read', 'keys:write'];
+      const without = await perform((await makeKey({ scopes: all.filter((one) => one !== scope) })).rest, call);
+      expect(without.status).toBe(403);
+      expect((without.body.error as JsonObject).message).toContain(scope);
+      expect((await perform((await makeKey({ scopes: [scope] })).rest, call)).status).not.toBe(403);
+    });
+
+    it('a key makes none that may do more than itself', async () => {
+      const { rest } = await makeKey({ scopes: ['keys:write', 'messages:read'], environment: 'testing', senders: ['shop'] });
+      const answer = await rest.post('/v1/keys', { name: 'more', scopes: ['messages:send'], environment: 'live', senders: ['other'] });
+      expect(answer.status).toBe(422);
+      expect((answer.body.error as { errors: { field: string }[] }).errors.map(({ field }) => field)).toEqual([
+        'scopes[0]',
+        'environment',
+        'senders[0]',
+      ]);
+    });
+
+    it('a key of one sender may not use another, named or by From', async () => {
+      const { rest } = await makeKey({ senders: ['other'] });
+      expect((await rest.send(request)).status).toBe(403);
+      expect((await rest.send({ ...request, sender: undefined, from: 'a@shop.shop.example' })).status).toBe(422);
+      const own = await rest.send({ ...request, sender: undefined });
+      expect(own.status).toBe(202);
+      expect((await stage.rest.message(String(own.body.message_id))).sender).toBe('other');
+    });
+  });
+
+  it.each([
+    ['none', null, {}],
+    ['one that is not ours', 'sk_live_', {}],
+    ['an unknown one', `sk_live_${'x'.repeat(40)}`, {}],
+    ['another scheme', null, { authorization: 'Basic dXNlcjpwYXNz' }],
+    ['a wrong X-Api-Token', null, { 'x-api-token': 'my_api_key' }],
+  ])('a key that is %s is 401, whatever else is wrong', async (_, key, headers) => {
+    for (const body of [JSON.stringify(request), '{"broken', '{}'.padEnd(200_000)]) {
+      const answer = await stage.rest.withKey(key).request('POST', '/v1/messages', { body, headers });
+      expect(answer.status).toBe(401);
+      expect(codeOf(answer)).toBe('unauthenticated');
+      if (key !== null) expect(answer.text).not.toContain(key);
+    }
+  });
+
+  it('a revoked key stops working within 5 seconds, and for good', async () => {
+    const { id, rest } = await makeKey();
+    expect((await rest.get('/v1/messages')).status).toBe(200);
+    expect((await stage.rest.delete(`/v1/keys/${id}`)).status).toBe(200);
+    // 5 s are promised, one more is for the way there and back; each instance of ingest finds out by itself, so one answer is not enough
+    await vi.waitFor(
+      async () => {
+        const answers = await Promise.all(Array.from({ length: 10 }, () => rest.get('/v1/messages?limit=1')));
+        expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 401));
+      },
+      { timeout: 6_000, interval: 100 },
+    );
+    const after = await rest.send(request);
+    expect(after.status).toBe(401);
+    expect((after.body.error as JsonObject).message).toMatch(/revoked/);
+  });
+
+  it('an expired key is 401', async () => {
+    const { rest } = await makeKey({ expires_at: new Date(Date.now() + 2_000).toISOString() });
+    expect((await rest.get('/v1/messages')).status).toBe(200);
+    await vi.waitFor(async () => expect((await rest.get('/v1/messages')).status).toBe(401), { timeout: 5_000, interval: 100 });
+  });
+
+  it('a list of keys shows none of them', async () => {
+    const { rest } = await makeKey({ name: 'listed' });
+    const list = await stage.rest.get('/v1/keys');
+    expect(list.text).toContain('listed');
+    expect(list.text).not.toContain(String(rest.key).slice(25));
+    expect(list.text).not.toMatch(/secret|sk_live|hash/);
+  });
+
+  describe('limits', () => {
+    it('a key of 5 requests a minute is refused the sixth, and told when to come back', async () => {
+      const { rest } = await makeKey({ requests_per_minute: 5 });
+      const answers: RestAnswer[] = [];
+      for (let i = 0; i < 6; i++) answers.push(await rest.get('/v1/messages?limit=1'));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
+      const remaining = answers.map(({ headers }) => Number(headers.get('x-ratelimit-remaining')));
+      expect(remaining).toEqual(remaining.toSorted((a, b) => b - a));
+      const refused = answers[5];
+      expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+      expect(Number(refused?.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+      expect(refused?.headers.get('x-ratelimit-limit')).toBe('5');
+      expect(refused?.headers.get('x-ratelimit-remaining')).toBe('0');
+      expect(refused && codeOf(refused)).toBe('rate_limited');
+    });
+
+    it('a refused message is not sent', async () => {
+      const { rest } = await makeKey({ requests_per_minute: 1 });
+      await rest.get('/v1/messages');
+      expect((await rest.send({ ...request, recipient: 'limited@example.com' })).status).toBe(429);
+      expect((await stage.rest.get('/v1/messages?recipient=limited@example.com')).body.messages).toEqual([]);
+    });
+
+    it.each([
+      ...calls,
+      ['', 'GET', '/v1/nothing'],
+      ['', 'PUT', '/v1/messages'],
+      ['', 'POST', '/v1/messages', { nonsense: 1 }],
+    ] as typeof calls)('every answer has its headers: %s %s %s', async (...call) => {
+      const { headers } = await perform(stage.rest, call);
+      expect(headers.get('x-request-id')).toMatch(/^\S{8,}$/);
+      expect(headers.get('x-ratelimit-limit')).toBe('5000');
+      expect(Number(headers.get('x-ratelimit-remaining'))).toBeLessThan(5_000);
+      const inSeconds = Number(headers.get('x-ratelimit-reset')) - Date.now() / 1000;
+      expect(inSeconds).toBeGreaterThan(-5);
+      expect(inSeconds).toBeLessThan(65);
+    });
+
+    it('an error says the request id that stands in its header', async () => {
+      const answer = await stage.rest.get('/v1/messages/msg_none');
+      expect(answer.body.request_id).toBe(answer.headers.get('x-request-id'));
+    });
+  });
+});
