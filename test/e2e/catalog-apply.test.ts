@@ -3,7 +3,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { applyCatalog } from '../../cli/catalog-apply.ts';
 import { openCatalog } from '../../services/adapters/mongo/catalog.ts';
 import { type Mongo, openMongo } from '../../services/adapters/mongo/connection.ts';
@@ -16,7 +16,6 @@ import { uniqueName } from '../support/backend.ts';
 import { borrow, describeWith } from '../support/describe-with.ts';
 import { exampleCatalogDir } from '../support/installation.ts';
 import { inDatabase } from '../support/start-cluster.ts';
-import { eventually } from './http.ts';
 
 describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
   let folder: string;
@@ -98,12 +97,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     using _listening = catalog.onChange(() => {
       if (catalog.current().template('default', 'otp-code')?.revision === 2) changed.resolve();
     });
-    const isConnected = () =>
-      nats.check().then(
-        () => true,
-        () => false,
-      );
-    await eventually(isConnected, Boolean);
+    await vi.waitFor(() => nats.check());
     await change('otp-code.yaml', 'subject: ', 'subject: New ');
     await apply();
     await changed.promise;

@@ -3,16 +3,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Installation } from '../support/installation.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
-import { call, eventually } from './http.ts';
+import { RestClient } from './rest-client.ts';
 import { describeSubjects } from './subjects.ts';
 
 describeSubjects('the main job', (subject) => {
   let sink: Sink;
   let packetboat: Installation;
+  let rest: RestClient;
 
   beforeAll(async () => {
     sink = await startSink();
     packetboat = await subject.start({ relay: `smtp://127.0.0.1:${sink.port}` });
+    rest = new RestClient(packetboat.url, packetboat.key);
   });
 
   afterAll(async () => {
@@ -21,7 +23,7 @@ describeSubjects('the main job', (subject) => {
   });
 
   test('the example request of Sendarix is delivered, and its timeline is queued, accepted, delivered', async () => {
-    const sent = await call(packetboat, 'POST', '/v1/messages', {
+    const sent = await rest.send({
       recipient: 'user@example.com',
       subject: 'Your verification code',
       template: 'otp-code',
@@ -40,18 +42,12 @@ describeSubjects('the main job', (subject) => {
     expect(mail?.raw?.toString()).toContain('847291');
     expect(mail?.raw?.toString()).not.toContain('Idempotency');
 
-    const path = `/v1/messages/${sent.body.message_id}`;
-    const message = await eventually(
-      () => call(packetboat, 'GET', path),
-      ({ body }) => body.status === 'delivered',
-    );
-    expect(message.body).toMatchObject({
+    const id = String(sent.body.message_id);
+    expect(await rest.until(id, 'delivered')).toMatchObject({
       recipient: 'user@example.com',
       deliveries: [{ recipient: 'user@example.com', status: 'delivered', attempts: 1 }],
     });
-
-    const { body } = await call(packetboat, 'GET', `${path}/events`);
-    expect(body.events).toMatchObject([
+    expect(await rest.events(id)).toMatchObject([
       { type: 'queued', seq: 1 },
       { type: 'accepted', seq: 2 },
       { type: 'delivered', seq: 3, recipient: 'user@example.com' },
@@ -61,8 +57,8 @@ describeSubjects('the main job', (subject) => {
   test('the same request again is answered the same, and nothing more is sent', async () => {
     const request = { recipient: 'once@example.com', template: 'otp-code', template_data: { code: '112233', expires_in: '1 minute' } };
     const headers = { 'Idempotency-Key': 'once' };
-    const first = await call(packetboat, 'POST', '/v1/messages', request, headers);
-    const again = await call(packetboat, 'POST', '/v1/messages', request, headers);
+    const first = await rest.send(request, headers);
+    const again = await rest.send(request, headers);
     expect([again.status, again.body]).toEqual([first.status, first.body]);
     expect(again.headers.get('idempotent-replayed')).toBe('true');
     await sink.until(({ mails }) => mails.some(({ to }) => to.includes('once@example.com')));
