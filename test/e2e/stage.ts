@@ -69,8 +69,8 @@ export function onEachSubject(title: string, { objects, rules = [], size = 1 }: 
   });
 }
 
-/** Answers what the command printed. */
-async function applyCatalog({ env }: Installation, folder: string, isBad: boolean): Promise<string> {
+/** What `packetboat catalog apply` printed; fails unless it went as `isBad` says. */
+export async function applyCatalog({ env }: Installation, folder: string, isBad: boolean): Promise<string> {
   const applied = promisify(execFile)(process.execPath, [command, 'catalog', 'apply', '-f', folder], { env: { ...process.env, ...env } });
   const {
     code = 0,
