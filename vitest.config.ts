@@ -25,7 +25,7 @@ export default defineConfig({
       group(2, 'contract', onBackends),
       group(3, 'simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 120_000 }),
       group(4, 'e2e', ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'], { testTimeout: 60_000 }),
-      group(5, 'chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, maxWorkers: 1 }),
+      group(5, 'chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000 }),
     ],
   },
 });

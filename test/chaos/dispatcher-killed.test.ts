@@ -13,9 +13,9 @@ import {
   figure,
   LAPSE_DELAY_MS,
   LEASE_MS,
+  lastEnd,
   messages,
   openCluster,
-  REPUBLISH_MS,
   rounds,
   secondsSince,
   timeLimit,
@@ -23,11 +23,12 @@ import {
 
 /** Steps before the final dot, where another try is always safe; `body` has too many bytes to be past the fence while the server does not read. */
 const SAFE = ['mail', 'rcpt', 'data', 'body'] as const;
-const PER_STEP = 3;
+/** With the one recipient more that each load has, fewer than the connections of one route. */
+const PER_STEP = 2;
 const HUGE_TEXT = 'A line of a very long letter, which fills every buffer on its way.\r\n'.repeat(250_000);
 
-/** What is late beyond the times that are set: a sweep or two, a claim, a transaction. */
-const SLACK_MS = 15_000;
+/** Until what a killed dispatcher had in hand is sent by another: besides the times that are set, a sweep or two, a claim, a transaction. */
+const RECOVERED_MS = LEASE_MS + LAPSE_DELAY_MS + 15_000;
 
 const hangOnce = (at: (typeof SAFE)[number] | 'dot'): Rule => ({ at, to: `@${at}.example`, per: 'recipient', times: 1, hang: true });
 
@@ -35,7 +36,11 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
   test(
     'before, during and after DATA',
     async () => {
-      await using stage = await openCluster({ gateways: 1, ingests: 1 });
+      await using stage = await openCluster({ gateways: 1, ingests: 1, sweepers: 1 });
+      const [victim, other] = stage.of('dispatcher');
+      if (victim === undefined || other === undefined) throw new Error('two dispatchers are there');
+      // only the one that will be killed is there to take these up
+      await other.kill();
       // MAIL names no recipient, so the first connections hang there
       await stage.sink.setRules([
         { at: 'mail', times: PER_STEP, hang: true },
@@ -52,22 +57,27 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
         await stage.sink.until(({ hanging }) => hanging[at] >= PER_STEP);
         stuck.push(load);
       }
+      await other.restart();
       const load = new Load(stage.door, { messages, perSecond: 100 });
       await load.begun(messages / 4);
-      const killedAt = performance.now();
-      await Promise.all(stage.of('dispatcher').map((dispatcher) => dispatcher.kill()));
-      await sleep(1_000);
-      await Promise.all(stage.of('dispatcher').map((dispatcher) => dispatcher.restart()));
+      const killedAt = Date.now();
+      await victim.kill();
       await load.finished;
-      const recoveredAt = await allEnded(stage, 60_000);
+      await allEnded(stage);
 
+      const recoveredMs =
+        (await lastEnd(
+          stage,
+          stuck.flatMap((s) => s.told),
+        )) - killedAt;
+      expect(recoveredMs).toBeLessThan(RECOVERED_MS);
       const told = [...stuck.flatMap((s) => s.told), ...load.told];
-      const judgement = await expectKept(stage, told, 2 * limits.deliveriesInFlightMax);
+      const judgement = await expectKept(stage, told, limits.deliveriesInFlightMax);
       const mails = await stage.sink.mails();
       const copiesAt = (at: string) => mails.filter((m) => m.headers['x-marker']?.[0]?.startsWith(`${at}-`)).length;
       const recipientsAt = (i: number) => stuck[i]?.told.flatMap((t) => t.recipients).length;
       for (const [i, at] of SAFE.entries()) expect(copiesAt(at), `copies of what hung at ${at}`).toBe(recipientsAt(i));
-      figure('killed at each step', { ...judgement, recovered: secondsSince(killedAt, recoveredAt) });
+      figure('killed at each step', { ...judgement, recovered: secondsSince(0, recoveredMs) });
     },
     timeLimit(120),
   );
@@ -75,29 +85,22 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
   test(
     'at random moments under load',
     async () => {
-      await using stage = await openCluster({ gateways: 1, ingests: 1 });
+      await using stage = await openCluster({ gateways: 1, ingests: 1, sweepers: 1 });
       await stage.sink.setRules([{ at: 'dot', every: 2, delayMs: 150 }]);
       const load = new Load(stage.door, { messages, perSecond: 80 });
-      let recoveredMs = 0;
-      let kills = 0;
-      let killedAt = 0;
-      while (kills < rounds) {
+      for (let kills = 0; kills < rounds; kills += 1) {
         await sleep(randomInt(500, 2_500));
         const dispatcher = stage.of('dispatcher')[randomInt(2)];
-        killedAt = performance.now();
         await dispatcher?.kill();
-        kills += 1;
         await sleep(randomInt(500));
         await dispatcher?.restart();
       }
       await load.finished;
-      recoveredMs = (await allEnded(stage, 60_000)) - killedAt;
+      await allEnded(stage);
 
-      const judgement = await expectKept(stage, load.told, kills * limits.deliveriesInFlightMax);
+      const judgement = await expectKept(stage, load.told, rounds * limits.deliveriesInFlightMax);
       expect(load.troubles).toEqual([]);
-      const loadMs = (messages / 80) * 1_000;
-      expect(recoveredMs).toBeLessThan(loadMs + Math.max(LEASE_MS + LAPSE_DELAY_MS, REPUBLISH_MS) + SLACK_MS);
-      figure('killed at random', { kills, ...judgement, 'last kill to the last end': secondsSince(0, recoveredMs) });
+      figure('killed at random', { kills: rounds, ...judgement });
     },
     timeLimit(120),
   );

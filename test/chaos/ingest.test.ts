@@ -29,6 +29,8 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'ingest killed', (
         await openCluster({
           gateways: 1,
           ingests: 1,
+          dispatchers: 1,
+          sweepers: 1,
           through: async (name, url) => {
             if (name === 'redis') return url;
             const tap = open.use(await Tap.open(url));
@@ -53,7 +55,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'ingest killed', (
         await ingest.restart();
       }
       await load.finished;
-      await allEnded(stage, 60_000);
+      await allEnded(stage);
 
       const judgement = await expectKept(stage, load.told);
       const replays = load.told.filter(({ answers }) => answers.some((a) => a.kind === 'accepted' && a.isReplay)).length;

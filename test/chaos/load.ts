@@ -105,7 +105,7 @@ export class Load {
 function requestOf(i: number, { name = 'load', domain = 'inbox.example', copies, more }: LoadOptions): Request {
   const marker = `${name}-${i}`;
   const recipients = Array.from({ length: i % 10 === 0 ? 2 : 1 }, (_, k) => `${marker}-${k}@${domain}`);
-  const policy = copies ?? (i % 4 === 3 ? 'at_most_once' : 'at_least_once');
+  const policy = copies ?? (i % 3 === 1 ? 'at_most_once' : 'at_least_once');
   return {
     told: { marker, recipients, copies: policy },
     body: {

@@ -46,7 +46,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'a rolling restart
       }
       await load.finished;
       await stage.sink.release();
-      await allEnded(stage, 30_000);
+      await allEnded(stage);
 
       const told = [...hanging.told, ...load.told];
       const judgement = await expectKept(stage, told);

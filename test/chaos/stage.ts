@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { limits } from '../../services/core/limits.ts';
 import { type Backend, startMongo, startNats, startRedis } from '../support/backend.ts';
 import type { Installation, PacketboatProgram, Role } from '../support/installation.ts';
@@ -20,12 +20,16 @@ const number = (name: string, fallback: number): number => Number(process.env[na
 export const messages = number('CHAOS_MESSAGES', 1_000);
 export const rounds = number('CHAOS_ROUNDS', 3);
 /** For a case that takes `seconds` with the usual figures. */
-export const timeLimit = (seconds: number): number => seconds * 1_000 * Math.max(1, messages / 1_000, rounds / 3);
+export const timeLimit = (seconds: number): number => seconds * 1_000 * Math.max(1, messages / 1_000, rounds / 3) + PATIENCE_MS;
 
+/** `CHAOS_TIMES=production` leaves the programs their own, for the figures of docs/chaos.md. */
+const isQuick = process.env.CHAOS_TIMES !== 'production';
 /** Longer than a busy machine of two cores keeps a program waiting between two renewals. */
-export const LEASE_MS = 9_000;
-export const LAPSE_DELAY_MS = 1_000;
-export const REPUBLISH_MS = limits.republishMinMs;
+export const LEASE_MS = isQuick ? 9_000 : limits.leaseMs;
+export const LAPSE_DELAY_MS = isQuick ? 1_000 : limits.lapseDelayMs;
+export const REPUBLISH_MS = isQuick ? limits.republishMinMs : limits.republishMs;
+/** How long after the last fault and the last request anything may take: all of these in a row, twice, and a minute. */
+const PATIENCE_MS = 2 * (LEASE_MS + LAPSE_DELAY_MS + REPUBLISH_MS) + 60_000;
 
 const env = {
   PACKETBOAT_LEASE_SECONDS: String(LEASE_MS / 1_000),
@@ -94,11 +98,11 @@ async function doorOf({ urls, key }: Installation): Promise<Door> {
 }
 
 const UNFINISHED = ['sending', 'queued', 'deferred', 'scheduled'] as const;
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 500;
 
 /** Waits until every message has ended; P1 is broken when one does not. Answers when that was, by `performance.now()`. */
-export async function allEnded({ door }: Stage, waitMs: number): Promise<number> {
-  const giveUpAt = performance.now() + waitMs;
+export async function allEnded({ door }: Stage): Promise<number> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
   for (;;) {
     const pages = await Promise.all(UNFINISHED.map((status) => door.look(`/v1/messages?status=${status}&limit=1`)));
     const open = pages.flatMap((page) => (page?.messages ?? []) as { readonly message_id: string; readonly status: string }[]);
@@ -106,10 +110,19 @@ export async function allEnded({ door }: Stage, waitMs: number): Promise<number>
     if (first === undefined) return performance.now();
     if (performance.now() > giveUpAt) {
       const message = await door.look(`/v1/messages/${first.message_id}`);
-      throw new Error(`P1: not ended after ${waitMs} ms, among others ${JSON.stringify(message)}`);
+      throw new Error(`P1: not ended after ${PATIENCE_MS} ms, among others ${JSON.stringify(message)}`);
     }
     await sleep(LOOK_EVERY_MS);
   }
+}
+
+/** Waits until each of these names these dependencies as lost, and no others; P20 is broken when that takes longer than 5 s. */
+export async function untilLost(programs: readonly PacketboatProgram[], names: readonly string[]): Promise<void> {
+  const look = async ({ operationsUrl }: PacketboatProgram): Promise<void> => {
+    const { lost } = (await (await fetch(`${operationsUrl}/readyz`)).json()) as { readonly lost: readonly string[] };
+    expect(lost.toSorted()).toEqual(names);
+  };
+  await Promise.all(programs.map((program) => vi.waitFor(() => look(program), { timeout: 5_000, interval: 100 })));
 }
 
 /** Gathers the evidence of a case and judges it: no promise may be broken. */
@@ -131,6 +144,13 @@ async function shownOf({ door }: Stage, id: string): Promise<Shown | null> {
   const [message, timeline] = await Promise.all([door.look(`/v1/messages/${id}`), door.look(`/v1/messages/${id}/events`)]);
   if (message === null || timeline === null) return null;
   return { deliveries: message.deliveries as Shown['deliveries'], events: timeline.events as Shown['events'] };
+}
+
+/** When the last of these messages came to its end, by the store's clock, in milliseconds since 1970. */
+export async function lastEnd({ door }: Stage, told: readonly Told[]): Promise<number> {
+  const timelines = await Promise.all(told.flatMap((t) => messageIdOf(t) ?? []).map((id) => door.look(`/v1/messages/${id}/events`)));
+  const times = timelines.flatMap((timeline) => (timeline?.events ?? []) as { readonly at: string }[]).map(({ at }) => Date.parse(at));
+  return Math.max(...times);
 }
 
 /** A line of the run's output that docs/chaos.md is written from. */

@@ -39,7 +39,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'two sweepers', ()
         await second.restart();
         await expectNoneEarly();
       }
-      await allEnded(stage, 60_000);
+      await allEnded(stage);
 
       const judgement = await expectKept(stage, load.told);
       expect(load.troubles).toEqual([]);
