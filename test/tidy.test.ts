@@ -13,7 +13,7 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   .filter((path) => path !== '' && existsSync(join(root, path)));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const sources = tracked.filter((path) => path.endsWith('.ts') && !path.startsWith('proto/gen/'));
-const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.startsWith('test/');
+const isTest = (path: string): boolean => /\.(?:test|fixture)\.ts$/.test(path) || path.startsWith('test/');
 
 /** What a file imports: paths from the root for our own files, bare names for packages. */
 function importsOf(path: string): string[] {
