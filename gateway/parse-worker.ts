@@ -82,7 +82,9 @@ function readText(fd: number, bytes: number): string | null {
     if (read === 0) throw new Error('the spooled body is shorter than it was');
     at += read;
   }
-  return decodeText(body);
+  const text = decodeText(body);
+  body.buffer.transfer(0); // gives the memory back now, not when a garbage collection comes
+  return text;
 }
 
 function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
