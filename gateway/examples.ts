@@ -1,4 +1,4 @@
-// Requests to show in the documentation, by rpc. A test sends them through the strict reader, so they cannot rot.
+// Requests to show in the documentation, by rpc: they can be pasted against the example catalog. A test sends them through ingest, so they cannot rot.
 
 export interface Example {
   readonly summary: string;
@@ -16,10 +16,30 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
         template_data: { code: '847291', expires_in: '5 minutes' },
       },
     },
+    invoice: {
+      summary: 'A template, in German, with the document itself as an attachment',
+      value: {
+        recipient: 'ana@example.com',
+        template: 'invoice',
+        language: 'de',
+        template_data: {
+          number: '2026-17',
+          customer: 'Ana Ferreira',
+          amount: '1338.50',
+          currency: 'EUR',
+          due_date: '2026-12-24',
+          items: [
+            { description: 'Segeltuch 320 g', quantity: 12, price: '98.00' },
+            { description: 'Schäkel, rostfrei', quantity: 25, price: '6.50' },
+          ],
+        },
+        attachments: [{ filename: 'rechnung-2026-17.txt', content_type: 'text/plain', content: 'U3VtbWU6IDEzMzgsNTAgRVVSCg==' }],
+      },
+    },
     content: {
       summary: 'Content of your own, with an attachment',
       value: {
-        from: 'Shop Billing <billing@shop.example>',
+        from: 'Shop Billing <billing@mail.shop.example>',
         to: ['Ana <ana@example.com>', { email: 'ben@example.com', name: 'Ben' }],
         subject: 'Your invoice',
         html: '<p>Your invoice is attached.</p>',
@@ -36,7 +56,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
       summary: 'A draft, to a member of the team',
       value: {
         identifier: 'email_key',
-        receiver: 'email@example.com',
+        receiver: 'email@email.com',
         language: 'en',
         environment: 'draft',
         context: { some_variable: 'some_value' },
