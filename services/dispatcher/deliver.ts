@@ -76,7 +76,7 @@ async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: 
   const { category } = judgement;
   const reply: LastReply = { stage: report.stage, code: report.code, enhanced: report.enhanced, text: report.text };
   if (report.cause !== undefined) d.report('an attempt failed here', report.cause);
-  d.metrics.attempt(judgement.kind, category, ms);
+  d.metrics.attempt(judgement.kind === 'lost' ? 'unknown' : judgement.kind, category, ms);
 
   const data = {
     category,

@@ -18,7 +18,8 @@ import type { WorkQueue } from '../ports/work-queue.ts';
 export interface DispatcherMetrics {
   claimed(count: number): void;
   held(reason: string, count: number): void;
-  attempt(outcome: string, category: string, ms: number): void;
+  /** `unknown`: no answer after the dot; what follows is the copy policy's affair. `local`: a fault of ours. */
+  attempt(outcome: 'delivered' | 'deferred' | 'bounced' | 'unknown' | 'local', category: string, ms: number): void;
   inFlight(count: number): void;
 }
 
