@@ -1,5 +1,6 @@
 // A gateway over a real ingest in memory, for the tests of this folder.
 
+import type { FieldFault } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { inProcessIngest } from '../services/embedded/in-process-ingest.ts';
 import { type MemoryIngest, memoryIngest } from '../test/support/memory-ingest.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
@@ -18,8 +19,20 @@ export interface TestGateway extends Gateway, MemoryIngest {
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-  readonly body: any;
+  readonly body: AnsweredBody;
+}
+
+/** What the tests look at in answers of all kinds; one answer has only some of it. */
+export interface AnsweredBody {
+  readonly message_id: string;
+  readonly status: string;
+  readonly recipient: string;
+  readonly created: boolean;
+  readonly messages: readonly object[];
+  readonly events: readonly object[];
+  readonly secret: string;
+  readonly openapi: string;
+  readonly error: { readonly code: string; readonly message: string; readonly errors: readonly FieldFault[] };
 }
 
 /** `send` is authenticated by the key of the memory ingest unless `headers` say otherwise. */
