@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { startGateway } from '../../gateway/gateway.ts';
+import { IngestServiceService } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { openCatalog } from '../adapters/file/catalog.ts';
 import { MemoryBudgets } from '../adapters/memory/budgets.ts';
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
@@ -109,7 +110,9 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   working.use(sweeperRunning({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
   working.use(dispatcherRunning(dispatcher));
   const descriptors = await readDescriptors();
-  const grpc = working.use(await serveGrpc(config.grpcAddr, { services: ingestServices(calls), health, descriptors }));
+  // the gateway is in here, and nobody else may say that a request was counted already
+  const services = ingestServices(calls).filter(({ definition }) => definition !== IngestServiceService);
+  const grpc = working.use(await serveGrpc(config.grpcAddr, { services, health, descriptors }));
   const gateway = working.use(
     await startGateway({
       ingest: inProcessIngest(calls),
