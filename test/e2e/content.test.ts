@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ReadMailbox } from '../support/python-email.ts';
-import { bytesOf, mailsTo, readByMailparser, readByPython, textOf, untilMailTo } from './mails.ts';
+import { bytesOf, mailsTo, type Reading, readByMailparser, readByPython, textOf, untilMailTo } from './mails.ts';
 import { sender, template } from './objects.ts';
 import type { JsonObject } from './rest-client.ts';
 import { onEachSubject } from './stage.ts';
@@ -177,16 +177,18 @@ const asked: readonly Asked[] = [
 
 onEachSubject('content', { objects }, (stage) => {
   describe.each(asked)('$title', (wanted) => {
+    let byMailparser: Reading;
+    let byPython: Awaited<ReturnType<typeof readByPython>>;
     beforeAll(async () => {
       await stage.rest.accepted(wanted.request);
       for (const address of wanted.recipients) await untilMailTo(stage.sink, address);
+      [byMailparser, byPython] = await Promise.all([readByMailparser(await mail()), readByPython(await mail())]);
     });
 
     const mail = () => untilMailTo(stage.sink, wanted.recipients[0] ?? '');
 
-    it('reads as it was asked for', async () => {
-      const readings = [await readByMailparser(await mail()), await readByPython(await mail())];
-      for (const read of readings) {
+    it('reads as it was asked for', () => {
+      for (const read of [byMailparser, byPython]) {
         expect(read.from).toEqual(wanted.from ?? [['', from]]);
         expect(read.to).toEqual(wanted.to ?? wanted.recipients.map((address) => ['', address]));
         expect(read.cc).toEqual(wanted.cc ?? []);
@@ -206,8 +208,8 @@ onEachSubject('content', { objects }, (stage) => {
       }
     });
 
-    it('has nothing that a parser has to forgive, and the headers asked for', async () => {
-      const { defects, headers } = await readByPython(await mail());
+    it('has nothing that a parser has to forgive, and the headers asked for', () => {
+      const { defects, headers } = byPython;
       expect(defects).toEqual([]);
       expect(headers).toMatchObject(wanted.headers ?? {});
       expect(Object.keys(headers).map((name) => name.toLowerCase())).not.toContain('x-idempotency-key');
