@@ -1,14 +1,21 @@
-import { Metadata, Server, ServerCredentials, type StatusObject, status } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, type StatusObject, type sendUnaryData, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { IngestServiceService, SendItem } from '../proto/gen/packetboat/internal/v1/ingest.ts';
+import {
+  IngestServiceService,
+  SendItem,
+  type SendMessagesRequest,
+  type SendMessagesResponse,
+} from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { SendMessageRequest } from '../proto/gen/packetboat/v1/messages.ts';
 import { Failure } from '../services/core/failure.ts';
 import { limits } from '../services/core/limits.ts';
+import { sendTurn } from '../services/ingest/calls.ts';
 import { toRefusal, toStatus } from '../services/ingest/grpc-status.ts';
 import { ingestServices } from '../services/ingest/serve.ts';
 import { loadContract } from '../services/runtime/contract.ts';
 import { type GrpcServing, readDescriptors, serveGrpc } from '../services/runtime/grpc-server.ts';
 import { Health } from '../services/runtime/health.ts';
+import { newMessageId } from '../services/runtime/message-id.ts';
 import { type MemoryIngest, memoryIngest } from '../test/support/memory-ingest.ts';
 import { goodMessage, testGateway } from './gateway.fixture.ts';
 import { connectIngest, type GrpcIngest, refusalOf } from './grpc-ingest.ts';
@@ -198,5 +205,47 @@ describe('when ingest is away', () => {
       return counts.every((count) => count > 0);
     });
     for (const { instance } of instances) instance.forceShutdown();
+  });
+});
+
+describe('when an instance dies under a call', () => {
+  /** An ingest that does what it is asked, and loses its first answers. */
+  async function losing(answers: number): Promise<{ readonly lost: GrpcIngest; readonly stop: () => void }> {
+    let left = answers;
+    const instance = new Server();
+    instance.addService(IngestServiceService, {
+      sendMessages: async ({ request }: { request: SendMessagesRequest }, respond: sendUnaryData<SendMessagesResponse>) => {
+        const done = await sendTurn(memory.calls, request);
+        left -= 1;
+        respond(left >= 0 ? { code: status.UNAVAILABLE } : null, done);
+      },
+    });
+    const port = await new Promise<number>((bound, failed) =>
+      instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) => (error === null ? bound(p) : failed(error))),
+    );
+    const lost = connectIngest(`127.0.0.1:${port}`);
+    const stop = (): void => {
+      lost[Symbol.dispose]();
+      instance.forceShutdown();
+    };
+    return { lost, stop };
+  }
+
+  test('its items are handed over once more, and make no second message', async () => {
+    const { lost, stop } = await losing(1);
+    const message_id = newMessageId();
+    const { results } = await lost.sendMessages({ items: [{ ...item(memory.key), message_id }] });
+    stop();
+    expect(results).toMatchObject([{ accepted: { message_id }, refused: undefined }]);
+    const listed = await memory.ingest.messages.list({ tenant: 'default', limit: 100 });
+    expect(listed.filter((m) => m.id === message_id)).toHaveLength(1);
+  });
+
+  test('twice, the refusal names the message that may be stored', async () => {
+    const { lost, stop } = await losing(2);
+    const message_id = newMessageId();
+    const { results } = await lost.sendMessages({ items: [{ ...item(memory.key), message_id }] });
+    stop();
+    expect(results).toMatchObject([{ accepted: undefined, refused: { grpc_code: status.UNAVAILABLE, message_id } }]);
   });
 });

@@ -61,10 +61,14 @@ export function connectIngest(target: string): GrpcIngest {
 
   return {
     async sendMessages(request) {
-      const outcome = await unary(client, sendMessages, request, new Metadata());
+      const first = await unary(client, sendMessages, request, new Metadata());
+      // an instance died under the call: the items have their ids, so handing them to another makes no second message of any
+      const outcome = isAway(first) ? await unary(client, sendMessages, request, new Metadata()) : first;
       if ('response' in outcome) return outcome.response;
       const { refused, rate } = outcome;
-      return { results: request.items.map(() => ({ accepted: undefined, refused, replayed: false, rate })) };
+      // nobody can tell what became of them, so each refusal names its message (RELIABILITY P2)
+      const named = (message_id: string): Refusal => (isJudged(refused) ? refused : { ...refused, message_id });
+      return { results: request.items.map((item) => ({ accepted: undefined, refused: named(item.message_id), replayed: false, rate })) };
     },
 
     async admit(request) {
@@ -90,6 +94,10 @@ export function connectIngest(target: string): GrpcIngest {
     },
   };
 }
+
+const isAway = (outcome: Outcome<unknown>): boolean => 'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
+/** Ingest said so of the call as a whole, before it looked at an item. */
+const isJudged = ({ grpc_code }: Refusal): boolean => grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
 
 const identity = (bytes: Buffer): Buffer => bytes;
 

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ContentRef, Refusal, SendItem } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { limits } from '../services/core/limits.ts';
 import type { HttpRoute, Method } from '../services/runtime/contract.ts';
+import { newMessageId } from '../services/runtime/message-id.ts';
 import { Admission } from './admission.ts';
 import { type Answer, refusedWith, succeeded } from './answer.ts';
 import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
@@ -151,6 +152,7 @@ async function send(
     idempotency_keys: idempotencyKeysOf(request.raw),
     traceparent: traceparentOf(request.raw.headers),
     request_id: request.id,
+    message_id: newMessageId(),
     admitted: admission.isCounted,
     content,
     [form]: message,

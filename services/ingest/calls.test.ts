@@ -14,6 +14,7 @@ async function turnOf(count: number) {
     traceparent: '',
     request_id: '',
     admitted: true,
+    message_id: '',
     content: [],
     send_message,
     send_email: undefined,

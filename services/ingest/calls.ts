@@ -11,6 +11,7 @@ import type {
   UploadContentResponse,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { Failure } from '../core/failure.ts';
+import { parseMessageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
 import { type Answer, answer, type Ingest, shownFailure } from './ingest.ts';
@@ -65,6 +66,7 @@ function fromItem(ingest: Ingest, item: SendItemProto): SendItem {
     idempotencyKeys: item.idempotency_keys,
     traceparent: item.traceparent,
     isCounted: item.admitted,
+    messageId: parseMessageId(item.message_id),
     read: async (principal) => {
       if (item.send_message !== undefined) return readSendMessage(ingest, principal, item.send_message, item.content);
       if (item.send_email !== undefined) return readSendEmail(ingest, principal, item.send_email, item.content);

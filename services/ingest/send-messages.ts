@@ -8,7 +8,7 @@ import { notPublished } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import { IDEMPOTENCY_KEY_HEADER } from '../core/headers.ts';
 import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/idempotency.ts';
-import { type BlobId, ID_RANDOM_BYTES, messageId } from '../core/ids.ts';
+import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { blobsOf, type Message, subjectOf } from '../core/message.ts';
 import type { Principal } from '../core/principal.ts';
@@ -26,6 +26,8 @@ export interface SendItem {
   readonly traceparent: string;
   /** `Admit` has counted this request already. */
   readonly isCounted: boolean;
+  /** Made by the door, so that it can hand the item over again; null: made here. */
+  readonly messageId: MessageId | null;
   /** Reads the request once the key is known to be good: content that came inline goes to the BlobStore first. */
   readonly read: (principal: Principal) => Promise<SendRequest>;
 }
@@ -36,6 +38,7 @@ export type SendResult = { readonly rate: Rate } & (
 );
 
 interface Ready {
+  readonly messageId: MessageId | null;
   readonly draft: Draft;
   readonly trace: string;
   readonly idempotency: Message['idempotency'];
@@ -117,6 +120,7 @@ async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Pr
     throw judgement.failure;
   }
   return {
+    messageId: item.messageId,
     draft: judgement.draft,
     trace: item.traceparent === '' ? newTrace(ingest) : item.traceparent,
     idempotency: key === null ? null : { key, fingerprint: print },
@@ -225,7 +229,7 @@ function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>)
   const now = ingest.messages.now();
   const isPublished = !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier);
   const message = toMessage(ready.draft, {
-    id: messageId(now, ingest.random.bytes(ID_RANDOM_BYTES)),
+    id: ready.messageId ?? messageId(now, ingest.random.bytes(ID_RANDOM_BYTES)),
     now,
     trace: ready.trace,
     idempotency: ready.idempotency,

@@ -125,6 +125,7 @@ function itemOf(metadata: Metadata, request: Pick<SendItem, 'send_message' | 'se
     traceparent: first(metadata, 'traceparent'),
     request_id: first(metadata, 'x-request-id'),
     admitted: false,
+    message_id: '',
     content: [],
     ...request,
   };

@@ -51,7 +51,14 @@ export interface SendItem {
     | SendMessageRequest
     | undefined;
   /** POST /email/send-email. */
-  send_email?: SendEmailRequest | undefined;
+  send_email?:
+    | SendEmailRequest
+    | undefined;
+  /**
+   * The id that the message is to have, made by the gateway: an item whose answer was lost can be handed over again without a second message, and a
+   * refusal can name it. Empty: ingest makes one.
+   */
+  message_id: string;
 }
 
 /** A part of the content that is a blob. */
@@ -239,6 +246,7 @@ function createBaseSendItem(): SendItem {
     content: [],
     send_message: undefined,
     send_email: undefined,
+    message_id: "",
   };
 }
 
@@ -267,6 +275,9 @@ export const SendItem: MessageFns<SendItem> = {
     }
     if (message.send_email !== undefined) {
       SendEmailRequest.encode(message.send_email, writer.uint32(66).fork()).join();
+    }
+    if (message.message_id !== "") {
+      writer.uint32(74).string(message.message_id);
     }
     return writer;
   },
@@ -348,6 +359,14 @@ export const SendItem: MessageFns<SendItem> = {
             message.send_email = SendEmailRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.message_id = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -386,6 +405,11 @@ export const SendItem: MessageFns<SendItem> = {
         : isSet(object.send_email)
         ? SendEmailRequest.fromJSON(object.send_email)
         : undefined,
+      message_id: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
     };
   },
 
@@ -415,6 +439,9 @@ export const SendItem: MessageFns<SendItem> = {
     if (message.send_email !== undefined) {
       obj.sendEmail = SendEmailRequest.toJSON(message.send_email);
     }
+    if (message.message_id !== "") {
+      obj.messageId = message.message_id;
+    }
     return obj;
   },
 
@@ -435,6 +462,7 @@ export const SendItem: MessageFns<SendItem> = {
     message.send_email = (object.send_email !== undefined && object.send_email !== null)
       ? SendEmailRequest.fromPartial(object.send_email)
       : undefined;
+    message.message_id = object.message_id ?? "";
     return message;
   },
 };
