@@ -11,7 +11,11 @@ import { percentile } from './statistics.ts';
 
 const { url: address, headers } = argument<ClientArgument>();
 const url = new URL(address);
+/** As many as a service with this load would open to another; requests that find none free wait, and their waiting counts. */
+const CONNECTIONS_MAX = 256;
 const idle: HttpConnection[] = [];
+const waiting: ((connection: HttpConnection) => void)[] = [];
+let open = 0;
 
 interface Tally {
   readonly accepted: string[];
@@ -23,15 +27,30 @@ async function hand(id: string, body: string | readonly Buffer[], since: number,
   const connection = await borrow();
   const status = await connection.post(body);
   tally.ms.push(performance.now() - since);
-  idle.push(connection);
+  giveBack(connection);
   if (status >= 200 && status < 300) tally.accepted.push(id);
   else tally.refused[status] = (tally.refused[status] ?? 0) + 1;
 }
 
-/** The one used last: a server may have closed those that were idle for long. */
+/** The one used last, since a server may have closed those that were idle for long; a new one; or the next that comes free. */
 async function borrow(): Promise<HttpConnection> {
-  for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) if (connection.isOpen) return connection;
-  return await HttpConnection.open(url, headers);
+  for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
+    if (connection.isOpen) return connection;
+    open -= 1;
+  }
+  if (open < CONNECTIONS_MAX) {
+    open += 1;
+    return await HttpConnection.open(url, headers);
+  }
+  const { promise, resolve } = Promise.withResolvers<HttpConnection>();
+  waiting.push(resolve);
+  return await promise;
+}
+
+function giveBack(connection: HttpConnection): void {
+  const next = waiting.shift();
+  if (next === undefined) idle.push(connection);
+  else next(connection);
 }
 
 async function asFastAsAnswered(order: Order, tally: Tally, inFlight: number): Promise<void> {
