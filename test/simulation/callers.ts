@@ -92,8 +92,8 @@ export class Callers {
   }
 
   async #act(): Promise<unknown> {
-    const { chance } = this.#w;
-    switch (chance.between(0, 11)) {
+    const { chance, clock } = this.#w;
+    switch (chance.between(0, 13)) {
       case 0:
       case 1:
         return this.#send([this.#wish(null)]);
@@ -123,13 +123,20 @@ export class Callers {
         await this.#send([wish]);
         return this.#cancel(wish);
       }
-      default: {
-        const wish = this.#wish(null);
-        await this.#send([wish]);
-        await this.#suppress(chance.pick(['ana@example.com', 'ben@example.org', 'cleo@example.net']));
+      case 11:
+        await this.#send([this.#wish(null)]);
+        await this.#suppress(this.#someRecipient());
         return this.#send([this.#wish(null)]);
+      default: {
+        // while it is on its way to be sent
+        const suppressing = clock.sleep(chance.between(0, 20)).then(() => this.#suppress(this.#someRecipient()));
+        return Promise.all([this.#send([this.#wish(null), this.#wish(null)]), suppressing]);
       }
     }
+  }
+
+  #someRecipient(): string {
+    return this.#w.chance.pick(['ana@example.com', 'ben@example.org', 'cleo@example.net']);
   }
 
   #newKey(): string {
@@ -203,6 +210,7 @@ export class Callers {
       idempotencyKeys: key === null ? [] : [key],
       traceparent: '',
       isCounted: false,
+      messageId: null,
       read: async () => request,
     }));
     const answered = sendMessages(ingest, items).then((results) => {

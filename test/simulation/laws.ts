@@ -19,7 +19,7 @@ export const laws = [
   'P8: nothing before its scheduled time',
   'P11: no DATA to an address suppressed before the claim',
   'P12: one event for each thing that happened, in order',
-  'R2: only a lapsed lease counts as one',
+  'R2: a lapsed lease counts as one, and nothing else does',
   'R3: what waits is not started',
   'R7: a release spends nothing',
   'R8: every attempt has the same Message-ID and bytes',

@@ -73,6 +73,8 @@ export class StoreRecord {
   readonly messages = new Map<MessageId, MessageRecord>();
   /** Deliveries that have not ended. */
   open = 0;
+  /** How often each kind of thing happened: a simulation in which nothing does proves nothing. */
+  readonly tally: Record<string, number> = {};
   readonly #c: RecordContext;
   #nextWakeAt: number | null = null;
 
@@ -112,7 +114,8 @@ export class StoreRecord {
         notBefore: input.scheduledAt ?? 0,
         expected: { by: start + LATE_START_MS + this.#c.slackMs, since },
       });
-      if (!isTerminal(progress.state)) this.open += 1;
+      if (isTerminal(progress.state)) this.#happened(progress.state);
+      else this.open += 1;
     }
     this.messages.set(input.id, message);
     this.#nextWakeAt = null;
@@ -131,12 +134,15 @@ export class StoreRecord {
       this.#c.break('terminal states never change', `${d.name}: ${before.state} → ${after.state}`);
       return;
     }
-    if (before.state === 'queued' && after.state === 'sending') this.#claimed(d, before, after, process);
+    if (after.lease !== null && after.lease.id !== before.lease?.id) this.#claimed(d, before, after, process);
     if (after.phase === 'committing' && before.phase !== 'committing') {
       d.spans.push({ process, from: this.#c.monotonic(), isAnswerLost: false });
     }
-    if (before.state === 'sending' && after.state !== 'sending') this.#left(d, before, after, change);
-    if (before.state === 'queued' && after.state === 'queued' && after.hold !== null) d.expected = null;
+    if (before.state === 'sending' && after.state !== 'sending') this.#left(d, before, after, change, process);
+    if (before.state === 'queued' && after.state === 'queued' && after.hold !== null) {
+      d.expected = null;
+      this.#happened(`held for ${after.hold.reason}`);
+    }
     this.#counted(d, before, after);
     if (isTerminal(after.state)) this.#ended(d, before, after, change);
   }
@@ -159,10 +165,14 @@ export class StoreRecord {
   }
 
   /** It is not being sent any more. */
-  #left(d: DeliveryRecord, before: Progress, after: Progress, change: Change): void {
-    const hasLapsed = after.lapses > before.lapses;
-    if (hasLapsed && before.lease !== null && before.lease.until > this.#c.storeNow()) {
-      this.#c.break('R2: only a lapsed lease counts as one', `${d.name} had ${before.lease.until - this.#c.storeNow()} ms left`);
+  #left(d: DeliveryRecord, before: Progress, after: Progress, change: Change, process: Process): void {
+    const hasLapsed = process.kind === 'sweeper';
+    if (hasLapsed) this.#happened(`lapsed from ${before.phase}`);
+    const msLeft = (before.lease?.until ?? 0) - this.#c.storeNow();
+    if (hasLapsed && msLeft > 0)
+      this.#c.break('R2: a lapsed lease counts as one, and nothing else does', `${d.name} had ${msLeft} ms left`);
+    if (after.lapses !== before.lapses + (hasLapsed ? 1 : 0)) {
+      this.#c.break('R2: a lapsed lease counts as one, and nothing else does', `${d.name}: ${before.lapses} → ${after.lapses} lapses`);
     }
     if (after.state === 'queued' && !hasLapsed && (after.attempt !== before.attempt || before.phase === 'committing')) {
       this.#c.break('R7: a release spends nothing', `${d.name} from ${before.phase}`);
@@ -186,12 +196,12 @@ export class StoreRecord {
       this.#c.break('P6: attempts are counted by refusals alone', `${d.name}: ${before.attempt} → ${after.attempt} as ${after.state}`);
     }
     if (after.attempt > this.#c.delaysMs.length + 1) this.#c.break('P6: attempts are counted by refusals alone', `${d.name}: one too many`);
-    if (after.lapses !== before.lapses && before.state !== 'sending') this.#c.break('R2: only a lapsed lease counts as one', d.name);
   }
 
   #ended(d: DeliveryRecord, before: Progress, after: Progress, change: Change): void {
     this.open -= 1;
     const { state } = after;
+    this.#happened(state);
     if (state === 'delivered' && d.copies === 0) this.#c.break('delivered means sent', d.name);
     if (state === 'cancelled' && d.copies > 0) this.#c.break('cancelled means not sent', d.name);
     if (['bounced', 'dead', 'expired', 'suppressed'].includes(state) && d.copies > 0 && !after.maybeSent) {
@@ -229,6 +239,7 @@ export class StoreRecord {
     const { message } = d;
     d.copies += 1;
     this.#c.note(`${d.name} copy ${d.copies}`);
+    if (d.copies > 1) this.#happened('second copy');
     if (message.cancelledAt !== null) this.#c.break('P7: nothing is sent after a 200 to DELETE', d.name);
     if (d.progress.state === 'cancelled') this.#c.break('cancelled means not sent', d.name);
     if (d.copies > 1 && message.input.copies === 'at_most_once') this.#c.break('P5: at_most_once never sends two', d.name);
@@ -272,6 +283,10 @@ export class StoreRecord {
     const mayFall = first === 'scheduled' ? 1 : 0;
     if (fellDue > mayFall || (d.claims.length > 0 && fellDue !== mayFall)) broken(`it fell due ${fellDue} times`);
     if (d.events.filter((e) => e === 'accepted').length !== Math.min(1, d.claims.length)) broken(`${d.claims.length} claims`);
+  }
+
+  #happened(what: string): void {
+    this.tally[what] = (this.tally[what] ?? 0) + 1;
   }
 
   #deliveries(): DeliveryRecord[] {

@@ -1,23 +1,41 @@
 // Runs the seeds of a range until one breaks a law, and prints what came of it as a line of JSON: `node run-seeds.ts FIRST COUNT`. A program of its
-// own, so that several run at a time and a mutated tree never meets a sound one.
+// own, so that several run at a time, and so that a mutant never meets sound sources in the same process.
 
+import { execFile } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import type { Law } from './laws.ts';
 import { simulate } from './world.ts';
 
 export interface Report {
+  /** How many were run, the broken one included. */
   readonly seeds: number;
   readonly turns: number;
-  readonly broken: { readonly seed: number; readonly law: string; readonly detail: string } | null;
+  /** How often each kind of thing happened. */
+  readonly tally: Readonly<Record<string, number>>;
+  readonly broken: { readonly seed: number; readonly law: Law; readonly detail: string } | null;
 }
 
-export async function runSeeds(first: number, count: number): Promise<Report> {
+async function runSeeds(first: number, count: number): Promise<Report> {
   let turns = 0;
+  const tally: Record<string, number> = {};
   for (let i = 0; i < count; i++) {
     const outcome = await simulate(first + i);
     turns += outcome.turns;
-    if (outcome.broken !== null) return { seeds: i + 1, turns, broken: { seed: outcome.seed, ...outcome.broken } };
+    for (const [what, times] of Object.entries(outcome.tally)) tally[what] = (tally[what] ?? 0) + times;
+    if (outcome.broken !== null) return { seeds: i + 1, turns, tally, broken: { seed: outcome.seed, ...outcome.broken } };
   }
-  return { seeds: count, turns, broken: null };
+  return { seeds: count, turns, tally, broken: null };
+}
+
+/** Runs a range in a process of its own, with a mutant (mutants.ts) in its sources when one is named. Rejects when the process fails. */
+export async function runSeedsApart(first: number, count: number, mutant?: string): Promise<Report> {
+  const hook = mutant === undefined ? [] : ['--import', `${import.meta.dirname}/mutate.ts`];
+  const { stdout } = await promisify(execFile)(process.execPath, [...hook, import.meta.filename, String(first), String(count)], {
+    env: { PATH: process.env.PATH, MUTANT: mutant },
+    timeout: 100_000,
+  });
+  return JSON.parse(stdout) as Report;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

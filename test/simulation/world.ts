@@ -32,6 +32,7 @@ export interface Outcome {
   /** Equal for equal runs. */
   readonly trace: string;
   readonly turns: number;
+  readonly tally: Readonly<Record<string, number>>;
   readonly lines: readonly string[];
 }
 
@@ -146,7 +147,7 @@ class World {
 
   outcome(): Outcome {
     const trace = (this.#hash >>> 0).toString(16);
-    return { seed: this.#seed, broken: this.#broken, trace, turns: this.#clock.turns, lines: this.#lines ?? [] };
+    return { seed: this.#seed, broken: this.#broken, trace, turns: this.#clock.turns, tally: this.#record.tally, lines: this.#lines ?? [] };
   }
 
   async run(): Promise<void> {
