@@ -31,6 +31,7 @@ backends: install ## get the servers that the tests talk to
 
 golden: install ## write the golden files anew; read the diff
 	@$(BIN)/vitest run --project unit --update
+	@$(BIN)/node test/simulation/write-page.ts
 
 proto: install ## generate proto/gen from proto/packetboat
 	@$(BIN)/buf generate
