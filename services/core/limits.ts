@@ -202,6 +202,8 @@ export const limits = {
   /** Instead of `sweepEveryMs` while a backlog waits for room in its window: a full window lasts one fast dispatcher less than a second. */
   feedEveryMs: 250,
   sweepBatch: 500,
+  /** Queued mail that the sweepers have not fed for this long is a backlog, which new mail does not overtake. */
+  backlogSeenMs: 2 * SECOND,
   /** Entries published at a time from one backlog: also what is refused in vain once its window is full. */
   feedBatch: 100,
   sweepBlobsEveryMs: 1 * HOUR,

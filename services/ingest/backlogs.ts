@@ -1,5 +1,6 @@
 // Which tenants and tiers have a backlog in the store. While one has, its new messages are not published: the sweeper feeds the queue oldest first,
-// so nothing overtakes (RELIABILITY R4). A publish that was refused starts a backlog, the store says when it is gone.
+// so nothing overtakes (RELIABILITY R4). A publish that was refused says so at once; the store says it of what other processes met, and of what was
+// there before this one started.
 
 import { limits } from '../core/limits.ts';
 import type { Tier } from '../core/message.ts';
@@ -11,9 +12,10 @@ const nameOf = (tenant: string, tier: Tier): string => `${tier}/${tenant}`;
 export class Backlogs {
   readonly #messages: MessageStore;
   readonly #clock: Clock;
-  #known = new Set<string>();
+  /** By name, until when it is believed without another sign; by the monotonic clock. */
+  readonly #until = new Map<string, number>();
   #readAt = Number.NEGATIVE_INFINITY;
-  #reading: Promise<void> | null = null;
+  #isReading = false;
 
   constructor(messages: MessageStore, clock: Clock) {
     this.#messages = messages;
@@ -22,31 +24,31 @@ export class Backlogs {
 
   /** Answers from what is known, and has it read again in the background once it is older than a sweep. */
   has(tenant: string, tier: Tier): boolean {
-    if (this.#known.size > 0 && this.#clock.monotonic() - this.#readAt >= limits.sweepEveryMs) this.#refresh();
-    return this.#known.has(nameOf(tenant, tier));
+    const now = this.#clock.monotonic();
+    if (!this.#isReading && now - this.#readAt >= limits.sweepEveryMs) {
+      this.#readAt = now;
+      void this.#read();
+    }
+    return (this.#until.get(nameOf(tenant, tier)) ?? now) > now;
   }
 
-  /** A publish was refused: the window is full. */
+  /** The queue did not take an entry. Believed until the store can have shown it. */
   begin(tenant: string, tier: Tier): void {
-    this.#known.add(nameOf(tenant, tier));
-    this.#readAt = this.#clock.monotonic();
+    this.#until.set(nameOf(tenant, tier), this.#clock.monotonic() + limits.backlogSeenMs + 2 * limits.sweepEveryMs);
   }
 
-  /** Reads the store, once at a time. */
-  #refresh(): void {
-    if (this.#reading !== null) return;
-    this.#readAt = this.#clock.monotonic();
-    this.#reading = this.#read();
-  }
-
+  /** Never rejects. What is due this moment is no backlog yet: a sweeper is about to feed it. */
   async #read(): Promise<void> {
+    this.#isReading = true;
     try {
-      const found = await this.#messages.backlogs(this.#messages.now());
-      this.#known = new Set(found.map((b) => nameOf(b.tenant, b.tier)));
+      const found = await this.#messages.backlogs(this.#messages.now() - limits.backlogSeenMs);
+      const now = this.#clock.monotonic();
+      for (const [name, until] of this.#until) if (until <= now) this.#until.delete(name);
+      for (const { tenant, tier } of found) this.#until.set(nameOf(tenant, tier), now + 2 * limits.sweepEveryMs);
     } catch {
-      // the store is away: what is known stays, and the next call asks again
+      // the store is away: what is known runs out, and the next call asks again
     } finally {
-      this.#reading = null;
+      this.#isReading = false;
     }
   }
 }

@@ -258,25 +258,28 @@ async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<
   }
 }
 
-/** A refusal says that the window is full: from then on the tenant has a backlog, and the sweeper feeds these too. */
+/**
+ * What the queue did not take is the sweeper's: the window is full, or the queue is away. From then on the tenant has a backlog, so that later messages
+ * neither overtake these nor wait for a queue that gives no answer.
+ */
 async function publish(ingest: Ingest, publications: readonly Publication[]): Promise<void> {
   if (publications.length === 0) return;
   const published = await ingest.queue.publish(publications);
-  const full = publications.filter((_, i) => published[i] === 'full');
-  if (full.length === 0) return;
-  for (const { tenant, tier } of full) ingest.backlogs.begin(tenant, tier);
+  const missed = publications.filter((_, i) => published[i] !== 'published');
+  if (missed.length === 0) return;
+  for (const { tenant, tier } of missed) ingest.backlogs.begin(tenant, tier);
   try {
-    const found = await ingest.messages.find([...new Set(full.map((p) => p.entry.message))]);
+    const found = await ingest.messages.find([...new Set(missed.map((p) => p.entry.message))]);
     const byId = new Map(found.flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
     await ingest.messages.apply(
-      full.flatMap(({ entry }) => {
+      missed.flatMap(({ entry }) => {
         const message = byId.get(entry.message);
         const change = message === undefined ? null : notPublished(subjectOf(message, entry.delivery), ingest.messages.now());
         return change === null ? [] : [change];
       }),
     );
   } catch (error) {
-    ingest.report('a full window could not be noted; the sweeper finds these after a minute', error);
+    ingest.report('entries that the queue did not take could not be noted; the sweeper finds them after a minute', error);
   }
 }
 

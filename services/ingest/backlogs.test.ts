@@ -1,0 +1,58 @@
+import { beforeEach, expect, test } from 'vitest';
+import { sampleMessage } from '../../test/contract/sample-message.ts';
+import { ManualClock } from '../adapters/memory/clock.ts';
+import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
+import { published } from '../core/delivery.ts';
+import { limits } from '../core/limits.ts';
+import { subjectOf } from '../core/message.ts';
+import { Backlogs } from './backlogs.ts';
+
+let clock: ManualClock;
+let store: MemoryMessageStore;
+let backlogs: Backlogs;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  store = new MemoryMessageStore(clock);
+  backlogs = new Backlogs(store, clock);
+});
+
+/** Asks, and lets the read that this starts come to its end. */
+async function known(tenant = 'default'): Promise<boolean> {
+  backlogs.has(tenant, 'normal');
+  await clock.advance(0);
+  return backlogs.has(tenant, 'normal');
+}
+
+test('a backlog that another process met, or that was there before, is seen', async () => {
+  await store.insert([sampleMessage({ createdAt: store.now() })]);
+  expect(await known()).toBe(false); // due this moment: a sweeper is about to feed it
+  await clock.advance(limits.backlogSeenMs + limits.sweepEveryMs);
+  expect(await known()).toBe(true);
+  expect(await known('other')).toBe(false);
+});
+
+test('a refused publish begins a backlog at once, and it ends when the store shows none', async () => {
+  backlogs.begin('default', 'normal');
+  expect(backlogs.has('default', 'normal')).toBe(true);
+  expect(backlogs.has('default', 'high')).toBe(false);
+  await clock.advance(limits.backlogSeenMs);
+  expect(await known()).toBe(true);
+  await clock.advance(2 * limits.sweepEveryMs);
+  expect(await known()).toBe(false);
+});
+
+test('a backlog goes on for as long as the store shows it, and ends after it was fed', async () => {
+  const message = sampleMessage({ createdAt: store.now() });
+  await store.insert([message]);
+  for (let sweeps = 0; sweeps < 5; sweeps++) {
+    await clock.advance(limits.backlogSeenMs);
+    expect(await known()).toBe(true);
+  }
+  const [stored] = await store.find([message.id]);
+  const change = stored == null ? null : published(subjectOf(stored, 0), store.now());
+  expect(change).not.toBeNull();
+  await store.apply(change === null ? [] : [change]);
+  await clock.advance(2 * limits.sweepEveryMs);
+  expect(await known()).toBe(false);
+});
