@@ -82,8 +82,6 @@ export const limits = {
   layoutDepthMax: 3,
   /** Compiled revisions kept in memory, per program. */
   templateCacheMax: 2_000,
-  /** Revisions of a template that the catalog keeps, besides those that an unfinished message pins. */
-  revisionsKept: 20,
 
   // --- between gateway and ingest
   /** Requests of one event-loop turn that go as one rpc. */
@@ -163,7 +161,6 @@ export const limits = {
   connectionsPerRouteMax: 20,
   messagesPerConnectionMax: 100,
   connectionIdleMs: 30 * SECOND,
-  recordBatch: 500,
   lapsesMax: 5,
   lapseDelayMs: 30 * SECOND,
   lapseDelayMaxMs: 600 * SECOND,

@@ -122,7 +122,7 @@ async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Pr
   return {
     messageId: item.messageId,
     draft: judgement.draft,
-    trace: item.traceparent === '' ? newTrace(ingest) : item.traceparent,
+    trace: TRACEPARENT.test(item.traceparent) ? item.traceparent : newTrace(ingest),
     idempotency: key === null ? null : { key, fingerprint: print },
   };
 }
@@ -165,6 +165,8 @@ async function pinnedRevision(
   return ingest.catalog.revision(principal.tenant, template.identifier, template.revision);
 }
 
+/** W3C Trace Context; what is none is replaced, for it goes into headers of the queue. */
+const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const newTrace = (ingest: Ingest): string => `00-${hex(ingest.random.bytes(16))}-${hex(ingest.random.bytes(8))}-01`;
 

@@ -29,6 +29,7 @@ async function start(): Promise<AsyncDisposable> {
     await startCluster({
       backends: { mongo: mongo.url, nats: nats.url, redis: redis.url },
       relay: relay ?? inbox?.relay ?? '',
+      httpHost: config.httpAddr.host,
       httpPort: config.httpAddr.port,
       ...(config.bootstrapKey === undefined ? {} : { key: config.bootstrapKey }),
       ...(config.catalogDir === undefined ? {} : { catalogDir: config.catalogDir }),

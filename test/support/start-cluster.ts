@@ -39,6 +39,8 @@ export interface ClusterOptions extends InstallationOptions {
   readonly sweepers?: number;
   /** Port of the first gateway, the others take those after it; free ones unless told. */
   readonly httpPort?: number;
+  /** Where the gateways listen: 127.0.0.1 unless told. */
+  readonly httpHost?: string;
   readonly key?: string;
 }
 
@@ -88,7 +90,7 @@ export async function startCluster(options: ClusterOptions): Promise<Installatio
   const grpcAddresses = await times(ingests, async () => `127.0.0.1:${await freePort()}`);
   const httpAddresses = await times(
     gateways,
-    async (i) => `127.0.0.1:${options.httpPort === undefined ? await freePort() : options.httpPort + i}`,
+    async (i) => `${options.httpHost ?? '127.0.0.1'}:${options.httpPort === undefined ? await freePort() : options.httpPort + i}`,
   );
   await startAll(
     'ingest',
@@ -104,7 +106,7 @@ export async function startCluster(options: ClusterOptions): Promise<Installatio
   ]);
 
   const owned = open.move();
-  const urls = httpAddresses.map((address) => `http://${address}`);
+  const urls = httpAddresses.map((address) => `http://${address.replace(/^0\.0\.0\.0:/, '127.0.0.1:')}`);
   const [url = ''] = urls;
   const [grpcAddress = ''] = grpcAddresses;
   return { url, urls, grpcAddress, key, programs, env, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -178,7 +178,10 @@ export interface GetMessageRequest {
 
 /** What the next hop said last. */
 export interface LastReply {
-  /** The SMTP step: connect, greeting, ehlo, starttls, auth, mail, rcpt, data or dot. */
+  /**
+   * Where it ended: `dial`, `tls`, `greeting`, `ehlo`, `starttls`, `auth`, `mail`, `rcpt`, `data`, `body` or `dot` of SMTP; `render` when the content
+   * could not be rendered.
+   */
   stage: string;
   /** The reply code; absent when there was no reply. */
   code?:
