@@ -46,7 +46,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'a dispatcher froz
       const judgement = await expectKept(stage, [...held.flatMap((l) => l.told), ...load.told], recipients(behind) + recipients(once));
       expect(judgement.doubles).toBe(recipients(behind));
       expect(judgement.ends.unknown).toBe(recipients(once));
-      figure('frozen beyond the lease', { ...judgement, recovered: secondsSince(frozenAt, recoveredAt) });
+      figure('frozen beyond the lease', judgement, { recovered: secondsSince(frozenAt, recoveredAt) });
     },
     timeLimit(150),
   );

@@ -77,7 +77,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
       const copiesAt = (at: string) => mails.filter((m) => m.headers['x-marker']?.[0]?.startsWith(`${at}-`)).length;
       const recipientsAt = (i: number) => stuck[i]?.told.flatMap((t) => t.recipients).length;
       for (const [i, at] of SAFE.entries()) expect(copiesAt(at), `copies of what hung at ${at}`).toBe(recipientsAt(i));
-      figure('killed at each step', { ...judgement, recovered: secondsSince(0, recoveredMs) });
+      figure('killed at each step', judgement, { recovered: secondsSince(0, recoveredMs) });
     },
     timeLimit(120),
   );
@@ -100,7 +100,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
 
       const judgement = await expectKept(stage, load.told, rounds * limits.deliveriesInFlightMax);
       expect(load.troubles).toEqual([]);
-      figure('killed at random', { kills: rounds, ...judgement });
+      figure('killed at random', judgement, { kills: rounds });
     },
     timeLimit(120),
   );

@@ -25,7 +25,7 @@ test(
 
     const judgement = await expectKept(stage, load.told, rounds * limits.deliveriesInFlightMax);
     expect(load.troubles.length).toBeGreaterThan(0);
-    figure('embedded killed', { kills: rounds, ...judgement, 'last kill to the last end': secondsSince(killedAt, endedAt) });
+    figure('embedded killed', judgement, { kills: rounds, 'last kill to the last end': secondsSince(killedAt, endedAt) });
   },
   timeLimit(90),
 );

@@ -62,7 +62,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'ingest killed', (
       // what was stored and not answered is found again under its key
       expect(replays).toBeGreaterThanOrEqual(2);
       expect(judgement.tries).toBe(judgement.deliveries);
-      figure('ingest killed', { kills: steps.length + rounds, ...judgement, troubles: load.troubles.length, replays });
+      figure('ingest killed', judgement, { kills: steps.length + rounds, troubles: load.troubles.length, replays });
     },
     timeLimit(120),
   );

@@ -42,8 +42,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'NATS', () => {
       expect(load.troubles).toEqual([]);
       expect(judgement.tries).toBe(judgement.deliveries);
       expect(endedAt - backAt).toBeLessThan((messages / PER_SECOND) * 1_000 + REPUBLISH_MS + SLACK_MS);
-      figure('NATS', {
-        ...judgement,
+      figure('NATS', judgement, {
         'first mail after the erased one is back': secondsSince(erasedAt, flowAt),
         'both back to the last end': secondsSince(backAt, endedAt),
       });

@@ -35,7 +35,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'Redis', () => {
       const judgement = await expectKept(stage, load.told);
       expect(load.troubles).toEqual([]);
       expect(judgement.tries).toBe(judgement.deliveries);
-      figure('Redis', { ...judgement });
+      figure('Redis', judgement);
     },
     timeLimit(90),
   );

@@ -53,7 +53,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'a rolling restart
       expect(judgement.tries).toBe(judgement.deliveries);
       // an answer that is a replay means that the first one did not arrive: its connection was torn
       expect(told.filter(({ answers }) => answers.some((a) => a.kind === 'accepted' && a.isReplay))).toEqual([]);
-      figure('rolling restart', { ...judgement, troubles: load.troubles.length, 'longest exit': secondsSince(0, longestMs) });
+      figure('rolling restart', judgement, { troubles: load.troubles.length, 'longest exit': secondsSince(0, longestMs) });
     },
     timeLimit(120),
   );

@@ -44,7 +44,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'two sweepers', ()
       const judgement = await expectKept(stage, load.told);
       expect(load.troubles).toEqual([]);
       expect(judgement.tries).toBe(judgement.deliveries);
-      figure('two sweepers', { ...judgement });
+      figure('two sweepers', judgement);
     },
     timeLimit(90),
   );
