@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { assertLimits, limits } from './limits.ts';
+
+const but = (more: Partial<Record<keyof typeof limits, number>>): typeof limits => ({ ...limits, ...more }) as typeof limits;
+
+it('the limits fit together', () => {
+  expect(() => assertLimits()).not.toThrow();
+});
+
+it.each([
+  ['a lease survives one renewal that failed', { leaseRenewShare: 0.45 }],
+  ['the usual lease is one that may be asked for', { leaseMs: limits.leaseMaxMs + 1 }],
+  ['the queue does not hand an entry out again while a slow server takes it', { ackWaitMs: limits.smtpDotMs }],
+  ['a full turn fits into one gRPC message', { grpcMessageBytesMax: limits.turnBytesMax }],
+  ['an inline message fits into a turn', { contentInlineBytes: limits.turnBytesMax / 2 }],
+  ['a body parsed in memory fits into a turn', { bodyInMemoryBytes: limits.turnBytesMax + 1 }],
+  ['no blob is swept while the accept that refers to it may still run', { blobGraceMs: limits.uploadMs }],
+  ['a publish has ended before its entry counts as lost', { republishMinMs: limits.publishMs }],
+  ['an entry is handed out as often as it may be before it is too old', { queueEntryAgeMs: limits.ackWaitMs }],
+  ['one fetch does not empty the window', { windowPerTenantAndTier: limits.consumeBatch - 1 }],
+])('no program starts unless %s', (rule, more) => {
+  expect(() => assertLimits(but(more))).toThrow(rule);
+});
