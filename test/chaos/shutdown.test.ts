@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { limits } from '../../services/core/limits.ts';
 import { describeWith } from '../support/describe-with.ts';
 import type { PacketboatProgram, Role } from '../support/installation.ts';
+import { isAccepted } from './ledger.ts';
 import { Load } from './load.ts';
 import { allEnded, expectKept, figure, messages, openCluster, rounds, secondsSince, timeLimit } from './stage.ts';
 
@@ -53,6 +54,9 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'a rolling restart
       expect(judgement.tries).toBe(judgement.deliveries);
       // an answer that is a replay means that the first one did not arrive: its connection was torn
       expect(told.filter(({ answers }) => answers.some((a) => a.kind === 'accepted' && a.isReplay))).toEqual([]);
+      // nor was anything sent for a client that was never answered and gave up
+      const sent = new Set((await stage.sink.mails()).map((mail) => mail.headers['x-marker']?.[0]));
+      expect(told.filter((t) => !isAccepted(t) && sent.has(t.marker))).toEqual([]);
       figure('rolling restart', judgement, { troubles: load.troubles.length, 'longest exit': secondsSince(0, longestMs) });
     },
     timeLimit(120),
