@@ -183,22 +183,43 @@ async function store(ingest: Ingest, accepted: readonly Ready[]): Promise<readon
   );
   await publish(
     ingest,
-    composed.flatMap((c, i) => (inserted[i] === 'inserted' ? c.publications : [])),
+    composed.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),
   );
-  return Promise.all(
-    composed.map(async (c, i): Promise<Stored> => {
-      const { message } = c;
-      const outcome = inserted[i];
-      if (outcome instanceof Failure) return { message: shownFailure(ingest, outcome), replayed: false };
-      if (outcome === 'inserted' || message.idempotency === null) return { message, replayed: false };
-      try {
-        return await settleTakenKey(ingest, c, message.idempotency);
-      } catch (error) {
-        return { message: shownFailure(ingest, error), replayed: false };
-      }
-    }),
-  );
+  return Promise.all(composed.map((c, i) => answerFor(ingest, c, inserted[i])));
 }
+
+const isStored = (outcome: Inserted | Failure | undefined): boolean => outcome === 'inserted' || outcome === 'known';
+
+async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted | Failure | undefined): Promise<Stored> {
+  const { message } = composed;
+  try {
+    if (outcome instanceof Failure) throw outcome;
+    if (outcome === 'known') return { message: await readBack(ingest, message), replayed: false };
+    if (outcome === 'inserted' || message.idempotency === null) return { message, replayed: false };
+    return await settleTakenKey(ingest, composed, message.idempotency);
+  } catch (error) {
+    return { message: shownFailure(ingest, error), replayed: false };
+  }
+}
+
+/** A message that was there already has the time and the state that it was stored with, and so says its answer (RELIABILITY P3). */
+async function readBack(ingest: Ingest, { id }: NewMessage): Promise<Message> {
+  try {
+    const [message] = await ingest.messages.find([id]);
+    if (message != null) return message;
+    throw new Failure('internal', 'a message that was stored is not there');
+  } catch (cause) {
+    throw mayBeStored(id, cause);
+  }
+}
+
+/** Nobody can tell whether it is stored, so the failure names it (RELIABILITY P2). */
+const mayBeStored = (messageId: MessageId, cause: unknown): Failure =>
+  new Failure('unavailable', 'The message could not be stored. Repeat the request with the same idempotency key.', {
+    cause,
+    retryAfterMs: 1_000,
+    messageId,
+  });
 
 async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise<ReadonlySet<Address>[]> {
   const keys = ingest.hashKeys.suppression;
@@ -242,10 +263,7 @@ function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>)
   return { message, publications: isPublished ? entriesOf(message) : [] };
 }
 
-/**
- * Tries a failed insert once more: the first may have happened, and a retried insert that meets its own id is a success. When that fails too nobody
- * can tell whether the messages are stored, so each failure names its message (RELIABILITY P2).
- */
+/** Tries a failed insert once more: the first may have happened, and then the message is known. */
 async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<readonly (Inserted | Failure)[]> {
   try {
     return await ingest.messages.insert(messages);
@@ -254,8 +272,7 @@ async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<
     try {
       return await ingest.messages.insert(messages);
     } catch (cause) {
-      const message = 'The message could not be stored. Repeat the request with the same idempotency key.';
-      return messages.map((m) => new Failure('unavailable', message, { cause, retryAfterMs: 1_000, messageId: m.id }));
+      return messages.map((m) => mayBeStored(m.id, cause));
     }
   }
 }
@@ -318,9 +335,9 @@ async function settleTakenKey(
     }
     const [again] = await insert(ingest, [message]);
     if (again instanceof Failure) throw again;
-    if (again === 'inserted') {
+    if (isStored(again)) {
       await publish(ingest, publications);
-      return { message, replayed: false };
+      return { message: again === 'known' ? await readBack(ingest, message) : message, replayed: false };
     }
     await ingest.clock.sleep(limits.idempotencyRacePollMs);
   }

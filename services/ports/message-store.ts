@@ -8,8 +8,11 @@ import type { Message, MessageStatus, Tier } from '../core/message.ts';
 
 export type { NewMessage };
 
-/** `key_taken`: a message of this tenant holds this idempotency key; nothing was inserted. */
-export type Inserted = 'inserted' | 'key_taken';
+/**
+ * `known`: a message of this id was there already, by our own retry or because a door handed it over twice; what is stored counts.
+ * `key_taken`: a message of this tenant holds this idempotency key; nothing was inserted.
+ */
+export type Inserted = 'inserted' | 'known' | 'key_taken';
 
 /** Filters of a list; absent ones do not filter. All are typed values, never a query language. */
 export interface ListQuery {
@@ -50,7 +53,7 @@ export interface MessageStore extends AsyncDisposable {
 
   /**
    * Inserts each message with its events and its idempotency key in one write a message; durable when it resolves. Answers in the order given.
-   * A message whose id is already there counts as inserted: it is our own retry. Sets `unsettled_at`, see ARCHITECTURE.
+   * A message whose id is already there stays as it is. Sets `unsettled_at`, see ARCHITECTURE.
    */
   insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]>;
 

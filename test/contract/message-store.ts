@@ -86,19 +86,19 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await store.insert([])).toEqual([]);
       });
 
-      it('counts a message whose id is there as inserted, and leaves it as it is', async () => {
+      it('knows a message whose id is there, and leaves it as it is', async () => {
         const message = sample({ idempotency: { key: 'order-1', fingerprint: 'f' } });
         await store.insert([message]);
         const [change] = [await changeOf(message.id, { state: 'delivered', wakeAt: null }, { type: 'delivered', data: {} })];
         await store.apply([change]);
         const before = await get(message.id);
-        expect(await store.insert([message, sample(), message])).toEqual(['inserted', 'inserted', 'inserted']);
+        expect(await store.insert([message, sample(), message])).toEqual(['known', 'inserted', 'known']);
         expect(await get(message.id)).toEqual(before);
       });
 
       it('inserts a message once that stands twice in a batch', async () => {
         const message = sample({ idempotency: { key: 'order-1', fingerprint: 'f' } });
-        expect(await store.insert([message, message])).toEqual(['inserted', 'inserted']);
+        expect(await store.insert([message, message])).toEqual(['inserted', 'known']);
         expect((await get(message.id)).events).toHaveLength(1);
         expect(await store.list({ tenant: 'default', limit: 10 })).toHaveLength(1);
       });
@@ -172,7 +172,7 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         await store.insert([first]);
         await store.dropIdempotencyKey(first.id, 'order-1');
         await store.insert([second]);
-        expect(await store.insert([first])).toEqual(['inserted']);
+        expect(await store.insert([first])).toEqual(['known']);
         expect((await store.findByIdempotencyKey('default', 'order-1'))?.id).toBe(second.id);
       });
 

@@ -106,7 +106,7 @@ export class MemoryMessageStore implements MessageStore {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #insert(message: NewMessage): Inserted {
-    if (this.#rows.has(message.id)) return 'inserted';
+    if (this.#rows.has(message.id)) return 'known';
     if (message.idempotency !== null) {
       const key = keyOf(message.tenant, message.idempotency.key);
       if (this.#holderOfKey.has(key)) return 'key_taken';

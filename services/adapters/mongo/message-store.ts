@@ -57,10 +57,10 @@ class MongoMessageStore implements MessageStore {
       );
     } catch (error) {
       const refused = duplicatesOf(error);
-      // Which of the two keys was taken, the server says in words only. A refused message whose id is there is our own retry.
+      // Which of the two keys was taken, the server says in words only. A refused message whose id is there is known.
       const ids = refused.flatMap((index) => messages[index]?.id ?? []);
       const there = new Set((await this.#messages.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id));
-      for (const index of refused) if (!there.has(messages[index]?.id as MessageId)) answers[index] = 'key_taken';
+      for (const index of refused) answers[index] = there.has(messages[index]?.id as MessageId) ? 'known' : 'key_taken';
     }
     return answers;
   }

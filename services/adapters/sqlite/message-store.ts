@@ -115,7 +115,7 @@ export class SqliteMessageStore implements MessageStore {
     if (refused.length === 0) return batch.map(() => 'inserted');
     const [own = []] = await this.#database.run([[existing, JSON.stringify(refused)]]);
     const ours = new Set<Value | undefined>(rowsOf(own).map(([id]) => id));
-    return batch.map((message, i) => (isNew[i] || ours.has(message.id) ? 'inserted' : 'key_taken'));
+    return batch.map((message, i) => (isNew[i] ? 'inserted' : ours.has(message.id) ? 'known' : 'key_taken'));
   }
 
   async find(ids: readonly MessageId[]): Promise<readonly (Message | null)[]> {
