@@ -2,7 +2,7 @@
 // told is held against what happened (RELIABILITY P1 to P4).
 
 import { Failure } from '../../services/core/failure.ts';
-import type { MessageId } from '../../services/core/ids.ts';
+import { ID_RANDOM_BYTES, type MessageId, messageId } from '../../services/core/ids.ts';
 import type { Message } from '../../services/core/message.ts';
 import type { Principal } from '../../services/core/principal.ts';
 import { packetboatNames, type SendRequest } from '../../services/core/send-request.ts';
@@ -35,7 +35,8 @@ interface Wish {
 
 type Told =
   | { readonly kind: 'accepted'; readonly id: MessageId; readonly body: string }
-  | { readonly kind: 'failed'; readonly failure: Failure }
+  /** `isNamed`: with a message_id, because it may be stored. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly isNamed: boolean }
   | { readonly kind: 'nothing' };
 
 interface Answer {
@@ -210,23 +211,30 @@ export class Callers {
       idempotencyKeys: key === null ? [] : [key],
       traceparent: '',
       isCounted: false,
-      messageId: null,
+      messageId: messageId(this.#w.storeNow(), this.#w.chance.bytes(ID_RANDOM_BYTES)),
       read: async () => request,
     }));
-    const answered = sendMessages(ingest, items).then((results) => {
-      for (const [i, result] of results.entries()) {
-        const answer = answers[i];
-        if (answer !== undefined) this.#hear(answer, result);
-      }
-    });
-    await Promise.race([answered, this.#w.clock.sleep(PATIENCE_MS)]);
+    // What was handed over and not answered in time is handed over once more under the same ids, as the gateway does. Only one answer is heard, and a
+    // refusal by the second names the message, which the first may have stored or still be about to.
+    let heard = 1;
+    const handOver = async (to: Ingest, turn: number): Promise<void> => {
+      const results = await sendMessages(to, items);
+      if (turn !== heard) return;
+      for (const [i, answer] of answers.entries()) this.#hear(answer, results[i], turn === 2);
+    };
+    await Promise.race([handOver(ingest, 1), this.#w.clock.sleep(PATIENCE_MS)]);
+    const another = answers.some((a) => a.told.kind === 'nothing') ? this.#w.ingest() : null;
+    heard = 2;
+    if (another !== null) await Promise.race([handOver(another, 2), this.#w.clock.sleep(PATIENCE_MS)]);
+    heard = 3;
     return answers;
   }
 
-  #hear(answer: Answer, result: SendResult): void {
+  #hear(answer: Answer, result: SendResult | undefined, isNamed: boolean): void {
     const { marker } = answer.wish;
+    if (result === undefined) throw new Error('an item was not answered');
     if ('failure' in result) {
-      answer.told = { kind: 'failed', failure: result.failure };
+      answer.told = { kind: 'failed', failure: result.failure, isNamed: isNamed || result.failure.messageId !== null };
       this.#w.note(`${marker} is told ${result.failure.code}`);
       if (result.failure.kind === 'internal') this.#w.break('no bug stops a process', `${marker} met an internal error`);
       return;
@@ -239,6 +247,8 @@ export class Callers {
       this.#w.break('P1: every acknowledged message is there and ends', `${marker} was answered before it was stored`);
     else if (stored.input.metadata.marker !== marker) {
       this.#w.break('P4: a key means one request', `${marker} was told of ${String(stored.input.metadata.marker)}`);
+    } else if (stored.input.createdAt !== createdAt || stored.input.acceptedAs !== acceptedAs) {
+      this.#w.break('P3: one key, one message, one answer', `${marker} was told something else than is stored`);
     }
   }
 
@@ -279,7 +289,7 @@ export class Callers {
   judge(): void {
     const stored = [...this.#w.record.messages.values()];
     for (const [marker, answers] of Map.groupBy(this.#answers, (a) => a.wish.marker)) {
-      const isRefused = answers.every(({ told }) => told.kind === 'failed' && told.failure.messageId === null);
+      const isRefused = answers.every(({ told }) => told.kind === 'failed' && !told.isNamed);
       if (isRefused && stored.some((m) => m.input.metadata.marker === marker)) {
         this.#w.break('P2: what was refused without a message_id is never sent', marker);
       }

@@ -426,10 +426,24 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a failed insert names no message',
     edits: [
-      edit(SEND, 'retryAfterMs: 1_000, messageId: m.id }', 'retryAfterMs: 1_000 }'),
-      edit(SEND, 'messages.map((m) => new', 'messages.map(() => new'),
+      edit(
+        SEND,
+        'return messages.map((m) => mayBeStored(m.id, cause));',
+        "return messages.map(() => new Failure('unavailable', '', { cause }));",
+      ),
     ],
     breaks: [P2],
+  },
+  {
+    name: 'what is handed over twice is answered twice',
+    edits: [
+      edit(
+        SEND,
+        "if (outcome === 'known') return {",
+        "if (outcome === 'known') return { message, replayed: false };\n    if (outcome === 'known') return {",
+      ),
+    ],
+    breaks: [P3],
   },
   {
     name: 'the full window is not noted',
