@@ -105,6 +105,23 @@ describe('a request', () => {
     expect(statusesIn(await connection.until(/request_id/))).toEqual([413]);
   });
 
+  test.each([
+    ['asks for the connection to close', (text: string) => text.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')],
+    ['is HTTP/1.0', (text: string) => text.replace('HTTP/1.1', 'HTTP/1.0')],
+  ])('that %s, and is refused while its body comes, is not reset before the answer is read', async (_, change) => {
+    using connection = await raw();
+    const resets: unknown[] = [];
+    connection.socket.on('error', (error) => resets.push(error));
+    const body = Buffer.alloc(10_000_000, 'x');
+    connection.socket.write(change(head(body.length).replace('Bearer sk', 'Bearer no')));
+    connection.socket.write(body.subarray(0, limits.bodyInMemoryBytes + 1));
+    await connection.until(/request_id/);
+    connection.socket.write(body.subarray(limits.bodyInMemoryBytes + 1));
+    expect(statusesIn(await connection.closed())).toEqual([401]);
+    expect(resets).toEqual([]);
+    expect(connection.socket.bytesWritten).toBeGreaterThan(body.length);
+  });
+
   test('is refused, and what still comes of it is thrown away, up to a limit', async () => {
     using connection = await raw();
     connection.socket.write(head(limits.bodyBytesMax * 10));

@@ -32,12 +32,27 @@ export function limitConnections(server: Server, perAddress: number | undefined 
  * Of a request that is answered before the end of its body the rest is read and thrown away, so that a client which sends first and reads then gets to
  * its answer. This much of it is enough.
  */
-export function discardRest(request: IncomingMessage): void {
+export function discardRest(request: IncomingMessage, response: ServerResponse): void {
   if (request.complete) return;
+  closeBehindBody(request, response);
   let left: number = limits.bodyBytesMax;
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) request.destroy();
+  });
+}
+
+/**
+ * For a client that asked for the connection to close Node would close it behind the answer, and bytes of the body that come after that reset it: the
+ * client never sees what it was told.
+ */
+function closeBehindBody(request: IncomingMessage, response: ServerResponse): void {
+  if (response.shouldKeepAlive) return;
+  response.shouldKeepAlive = true;
+  const { socket } = request;
+  response.once('finish', () => {
+    if (request.complete) socket.end();
+    else request.once('end', () => socket.end());
   });
 }
 

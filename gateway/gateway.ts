@@ -113,8 +113,9 @@ function createApp(options: GatewayOptions, state: { readonly isClosing: boolean
     reply.header('x-request-id', request.id);
     done();
   });
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (state.isClosing) reply.header('connection', 'close');
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    // while its body still comes, closing would reset the connection; `drain` closes it once it is idle
+    if (state.isClosing && request.raw.complete) reply.header('connection', 'close');
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {

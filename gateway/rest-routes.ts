@@ -48,7 +48,7 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
 
 /** Also for what is refused before a route is found. */
 export function sendAnswer(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
-  discardRest(reply.request.raw);
+  discardRest(reply.request.raw, reply.raw);
   return reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
