@@ -156,8 +156,13 @@ export const limits = {
   leaseRenewShare: 1 / 3,
   /** The dispatcher trusts its own lease less than the store does: it does not start the final dot in this last part of it, 10 s of 60. */
   leaseMarginShare: 1 / 6,
-  /** Deliveries in hand at a time, per dispatcher. */
-  deliveriesInFlightMax: 200,
+  /** Deliveries in hand at a time, per dispatcher. A route may have as many of them as are free besides: one has half, enough for ten per connection. */
+  deliveriesInFlightMax: 400,
+  /** A route whose deliveries stay in hand this long keeps others waiting: what it has no room for goes back to the store. */
+  routeSlowMs: 1 * SECOND,
+  /** How long such mail waits: not so short that the store is busy with nothing else, nor so long that a route which became fast waits for it. */
+  routeHoldMinMs: 1 * SECOND,
+  routeHoldMaxMs: 30 * SECOND,
   connectionsPerRouteMax: 20,
   messagesPerConnectionMax: 100,
   connectionIdleMs: 30 * SECOND,
@@ -292,6 +297,10 @@ export function assertLimits(l: typeof limits = limits): void {
   const rules: [boolean, string][] = [
     [1 > 2 * l.leaseRenewShare + l.leaseMarginShare, 'a lease survives one renewal that failed'],
     [l.leaseMinMs <= l.leaseMs && l.leaseMs <= l.leaseMaxMs, 'the usual lease is one that may be asked for'],
+    [
+      l.deliveriesInFlightMax >= 4 * l.connectionsPerRouteMax,
+      'the half of a half of what is in hand keeps all connections of a route busy',
+    ],
     [l.ackWaitMs > l.smtpDotMs + l.smtpSocketMs, 'the queue does not hand an entry out again while a slow server takes it'],
     [l.grpcMessageBytesMax > l.turnBytesMax + l.contentInlineBytes, 'a full turn fits into one gRPC message'],
     [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],

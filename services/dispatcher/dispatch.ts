@@ -7,12 +7,14 @@ import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { type Message, subjectOf, withProgress } from '../core/message.ts';
 import { earlyBy, plan } from '../core/plan.ts';
+import { routeDigest } from '../core/route-digest.ts';
 import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
 import type { Taken } from '../ports/work-queue.ts';
 import { deliver } from './deliver.ts';
 import { DeliveryInHand } from './delivery-in-hand.ts';
 import { type Dispatcher, leaseOf, routesOf } from './dispatcher.ts';
 import { PausedRoutes } from './paused-routes.ts';
+import { RouteSlots } from './route-slots.ts';
 import { SenderBudgets } from './sender-budgets.ts';
 
 /** `take`: no more entries are taken. `stop`: what is under way is given up. The first comes well before the second. */
@@ -26,6 +28,17 @@ interface Candidate {
   readonly message: Message;
   readonly sender: Sender;
   readonly route: Route;
+}
+
+interface Held {
+  readonly candidate: Candidate;
+  readonly reason: HoldReason;
+  readonly due: number;
+}
+
+interface Judged {
+  readonly going: readonly Candidate[];
+  readonly held: readonly Held[];
 }
 
 interface Claimed {
@@ -60,6 +73,9 @@ class Run {
   readonly #ended = new AbortController();
   readonly #paused = new PausedRoutes();
   readonly #budgets: SenderBudgets;
+  readonly #slots: RouteSlots;
+  /** The route that an entry takes a slot of, until it is finished. */
+  readonly #routeOf = new Map<Taken, Route>();
   readonly #inHand = new Set<DeliveryInHand>();
   /** Entries taken whose outcome is not settled yet. */
   #open = 0;
@@ -69,14 +85,20 @@ class Run {
     this.#d = d;
     this.#stop = stop;
     this.#budgets = new SenderBudgets(d);
+    this.#slots = new RouteSlots(d);
   }
 
   get room(): number {
-    return limits.deliveriesInFlightMax - this.#open;
+    return this.#slots.room(this.#open);
   }
 
   async hasRoom(): Promise<void> {
-    while (this.room <= 0) await this.#change();
+    while (this.room <= 0) {
+      const waitMs = this.#slots.nextSlowMs;
+      const over = new AbortController();
+      await Promise.race([this.#change(), ...(waitMs === null ? [] : [this.#d.clock.sleep(waitMs, over.signal)])]);
+      over.abort();
+    }
   }
 
   async settled(): Promise<void> {
@@ -116,9 +138,10 @@ class Run {
       if (ended.has(t)) return;
       ended.add(t);
       if (isStored) t.ack();
+      this.#leave(t);
       this.#open -= 1;
       this.#d.metrics.inFlight(this.#open);
-      for (const wake of this.#waiters.splice(0)) wake();
+      this.#wake();
     };
     try {
       const candidates = await this.#plan(taken, finish);
@@ -126,9 +149,11 @@ class Run {
       const sendable = await this.#withoutSuppressed(claimed, finish);
       await Promise.all(
         sendable.map(async ({ candidate, hand }) => {
+          const startedAt = this.#d.clock.monotonic();
           try {
             await deliver(this.#d, { hand, sender: candidate.sender, route: candidate.route }, { stop: this.#stop, paused: this.#paused });
           } finally {
+            this.#slots.attempted(candidate.route, this.#d.clock.monotonic() - startedAt);
             this.#inHand.delete(hand);
             finish(candidate.taken, true);
           }
@@ -171,9 +196,10 @@ class Run {
         stored.push(t);
       }
     }
-    const { going, held } = await this.#withinBudgets(candidates);
-    for (const { candidate, due } of held) {
-      const change = hold(subjectOf(candidate.message, candidate.taken.entry.delivery), 'budget', due);
+    const onRoutes = this.#withinRoutes(inTurn(candidates));
+    const { going, held } = await this.#withinBudgets(onRoutes.going);
+    for (const { candidate, reason, due } of [...onRoutes.held, ...held]) {
+      const change = hold(subjectOf(candidate.message, candidate.taken.entry.delivery), reason, due);
       if (change === null) continue; // not queued: `plan` has seen to that
       changes.push(change);
       stored.push(candidate.taken);
@@ -203,15 +229,48 @@ class Run {
     for (const [reason, of] of reasons) if (reason !== 'none') this.#d.metrics.held(reason, of.length);
   }
 
-  async #withinBudgets(
-    candidates: readonly Candidate[],
-  ): Promise<{ readonly going: readonly Candidate[]; readonly held: readonly { readonly candidate: Candidate; readonly due: number }[] }> {
+  /** What finds a place among those of its route that are in hand. Before the budgets, so that mail which cannot go takes no token. */
+  #withinRoutes(candidates: readonly Candidate[]): Judged {
     const going: Candidate[] = [];
-    const held: { candidate: Candidate; due: number }[] = [];
+    const held: Held[] = [];
+    for (const own of Map.groupBy(candidates, (c) => routeDigest(c.route)).values()) {
+      const { in: entered = [], out = [] } = Object.groupBy(own, (c) => (this.#enter(c) ? 'in' : 'out'));
+      going.push(...entered);
+      const [first] = out;
+      if (first === undefined) continue;
+      const waited = out.filter(hasWaited).map((c) => c.message.id);
+      const dues = this.#slots.dues(first.route, waited, out.length - waited.length);
+      for (const [i, candidate] of out.entries()) held.push({ candidate, reason: 'route', due: dues[i] ?? this.#d.messages.now() });
+    }
+    this.#wake(); // what waits for room now has routes to wait for
+    return { going, held };
+  }
+
+  #enter(candidate: Candidate): boolean {
+    this.#leave(candidate.taken); // planned anew
+    const free = limits.deliveriesInFlightMax - this.#open;
+    const isIn = this.#slots.enter(candidate.route, free, hasWaited(candidate));
+    if (isIn) this.#routeOf.set(candidate.taken, candidate.route);
+    return isIn;
+  }
+
+  #leave(taken: Taken): void {
+    const route = this.#routeOf.get(taken);
+    if (route === undefined) return;
+    this.#routeOf.delete(taken);
+    this.#slots.leave(route);
+  }
+
+  async #withinBudgets(candidates: readonly Candidate[]): Promise<Judged> {
+    const going: Candidate[] = [];
+    const held: Held[] = [];
     for (const [sender, own] of Map.groupBy(candidates, (c) => c.sender)) {
-      const { granted, dues } = await this.#budgets.take(sender, own.length);
+      const waited = own.filter(hasWaited).map((c) => c.message.id);
+      const { granted, dues } = await this.#budgets.take(sender, waited, own.length - waited.length);
       going.push(...own.slice(0, granted));
-      for (const [i, candidate] of own.slice(granted).entries()) held.push({ candidate, due: dues[i] ?? this.#d.messages.now() });
+      for (const [i, candidate] of own.slice(granted).entries()) {
+        held.push({ candidate, reason: 'budget', due: dues[i] ?? this.#d.messages.now() });
+      }
     }
     return { going, held };
   }
@@ -311,9 +370,30 @@ class Run {
     }
   }
 
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+
   #change(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.push(resolve);
     return promise;
   }
 }
+
+/** It stood in a line before, for its sender's budget or its route, and so goes before what did not (P9). */
+function hasWaited({ message, taken }: Candidate): boolean {
+  const reason = subjectOf(message, taken.entry.delivery).delivery.hold?.reason;
+  return reason === 'budget' || reason === 'route';
+}
+
+/** Those that have waited first, in the order of their acceptance; the others as they came. */
+function inTurn(candidates: readonly Candidate[]): readonly Candidate[] {
+  const { waited = [], fresh = [] } = Object.groupBy(candidates, (c) => (hasWaited(c) ? 'waited' : 'fresh'));
+  return [...waited.toSorted(byAcceptance), ...fresh];
+}
+
+const byAcceptance = (a: Candidate, b: Candidate): number =>
+  a.message.createdAt - b.message.createdAt ||
+  (a.message.id < b.message.id ? -1 : a.message.id > b.message.id ? 1 : 0) ||
+  a.taken.entry.delivery - b.taken.entry.delivery;

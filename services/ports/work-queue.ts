@@ -39,7 +39,8 @@ export interface WorkQueue extends AsyncDisposable {
 
   /**
    * Up to `max` entries, waiting until there is at least one; empty once the signal aborts. While several tiers have entries, each gets its
-   * share (high 6, normal 3, bulk 1), and within a tier entries come in the order of publication. Keeps waiting while the queue is away.
+   * share (high 6, normal 3, bulk 1). Entries of one tenant and tier come in the order of publication; among tenants of a tier the queue takes turns as
+   * far as it has their entries at hand. Keeps waiting while the queue is away.
    */
   take(max: number, signal: AbortSignal): Promise<readonly Taken[]>;
 

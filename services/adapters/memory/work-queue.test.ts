@@ -16,6 +16,14 @@ workQueueContract('memory', async () => {
   };
 });
 
+it('takes turns among the tenants of a tier', async () => {
+  const queue = new MemoryWorkQueue(new ManualClock());
+  await queue.publish(many(100, () => ({ tenant: 'flood' })));
+  await queue.publish(many(3, () => ({ tenant: 'neighbour' })));
+  const taken = await queue.take(6, new AbortController().signal);
+  expect(taken.map((t) => t.tenant)).toEqual(['flood', 'neighbour', 'flood', 'neighbour', 'flood', 'neighbour']);
+});
+
 it('is bounded over all tenants', async () => {
   const queue = new MemoryWorkQueue(new ManualClock());
   const tenants = limits.memoryQueueEntriesMax / limits.windowPerTenantAndTier;

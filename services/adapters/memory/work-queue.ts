@@ -3,9 +3,9 @@
 import { limits } from '../../core/limits.ts';
 import type { Tier } from '../../core/message.ts';
 import { Turns } from '../../core/shares.ts';
+import { TenantTurns } from '../../core/tenant-turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Entry, Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
-import { Fifo } from './fifo.ts';
 
 interface Item {
   readonly tenant: string;
@@ -16,8 +16,8 @@ interface Item {
 
 /** What one tier has to give: what came back goes before what is new. */
 interface Lane {
-  readonly back: Fifo<Item>;
-  readonly fresh: Fifo<Item>;
+  readonly back: TenantTurns<Item>;
+  readonly fresh: TenantTurns<Item>;
 }
 
 export class MemoryWorkQueue implements WorkQueue {
@@ -34,7 +34,7 @@ export class MemoryWorkQueue implements WorkQueue {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    const lane = (): Lane => ({ back: new Fifo(), fresh: new Fifo() });
+    const lane = (): Lane => ({ back: new TenantTurns(), fresh: new TenantTurns() });
     this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
   }
 
@@ -70,7 +70,7 @@ export class MemoryWorkQueue implements WorkQueue {
     if (used >= limits.windowPerTenantAndTier || this.#entries >= limits.memoryQueueEntriesMax) return 'full';
     this.#windows.set(window, used + 1);
     this.#entries += 1;
-    this.#lanes[tier].fresh.push({ tenant, tier, entry, handedOut: 0 });
+    this.#lanes[tier].fresh.push(tenant, { tenant, tier, entry, handedOut: 0 });
     return 'published';
   }
 
@@ -125,7 +125,7 @@ export class MemoryWorkQueue implements WorkQueue {
 
   #putBack(item: Item): void {
     if (item.handedOut >= limits.queueDeliverMax) this.#remove(item);
-    else this.#lanes[item.tier].back.push(item);
+    else this.#lanes[item.tier].back.push(item.tenant, item);
   }
 
   /** Until there may be something to take: an entry came or comes back, the signal aborted, or the queue closed. */

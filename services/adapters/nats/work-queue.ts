@@ -12,6 +12,7 @@ import { Failure } from '../../core/failure.ts';
 import { limits } from '../../core/limits.ts';
 import { type Tier, tiers } from '../../core/message.ts';
 import { Turns } from '../../core/shares.ts';
+import { TenantTurns } from '../../core/tenant-turns.ts';
 import type { Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
 import type { Nats } from './connection.ts';
 import { parseEntry, parseSubject } from './entry.ts';
@@ -31,7 +32,7 @@ export interface WorkQueueOptions {
 
 /** What a tier has ready here, and the fetching that brings more. */
 interface Lane {
-  readonly ready: Taken[];
+  readonly ready: TenantTurns<Taken>;
   /** Wakes the fetching, if it waits for room. */
   wake: () => void;
   /** Ends the present fetch. */
@@ -64,7 +65,7 @@ export class NatsWorkQueue implements WorkQueue {
     this.#nats = nats;
     this.#settings = { name: stream, replicas, ackWaitMs };
     this.#onEvent = onEvent;
-    const lane = (): Lane => ({ ready: [], wake: () => {}, stop: () => {} });
+    const lane = (): Lane => ({ ready: new TenantTurns(), wake: () => {}, stop: () => {} });
     this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
     this.#idle = setTimeout(() => this.#giveBackIdle(), limits.prefetchIdleMs).unref();
     this.#served = nats.onConnection((connection) => {
@@ -162,7 +163,7 @@ export class NatsWorkQueue implements WorkQueue {
       }
       const stop = new AbortController();
       lane.stop = () => stop.abort();
-      const pull = { stream: this.#settings.name, consumer: tier, batch: this.#wanted - lane.ready.length };
+      const pull = { stream: this.#settings.name, consumer: tier, batch: this.#wanted - lane.ready.size };
       await fetchEntries(connection, pull, (message) => this.#arrive(message, incarnation), stop.signal);
     }
   }
@@ -176,7 +177,7 @@ export class NatsWorkQueue implements WorkQueue {
 
   /** Half of what is wanted is left: the rest lasts while more is fetched. */
   #isHungry(tier: Tier): boolean {
-    return this.#lanes[tier].ready.length * 2 <= this.#wanted && this.#wanted > 0;
+    return this.#lanes[tier].ready.size * 2 <= this.#wanted && this.#wanted > 0;
   }
 
   #arrive(message: Msg, incarnation: Incarnation): void {
@@ -192,7 +193,7 @@ export class NatsWorkQueue implements WorkQueue {
       taken.giveBack();
       return;
     }
-    this.#lanes[place.tier].ready.push(taken);
+    this.#lanes[place.tier].ready.push(place.tenant, taken);
     // Takers are woken once for all that came in one piece of the connection's data.
     this.#arrival ??= setImmediate(() => {
       this.#arrival = null;
@@ -219,7 +220,7 @@ export class NatsWorkQueue implements WorkQueue {
   #pick(max: number): Taken[] {
     const picked: Taken[] = [];
     while (picked.length < max) {
-      const tier = this.#turns.next((t) => this.#lanes[t].ready.length > 0);
+      const tier = this.#turns.next((t) => this.#lanes[t].ready.size > 0);
       const taken = tier === null ? undefined : this.#lanes[tier].ready.shift();
       if (taken === undefined) break;
       picked.push(taken);
@@ -245,7 +246,9 @@ export class NatsWorkQueue implements WorkQueue {
     this.#wanted = 0;
     // first the fetches, or they would bring them right back
     this.#stopFetching();
-    for (const tier of tiers) for (const taken of this.#lanes[tier].ready.splice(0)) taken.giveBack();
+    for (const { ready } of Object.values(this.#lanes)) {
+      for (let taken = ready.shift(); taken !== undefined; taken = ready.shift()) taken.giveBack();
+    }
   }
 }
 
