@@ -172,7 +172,7 @@ export class Callers {
       metadata: { marker, key },
       tier: chance.pick(['normal', 'normal', 'high', 'bulk']),
       scheduledAt,
-      expiresAt: chance.happens(0.2) ? Math.max(now, scheduledAt ?? 0) + chance.pick([2_000, 40_000, 120_000]) : null,
+      expiresAt: chance.happens(0.3) ? Math.max(now, scheduledAt ?? 0) + chance.pick([1_000, 20_000, 60_000, 120_000]) : null,
       copies: chance.pick(['at_least_once', 'at_least_once', 'at_most_once']),
       names: packetboatNames,
       ...more,
@@ -256,6 +256,7 @@ export class Callers {
     const { chance, clock } = this.#w;
     const told = this.#answers.findLast((a) => a.wish === wish)?.told;
     if (told?.kind !== 'accepted') return;
+    if (chance.happens(0.5)) await this.#untilMaybeSent(told.id);
     for (let tries = chance.between(1, 3); tries > 0; tries--) {
       await clock.sleep(chance.pick([0, 3, 50, 5_000, 40_000]));
       const ingest = this.#w.ingest();
@@ -266,6 +267,12 @@ export class Callers {
       }, refused);
       await Promise.race([answered, clock.sleep(PATIENCE_MS)]);
     }
+  }
+
+  /** Some callers cancel where it hurts: when a copy may have been taken. They lose patience after two minutes. */
+  async #untilMaybeSent(id: MessageId): Promise<void> {
+    const isMaybeSent = (): boolean => this.#w.record.messages.get(id)?.deliveries.some((d) => d.progress.maybeSent) ?? false;
+    for (let looks = 0; looks < 120 && !isMaybeSent(); looks++) await this.#w.clock.sleep(1_000);
   }
 
   async #suppress(recipient: string): Promise<void> {
