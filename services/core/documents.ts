@@ -1,7 +1,8 @@
 // From the text of a YAML file to documents that know where they stand, so that a fault can name its line.
 
-import { isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isNode, isScalar, Lexer, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
 import type { Fault, FaultPath } from './fault.ts';
+import { limits } from './limits.ts';
 
 export interface Origin {
   readonly file: string;
@@ -22,12 +23,9 @@ export function parseDocuments(
   file: string,
   text: string,
 ): { readonly documents: readonly SourceDocument[]; readonly faults: readonly Fault[] } {
-  const counter = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false });
-  if ('empty' in parsed) return { documents: [], faults: [] };
-
   const documents: SourceDocument[] = [];
   const faults: Fault[] = [];
+  const counter = new LineCounter();
   const lineAt = (offset: number): number => counter.linePos(offset).line || 1;
   const fault = (line: number, message: string): void => {
     faults.push({
@@ -41,9 +39,17 @@ export function parseDocuments(
       message: `is not valid YAML: ${message}`,
     });
   };
+  if (!isParsedSoon(text)) {
+    fault(1, `it has more than ${limits.catalogFileTokensMax} names, values and marks`);
+    return { documents, faults };
+  }
+  const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false });
+  if ('empty' in parsed) return { documents, faults };
   for (const document of parsed) {
     for (const error of document.errors) fault(lineAt(error.pos[0]), error.message);
-    if (document.errors.length > 0 || document.contents === null) continue;
+    const repeated = repeatedKeys(document);
+    for (const key of repeated) fault(lineAt(key.range?.[0] ?? 0), 'Map keys must be unique');
+    if (document.errors.length + repeated.length > 0 || document.contents === null) continue;
     if (isScalar(document.contents) && document.contents.value === null) continue; // nothing between two ---
     const line = lineAt(document.contents.range[0]);
     const lineOf = (path: FaultPath): number => {
@@ -61,4 +67,27 @@ export function parseDocuments(
     }
   }
   return faults.length > 0 ? { documents: [], faults } : { documents, faults };
+}
+
+/** The lexer is quick, what comes after it is not. A text of many lines, as the HTML of a mail is, is one token. */
+function isParsedSoon(text: string): boolean {
+  let tokens = 0;
+  for (const _ of new Lexer().lex(text)) if (++tokens > limits.catalogFileTokensMax) return false;
+  return true;
+}
+
+/** Not left to the library, which compares each key with all before it: 12 s for 20,000 of them. */
+function repeatedKeys(document: Document.Parsed): readonly Node[] {
+  const repeated: Node[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) repeated.push(key);
+        seen.add(key.value);
+      }
+    },
+  });
+  return repeated;
 }

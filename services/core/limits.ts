@@ -289,6 +289,8 @@ export const limits = {
   /** How often a folder is looked at; a change that is seen must stand still for one more look. */
   catalogPollMs: 250,
   catalogFileBytesMax: 5 * MIB,
+  /** What YAML's lexer finds in one file: 100,000, some hundred templates, are parsed in about half a second; 5 MiB of `{},` would take a minute. */
+  catalogFileTokensMax: 100_000,
   eventLoopStallMs: 200,
 } as const;
 
