@@ -100,6 +100,13 @@ describe('embedded mode', () => {
     await expect(begin()).rejects.toThrow(/another process is using the data folder .*data; stop it first/);
   });
 
+  test('says that its data folder cannot be made', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await expect(begin({ PACKETBOAT_DATA_DIR: file })).rejects.toThrow(/^the data folder .*file cannot be made \(EEXIST\)/);
+    await expect(begin({ PACKETBOAT_DATA_DIR: join(file, 'data') })).rejects.toThrow(/\(ENOTDIR\)\. Set PACKETBOAT_DATA_DIR/);
+  });
+
   test('says which address is taken, and leaves nothing open', async () => {
     const first = await begin();
     await expect(

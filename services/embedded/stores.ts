@@ -7,6 +7,7 @@ import { openDatabase } from '../adapters/sqlite/database.ts';
 import { SqliteKeyStore } from '../adapters/sqlite/key-store.ts';
 import { SqliteMessageStore } from '../adapters/sqlite/message-store.ts';
 import { SqliteSuppressionStore } from '../adapters/sqlite/suppression-store.ts';
+import { Failure } from '../core/failure.ts';
 import { type Keys, keysFor, type Purpose } from '../core/keyring.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -32,9 +33,12 @@ export interface StoresOptions {
   readonly random: Random;
 }
 
-/** Throws `Failure('conflict')` when another process uses the folder. */
+/** Throws `Failure('conflict')` when another process uses the folder, `Failure('invalid')` when it cannot be made. */
 export async function openStores(open: AsyncDisposableStack, { dataDir, keyringFile, clock, random }: StoresOptions): Promise<Stores> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    const why = `the data folder ${dataDir} cannot be made (${error.code}). Set PACKETBOAT_DATA_DIR to another folder.`;
+    throw new Failure('invalid', why, { cause: error });
+  });
   // first, since it is what keeps a second process out
   const database = open.use(await openDatabase(dataDir));
   const keyring = keyringFile === null ? await readOrMakeKeyring(join(dataDir, 'keyring.json'), random) : await readKeyring(keyringFile);
