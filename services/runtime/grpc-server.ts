@@ -3,9 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import {
   type Server as GrpcServer,
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -39,6 +41,8 @@ export interface GrpcServerOptions {
  * `Failure('invalid')` when the address cannot be had.
  */
 export async function serveGrpc(address: ListenAddress, { services, health, descriptors }: GrpcServerOptions): Promise<GrpcServing> {
+  // the library writes metadata that it cannot read to stderr as it came, a key among it; what fails is told to the caller
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
     'grpc.max_send_message_length': limits.grpcMessageBytesMax,
