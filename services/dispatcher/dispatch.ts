@@ -80,6 +80,7 @@ class Run {
   /** Entries taken whose outcome is not settled yet. */
   #open = 0;
   #waiters: (() => void)[] = [];
+  #isWatching = false;
 
   constructor(d: Dispatcher, stop: AbortSignal) {
     this.#d = d;
@@ -94,10 +95,8 @@ class Run {
 
   async hasRoom(): Promise<void> {
     while (this.room <= 0) {
-      const waitMs = this.#slots.nextSlowMs;
-      const over = new AbortController();
-      await Promise.race([this.#change(), ...(waitMs === null ? [] : [this.#d.clock.sleep(waitMs, over.signal)])]);
-      over.abort();
+      this.#watchRoutes();
+      await this.#change();
     }
   }
 
@@ -242,7 +241,7 @@ class Run {
       const dues = this.#slots.dues(first.route, waited, out.length - waited.length);
       for (const [i, candidate] of out.entries()) held.push({ candidate, reason: 'route', due: dues[i] ?? this.#d.messages.now() });
     }
-    this.#wake(); // what waits for room now has routes to wait for
+    if (!this.#isWatching) this.#wake(); // what waits for room now has routes to wait for
     return { going, held };
   }
 
@@ -370,6 +369,17 @@ class Run {
     }
   }
 
+  /** Looks again when a route may have become slow. One look at a time: a timer for each change of what is in hand would cost a tenth of all work. */
+  #watchRoutes(): void {
+    const waitMs = this.#isWatching ? null : this.#slots.nextSlowMs;
+    if (waitMs === null) return;
+    this.#isWatching = true;
+    void this.#d.clock.sleep(waitMs, this.#ended.signal).then(() => {
+      this.#isWatching = false;
+      this.#wake();
+    });
+  }
+
   #wake(): void {
     for (const wake of this.#waiters.splice(0)) wake();
   }
@@ -383,7 +393,7 @@ class Run {
 
 /** It stood in a line before, for its sender's budget or its route, and so goes before what did not (P9). */
 function hasWaited({ message, taken }: Candidate): boolean {
-  const reason = subjectOf(message, taken.entry.delivery).delivery.hold?.reason;
+  const reason = message.deliveries[taken.entry.delivery]?.hold?.reason;
   return reason === 'budget' || reason === 'route';
 }
 

@@ -102,7 +102,9 @@ export class RouteSlots {
 
   #slotsOf(route: Route): Slots {
     const digest = routeDigest(route);
-    const slots = this.#slots.get(digest) ?? { inHand: 0, progressAt: this.#d.clock.monotonic(), meanMs: null, line: new WaitingLine() };
+    const known = this.#slots.get(digest);
+    if (known !== undefined) return known;
+    const slots = { inHand: 0, progressAt: this.#d.clock.monotonic(), meanMs: null, line: new WaitingLine() };
     this.#slots.set(digest, slots);
     return slots;
   }
