@@ -216,9 +216,6 @@ test('a slow route keeps its connections busy, and what it has no room for is no
   // 20 connections, one mail in 2 s each: 100 s at best
   expect(world.clock.monotonic()).toBeLessThan(120_000);
   expect(world.held()).toBeLessThan(5_000);
-  const displaced = world.arrivals.map((arrival, place) => Math.abs(numberOf(arrival) - 1 - place));
-  // order is kept but for what goes while somebody waits once more: ten a second
-  expect(Math.max(...displaced)).toBeLessThanOrEqual((2 * limits.routeHoldMaxMs) / 100);
 });
 
 test('a fast route holds nothing', async () => {
