@@ -248,4 +248,12 @@ describe('when an instance dies under a call', () => {
     stop();
     expect(results).toMatchObject([{ accepted: undefined, refused: { grpc_code: status.UNAVAILABLE, message_id } }]);
   });
+
+  test('whatever the second call refuses names its message: the first may have stored it', async () => {
+    const { lost, stop } = await losing(1);
+    const message_id = newMessageId();
+    const { results } = await lost.sendMessages({ items: [{ ...item('sk_live_none'), message_id }] });
+    stop();
+    expect(results).toMatchObject([{ refused: { grpc_code: status.UNAUTHENTICATED, message_id } }]);
+  });
 });

@@ -17,6 +17,8 @@ import {
   IngestServiceService,
   type RateFigures,
   type Refusal,
+  type SendItem,
+  type SendResult,
   type UploadContentRequest,
   type UploadContentResponse,
 } from '../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -63,12 +65,19 @@ export function connectIngest(target: string): GrpcIngest {
     async sendMessages(request) {
       const first = await unary(client, sendMessages, request, new Metadata());
       // an instance died under the call: the items have their ids, so handing them to another makes no second message of any
-      const outcome = isAway(first) ? await unary(client, sendMessages, request, new Metadata()) : first;
-      if ('response' in outcome) return outcome.response;
-      const { refused, rate } = outcome;
-      // nobody can tell what became of them, so each refusal names its message (RELIABILITY P2)
-      const named = (message_id: string): Refusal => (isJudged(refused) ? refused : { ...refused, message_id });
-      return { results: request.items.map((item) => ({ accepted: undefined, refused: named(item.message_id), replayed: false, rate })) };
+      const isRepeated = isAway(first);
+      const outcome = isRepeated ? await unary(client, sendMessages, request, new Metadata()) : first;
+      const results =
+        'response' in outcome
+          ? outcome.response.results
+          : request.items.map(() => ({ accepted: undefined, refused: outcome.refused, replayed: false, rate: outcome.rate }));
+      if ('response' in outcome && !isRepeated) return { results };
+      // the call that was lost may have stored them, so whatever is refused names its message (RELIABILITY P2)
+      const named = (result: SendResult, item: SendItem | undefined): SendResult =>
+        result.refused === undefined || (!isRepeated && isJudged(result.refused))
+          ? result
+          : { ...result, refused: { ...result.refused, message_id: item?.message_id ?? '' } };
+      return { results: results.map((result, i) => named(result, request.items[i])) };
     },
 
     async admit(request) {
