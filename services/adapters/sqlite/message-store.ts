@@ -75,12 +75,14 @@ const backlogs = query(`
     SELECT 1 FROM delivery AS d INDEXED BY delivery_backlog WHERE ${QUEUED} AND d.tenant = owner.tenant AND d.tier = tier.value AND wake_at <= ?2)`);
 
 // By time of waking a large backlog would have to be sorted whole; by time of acceptance a search could go past a million that are
-// held. So: what has woken is sorted while it is little, and else the front is near.
+// held. So: what has woken is sorted while it is little, and else the front is near. The question how much there is stands in the outer loop: as a
+// condition beside the others SQLite asks it of each row, and the one that is not meant walks a million of them (446 µs a message).
 const BACKLOG = `${QUEUED} AND tenant = ?1 AND tier = ?2 AND wake_at <= ?3`;
 const SIZE = `(SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${BACKLOG} LIMIT ${SORTED_MAX + 1}))`;
 const unpublishedFrom = (index: string, size: string): Statement =>
   command(`INSERT INTO found (message, delivery)
-    SELECT message, number FROM delivery INDEXED BY ${index} WHERE ${BACKLOG} AND ${size} ORDER BY created_at, message, number LIMIT ?4`);
+    SELECT message, number FROM (SELECT 1 WHERE ${size}) CROSS JOIN delivery INDEXED BY ${index}
+    WHERE ${BACKLOG} ORDER BY created_at, message, number LIMIT ?4`);
 const smallBacklog = unpublishedFrom('delivery_backlog', `${SIZE} <= ${SORTED_MAX}`);
 const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}`);
 
