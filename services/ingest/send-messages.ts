@@ -202,15 +202,17 @@ async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted |
   }
 }
 
-/** A message that was there already has the time and the state that it was stored with, and so says its answer (RELIABILITY P3). */
-async function readBack(ingest: Ingest, { id }: NewMessage): Promise<Message> {
-  try {
-    const [message] = await ingest.messages.find([id]);
-    if (message != null) return message;
-    throw new Failure('internal', 'a message that was stored is not there');
-  } catch (cause) {
+/**
+ * A message that was there already has the time and the state that it was stored with, and so says its answer (RELIABILITY P3). An id that another tenant's
+ * message has says nothing of it (P16).
+ */
+async function readBack(ingest: Ingest, { id, tenant }: NewMessage): Promise<Message> {
+  const [message] = await ingest.messages.find([id]).catch((cause: unknown) => {
     throw mayBeStored(id, cause);
-  }
+  });
+  if (message == null) throw mayBeStored(id, new Failure('internal', 'a message that was stored is not there'));
+  if (message.tenant !== tenant) throw new Failure('conflict', 'This message id is taken.');
+  return message;
 }
 
 /** Nobody can tell whether it is stored, so the failure names it (RELIABILITY P2). */
