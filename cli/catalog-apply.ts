@@ -8,7 +8,7 @@ import { openMongo } from '../services/adapters/mongo/connection.ts';
 import { type Nats, openNats } from '../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../services/adapters/nats/notices.ts';
 import { SystemRandom } from '../services/adapters/system/random.ts';
-import { senderKey, templateKey } from '../services/core/catalog.ts';
+import { entryKey } from '../services/core/catalog.ts';
 import { compileFolder } from '../services/core/compile.ts';
 import { Failure } from '../services/core/failure.ts';
 import type { Fault } from '../services/core/fault.ts';
@@ -54,7 +54,7 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
     const result = await writer.put(source, entry);
     const isWritten = result.kind !== 'fenced' && result.kind !== 'foreign';
     isDone &&= isWritten;
-    (isWritten ? say : complain)(`${wordOf(result)} ${nameOf(entry)}${entry.kind === 'template' ? `@${result.revision}` : ''}`);
+    (isWritten ? say : complain)(`${wordOf(result)} ${entryKey(entry)}${entry.kind === 'template' ? `@${result.revision}` : ''}`);
   }
   // nobody knows what stood in a file that cannot be read
   if (read.isWhole) {
@@ -77,11 +77,6 @@ const describe = ({ file, line, kind, namespace, name, reason, path, message }: 
 
 const wordOf = ({ kind }: WriteResult): string =>
   kind === 'foreign' ? 'owned by another source:' : kind === 'fenced' ? 'written by a later apply:' : kind;
-
-const nameOf = (entry: CatalogEntry): string =>
-  entry.kind === 'sender'
-    ? senderKey(entry.sender.tenant, entry.sender.name)
-    : templateKey(entry.template.tenant, entry.template.identifier);
 
 /** A notice goes to whoever listens while there is a connection, so it is waited for. */
 async function isConnected(nats: Nats): Promise<boolean> {

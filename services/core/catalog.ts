@@ -102,6 +102,17 @@ export function isOnTeam(sender: Sender, address: Address): boolean {
   return sender.team.includes(wanted) || sender.team.includes(wildcard);
 }
 
+/** What a writer puts into the catalog. */
+export type CatalogEntry =
+  | { readonly kind: 'sender'; readonly sender: Sender }
+  | { readonly kind: 'template'; readonly template: TemplateRevision };
+
+/** Under what an object stands in the catalog, `prune` and its notice. */
+export const entryKey = (entry: CatalogEntry): string =>
+  entry.kind === 'sender'
+    ? senderKey(entry.sender.tenant, entry.sender.name)
+    : templateKey(entry.template.tenant, entry.template.identifier);
+
 /** What an object of the catalog is called in stores, notices and the port: `sender/<tenant>/<name>`. */
 export const senderKey = (tenant: string, name: string): string => `sender/${tenant}/${name}`;
 /** `template/<tenant>/<identifier>`. */

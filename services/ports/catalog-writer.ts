@@ -1,6 +1,6 @@
 // Writing the catalog: the operator, or the folder through `packetboat catalog apply`. Each source writes only its own objects.
 
-import type { Sender, TemplateRevision } from '../core/catalog.ts';
+import type { CatalogEntry } from '../core/catalog.ts';
 
 /**
  * Who writes: an old leader's fence is lower than its successor's, and its writes change nothing. Compared by term, then by generation; of an object
@@ -13,9 +13,7 @@ export interface CatalogSource {
   readonly fence: { readonly term: number; readonly generation: number };
 }
 
-export type CatalogEntry =
-  | { readonly kind: 'sender'; readonly sender: Sender }
-  | { readonly kind: 'template'; readonly template: TemplateRevision };
+export type { CatalogEntry };
 
 /** `unchanged`: the hash is the same. `fenced`: a newer writer was there. `foreign`: another source owns this object. */
 export type WriteResult = { readonly kind: 'created' | 'updated' | 'unchanged' | 'fenced' | 'foreign'; readonly revision: number };

@@ -1,7 +1,7 @@
 // Writing the catalog of a folder's state: the one way by which its revisions are numbered. Writers of one state take turns; a revision is kept
 // before the object that points to it.
 
-import { noticeOf, senderKey, templateKey } from '../../core/catalog.ts';
+import { entryKey, noticeOf } from '../../core/catalog.ts';
 import { judgeWrite, mayRemove } from '../../core/catalog-write.ts';
 import type { Keys } from '../../core/keyring.ts';
 import { NONCE_BYTES } from '../../core/seal.ts';
@@ -28,7 +28,8 @@ export function createCatalogWriter(state: CatalogState, parts: CatalogWriterPar
 }
 
 async function put(state: CatalogState, parts: CatalogWriterParts, source: CatalogSource, entry: CatalogEntry): Promise<WriteResult> {
-  const { key, hash } = aboutOf(entry);
+  const key = entryKey(entry);
+  const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
   const stored = state.object(key);
   const kind = judgeWrite(stored, source, hash, holds(stored, entry, parts.keys));
   const last = stored?.revision ?? 0;
@@ -82,8 +83,3 @@ function holds(stored: KeptObject | null, entry: CatalogEntry, keys: Keys): bool
   if (entry.kind === 'template') return true;
   return stored !== null && stored.sender !== null && holdsLogins(stored.sender, entry.sender, keys);
 }
-
-const aboutOf = (entry: CatalogEntry): { readonly key: string; readonly hash: string } =>
-  entry.kind === 'sender'
-    ? { key: senderKey(entry.sender.tenant, entry.sender.name), hash: entry.sender.hash }
-    : { key: templateKey(entry.template.tenant, entry.template.identifier), hash: entry.template.hash };

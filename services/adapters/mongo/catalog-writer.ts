@@ -1,6 +1,6 @@
 // Writing the catalog in MongoDB. Each write compares what it read, so two writers never mix; a revision is stored before the object that points to it.
 
-import { noticeOf, senderKey, type TemplateRevision, templateKey } from '../../core/catalog.ts';
+import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog.ts';
 import { judgeWrite, mayRemove } from '../../core/catalog-write.ts';
 import { Failure } from '../../core/failure.ts';
 import type { Keys } from '../../core/keyring.ts';
@@ -37,7 +37,7 @@ class MongoCatalogWriter implements CatalogWriter {
 
   async put(source: CatalogSource, entry: CatalogEntry): Promise<WriteResult> {
     const { objects } = this.#collections;
-    const key = keyOf(entry);
+    const key = entryKey(entry);
     for (let tries = 0; tries < limits.catalogWriteTriesMax; tries++) {
       const stored = await this.#mongo.call(objects.findOne({ _id: key }));
       const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
@@ -85,7 +85,7 @@ class MongoCatalogWriter implements CatalogWriter {
     const { hash } = entry.template;
     for (let revision = from; ; revision++) {
       const template: TemplateRevision = { ...entry.template, revision };
-      const document = { _id: revisionId(keyOf(entry), revision), hash, config: JSON.stringify(template) };
+      const document = { _id: revisionId(entryKey(entry), revision), hash, config: JSON.stringify(template) };
       if (await this.#mongo.call(isNew(revisions.insertOne(document)))) return revision;
       const taken = await this.#mongo.call(revisions.findOne({ _id: document._id }, { projection: { hash: 1 } }));
       if (taken?.hash === hash) return revision;
@@ -111,7 +111,7 @@ class MongoCatalogWriter implements CatalogWriter {
 
   #toDocument(source: CatalogSource, entry: CatalogEntry, revision: number): Omit<ObjectDocument, 'writes' | 'updatedAt'> {
     const common = {
-      _id: keyOf(entry),
+      _id: entryKey(entry),
       revision,
       state: 'live',
       source: { kind: source.kind, name: source.name },
@@ -126,8 +126,3 @@ class MongoCatalogWriter implements CatalogWriter {
     return { ...common, tenant, name, hash, sendable: !suspended, config, sealed };
   }
 }
-
-const keyOf = (entry: CatalogEntry): string =>
-  entry.kind === 'sender'
-    ? senderKey(entry.sender.tenant, entry.sender.name)
-    : templateKey(entry.template.tenant, entry.template.identifier);
