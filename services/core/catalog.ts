@@ -25,6 +25,20 @@ export interface Route {
   readonly ca: string | null;
 }
 
+/** A key that signs a sender's mail. */
+export interface DkimKey {
+  /** What stands before `._domainkey.` in the name of its DNS record: a lower-case label. */
+  readonly selector: string;
+  readonly algorithm: DkimAlgorithm;
+  /** SHA-256 (hex) of the public key's SubjectPublicKeyInfo: which key it is, for readers that may not see it. */
+  readonly fingerprint: string;
+  /** PKCS#8 in PEM. Null in programs that may not open sealed values. */
+  readonly privateKey: string | null;
+}
+
+/** As in the `a=` tag of a signature. */
+export type DkimAlgorithm = 'rsa-sha256' | 'ed25519-sha256';
+
 /** An identity that may send. */
 export interface Sender {
   readonly tenant: string;
@@ -34,6 +48,10 @@ export interface Sender {
   readonly hash: string;
   /** Nothing leaves; accepted mail is held. */
   readonly suspended: boolean;
+  /** False while verification is enforced and DNS records that it requires are not there: accepted mail is held. */
+  readonly verified: boolean;
+  /** Deleted, with mail still waiting: that mail goes out, nothing new is accepted. */
+  readonly retiring: boolean;
   /** A-label, lower case. */
   readonly domain: string;
   readonly from: Mailbox;
@@ -52,6 +70,8 @@ export interface Sender {
   };
   readonly retry: { readonly delaysMs: readonly number[]; readonly maxAgeMs: number };
   readonly copies: Copies;
+  /** The keys that sign now, at most one of each algorithm; all of them sign. None: mail leaves unsigned. */
+  readonly dkim: readonly DkimKey[];
 }
 
 /** One locale's content; all three are Handlebars source. A text or html that is absent is null. */

@@ -46,6 +46,8 @@ export function compileSender(object: SenderObject, references: SenderReferences
     name: metadata.name,
     revision: 0,
     suspended: spec.suspend,
+    verified: true,
+    retiring: false,
     domain,
     from,
     replyTo: spec.replyTo.map((text) => parseMailbox(text)).filter((reply): reply is Mailbox => !isRefusal(reply)),
@@ -61,6 +63,7 @@ export function compileSender(object: SenderObject, references: SenderReferences
     },
     retry: { delaysMs: spec.retry.delaysSeconds.map((seconds) => seconds * 1_000), maxAgeMs: spec.retry.maxAgeSeconds * 1_000 },
     copies: spec.copies === 'AtMostOnce' ? 'at_most_once' : 'at_least_once',
+    dkim: [],
   };
   const open = { ...sender, revision: undefined, routes: routes.map((route) => ({ ...route, credentials: route.credentials !== null })) };
   return { ...sender, hash: contentHash(open) };

@@ -44,6 +44,8 @@ describe('a sender', () => {
         revision: 0,
         hash: expect.stringMatching(/^[0-9a-f]{64}$/),
         suspended: false,
+        verified: true,
+        retiring: false,
         domain: 'mail.shop.example',
         from: { name: null, address: 'billing@mail.shop.example' },
         replyTo: [],
@@ -53,6 +55,7 @@ describe('a sender', () => {
         limits: { messagesPerSecond: 50, messagesPerDay: 0, maxRecipients: limits.recipientsMax, maxMessageBytes: limits.bodyBytesMax },
         retry: { delaysMs: limits.retryDelaysMs, maxAgeMs: limits.maxAgeMs },
         copies: 'at_least_once',
+        dkim: [],
       },
     ]);
   });

@@ -11,6 +11,8 @@ const senderOf = (messagesPerSecond: number, messagesPerDay: number): Sender => 
   revision: 1,
   hash: '',
   suspended: false,
+  verified: true,
+  retiring: false,
   domain: 'mail.shop.example',
   from: { name: null, address: 'billing@mail.shop.example' as Sender['from']['address'] },
   replyTo: [],
@@ -20,6 +22,7 @@ const senderOf = (messagesPerSecond: number, messagesPerDay: number): Sender => 
   limits: { messagesPerSecond, messagesPerDay, maxRecipients: 50, maxMessageBytes: 1 },
   retry: { delaysMs: [], maxAgeMs: 1 },
   copies: 'at_least_once',
+  dkim: [],
 });
 
 const idsOf = (count: number): MessageId[] => Array.from({ length: count }, (_, i) => sortable(i));

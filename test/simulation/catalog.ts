@@ -28,6 +28,8 @@ export const sampleSender = (delaysMs: readonly number[]): Sender => ({
   revision: 1,
   hash: '',
   suspended: false,
+  verified: true,
+  retiring: false,
   domain: 'acme.example',
   from: { name: 'Acme', address: address('hello@acme.example') },
   replyTo: [],
@@ -40,4 +42,5 @@ export const sampleSender = (delaysMs: readonly number[]): Sender => ({
   limits: { messagesPerSecond: 50, messagesPerDay: 0, maxRecipients: 50, maxMessageBytes: 1_000_000 },
   retry: { delaysMs, maxAgeMs: 48 * 3_600_000 },
   copies: 'at_least_once',
+  dkim: [],
 });
