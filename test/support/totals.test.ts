@@ -45,4 +45,19 @@ it('counts failed tests, files that do not load and errors outside any test', as
   });
   expect(code).toBe(1);
   expect(lines.at(-1)).toBe('2 passed, 4 failed');
+  expect(lines.filter((line) => line.startsWith('Failed')).toSorted()).toEqual([
+    'Failed outside any test: stray',
+    'Failed: tests/broken.test.ts: the file itself',
+    'Failed: tests/red.test.ts: does not',
+    'Failed: tests/red.test.ts: throws',
+  ]);
+});
+
+it('names the tests of a process that went away', async () => {
+  const { code, lines } = await run({
+    'gone.test.ts': `it('stays', () => {}); it('kills', async () => { process.kill(process.pid, 'SIGKILL'); await new Promise(() => {}); });`,
+  });
+  expect(code).toBe(1);
+  expect(lines.filter((line) => line.startsWith('Failed:'))).toContain('Failed: tests/gone.test.ts: kills (did not end)');
+  expect(lines.at(-1)).toMatch(/^\d passed, [1-9]\d* failed$/);
 });

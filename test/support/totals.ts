@@ -18,12 +18,25 @@ export default class Totals extends DefaultReporter {
     const lent = this.#vitest?.getRootProject().getProvidedContext().lent ?? [];
     for (const backend of lent) this.log(`Backend: ${backend}`);
     for (const title of modules.flatMap(skipped)) this.log(`Skipped: ${title}`);
+    // said here once more, because of a long output often only the end is kept
+    for (const title of modules.flatMap(failures)) this.log(`Failed: ${title}`);
+    for (const error of errors) this.log(`Failed outside any test: ${error.message}`);
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const passed = tests.filter((test) => test.result().state === 'passed').length;
     const failed = tests.filter((test) => test.result().state === 'failed').length;
     const broken = modules.filter((module) => !module.ok() && [...module.children.allTests('failed')].length === 0).length;
     this.log(`\n${passed} passed, ${failed + broken + errors.length} failed`);
   }
+}
+
+/** Tests that failed, and those that never ended because their process did; a file without tests that could not be loaded. */
+function failures(module: TestModule): string[] {
+  const open = [...module.children.allTests()].flatMap((test) => {
+    const { state } = test.result();
+    return state === 'failed' ? [test.fullName] : state === 'pending' ? [`${test.fullName} (did not end)`] : [];
+  });
+  if (open.length === 0 && module.ok()) return [];
+  return (open.length === 0 ? ['the file itself'] : open).map((name) => `${module.relativeModuleId}: ${name}`);
 }
 
 /** The outermost suites and tests of a file that did not run. */
