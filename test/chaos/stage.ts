@@ -53,7 +53,7 @@ export interface ClusterStage extends Stage {
 
 interface ClusterStageOptions extends Pick<ClusterOptions, 'gateways' | 'ingests' | 'dispatchers' | 'sweepers'> {
   /** Puts something between the programs and a server: its address, as the programs are to know it. */
-  readonly through?: (name: BackendName, url: string) => Promise<string>;
+  readonly through?: (name: Exclude<BackendName, 'kubernetes'>, url: string) => Promise<string>;
 }
 
 /** Two of each program unless told. */

@@ -11,6 +11,7 @@ import { connect } from 'nats';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { startMongo, startNats, startRedis, uniqueName } from './backend.ts';
 import { borrow, describeWith } from './describe-with.ts';
+import { kubectl, kubectlOk, startKubernetes } from './kubernetes.ts';
 import { findAddress, findFile, isMissing } from './need.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -168,3 +169,21 @@ async function stateOf(pid: number | undefined): Promise<string> {
   const [text] = await once(ps.stdout.setEncoding('utf8'), 'data');
   return text;
 }
+
+describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'a Kubernetes of its own', () => {
+  it('knows its users by their tokens and keeps what it stored over a kill of the API server', async () => {
+    await using kubernetes = await startKubernetes([{ name: 'reader' }]);
+    const reader = await kubernetes.kubeconfigFor('reader');
+    await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', 'kept']);
+    expect((await kubectl(reader, ['get', 'namespaces'])).stderr).toContain('User "reader" cannot list resource "namespaces"');
+
+    await kubernetes.apiServer.kill();
+    await kubernetes.apiServer.restart();
+    await vi.waitFor(() => kubectlOk(kubernetes.kubeconfig, ['get', 'namespace', 'kept']), { timeout: 30_000, interval: 200 });
+
+    const renewed = await kubernetes.renewToken('reader');
+    expect(kubernetes.tokenOf('reader')).toBe(renewed);
+    expect((await kubectl(reader, ['get', 'namespaces'])).stderr).toContain('Unauthorized');
+    expect((await kubectl(await kubernetes.kubeconfigFor('reader'), ['get', 'namespaces'])).stderr).toContain('cannot list');
+  });
+});

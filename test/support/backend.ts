@@ -1,4 +1,4 @@
-// Real MongoDB, NATS and Redis for tests, benchmarks and `make cluster`: each on a free loopback port with a folder of its own.
+// Real MongoDB, NATS, Redis and Kubernetes for tests, benchmarks and `make cluster`: each on free loopback ports with a folder of its own.
 // Tests that only use a server borrow the run's shared one (`describe-with.ts`); those that break one start their own here.
 
 import { randomBytes } from 'node:crypto';
@@ -6,7 +6,8 @@ import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import { connect } from 'nats';
 import { freePort } from './free-port.ts';
-import { type BackendName, findAddress, requireFile } from './need.ts';
+import { kubectlOk, startKubernetes } from './kubernetes.ts';
+import { type BackendName, findAddress, type NeedName, requireFile } from './need.ts';
 import { type Program, type RunningProgram, startProgram } from './process.ts';
 
 /** A server of the test's own. Its port stays the same over restarts. */
@@ -61,12 +62,27 @@ async function start(scheme: string, program: (port: number) => Program): Promis
 
 /** A server to use but not to break: the one that the environment names, else one started here and stopped when disposed. */
 export interface OpenBackend extends AsyncDisposable {
+  /** Of Kubernetes the path of a kubeconfig. */
   readonly url: string;
   /** Name, version and where it comes from, for people. */
   readonly description: string;
 }
 
-const startOf: Record<BackendName, () => Promise<Backend>> = { mongo: startMongo, nats: startNats, redis: startRedis };
+const startOf: Record<BackendName, () => Promise<AsyncDisposable & { readonly url: string }>> = {
+  mongo: startMongo,
+  nats: startNats,
+  redis: startRedis,
+  async kubernetes() {
+    const kubernetes = await startKubernetes();
+    return { url: kubernetes.kubeconfig, [Symbol.asyncDispose]: () => kubernetes[Symbol.asyncDispose]() };
+  },
+};
+const fileOf: Record<BackendName, NeedName> = {
+  mongo: 'mongo-server',
+  nats: 'nats-server',
+  redis: 'redis-server',
+  kubernetes: 'kube-apiserver',
+};
 
 export async function openBackend(name: BackendName): Promise<OpenBackend> {
   const address = findAddress(name);
@@ -74,7 +90,7 @@ export async function openBackend(name: BackendName): Promise<OpenBackend> {
     return { url: address, description: `${await versionOf[name](address)} (from the environment)`, [Symbol.asyncDispose]: async () => {} };
   }
   const backend = await startOf[name]();
-  const origin = requireFile(`${name}-server`);
+  const origin = requireFile(fileOf[name]);
   return {
     url: backend.url,
     description: `${await versionOf[name](backend.url)} (${origin})`,
@@ -99,6 +115,10 @@ const versionOf: Record<BackendName, (url: string) => Promise<string>> = {
     const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1];
     redis.disconnect();
     return `Redis ${version}`;
+  },
+  async kubernetes(kubeconfig) {
+    const { gitVersion } = JSON.parse(await kubectlOk(kubeconfig, ['get', '--raw', '/version'])) as { readonly gitVersion: string };
+    return `Kubernetes ${gitVersion}`;
   },
 };
 

