@@ -6,7 +6,7 @@ BIN := node_modules/.bin
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help dev cluster test check bench backends golden proto fmt install types lint
+.PHONY: help dev cluster test check bench backends golden proto crds fmt install types lint
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ golden: install ## write the golden files anew; read the diff
 proto: install ## generate proto/gen from proto/packetboat
 	@$(BIN)/buf generate
 	@$(BIN)/buf build --as-file-descriptor-set --exclude-source-info -o proto/gen/descriptors.binpb
+
+crds: install ## generate the CustomResourceDefinitions in the chart from services/core/objects.ts
+	@$(BIN)/node operator/api/v1alpha1/write-definitions.ts
 
 fmt: install ## format, and mend what the linter can mend
 	@$(BIN)/biome check --write

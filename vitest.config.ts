@@ -3,7 +3,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 // One run, several groups one after the other, so that whoever measures or kills does not share two cores with everybody else.
 // `vitest run --project unit` runs one group, `vitest run PATH` one file. Processes, not threads: adapters open sockets and files.
 
-const onBackends = ['services/adapters/{mongo,nats,redis}/**/*.test.ts', 'test/support/**/*.test.ts'];
+const onBackends = ['services/adapters/{mongo,nats,redis}/**/*.test.ts', 'operator/**/*.test.ts', 'test/support/**/*.test.ts'];
 const slow = ['simulation', 'e2e', 'chaos', 'bench'].map((folder) => `test/${folder}/**/*.test.ts`);
 
 function group(

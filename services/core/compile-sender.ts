@@ -30,6 +30,9 @@ export function compileSender(object: SenderObject, references: SenderReferences
   const returnPathDomain = domainName(spec.returnPathDomain ?? spec.domain);
   if (!liesIn(returnPathDomain, domain)) add('InvalidSpec', ['returnPathDomain'], `must lie in ${domain}`);
 
+  if (spec.dkim.policy === 'Provided')
+    add('InvalidSpec', ['dkim', 'policy'], 'must be Managed or Disabled: signing with keys of your own does not work yet');
+
   const routes = spec.routes.flatMap((route, at) => {
     if (spec.routes.findIndex(({ name }) => name === route.name) < at) {
       add('InvalidSpec', ['routes', at, 'name'], 'must be different from the other routes');

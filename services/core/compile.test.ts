@@ -113,8 +113,12 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
   });
 
   test.each([
-    ['dkim: {policy: Managed}', ['InvalidSpec spec.dkim']],
-    ['verification: {}, tracking: {opens: false}', ['InvalidSpec spec.verification', 'InvalidSpec spec.tracking']],
+    ['dkim: {policy: Sometimes}', ['InvalidSpec spec.dkim.policy']],
+    ['dkim: {policy: Provided}', ['InvalidSpec spec.dkim.keys']],
+    ['dkim: {keys: [{selector: a, privateKeySecretRef: {name: dkim, key: a}}]}', ['InvalidSpec spec.dkim.keys']],
+    ['dkim: {algorithms: []}', ['InvalidSpec spec.dkim.algorithms']],
+    ['verification: {periodSeconds: 1}', ['InvalidSpec spec.verification.periodSeconds']],
+    ['tracking: {opens: false}', ['InvalidSpec spec.tracking']],
     ['limits: {messagesPerSecond: fast, nonsense: 1}', ['InvalidSpec spec.limits.messagesPerSecond', 'InvalidSpec spec.limits.nonsense']],
     ['copies: at_most_once', ['InvalidSpec spec.copies']],
     ['suspend: "yes"', ['InvalidSpec spec.suspend']],
@@ -416,8 +420,8 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
     expect(shown(compile(template(`layoutRef: {name: l0}, ${plain}`), ...chain(3)))).toEqual([]));
 
   test('a sender with faults does not take its templates along', () => {
-    const result = compile(sender('dkim: {}'), template(`senderRef: {name: billing}, ${plain}`));
-    expect(shown(result)).toEqual(['InvalidSpec spec.dkim']);
+    const result = compile(sender('tracking: {}'), template(`senderRef: {name: billing}, ${plain}`));
+    expect(shown(result)).toEqual(['InvalidSpec spec.tracking']);
     expect(result.templates).toMatchObject([{ sender: 'billing' }]);
   });
 

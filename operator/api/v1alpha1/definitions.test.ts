@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { isFaults, showPath } from '../../../services/core/fault.ts';
+import { readObject } from '../../../services/core/objects.ts';
+import { borrow, describeWith } from '../../../test/support/describe-with.ts';
+import { kubectl, kubectlOk } from '../../../test/support/kubernetes.ts';
+import { definitionOf, type Json, kinds } from './definitions.ts';
+
+const folder = join(import.meta.dirname, '../../../charts/packetboat/files/crds');
+
+test.each(kinds)('$plural.yaml in the chart is what is made of the description (make crds)', (kind) => {
+  expect(parse(readFileSync(join(folder, `${kind.plural}.yaml`), 'utf8'))).toEqual(definitionOf(kind));
+});
+
+test.each(kinds)('each field of $kind is described', (kind) => {
+  expect(undescribed(definitionOf(kind), [])).toEqual([]);
+});
+
+/** Paths of properties without a description, but for those that each object has. */
+function undescribed(schema: Json, path: readonly string[]): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  if (Array.isArray(schema)) return schema.flatMap((entry: Json) => undescribed(entry, path));
+  return Object.entries(schema as Record<string, Json>).flatMap(([key, value]) => {
+    if (key === 'default' || key.startsWith('x-kubernetes-')) return [];
+    if (key !== 'properties') return undescribed(value, path);
+    return Object.entries(value as Record<string, Record<string, Json>>).flatMap(([name, property]) => {
+      const here = [...path, name];
+      const isCommon = path.length === 0 && ['apiVersion', 'kind', 'metadata'].includes(name);
+      return [...(isCommon || property.description !== undefined ? [] : [here.join('.')]), ...undescribed(property, here)];
+    });
+  });
+}
+
+type Spec = Record<string, unknown>;
+
+const sender = (spec: Spec = {}): object => ({
+  apiVersion: 'packetboat.dev/v1alpha1',
+  kind: 'Sender',
+  metadata: { name: 'billing', namespace: 'default' },
+  spec: {
+    domain: 'mail.shop.example',
+    from: { address: 'billing@mail.shop.example' },
+    routes: [{ name: 'relay', smtp: { host: 'relay.example.net' } }],
+    ...spec,
+  },
+});
+const route = (smtp: Spec): Spec => ({ routes: [{ name: 'relay', smtp: { host: 'relay.example.net', ...smtp } }] });
+const template = (spec: Spec = {}): object => ({
+  apiVersion: 'packetboat.dev/v1alpha1',
+  kind: 'Template',
+  metadata: { name: 'invoice', namespace: 'default' },
+  spec: { defaultLocale: 'en', locales: [{ locale: 'en', subject: 'Invoice', text: 'Yours' }], ...spec },
+});
+const content = (more: Spec): Spec => ({ locales: [{ locale: 'en', subject: 'Invoice', ...more }] });
+const login = { credentialsSecretRef: { name: 'login' } };
+const key = { selector: 'a', privateKeySecretRef: { name: 'dkim', key: 'a.pem' } };
+const configMapKey = { configMapKeyRef: { name: 'texts', key: 'body.html' } };
+
+/** One that both the API server and the parser of the folder take. */
+const good: readonly [string, object][] = [
+  ['the least that a Sender says', sender()],
+  ['From below the domain', sender({ from: { address: 'a@deep.mail.shop.example', name: 'Shop' } })],
+  ['From in capitals', sender({ from: { address: 'a@Mail.Shop.EXAMPLE' } })],
+  ['a return path below the domain', sender({ returnPathDomain: 'bounce.mail.shop.example' })],
+  ['credentials over StartTLS', sender(route(login))],
+  ['credentials over Implicit', sender(route({ ...login, tls: 'Implicit', port: 465 }))],
+  ['no TLS without credentials', sender(route({ tls: 'None' }))],
+  ['keys of policy Provided', sender({ dkim: { policy: 'Provided', keys: [key] } })],
+  ['no keys of policy Disabled', sender({ dkim: { policy: 'Disabled' } })],
+  ['a team', sender({ team: ['ana@shop.example', '*@qa.shop.example'] })],
+  ['the least that a Template says', template()],
+  ['an html from a ConfigMap', template(content({ htmlFrom: configMapKey }))],
+  ['an identifier with capitals and _', template({ identifier: 'Order_Shipped' })],
+  ['any data', template({ sampleData: { a: [1, { b: null }] }, variables: { type: 'object', properties: { a: { type: 'array' } } } })],
+  ['a draft that overlays a subject', template({ draft: { locales: [{ locale: 'en', subject: 'New' }] } })],
+];
+
+/** One that both refuse, at the same field. */
+const bad: readonly [string, object, string][] = [
+  ['From outside the domain', sender({ from: { address: 'billing@shop.example' } }), 'spec.from.address'],
+  ['From of a domain that only ends alike', sender({ from: { address: 'billing@notmail.shop.example' } }), 'spec.from.address'],
+  ['From with two @', sender({ from: { address: 'a@b.example@mail.shop.example' } }), 'spec.from.address'],
+  ['a return path outside the domain', sender({ returnPathDomain: 'shop.example' }), 'spec.returnPathDomain'],
+  ['a domain of one label', sender({ domain: 'localhost', from: { address: 'a@localhost' } }), 'spec.domain'],
+  ['credentials over Opportunistic', sender(route({ ...login, tls: 'Opportunistic' })), 'spec.routes[0].smtp.tls'],
+  ['credentials over None', sender(route({ ...login, tls: 'None' })), 'spec.routes[0].smtp.tls'],
+  ['no route', sender({ routes: [] }), 'spec.routes'],
+  ['policy Provided without keys', sender({ dkim: { policy: 'Provided' } }), 'spec.dkim.keys'],
+  ['keys of policy Managed', sender({ dkim: { keys: [key] } }), 'spec.dkim.keys'],
+  ['a selector with capitals', sender({ dkim: { policy: 'Provided', keys: [{ ...key, selector: 'A' }] } }), 'spec.dkim.keys[0].selector'],
+  ['a team member that is no address', sender({ team: ['qa'] }), 'spec.team[0]'],
+  ['html beside htmlFrom', template(content({ html: '<p>', htmlFrom: configMapKey })), 'spec.locales[0].htmlFrom'],
+  ['an identifier with @', template({ identifier: 'invoice@3' }), 'spec.identifier'],
+  ['a locale that is no language', template(content({ locale: '?' })), 'spec.locales[0].locale'],
+];
+
+test.each(good)('the parser of the folder takes %s', (_, object) => {
+  expect(readObject(object)).not.toSatisfy(isFaults);
+});
+
+// Where From and return path lie is told by what compiles the object, not by what reads it.
+test.each(bad.filter(([title]) => !/^(From of|From outside|a return path)/.test(title)))(
+  'the parser of the folder refuses %s',
+  (_, object, path) => {
+    const faults = readObject(object);
+    if (!isFaults(faults)) return expect.fail('it was taken');
+    expect(faults.map((fault) => showPath(fault.path))).toContain(path);
+  },
+);
+
+describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
+  let kubeconfig = '';
+
+  beforeAll(async () => {
+    kubeconfig = (await borrow('kubernetes')).url;
+    await kubectlOk(kubeconfig, ['apply', '-f', folder]);
+    await kubectlOk(kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', folder]);
+  });
+
+  const apply = (object: object) => kubectl(kubeconfig, ['create', '--dry-run=server', '-o', 'json', '-f', '-'], JSON.stringify(object));
+
+  test('the definitions are installed by kubectl, by server-side apply, and again without a change', async () => {
+    expect(await kubectlOk(kubeconfig, ['apply', '-f', folder])).toMatch(/senders\S* unchanged\n.*templates\S* unchanged/);
+    expect(await kubectlOk(kubeconfig, ['apply', '--server-side', '--force-conflicts', '-f', folder])).toContain('serverside-applied');
+  });
+
+  test.each(good)('takes %s', async (_, object) => {
+    const { code, stderr } = await apply(object);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test.each(bad)('refuses %s', async (_, object, path) => {
+    const { code, stderr } = await apply(object);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${path}: `);
+  });
+
+  test('refuses a field that does not work, by its name', async () => {
+    expect((await apply(sender({ tracking: { opens: true } }))).stderr).toContain('unknown field "spec.tracking"');
+  });
+
+  test('fills in what the parser of the folder fills in, and a status that waits for the operator', async () => {
+    for (const object of [sender(), sender(route(login)), template()]) {
+      const { stdout } = await apply(object);
+      const stored = JSON.parse(stdout) as { readonly spec: object; readonly status: object };
+      const read = readObject(object);
+      expect(stored.spec).toEqual('spec' in read ? read.spec : null);
+      expect(stored.status).toEqual({ observedGeneration: -1 });
+    }
+  });
+
+  test('a domain cannot be changed', async () => {
+    const named = { ...sender(), metadata: { name: 'moving', namespace: 'default' } };
+    await kubectlOk(kubeconfig, ['apply', '-f', '-'], JSON.stringify(named));
+    const moved = { domain: 'other.example', from: { address: 'a@other.example' } };
+    const { stderr } = await kubectl(kubeconfig, ['patch', 'sender', 'moving', '--type=merge', '-p', JSON.stringify({ spec: moved })]);
+    expect(stderr).toContain('spec.domain: Invalid value: "other.example": cannot be changed');
+    expect(await kubectlOk(kubeconfig, ['get', 'snd', '--field-selector', 'spec.domain=mail.shop.example', '-o', 'name'])).toContain(
+      'moving',
+    );
+    await kubectlOk(kubeconfig, ['delete', 'sender', 'moving']);
+  });
+});

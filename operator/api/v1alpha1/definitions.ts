@@ -1,0 +1,163 @@
+// The CustomResourceDefinitions, made from the description of the objects (services/core/objects.ts) and of their status. `make crds` writes them into
+// the chart.
+
+import { z } from 'zod';
+import { specs } from '../../../services/core/objects.ts';
+import { group, version } from './resources.ts';
+import { senderStatus, templateStatus } from './status.ts';
+
+/** Plain JSON, ready for YAML. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+type Schema = Record<string, Json>;
+
+interface Column {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly jsonPath: string;
+  readonly description: string;
+  /** Shown with `-o wide` only. */
+  readonly isWide?: true;
+}
+
+const conditionColumn = (name: string, type: string, field: string, description: string, isWide?: true): Column => ({
+  name,
+  type: 'string',
+  jsonPath: `.status.conditions[?(@.type=="${type}")].${field}`,
+  description,
+  ...(isWide === undefined ? {} : { isWide }),
+});
+
+const ready = [
+  conditionColumn('Ready', 'Ready', 'status', 'Whether it can be used.'),
+  conditionColumn('Reason', 'Ready', 'reason', 'Why.'),
+];
+const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it is there.' };
+const revision: Column = {
+  name: 'Revision',
+  type: 'integer',
+  jsonPath: '.status.revision',
+  description: 'Number in the catalog.',
+  isWide: true,
+};
+const message = conditionColumn('Message', 'Ready', 'message', 'Why, at length.', true);
+
+export interface Kind {
+  readonly kind: 'Sender' | 'Template';
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortName: string;
+  readonly description: string;
+  readonly status: z.ZodType;
+  readonly columns: readonly Column[];
+  readonly selectableFields: readonly string[];
+}
+
+export const kinds: readonly Kind[] = [
+  {
+    kind: 'Sender',
+    plural: 'senders',
+    singular: 'sender',
+    shortName: 'snd',
+    description: 'An identity that may send: a domain, its From, the ways out, and what they keep to.',
+    status: senderStatus,
+    columns: [
+      ...ready,
+      { name: 'Domain', type: 'string', jsonPath: '.spec.domain', description: 'What it sends for.', isWide: true },
+      conditionColumn('Verified', 'DomainVerified', 'reason', 'How its DNS records stand.', true),
+      revision,
+      age,
+      message,
+    ],
+    selectableFields: ['.spec.domain'],
+  },
+  {
+    kind: 'Template',
+    plural: 'templates',
+    singular: 'template',
+    shortName: 'mtpl',
+    description: 'Content of mail in several languages, versioned: what callers name instead of sending it along.',
+    status: templateStatus,
+    columns: [
+      ...ready,
+      { name: 'Identifier', type: 'string', jsonPath: '.status.identifier', description: 'What callers name it by.', isWide: true },
+      { name: 'Locales', type: 'string', jsonPath: '.status.locales', description: 'Languages of the live content.', isWide: true },
+      revision,
+      age,
+      message,
+    ],
+    selectableFields: [],
+  },
+];
+
+/** apiextensions.k8s.io/v1. */
+export function definitionOf({ kind, plural, singular, shortName, description, status, columns, selectableFields }: Kind): Json {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, listKind: `${kind}List`, plural, singular, shortNames: [shortName], categories: ['mail'] },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          ...(selectableFields.length === 0 ? {} : { selectableFields: selectableFields.map((jsonPath) => ({ jsonPath })) }),
+          additionalPrinterColumns: columns.map(({ isWide, ...column }) => ({ ...column, ...(isWide ? { priority: 1 } : {}) })),
+          schema: {
+            openAPIV3Schema: {
+              description,
+              type: 'object',
+              required: ['spec'],
+              properties: {
+                apiVersion: { type: 'string' },
+                kind: { type: 'string' },
+                metadata: { type: 'object' },
+                spec: { ...schemaOf(specs[kind]), description: 'What is wanted.' },
+                // so that whoever waits for observedGeneration waits for the operator's first visit
+                status: {
+                  ...schemaOf(status),
+                  description: 'How it stands; written by the operator.',
+                  default: { observedGeneration: -1 },
+                },
+              },
+            },
+          },
+        },
+      ],
+    },
+  };
+}
+
+function schemaOf(description: z.ZodType): Schema {
+  return structural(z.toJSONSchema(description, { io: 'input', target: 'openapi-3.0', unrepresentable: 'any' }) as Schema) as Schema;
+}
+
+/** The subset of OpenAPI that the API server takes: fields that are not described are pruned, so none need to be refused. */
+function structural(schema: Json): Json {
+  if (Array.isArray(schema)) return schema.map(structural);
+  if (!isObject(schema)) return schema;
+  const { additionalProperties: _, $schema: __, ...rest } = schema;
+  const read = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, isVerbatim(key) ? value : structural(value)]));
+  return isObject(read.default) ? { ...read, default: withDefaults(read) } : read;
+}
+
+/** What these hold is data, not schema. */
+const isVerbatim = (key: string): boolean => key === 'default' || key === 'enum' || key.startsWith('x-kubernetes-');
+
+/** Rules run before nested defaults are filled in, so a default that has nested ones is written out. */
+function withDefaults(schema: Readonly<Record<string, Json>>): Json {
+  const { properties, default: given } = schema;
+  const nested = isObject(properties) ? Object.entries(properties) : [];
+  const filled = nested.flatMap(([name, property]) =>
+    isObject(property) && property.default !== undefined ? [[name, property.default] as const] : [],
+  );
+  return { ...Object.fromEntries(filled), ...(isObject(given) ? given : {}) };
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
