@@ -292,6 +292,32 @@ export const limits = {
   /** What YAML's lexer finds in one file: 100,000, some hundred templates, are parsed in about half a second; 5 MiB of `{},` would take a minute. */
   catalogFileTokensMax: 100_000,
   eventLoopStallMs: 200,
+
+  // --- the operator
+  kubernetesCallMs: 15 * SECOND,
+  /** Calls at a time, beside one watch for each kind and namespace. */
+  kubernetesCallsMax: 16,
+  kubernetesPageSize: 500,
+  /** A watch ends after one to two of these, and goes on from where it was. */
+  watchSeconds: 300,
+  /** The server sends a bookmark about once a minute; silence beyond this is a connection whose other end is gone. */
+  kubernetesIdleMs: 150 * SECOND,
+  /** All objects are listed again this often, whatever the watch says. */
+  relistEveryMs: 10 * MINUTE,
+  kubernetesRetryMinMs: 500,
+  kubernetesRetryMaxMs: 30 * SECOND,
+  reconcileWorkers: 4,
+  reconcileRetryMinMs: 500,
+  reconcileRetryMaxMs: 5 * MINUTE,
+  /** The leader's Lease: how long it lasts, until when it must have been renewed, and how often it is looked at. */
+  electionSeconds: 15,
+  electionRenewByMs: 10 * SECOND,
+  electionRetryMs: 2 * SECOND,
+  eventAgainMs: 10 * MINUTE,
+  eventsUnderWayMax: 100,
+  eventsRememberedMax: 10_000,
+  /** As the API server has it. */
+  eventNoteCharsMax: 1_024,
 } as const;
 
 /** Stops the process when limits that rest on each other do not fit. */
@@ -316,6 +342,7 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs, 'a check ends with its own reason before it is given up'],
     [l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs, 'what is given up at the end of a shutdown can still be recorded'],
     [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
+    [l.electionRenewByMs + 2 * l.electionRetryMs < l.electionSeconds * SECOND, 'a leader stops before another one may begin'],
     [l.feedEveryMs < l.sweepEveryMs, 'a backlog is looked at more often than nothing'],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits do not fit: ${rule}`);

@@ -1,0 +1,411 @@
+// The client, the reflector, the elector and the recorder on a real API server, which is killed, cut off, slowed down and made to forget.
+
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpsServer } from 'node:https';
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { ManualClock } from '../../services/adapters/memory/clock.ts';
+import { systemClock } from '../../services/adapters/system/clock.ts';
+import { SystemRandom } from '../../services/adapters/system/random.ts';
+import { makeAuthority } from '../../test/support/certificates.ts';
+import { describeWith } from '../../test/support/describe-with.ts';
+import { type Kubernetes, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
+import type { AnsweredRequest } from './client.ts';
+import { type ElectorParts, elect, type Leadership } from './elector.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { openKubernetesClient } from './http-client.ts';
+import { Reflector } from './reflector.ts';
+import { type ConfigMap, configMaps, leases, metadataOf, secrets } from './resource.ts';
+
+const WAIT = { timeout: 45_000, interval: 50 };
+
+describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
+  let kubernetes: Kubernetes;
+
+  beforeAll(async () => {
+    kubernetes = await startKubernetes([{ name: 'operator' }]);
+    await kubectlOk(kubernetes.kubeconfig, ['create', 'clusterrolebinding', 'operator', '--clusterrole=cluster-admin', '--user=operator']);
+  });
+  afterAll(() => kubernetes?.[Symbol.asyncDispose]());
+
+  const open = (more: Partial<Parameters<typeof openKubernetesClient>[0]> = {}) => {
+    const client = openKubernetesClient({ kubeconfig: kubernetes.kubeconfig, fieldManager: 'test', ...more });
+    onTestFinished(() => client[Symbol.asyncDispose]());
+    return client;
+  };
+  const put = (name: string, namespace: string, value: string) =>
+    kubectlOk(
+      kubernetes.kubeconfig,
+      ['apply', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { value } }),
+    );
+  const newNamespace = async (): Promise<string> => {
+    const name = `ns-${Math.random().toString(36).slice(2)}`;
+    await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    return name;
+  };
+
+  /** A reflector of a namespace's ConfigMaps at work. */
+  function reflect(
+    namespace: string,
+    more: {
+      readonly client?: Pick<ReturnType<typeof open>, 'list' | 'watch'>;
+      readonly idleMs?: number;
+      readonly onChange?: () => void;
+    } = {},
+  ) {
+    const reported: string[] = [];
+    const seen: string[] = [];
+    const reflector = new Reflector<ConfigMap>(
+      configMaps,
+      { namespace },
+      {
+        client: more.client ?? open(),
+        clock: systemClock,
+        random: new SystemRandom(),
+        report: (what) => reported.push(what),
+        onChange: ({ before, after }) => {
+          seen.push(`${before === null ? 'new' : after === null ? 'gone' : 'changed'} ${(after ?? before)?.metadata.name}`);
+          more.onChange?.();
+        },
+        ...(more.idleMs === undefined ? {} : { idleMs: more.idleMs }),
+      },
+    );
+    const stop = new AbortController();
+    const running = reflector.run(stop.signal);
+    onTestFinished(async () => {
+      stop.abort();
+      await running;
+    });
+    return { reflector, reported, seen };
+  }
+  const held = (reflector: Reflector<ConfigMap>, namespace: string, name: string) => reflector.get({ namespace, name })?.data?.value;
+
+  test('the client tells not found, conflict, invalid and forbidden apart, and names the field', async () => {
+    const client = open();
+    const key = { namespace: 'default', name: 'one' };
+    await expect(client.get(configMaps, key)).rejects.toMatchObject({ kind: 'not_found' });
+    const made = await client.create(configMaps, { metadata: key, data: { a: '1' } });
+    await expect(client.create(configMaps, { metadata: key })).rejects.toMatchObject({ kind: 'conflict' });
+    await client.update(configMaps, { ...made, data: { a: '2' } });
+    await expect(client.update(configMaps, { ...made, data: { a: '3' } })).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(client.create(configMaps, { metadata: { ...key, name: '?' } })).rejects.toMatchObject({
+      kind: 'invalid',
+      errors: [expect.objectContaining({ field: 'metadata.name' })],
+    });
+    await expect(client.delete(configMaps, { ...key, uid: '0' })).rejects.toMatchObject({ kind: 'conflict' });
+    const { uid = '' } = made.metadata;
+    await client.delete(configMaps, { ...key, uid });
+    await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', 'elsewhere']);
+    const nobody = await startedFor('nobody');
+    await expect(nobody.get(configMaps, key)).rejects.toMatchObject({ kind: 'unauthenticated' });
+  });
+
+  /** Somebody whom the server does not know. */
+  async function startedFor(token: string) {
+    const path = await kubernetes.kubeconfigFor('operator');
+    const config = JSON.parse(await readFile(path, 'utf8')) as { users: { user: { token: string } }[] };
+    for (const { user } of config.users) user.token = token;
+    await writeFile(path, JSON.stringify(config));
+    return open({ kubeconfig: path });
+  }
+
+  test('metadata patches are refused over a newer object, and what a Secret holds stays on the server when only metadata are asked for', async () => {
+    const client = open();
+    const key = { namespace: 'default', name: 'login' };
+    const made = await client.create(secrets, { metadata: key, stringData: { password: 'hunter2' } });
+    const version = made.metadata.resourceVersion ?? '';
+    const patched = await client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: ['packetboat.dev/test'] });
+    await expect(client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: [] })).rejects.toMatchObject({
+      kind: 'conflict',
+    });
+    const { items } = await client.list(metadataOf(secrets), { namespace: 'default' });
+    expect(items.find(({ metadata }) => metadata.name === 'login')).not.toHaveProperty('data');
+    await client.patchMetadata(secrets, { ...key, resourceVersion: patched.metadata.resourceVersion ?? '' }, { finalizers: [] });
+  });
+
+  test('the reflector follows what happens, and a handler that throws loses nothing', async () => {
+    const namespace = await newNamespace();
+    const { reflector, seen, reported } = reflect(namespace, {
+      onChange: () => {
+        throw new Error('a bug');
+      },
+    });
+    await reflector.synced;
+    await put('a', namespace, '1');
+    await put('a', namespace, '2');
+    await vi.waitFor(() => expect(held(reflector, namespace, 'a')).toBe('2'), WAIT);
+    await kubectlOk(kubernetes.kubeconfig, ['delete', 'configmap', 'a', '-n', namespace]);
+    await vi.waitFor(() => expect(reflector.objects()).toEqual([]), WAIT);
+    expect(seen.filter((line) => line.endsWith(' a'))).toEqual(['new a', 'changed a', 'gone a']);
+    expect(reported.every((what) => what.startsWith('a change of configmaps'))).toBe(true);
+  });
+
+  test('the reflector lists in pages', async () => {
+    const namespace = await newNamespace();
+    for (let i = 0; i < 5; i += 1) await put(`page-${i}`, namespace, String(i));
+    const asked: AnsweredRequest[] = [];
+    const { reflector } = reflect(namespace, { client: open({ pageSize: 2, onAnswer: (request) => asked.push(request) }) });
+    await reflector.synced;
+    expect(reflector.objects()).toHaveLength(5);
+    expect(asked.filter(({ verb }) => verb === 'LIST')).toHaveLength(3);
+  });
+
+  test('the reflector survives a killed API server, and sees what changed meanwhile', async () => {
+    const namespace = await newNamespace();
+    const { reflector, seen } = reflect(namespace);
+    await put('kept', namespace, '1');
+    await vi.waitFor(() => expect(held(reflector, namespace, 'kept')).toBe('1'), WAIT);
+    await kubernetes.apiServer.kill();
+    await kubernetes.apiServer.restart();
+    await vi.waitFor(() => put('kept', namespace, '2'), WAIT);
+    await vi.waitFor(() => expect(held(reflector, namespace, 'kept')).toBe('2'), WAIT);
+    expect(seen.filter((line) => line === 'new kept')).toHaveLength(1);
+  });
+
+  test('the reflector lists anew once etcd has forgotten the version that it watched from', async () => {
+    const namespace = await newNamespace();
+    await put('old', namespace, '1');
+    const gate = await startGate(kubernetes.url);
+    const { reflector } = reflect(namespace, { client: open({ kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url) }) });
+    await vi.waitFor(() => expect(held(reflector, namespace, 'old')).toBe('1'), WAIT);
+    gate.cut();
+    await put('old', namespace, '2');
+    const { header } = (await etcd('range', { key: Buffer.from('/').toString('base64') })) as {
+      readonly header: { readonly revision: string };
+    };
+    await etcd('compaction', { revision: header.revision, physical: true });
+    gate.mend();
+    await vi.waitFor(() => expect(held(reflector, namespace, 'old')).toBe('2'), WAIT);
+    const forgotten = open().watch(configMaps, { namespace, resourceVersion: '1', timeoutSeconds: 5 });
+    await expect(Array.fromAsync(forgotten)).rejects.toMatchObject({ code: 'expired' });
+  });
+
+  test('the reflector lists anew at once when its version is forgotten', async () => {
+    const namespace = await newNamespace();
+    const client = open();
+    let watches = 0;
+    const forgetful: Pick<typeof client, 'list' | 'watch'> = {
+      list: (resource, options) => client.list(resource, options),
+      watch: (resource, options) => client.watch(resource, watches++ === 0 ? { ...options, resourceVersion: '1' } : options),
+    };
+    const { reflector, reported } = reflect(namespace, { client: forgetful });
+    await reflector.synced;
+    await put('new', namespace, '1');
+    await vi.waitFor(() => expect(held(reflector, namespace, 'new')).toBe('1'), WAIT);
+    expect(watches).toBe(2);
+    expect(reported).toEqual([]);
+  });
+
+  const etcd = async (call: string, body: object): Promise<unknown> => {
+    const path = call === 'range' ? 'kv/range' : `kv/${call}`;
+    return (await fetch(`${kubernetes.etcdUrl}/v3/${path}`, { method: 'POST', body: JSON.stringify(body) })).json();
+  };
+
+  test('the reflector notices a connection whose other end is gone', async () => {
+    const namespace = await newNamespace();
+    const gate = await startGate(kubernetes.url);
+    const kubeconfig = await kubernetes.kubeconfigFor('operator', gate.url);
+    const { reflector, reported } = reflect(namespace, { client: open({ kubeconfig, callMs: 2_000 }), idleMs: 1_000 });
+    await reflector.synced;
+    gate.hang();
+    await put('unseen', namespace, '1');
+    await vi.waitFor(() => expect(reported.length).toBeGreaterThan(0), WAIT);
+    gate.mend();
+    await vi.waitFor(() => expect(held(reflector, namespace, 'unseen')).toBe('1'), WAIT);
+  });
+
+  test('a refused credential is read anew, since it may have been replaced', async () => {
+    const path = await kubernetes.kubeconfigFor('operator');
+    const client = open({ kubeconfig: path });
+    await client.list(configMaps, { namespace: 'default' });
+    await kubernetes.renewToken('operator');
+    const renewed = await kubernetes.kubeconfigFor('operator');
+    await writeFile(path, await readFile(renewed));
+    await client.list(configMaps, { namespace: 'default' });
+  });
+
+  test('a server that is too busy says for how long, and the reflector waits so long', async () => {
+    const certificate = makeAuthority().issue({ names: ['127.0.0.1'] });
+    let answers = 0;
+    const times: number[] = [];
+    const server = createHttpsServer({ key: certificate.key, cert: certificate.cert }, (_, response) => {
+      times.push(performance.now());
+      answers += 1;
+      if (answers === 1) response.writeHead(429, { 'retry-after': '1' }).end('{}');
+      else response.end(JSON.stringify({ items: [], metadata: { resourceVersion: '1' } }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { readonly port: number };
+    const path = `${await kubernetes.kubeconfigFor('operator')}.busy`;
+    const cluster = { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true };
+    const config = {
+      ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
+      clusters: [{ name: 'c', cluster }],
+      users: [{ name: 'u', user: { token: 't' } }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    };
+    await writeFile(path, JSON.stringify(config));
+    onTestFinished(() => rm(path));
+    const { reflector } = reflect('default', { client: open({ kubeconfig: path }) });
+    await reflector.synced;
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(990);
+  });
+
+  /** Candidates for one Lease, each on a clock of its own. */
+  function candidate(name: string, identity: string, more: Partial<ElectorParts> = {}) {
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    const elected = elect(
+      { client: open(), clock, identity, lease: { namespace: 'default', name }, firstTerm: async () => 7, report: () => {}, ...more },
+      stop.signal,
+    );
+    elected.catch(() => {}); // of those who never are
+    onTestFinished(() => stop.abort());
+    let leadership: Leadership | null = null;
+    void elected.then(
+      (won) => {
+        leadership = won;
+      },
+      () => {},
+    );
+    return {
+      clock,
+      get leadership() {
+        return leadership;
+      },
+      /** Lets time pass here, in steps that leave room for the server to answer. */
+      async pass(ms: number) {
+        for (let passed = 0; passed < ms; passed += 500) {
+          await clock.advance(500);
+          await sleep(25);
+        }
+      },
+      [Symbol.asyncDispose]: async () => void (await leadership?.release()),
+    };
+  }
+
+  test('one of two is elected; the other follows a leader that died, and not one that lives', async () => {
+    const a = candidate('died', 'a');
+    await a.pass(1_000);
+    expect(a.leadership?.term).toBe(7);
+    const b = candidate('died', 'b');
+    for (let i = 0; i < 10; i += 1) await Promise.all([a.pass(2_000), b.pass(2_000)]);
+    expect(b.leadership).toBeNull();
+    // from here on nobody hears of a
+    await b.pass(14_000);
+    expect(b.leadership).toBeNull();
+    await b.pass(6_000);
+    expect(b.leadership?.term).toBe(8);
+    // frozen for half a minute, it finds out by itself, before it writes anything
+    await a.pass(30_000);
+    expect(a.leadership?.lost.aborted).toBe(true);
+    expect(b.leadership?.lost.aborted).toBe(false);
+    await b.leadership?.release();
+  });
+
+  test('a Lease that is given back is taken at once', async () => {
+    const a = candidate('released', 'a');
+    await a.pass(1_000);
+    const b = candidate('released', 'b');
+    await b.pass(1_000);
+    const releasing = a.leadership?.release();
+    await a.pass(500);
+    await releasing;
+    await b.pass(2_500);
+    expect(b.leadership?.term).toBe(8);
+    await b.leadership?.release();
+  });
+
+  test('a leader without an API server stops before another one may begin', async () => {
+    const gate = await startGate(kubernetes.url);
+    const a = candidate('cut', 'a', { client: open({ kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url), callMs: 500 }) });
+    await a.pass(1_000);
+    expect(a.leadership?.lost.aborted).toBe(false);
+    gate.cut();
+    await a.pass(14_000);
+    expect(a.leadership?.lost.aborted).toBe(true);
+    gate.mend();
+  });
+
+  test('who deleted the Lease does no harm: the next term comes from what was written', async () => {
+    const a = candidate('deleted', 'a');
+    await a.pass(1_000);
+    await kubectlOk(kubernetes.kubeconfig, ['delete', 'lease', 'deleted']);
+    await a.pass(14_000);
+    expect(a.leadership?.lost.aborted).toBe(true);
+    const b = candidate('deleted', 'b', { firstTerm: async () => 8 });
+    await b.pass(1_000);
+    expect(b.leadership?.term).toBe(8);
+    expect((await open().get(leases, { namespace: 'default', name: 'deleted' })).spec?.leaseTransitions).toBe(8);
+    await b.leadership?.release();
+  });
+
+  test('an Event is told once, and is found where kubectl looks for it', async () => {
+    const made = await open().create(configMaps, { metadata: { namespace: 'default', name: 'told' } });
+    {
+      await using recorder = new EventRecorder({
+        client: open(),
+        clock: systemClock,
+        controller: 'packetboat.dev/operator',
+        instance: 'test',
+        report: (_, error) => expect.fail(String(error)),
+      });
+      for (let i = 0; i < 3; i += 1) {
+        recorder.record(configMaps, made, {
+          type: 'Warning',
+          reason: 'SyntaxError',
+          action: 'Reconcile',
+          note: 'locale de, line 3: unclosed',
+        });
+      }
+    }
+    const text = await kubectlOk(kubernetes.kubeconfig, ['describe', 'configmap', 'told']);
+    expect(text.match(/SyntaxError/g)).toHaveLength(1);
+    expect(text).toContain('locale de, line 3: unclosed');
+  });
+});
+
+/** Between a client and the server: lets through, breaks off, or says nothing more. */
+async function startGate(url: string) {
+  const target = new URL(url);
+  const open = new Set<Socket>();
+  let mode: 'through' | 'cut' | 'hang' = 'through';
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.on('error', () => {}).on('close', () => open.delete(socket));
+    if (mode === 'cut') return socket.destroy();
+    if (mode === 'hang') return;
+    const onward = connect(Number(target.port), target.hostname);
+    onward.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+    socket.on('close', () => onward.destroy());
+    socket.on('data', (data) => mode === 'through' && onward.write(data));
+    onward.on('data', (data) => mode === 'through' && socket.write(data));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = (): void => {
+    for (const socket of open) socket.destroy();
+  };
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  const { port } = server.address() as { readonly port: number };
+  return {
+    url: `https://127.0.0.1:${port}`,
+    cut: () => {
+      mode = 'cut';
+      cut();
+    },
+    hang: () => {
+      mode = 'hang';
+    },
+    mend: () => {
+      mode = 'through';
+      cut();
+    },
+  };
+}

@@ -1,0 +1,369 @@
+// The client over HTTPS. Of the Kubernetes library only its reading of kubeconfigs and service accounts is used: its generated calls know no time-outs,
+// and what they type is checked by the server anyway.
+
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node';
+import { Failure, type FailureKind } from '../../services/core/failure.ts';
+import { limits } from '../../services/core/limits.ts';
+import type {
+  AnsweredRequest,
+  CallOptions,
+  KubernetesClient,
+  List,
+  ListOptions,
+  MetadataPatch,
+  Precondition,
+  WatchEvent,
+  WatchOptions,
+} from './client.ts';
+import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
+
+export interface ClientOptions {
+  /** Path of a kubeconfig; absent: as kubectl finds one, in a pod the service account. */
+  readonly kubeconfig?: string;
+  /** Owner of the fields that it applies. */
+  readonly fieldManager: string;
+  readonly onAnswer?: (answered: AnsweredRequest) => void;
+  readonly pageSize?: number;
+  readonly callMs?: number;
+}
+
+/** Throws `Failure('invalid')` when there is no configuration that can be used. */
+export function openKubernetesClient(options: ClientOptions): KubernetesClient {
+  return new HttpClient(options);
+}
+
+interface Call {
+  /** As metrics name it: GET, LIST, WATCH … */
+  readonly verb: string;
+  readonly method: string;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly accept?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const METADATA = {
+  one: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+};
+
+class HttpClient implements KubernetesClient {
+  readonly #options: ClientOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: limits.kubernetesCallsMax + 16 });
+  #config: KubeConfig;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#config = load(options.kubeconfig);
+  }
+
+  get<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey, { signal }: CallOptions = {}): Promise<T> {
+    return this.#call<T>(resource, {
+      verb: 'GET',
+      method: 'GET',
+      path: pathOf(resource, key.namespace, key.name),
+      accept: METADATA.one,
+      signal,
+    });
+  }
+
+  async list<T extends KubernetesObject>(resource: Resource<T>, options: ListOptions = {}): Promise<List<T>> {
+    const items: T[] = [];
+    for (let next = ''; ; ) {
+      const query = {
+        ...selectors(options),
+        limit: String(this.#options.pageSize ?? limits.kubernetesPageSize),
+        ...(next === '' ? {} : { continue: next }),
+      };
+      const page = await this.#call<{
+        readonly items: readonly T[];
+        readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+      }>(resource, {
+        verb: 'LIST',
+        method: 'GET',
+        path: pathOf(resource, options.namespace),
+        query,
+        accept: METADATA.list,
+        signal: options.signal,
+      });
+      items.push(...page.items);
+      next = page.metadata.continue ?? '';
+      if (next === '') return { items, resourceVersion: page.metadata.resourceVersion };
+    }
+  }
+
+  async *watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
+    const query = {
+      ...selectors(options),
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: options.resourceVersion,
+      timeoutSeconds: String(options.timeoutSeconds),
+    };
+    const answer = await this.#open(resource, {
+      verb: 'WATCH',
+      method: 'GET',
+      path: pathOf(resource, options.namespace),
+      query,
+      accept: METADATA.one,
+      signal: options.signal,
+    });
+    const idle = setTimeout(
+      () => answer.destroy(new Failure('unavailable', 'a watch has been silent for too long')),
+      options.idleMs ?? limits.kubernetesIdleMs,
+    );
+    try {
+      let pending = '';
+      for await (const chunk of answer.setEncoding('utf8')) {
+        idle.refresh();
+        const lines = (pending + String(chunk)).split('\n');
+        pending = lines.pop() ?? '';
+        for (const line of lines) if (line !== '') yield readEvent<T>(line);
+      }
+    } catch (error) {
+      throw error instanceof Failure ? error : unavailable('WATCH', resource, error);
+    } finally {
+      clearTimeout(idle);
+      answer.destroy();
+    }
+  }
+
+  create<T extends KubernetesObject>(resource: Resource<T>, object: T, { signal }: CallOptions = {}): Promise<T> {
+    const path = pathOf(resource, object.metadata.namespace);
+    return this.#call<T>(resource, { verb: 'CREATE', method: 'POST', path, body: named(resource, object), signal });
+  }
+
+  update<T extends KubernetesObject>(resource: Resource<T>, object: T, { signal }: CallOptions = {}): Promise<T> {
+    const path = pathOf(resource, object.metadata.namespace, object.metadata.name);
+    return this.#call<T>(resource, { verb: 'UPDATE', method: 'PUT', path, body: named(resource, object), signal });
+  }
+
+  async delete<T extends KubernetesObject>(
+    resource: Resource<T>,
+    key: ObjectKey & Precondition,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    const { uid, resourceVersion } = key;
+    const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
+    await this.#call(resource, { verb: 'DELETE', method: 'DELETE', path: pathOf(resource, key.namespace, key.name), body, signal });
+  }
+
+  applyStatus<T extends KubernetesObject>(
+    resource: Resource<T>,
+    { namespace, name, uid }: ObjectKey & Pick<Precondition, 'uid'>,
+    status: object,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
+    return this.#call<T>(resource, {
+      verb: 'APPLY',
+      method: 'PATCH',
+      path: `${pathOf(resource, namespace, name)}/status`,
+      query: { fieldManager: this.#options.fieldManager, force: 'true' },
+      // JSON is YAML
+      contentType: 'application/apply-patch+yaml',
+      body: { apiVersion: resource.apiVersion, kind: resource.kind, metadata, status },
+      signal,
+    });
+  }
+
+  patchMetadata<T extends KubernetesObject>(
+    resource: Resource<T>,
+    { namespace, name, resourceVersion }: ObjectKey & { readonly resourceVersion: string },
+    patch: MetadataPatch,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    return this.#call<T>(resource, {
+      verb: 'PATCH',
+      method: 'PATCH',
+      path: pathOf(resource, namespace, name),
+      query: { fieldManager: this.#options.fieldManager },
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { resourceVersion, ...patch } },
+      signal,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#agent.destroy();
+  }
+
+  async #call<R>(resource: Resource<KubernetesObject>, call: Call): Promise<R> {
+    const late = AbortSignal.timeout(this.#options.callMs ?? limits.kubernetesCallMs);
+    const signal = call.signal === undefined ? late : AbortSignal.any([call.signal, late]);
+    const answer = await this.#open(resource, { ...call, signal });
+    try {
+      return JSON.parse(await bodyOf(answer)) as R;
+    } catch (error) {
+      throw unavailable(call.verb, resource, error);
+    }
+  }
+
+  /** An answer of 2xx; all others are read and thrown. A credential that is refused may have been replaced: it is read anew, once. */
+  async #open(resource: Resource<KubernetesObject>, call: Call): Promise<IncomingMessage> {
+    for (let isSecond = false; ; isSecond = true) {
+      const startedAt = performance.now();
+      const told = (code: number | null): void =>
+        this.#options.onAnswer?.({ verb: call.verb, resource: resource.plural, code, ms: performance.now() - startedAt });
+      const answer = await this.#send(resource, call).catch((error: unknown) => {
+        told(null);
+        throw unavailable(call.verb, resource, error);
+      });
+      const code = answer.statusCode ?? 0;
+      told(code);
+      if (code >= 200 && code < 300) return answer;
+      const text = await bodyOf(answer).catch(() => '');
+      if (code === 401 && !isSecond) {
+        this.#config = load(this.#options.kubeconfig);
+        continue;
+      }
+      throw refusal(call.verb, resource, code, answer.headers['retry-after'], text);
+    }
+  }
+
+  async #send(resource: Resource<KubernetesObject>, call: Call): Promise<IncomingMessage> {
+    const cluster = this.#config.getCurrentCluster();
+    if (cluster === null) throw new Failure('invalid', 'the kubeconfig names no cluster');
+    const url = new URL(`${cluster.server.replace(/\/$/, '')}${call.path}`);
+    for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
+    const body = call.body === undefined ? null : JSON.stringify(call.body);
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const sent = request(url, {
+      ...options,
+      agent: this.#agent,
+      method: call.method,
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+      headers: {
+        ...options.headers,
+        accept: resource.isMetadataOnly && call.accept !== undefined ? call.accept : 'application/json',
+        'user-agent': this.#options.fieldManager,
+        ...(body === null ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
+      },
+    });
+    // headers must come in time even where the answer itself, a watch, goes on for long
+    const late = setTimeout(() => sent.destroy(new Error('no answer in time')), this.#options.callMs ?? limits.kubernetesCallMs);
+    sent.once('response', resolve);
+    sent.on('error', reject);
+    sent.end(body ?? undefined);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+}
+
+function load(kubeconfig: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+  } catch (cause) {
+    throw new Failure('invalid', 'the kubeconfig cannot be read', { cause });
+  }
+  return config;
+}
+
+function pathOf(resource: Resource<KubernetesObject>, namespace: string | undefined, name?: string): string {
+  const root = resource.apiVersion.includes('/') ? `/apis/${resource.apiVersion}` : `/api/${resource.apiVersion}`;
+  const within = resource.isNamespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  return `${root}${within}/${resource.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`;
+}
+
+const selectors = ({ labelSelector, fieldSelector }: ListOptions): Record<string, string> => ({
+  ...(labelSelector === undefined ? {} : { labelSelector }),
+  ...(fieldSelector === undefined ? {} : { fieldSelector }),
+});
+
+const named = <T extends KubernetesObject>(resource: Resource<T>, object: T): T => ({
+  ...object,
+  apiVersion: resource.apiVersion,
+  kind: resource.kind,
+});
+
+async function bodyOf(answer: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of answer.setEncoding('utf8')) text += String(chunk);
+  return text;
+}
+
+interface RawEvent<T> {
+  readonly type: string;
+  readonly object: T;
+}
+
+function readEvent<T extends KubernetesObject>(line: string): WatchEvent<T> {
+  const { type, object } = JSON.parse(line) as RawEvent<T>;
+  switch (type) {
+    case 'ADDED':
+    case 'MODIFIED':
+    case 'DELETED':
+      return { type: type.toLowerCase() as 'added' | 'modified' | 'deleted', object };
+    case 'BOOKMARK':
+      return { type: 'bookmark', resourceVersion: object.metadata.resourceVersion ?? '' };
+    default: {
+      const { code, message } = object as { readonly code?: number; readonly message?: string };
+      throw code === 410 ? expired() : new Failure('unavailable', `a watch ended: ${message ?? type}`);
+    }
+  }
+}
+
+const expired = (): Failure => new Failure('conflict', 'the version to watch from is forgotten', { code: 'expired' });
+
+const kindOf = (code: number): FailureKind => {
+  switch (code) {
+    case 401:
+      return 'unauthenticated';
+    case 403:
+      return 'forbidden';
+    case 404:
+      return 'not_found';
+    case 409:
+      return 'conflict';
+    case 429:
+      return 'rate_limited';
+    default:
+      return code >= 400 && code < 500 ? 'invalid' : 'unavailable';
+  }
+};
+
+interface Status {
+  readonly message?: string;
+  readonly details?: { readonly causes?: readonly { readonly field?: string; readonly reason?: string; readonly message?: string }[] };
+}
+
+function refusal(verb: string, resource: Resource<KubernetesObject>, code: number, retryAfter: string | undefined, text: string): Failure {
+  if (code === 410) return expired();
+  const { message = '', details } = readStatus(text);
+  const errors = (details?.causes ?? []).map((cause) => ({
+    field: cause.field ?? '',
+    code: cause.reason ?? '',
+    message: cause.message ?? '',
+  }));
+  const seconds = Number(retryAfter);
+  const retry = retryAfter !== undefined && Number.isFinite(seconds) ? { retryAfterMs: seconds * 1_000 } : {};
+  // what the server says of a Secret may repeat what is in it
+  const said = resource.plural === 'secrets' ? '' : `: ${message.slice(0, limits.replyCharsMax)}`;
+  return new Failure(kindOf(code), `${verb} ${resource.plural} was answered with ${code}${said}`, { errors, ...retry });
+}
+
+function readStatus(text: string): Status {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return { message: text };
+  }
+}
+
+function unavailable(verb: string, resource: Resource<KubernetesObject>, cause: unknown): Failure {
+  if (cause instanceof Failure) return cause;
+  return new Failure('unavailable', `${verb} ${resource.plural} got no answer`, { cause });
+}

@@ -1,0 +1,139 @@
+// What the API server has of one kind, kept up to date here: a list, then a watch from where it ended, and a list again whenever that cannot go on.
+// Everything else asks this copy, so the server is asked for each change once.
+
+import { Failure } from '../../services/core/failure.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { Clock } from '../../services/ports/clock.ts';
+import type { Random } from '../../services/ports/random.ts';
+import type { KubernetesClient, ListOptions } from './client.ts';
+import { type KubernetesObject, keyText, type ObjectKey, type Resource } from './resource.ts';
+
+/** `before` null: new. `after` null: gone. */
+export interface ObjectChange<T> {
+  readonly before: T | null;
+  readonly after: T | null;
+}
+
+export interface ReflectorParts<T> {
+  readonly client: Pick<KubernetesClient, 'list' | 'watch'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Of each change, one after the other. What it throws is reported, and nothing else. */
+  readonly onChange: (change: ObjectChange<T>) => void;
+  readonly report: (what: string, error: unknown) => void;
+  readonly idleMs?: number;
+}
+
+export class Reflector<T extends KubernetesObject> {
+  readonly #resource: Resource<T>;
+  readonly #scope: Pick<ListOptions, 'namespace' | 'labelSelector'>;
+  readonly #parts: ReflectorParts<T>;
+  readonly #synced = Promise.withResolvers<void>();
+  #objects = new Map<string, T>();
+  #lastContactAt = Number.NEGATIVE_INFINITY;
+
+  constructor(resource: Resource<T>, scope: Pick<ListOptions, 'namespace' | 'labelSelector'>, parts: ReflectorParts<T>) {
+    this.#resource = resource;
+    this.#scope = scope;
+    this.#parts = parts;
+  }
+
+  /** Resolves after the first list. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** By the monotonic clock: when the server said something last. */
+  get lastContactAt(): number {
+    return this.#lastContactAt;
+  }
+
+  get(key: ObjectKey): T | null {
+    return this.#objects.get(keyText(key)) ?? null;
+  }
+
+  objects(): readonly T[] {
+    return [...this.#objects.values()];
+  }
+
+  /** Until the signal aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        let version = await this.#list(signal);
+        failures = 0;
+        const relistAt = this.#parts.clock.monotonic() + limits.relistEveryMs;
+        while (!signal.aborted && this.#parts.clock.monotonic() < relistAt) version = await this.#watch(version, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof Failure && error.code === 'expired') continue;
+        this.#parts.report(`${this.#resource.plural} could not be watched`, error);
+        await this.#parts.clock.sleep(this.#backOffMs(failures++, error), signal);
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    const { items, resourceVersion } = await this.#parts.client.list(this.#resource, { ...this.#scope, signal });
+    this.#heard();
+    const before = this.#objects;
+    this.#objects = new Map(items.map((object) => [keyText(object.metadata), object]));
+    for (const [key, old] of before) {
+      const now = this.#objects.get(key);
+      // another one of the same name is not the same object
+      if (now === undefined || now.metadata.uid !== old.metadata.uid) this.#tell({ before: old, after: null });
+    }
+    for (const [key, now] of this.#objects) {
+      const old = before.get(key);
+      const known = old !== undefined && old.metadata.uid === now.metadata.uid ? old : null;
+      if (known === null || known.metadata.resourceVersion !== now.metadata.resourceVersion) this.#tell({ before: known, after: now });
+    }
+    this.#synced.resolve();
+    return resourceVersion;
+  }
+
+  /** Answers from where the next one goes on. */
+  async #watch(from: string, signal: AbortSignal): Promise<string> {
+    let version = from;
+    const timeoutSeconds = Math.round(limits.watchSeconds * (1 + this.#parts.random.fraction()));
+    const { idleMs } = this.#parts;
+    const options = { ...this.#scope, resourceVersion: version, timeoutSeconds, signal, ...(idleMs === undefined ? {} : { idleMs }) };
+    for await (const event of this.#parts.client.watch(this.#resource, options)) {
+      this.#heard();
+      if (event.type === 'bookmark') {
+        version = event.resourceVersion;
+        continue;
+      }
+      const { object } = event;
+      version = object.metadata.resourceVersion ?? version;
+      const key = keyText(object.metadata);
+      const before = this.#objects.get(key) ?? null;
+      if (event.type === 'deleted') {
+        this.#objects.delete(key);
+        this.#tell({ before: before ?? object, after: null });
+      } else {
+        this.#objects.set(key, object);
+        this.#tell({ before, after: object });
+      }
+    }
+    return version;
+  }
+
+  #heard(): void {
+    this.#lastContactAt = this.#parts.clock.monotonic();
+  }
+
+  #tell(change: ObjectChange<T>): void {
+    try {
+      this.#parts.onChange(change);
+    } catch (error) {
+      this.#parts.report(`a change of ${this.#resource.plural} could not be handled`, error);
+    }
+  }
+
+  #backOffMs(failures: number, error: unknown): number {
+    const wait =
+      Math.min(limits.kubernetesRetryMinMs * 2 ** failures, limits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
+    return error instanceof Failure && error.retryAfterMs !== null ? Math.max(wait, error.retryAfterMs) : wait;
+  }
+}
