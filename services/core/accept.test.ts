@@ -110,6 +110,12 @@ describe('the sender', () => {
   });
 
   it.each([
+    [
+      'that is being deleted',
+      { ...request, sender: 'leaving' },
+      context({}, [acme, { ...other, name: 'leaving', retiring: true }]),
+      ['invalid', 'sender unknown_sender'],
+    ],
     ['that nobody knows', { ...request, sender: 'nobody' }, context(), ['invalid', 'sender unknown_sender']],
     ['of another tenant', { ...request, sender: 'foreign' }, context(), ['invalid', 'sender unknown_sender']],
     ['that the key may not use', { ...request, sender: 'other' }, context(ofKey(['acme']), both), ['forbidden', 'sender forbidden']],

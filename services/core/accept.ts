@@ -136,12 +136,12 @@ function chooseSender(
 ): Sender | null {
   const named = parsed.sender ?? template?.sender ?? null;
   if (named !== null) {
-    const sender = catalog.sender(principal.tenant, named);
+    const sender = accepting(catalog.sender(principal.tenant, named));
     if (sender === null) fault('sender', 'unknown_sender', 'There is no sender of this name.');
     return sender;
   }
   if (isUntold) return null;
-  const usable = catalog.senders(principal.tenant).filter((s) => mayUseSender(principal, s.name));
+  const usable = catalog.senders(principal.tenant).filter((s) => !s.retiring && mayUseSender(principal, s.name));
   if (parsed.from !== null) {
     const domain = domainOf(parsed.from.address);
     const holding = usable.find((s) => s.domain === domain);
@@ -150,7 +150,7 @@ function chooseSender(
     return null;
   }
   const [first] = principal.senders;
-  const own = first === undefined ? null : catalog.sender(principal.tenant, first);
+  const own = first === undefined ? null : accepting(catalog.sender(principal.tenant, first));
   const [only, ...others] = usable;
   const sender = own ?? (others.length === 0 ? (only ?? null) : null);
   if (sender === null)
@@ -161,6 +161,9 @@ function chooseSender(
     );
   return sender;
 }
+
+/** A sender that was deleted only sees off the mail that it has. */
+const accepting = (sender: Sender | null): Sender | null => (sender?.retiring ? null : sender);
 
 function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Environment, fault: Fault): void {
   if (parsed.from !== null && domainOf(parsed.from.address) !== sender.domain) {

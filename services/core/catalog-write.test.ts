@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { judgeWrite, mayRemove, type StoredObject } from './catalog-write.ts';
 
 const stored: StoredObject = { source: { kind: 'operator', name: 'prod' }, fence: { term: 3, generation: 7 }, hash: 'a', isLive: true };
-const by = (term: number, generation: number, more: { kind?: string; name?: string } = {}) => ({
+const by = (term: number, generation: number, more: { kind?: string; name?: string; uid?: string } = {}) => ({
   kind: 'operator',
   name: 'prod',
   ...more,
@@ -22,6 +22,22 @@ it.each([
   ['an old generation of the same content', stored, by(3, 6), 'a', true, 'fenced'],
   ['another cluster', stored, by(9, 9, { name: 'staging' }), 'b', true, 'foreign'],
   ['a folder', stored, by(9, 9, { kind: 'folder' }), 'a', true, 'foreign'],
+  [
+    'a younger object of the same name, which counts from the start',
+    { ...stored, source: { ...stored.source, uid: 'old' } },
+    by(3, 1, { uid: 'new' }),
+    'b',
+    true,
+    'updated',
+  ],
+  [
+    'a younger object of the same name, by an old leader',
+    { ...stored, source: { ...stored.source, uid: 'old' } },
+    by(2, 1, { uid: 'new' }),
+    'b',
+    true,
+    'fenced',
+  ],
   ['one that was removed', { ...stored, isLive: false }, by(3, 1), 'a', true, 'created'],
   ['one that another removed', { ...stored, isLive: false }, by(3, 1, { kind: 'folder' }), 'a', true, 'created'],
   ['one that was removed since, by an old leader', { ...stored, isLive: false }, by(2, 9), 'a', true, 'fenced'],

@@ -8,7 +8,7 @@ export interface Fence {
 
 /** What of a stored object decides. */
 export interface StoredObject {
-  readonly source: { readonly kind: string; readonly name: string };
+  readonly source: { readonly kind: string; readonly name: string; readonly uid?: string };
   readonly fence: Fence;
   readonly hash: string;
   readonly isLive: boolean;
@@ -17,6 +17,8 @@ export interface StoredObject {
 export interface Writing {
   readonly kind: string;
   readonly name: string;
+  /** Which of the objects that bear the same name one after the other, where the source tells them apart. */
+  readonly uid?: string;
   readonly fence: Fence;
 }
 
@@ -36,12 +38,17 @@ export function judgeWrite(
   if (stored === null) return 'created';
   if (!stored.isLive) return writing.fence.term < stored.fence.term ? 'fenced' : 'created';
   if (!isOwn(stored, writing)) return 'foreign';
-  if (isOlder(writing.fence, stored.fence)) return 'fenced';
+  if (isLate(stored, writing)) return 'fenced';
   return stored.hash === hash && isSame ? 'unchanged' : 'updated';
 }
 
 /** True when the writer may take this object out of view. */
 export const mayRemove = (stored: StoredObject, writing: Writing): boolean =>
-  stored.isLive && isOwn(stored, writing) && !isOlder(writing.fence, stored.fence);
+  stored.isLive && isOwn(stored, writing) && !isLate(stored, writing);
+
+/** Generations are counted by each object for itself: of two objects only the terms can be compared. */
+function isLate(stored: StoredObject, { uid, fence }: Writing): boolean {
+  return uid === stored.source.uid ? isOlder(fence, stored.fence) : fence.term < stored.fence.term;
+}
 
 const isOwn = (stored: StoredObject, { kind, name }: Writing): boolean => stored.source.kind === kind && stored.source.name === name;

@@ -2,8 +2,9 @@
 // domain is judged where all are known (`compile.ts`, later the operator).
 
 import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from './address.ts';
-import type { Route, Sender } from './catalog.ts';
+import type { DkimKey, Route, Sender } from './catalog.ts';
 import { contentHash } from './content-hash.ts';
+import { readDkimKey } from './dkim/key.ts';
 import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from './fault.ts';
 import { limits } from './limits.ts';
 import { defaultTenant, type SenderObject } from './objects.ts';
@@ -15,8 +16,15 @@ export interface SenderReferences {
 
 type RouteObject = SenderObject['spec']['routes'][number];
 
-/** `revision` is 0: the writer of the catalog numbers it. The hash leaves credentials out, so a rotated password does not change it. */
-export function compileSender(object: SenderObject, references: SenderReferences): Sender | readonly ObjectFault[] {
+/**
+ * `revision` is 0: the writer of the catalog numbers it. The hash leaves secrets out, so a rotated password does not change it.
+ * @param managedKeys what signs with policy Managed: the operator's; a folder has none
+ */
+export function compileSender(
+  object: SenderObject,
+  references: SenderReferences,
+  managedKeys: readonly DkimKey[] = [],
+): Sender | readonly ObjectFault[] {
   const { spec, metadata } = object;
   const faults: ObjectFault[] = [];
   const add = (reason: FaultReason, path: FaultPath, message: string): void => {
@@ -30,8 +38,8 @@ export function compileSender(object: SenderObject, references: SenderReferences
   const returnPathDomain = domainName(spec.returnPathDomain ?? spec.domain);
   if (!liesIn(returnPathDomain, domain)) add('InvalidSpec', ['returnPathDomain'], `must lie in ${domain}`);
 
-  if (spec.dkim.policy === 'Provided')
-    add('InvalidSpec', ['dkim', 'policy'], 'must be Managed or Disabled: signing with keys of your own does not work yet');
+  const provided = spec.dkim.policy === 'Provided' ? compileKeys(spec.dkim.keys, references) : { keys: [] };
+  if (isFaults(provided)) faults.push(...provided);
 
   const routes = spec.routes.flatMap((route, at) => {
     if (spec.routes.findIndex(({ name }) => name === route.name) < at) {
@@ -43,7 +51,7 @@ export function compileSender(object: SenderObject, references: SenderReferences
     return [];
   });
 
-  if (faults.length > 0 || from === null) return faults;
+  if (faults.length > 0 || from === null || isFaults(provided)) return faults;
   const sender: Omit<Sender, 'hash'> = {
     tenant: metadata.namespace ?? defaultTenant,
     name: metadata.name,
@@ -66,15 +74,42 @@ export function compileSender(object: SenderObject, references: SenderReferences
     },
     retry: { delaysMs: spec.retry.delaysSeconds.map((seconds) => seconds * 1_000), maxAgeMs: spec.retry.maxAgeSeconds * 1_000 },
     copies: spec.copies === 'AtMostOnce' ? 'at_most_once' : 'at_least_once',
-    dkim: [],
+    dkim: spec.dkim.policy === 'Managed' ? managedKeys : provided.keys,
   };
-  const open = { ...sender, revision: undefined, routes: routes.map((route) => ({ ...route, credentials: route.credentials !== null })) };
+  const open = {
+    ...sender,
+    revision: undefined,
+    routes: routes.map((route) => ({ ...route, credentials: route.credentials !== null })),
+    dkim: sender.dkim.map(({ selector, algorithm, fingerprint }) => ({ selector, algorithm, fingerprint })),
+  };
   return { ...sender, hash: contentHash(open) };
 }
 
 /** True when a domain is another one or lies below it. */
 function liesIn(inner: string, outer: string): boolean {
   return inner === outer || inner.endsWith(`.${outer}`);
+}
+
+/** Of each algorithm the first one signs; the others are read all the same, so that a broken one is found before its turn comes. */
+function compileKeys(
+  keys: SenderObject['spec']['dkim']['keys'],
+  references: SenderReferences,
+): { readonly keys: readonly DkimKey[] } | readonly ObjectFault[] {
+  const faults: ObjectFault[] = [];
+  const read = keys.flatMap(({ selector, privateKeySecretRef: { name, key } }, at) => {
+    const path = ['spec', 'dkim', 'keys', at, 'privateKeySecretRef'];
+    const values = references.secret(name);
+    const value = values !== null && Object.hasOwn(values, key) ? values[key] : undefined;
+    if (values === null) faults.push({ reason: 'SecretNotFound', path, message: `there is no Secret "${name}" in this namespace` });
+    else if (value === undefined) faults.push({ reason: 'SecretKeyMissing', path, message: `the Secret "${name}" has no key "${key}"` });
+    if (value === undefined) return [];
+    const found = readDkimKey(selector, value);
+    if (typeof found !== 'string') return [found];
+    faults.push({ reason: 'InvalidKey', path, message: found });
+    return [];
+  });
+  if (faults.length > 0) return faults;
+  return { keys: read.filter((key, at) => read.findIndex(({ algorithm }) => algorithm === key.algorithm) === at) };
 }
 
 function compileRoute(route: RouteObject, path: FaultPath, references: SenderReferences): Route | readonly ObjectFault[] {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { compileFolder } from './compile.ts';
@@ -60,6 +61,32 @@ describe('a sender', () => {
     ]);
   });
 
+  test('reads provided keys from Secrets; the first of each algorithm signs, and the hash knows which, but not the key', () => {
+    const pem = (type: 'rsa' | 'ed25519') =>
+      (type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2_048 }) : generateKeyPairSync('ed25519')).privateKey
+        .export({ type: 'pkcs8', format: 'pem' })
+        .toString();
+    const keys = { one: pem('rsa'), two: pem('rsa'), three: pem('ed25519'), bad: 'hunter2' };
+    const dkimSecret = `apiVersion: v1\nkind: Secret\nmetadata: {name: dkim}\nstringData: ${JSON.stringify(keys)}`;
+    const withKeys = (...names: string[]) =>
+      compile(
+        sender(
+          `dkim: {policy: Provided, keys: [${names.map((key) => `{selector: s-${key}, privateKeySecretRef: {name: dkim, key: ${key}}}`).join(', ')}]}`,
+        ),
+        dkimSecret,
+      );
+    const [signed] = withKeys('one', 'two', 'three').senders;
+    expect(signed?.dkim).toMatchObject([
+      { selector: 's-one', algorithm: 'rsa-sha256', privateKey: keys.one },
+      { selector: 's-three', algorithm: 'ed25519-sha256', privateKey: keys.three },
+    ]);
+    expect(withKeys('two', 'three').senders[0]?.hash).not.toBe(signed?.hash);
+    expect(shown(withKeys('bad', 'gone'))).toEqual([
+      'InvalidKey spec.dkim.keys[0].privateKeySecretRef',
+      'SecretKeyMissing spec.dkim.keys[1].privateKeySecretRef',
+    ]);
+  });
+
   test('says everything that works', () => {
     const { senders, faults } = compile(`
 apiVersion: packetboat.dev/v1alpha1
@@ -116,6 +143,10 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
     ['dkim: {policy: Sometimes}', ['InvalidSpec spec.dkim.policy']],
     ['dkim: {policy: Provided}', ['InvalidSpec spec.dkim.keys']],
     ['dkim: {keys: [{selector: a, privateKeySecretRef: {name: dkim, key: a}}]}', ['InvalidSpec spec.dkim.keys']],
+    [
+      'dkim: {policy: Provided, keys: [{selector: a, privateKeySecretRef: {name: none, key: a}}]}',
+      ['SecretNotFound spec.dkim.keys[0].privateKeySecretRef'],
+    ],
     ['dkim: {algorithms: []}', ['InvalidSpec spec.dkim.algorithms']],
     ['verification: {periodSeconds: 1}', ['InvalidSpec spec.verification.periodSeconds']],
     ['tracking: {opens: false}', ['InvalidSpec spec.tracking']],

@@ -293,6 +293,9 @@ export const limits = {
   catalogFileTokensMax: 100_000,
   eventLoopStallMs: 200,
 
+  /** Of DKIM, ready to sign, in a dispatcher: about 3 KB each. */
+  signingKeysMax: 1_000,
+
   // --- the operator
   kubernetesCallMs: 15 * SECOND,
   /** Calls at a time, beside one watch for each kind and namespace. */

@@ -56,6 +56,7 @@ describe('a plan', () => {
   test.each([
     ['without a sender', 'route', { sender: null, routes: [] }],
     ['of a suspended sender', 'suspended', { sender: { ...sender, suspended: true } }],
+    ['of a sender that is not verified', 'unverified', { sender: { ...sender, verified: false } }],
     ['of a sender without routes', 'route', { routes: [] }],
   ])('%s is looked at again after a minute', (_, reason, more) => {
     const planned = plan(subject(now), { ...context, ...more });

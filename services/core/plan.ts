@@ -37,6 +37,7 @@ export function plan(s: Subject, context: PlanContext): Plan {
   if (old !== null) return { kind: 'end', change: old };
   if (sender === null) return held(hold(s, 'route', now + limits.heldRecheckMs));
   if (sender.suspended) return held(hold(s, 'suspended', now + limits.heldRecheckMs));
+  if (!sender.verified) return held(hold(s, 'unverified', now + limits.heldRecheckMs));
   const open = context.routes.find((route) => context.pausedUntil(route) <= now);
   if (open !== undefined) return { kind: 'go', route: open };
   const earliest = Math.min(...context.routes.map(context.pausedUntil));

@@ -18,6 +18,7 @@ import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Report, Session, Transport } from '../ports/transport.ts';
 import { sweepLoop } from '../sweeper/sweep.ts';
 import { dispatch } from './dispatch.ts';
+import { SigningKeys } from './sign.ts';
 
 /** One mail that was delivered, in the order of the answers. */
 interface Arrival {
@@ -61,6 +62,7 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
     budgets: new MemoryBudgets(clock),
     transport: relays(clock, answerMs, arrivals),
     templates: new CompiledTemplates(),
+    signingKeys: new SigningKeys(),
     suppressionKeys: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }],
     returnKey: new Uint8Array(32).fill(9),
     relay: null,

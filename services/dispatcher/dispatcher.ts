@@ -13,6 +13,7 @@ import type { Random } from '../ports/random.ts';
 import type { SuppressionStore } from '../ports/suppression-store.ts';
 import type { Transport } from '../ports/transport.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
+import type { SigningKeys } from './sign.ts';
 
 /** What is counted; `runtime/metrics.ts` declares where it goes. */
 export interface DispatcherMetrics {
@@ -34,6 +35,7 @@ export interface Dispatcher {
   readonly clock: Clock;
   readonly random: Random;
   readonly templates: CompiledTemplates;
+  readonly signingKeys: SigningKeys;
   /** First the active key, then those that are still read. */
   readonly suppressionKeys: readonly HashKey[];
   /** The keyring's active key for `return`. */

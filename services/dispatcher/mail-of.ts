@@ -1,4 +1,4 @@
-// From a stored message to the bytes of its mail: rendered, composed, the same at each attempt (RELIABILITY R8).
+// From a stored message to the bytes of its mail: rendered, composed, signed, the same at each attempt (RELIABILITY R8).
 
 import type { Sender } from '../core/catalog.ts';
 import { Failure } from '../core/failure.ts';
@@ -8,6 +8,7 @@ import { contentEncoder } from '../core/mime/content-encoder.ts';
 import { type Body, type MailPart, messageIdHeader } from '../core/mime/mail.ts';
 import { isRefusal } from '../core/template/render.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { signatures } from './sign.ts';
 
 /** Bytes at hand are one chunk; blobs are read while they are sent. */
 export interface ComposedMail {
@@ -33,6 +34,14 @@ export async function mailOf(d: Dispatcher, message: Message, sender: Sender): P
     attachments: message.content.attachments,
     boundarySeed: message.id,
   });
+  const mail = measured(parts);
+  const [head] = parts;
+  if (sender.dkim.length === 0 || !(head instanceof Uint8Array)) return mail;
+  const fields = await signatures(d.signingKeys, sender, { head, bytes: bytesOf(d, mail), time: message.createdAt });
+  return measured([fields, ...parts]);
+}
+
+function measured(parts: readonly MailPart[]): ComposedMail {
   let bytes: number | null = 0;
   for (const part of parts) bytes = bytes === null || !(part instanceof Uint8Array) ? null : bytes + part.length;
   return { parts, bytes };

@@ -20,6 +20,7 @@ import { readKeyring } from '../runtime/keyring.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
 import { running } from './running.ts';
+import { SigningKeys } from './sign.ts';
 
 export async function start(config: Config<'dispatcher'>, about: About): Promise<Program> {
   const { log, metrics } = about;
@@ -49,6 +50,7 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
     clock: systemClock,
     random: new SystemRandom(),
     templates: new CompiledTemplates(),
+    signingKeys: new SigningKeys(),
     suppressionKeys: keys.suppression,
     returnKey: keys.return[0].secret,
     relay,

@@ -16,6 +16,7 @@ import type { Fault } from '../core/fault.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Dispatcher } from '../dispatcher/dispatcher.ts';
 import { running as dispatcherRunning } from '../dispatcher/running.ts';
+import { SigningKeys } from '../dispatcher/sign.ts';
 import { type Inbox, startInbox } from '../inbox/inbox.ts';
 import { inboxPages } from '../inbox/pages.ts';
 import { KeyCache } from '../ingest/authenticate.ts';
@@ -88,6 +89,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const dispatcher: Dispatcher = {
     ...shared,
     transport,
+    signingKeys: new SigningKeys(),
     suppressionKeys: keyring.suppression,
     returnKey: keyring.return[0].secret,
     relay,

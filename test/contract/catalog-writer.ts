@@ -91,6 +91,31 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect(await writer.put({ ...by(1, 1), kind: 'folder' }, sender())).toEqual({ kind: 'created', revision: 1 });
     });
 
+    it('lists what it has in view, and removes one of them', async () => {
+      const own = { ...by(3, 1), uid: 'u1' };
+      await writer.put(own, sender());
+      await writer.put({ ...by(3, 4), uid: 'u2' }, template());
+      await writer.put(by(1, 1, 'staging'), sender({ name: 'foreign' }));
+      expect((await subject.other.list(own)).toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual([
+        { key: 'sender/shop/billing', uid: 'u1', fence: { term: 3, generation: 1 } },
+        { key: 'template/shop/invoice', uid: 'u2', fence: { term: 3, generation: 4 } },
+      ]);
+      expect(await writer.remove({ ...own, fence: { term: 2, generation: 9 } }, 'sender/shop/billing')).toBe(false);
+      expect(await writer.remove(own, 'sender/shop/foreign')).toBe(false);
+      expect(await writer.remove(own, 'sender/shop/nobody')).toBe(false);
+      expect(await writer.remove(own, 'sender/shop/billing')).toBe(true);
+      expect(await writer.remove(own, 'sender/shop/billing')).toBe(false);
+      expect((await subject.other.list(own)).map(({ key }) => key)).toEqual(['template/shop/invoice']);
+      expect((await subject.read()).sender('shop', 'billing')).toBeNull();
+    });
+
+    it('takes an object that was made anew under its name, although its generations start again', async () => {
+      await writer.put({ ...by(3, 7), uid: 'old' }, sender());
+      expect(await writer.put({ ...by(3, 1), uid: 'new' }, sender({ from: 'New' }))).toMatchObject({ kind: 'updated' });
+      expect(await writer.put({ ...by(2, 9), uid: 'old' }, sender())).toMatchObject({ kind: 'fenced' });
+      expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('New');
+    });
+
     it('prunes nothing as an old leader', async () => {
       await writer.put(by(2, 1), sender());
       expect(await writer.prune(by(1, Number.MAX_SAFE_INTEGER), new Set())).toBe(0);

@@ -10,6 +10,7 @@ import { bootstrapKey } from '../../services/core/api-key.ts';
 import { limits } from '../../services/core/limits.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { dispatch } from '../../services/dispatcher/dispatch.ts';
+import { SigningKeys } from '../../services/dispatcher/sign.ts';
 import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';
@@ -355,6 +356,7 @@ class World {
       ...this.#portsOf(p),
       transport,
       templates: new CompiledTemplates(),
+      signingKeys: new SigningKeys(),
       suppressionKeys: [KEY],
       returnKey: RETURN_KEY,
       relay: null,

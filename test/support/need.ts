@@ -40,6 +40,8 @@ export const needs = {
   'smtp-sink': { files: ['smtp-sink'], get: 'the system package postfix' },
   'smtp-source': { files: ['smtp-source'], get: 'the system package postfix' },
   swaks: { files: ['swaks'], get: 'the system package swaks' },
+  /** Python's `dkim`, for the interpreter that its own programs name. */
+  dkimverify: { files: ['dkimverify'], get: 'the system package python3-dkim, and python3-nacl beside it' },
   python3: { files: ['python3'], get: 'the system package python3' },
 } as const satisfies Record<string, Need>;
 

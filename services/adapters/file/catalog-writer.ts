@@ -5,8 +5,8 @@ import { entryKey, noticeOf } from '../../core/catalog.ts';
 import { judgeWrite, mayRemove } from '../../core/catalog-write.ts';
 import type { Keys } from '../../core/keyring.ts';
 import { NONCE_BYTES } from '../../core/seal.ts';
-import { holdsLogins, sealSender } from '../../core/sealed-sender.ts';
-import type { CatalogEntry, CatalogSource, CatalogWriter, WriteResult } from '../../ports/catalog-writer.ts';
+import { isStoredAs, sealSender } from '../../core/sealed-sender.ts';
+import type { CatalogEntry, CatalogSource, CatalogWriter, OwnEntry, WriteResult } from '../../ports/catalog-writer.ts';
 import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
 import type { CatalogState, KeptObject } from './catalog-state.ts';
@@ -21,6 +21,8 @@ export interface CatalogWriterParts {
 export function createCatalogWriter(state: CatalogState, parts: CatalogWriterParts): CatalogWriter {
   return {
     put: (source, entry) => state.inTurn(() => put(state, parts, source, entry)),
+    list: ({ kind, name }) => state.inTurn(async () => ownOf(state, kind, name).map(toOwnEntry)),
+    remove: (source, key) => state.inTurn(() => remove(state, parts, source, key)),
     prune: (source, keep) => state.inTurn(() => prune(state, parts, source, keep)),
     /** The state is whoever's who opened it. */
     async [Symbol.asyncDispose]() {},
@@ -31,7 +33,8 @@ async function put(state: CatalogState, parts: CatalogWriterParts, source: Catal
   const key = entryKey(entry);
   const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
   const stored = state.object(key);
-  const kind = judgeWrite(stored, source, hash, holds(stored, entry, parts.keys));
+  const isWhole = stored === null || stored.hash !== hash || (await holds(state, stored, entry, parts.keys));
+  const kind = judgeWrite(stored, source, hash, isWhole);
   const last = stored?.revision ?? 0;
   if (kind === 'fenced' || kind === 'foreign') return { kind, revision: last };
   if (kind === 'unchanged') {
@@ -39,28 +42,37 @@ async function put(state: CatalogState, parts: CatalogWriterParts, source: Catal
     return { kind, revision: last };
   }
   const revision = stored?.hash === hash ? last : await numberOf(state, entry, last + 1);
+  if (!isWhole && entry.kind === 'template') await state.keepRevision({ ...entry.template, revision });
   const sender =
     entry.kind === 'sender' ? sealSender({ ...entry.sender, revision }, parts.keys, () => parts.random.bytes(NONCE_BYTES)) : null;
-  const { name, fence } = source;
-  await state.keepObject({ key, revision, hash, isLive: true, source: { kind: source.kind, name }, fence, sender });
+  await state.keepObject({ key, revision, hash, isLive: true, source: toSource(source), fence: source.fence, sender });
   parts.notices.publish(noticeOf(key));
   return { kind, revision };
 }
 
-async function prune(
-  state: CatalogState,
-  { notices }: CatalogWriterParts,
-  source: CatalogSource,
-  keep: ReadonlySet<string>,
-): Promise<number> {
-  const gone = state.objects().filter((stored) => !keep.has(stored.key) && mayRemove(stored, source));
-  for (const stored of gone) {
-    const fence = { term: source.fence.term, generation: stored.fence.generation };
-    await state.keepObject({ ...stored, isLive: false, fence, sender: null });
-    notices.publish(noticeOf(stored.key));
+async function prune(state: CatalogState, parts: CatalogWriterParts, source: CatalogSource, keep: ReadonlySet<string>): Promise<number> {
+  let count = 0;
+  for (const { key } of ownOf(state, source.kind, source.name)) {
+    if (!keep.has(key) && (await remove(state, parts, source, key))) count += 1;
   }
-  return gone.length;
+  return count;
 }
+
+async function remove(state: CatalogState, { notices }: CatalogWriterParts, source: CatalogSource, key: string): Promise<boolean> {
+  const stored = state.object(key);
+  if (stored === null || !mayRemove(stored, source)) return false;
+  const fence = { term: source.fence.term, generation: stored.fence.generation };
+  await state.keepObject({ ...stored, isLive: false, fence, sender: null });
+  notices.publish(noticeOf(key));
+  return true;
+}
+
+function ownOf(state: CatalogState, kind: string, name: string): readonly KeptObject[] {
+  return state.objects().filter(({ isLive, source }) => isLive && source.kind === kind && source.name === name);
+}
+
+const toOwnEntry = ({ key, source, fence }: KeptObject): OwnEntry => ({ key, uid: source.uid ?? null, fence });
+const toSource = ({ kind, name, uid }: CatalogSource): KeptObject['source'] => ({ kind, name, ...(uid === undefined ? {} : { uid }) });
 
 /** The number of this content. One that was kept by a writer who died before he could point to it is passed over unless the content is the same. */
 async function numberOf(state: CatalogState, entry: CatalogEntry, from: number): Promise<number> {
@@ -74,12 +86,17 @@ async function numberOf(state: CatalogState, entry: CatalogEntry, from: number):
 }
 
 /** The same object by a newer writer: from now on the older one's writes change nothing. */
-async function raise(state: CatalogState, stored: KeptObject | null, { fence }: CatalogSource): Promise<void> {
-  if (stored === null || (stored.fence.term === fence.term && stored.fence.generation === fence.generation)) return;
-  await state.keepObject({ ...stored, fence });
+async function raise(state: CatalogState, stored: KeptObject | null, source: CatalogSource): Promise<void> {
+  if (stored === null) return;
+  const { fence, uid } = source;
+  if (stored.fence.term === fence.term && stored.fence.generation === fence.generation && stored.source.uid === uid) return;
+  await state.keepObject({ ...stored, source: toSource(source), fence });
 }
 
-function holds(stored: KeptObject | null, entry: CatalogEntry, keys: Keys): boolean {
-  if (entry.kind === 'template') return true;
-  return stored !== null && stored.sender !== null && holdsLogins(stored.sender, entry.sender, keys);
+/** False: what is kept under this hash is not what was written, or the secrets are others, or sealed with an older key. */
+async function holds(state: CatalogState, stored: KeptObject, entry: CatalogEntry, keys: Keys): Promise<boolean> {
+  const { revision, sender } = stored;
+  if (entry.kind === 'sender') return sender !== null && isStoredAs(sender, { ...entry.sender, revision }, keys);
+  const kept = await state.revision(entry.template.tenant, entry.template.identifier, revision);
+  return sender === null && JSON.stringify(kept) === JSON.stringify({ ...entry.template, revision });
 }

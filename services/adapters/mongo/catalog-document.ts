@@ -15,12 +15,12 @@ export interface ObjectDocument {
   readonly hash: string;
   /** Removed objects stay, so that their numbers go on and old leaders are known. */
   readonly state: 'live' | 'removed';
-  /** False while a sender is suspended. */
+  /** False while a sender is suspended or not verified. */
   readonly sendable: boolean;
   /** Of a sender; null for a template, whose content is its revision's. */
   readonly config: string | null;
   readonly sealed: SealedSender['sealed'];
-  readonly source: { readonly kind: string; readonly name: string };
+  readonly source: { readonly kind: string; readonly name: string; readonly uid?: string };
   readonly fence: { readonly term: number; readonly generation: number };
   /** Counts the writes of this document: what a write compares. */
   readonly writes: number;

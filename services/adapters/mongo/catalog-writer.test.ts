@@ -57,6 +57,37 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
     expect(await rotated.put(source, entry)).toEqual({ kind: 'unchanged', revision: 1 });
   });
 
+  it.each([
+    ['its config', (document: ObjectDocument) => ({ config: document.config?.replace('relay.example.net', 'evil.example.net') ?? null })],
+    ['its sealed login', () => ({ sealed: [] })],
+    ['whether it may send', () => ({ sendable: false })],
+    ['its state', () => ({ state: 'removed' as const })],
+  ])('writes a sender anew when %s was changed by another hand', async (_, change) => {
+    await using mongo = await openTestMongo('catalog_writer');
+    const writer = await openWriter(mongo, [april]);
+    await writer.put(source, entry);
+    const before = await stored(mongo);
+    if (before === null) return expect.fail('it is there');
+    await mongo.db.collection<ObjectDocument>('catalog').updateOne({ _id: before._id }, { $set: change(before) });
+    expect(await writer.put(source, entry)).toMatchObject({ kind: expect.stringMatching(/created|updated/) });
+    await using reader = await openReader(mongo, [april]);
+    expect(reader.current().sender('shop', 'billing')).toMatchObject({
+      routes: [{ host: 'relay.example.net', credentials: { password: 'open sesame' } }],
+    });
+    expect(await writer.put(source, entry)).toMatchObject({ kind: 'unchanged' });
+  });
+
+  it('writes a revision anew that was changed by another hand, under its number', async () => {
+    await using mongo = await openTestMongo('catalog_writer');
+    const writer = await openWriter(mongo, [april]);
+    const template = { kind: 'template', template: compiledTemplate() } as const;
+    await writer.put(source, template);
+    await mongo.db.collection<{ _id: string }>('revisions').updateOne({ _id: 'template/shop/invoice@1' }, { $set: { config: '{}' } });
+    expect(await writer.put(source, template)).toEqual({ kind: 'updated', revision: 1 });
+    await using reader = await openReader(mongo, [april]);
+    expect(await reader.revision('shop', 'invoice', 1)).toEqual({ ...template.template, revision: 1 });
+  });
+
   it('passes over the number of a writer that died before it could point to it', async () => {
     await using mongo = await openTestMongo('catalog_writer');
     await mongo.db

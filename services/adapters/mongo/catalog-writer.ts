@@ -6,8 +6,8 @@ import { Failure } from '../../core/failure.ts';
 import type { Keys } from '../../core/keyring.ts';
 import { limits } from '../../core/limits.ts';
 import { NONCE_BYTES } from '../../core/seal.ts';
-import { holdsLogins, sealSender } from '../../core/sealed-sender.ts';
-import type { CatalogEntry, CatalogSource, CatalogWriter, WriteResult } from '../../ports/catalog-writer.ts';
+import { isStoredAs, sealSender } from '../../core/sealed-sender.ts';
+import type { CatalogEntry, CatalogSource, CatalogWriter, OwnEntry, WriteResult } from '../../ports/catalog-writer.ts';
 import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
 import { type CatalogCollections, type ObjectDocument, openCatalogCollections, revisionId, toStoredObject } from './catalog-document.ts';
@@ -41,10 +41,12 @@ class MongoCatalogWriter implements CatalogWriter {
     for (let tries = 0; tries < limits.catalogWriteTriesMax; tries++) {
       const stored = await this.#mongo.call(objects.findOne({ _id: key }));
       const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
-      const kind = judgeWrite(stored === null ? null : toStoredObject(stored), source, hash, stored === null || this.#holds(stored, entry));
+      const isWhole = stored === null || stored.hash !== hash || (await this.#holds(stored, source, entry));
+      const kind = judgeWrite(stored === null ? null : toStoredObject(stored), source, hash, isWhole);
       const last = stored?.revision ?? 0;
       if (kind === 'fenced' || kind === 'foreign') return { kind, revision: last };
       const revision = stored?.hash === hash ? last : await this.#number(entry, last + 1);
+      if (!isWhole) await this.#mend(entry, revision);
       if (
         kind === 'unchanged' ? await this.#raise(stored, source) : await this.#replace(stored, this.#toDocument(source, entry, revision))
       ) {
@@ -60,22 +62,54 @@ class MongoCatalogWriter implements CatalogWriter {
     const own = { 'source.kind': source.kind, 'source.name': source.name, state: 'live' } as const;
     let count = 0;
     for (const stored of await this.#mongo.call(objects.find(own).toArray())) {
-      if (keep.has(stored._id) || !mayRemove(toStoredObject(stored), source)) continue;
-      const fence = { term: source.fence.term, generation: stored.fence.generation };
       // one that was written in between is not gone
-      if (!(await this.#replace(stored, { ...stored, state: 'removed', fence }))) continue;
-      this.#parts.notices.publish(noticeOf(stored._id));
-      count += 1;
+      if (!keep.has(stored._id) && (await this.#remove(source, stored))) count += 1;
     }
     return count;
+  }
+
+  async list({ kind, name }: Pick<CatalogSource, 'kind' | 'name'>): Promise<readonly OwnEntry[]> {
+    const own = { 'source.kind': kind, 'source.name': name, state: 'live' } as const;
+    const projection = { source: 1, fence: 1 } as const;
+    const found = await this.#mongo.call(this.#collections.objects.find(own, { projection }).toArray());
+    return found.map(({ _id, source, fence }) => ({ key: _id, uid: source.uid ?? null, fence }));
+  }
+
+  async remove(source: CatalogSource, key: string): Promise<boolean> {
+    const stored = await this.#mongo.call(this.#collections.objects.findOne({ _id: key }));
+    return stored !== null && this.#remove(source, stored);
+  }
+
+  async #remove(source: CatalogSource, stored: ObjectDocument): Promise<boolean> {
+    if (!mayRemove(toStoredObject(stored), source)) return false;
+    const fence = { term: source.fence.term, generation: stored.fence.generation };
+    if (!(await this.#replace(stored, { ...stored, state: 'removed', fence }))) return false;
+    this.#parts.notices.publish(noticeOf(stored._id));
+    return true;
   }
 
   /** The connection and the notices are whoever's who opened them. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #holds(stored: ObjectDocument, entry: CatalogEntry): boolean {
-    if (entry.kind === 'template') return true;
-    return stored.config !== null && holdsLogins({ config: stored.config, sealed: stored.sealed }, entry.sender, this.#parts.keys);
+  /** False: what is stored under this hash is not what was written, or the secrets are others, or sealed with an older key. */
+  async #holds(stored: ObjectDocument, source: CatalogSource, entry: CatalogEntry): Promise<boolean> {
+    const { revision } = stored;
+    const { tenant, name, sendable } = this.#toDocument(source, entry, revision);
+    if (stored.tenant !== tenant || stored.name !== name || stored.sendable !== sendable) return false;
+    if (entry.kind === 'sender') {
+      const { config, sealed } = stored;
+      return config !== null && isStoredAs({ config, sealed }, { ...entry.sender, revision }, this.#parts.keys);
+    }
+    const found = await this.#mongo.call(this.#collections.revisions.findOne({ _id: revisionId(stored._id, revision) }));
+    return stored.config === null && found?.hash === entry.template.hash && found.config === configOf(entry.template, revision);
+  }
+
+  /** The revision as it was written, over what another hand has made of it. */
+  async #mend(entry: CatalogEntry, revision: number): Promise<void> {
+    if (entry.kind === 'sender') return;
+    const _id = revisionId(entryKey(entry), revision);
+    const fields = { hash: entry.template.hash, config: configOf(entry.template, revision) };
+    await this.#mongo.call(this.#collections.revisions.updateOne({ _id }, { $set: fields }, { upsert: true }));
   }
 
   /** The number of this content. A number that a writer took who then died, or lost, is passed over unless the content is the same. */
@@ -84,8 +118,7 @@ class MongoCatalogWriter implements CatalogWriter {
     const { revisions } = this.#collections;
     const { hash } = entry.template;
     for (let revision = from; ; revision++) {
-      const template: TemplateRevision = { ...entry.template, revision };
-      const document = { _id: revisionId(entryKey(entry), revision), hash, config: JSON.stringify(template) };
+      const document = { _id: revisionId(entryKey(entry), revision), hash, config: configOf(entry.template, revision) };
       if (await this.#mongo.call(isNew(revisions.insertOne(document)))) return revision;
       const taken = await this.#mongo.call(revisions.findOne({ _id: document._id }, { projection: { hash: 1 } }));
       if (taken?.hash === hash) return revision;
@@ -93,9 +126,11 @@ class MongoCatalogWriter implements CatalogWriter {
   }
 
   /** The same object by a newer writer: from now on the older one's writes change nothing. */
-  async #raise(stored: ObjectDocument | null, { fence }: CatalogSource): Promise<boolean> {
-    if (stored === null || (stored.fence.term === fence.term && stored.fence.generation === fence.generation)) return true;
-    return this.#replace(stored, { ...stored, fence }, stored.updatedAt);
+  async #raise(stored: ObjectDocument | null, { kind, name, uid, fence }: CatalogSource): Promise<boolean> {
+    if (stored === null) return true;
+    const isKnown = stored.fence.term === fence.term && stored.fence.generation === fence.generation && stored.source.uid === uid;
+    const source = { kind, name, ...(uid === undefined ? {} : { uid }) };
+    return isKnown || this.#replace(stored, { ...stored, source, fence }, stored.updatedAt);
   }
 
   async #replace(
@@ -114,15 +149,17 @@ class MongoCatalogWriter implements CatalogWriter {
       _id: entryKey(entry),
       revision,
       state: 'live',
-      source: { kind: source.kind, name: source.name },
+      source: { kind: source.kind, name: source.name, ...(source.uid === undefined ? {} : { uid: source.uid }) },
       fence: source.fence,
     } as const;
     if (entry.kind === 'template') {
       const { tenant, identifier, hash } = entry.template;
       return { ...common, tenant, name: identifier, hash, sendable: true, config: null, sealed: [] };
     }
-    const { tenant, name, hash, suspended } = entry.sender;
+    const { tenant, name, hash, suspended, verified } = entry.sender;
     const { config, sealed } = sealSender({ ...entry.sender, revision }, this.#parts.keys, () => this.#parts.random.bytes(NONCE_BYTES));
-    return { ...common, tenant, name, hash, sendable: !suspended, config, sealed };
+    return { ...common, tenant, name, hash, sendable: !suspended && verified, config, sealed };
   }
 }
+
+const configOf = (template: TemplateRevision, revision: number): string => JSON.stringify({ ...template, revision });

@@ -1,0 +1,52 @@
+// Canonicalisation relaxed/relaxed (RFC 6376, section 3.4): what of a mail is signed, so that a relay that folds a header or trims a line breaks nothing.
+
+import { createHash } from 'node:crypto';
+
+/** One field of a header as it is signed, without the CRLF at its end. */
+export function relaxedField(field: string): string {
+  const colon = field.indexOf(':');
+  const value = field.slice(colon + 1).replaceAll('\r\n', '');
+  return `${field.slice(0, colon).trim().toLowerCase()}:${value.replaceAll(/[ \t]+/g, ' ').trim()}`;
+}
+
+/** The fields of a header block, in order, each with its folded lines and without the CRLF at its end. */
+export function fieldsOf(header: string): readonly string[] {
+  return header.split(/\r\n(?![ \t])/).filter((field) => field !== '');
+}
+
+/** SHA-256 of a body that comes in chunks, however they are cut. Holds back no more than a line and a count. */
+export class BodyHash {
+  readonly #hash = createHash('sha256');
+  /** The beginning of a line whose end has not come. */
+  #line = '';
+  /** Empty lines that count only if something follows. */
+  #empty = 0;
+
+  push(chunk: Uint8Array): void {
+    const text = this.#line + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
+    const end = text.lastIndexOf('\r\n') + 2;
+    // without a line's end in it `end` is 1, and nothing is cut off
+    this.#line = end < 2 ? text : text.slice(end);
+    if (end >= 2) this.#lines(text.slice(0, end));
+  }
+
+  /** Base 64. Call it once, at the end. */
+  digest(): string {
+    if (this.#line !== '') this.#lines(`${this.#line}\r\n`);
+    return this.#hash.digest('base64');
+  }
+
+  /** Whole lines, each with its CRLF. */
+  #lines(text: string): void {
+    const canonical = text.replaceAll(/[ \t]+/g, ' ').replaceAll(' \r\n', '\r\n');
+    let last = canonical.length - 1;
+    while (last >= 0 && (canonical.charCodeAt(last) === 10 || canonical.charCodeAt(last) === 13)) last -= 1;
+    if (last < 0) {
+      this.#empty += canonical.length / 2;
+      return;
+    }
+    const end = last + 3;
+    this.#hash.update('\r\n'.repeat(this.#empty) + canonical.slice(0, end), 'latin1');
+    this.#empty = (canonical.length - end) / 2;
+  }
+}

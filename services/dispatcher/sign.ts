@@ -1,0 +1,77 @@
+// Signing a composed mail. Keys are parsed once; RSA runs on the threads of libuv, because at 0.4 ms a mail it would hold up the event loop.
+
+import { createHash, createPrivateKey, type KeyObject, sign as signWith } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { DkimKey, Sender } from '../core/catalog.ts';
+import { BodyHash } from '../core/dkim/canonical.ts';
+import { signedField, type ToSign, unsigned } from '../core/dkim/signature.ts';
+import { Failure } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
+
+const signAsync = promisify(signWith) as (algorithm: string | null, data: Uint8Array, key: KeyObject) => Promise<Buffer>;
+const END_OF_HEADER = '\r\n\r\n';
+
+/** Private keys as they are used, by fingerprint; the oldest is forgotten when there are too many. */
+export class SigningKeys {
+  readonly #keys = new Map<string, KeyObject>();
+
+  get({ fingerprint, privateKey }: DkimKey): KeyObject {
+    const known = this.#keys.get(fingerprint);
+    if (known !== undefined) return known;
+    // mail that cannot be signed waits: unsigned, it would be taken for somebody else's
+    if (privateKey === null) throw new Failure('unavailable', 'a DKIM key could not be opened');
+    const key = createPrivateKey(privateKey);
+    this.#keys.set(fingerprint, key);
+    const [oldest] = this.#keys.keys();
+    if (this.#keys.size > limits.signingKeysMax && oldest !== undefined) this.#keys.delete(oldest);
+    return key;
+  }
+}
+
+export interface SignableMail {
+  /** Headers and the beginning of the body at least. */
+  readonly head: Uint8Array;
+  /** All of the mail's bytes, `head` among them. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Of its acceptance, milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** The fields that go before the mail's own: one for each of the sender's keys. */
+export async function signatures(
+  keys: SigningKeys,
+  { domain, dkim }: Pick<Sender, 'domain' | 'dkim'>,
+  mail: SignableMail,
+): Promise<Uint8Array> {
+  const head = Buffer.from(mail.head.buffer, mail.head.byteOffset, mail.head.byteLength);
+  const headerEnd = head.indexOf(END_OF_HEADER);
+  if (headerEnd < 0) throw new Error('a mail begins with its whole header');
+  const header = head.toString('latin1', 0, headerEnd);
+  const bodyHash = await bodyHashOf(mail.bytes, headerEnd + END_OF_HEADER.length);
+  const fields = dkim.map((key) =>
+    sign(keys.get(key), { header, bodyHash, domain, selector: key.selector, algorithm: key.algorithm, time: mail.time }),
+  );
+  return Buffer.from((await Promise.all(fields)).join(''), 'latin1');
+}
+
+async function bodyHashOf(bytes: AsyncIterable<Uint8Array>, bodyStart: number): Promise<string> {
+  const hash = new BodyHash();
+  let at = 0;
+  for await (const chunk of bytes) {
+    const skip = Math.max(0, bodyStart - at);
+    if (skip < chunk.length) hash.push(chunk.subarray(skip));
+    at += chunk.length;
+  }
+  return hash.digest();
+}
+
+async function sign(key: KeyObject, toSign: ToSign): Promise<string> {
+  const open = unsigned(toSign);
+  const data = Buffer.from(open.data, 'latin1');
+  const isRsa = toSign.algorithm === 'rsa-sha256';
+  // RFC 8463: Ed25519 signs the hash
+  return signedField(
+    open,
+    isRsa ? await signAsync('sha256', data, key) : await signAsync(null, createHash('sha256').update(data).digest(), key),
+  );
+}
