@@ -296,6 +296,13 @@ export const limits = {
   /** Of DKIM, ready to sign, in a dispatcher: about 3 KB each. */
   signingKeysMax: 1_000,
 
+  // --- DNS
+  /** For an answer, whoever gives it. */
+  dnsMs: 10 * SECOND,
+  /** For one server to answer, before the next one is asked. */
+  dnsTryMs: 2 * SECOND,
+  dnsRounds: 2,
+
   // --- the operator
   kubernetesCallMs: 15 * SECOND,
   /** Calls at a time, beside one watch for each kind and namespace. */

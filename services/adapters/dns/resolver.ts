@@ -1,0 +1,186 @@
+// The Resolver over UDP, and over TCP for what does not fit into a datagram. It asks recursive servers and keeps nothing: whoever asks often is told how
+// long an answer holds.
+
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { getServers } from 'node:dns';
+import { connect, isIP, isIPv6 } from 'node:net';
+import {
+  AUTHENTIC_DATA,
+  type DecodedPacket,
+  type Answer as DnsAnswer,
+  decode,
+  encode,
+  RECURSION_DESIRED,
+  type RecordType,
+  streamEncode,
+} from 'dns-packet';
+import { Failure } from '../../core/failure.ts';
+import { limits } from '../../core/limits.ts';
+import type { Answer, Resolver } from '../../ports/resolver.ts';
+
+/** RFC 1035, section 4.1.1. */
+const NO_ERROR = 0;
+const NO_SUCH_NAME = 3;
+
+export interface DnsServer {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ResolverOptions {
+  /** Asked in turn until one answers; the system's unless told. */
+  readonly servers?: readonly DnsServer[];
+  /** For one server to answer. */
+  readonly tryMs?: number;
+}
+
+export function createResolver({ servers = systemServers(), tryMs = limits.dnsTryMs }: ResolverOptions = {}): Resolver {
+  const ask = (name: string, type: RecordType): Promise<DecodedPacket> =>
+    askInTurn(servers, { name: name.replace(/\.$/, ''), type }, tryMs);
+  const addressesOf = async (name: string, type: 'A' | 'AAAA'): Promise<Answer<string>> =>
+    answerOf(await ask(name, type), (answer) => (answer.type === type ? String(answer.data) : null));
+  return {
+    async txt(name) {
+      return answerOf(await ask(name, 'TXT'), (answer) => (answer.type === 'TXT' ? textOf(answer.data) : null));
+    },
+    async mx(name) {
+      const answer = await ask(name, 'MX');
+      return answerOf(answer, (found) =>
+        found.type === 'MX' ? { preference: found.data.preference ?? 0, exchange: found.data.exchange } : null,
+      );
+    },
+    async addresses(name) {
+      const [four, six] = await Promise.all([addressesOf(name, 'A'), addressesOf(name, 'AAAA')]);
+      return {
+        records: [...four.records, ...six.records],
+        ttlMs: Math.min(four.ttlMs, six.ttlMs),
+        isAuthenticated: four.isAuthenticated && six.isAuthenticated,
+      };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function systemServers(): readonly DnsServer[] {
+  return getServers().flatMap((server) => readDnsServer(server) ?? []);
+}
+
+/** `host`, `host:port`, an IPv6 address with a port in `[ ]`. Null: it is none of these. */
+export function readDnsServer(text: string): DnsServer | null {
+  if (isIP(text) !== 0) return { host: text, port: 53 };
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  return host === undefined || Number(port) > 65_535 ? null : { host, port: Number(port) };
+}
+
+interface Question {
+  readonly name: string;
+  readonly type: RecordType;
+}
+
+async function askInTurn(servers: readonly DnsServer[], question: Question, tryMs: number): Promise<DecodedPacket> {
+  const giveUpAt = performance.now() + limits.dnsMs;
+  let last: unknown = null;
+  for (let round = 0; round < limits.dnsRounds; round += 1) {
+    for (const server of servers) {
+      const ms = Math.min(tryMs, giveUpAt - performance.now());
+      if (ms <= 0) break;
+      try {
+        const answer = await askOne(server, question, ms);
+        const code = (answer.flags ?? 0) & 0xf;
+        // a server that could not find out has not answered
+        if (code === NO_ERROR || code === NO_SUCH_NAME) return answer;
+        last = new Error(`answered with code ${code}`);
+      } catch (error) {
+        last = error;
+      }
+    }
+  }
+  throw new Failure('unavailable', `DNS could not be asked for ${question.type} of ${question.name}`, { cause: last });
+}
+
+async function askOne(server: DnsServer, question: Question, ms: number): Promise<DecodedPacket> {
+  const query = { type: 'query' as const, id: randomInt(65_536), flags: RECURSION_DESIRED | AUTHENTIC_DATA, questions: [question] };
+  const isAnswer = (packet: DecodedPacket): boolean =>
+    packet.type === 'response' &&
+    packet.id === query.id &&
+    packet.questions?.[0]?.type === question.type &&
+    packet.questions[0].name.toLowerCase() === question.name.toLowerCase();
+  const answer = await overUdp(server, encode(query), isAnswer, ms);
+  return answer.flag_tc ? overTcp(server, streamEncode(query), isAnswer, ms) : answer;
+}
+
+/** What is no answer to this question was sent by somebody else, or long ago, and is not listened to. */
+function overUdp(
+  { host, port }: DnsServer,
+  query: Buffer,
+  isAnswer: (packet: DecodedPacket) => boolean,
+  ms: number,
+): Promise<DecodedPacket> {
+  const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
+  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+  const timer = setTimeout(() => reject(new Error('no answer in time')), ms);
+  socket.on('error', reject);
+  socket.on('message', (data) => {
+    const packet = read(data);
+    if (packet !== null && isAnswer(packet)) resolve(packet);
+  });
+  // connected, so that answers of others are dropped, and a port where nobody listens is told at once
+  socket.connect(port, host, () => socket.send(query));
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.close();
+  });
+}
+
+function overTcp(
+  { host, port }: DnsServer,
+  query: Buffer,
+  isAnswer: (packet: DecodedPacket) => boolean,
+  ms: number,
+): Promise<DecodedPacket> {
+  const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
+  const socket = connect(port, host, () => socket.write(query));
+  const timer = setTimeout(() => reject(new Error('no answer in time')), ms);
+  let data = Buffer.alloc(0);
+  socket.on('error', reject).on('close', () => reject(new Error('the connection was closed')));
+  socket.on('data', (chunk) => {
+    data = Buffer.concat([data, chunk]);
+    if (data.length < 2 || data.length < data.readUInt16BE(0) + 2) return;
+    const packet = read(data.subarray(2));
+    if (packet !== null && isAnswer(packet)) resolve(packet);
+    else reject(new Error('not an answer'));
+  });
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.destroy();
+  });
+}
+
+function read(data: Buffer): DecodedPacket | null {
+  try {
+    return decode(data);
+  } catch {
+    return null;
+  }
+}
+
+function answerOf<R>(packet: DecodedPacket, pick: (answer: DnsAnswer) => R | null): Answer<R> {
+  const answers = packet.answers ?? [];
+  const records = answers.flatMap((answer) => pick(answer) ?? []);
+  return { records, ttlMs: ttlOf(packet, records.length > 0) * 1_000, isAuthenticated: packet.flag_ad };
+}
+
+/** Of the answer and of each alias on the way; of nothing what the zone says of nothing (RFC 2308). */
+function ttlOf({ answers = [], authorities = [] }: DecodedPacket, isThere: boolean): number {
+  const ttls = answers.flatMap((answer) => ('ttl' in answer && answer.ttl !== undefined ? [answer.ttl] : []));
+  const negative = authorities.flatMap((soa) => (soa.type === 'SOA' ? [Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0)] : []));
+  const all = isThere ? ttls : [...ttls, ...negative];
+  return all.length === 0 ? 0 : Math.min(...all);
+}
+
+function textOf(data: unknown): string {
+  const strings: readonly unknown[] = Array.isArray(data) ? data : [data];
+  return strings.map((part) => (part instanceof Uint8Array ? Buffer.from(part).toString('utf8') : String(part))).join('');
+}
