@@ -77,6 +77,13 @@ const packetboat = new Command('packetboat')
       async () => (await import('../services/sweeper/main.ts')).start,
     ),
   )
+  .addCommand(
+    programCommand(
+      'operator',
+      'Brings the Senders and Templates of a Kubernetes cluster into the catalog.',
+      async () => (await import('../operator/main.ts')).start,
+    ),
+  )
   .addCommand(new Command('catalog').description('Tasks about the catalog of senders and templates.').addCommand(catalogApply));
 
 try {

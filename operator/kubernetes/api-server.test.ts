@@ -121,6 +121,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await expect(client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: [] })).rejects.toMatchObject({
       kind: 'conflict',
     });
+    expect((await client.list(metadataOf(secrets), { namespace: 'kube-public' })).items).toEqual([]);
     const { items } = await client.list(metadataOf(secrets), { namespace: 'default' });
     expect(items.find(({ metadata }) => metadata.name === 'login')).not.toHaveProperty('data');
     await client.patchMetadata(secrets, { ...key, resourceVersion: patched.metadata.resourceVersion ?? '' }, { finalizers: [] });

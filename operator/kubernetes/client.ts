@@ -59,6 +59,8 @@ export interface ListOptions extends CallOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** The first so many, and no more; absent: all. */
+  readonly limit?: number;
 }
 
 export interface List<T> {

@@ -76,11 +76,11 @@ class HttpClient implements KubernetesClient {
     for (let next = ''; ; ) {
       const query = {
         ...selectors(options),
-        limit: String(this.#options.pageSize ?? limits.kubernetesPageSize),
+        limit: String(options.limit ?? this.#options.pageSize ?? limits.kubernetesPageSize),
         ...(next === '' ? {} : { continue: next }),
       };
       const page = await this.#call<{
-        readonly items: readonly T[];
+        readonly items: readonly T[] | null;
         readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
       }>(resource, {
         verb: 'LIST',
@@ -90,9 +90,9 @@ class HttpClient implements KubernetesClient {
         accept: METADATA.list,
         signal: options.signal,
       });
-      items.push(...page.items);
+      items.push(...(page.items ?? [])); // a list of metadata without any has null
       next = page.metadata.continue ?? '';
-      if (next === '') return { items, resourceVersion: page.metadata.resourceVersion };
+      if (next === '' || options.limit !== undefined) return { items, resourceVersion: page.metadata.resourceVersion };
     }
   }
 

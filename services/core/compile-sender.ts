@@ -16,14 +16,19 @@ export interface SenderReferences {
 
 type RouteObject = SenderObject['spec']['routes'][number];
 
-/**
- * `revision` is 0: the writer of the catalog numbers it. The hash leaves secrets out, so a rotated password does not change it.
- * @param managedKeys what signs with policy Managed: the operator's; a folder has none
- */
+/** What the object itself does not tell. A folder knows nothing of it. */
+export interface Standing {
+  /** What signs with policy Managed. */
+  readonly managedKeys?: readonly DkimKey[];
+  readonly verified?: boolean;
+  readonly retiring?: boolean;
+}
+
+/** `revision` is 0: the writer of the catalog numbers it. The hash leaves secrets out, so a rotated password does not change it. */
 export function compileSender(
   object: SenderObject,
   references: SenderReferences,
-  managedKeys: readonly DkimKey[] = [],
+  { managedKeys = [], verified = true, retiring = false }: Standing = {},
 ): Sender | readonly ObjectFault[] {
   const { spec, metadata } = object;
   const faults: ObjectFault[] = [];
@@ -57,8 +62,8 @@ export function compileSender(
     name: metadata.name,
     revision: 0,
     suspended: spec.suspend,
-    verified: true,
-    retiring: false,
+    verified,
+    retiring,
     domain,
     from,
     replyTo: spec.replyTo.map((text) => parseMailbox(text)).filter((reply): reply is Mailbox => !isRefusal(reply)),

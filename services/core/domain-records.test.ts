@@ -7,7 +7,7 @@ const sender = {
   routes: [{ name: 'relay', host: 'relay.example.net', port: 587, tls: 'StartTLS', credentials: null, ca: null }],
 } as const;
 const record = 'v=DKIM1; k=rsa; p=MIIB';
-const records = wantedRecords(sender, [{ selector: 'k1', record }]);
+const records = wantedRecords(sender, [{ selector: 'k1', record, isRequired: true }]);
 
 test('a sender wants its keys, SPF of its return path, DMARC, and somewhere for bounces to go', () => {
   expect(records.map(({ purpose, type, name, value, isRequired }) => [purpose, type, name, value, isRequired])).toEqual([

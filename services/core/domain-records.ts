@@ -2,6 +2,7 @@
 // see: which hosts SPF has to allow only whoever runs the relay knows. So of SPF one record is asked for, and its content is not judged.
 
 import type { Sender } from './catalog.ts';
+import { dkimName } from './dkim/key.ts';
 
 export type Purpose = 'SPF' | 'DKIM' | 'DMARC' | 'ReturnPath';
 export type RecordState = 'Found' | 'Missing' | 'Mismatch' | 'Unknown';
@@ -24,6 +25,8 @@ export interface JudgedRecord extends WantedRecord {
 export interface WantedKey {
   readonly selector: string;
   readonly record: string;
+  /** False of a successor, while an older key still signs. */
+  readonly isRequired: boolean;
 }
 
 export function wantedRecords(
@@ -34,12 +37,12 @@ export function wantedRecords(
   const relay = routes[0]?.host ?? 'relay.example';
   return [
     ...keys.map(
-      ({ selector, record }): WantedRecord => ({
+      ({ selector, record, isRequired }): WantedRecord => ({
         purpose: 'DKIM',
-        name: `${selector}._domainkey.${domain}`,
+        name: dkimName(selector, domain),
         type: 'TXT',
         value: record,
-        isRequired: true,
+        isRequired,
       }),
     ),
     { purpose: 'SPF', name: returnPathDomain, type: 'TXT', value: `v=spf1 a:${relay} ~all`, isRequired: true },

@@ -6,6 +6,7 @@ export type FaultReason =
   | 'InvalidSpec'
   | 'DomainConflict'
   | 'IdentifierConflict'
+  | 'NamespaceNotAllowed'
   // condition ReferencesResolved
   | 'SecretNotFound'
   | 'SecretKeyMissing'

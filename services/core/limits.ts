@@ -320,6 +320,13 @@ export const limits = {
   reconcileRetryMinMs: 500,
   reconcileRetryMaxMs: 5 * MINUTE,
   /** The leader's Lease: how long it lasts, until when it must have been renewed, and how often it is looked at. */
+  tenantKnownMs: 30 * SECOND,
+  /** A store that did not take an object is tried again. */
+  reconcileStoreRetryMs: 5 * SECOND,
+  /** How often the mail of a sender that is being deleted is looked for. */
+  drainLookMs: 5 * SECOND,
+  /** Objects are compared with the catalog this often, whatever happened. */
+  operatorSweepEveryMs: 10 * MINUTE,
   electionSeconds: 15,
   electionRenewByMs: 10 * SECOND,
   electionRetryMs: 2 * SECOND,

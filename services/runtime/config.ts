@@ -1,15 +1,18 @@
 // Configuration: every environment variable of every program, declared once with its unit, default and meaning. A program reads its own at start,
 // is told of all faults at once, and its `--help` is made from the same list.
 
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import { isBootstrapKey } from '../core/api-key.ts';
 import type { Route } from '../core/catalog.ts';
 import { type Cidr, parseCidr } from '../core/dialable.ts';
+import { type DnsServer, readDnsServer } from '../core/dns-server.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 
 /** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
-export const programs = ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'catalog'] as const;
+export const programs = ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'] as const;
 export type Program = (typeof programs)[number];
 
 /** Where to listen. */
@@ -89,6 +92,14 @@ const secondsBetween = (minMs: number, maxMs: number) =>
 
 const path = z.string();
 
+const isKubernetesName = (text: string): boolean => /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(text);
+const kubernetesName = parsed((text) => (isKubernetesName(text) ? text : null), 'is not lower-case letters, digits, hyphens and dots');
+
+function readDnsServers(text: string): readonly DnsServer[] | null {
+  const servers = text.split(',').map((server) => readDnsServer(server.trim()));
+  return servers.every((server) => server !== null) ? servers : null;
+}
+
 export const variables = {
   httpAddr: {
     name: 'PACKETBOAT_HTTP_ADDR',
@@ -113,7 +124,7 @@ export const variables = {
     unit: 'host:port',
     default: '127.0.0.1:9100',
     requiredBy: [],
-    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper'],
+    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'],
     help: 'Where /metrics, /healthz and /readyz answer.',
     schema: listenAddress,
   },
@@ -202,9 +213,9 @@ export const variables = {
     name: 'PACKETBOAT_KEYRING_FILE',
     unit: 'path',
     default: null,
-    requiredBy: ['ingest', 'dispatcher', 'catalog'],
-    programs: ['dev', 'ingest', 'dispatcher', 'catalog'],
-    help: 'Secrets by purpose: suppression and cursor for ingest; suppression, return and catalog for dispatchers; catalog to apply one. Embedded mode makes its own in the data folder.',
+    requiredBy: ['ingest', 'dispatcher', 'operator', 'catalog'],
+    programs: ['dev', 'ingest', 'dispatcher', 'operator', 'catalog'],
+    help: 'Secrets by purpose: suppression and cursor for ingest; suppression, return and catalog for dispatchers; catalog for the operator, or to apply one. Embedded mode makes its own in the data folder.',
     schema: path.optional(),
   },
   mongodbUrl: {
@@ -212,7 +223,7 @@ export const variables = {
     unit: 'URL',
     default: 'mongodb://127.0.0.1:27017/packetboat',
     requiredBy: [],
-    programs: ['ingest', 'dispatcher', 'sweeper', 'catalog'],
+    programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
     help: 'The store. The database is the one that the URL names, else packetboat.',
     schema: urlOf('mongodb', 'mongodb+srv'),
   },
@@ -221,7 +232,7 @@ export const variables = {
     unit: 'URL, …',
     default: 'nats://127.0.0.1:4222',
     requiredBy: [],
-    programs: ['ingest', 'dispatcher', 'sweeper', 'catalog'],
+    programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
     help: 'The queue, and notices of changes of the catalog. Needs JetStream.',
     schema: urlOf('nats', 'tls'),
   },
@@ -246,12 +257,82 @@ export const variables = {
       'is not 1 to 40 letters, digits and underscores',
     ).optional(),
   },
+  namespace: {
+    name: 'PACKETBOAT_NAMESPACE',
+    unit: 'name',
+    default: 'default',
+    requiredBy: [],
+    programs: ['operator'],
+    help: 'Namespace of the Lease by which one of several operators is the one that works.',
+    schema: kubernetesName,
+  },
+  namespaces: {
+    name: 'PACKETBOAT_NAMESPACES',
+    unit: 'name, … or *',
+    default: 'PACKETBOAT_NAMESPACE',
+    requiredBy: [],
+    programs: ['operator'],
+    help: 'Namespaces whose Senders and Templates count; * for all.',
+    schema: parsed((text): readonly string[] | null => {
+      const names = text.split(',').map((name) => name.trim());
+      return names.every((name) => name === '*' || isKubernetesName(name)) ? names : null;
+    }, 'is neither * nor names of namespaces with commas between').optional(),
+  },
+  cluster: {
+    name: 'PACKETBOAT_CLUSTER',
+    unit: 'name',
+    default: 'default',
+    requiredBy: [],
+    programs: ['operator'],
+    help: 'Tells this cluster from others that write to the same catalog.',
+    schema: kubernetesName,
+  },
+  identity: {
+    name: 'PACKETBOAT_IDENTITY',
+    unit: 'name',
+    default: 'the host name and a number of its own',
+    requiredBy: [],
+    programs: ['operator'],
+    help: 'Who holds the Lease: in a pod its name. Differs from that of each other operator.',
+    schema: z
+      .string()
+      .max(253)
+      .optional()
+      .transform((text) => text ?? `${hostname()}-${randomBytes(4).toString('hex')}`),
+  },
+  leaseName: {
+    name: 'PACKETBOAT_LEASE_NAME',
+    unit: 'name',
+    default: 'packetboat-operator',
+    requiredBy: [],
+    programs: ['operator'],
+    help: 'Name of that Lease.',
+    schema: kubernetesName,
+  },
+  dnsServers: {
+    name: 'PACKETBOAT_DNS_SERVERS',
+    unit: 'host:port, …',
+    default: "the system's",
+    requiredBy: [],
+    programs: ['operator'],
+    help: 'Recursive DNS servers that are asked for the records of sending domains.',
+    schema: parsed(readDnsServers, 'is not a list of host:port, with commas between').optional(),
+  },
+  kubeconfig: {
+    name: 'KUBECONFIG',
+    unit: 'path',
+    default: 'as kubectl finds it; in a pod its service account',
+    requiredBy: [],
+    programs: ['operator'],
+    help: 'How to reach the API server, and as whom.',
+    schema: path.optional(),
+  },
   logLevel: {
     name: 'PACKETBOAT_LOG_LEVEL',
     unit: 'fatal, error, warn, info, debug or trace',
     default: 'info',
     requiredBy: [],
-    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'catalog'],
+    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
     help: 'What is logged.',
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is none of fatal, error, warn, info, debug, trace')),
   },

@@ -6,7 +6,7 @@ import { limits } from '../core/limits.ts';
 import type { Logger } from './log.ts';
 
 export interface Dependency {
-  /** A word of the glossary: `store`, `queue`, `budgets`, `catalog`, `ingest`. */
+  /** A word of the glossary: `store`, `queue`, `budgets`, `catalog`, `ingest`, `kubernetes`. */
   readonly name: string;
   /** Without it nothing can be done: requests should go elsewhere. */
   readonly isRequired: boolean;

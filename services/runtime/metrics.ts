@@ -7,9 +7,10 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsConte
 const OPEN_LABEL_VALUES_MAX = 100;
 
 const OUTCOMES = ['delivered', 'deferred', 'bounced', 'unknown', 'local'];
-const DEPENDENCIES = ['store', 'queue', 'budgets', 'catalog', 'ingest'];
+const DEPENDENCIES = ['store', 'queue', 'budgets', 'catalog', 'ingest', 'kubernetes'];
 const HOLD_REASONS = ['budget', 'suspended', 'unverified', 'route'];
 const SWEPT = ['lapsed', 'due', 'ended', 'published', 'blobs'];
+const API_VERBS = ['GET', 'LIST', 'WATCH', 'CREATE', 'UPDATE', 'DELETE', 'APPLY', 'PATCH'];
 const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'failed'];
 
 /** Seconds; from a warm call in the same process to the patience of SMTP. */
@@ -45,6 +46,17 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const dependencies = gauge('packetboat_dependency_up', '1 while the dependency answers, 0 while it is lost.', ['dependency']);
   const catalogFaults = counter('packetboat_catalog_faults', 'Faults of objects in the catalog folder, counted when they come up.');
 
+  // Under the names that whoever runs operators knows from controller-runtime.
+  const reconciles = counter('controller_runtime_reconcile', 'Visits to objects, by what came of them.', ['controller', 'result']);
+  const reconcileErrors = counter('controller_runtime_reconcile_errors', 'Visits that failed.', ['controller']);
+  const reconcileSeconds = seconds('controller_runtime_reconcile_time_seconds', 'How long a visit took.', ['controller']);
+  const queueDepth = gauge('workqueue_depth', 'Objects whose turn it is.', ['name']);
+  const queueAdds = counter('workqueue_adds', 'Objects that were to be visited.', ['name']);
+  const queueRetries = counter('workqueue_retries', 'Objects that were to be visited again after a failure.', ['name']);
+  const apiRequests = counter('rest_client_requests', 'Requests to the API server, by status; 0: no answer.', ['code', 'method']);
+  const leads = gauge('leader_election_master_status', '1 while this operator is the one that works.', ['name']);
+  const ready = gauge('packetboat_operator_resource_ready', 'Objects, by kind and by their condition Ready.', ['kind', 'status']);
+
   const route = capped(OPEN_LABEL_VALUES_MAX);
   const rpcName = capped(OPEN_LABEL_VALUES_MAX);
   const category = capped(OPEN_LABEL_VALUES_MAX);
@@ -74,6 +86,22 @@ export function createMetrics(about: { readonly program: string; readonly versio
     swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
     dependency: (name: string, isUp: boolean): void => dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
     catalogFault: (): void => catalogFaults.inc(),
+
+    /** Of one controller of the operator. */
+    workQueue: (controller: 'sender' | 'template') => ({
+      added: (): void => queueAdds.inc({ name: controller }),
+      retried: (): void => queueRetries.inc({ name: controller }),
+      depth: (count: number): void => queueDepth.set({ name: controller }, count),
+      worked: (result: 'success' | 'error' | 'requeue_after', ms: number): void => {
+        reconciles.inc({ controller, result });
+        if (result === 'error') reconcileErrors.inc({ controller });
+        reconcileSeconds.observe({ controller }, ms / 1000);
+      },
+    }),
+    kubernetesRequest: ({ verb, code }: { readonly verb: string; readonly code: number | null }): void =>
+      apiRequests.inc({ code: code ?? 0, method: oneOf(API_VERBS, verb) }),
+    leader: (name: string, isLeader: boolean): void => leads.set({ name }, isLeader ? 1 : 0),
+    resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void => ready.set({ kind, status }, count),
   };
 }
 

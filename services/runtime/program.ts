@@ -22,9 +22,18 @@ interface Checked {
   check(): Promise<void>;
 }
 
-/** Without a store nothing can be accepted or delivered; without the others work goes on, slower or by the rules of one process. */
-export const dependenciesOf = (ports: { readonly store: Checked; readonly queue?: Checked; readonly budgets?: Checked }): Dependency[] =>
-  Object.entries(ports).map(([name, port]: [string, Checked]) => ({ name, isRequired: name === 'store', check: () => port.check() }));
+/** Without a store nothing can be accepted or delivered, and without an API server an operator has nothing to do; without the others work goes on, slower or by the rules of one process. */
+export const dependenciesOf = (ports: {
+  readonly store: Checked;
+  readonly queue?: Checked;
+  readonly budgets?: Checked;
+  readonly kubernetes?: Checked;
+}): Dependency[] =>
+  Object.entries(ports).map(([name, port]: [string, Checked]) => ({
+    name,
+    isRequired: name === 'store' || name === 'kubernetes',
+    check: () => port.check(),
+  }));
 
 /** Health and its server, owned by the program's stack. */
 export async function openOperations(

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type RunningProgram, startProgram } from './process.ts';
 
-export type Role = 'dev' | 'gateway' | 'ingest' | 'dispatcher' | 'sweeper';
+export type Role = 'dev' | 'gateway' | 'ingest' | 'dispatcher' | 'sweeper' | 'operator';
 
 /** One process of it. */
 export interface PacketboatProgram extends RunningProgram {

@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { getServers } from 'node:dns';
-import { connect, isIP, isIPv6 } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import {
   AUTHENTIC_DATA,
   type DecodedPacket,
@@ -15,6 +15,7 @@ import {
   type RecordType,
   streamEncode,
 } from 'dns-packet';
+import { type DnsServer, readDnsServer } from '../../core/dns-server.ts';
 import { Failure } from '../../core/failure.ts';
 import { limits } from '../../core/limits.ts';
 import type { Answer, Resolver } from '../../ports/resolver.ts';
@@ -22,11 +23,6 @@ import type { Answer, Resolver } from '../../ports/resolver.ts';
 /** RFC 1035, section 4.1.1. */
 const NO_ERROR = 0;
 const NO_SUCH_NAME = 3;
-
-export interface DnsServer {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface ResolverOptions {
   /** Asked in turn until one answers; the system's unless told. */
@@ -64,14 +60,6 @@ export function createResolver({ servers = systemServers(), tryMs = limits.dnsTr
 
 function systemServers(): readonly DnsServer[] {
   return getServers().flatMap((server) => readDnsServer(server) ?? []);
-}
-
-/** `host`, `host:port`, an IPv6 address with a port in `[ ]`. Null: it is none of these. */
-export function readDnsServer(text: string): DnsServer | null {
-  if (isIP(text) !== 0) return { host: text, port: 53 };
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+)):(\d{1,5})$/i.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  return host === undefined || Number(port) > 65_535 ? null : { host, port: Number(port) };
 }
 
 interface Question {

@@ -1,0 +1,53 @@
+// What reconciling works with.
+
+import type { CatalogSource, CatalogWriter } from '../../services/ports/catalog-writer.ts';
+import type { Clock } from '../../services/ports/clock.ts';
+import type { MessageStore } from '../../services/ports/message-store.ts';
+import type { Random } from '../../services/ports/random.ts';
+import type { Resolver } from '../../services/ports/resolver.ts';
+import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { EventRecorder } from '../kubernetes/event-recorder.ts';
+import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';
+import type { Tenants } from './tenants.ts';
+
+/** The server's objects of a kind, as they are known here. */
+export interface Mirror<T> {
+  get(key: ObjectKey): T | null;
+  objects(): readonly T[];
+}
+
+export interface Context {
+  readonly client: KubernetesClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly senders: Mirror<SenderResource>;
+  readonly templates: Mirror<TemplateResource>;
+  readonly tenants: Tenants;
+  readonly writer: CatalogWriter;
+  readonly messages: Pick<MessageStore, 'list'>;
+  readonly resolver: Resolver;
+  readonly events: EventRecorder;
+  /** Name of the cluster in the catalog's sources. */
+  readonly cluster: string;
+  /** Of this leader. */
+  readonly term: number;
+}
+
+export const sourceOf = ({ cluster, term }: Context, { metadata }: KubernetesObject): CatalogSource => ({
+  kind: 'operator',
+  name: cluster,
+  ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
+  fence: { term, generation: metadata.generation ?? 0 },
+});
+
+export const keyOf = ({ metadata: { name, namespace } }: KubernetesObject): ObjectKey => ({
+  name,
+  ...(namespace === undefined ? {} : { namespace }),
+});
+
+/** The oldest of those who claim the same; of two of the same second the one with the lower uid, so that all agree. */
+export function isOlder(a: KubernetesObject, b: KubernetesObject): boolean {
+  const [x, y] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
+  return x < y || (x === y && (a.metadata.uid ?? '') < (b.metadata.uid ?? ''));
+}

@@ -1,0 +1,42 @@
+// Writing an object to the catalog, and what that makes of its condition Published.
+
+import { Failure } from '../../services/core/failure.ts';
+import type { CatalogEntry } from '../../services/ports/catalog-writer.ts';
+import type { KubernetesObject } from '../kubernetes/resource.ts';
+import type { Judged } from './conditions.ts';
+import { type Context, sourceOf } from './context.ts';
+
+export interface Publication {
+  readonly judged: Judged;
+  /** Null: what is in the catalog is not this. */
+  readonly revision: number | null;
+  /** True when the catalog was changed now. */
+  readonly isNew: boolean;
+  /** Another source has it, whom we do not touch. */
+  readonly isForeign: boolean;
+}
+
+/** Rejects with `Failure('conflict')`, code `fenced`, when a newer leader has written: then this one has to stop. */
+export async function publish(context: Context, object: KubernetesObject, entry: CatalogEntry): Promise<Publication> {
+  try {
+    const { kind, revision } = await context.writer.put(sourceOf(context, object), entry);
+    if (kind === 'fenced') throw new Failure('conflict', 'a newer leader has written this object', { code: 'fenced' });
+    if (kind === 'foreign') {
+      const message = 'the catalog has one of this name from another source, which is not touched';
+      return {
+        judged: { type: 'Published', status: 'Unknown', reason: 'Pending', message },
+        revision: null,
+        isNew: false,
+        isForeign: true,
+      };
+    }
+    const judged = { type: 'Published', status: 'True', reason: 'Published', message: `revision ${revision} is in the catalog` } as const;
+    return { judged, revision, isNew: kind !== 'unchanged', isForeign: false };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === 'fenced') throw error;
+    const isStore = error.kind === 'unavailable' || error.kind === 'conflict';
+    const reason = isStore ? 'StoreUnavailable' : 'SealFailed';
+    const message = isStore ? 'the catalog cannot be written now; what was published last stays' : 'the secrets could not be sealed';
+    return { judged: { type: 'Published', status: 'False', reason, message }, revision: null, isNew: false, isForeign: false };
+  }
+}

@@ -1,0 +1,73 @@
+// What becomes of a sender's managed DKIM keys. A new key waits until its record is seen, since mail that is signed with a key that nobody finds is worse
+// off than unsigned mail; for a day, where an older key signs meanwhile, so that the caches of the world have it. The old one keeps its record for a
+// week: mail that it signed is under way. A first key signs as soon as it is seen, since there is nothing to lose.
+
+import type { DkimAlgorithm } from '../../../services/core/catalog.ts';
+
+const HOUR = 3_600_000;
+export const seenForMs = 24 * HOUR;
+export const keptForMs = 7 * 24 * HOUR;
+
+/** Times in milliseconds since 1970. */
+export interface ManagedKey {
+  readonly selector: string;
+  readonly algorithm: DkimAlgorithm;
+  readonly createdAt: number;
+  /** Since when its record has been seen without a break. */
+  readonly seenAt: number | null;
+  readonly activeAt: number | null;
+  readonly retiredAt: number | null;
+}
+
+export interface KeysContext {
+  /** One key of each signs. None: keys are not managed, and those that are there go. */
+  readonly algorithms: readonly DkimAlgorithm[];
+  /** 0: never. */
+  readonly rotationMs: number;
+  readonly now: number;
+  /** What DNS says of the key's record; null: it could not be asked. */
+  readonly isSeen: (key: ManagedKey) => boolean | null;
+}
+
+export interface KeysDecision {
+  readonly create: readonly DkimAlgorithm[];
+  /** All keys that stay, as they are to be. */
+  readonly keys: readonly ManagedKey[];
+  readonly remove: readonly ManagedKey[];
+}
+
+export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): KeysDecision {
+  const { algorithms, rotationMs, now } = context;
+  const create: DkimAlgorithm[] = [];
+  const kept: ManagedKey[] = [];
+  const remove: ManagedKey[] = [];
+  for (const key of keys) {
+    const isWanted = algorithms.includes(key.algorithm);
+    if (stateOf(key) === 'Standby' && !isWanted) remove.push(key);
+    else if (key.retiredAt !== null && now - key.retiredAt >= keptForMs) remove.push(key);
+    else kept.push(isWanted || key.retiredAt !== null ? looked(key, context) : { ...key, retiredAt: now });
+  }
+  const next = algorithms.reduce<readonly ManagedKey[]>((all, algorithm) => {
+    const own = all.filter((key) => key.algorithm === algorithm);
+    const active = own.filter((key) => stateOf(key) === 'Active');
+    const standby = own.filter((key) => stateOf(key) === 'Standby');
+    const successor = standby.find(({ seenAt }) => seenAt !== null && (active.length === 0 || now - seenAt >= seenForMs));
+    const isOld = rotationMs > 0 && active.every(({ createdAt }) => now - createdAt >= rotationMs);
+    if (standby.length === 0 && isOld) create.push(algorithm);
+    else if (standby.length === 0 && active.length === 0) create.push(algorithm);
+    if (successor === undefined) return all;
+    return all.map((key) => (key === successor ? { ...key, activeAt: now } : active.includes(key) ? { ...key, retiredAt: now } : key));
+  }, kept);
+  return { create, keys: next, remove };
+}
+
+export const stateOf = ({ activeAt, retiredAt }: ManagedKey): 'Standby' | 'Active' | 'Retiring' =>
+  retiredAt !== null ? 'Retiring' : activeAt !== null ? 'Active' : 'Standby';
+
+function looked(key: ManagedKey, { now, isSeen }: KeysContext): ManagedKey {
+  if (stateOf(key) !== 'Standby') return key;
+  const seen = isSeen(key);
+  // an answer that did not come says nothing
+  if (seen === null) return key;
+  return { ...key, seenAt: seen ? (key.seenAt ?? now) : null };
+}
