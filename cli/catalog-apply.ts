@@ -26,14 +26,14 @@ export interface Printer {
   readonly complain: (line: string) => void;
 }
 
-const toConsole: Printer = { say: (line) => console.log(line), complain: (line) => console.error(line) };
+export const toConsole: Printer = { say: (line) => console.log(line), complain: (line) => console.error(line) };
 
 /** Answers the exit code: 0 when all of the folder is in the catalog now. Throws a `Failure` when the folder or the store cannot be used. */
 export async function applyCatalog(folder: string, config: Config<'catalog'>, { say, complain }: Printer = toConsole): Promise<0 | 1> {
   const read = await readFolder(folder);
   const compiled = compileFolder(read.documents);
   const faults = [...read.faults, ...compiled.faults];
-  for (const fault of faults) complain(describe(fault));
+  for (const fault of faults) complain(describeFault(fault));
 
   const keys = keysFor(await readKeyring(config.keyringFile), 'catalog');
   await using mongo = await openMongo(config.mongodbUrl);
@@ -72,7 +72,7 @@ async function readFolder(folder: string) {
   }
 }
 
-const describe = ({ file, line, kind, namespace, name, reason, path, message }: Fault): string =>
+export const describeFault = ({ file, line, kind, namespace, name, reason, path, message }: Fault): string =>
   `${file}:${line}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path} `}${message} (${reason})`;
 
 const wordOf = ({ kind }: WriteResult): string =>

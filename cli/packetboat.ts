@@ -46,6 +46,15 @@ const catalogApply = new Command('apply')
     process.exitCode = await applyCatalog(folder, readConfig('catalog', process.env));
   });
 
+const validateCommand = new Command('validate')
+  .description('Says what the operator would say of files with Senders and Templates, without a cluster.')
+  .requiredOption('-f, --file <path>', 'a folder, a file, or - for standard input')
+  .option('--partial', 'what the files refer to, and do not have, stands elsewhere')
+  .action(async ({ file, partial = false }: { readonly file: string; readonly partial?: boolean }) => {
+    const { validate } = await import('./validate.ts');
+    process.exitCode = await validate({ path: file, isPartial: partial }, process.stdin);
+  });
+
 const packetboat = new Command('packetboat')
   .description('Self-hosted transactional mail. Each program is configured by its environment: see `packetboat help <program>`.')
   .version(packageJson.version)
@@ -84,6 +93,7 @@ const packetboat = new Command('packetboat')
       async () => (await import('../operator/main.ts')).start,
     ),
   )
+  .addCommand(validateCommand)
   .addCommand(new Command('catalog').description('Tasks about the catalog of senders and templates.').addCommand(catalogApply));
 
 try {

@@ -73,6 +73,8 @@ export const limits = {
   templateTokensMax: 10_000,
   /** Statements and helper calls of one part of a mail: about 0.2 µs each. */
   templateStepsMax: 100_000,
+  /** Of an html, what Gmail shows before it cuts it off. */
+  htmlShownBytes: 102_400,
   templateLocalesMax: 100,
   /** JSON Schema of a template's variables: subschemas, required names and enum values. ajv takes 0.3 ms to compile each when cold. */
   variablesNodesMax: 300,
@@ -304,6 +306,7 @@ export const limits = {
   dnsRounds: 2,
 
   // --- the operator
+  warningsShownMax: 50,
   kubernetesCallMs: 15 * SECOND,
   /** Calls at a time, beside one watch for each kind and namespace. */
   kubernetesCallsMax: 16,

@@ -152,6 +152,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo', 'nats', 'redis'], 'a
     await ctl('wait', '--for=condition=Ready', '--timeout=40s', 'template/order-shipped');
     expect(await statusOf<TemplateStatus>('template', 'order-shipped')).toMatchObject({
       identifier: 'order-shipped',
+      usedVariables: ['carrier', 'number'],
+      warnings: [],
       locales: ['en', 'de'],
       revision: 1,
     });

@@ -6,6 +6,7 @@ import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
 import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects.ts';
 import { normalizeLocale } from '../../../services/core/template/locale.ts';
+import { judgeUse, type TemplateUse } from '../../../services/core/template/warnings.ts';
 import { type TemplateResource, templates } from '../../api/v1alpha1/resources.ts';
 import type { TemplateStatus } from '../../api/v1alpha1/status.ts';
 import { configMaps } from '../../kubernetes/resource.ts';
@@ -38,10 +39,11 @@ export async function reconcileTemplate(context: Context, object: TemplateResour
   );
   if (isFaults(compiled)) return settle(context, object, judgeAll(compiled), read);
   const { judged, revision, isNew, isForeign } = await publish(context, object, { kind: 'template', template: compiled });
-  const all = isForeign ? [foreign, pending('ReferencesResolved'), pending('Compiled')] : judgeAll([]).slice(0, 3);
+  const use = judgeUse(compiled);
+  const all = isForeign ? [foreign, pending('ReferencesResolved'), pending('Compiled')] : [...judgeAll([]).slice(0, 2), compiledWith(use)];
   const time = isNew || object.status?.publishedTime === undefined ? timeText(context.clock.now()) : object.status.publishedTime;
   const published = revision === null ? undefined : { revision, configHash: compiled.hash, publishedTime: time };
-  await settle(context, object, [...all, judged], read, published);
+  await settle(context, object, [...all, judged], read, published, use);
   return judged.status === 'False' ? limits.reconcileStoreRetryMs : null;
 }
 
@@ -107,6 +109,13 @@ async function readConfigMaps(
   return new Map(await Promise.all(read));
 }
 
+function compiledWith({ warnings }: TemplateUse): Judged {
+  const [first] = warnings;
+  if (first === undefined) return judgeFaults('Compiled', [], true);
+  const more = warnings.length > 1 ? `; and ${warnings.length - 1} more in status.warnings` : '';
+  return { type: 'Compiled', status: 'True', reason: 'CompiledWithWarnings', message: `${first.path} ${first.message}${more}` };
+}
+
 const order = ['Accepted', 'ReferencesResolved', 'Compiled'] as const;
 
 /** What comes after the first that does not hold is pending, unless it has faults of its own. */
@@ -133,13 +142,18 @@ async function settle(
   judged: readonly Judged[],
   template: TemplateObject | null,
   published: Pick<TemplateStatus, 'revision' | 'configHash' | 'publishedTime'> = lastPublished(object),
+  use: TemplateUse | null = null,
 ): Promise<null> {
   const ready = judgeReady(judged, { isSuspended: false, isEnforced: false });
   const about =
     template === null
       ? {}
       : { identifier: identifierOf(template), locales: template.spec.locales.map(({ locale }) => normalizeLocale(locale)) };
-  await writeStatus(context, templates, object, [...judged, ready], { ...published, ...about });
+  await writeStatus(context, templates, object, [...judged, ready], {
+    ...published,
+    ...about,
+    ...(use === null ? {} : { usedVariables: [...use.usedVariables], warnings: use.warnings.slice(0, limits.warningsShownMax) }),
+  });
   return null;
 }
 

@@ -1,0 +1,59 @@
+// `packetboat validate`: the verdicts of the operator about files, before anybody applies them. The same functions judge here and there; what only a
+// cluster knows, DNS and other namespaces, is not asked.
+
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type FolderDocuments, stampsOf } from '../services/adapters/file/folder.ts';
+import { compileFolder } from '../services/core/compile.ts';
+import { parseDocuments } from '../services/core/documents.ts';
+import { Failure } from '../services/core/failure.ts';
+import { judgeUse } from '../services/core/template/warnings.ts';
+import { describeFault, type Printer, toConsole } from './catalog-apply.ts';
+
+export interface ValidateOptions {
+  /** A folder, a file, or `-` for standard input. */
+  readonly path: string;
+  /** Secrets and ConfigMaps stand elsewhere: that one is not in the files is no fault. */
+  readonly isPartial?: boolean;
+}
+
+const standsElsewhere = new Set(['SecretNotFound', 'ConfigMapNotFound', 'SenderNotFound', 'LayoutNotFound']);
+
+/** Answers the exit code: 0 when nothing is at fault, warnings or not. Throws a `Failure` when the path cannot be read. */
+export async function validate(
+  { path, isPartial = false }: ValidateOptions,
+  input: NodeJS.ReadableStream,
+  { say, complain }: Printer = toConsole,
+): Promise<0 | 1> {
+  const read = await readPath(path, input);
+  const compiled = compileFolder(read.documents);
+  const faults = [...read.faults, ...compiled.faults].filter(({ reason }) => !isPartial || !standsElsewhere.has(reason));
+  for (const fault of faults) complain(describeFault(fault));
+  let warned = 0;
+  for (const template of compiled.templates) {
+    const { warnings } = judgeUse(template);
+    warned += warnings.length;
+    for (const warning of warnings) say(`warning: Template ${template.tenant}/${template.identifier}: ${warning.path} ${warning.message}`);
+  }
+  const counts = [
+    [read.documents.length, 'object'],
+    [faults.length, 'fault'],
+    [warned, 'warning'],
+  ] as const;
+  say(counts.map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`).join(', '));
+  return faults.length === 0 ? 0 : 1;
+}
+
+/** Files that are looked at need not be as closed as those that mail is sent with. */
+async function readPath(path: string, input: NodeJS.ReadableStream): Promise<Pick<FolderDocuments, 'documents' | 'faults'>> {
+  if (path === '-') return parseDocuments('-', await text(input));
+  try {
+    const isFolder = (await stat(path)).isDirectory();
+    const files = isFolder ? [...(await stampsOf(path)).keys()].map((file) => join(path, file)) : [path];
+    const read = await Promise.all(files.map(async (file) => parseDocuments(file, await readFile(file, 'utf8'))));
+    return { documents: read.flatMap(({ documents }) => documents), faults: read.flatMap(({ faults }) => faults) };
+  } catch (cause) {
+    throw new Failure('invalid', `${path} cannot be read.`, { cause });
+  }
+}

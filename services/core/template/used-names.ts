@@ -1,0 +1,68 @@
+// Which of the caller's data a source uses: the names at the top of it, wherever they stand. For people who ask what a template wants, and for warnings.
+
+import { parseSource } from './source.ts';
+
+/** Under which name at the top a context lies; null: it is the whole of the data. */
+type Under = string | null;
+
+/** As `evaluate.ts` has its scopes, but names instead of values. */
+interface Scope {
+  readonly under: Under;
+  readonly outer: Scope | null;
+  /** Block parameters in sight: parts of what was named already. */
+  readonly params: readonly string[];
+}
+
+/** Not a name of the data: what is below it is nobody's. */
+const ELSEWHERE = '';
+
+/** Throws `TemplateError` where the source cannot be parsed. */
+export function usedNames(source: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  visitProgram(parseSource(source), { under: null, outer: null, params: [] }, names);
+  return names;
+}
+
+function visitProgram(program: hbs.AST.Program | undefined, scope: Scope, names: Set<string>): void {
+  for (const node of program?.body ?? []) {
+    if (node.type === 'MustacheStatement') visitCall(node as hbs.AST.MustacheStatement, scope, names);
+    else if (node.type === 'BlockStatement') visitBlock(node as hbs.AST.BlockStatement, scope, names);
+  }
+}
+
+function visitBlock(node: hbs.AST.BlockStatement, scope: Scope, names: Set<string>): void {
+  const [first] = node.params;
+  const under = first === undefined ? scope.under : visitValue(first, scope, names);
+  const name = node.path.type === 'PathExpression' ? node.path.original : '';
+  const isEntered = name === 'each' || name === 'with';
+  const params = [...scope.params, ...(node.program?.blockParams ?? [])];
+  visitProgram(node.program, isEntered ? { under, outer: scope, params } : { ...scope, params }, names);
+  visitProgram(node.inverse, scope, names);
+}
+
+/** A name alone is a value; with something behind it, it is a helper. */
+function visitCall(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, scope: Scope, names: Set<string>): void {
+  const pairs = node.hash?.pairs ?? [];
+  if (node.params.length === 0 && pairs.length === 0) visitValue(node.path as hbs.AST.Expression, scope, names);
+  for (const value of [...node.params, ...pairs.map((pair) => pair.value)]) visitValue(value, scope, names);
+}
+
+function visitValue(node: hbs.AST.Expression, scope: Scope, names: Set<string>): Under {
+  if (node.type === 'SubExpression') visitCall(node as hbs.AST.SubExpression, scope, names);
+  if (node.type !== 'PathExpression') return ELSEWHERE;
+  const { parts, depth, data, original } = node as hbs.AST.PathExpression;
+  const [head, second] = parts;
+  if (data) {
+    if (head !== 'root') return ELSEWHERE;
+    if (second !== undefined) names.add(second);
+    return second ?? null;
+  }
+  const isOwn = /^\.|this\b/.test(original);
+  if (head !== undefined && depth === 0 && !isOwn && scope.params.includes(head)) return ELSEWHERE;
+  let level: Scope | null = scope;
+  for (let up = depth; up > 0 && level !== null; up -= 1) level = level.outer;
+  if (level === null) return ELSEWHERE;
+  if (level.under !== null) return level.under;
+  if (head !== undefined) names.add(head);
+  return head ?? null;
+}

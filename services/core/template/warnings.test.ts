@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { limits } from '../limits.ts';
+import { revision } from './revision.fixture.ts';
+import { judgeUse } from './warnings.ts';
+
+const locale = (more: object) => ({ locale: 'en', subject: 'Hi {{name}}', html: null, text: null, ...more });
+const of = (more: object, around: object = {}) => {
+  const content = [locale(more)];
+  return judgeUse(revision({ ...around, content: { live: content, testing: content, draft: content } }));
+};
+const properties = (...names: string[]) => ({
+  variables: { type: 'object', properties: Object.fromEntries(names.map((name) => [name, {}])) },
+});
+
+test('what is used is told in order, each once, whatever part it stands in', () => {
+  expect(of({ html: '<p>{{total}} {{name}}</p>', text: '{{city}}' }).usedVariables).toEqual(['city', 'name', 'total']);
+});
+
+test.each([
+  ['nothing', { text: 'Hello' }, properties('name'), []],
+  ['a name that is not declared', { text: '{{city}}' }, properties('name'), ['variables.properties "city" is used, and not declared']],
+  ['a name that is not used', { text: 'Hi' }, properties('name', 'city'), ['variables.properties.city is declared, and not used']],
+  ['nothing where nothing is declared', { text: '{{city}}' }, {}, []],
+  ['no text', { html: '<p>Hi</p>' }, {}, ['locales[en] has no text: some readers show nothing else, and filters mind']],
+  [
+    'a link over http',
+    { html: '<a href="http://shop.example">x</a>', text: 'x' },
+    {},
+    ['locales[en].html has links over http, which anybody on the way can change'],
+  ],
+  ['no link over http', { html: '<a href="https://shop.example">http://shop.example</a>', text: 'x' }, {}, []],
+])('warns of %s', (_, content, around, expected) => {
+  expect(of(content, around).warnings.map(({ path, message }) => `${path} ${message}`)).toEqual(expected);
+});
+
+test('warns of an html that Gmail cuts off, as it is with the sample data', () => {
+  const html = '{{#each items}}<p>.............</p>{{/each}}';
+  const items = Array.from({ length: limits.htmlShownBytes / 20 + 1 }, () => 1);
+  expect(of({ html, text: 'x' }, { sampleData: { items } }).warnings).toMatchObject([
+    { path: 'locales[en].html', message: expect.stringContaining('Gmail') },
+  ]);
+  expect(of({ html, text: 'x' }, { sampleData: { items: items.slice(0, 10) } }).warnings).toEqual([]);
+});

@@ -1,0 +1,70 @@
+// What may be wrong with a template that compiles: for its status, and for whoever checks files before they apply them.
+
+import { environments, type LocaleContent, type TemplateRevision } from '../catalog.ts';
+import { limits } from '../limits.ts';
+import { compileRevision, renderContent } from './render.ts';
+import { usedNames } from './used-names.ts';
+
+export interface TemplateWarning {
+  /** For example `locales[de].html`, `testing.locales[de].html`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface TemplateUse {
+  /** Names in the caller's data that the content uses, in order. */
+  readonly usedVariables: readonly string[];
+  readonly warnings: readonly TemplateWarning[];
+}
+
+/** Of a revision that compiles. */
+export function judgeUse(revision: TemplateRevision): TemplateUse {
+  const layouts = revision.layouts.flatMap(({ content }) => environments.flatMap((environment) => content[environment]));
+  const own = environments.flatMap((environment) => revision.content[environment]);
+  const used = new Set(own.flatMap(namesOf));
+  // where a layout places its child, it is no name of the caller's
+  for (const name of layouts.flatMap(namesOf)) if (name !== 'content') used.add(name);
+  const usedVariables = [...used].toSorted();
+  return { usedVariables, warnings: [...aboutVariables(revision, usedVariables), ...aboutContent(revision)] };
+}
+
+const namesOf = ({ subject, html, text }: LocaleContent): readonly string[] =>
+  [subject, html, text].flatMap((source) => (source === null ? [] : [...usedNames(source)]));
+
+function aboutVariables({ variables }: TemplateRevision, used: readonly string[]): readonly TemplateWarning[] {
+  const properties = variables?.properties;
+  if (typeof properties !== 'object' || properties === null) return [];
+  const declared = Object.keys(properties);
+  return [
+    ...used
+      .filter((name) => !declared.includes(name))
+      .map((name) => ({ path: 'variables.properties', message: `"${name}" is used, and not declared` })),
+    ...declared
+      .filter((name) => !used.includes(name))
+      .map((name) => ({ path: `variables.properties.${name}`, message: 'is declared, and not used' })),
+  ];
+}
+
+function aboutContent(revision: TemplateRevision): readonly TemplateWarning[] {
+  const template = compileRevision(revision);
+  const seen = new Set<LocaleContent>();
+  return (['live', 'testing', 'draft'] as const).flatMap((environment) =>
+    revision.content[environment].flatMap((content): TemplateWarning[] => {
+      // environments share what no overlay touches
+      if (seen.has(content)) return [];
+      seen.add(content);
+      const at = `${environment === 'live' ? '' : `${environment}.`}locales[${content.locale}]`;
+      if (content.html === null) return [];
+      const request = { environment, language: content.locale, data: revision.sampleData };
+      const html = renderContent(template, content, request).html ?? '';
+      const warnings: TemplateWarning[] = [];
+      const add = (part: string, message: string): number => warnings.push({ path: `${at}${part}`, message });
+      if (content.text === null) add('', 'has no text: some readers show nothing else, and filters mind');
+      const bytes = Buffer.byteLength(html);
+      if (bytes > limits.htmlShownBytes)
+        add('.html', `has ${bytes} bytes with the sample data: Gmail shows the first ${limits.htmlShownBytes}`);
+      if (/\b(?:href|src)\s*=\s*["']?http:\/\//i.test(html)) add('.html', 'has links over http, which anybody on the way can change');
+      return warnings;
+    }),
+  );
+}
