@@ -22,7 +22,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       group(1, 'unit', ['{services,gateway,operator,cli,test}/**/*.test.ts'], { exclude: ['**/node_modules/**', ...onBackends, ...slow] }),
-      group(2, 'contract', onBackends),
+      group(2, 'contract', onBackends, { testTimeout: 60_000 }),
       group(3, 'simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 120_000 }),
       group(4, 'e2e', ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'], { testTimeout: 60_000 }),
       group(5, 'chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000 }),

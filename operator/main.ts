@@ -54,9 +54,9 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   const lead = async (): Promise<void> => {
     const lease = { namespace: config.namespace, name: config.leaseName };
     const own = { kind: 'operator', name: config.cluster } as const;
-    const firstTerm = async () => Math.max(0, ...(await writer.list(own)).map(({ fence }) => fence.term)) + 1;
+    const freshTerm = async () => Math.max(0, ...(await writer.list(own)).map(({ fence }) => fence.term)) + 1;
     while (!stop.signal.aborted) {
-      const leadership = await elect({ client, clock: systemClock, lease, identity: config.identity, firstTerm, report }, stop.signal);
+      const leadership = await elect({ client, clock: systemClock, lease, identity: config.identity, freshTerm, report }, stop.signal);
       log.info({ term: leadership.term }, 'leading');
       metrics.leader(NAME, true);
       const fenced = new AbortController();

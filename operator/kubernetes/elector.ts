@@ -13,8 +13,8 @@ export interface ElectorParts {
   readonly lease: ObjectKey;
   /** Differs from that of each other candidate. */
   readonly identity: string;
-  /** The first term of a Lease that is not there: above all that were ever written with, so that one who deleted the Lease does no harm. */
-  readonly firstTerm: () => Promise<number>;
+  /** A term above all that were ever written with: whoever deletes the Lease, or counts it back, does no harm. May reject; then the Lease's own count is used. */
+  readonly freshTerm: () => Promise<number>;
   readonly report: (what: string, error: unknown) => void;
 }
 
@@ -67,7 +67,13 @@ async function read({ client, lease }: ElectorParts): Promise<Lease | null> {
 
 /** Null: another one was faster. */
 async function take(parts: ElectorParts, lease: Lease | null): Promise<Held | null> {
-  const term = lease === null ? await parts.firstTerm() : (lease.spec?.leaseTransitions ?? 0) + 1;
+  const next = (lease?.spec?.leaseTransitions ?? 0) + 1;
+  const fresh = await parts.freshTerm().catch((error: unknown) => {
+    // what is written then is refused if it has to be
+    parts.report('the catalog could not be asked for its newest term', error);
+    return next;
+  });
+  const term = Math.max(next, fresh);
   const time = microTime(parts.clock.now());
   const spec = {
     holderIdentity: parts.identity,

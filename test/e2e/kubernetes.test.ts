@@ -174,10 +174,23 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo', 'nats', 'redis'], 'a
       dkimKeys: [{ state: 'Active' }],
     });
 
+    // a DNS server that cannot be asked stops nobody who was verified before
+    const verified = { ...dns.zone };
+    for (const { name } of dnsRecords) dns.zone[name] = { fault: 'SERVFAIL' };
+    for (const request of ['once', 'again']) {
+      await ctl('annotate', '--overwrite', 'sender', 'notifications', `packetboat.dev/requested-at=${request}`);
+      await vi.waitFor(
+        async () => expect((await statusOf<SenderStatus>('sender', 'notifications')).lastHandledRequest).toBe(request),
+        WAIT,
+      );
+      await until('sender', 'notifications', { DomainVerified: 'Unknown LookupFailed' });
+    }
+
     // held mail is looked at again after a minute
     await sink.until(() => sink.mails.some(({ to }) => to.includes('ana@example.com')), 90_000);
     const mail = await untilMailTo(sink, 'ana@example.com');
     expect(mail).toMatchObject({ isTls: true, user: login.user });
+    Object.assign(dns.zone, verified);
     const resolver = async (name: string): Promise<string[][]> => (dns.zone[name]?.txt ?? []).map((text) => [String(text)]);
     const { results } = await dkimVerify(bytesOf(mail), { resolver });
     expect(results.map(({ status }) => status.result)).toEqual(['pass']);

@@ -10,7 +10,7 @@ import { definitionOf, type Json, kinds } from './definitions.ts';
 
 const folder = join(import.meta.dirname, '../../../charts/packetboat/files/crds');
 
-test.each(kinds)('$plural.yaml in the chart is what is made of the description (make crds)', (kind) => {
+test.each(kinds)('the file of $plural in the chart is what is made of the description (make crds)', (kind) => {
   expect(parse(readFileSync(join(folder, `${kind.plural}.yaml`), 'utf8'))).toEqual(definitionOf(kind));
 });
 

@@ -68,6 +68,7 @@ const dnsRecord = z.object({
 export const senderStatus = z.object({
   ...common,
   conditions,
+  verifiedTime: time('Since when all required DNS records have been there; an answer that did not come changes nothing.').optional(),
   dkimKeys: z
     .array(dkimKey)
     .optional()

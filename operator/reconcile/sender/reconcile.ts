@@ -22,7 +22,7 @@ import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import { type Secret, secrets } from '../../kubernetes/resource.ts';
 import { type Judged, judgeFaults, judgeReady, pending, timeText } from '../conditions.ts';
 import { type Context, isOlder, keyOf, sourceOf } from '../context.ts';
-import { publish } from '../publish.ts';
+import { type Publication, publish } from '../publish.ts';
 import { namesIn, secretFields } from '../references.ts';
 import { writeStatus } from '../write-status.ts';
 import { decideKeys, stateOf } from './decide-keys.ts';
@@ -76,17 +76,24 @@ export async function reconcileSender(context: Context, object: SenderResource):
   const verified = isAsked ? judgeDomain(records) : notAsked;
 
   const isEnforced = spec.spec.verification.policy === 'Enforce';
-  const wasVerified = object.status?.conditions?.some(({ type, status }) => type === 'DomainVerified' && status === 'True') ?? false;
+  const wasVerified = object.status?.verifiedTime;
+  const verifiedTime = isAsked ? sinceWhen(verified.status, wasVerified, context.clock.now()) : undefined;
   // a DNS server that cannot be asked stops nobody who was verified before
-  const isVerified = !isEnforced || verified.status === 'True' || (verified.status === 'Unknown' && wasVerified);
+  const isVerified = !isEnforced || verifiedTime !== undefined;
   const sender = compileAs({ managedKeys: managed.active.map(({ key }) => key), verified: isVerified });
   if (isFaults(sender)) throw new Failure('internal', 'a sender compiles without its keys and not with them');
   const published = await publish(context, object, { kind: 'sender', sender });
   const accepted = published.isForeign ? [foreign(), pending('ReferencesResolved')] : judgeAll([], true);
+  const seen = verifiedTime === undefined ? {} : { verifiedTime };
   const status =
     published.revision === null
-      ? {}
-      : { revision: published.revision, configHash: sender.hash, publishedTime: publishedTime(context, object, published.isNew) };
+      ? seen
+      : {
+          ...seen,
+          revision: published.revision,
+          configHash: sender.hash,
+          publishedTime: publishedTime(context, object, published.isNew),
+        };
   const again = await settle(
     context,
     object,
@@ -231,6 +238,11 @@ async function lookUp({ resolver }: Context, { type, name }: WantedRecord): Prom
 
 const notAsked: Judged = { type: 'DomainVerified', status: 'True', reason: 'VerificationDisabled', message: 'DNS is not asked' };
 
+function sinceWhen(status: Judged['status'], before: string | undefined, now: number): string | undefined {
+  if (status === 'True') return before ?? timeText(now);
+  return status === 'Unknown' ? before : undefined;
+}
+
 function judgeDomain(records: readonly JudgedRecord[]): Judged {
   return { type: 'DomainVerified', ...verify(records) };
 }
@@ -262,7 +274,7 @@ async function settle(
   object: SenderResource,
   judged: readonly Judged[],
   { spec, records, keys }: Seen,
-  published: Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'> = lastPublished(object),
+  published: Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime' | 'verifiedTime'> = lastPublished(object),
 ): Promise<number | null> {
   const { policy, periodSeconds } = spec?.spec.verification ?? { policy: 'Enforce', periodSeconds: 0 };
   const ready = judgeReady(judged, { isSuspended: spec?.spec.suspend ?? false, isEnforced: policy === 'Enforce' });
@@ -300,10 +312,13 @@ async function settle(
 }
 
 /** What stays live while an object has faults. */
-const lastPublished = ({ status = {} }: SenderResource): Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'> => ({
+const lastPublished = ({
+  status = {},
+}: SenderResource): Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime' | 'verifiedTime'> => ({
   ...(status.revision === undefined ? {} : { revision: status.revision }),
   ...(status.configHash === undefined ? {} : { configHash: status.configHash }),
   ...(status.publishedTime === undefined ? {} : { publishedTime: status.publishedTime }),
+  ...(status.verifiedTime === undefined ? {} : { verifiedTime: status.verifiedTime }),
 });
 
 /**
@@ -313,30 +328,37 @@ const lastPublished = ({ status = {} }: SenderResource): Pick<SenderStatus, 'rev
 async function retire(context: Context, object: SenderResource): Promise<number | null> {
   const { metadata } = object;
   if (!metadata.finalizers?.includes(FINALIZER)) return null;
-  const { tenant, spec } = await readSender(context, object);
-  if (spec !== null) {
-    const values = await readSecrets(context, object);
-    const keys = (await readKeys(context, object)).filter(({ managed }) => stateOf(managed) === 'Active');
-    const compiled = compileSender(
-      { ...spec, metadata: { ...spec.metadata, namespace: tenant } },
-      { secret: (name) => values.get(name) ?? null },
-      { managedKeys: keys.map(({ key }) => key), retiring: true },
-    );
-    if (!isFaults(compiled)) {
-      const { judged } = await publish(context, object, { kind: 'sender', sender: compiled });
-      if (judged.status === 'False') return limits.reconcileStoreRetryMs;
-    }
-    const heardAt = Date.parse(metadata.deletionTimestamp ?? '') + limits.catalogHeadEveryMs + limits.catalogHeadEveryMs / 10;
+  const tenant = await context.tenants.of(metadata.namespace ?? '');
+  const published = tenant === null ? null : await publishRetiring(context, object, tenant);
+  if (published?.judged.status === 'False') return limits.reconcileStoreRetryMs;
+  // what another source has under this name is not ours to see off
+  if (tenant !== null && !published?.isForeign) {
+    const heardAt = Date.parse(metadata.deletionTimestamp ?? '') + limits.catalogHeadEveryMs + limits.drainLookMs;
     if (context.clock.now() < heardAt || (await hasMail(context, tenant, metadata.name))) return limits.drainLookMs;
     await context.writer.remove(sourceOf(context, object), senderKey(tenant, metadata.name));
   }
   const { resourceVersion = '' } = metadata;
-  await context.client.patchMetadata(
-    senders,
-    { ...keyOf(object), resourceVersion },
-    { finalizers: metadata.finalizers.filter((one) => one !== FINALIZER) },
-  );
+  const finalizers = metadata.finalizers.filter((one) => one !== FINALIZER);
+  await context.client.patchMetadata(senders, { ...keyOf(object), resourceVersion }, { finalizers });
   return null;
+}
+
+/** Null: it has faults, and what was published last sees off the mail. */
+async function publishRetiring(context: Context, object: SenderResource, tenant: string): Promise<Publication | null> {
+  const { spec } = await readSender(context, object);
+  if (spec === null) return null;
+  const values = await readSecrets(context, object);
+  const active = (await readKeys(context, object)).filter(({ managed }) => stateOf(managed) === 'Active');
+  const sender = compileSender(
+    { ...spec, metadata: { ...spec.metadata, namespace: tenant } },
+    { secret: (name) => values.get(name) ?? null },
+    {
+      managedKeys: active.map(({ key }) => key),
+      verified: spec.spec.verification.policy !== 'Enforce' || object.status?.verifiedTime !== undefined,
+      retiring: true,
+    },
+  );
+  return isFaults(sender) ? null : publish(context, object, { kind: 'sender', sender });
 }
 
 async function hasMail({ messages }: Context, tenant: string, sender: string): Promise<boolean> {

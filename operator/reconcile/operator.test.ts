@@ -1,0 +1,196 @@
+// The operator on a real API server and a store of its own, for what people seldom do on purpose: references that come late, two of one name, a store
+// that is away. What they do every day is in test/e2e/kubernetes.test.ts.
+
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { createResolver } from '../../services/adapters/dns/resolver.ts';
+import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
+import { openCatalogWriter } from '../../services/adapters/mongo/catalog-writer.ts';
+import { openMongo } from '../../services/adapters/mongo/connection.ts';
+import { openMessageStore } from '../../services/adapters/mongo/message-store.ts';
+import { systemClock } from '../../services/adapters/system/clock.ts';
+import { SystemRandom } from '../../services/adapters/system/random.ts';
+import { startMongo } from '../../test/support/backend.ts';
+import { describeWith } from '../../test/support/describe-with.ts';
+import { startDnsServer } from '../../test/support/dns-server.ts';
+import { type Kubernetes, kubectl, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
+import type { SenderStatus } from '../api/v1alpha1/status.ts';
+import { EventRecorder } from '../kubernetes/event-recorder.ts';
+import { openKubernetesClient } from '../kubernetes/http-client.ts';
+import { operate } from './operator.ts';
+
+const crds = join(import.meta.dirname, '../../charts/packetboat/files/crds');
+const WAIT = { timeout: 40_000, interval: 100 };
+const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () => {} };
+
+describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo-server'], 'an operator at work', () => {
+  const open = new AsyncDisposableStack();
+  let kubernetes: Kubernetes;
+  let mongoServer: Awaited<ReturnType<typeof startMongo>>;
+
+  beforeAll(async () => {
+    kubernetes = open.use(await startKubernetes());
+    mongoServer = open.use(await startMongo());
+    const dns = open.use(await startDnsServer());
+    await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
+    await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
+    for (const name of ['shop', 'sister', 'odd']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'sister', 'packetboat.dev/tenant=shop']);
+    await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'odd', 'packetboat.dev/tenant=Not.A_tenant']);
+
+    const client = open.use(openKubernetesClient({ kubeconfig: kubernetes.kubeconfig, fieldManager: 'packetboat-operator' }));
+    const mongo = open.use(await openMongo(mongoServer.url));
+    const random = new SystemRandom();
+    const keys = [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] as const;
+    const report = (): void => {}; // what is away here is taken away on purpose
+    const parts = {
+      ...{ client, random, report, clock: systemClock, cluster: 'test', namespaces: null, term: 1 },
+      messages: open.use(await openMessageStore(mongo)),
+      writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),
+      resolver: open.use(createResolver({ servers: [{ host: '127.0.0.1', port: dns.port }] })),
+      events: open.use(new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: 'test', report })),
+      metrics: { senders: idle, templates: idle, ready: () => {} },
+      onFenced: () => expect.fail('nobody else writes'),
+    };
+    const stop = new AbortController();
+    const working = operate(parts, stop.signal);
+    open.defer(async () => {
+      stop.abort();
+      await working;
+    });
+  }, 90_000);
+  afterAll(() => open.disposeAsync(), 60_000);
+
+  const apply = (...items: readonly object[]) =>
+    kubectlOk(kubernetes.kubeconfig, ['apply', '--server-side', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  const conditionsOf = async (kind: string, name: string, namespace: string) => {
+    const object = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['-n', namespace, 'get', kind, name, '-o', 'json'])) as {
+      readonly status: SenderStatus;
+    };
+    return Object.fromEntries((object.status.conditions ?? []).map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+  };
+  const until = (kind: string, name: string, wanted: Readonly<Record<string, string>>, namespace = 'shop') =>
+    vi.waitFor(async () => expect(await conditionsOf(kind, name, namespace)).toMatchObject(wanted), WAIT);
+
+  const apiVersion = 'packetboat.dev/v1alpha1';
+  const template = (name: string, spec: object = {}, namespace = 'shop') => ({
+    ...{ apiVersion, kind: 'Template', metadata: { name, namespace } },
+    spec: { defaultLocale: 'en', locales: [{ locale: 'en', subject: 'Hi', text: 'Hello' }], ...spec },
+  });
+  const sender = (name: string, spec: object = {}, namespace = 'shop') => ({
+    ...{ apiVersion, kind: 'Sender', metadata: { name, namespace } },
+    spec: {
+      ...{ domain: `${name}.example`, from: { address: `hi@${name}.example` }, verification: { policy: 'Disabled' } },
+      routes: [{ name: 'relay', smtp: { host: 'relay.example.net' } }],
+      ...spec,
+    },
+  });
+  const configMap = (name: string, data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'shop' }, data });
+  const html = (html: string) => ({ locales: [{ locale: 'en', subject: 'Hi', html, text: 'Hello' }] });
+
+  it('a template whose sender, ConfigMap and layout come late', async () => {
+    const fromMap = {
+      locales: [{ locale: 'en', subject: 'Hi', text: 'Hello', htmlFrom: { configMapKeyRef: { name: 'bodies', key: 'late.html' } } }],
+    };
+    await apply(
+      template('late', { ...fromMap, senderRef: { name: 'waited-for' } }),
+      template('child', { ...html('<p>child</p>'), layoutRef: { name: 'base' } }),
+    );
+    await until('template', 'late', {
+      Accepted: 'True Accepted',
+      ReferencesResolved: 'False ConfigMapNotFound',
+      Compiled: 'Unknown Pending',
+      Ready: 'False ConfigMapNotFound',
+    });
+    await until('template', 'child', { ReferencesResolved: 'False LayoutNotFound', Published: 'Unknown Pending' });
+    await apply(configMap('bodies', { 'late.html': '<p>late</p>' }));
+    await until('template', 'late', { ReferencesResolved: 'False SenderNotFound' });
+    await apply(sender('waited-for'), template('base', html('<div>{{{content}}}</div>')));
+    await until('template', 'late', {
+      ReferencesResolved: 'True Resolved',
+      Compiled: 'True Compiled',
+      Published: 'True Published',
+      Ready: 'True Ready',
+    });
+    await until('template', 'child', { Ready: 'True Ready' });
+
+    // an edit of the ConfigMap is a new revision, and a broken layout is the child's fault to show
+    await apply(configMap('bodies', { 'late.html': '<p>{{#if}}</p>' }));
+    await until('template', 'late', { Compiled: 'False SyntaxError' });
+    await apply(template('base', html('<div>{{{content}}}{{#each}}</div>')));
+    await until('template', 'child', { Ready: 'False SyntaxError' });
+  });
+
+  it.each([
+    [
+      'a sample that does not fit the schema',
+      { variables: { type: 'object', required: ['n'] } },
+      { Compiled: 'False SchemaMismatch', Published: 'Unknown Pending' },
+    ],
+    ['what does not render', { ...html('{{list}}'), sampleData: { list: [1] } }, { Compiled: 'False RenderFailed' }],
+    ['what is too large', html('x'.repeat(600_000)), { Compiled: 'False TooLarge' }],
+    [
+      'a layout that leads back to itself',
+      { ...html('{{{content}}}'), layoutRef: { name: 'odd-3' } },
+      { ReferencesResolved: 'False LayoutCycle' },
+    ],
+    [
+      'a schema with a pattern',
+      { variables: { type: 'object', properties: { n: { type: 'string', pattern: 'a' } } } },
+      { Accepted: 'False InvalidSpec' },
+    ],
+    ['what may be wrong', html('<p>x</p>'.repeat(20_000)), { Compiled: 'True CompiledWithWarnings', Ready: 'True Ready' }],
+  ] as const)('a template with %s', async (title, spec, wanted) => {
+    const name = title.startsWith('a layout') ? 'odd-3' : title.replaceAll(/[^a-z]+/g, '-');
+    await apply(template(name, spec));
+    await until('template', name, wanted);
+  });
+
+  it('two templates of one identifier in one tenant: the older has it until it goes', async () => {
+    await apply(template('one', { identifier: 'Shared_Id' }));
+    await until('template', 'one', { Ready: 'True Ready' });
+    const { metadata } = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'get', 'template', 'one', '-o', 'json'])) as {
+      readonly metadata: { readonly creationTimestamp: string };
+    };
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(Date.parse(metadata.creationTimestamp) + 1_000), WAIT);
+    await apply(template('two', { identifier: 'Shared_Id' }, 'sister'));
+    await until('template', 'two', { Accepted: 'False IdentifierConflict', Ready: 'False IdentifierConflict' }, 'sister');
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'template', 'one']);
+    await until('template', 'two', { Ready: 'True Ready' }, 'sister');
+  });
+
+  it('a namespace whose tenant may not be', async () => {
+    await apply(sender('stray', {}, 'odd'), template('stray', {}, 'odd'));
+    await until('sender', 'stray', { Accepted: 'False NamespaceNotAllowed', Ready: 'False NamespaceNotAllowed' }, 'odd');
+    await until('template', 'stray', { Accepted: 'False NamespaceNotAllowed' }, 'odd');
+  });
+
+  it('a key that is none', async () => {
+    const privateKeySecretRef = { name: 'dkim', key: 'k.pem' };
+    await apply(
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'dkim', namespace: 'shop' }, stringData: { 'k.pem': 'hunter2' } },
+      sender('provided', { dkim: { policy: 'Provided', keys: [{ selector: 'k', privateKeySecretRef }] } }),
+    );
+    await until('sender', 'provided', { ReferencesResolved: 'False InvalidKey' });
+    expect(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'describe', 'sender', 'provided'])).not.toContain('hunter2');
+  });
+
+  it('a domain with two SPF records is not verified, and only Enforce makes much of it', async () => {
+    await apply(sender('warned', { verification: { policy: 'Warn' }, dkim: { policy: 'Disabled' } }));
+    await until('sender', 'warned', { DomainVerified: 'False RecordsMissing', Ready: 'True Ready' });
+  });
+
+  it('a store that is away: what is published stays, a deletion waits, and both go on by themselves', async () => {
+    await until('sender', 'waited-for', { Ready: 'True Ready' });
+    mongoServer.pause();
+    await apply(sender('waited-for', { replyTo: ['help@waited-for.example'] }));
+    await until('sender', 'waited-for', { Published: 'False StoreUnavailable', Ready: 'False StoreUnavailable' });
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'sender', 'provided', '--wait=false']);
+    expect((await kubectl(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/provided', '--timeout=3s'])).code).not.toBe(
+      0,
+    );
+    mongoServer.resume();
+    await until('sender', 'waited-for', { Published: 'True Published', Ready: 'True Ready' });
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/provided', '--timeout=55s']);
+  }, 150_000);
+});
