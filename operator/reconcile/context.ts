@@ -4,11 +4,11 @@ import type { CatalogSource, CatalogWriter } from '../../services/ports/catalog-
 import type { Clock } from '../../services/ports/clock.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
 import type { Random } from '../../services/ports/random.ts';
-import type { Resolver } from '../../services/ports/resolver.ts';
 import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';
+import type { LookUps } from './sender/look-ups.ts';
 import type { Tenants } from './tenants.ts';
 
 /** The server's objects of a kind, as they are known here. */
@@ -26,7 +26,7 @@ export interface Context {
   readonly tenants: Tenants;
   readonly writer: CatalogWriter;
   readonly messages: Pick<MessageStore, 'list'>;
-  readonly resolver: Resolver;
+  readonly lookUps: LookUps;
   readonly events: EventRecorder;
   /** Name of the cluster in the catalog's sources. */
   readonly cluster: string;

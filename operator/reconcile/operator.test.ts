@@ -12,7 +12,7 @@ import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { startMongo } from '../../test/support/backend.ts';
 import { describeWith } from '../../test/support/describe-with.ts';
-import { startDnsServer } from '../../test/support/dns-server.ts';
+import { startDnsServer, type TestDnsServer } from '../../test/support/dns-server.ts';
 import { type Kubernetes, kubectl, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
 import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
@@ -26,12 +26,13 @@ const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () =
 describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo-server'], 'an operator at work', () => {
   const open = new AsyncDisposableStack();
   let kubernetes: Kubernetes;
+  let dns: TestDnsServer;
   let mongoServer: Awaited<ReturnType<typeof startMongo>>;
 
   beforeAll(async () => {
     kubernetes = open.use(await startKubernetes());
     mongoServer = open.use(await startMongo());
-    const dns = open.use(await startDnsServer());
+    dns = open.use(await startDnsServer());
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
     await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     for (const name of ['shop', 'sister', 'odd']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
@@ -175,9 +176,25 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo-server'], 'an operator
     expect(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'describe', 'sender', 'provided'])).not.toContain('hunter2');
   });
 
-  it('a domain with two SPF records is not verified, and only Enforce makes much of it', async () => {
+  it('a domain without records is not verified, and only Enforce makes much of it', async () => {
     await apply(sender('warned', { verification: { policy: 'Warn' }, dkim: { policy: 'Disabled' } }));
     await until('sender', 'warned', { DomainVerified: 'False RecordsMissing', Ready: 'True Ready' });
+  });
+
+  it('a domain that is all right is not asked for again before its time, unless somebody wants it', async () => {
+    dns.zone['looked.example'] = { txt: ['v=spf1 -all'] };
+    await apply(sender('looked', { verification: { policy: 'Enforce' }, dkim: { policy: 'Disabled' } }));
+    await until('sender', 'looked', { DomainVerified: 'True Verified', Ready: 'True Ready' });
+    const asked = () => dns.asked.filter((question) => question.endsWith(' looked.example')).length;
+    const before = asked();
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/paused=true']);
+    await until('sender', 'looked', { ReconciliationPaused: 'True Paused' });
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/paused-']);
+    await vi.waitFor(async () => expect(await conditionsOf('sender', 'looked', 'shop')).not.toHaveProperty('ReconciliationPaused'), WAIT);
+    expect(asked()).toBe(before);
+    dns.zone['looked.example'] = { txt: ['v=spf1 -all', 'v=spf1 ~all'] };
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/requested-at=now']);
+    await until('sender', 'looked', { DomainVerified: 'False RecordsMismatch', Ready: 'False DomainNotVerified' });
   });
 
   it('a store that is away: what is published stays, a deletion waits, and both go on by themselves', async () => {

@@ -25,6 +25,7 @@ import { WorkQueue, type WorkQueueMetrics } from '../kubernetes/work-queue.ts';
 import { type Context, keyOf, type Mirror } from './context.ts';
 import { configMapFields, namesIn, secretFields } from './references.ts';
 import { SENDER_UID } from './sender/key-secrets.ts';
+import { LookUps } from './sender/look-ups.ts';
 import { domainOf, reconcileSender } from './sender/reconcile.ts';
 import { claimedBy, reconcileTemplate } from './template/reconcile.ts';
 import { Tenants } from './tenants.ts';
@@ -86,7 +87,7 @@ class Operator {
       tenants,
       writer,
       messages,
-      resolver,
+      lookUps: new LookUps(resolver, clock),
       events,
       cluster,
       term,

@@ -4,14 +4,7 @@ import { parseDomain } from '../../../services/core/address.ts';
 import { type DkimAlgorithm, type DkimKey, senderKey } from '../../../services/core/catalog.ts';
 import { compileSender, domainName, type Standing } from '../../../services/core/compile-sender.ts';
 import { dkimRecord } from '../../../services/core/dkim/key.ts';
-import {
-  type JudgedRecord,
-  judgeRecord,
-  verify,
-  type WantedKey,
-  type WantedRecord,
-  wantedRecords,
-} from '../../../services/core/domain-records.ts';
+import { type JudgedRecord, judgeRecord, verify, type WantedKey, wantedRecords } from '../../../services/core/domain-records.ts';
 import { Failure } from '../../../services/core/failure.ts';
 import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
@@ -24,7 +17,7 @@ import { type Judged, judgeFaults, judgeReady, pending, timeText } from '../cond
 import { type Context, isOlder, keyOf, sourceOf } from '../context.ts';
 import { type Publication, publish } from '../publish.ts';
 import { namesIn, secretFields } from '../references.ts';
-import { writeStatus } from '../write-status.ts';
+import { REQUESTED_AT, writeStatus } from '../write-status.ts';
 import { decideKeys, stateOf } from './decide-keys.ts';
 import { createKey, type KeptKey, readKeys, removeKey, updateKey } from './key-secrets.ts';
 
@@ -72,7 +65,11 @@ export async function reconcileSender(context: Context, object: SenderResource):
   const managed = await manageKeys(context, object, spec);
   const wanted = wantedRecords(draft, [...managed.wanted, ...draft.dkim.flatMap(providedKey)]);
   const isAsked = spec.spec.verification.policy !== 'Disabled';
-  const records = await Promise.all(wanted.map(async (record) => judgeRecord(record, isAsked ? await lookUp(context, record) : null)));
+  const { periodSeconds } = spec.spec.verification;
+  const about = `${metadata.generation} ${metadata.annotations?.[REQUESTED_AT]}`;
+  const records = isAsked
+    ? await context.lookUps.judge(metadata.uid ?? '', wanted, { about, periodMs: periodSeconds * 1_000 })
+    : wanted.map((record) => judgeRecord(record, null));
   const verified = isAsked ? judgeDomain(records) : notAsked;
 
   const isEnforced = spec.spec.verification.policy === 'Enforce';
@@ -87,20 +84,14 @@ export async function reconcileSender(context: Context, object: SenderResource):
   const seen = verifiedTime === undefined ? {} : { verifiedTime };
   const status =
     published.revision === null
-      ? seen
+      ? { ...publishedBefore(object), ...seen }
       : {
           ...seen,
           revision: published.revision,
           configHash: sender.hash,
           publishedTime: publishedTime(context, object, published.isNew),
         };
-  const again = await settle(
-    context,
-    object,
-    [...accepted, verified, published.judged],
-    { spec, records: isAsked ? records : [], keys: managed.all },
-    status,
-  );
+  const again = await settle(context, object, [...accepted, verified, published.judged], { spec, records, keys: managed.all }, status);
   if (published.judged.status === 'False') return limits.reconcileStoreRetryMs;
   return verified.status === 'True' && !managed.isWaiting ? again : Math.min(again ?? Number.POSITIVE_INFINITY, MINUTE);
 }
@@ -137,11 +128,19 @@ async function readSender(context: Context, object: SenderResource): Promise<Rea
   );
 }
 
+/** Read once: each visit asks all senders. */
+const domains = new WeakMap<SenderResource, string | null>();
+
 /** As far as it can be told of a spec that nobody has judged. */
-export function domainOf({ spec }: SenderResource): string | null {
-  const domain =
+export function domainOf(object: SenderResource): string | null {
+  const known = domains.get(object);
+  if (known !== undefined) return known;
+  const { spec } = object;
+  const said =
     typeof spec === 'object' && spec !== null && 'domain' in spec && typeof spec.domain === 'string' ? parseDomain(spec.domain) : null;
-  return typeof domain === 'string' ? domain : null;
+  const domain = typeof said === 'string' ? said : null;
+  domains.set(object, domain);
+  return domain;
 }
 
 /** In clear, by name; null: there is none. */
@@ -185,7 +184,7 @@ async function manageKeys(context: Context, object: SenderResource, { spec }: Se
       { selector: managed.selector, record, isRequired: true },
     ]);
     if (wanted === undefined) continue;
-    const { state } = judgeRecord(wanted, await lookUp(context, wanted));
+    const { state } = judgeRecord(wanted, await context.lookUps.find(wanted));
     seen.set(managed.selector, state === 'Unknown' ? null : state === 'Found');
   }
   const decided = decideKeys(
@@ -225,16 +224,6 @@ async function manageKeys(context: Context, object: SenderResource, { spec }: Se
 
 const providedKey = ({ selector, privateKey }: DkimKey): readonly WantedKey[] =>
   privateKey === null ? [] : [{ selector, record: dkimRecord(privateKey), isRequired: true }];
-
-async function lookUp({ resolver }: Context, { type, name }: WantedRecord): Promise<readonly string[] | null> {
-  try {
-    if (type === 'TXT') return (await resolver.txt(name)).records;
-    return (await resolver.mx(name)).records.map(({ preference, exchange }) => `${preference} ${exchange}`);
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'unavailable') return null;
-    throw error;
-  }
-}
 
 const notAsked: Judged = { type: 'DomainVerified', status: 'True', reason: 'VerificationDisabled', message: 'DNS is not asked' };
 
@@ -311,14 +300,16 @@ async function settle(
   return policy === 'Disabled' || periodSeconds === 0 ? null : periodSeconds * 1_000;
 }
 
-/** What stays live while an object has faults. */
-const lastPublished = ({
-  status = {},
-}: SenderResource): Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime' | 'verifiedTime'> => ({
+/** What stays live while an object has faults, or cannot be written. */
+const publishedBefore = ({ status = {} }: SenderResource): Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'> => ({
   ...(status.revision === undefined ? {} : { revision: status.revision }),
   ...(status.configHash === undefined ? {} : { configHash: status.configHash }),
   ...(status.publishedTime === undefined ? {} : { publishedTime: status.publishedTime }),
-  ...(status.verifiedTime === undefined ? {} : { verifiedTime: status.verifiedTime }),
+});
+
+const lastPublished = (object: SenderResource): Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime' | 'verifiedTime'> => ({
+  ...publishedBefore(object),
+  ...(object.status?.verifiedTime === undefined ? {} : { verifiedTime: object.status.verifiedTime }),
 });
 
 /**
@@ -327,6 +318,7 @@ const lastPublished = ({
  */
 async function retire(context: Context, object: SenderResource): Promise<number | null> {
   const { metadata } = object;
+  context.lookUps.forget(metadata.uid ?? '');
   if (!metadata.finalizers?.includes(FINALIZER)) return null;
   const tenant = await context.tenants.of(metadata.namespace ?? '');
   const published = tenant === null ? null : await publishRetiring(context, object, tenant);
