@@ -27,11 +27,8 @@ const SAFE = ['mail', 'rcpt', 'data', 'body'] as const;
 const PER_STEP = 2;
 const HUGE_TEXT = 'A line of a very long letter, which fills every buffer on its way.\r\n'.repeat(250_000);
 
-/**
- * Until what a killed dispatcher had in hand is sent by another: besides the times that are set, a sweep or two, a claim, a transaction. That takes about
- * 12 s beside another test on two cores, and the promise is 15; what is caught here is mail that nobody takes up, not a busy machine. The figure is printed.
- */
-const RECOVERED_MS = LEASE_MS + LAPSE_DELAY_MS + 30_000;
+/** Until what a killed dispatcher had in hand is sent by another: besides the times that are set, a sweep or two, a claim, a transaction. */
+const RECOVERED_MS = LEASE_MS + LAPSE_DELAY_MS + 15_000;
 
 const hangOnce = (at: (typeof SAFE)[number] | 'dot'): Rule => ({ at, to: `@${at}.example`, per: 'recipient', times: 1, hang: true });
 
