@@ -70,7 +70,6 @@ class Operator {
   readonly #context: Context;
   readonly #senders = new Copies<SenderResource>();
   readonly #templates = new Copies<TemplateResource>();
-  readonly #others = new Copies<KubernetesObject>();
   readonly #senderQueue: WorkQueue;
   readonly #templateQueue: WorkQueue;
 
@@ -110,8 +109,8 @@ class Operator {
     const reflecting = (this.#parts.namespaces ?? [undefined]).flatMap((namespace) => [
       this.#reflect(senders, this.#senders, namespace, (change) => this.#senderChanged(change)),
       this.#reflect(templates, this.#templates, namespace, (change) => this.#templateChanged(change)),
-      this.#reflect(metadataOf(secrets), this.#others, namespace, (change) => this.#secretChanged(change)),
-      this.#reflect(metadataOf(configMaps), this.#others, namespace, (change) => this.#configMapChanged(change)),
+      this.#reflect(metadataOf(secrets), null, namespace, (change) => this.#secretChanged(change)),
+      this.#reflect(metadataOf(configMaps), null, namespace, (change) => this.#configMapChanged(change)),
     ]);
     const running = reflecting.map((reflector) => reflector.run(signal));
     // nobody is judged by half of what there is: the oldest of two may not be known yet
@@ -127,13 +126,13 @@ class Operator {
 
   #reflect<T extends KubernetesObject>(
     resource: Resource<T>,
-    copies: Copies<T>,
+    copies: Copies<T> | null,
     namespace: string | undefined,
     onChange: (change: ObjectChange<T>) => void,
   ) {
     const { client, clock, random, report } = this.#parts;
     const reflector = new Reflector(resource, namespace === undefined ? {} : { namespace }, { client, clock, random, report, onChange });
-    copies.add(reflector);
+    copies?.add(reflector);
     return reflector;
   }
 

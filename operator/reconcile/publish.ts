@@ -2,8 +2,9 @@
 
 import { Failure } from '../../services/core/failure.ts';
 import type { CatalogEntry } from '../../services/ports/catalog-writer.ts';
+import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import type { KubernetesObject } from '../kubernetes/resource.ts';
-import type { Judged } from './conditions.ts';
+import { type Judged, timeText } from './conditions.ts';
 import { type Context, sourceOf } from './context.ts';
 
 export interface Publication {
@@ -40,3 +41,19 @@ export async function publish(context: Context, object: KubernetesObject, entry:
     return { judged: { type: 'Published', status: 'False', reason, message }, revision: null, isNew: false, isForeign: false };
   }
 }
+
+/** What a status says of the catalog, whatever the kind. */
+export type Published = Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'>;
+
+/** What stays live while an object has faults, or cannot be written. */
+export function publishedBefore({ revision, configHash, publishedTime: time }: Published = {}): Published {
+  return {
+    ...(revision === undefined ? {} : { revision }),
+    ...(configHash === undefined ? {} : { configHash }),
+    ...(time === undefined ? {} : { publishedTime: time }),
+  };
+}
+
+/** Now, if something new was published, or nobody knows when the old was. */
+export const publishedTime = ({ clock }: Context, before: Published | undefined, isNew: boolean): string =>
+  isNew || before?.publishedTime === undefined ? timeText(clock.now()) : before.publishedTime;

@@ -1,11 +1,19 @@
 // Whose a namespace is: its label says so, else it is a tenant by itself. The label of a Sender or Template would let their authors cross tenants.
 
+import type { ObjectFault } from '../../services/core/fault.ts';
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { namespaces } from '../kubernetes/resource.ts';
 
 export const TENANT_LABEL = 'packetboat.dev/tenant';
+
+export const tenantNotAllowed: ObjectFault = {
+  reason: 'NamespaceNotAllowed',
+  path: [],
+  message: `the label ${TENANT_LABEL} of the namespace is not a name that a tenant may have`,
+};
+
 const tenantName = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export class Tenants {

@@ -15,8 +15,9 @@ import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import { type Secret, secrets } from '../../kubernetes/resource.ts';
 import { type Judged, judgeFaults, judgeReady, pending, timeText } from '../conditions.ts';
 import { type Context, isOlder, keyOf, sourceOf } from '../context.ts';
-import { type Publication, publish } from '../publish.ts';
+import { type Publication, type Published, publish, publishedBefore, publishedTime } from '../publish.ts';
 import { namesIn, secretFields } from '../references.ts';
+import { tenantNotAllowed } from '../tenants.ts';
 import { REQUESTED_AT, writeStatus } from '../write-status.ts';
 import { decideKeys, stateOf } from './decide-keys.ts';
 import { createKey, type KeptKey, readKeys, removeKey, updateKey } from './key-secrets.ts';
@@ -84,12 +85,12 @@ export async function reconcileSender(context: Context, object: SenderResource):
   const seen = verifiedTime === undefined ? {} : { verifiedTime };
   const status =
     published.revision === null
-      ? { ...publishedBefore(object), ...seen }
+      ? { ...publishedBefore(object.status), ...seen }
       : {
           ...seen,
           revision: published.revision,
           configHash: sender.hash,
-          publishedTime: publishedTime(context, object, published.isNew),
+          publishedTime: publishedTime(context, object.status, published.isNew),
         };
   const again = await settle(context, object, [...accepted, verified, published.judged], { spec, records, keys: managed.all }, status);
   if (published.judged.status === 'False') return limits.reconcileStoreRetryMs;
@@ -104,28 +105,20 @@ interface Read {
 
 async function readSender(context: Context, object: SenderResource): Promise<Read> {
   const { metadata, spec } = object;
-  const fault = (reason: ObjectFault['reason'], path: ObjectFault['path'], message: string): Read => ({
-    tenant: '',
-    spec: null,
-    faults: [{ reason, path, message }],
-  });
+  const refused = (fault: ObjectFault): Read => ({ tenant: '', spec: null, faults: [fault] });
   const read = readObject({ apiVersion, kind: 'Sender', metadata: { name: metadata.name, namespace: metadata.namespace }, spec });
   if (isFaults(read)) return { tenant: '', spec: null, faults: read };
   if (read.kind !== 'Sender') throw new Failure('internal', 'a Sender was read as something else');
   const tenant = await context.tenants.of(metadata.namespace ?? '');
-  if (tenant === null)
-    return fault('NamespaceNotAllowed', [], 'the label packetboat.dev/tenant of the namespace is not a name that a tenant may have');
+  if (tenant === null) return refused(tenantNotAllowed);
   const domain = domainName(read.spec.domain);
   const owner = context.senders
     .objects()
     .find((other) => other.metadata.uid !== metadata.uid && domainOf(other) === domain && isOlder(other, object));
   if (owner === undefined) return { tenant, spec: read, faults: [] };
   const isNear = owner.metadata.namespace === metadata.namespace;
-  return fault(
-    'DomainConflict',
-    ['spec', 'domain'],
-    isNear ? `is taken by Sender "${owner.metadata.name}"` : 'is taken in another namespace',
-  );
+  const message = isNear ? `is taken by Sender "${owner.metadata.name}"` : 'is taken in another namespace';
+  return refused({ reason: 'DomainConflict', path: ['spec', 'domain'], message });
 }
 
 /** Read once: each visit asks all senders. */
@@ -248,9 +241,6 @@ const foreign = (): Judged => ({
   message: 'the catalog has a sender of this name from another source, a folder or another cluster',
 });
 
-const publishedTime = ({ clock }: Context, { status }: SenderResource, isNew: boolean): string =>
-  isNew || status?.publishedTime === undefined ? timeText(clock.now()) : status.publishedTime;
-
 interface Seen {
   readonly spec: SenderObject | null;
   readonly records: readonly JudgedRecord[];
@@ -263,7 +253,7 @@ async function settle(
   object: SenderResource,
   judged: readonly Judged[],
   { spec, records, keys }: Seen,
-  published: Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime' | 'verifiedTime'> = lastPublished(object),
+  published: Published & Pick<SenderStatus, 'verifiedTime'> = lastPublished(object),
 ): Promise<number | null> {
   const { policy, periodSeconds } = spec?.spec.verification ?? { policy: 'Enforce', periodSeconds: 0 };
   const ready = judgeReady(judged, { isSuspended: spec?.spec.suspend ?? false, isEnforced: policy === 'Enforce' });
@@ -300,15 +290,8 @@ async function settle(
   return policy === 'Disabled' || periodSeconds === 0 ? null : periodSeconds * 1_000;
 }
 
-/** What stays live while an object has faults, or cannot be written. */
-const publishedBefore = ({ status = {} }: SenderResource): Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'> => ({
-  ...(status.revision === undefined ? {} : { revision: status.revision }),
-  ...(status.configHash === undefined ? {} : { configHash: status.configHash }),
-  ...(status.publishedTime === undefined ? {} : { publishedTime: status.publishedTime }),
-});
-
-const lastPublished = (object: SenderResource): Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime' | 'verifiedTime'> => ({
-  ...publishedBefore(object),
+const lastPublished = (object: SenderResource): Published & Pick<SenderStatus, 'verifiedTime'> => ({
+  ...publishedBefore(object.status),
   ...(object.status?.verifiedTime === undefined ? {} : { verifiedTime: object.status.verifiedTime }),
 });
 

@@ -8,12 +8,12 @@ import { apiVersion, readObject, type TemplateObject } from '../../../services/c
 import { normalizeLocale } from '../../../services/core/template/locale.ts';
 import { judgeUse, type TemplateUse } from '../../../services/core/template/warnings.ts';
 import { type TemplateResource, templates } from '../../api/v1alpha1/resources.ts';
-import type { TemplateStatus } from '../../api/v1alpha1/status.ts';
 import { configMaps } from '../../kubernetes/resource.ts';
-import { type Judged, judgeFaults, judgeReady, pending, timeText } from '../conditions.ts';
+import { type Judged, judgeFaults, judgeReady, pending } from '../conditions.ts';
 import { type Context, isOlder } from '../context.ts';
-import { publish } from '../publish.ts';
+import { type Published, publish, publishedBefore, publishedTime } from '../publish.ts';
 import { configMapFields, namesIn } from '../references.ts';
+import { tenantNotAllowed } from '../tenants.ts';
 import { writeStatus } from '../write-status.ts';
 
 type Data = Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export async function reconcileTemplate(context: Context, object: TemplateResour
   const read = readTemplate(object);
   if (isFaults(read)) return settle(context, object, judgeAll(read), null);
   const tenant = await context.tenants.of(object.metadata.namespace ?? '');
-  const conflict = tenant === null ? notAllowed : await conflictOf(context, object, identifierOf(read), tenant);
+  const conflict = tenant === null ? tenantNotAllowed : await conflictOf(context, object, identifierOf(read), tenant);
   if (conflict !== null || tenant === null) return settle(context, object, judgeAll(conflict === null ? [] : [conflict]), read);
 
   const texts = await readConfigMaps(context, object, read);
@@ -41,7 +41,7 @@ export async function reconcileTemplate(context: Context, object: TemplateResour
   const { judged, revision, isNew, isForeign } = await publish(context, object, { kind: 'template', template: compiled });
   const use = judgeUse(compiled);
   const all = isForeign ? [foreign, pending('ReferencesResolved'), pending('Compiled')] : [...judgeAll([]).slice(0, 2), compiledWith(use)];
-  const time = isNew || object.status?.publishedTime === undefined ? timeText(context.clock.now()) : object.status.publishedTime;
+  const time = publishedTime(context, object.status, isNew);
   const published = revision === null ? undefined : { revision, configHash: compiled.hash, publishedTime: time };
   await settle(context, object, [...all, judged], read, published, use);
   return judged.status === 'False' ? limits.reconcileStoreRetryMs : null;
@@ -53,12 +53,6 @@ function readTemplate({ metadata, spec }: TemplateResource): TemplateObject | re
   if (read.kind !== 'Template') throw new Failure('internal', 'a Template was read as something else');
   return read;
 }
-
-const notAllowed: ObjectFault = {
-  reason: 'NamespaceNotAllowed',
-  path: [],
-  message: 'the label packetboat.dev/tenant of the namespace is not a name that a tenant may have',
-};
 
 /** Of those of one tenant that have the same identifier the oldest has it. */
 async function conflictOf(context: Context, object: TemplateResource, identifier: string, tenant: string): Promise<ObjectFault | null> {
@@ -141,7 +135,7 @@ async function settle(
   object: TemplateResource,
   judged: readonly Judged[],
   template: TemplateObject | null,
-  published: Pick<TemplateStatus, 'revision' | 'configHash' | 'publishedTime'> = lastPublished(object),
+  published: Published = publishedBefore(object.status),
   use: TemplateUse | null = null,
 ): Promise<null> {
   const ready = judgeReady(judged, { isSuspended: false, isEnforced: false });
@@ -156,10 +150,3 @@ async function settle(
   });
   return null;
 }
-
-/** What stays live while an object has faults. */
-const lastPublished = ({ status = {} }: TemplateResource): Pick<TemplateStatus, 'revision' | 'configHash' | 'publishedTime'> => ({
-  ...(status.revision === undefined ? {} : { revision: status.revision }),
-  ...(status.configHash === undefined ? {} : { configHash: status.configHash }),
-  ...(status.publishedTime === undefined ? {} : { publishedTime: status.publishedTime }),
-});
