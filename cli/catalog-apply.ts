@@ -36,8 +36,8 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
   for (const fault of faults) complain(describeFault(fault));
 
   const keys = keysFor(await readKeyring(config.keyringFile), 'catalog');
-  await using mongo = await openMongo(config.mongodbUrl);
-  await using nats = openNats(config.natsUrl, { name: 'packetboat-catalog' });
+  await using mongo = await openMongo(config.mongodbUrl, { ca: config.mongodbCa });
+  await using nats = openNats(config.natsUrl, { name: 'packetboat-catalog', ca: config.natsCa });
   await using notices = new NatsNotices(nats);
   if (!(await isConnected(nats)))
     complain(`NATS does not answer: services will see the change within ${limits.catalogHeadEveryMs / 1000} s`);

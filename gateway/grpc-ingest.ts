@@ -5,6 +5,7 @@ import {
   Client,
   type ClientWritableStream,
   credentials,
+  experimental,
   status as Grpc,
   Metadata,
   type MethodDefinition,
@@ -29,6 +30,7 @@ import { SendersServiceService } from '../proto/gen/packetboat/v1/senders.ts';
 import { SuppressionsServiceService } from '../proto/gen/packetboat/v1/suppressions.ts';
 import { TemplatesServiceService } from '../proto/gen/packetboat/v1/templates.ts';
 import { limits } from '../services/core/limits.ts';
+import type { TlsIdentity } from '../services/runtime/tls.ts';
 import type { CallContext, IngestClient } from './ingest-client.ts';
 import { internal, refusal, unavailable } from './refusal.ts';
 
@@ -47,9 +49,13 @@ export interface GrpcIngest extends IngestClient, Disposable {
   check(): Promise<void>;
 }
 
-/** @param target `host:port`, `dns:///name:port` or `ipv4:a:port,b:port` */
-export function connectIngest(target: string): GrpcIngest {
-  const client = new Client(target, credentials.createInsecure(), {
+/**
+ * @param target `host:port`, `dns:///name:port` or `ipv4:a:port,b:port`
+ * @param tls who the gateway is, and whom it believes to be ingest: then the name in the target has to stand in ingest's certificate; null: plain
+ */
+export function connectIngest(target: string, tls: TlsIdentity | null = null): GrpcIngest {
+  const channel = tls === null ? credentials.createInsecure() : experimental.createCertificateProviderChannelCredentials(tls, tls);
+  const client = new Client(target, channel, {
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
     'grpc.max_send_message_length': limits.grpcMessageBytesMax,

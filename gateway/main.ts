@@ -2,7 +2,9 @@
 
 import { mkdir } from 'node:fs/promises';
 import type { Config } from '../services/runtime/config.ts';
+import { reporter } from '../services/runtime/log.ts';
 import { type About, openOperations, type Program, started } from '../services/runtime/program.ts';
+import { openTlsIdentity } from '../services/runtime/tls.ts';
 import { startGateway } from './gateway.ts';
 import { connectIngest } from './grpc-ingest.ts';
 
@@ -10,7 +12,9 @@ export async function start(config: Config<'gateway'>, about: About): Promise<Pr
   const { log, metrics } = about;
   await using open = new AsyncDisposableStack();
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const ingest = open.use(connectIngest(config.ingestAddr));
+  const tls = await openTlsIdentity(config, reporter(log));
+  if (tls !== null) open.use(tls);
+  const ingest = open.use(connectIngest(config.ingestAddr, tls));
   const dependencies = [{ name: 'ingest', isRequired: true, check: () => ingest.check() }];
   const { health, port } = await openOperations(open, config.metricsAddr, dependencies, about);
   const gateway = open.use(await startGateway({ ingest, http: config.httpAddr, health, log, metrics, folder: config.dataDir }));

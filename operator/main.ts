@@ -32,8 +32,8 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
       ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
     }),
   );
-  const mongo = open.use(await openMongo(config.mongodbUrl));
-  const nats = open.use(openNats(config.natsUrl, { name: NAME }));
+  const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));
+  const nats = open.use(openNats(config.natsUrl, { name: NAME, ca: config.natsCa }));
   const notices = open.use(new NatsNotices(nats));
   const random = new SystemRandom();
   const messages = open.use(await openMessageStore(mongo));

@@ -280,6 +280,10 @@ export const limits = {
   operationsRequestMs: 5 * SECOND,
   /** Idle gRPC connections are asked for a sign of life, so that a frozen or unplugged peer is noticed. */
   grpcKeepaliveMs: 20 * SECOND,
+  /** How often certificates of our own are read anew: Kubernetes brings new ones within a minute or two of their making. */
+  tlsReadEveryMs: 30 * SECOND,
+  /** Certificates of peers that are remembered with what they may do. */
+  tlsPeersKnownMax: 1_000,
   grpcKeepaliveTimeoutMs: 5 * SECOND,
   /** A connection this old is replaced after its calls have ended: only then a gateway looks for new instances of ingest. */
   grpcConnectionAgeMs: 5 * MINUTE,

@@ -30,12 +30,12 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
   const keys = { catalog: keysFor(keyring, 'catalog'), suppression: keysFor(keyring, 'suppression'), return: keysFor(keyring, 'return') };
   const relay = config.relay ?? null;
 
-  const mongo = open.use(await openMongo(config.mongodbUrl));
-  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-dispatcher' }));
+  const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));
+  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-dispatcher', ca: config.natsCa }));
   const notices = open.use(new NatsNotices(nats));
   const messages = open.use(await openMessageStore(mongo));
   const queue = open.use(new NatsWorkQueue(nats, queueNames(config)));
-  const redis = open.use(openRedis(config.redisUrl, { name: 'packetboat-dispatcher' }));
+  const redis = open.use(openRedis(config.redisUrl, { name: 'packetboat-dispatcher', ca: config.redisCa }));
   const budgets = open.use(new RedisBudgets(redis, { clock: systemClock, group: 'dispatcher', ...budgetNames(config) }));
   const onCatalogTrouble = (error: unknown): void => report('the catalog could not be read', error);
   const catalog = open.use(await openCatalog(mongo, { notices, keys: keys.catalog, report: onCatalogTrouble }));

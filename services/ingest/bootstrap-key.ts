@@ -7,17 +7,14 @@ import { limits } from '../core/limits.ts';
 import { scopes } from '../core/principal.ts';
 import type { KeyStore } from '../ports/key-store.ts';
 
-/** Tenant of the first key. */
-const TENANT = 'default';
-
 /** Answers whether the key is there now. Several instances may do this at once. Throws `Failure('invalid')` for a text that is no key. */
-export async function ensureFirstKey(keys: KeyStore, text: string, now: number): Promise<boolean> {
+export async function ensureFirstKey(keys: KeyStore, text: string, now: number, tenant = 'default'): Promise<boolean> {
   const presented = readKey(text);
   if (presented === null) throw new Failure('invalid', 'this is not an API key');
   if (await keys.isEmpty()) {
     await keys.add({
       id: presented.id,
-      tenant: TENANT,
+      tenant,
       name: 'bootstrap',
       secretHash: presented.secretHash,
       scopes,

@@ -34,6 +34,8 @@ export interface Calls {
   /** By gRPC path, what the proto says a key must be allowed to do. */
   readonly scopes: ReadonlyMap<string, string>;
   readonly metrics: CallMetrics;
+  /** Whether a caller with this certificate (DER) is a gateway; absent: whoever reaches us is believed. */
+  readonly isGateway?: ((certificate: Uint8Array, fingerprint: string) => boolean) | undefined;
 }
 
 /** One request to send, whichever door it came by. */

@@ -13,6 +13,7 @@ import { RedisBudgets } from '../adapters/redis/budgets.ts';
 import { openRedis } from '../adapters/redis/connection.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
+import { Failure } from '../core/failure.ts';
 import { keysFor } from '../core/keyring.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Config } from '../runtime/config.ts';
@@ -21,6 +22,7 @@ import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { readKeyring } from '../runtime/keyring.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
+import { namedPeers, openTlsIdentity } from '../runtime/tls.ts';
 import { KeyCache } from './authenticate.ts';
 import { Backlogs } from './backlogs.ts';
 import { ensureFirstKey } from './bootstrap-key.ts';
@@ -36,13 +38,13 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
   const contract = loadContract();
   const clock = systemClock;
 
-  const mongo = open.use(await openMongo(config.mongodbUrl));
-  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-ingest' }));
+  const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));
+  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-ingest', ca: config.natsCa }));
   const notices = open.use(new NatsNotices(nats));
   const messages = open.use(await openMessageStore(mongo));
   const keys = open.use(await openKeyStore(mongo));
   const queue = open.use(new NatsWorkQueue(nats, queueNames(config)));
-  const redis = open.use(openRedis(config.redisUrl, { name: 'packetboat-ingest' }));
+  const redis = open.use(openRedis(config.redisUrl, { name: 'packetboat-ingest', ca: config.redisCa }));
   const budgets = open.use(new RedisBudgets(redis, { clock, group: 'ingest', ...budgetNames(config) }));
   const ingest: Ingest = {
     messages,
@@ -61,16 +63,22 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
     republishMs: config.republishMs,
     report,
   };
-  if (config.bootstrapKey !== undefined && !(await ensureFirstKey(keys, config.bootstrapKey, messages.now())))
+  if (config.bootstrapKey !== undefined && !(await ensureFirstKey(keys, config.bootstrapKey, messages.now(), config.bootstrapTenant)))
     log.warn('PACKETBOAT_BOOTSTRAP_KEY is not used: there are other keys already');
 
+  const tls = await openTlsIdentity(config, report);
+  if (tls !== null) open.use(tls);
+  if (tls !== null && config.tlsPeerNames === undefined)
+    throw new Failure('invalid', 'PACKETBOAT_TLS_PEER_NAMES is missing: the names of gateways in their certificates');
+  const isGateway = tls === null || config.tlsPeerNames === undefined ? undefined : namedPeers(config.tlsPeerNames);
   const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
   const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
   const grpc = open.use(
     await serveGrpc(config.grpcAddr, {
-      services: ingestServices({ ingest, scopes, metrics }),
+      services: ingestServices({ ingest, scopes, metrics, isGateway }),
       health: operations.health,
       descriptors: await readDescriptors(),
+      tls,
     }),
   );
   open.defer(() => operations.health.stopping());

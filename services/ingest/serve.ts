@@ -65,14 +65,29 @@ export function ingestServices(calls: Calls): readonly GrpcService[] {
 
 function internalService(calls: Calls): UntypedServiceImplementation {
   const { sendMessages, admit: admitRpc, uploadContent } = IngestServiceService;
+  const guarded =
+    <Call extends Pick<ServerReadableStream<never, never>, 'getAuthContext'>>(
+      handle: (call: Call, respond: sendUnaryData<object>) => void,
+    ) =>
+    (incoming: Call, respond: sendUnaryData<object>): void => {
+      const peer = incoming.getAuthContext().sslPeerCertificate;
+      const isGateway = calls.isGateway === undefined || (peer !== undefined && calls.isGateway(peer.raw, peer.fingerprint256));
+      if (isGateway) handle(incoming, respond);
+      else respond(toStatus(new Failure('forbidden', 'This service is for gateways, and the certificate is not that of one.'), null));
+    };
   return {
-    sendMessages: unary(calls, sendMessages.path, async (_, request: SendMessagesRequest) => ({
-      rate: null,
-      response: await sendTurn(calls, request),
-    })),
-    admit: unary(calls, admitRpc.path, async (_, request: AdmitRequest) => ({ rate: null, response: await admit(calls, request) })),
-    uploadContent: (stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>, respond: sendUnaryData<object>) =>
+    sendMessages: guarded(
+      unary(calls, sendMessages.path, async (_, request: SendMessagesRequest) => ({
+        rate: null,
+        response: await sendTurn(calls, request),
+      })),
+    ),
+    admit: guarded(
+      unary(calls, admitRpc.path, async (_, request: AdmitRequest) => ({ rate: null, response: await admit(calls, request) })),
+    ),
+    uploadContent: guarded((stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>, respond: sendUnaryData<object>) =>
       settle(calls, uploadContent.path, respond, receive(calls, stream)),
+    ),
   };
 }
 

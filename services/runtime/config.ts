@@ -1,7 +1,8 @@
 // Configuration: every environment variable of every program, declared once with its unit, default and meaning. A program reads its own at start,
 // is told of all faults at once, and its `--help` is made from the same list.
 
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { isBootstrapKey } from '../core/api-key.ts';
@@ -92,6 +93,21 @@ const secondsBetween = (minMs: number, maxMs: number) =>
 
 const path = z.string();
 
+/** The file's text rather than its path: clients want the certificates, and a file that is none is a fault of the setting. */
+const caFile = z.string().transform((file, context) => {
+  try {
+    const text = readFileSync(file, 'utf8');
+    new X509Certificate(text);
+    return text;
+  } catch (error) {
+    const isThere = !(error instanceof Error && 'syscall' in error);
+    context.addIssue({ code: 'custom', message: isThere ? 'holds no certificate as PEM' : 'cannot be read' });
+    return z.NEVER;
+  }
+});
+
+const isHostName = (text: string): boolean => /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text);
+
 const isKubernetesName = (text: string): boolean => /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(text);
 const kubernetesName = parsed((text) => (isKubernetesName(text) ? text : null), 'is not lower-case letters, digits, hyphens and dots');
 
@@ -137,6 +153,45 @@ export const variables = {
     help: 'Where ingest answers: host:port, dns:///name:port or ipv4:a:port,b:port. All that it resolves to are used in turn.',
     schema: parsed((text) => (/^\S{3,1000}$/.test(text) ? text : null), 'is not a gRPC target'),
   },
+  tlsCertFile: {
+    name: 'PACKETBOAT_TLS_CERT_FILE',
+    unit: 'path',
+    default: null,
+    requiredBy: [],
+    programs: ['gateway', 'ingest'],
+    help: 'Certificate by which gateways and ingest know each other, as PEM. Without it the connection between them is plain.',
+    schema: path.optional(),
+  },
+  tlsKeyFile: {
+    name: 'PACKETBOAT_TLS_KEY_FILE',
+    unit: 'path',
+    default: null,
+    requiredBy: [],
+    programs: ['gateway', 'ingest'],
+    help: 'Private key of that certificate, as PEM.',
+    schema: path.optional(),
+  },
+  tlsCaFile: {
+    name: 'PACKETBOAT_TLS_CA_FILE',
+    unit: 'path',
+    default: null,
+    requiredBy: [],
+    programs: ['gateway', 'ingest'],
+    help: "Authority that signed the other side's certificate, as PEM. All three files are read anew when they change.",
+    schema: path.optional(),
+  },
+  tlsPeerNames: {
+    name: 'PACKETBOAT_TLS_PEER_NAMES',
+    unit: 'host name, …',
+    default: null,
+    requiredBy: [],
+    programs: ['ingest'],
+    help: 'Names in the certificates of gateways. Other callers with a certificate may use the public API only.',
+    schema: parsed((text): readonly string[] | null => {
+      const names = text.split(',').map((name) => name.trim());
+      return names.every(isHostName) ? names : null;
+    }, 'is not a list of host names, with commas between').optional(),
+  },
   dataDir: {
     name: 'PACKETBOAT_DATA_DIR',
     unit: 'path',
@@ -161,8 +216,20 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['dev', 'ingest'],
-    help: 'An API key of your own making (tenant default, live, all scopes), created at start when there is no key at all. In development one is made up.',
+    help: 'An API key of your own making (live, all scopes), created at start when there is no key at all. In development one is made up.',
     schema: z.string().refine(isBootstrapKey, fault('is not sk_live_ and 24 to 200 letters, digits and underscores')).optional(),
+  },
+  bootstrapTenant: {
+    name: 'PACKETBOAT_BOOTSTRAP_TENANT',
+    unit: 'name',
+    default: 'default',
+    requiredBy: [],
+    programs: ['ingest'],
+    help: 'Whose that key is.',
+    schema: parsed(
+      (text) => (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? text : null),
+      'is not lower-case letters, digits and hyphens',
+    ),
   },
   relay: {
     name: 'PACKETBOAT_RELAY',
@@ -215,7 +282,7 @@ export const variables = {
     default: null,
     requiredBy: ['ingest', 'dispatcher', 'operator', 'catalog'],
     programs: ['dev', 'ingest', 'dispatcher', 'operator', 'catalog'],
-    help: 'Secrets by purpose: suppression and cursor for ingest; suppression, return and catalog for dispatchers; catalog for the operator, or to apply one. Embedded mode makes its own in the data folder.',
+    help: 'Secrets by purpose, as one file, or a folder with a file for each purpose: suppression and cursor for ingest; suppression, return and catalog for dispatchers; catalog for the operator, or to apply one. Embedded mode makes its own in the data folder.',
     schema: path.optional(),
   },
   mongodbUrl: {
@@ -227,6 +294,15 @@ export const variables = {
     help: 'The store. The database is the one that the URL names, else packetboat.',
     schema: urlOf('mongodb', 'mongodb+srv'),
   },
+  mongodbCa: {
+    name: 'MONGODB_CA_FILE',
+    unit: 'path',
+    default: "the system's",
+    requiredBy: [],
+    programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
+    help: "Private authority that signed MongoDB's certificate, as PEM; MONGODB_URL has tls=true.",
+    schema: caFile.optional(),
+  },
   natsUrl: {
     name: 'NATS_URL',
     unit: 'URL, …',
@@ -236,6 +312,15 @@ export const variables = {
     help: 'The queue, and notices of changes of the catalog. Needs JetStream.',
     schema: urlOf('nats', 'tls'),
   },
+  natsCa: {
+    name: 'NATS_CA_FILE',
+    unit: 'path',
+    default: "the system's",
+    requiredBy: [],
+    programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
+    help: "Private authority that signed NATS's certificate, as PEM; NATS_URL begins with tls://.",
+    schema: caFile.optional(),
+  },
   redisUrl: {
     name: 'REDIS_URL',
     unit: 'URL',
@@ -244,6 +329,15 @@ export const variables = {
     programs: ['ingest', 'dispatcher'],
     help: 'The budgets.',
     schema: urlOf('redis', 'rediss'),
+  },
+  redisCa: {
+    name: 'REDIS_CA_FILE',
+    unit: 'path',
+    default: "the system's",
+    requiredBy: [],
+    programs: ['ingest', 'dispatcher'],
+    help: "Private authority that signed Redis's certificate, as PEM; REDIS_URL begins with rediss://.",
+    schema: caFile.optional(),
   },
   installation: {
     name: 'PACKETBOAT_INSTALLATION',

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import {
+  experimental,
   type Server as GrpcServer,
   logVerbosity,
   Server,
@@ -17,6 +18,7 @@ import { limits } from '../core/limits.ts';
 import type { ListenAddress } from './config.ts';
 import type { Health } from './health.ts';
 import { cannotListen } from './listen.ts';
+import type { TlsIdentity } from './tls.ts';
 
 /** What reflection tells: a FileDescriptorSet of all files, made by `make proto`. */
 export const readDescriptors = (): Promise<Uint8Array> => readFile(new URL('../../proto/gen/descriptors.binpb', import.meta.url));
@@ -34,13 +36,18 @@ export interface GrpcServerOptions {
   readonly services: readonly GrpcService[];
   readonly health: Health;
   readonly descriptors: Uint8Array;
+  /** With it only callers with a certificate of its authority are heard; null: plain. */
+  readonly tls?: TlsIdentity | null;
 }
 
 /**
  * Listens once it resolves. Disposing stops taking calls, waits up to `limits.drainMs` for those under way, then cuts them off. Throws
  * `Failure('invalid')` when the address cannot be had.
  */
-export async function serveGrpc(address: ListenAddress, { services, health, descriptors }: GrpcServerOptions): Promise<GrpcServing> {
+export async function serveGrpc(
+  address: ListenAddress,
+  { services, health, descriptors, tls = null }: GrpcServerOptions,
+): Promise<GrpcServing> {
   // the library writes metadata that it cannot read to stderr as it came, a key among it; what fails is told to the caller
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
@@ -58,7 +65,7 @@ export async function serveGrpc(address: ListenAddress, { services, health, desc
   health.onChange(() => statuses.setStatus('', health.isReady ? 'SERVING' : 'NOT_SERVING'));
   reflectionOf(descriptors).addToServer(server);
 
-  const port = await bind(server, address);
+  const port = await bind(server, address, tls);
   return {
     port,
     async [Symbol.asyncDispose]() {
@@ -69,13 +76,13 @@ export async function serveGrpc(address: ListenAddress, { services, health, desc
   };
 }
 
-async function bind(server: GrpcServer, address: ListenAddress): Promise<number> {
+async function bind(server: GrpcServer, address: ListenAddress, tls: TlsIdentity | null): Promise<number> {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  const credentials =
+    tls === null ? ServerCredentials.createInsecure() : experimental.createCertificateProviderServerCredentials(tls, tls, true);
   try {
     return await new Promise<number>((bound, failed) =>
-      server.bindAsync(`${host}:${address.port}`, ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? bound(port) : failed(error),
-      ),
+      server.bindAsync(`${host}:${address.port}`, credentials, (error, port) => (error === null ? bound(port) : failed(error))),
     );
   } catch (error) {
     server.forceShutdown();

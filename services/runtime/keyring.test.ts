@@ -37,5 +37,23 @@ it('never replaces a keyring that it cannot use', async () => {
 
 it('says that there is no file, and what is in the way', async () => {
   await expect(readKeyring(file)).rejects.toMatchObject({ kind: 'invalid', message: `${file}: ENOENT` });
-  await expect(readKeyring(folder)).rejects.toMatchObject({ kind: 'invalid', message: `${folder}: EISDIR` });
+  await expect(readKeyring(folder)).rejects.toMatchObject({
+    kind: 'invalid',
+    message: `${folder}: the folder has none of the files catalog, suppression, cursor, return`,
+  });
+});
+
+it('reads a folder with a file for each purpose, and nothing else that lies there', async () => {
+  const secret = Buffer.alloc(32, 7).toString('base64');
+  await writeFile(join(folder, 'catalog'), `[{id: k2, secret: ${secret}}, {id: k1, secret: ${secret}}]`);
+  await writeFile(join(folder, 'cursor'), `- id: c1\n  secret: ${secret}\n`);
+  await writeFile(join(folder, '..data'), 'not ours');
+  const { catalog, cursor, suppression } = await readKeyring(folder);
+  expect(catalog?.map(({ id }) => id)).toEqual(['k2', 'k1']);
+  expect(cursor?.map(({ id }) => id)).toEqual(['c1']);
+  expect(suppression).toBeUndefined();
+  await writeFile(join(folder, 'cursor'), 'hunter2');
+  await expect(readKeyring(folder)).rejects.toMatchObject({
+    message: `${folder}: the keyring cannot be used: cursor is not a list of keys`,
+  });
 });

@@ -17,8 +17,8 @@ import { running } from './running.ts';
 export async function start(config: Config<'sweeper'>, about: About): Promise<Program> {
   const report = reporter(about.log);
   await using open = new AsyncDisposableStack();
-  const mongo = open.use(await openMongo(config.mongodbUrl));
-  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-sweeper' }));
+  const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));
+  const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-sweeper', ca: config.natsCa }));
   const notices = open.use(new NatsNotices(nats));
   const messages = open.use(await openMessageStore(mongo));
   const queue = open.use(new NatsWorkQueue(nats, queueNames(config)));

@@ -2,9 +2,12 @@
 // Tests that only use a server borrow the run's shared one (`describe-with.ts`); those that break one start their own here.
 
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import { connect } from 'nats';
+import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { kubectlOk, startKubernetes } from './kubernetes.ts';
 import { type BackendName, findAddress, type NeedName, requireFile } from './need.ts';
@@ -15,14 +18,23 @@ export interface Backend extends RunningProgram {
   readonly url: string;
 }
 
-/** NATS with JetStream. A restart keeps what it stored, also after `kill`. */
-export function startNats(): Promise<Backend> {
+/** NATS with JetStream. A restart keeps what it stored, also after `kill`. With a certificate it speaks TLS only. */
+export function startNats(certificate?: Certificate): Promise<Backend> {
   return start('nats', (port) => ({
     name: 'nats',
     command: requireFile('nats-server'),
-    args: (folder) => ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder],
+    args: (folder) => [
+      ...['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder],
+      ...(certificate === undefined ? [] : tlsArguments(folder, certificate)),
+    ],
     ready: /Server is ready/,
   }));
+}
+
+function tlsArguments(folder: string, { cert, key }: Certificate): readonly string[] {
+  writeFileSync(join(folder, 'cert.pem'), cert);
+  writeFileSync(join(folder, 'key.pem'), key, { mode: 0o600 });
+  return ['--tls', '--tlscert', join(folder, 'cert.pem'), '--tlskey', join(folder, 'key.pem')];
 }
 
 /** Redis or Valkey. A restart keeps what it stored, also after `kill`. */
@@ -70,7 +82,7 @@ export interface OpenBackend extends AsyncDisposable {
 
 const startOf: Record<BackendName, () => Promise<AsyncDisposable & { readonly url: string }>> = {
   mongo: startMongo,
-  nats: startNats,
+  nats: () => startNats(),
   redis: startRedis,
   async kubernetes() {
     const kubernetes = await startKubernetes();

@@ -1,8 +1,10 @@
 import { MongoServerError } from 'mongodb';
 import { expect, it } from 'vitest';
 import { startMongo } from '../../../test/support/backend.ts';
+import { makeAuthority } from '../../../test/support/certificates.ts';
 import { describeWith } from '../../../test/support/describe-with.ts';
 import { openTestMongo } from '../../../test/support/mongo.ts';
+import { startTlsFront } from '../../../test/support/tls-front.ts';
 import { Failure } from '../../core/failure.ts';
 import { limits } from '../../core/limits.ts';
 import { failureOf, openMongo } from './connection.ts';
@@ -38,5 +40,25 @@ describeWith(['mongo-server'], 'a MongoDB that goes away', () => {
     expect(performance.now() - start).toBeLessThan(limits.storeCheckMs + 1_000);
     backend.resume();
     await expect.poll(() => mongo.check().then(() => 'fine'), { timeout: 20_000 }).toBe('fine');
+  });
+});
+
+it('a private authority is of no use without TLS', async () => {
+  const { cert } = makeAuthority();
+  await expect(openMongo('mongodb://127.0.0.1:1/x?tlsnot=true', { ca: cert })).rejects.toMatchObject({
+    kind: 'invalid',
+    message: expect.stringContaining('tls=true'),
+  });
+});
+
+describeWith(['mongo-server'], 'MongoDB behind a certificate of a private authority', () => {
+  it('is believed by whoever was given it, and by nobody else', async () => {
+    const authority = makeAuthority();
+    await using server = await startMongo();
+    await using front = await startTlsFront(Number(new URL(server.url).port), authority.issue({ names: ['127.0.0.1'] }));
+    const url = `mongodb://127.0.0.1:${front.port}/packetboat?directConnection=true&tls=true`;
+    await using mongo = await openMongo(url, { ca: authority.cert });
+    await mongo.check();
+    await expect(openMongo(url, { ca: makeAuthority('Another authority').cert })).rejects.toMatchObject({ kind: 'unavailable' });
   });
 });

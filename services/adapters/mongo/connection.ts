@@ -30,11 +30,14 @@ export interface Mongo extends AsyncDisposable {
 export const DUPLICATE_KEY = 11_000;
 
 /**
- * Connects, and waits for a server that can write. The database is the one that the URL names, else `packetboat`. Rejects with
+ * `ca`: PEM of a private authority. Connects, and waits for a server that can write. The database is the one that the URL names, else `packetboat`. Rejects with
  * `Failure('invalid')` when the text is no connection string, and with `Failure('unavailable')` when there is no answer.
  */
-export async function openMongo(url: string, options: { readonly database?: string } = {}): Promise<Mongo> {
-  const client = newClient(url);
+export async function openMongo(
+  url: string,
+  options: { readonly database?: string; readonly ca?: string | undefined } = {},
+): Promise<Mongo> {
+  const client = newClient(url, options.ca);
   const db = client.db(options.database ?? databaseOf(url) ?? 'packetboat');
   const clock = new StoreClock();
   const measure = () =>
@@ -63,10 +66,12 @@ export async function openMongo(url: string, options: { readonly database?: stri
   };
 }
 
-function newClient(url: string): MongoClient {
+function newClient(url: string, ca: string | undefined): MongoClient {
+  if (ca !== undefined && !usesTls(url)) throw new Failure('invalid', 'MongoDB has a private authority, but its URL has no tls=true');
   try {
     return new MongoClient(url, {
       appName: 'packetboat',
+      ...(ca === undefined ? {} : { ca }),
       writeConcern: { w: 'majority', journal: true, wtimeoutMS: limits.storeCallMs },
       // The primary's own data: what was answered to anybody before is seen (P11).
       readPreference: 'primary',
@@ -83,6 +88,7 @@ function newClient(url: string): MongoClient {
   }
 }
 
+const usesTls = (url: string): boolean => url.startsWith('mongodb+srv:') || /[?&](?:tls|ssl)=true(?:&|$)/.test(url);
 const databaseOf = (url: string): string | undefined => /^mongodb(?:\+srv)?:\/\/[^/]+\/([^/?]+)/.exec(url)?.[1];
 
 /** A write that hurts nobody: a full or read-only store answers a ping gladly. */

@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { startNats } from '../../../test/support/backend.ts';
+import { makeAuthority } from '../../../test/support/certificates.ts';
 import { describeWith } from '../../../test/support/describe-with.ts';
 import { openNats } from './connection.ts';
 
@@ -29,5 +30,30 @@ describeWith(['nats-server'], 'a connection to NATS', () => {
     await nats[Symbol.asyncDispose]();
     await server.restart();
     await expect(nats.check()).rejects.toThrow('no connection');
+  });
+});
+
+it('a private authority is of no use without TLS', () => {
+  const { cert } = makeAuthority();
+  expect(() => openNats('nats://127.0.0.1:1', { ca: cert })).toThrow('tls://');
+});
+
+describeWith(['nats-server'], 'NATS with a certificate of a private authority', () => {
+  it('is believed by whoever was given it, and by nobody else', async () => {
+    const authority = makeAuthority();
+    await using server = await startNats(authority.issue({ names: ['localhost'] }));
+    // the client knows certificates of names only
+    const url = server.url.replace('nats://127.0.0.1', 'tls://localhost');
+    await using nats = openNats(url, { ca: authority.cert });
+    await vi.waitFor(() => nats.check(), 10_000);
+    for (const ca of [undefined, makeAuthority('Another authority').cert]) {
+      await using wary = openNats(url, { ca });
+      const reason = async (): Promise<string> =>
+        wary.check().then(
+          () => 'answered',
+          ({ cause }) => String(cause),
+        );
+      await vi.waitFor(async () => expect(await reason()).toMatch(/certificate/i), 10_000);
+    }
   });
 });

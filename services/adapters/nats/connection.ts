@@ -16,11 +16,12 @@ export interface Nats extends AsyncDisposable {
 }
 
 /**
- * Starts connecting and returns; it need not succeed ever. `url`: one address or several with commas between, `nats://` or `tls://`, with `user:password@` or `token@`.
+ * Starts connecting and returns; it need not succeed ever. `url`: one address or several with commas between, `nats://` or `tls://`, with `user:password@` or `token@`; `ca`:
+ * PEM of a private authority.
  * Throws `invalid` when it cannot be read.
  */
-export function openNats(url: string, options: { readonly name?: string } = {}): Nats {
-  const settings = settingsOf(url, options.name ?? 'packetboat');
+export function openNats(url: string, options: { readonly name?: string; readonly ca?: string | undefined } = {}): Nats {
+  const settings = settingsOf(url, options.name ?? 'packetboat', options.ca);
   const listeners = new Set<(connection: NatsConnection) => void>();
   const stop = new AbortController();
   let present: NatsConnection | null = null;
@@ -83,7 +84,7 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 }
 
 /** The client reads no credentials out of addresses. */
-function settingsOf(text: string, name: string): ConnectionOptions {
+function settingsOf(text: string, name: string, ca: string | undefined): ConnectionOptions {
   const urls = text.split(',').map((part) => {
     const url = URL.parse(part.trim());
     if (url === null || !/^(nats|tls):$/.test(url.protocol) || url.hostname === '')
@@ -91,13 +92,15 @@ function settingsOf(text: string, name: string): ConnectionOptions {
     return url;
   });
   const [first] = urls;
+  if (ca !== undefined && first?.protocol !== 'tls:')
+    throw new Failure('invalid', 'NATS has a private authority, but its address does not begin with tls://');
   const user = decodeURIComponent(first?.username ?? '');
   const pass = decodeURIComponent(first?.password ?? '');
   return {
     name,
     servers: urls.map((url) => url.host),
     ...(user === '' ? {} : pass === '' ? { token: user } : { user, pass }),
-    ...(first?.protocol === 'tls:' ? { tls: {} } : {}),
+    ...(first?.protocol === 'tls:' ? { tls: ca === undefined ? {} : { ca } } : {}),
     reconnect: false,
     timeout: limits.connectMs,
     pingInterval: limits.natsPingMs,

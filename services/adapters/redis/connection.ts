@@ -11,10 +11,13 @@ export interface RedisConnection extends AsyncDisposable {
   check(): Promise<void>;
 }
 
-/** Starts connecting and returns; it need not succeed ever. `url`: `redis://` or `rediss://`. Throws `invalid` when it is not one. */
-export function openRedis(url: string, options: { readonly name?: string } = {}): RedisConnection {
+/** Starts connecting and returns; it need not succeed ever. `url`: `redis://` or `rediss://`; `ca`: PEM of a private authority. Throws `invalid` when it is not one. */
+export function openRedis(url: string, options: { readonly name?: string; readonly ca?: string | undefined } = {}): RedisConnection {
   if (!/^rediss?:$/.test(URL.parse(url)?.protocol ?? '')) throw new Failure('invalid', 'not an address of a Redis server');
+  if (options.ca !== undefined && !url.startsWith('rediss:'))
+    throw new Failure('invalid', 'Redis has a private authority, but its address does not begin with rediss://');
   const client = new Redis(url, {
+    ...(options.ca === undefined ? {} : { tls: { ca: options.ca } }),
     connectionName: options.name ?? 'packetboat',
     // two of them fit into the time of one call: a script that the server has forgotten is sent again
     commandTimeout: limits.budgetCallMs / 2 - CALL_MARGIN_MS,

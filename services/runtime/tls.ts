@@ -1,0 +1,119 @@
+// Who a program is to its own kind: a certificate, its key, and the authority that signed those of the others. All three are files that others replace
+// while it runs; what is new there is for the next connections, and what cannot be used is told and not used.
+
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { experimental } from '@grpc/grpc-js';
+import { Failure } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
+import type { Config } from './config.ts';
+
+type CaListener = experimental.CaCertificateUpdateListener;
+type IdentityListener = experimental.IdentityCertificateUpdateListener;
+
+/** The three files, kept up to date; made for the gRPC library, which takes what listeners are told. */
+export interface TlsIdentity extends experimental.CertificateProvider, Disposable {
+  /** Reads the files anew; by itself it does so every `limits.tlsReadEveryMs`. */
+  refresh(): Promise<void>;
+}
+
+type Settings = Pick<Config<'ingest'>, 'tlsCertFile' | 'tlsKeyFile' | 'tlsCaFile'>;
+
+interface Read {
+  readonly certificate: Buffer;
+  readonly privateKey: Buffer;
+  readonly caCertificate: Buffer;
+}
+
+/** Null: none of the three is set. Throws `Failure('invalid')` that names the setting: one of them is missing, not there, or not what it should be. */
+export async function openTlsIdentity(settings: Settings, report: (what: string, error: unknown) => void): Promise<TlsIdentity | null> {
+  const { tlsCertFile, tlsKeyFile, tlsCaFile } = settings;
+  if (tlsCertFile === undefined && tlsKeyFile === undefined && tlsCaFile === undefined) return null;
+  const missing = Object.entries({
+    PACKETBOAT_TLS_CERT_FILE: tlsCertFile,
+    PACKETBOAT_TLS_KEY_FILE: tlsKeyFile,
+    PACKETBOAT_TLS_CA_FILE: tlsCaFile,
+  }).flatMap(([name, value]) => (value === undefined ? [name] : []));
+  if (tlsCertFile === undefined || tlsKeyFile === undefined || tlsCaFile === undefined)
+    throw new Failure('invalid', `${missing.join(' and ')} is missing: the three of PACKETBOAT_TLS_… go together`);
+
+  const read = () => readAll({ certificate: tlsCertFile, privateKey: tlsKeyFile, caCertificate: tlsCaFile });
+  let present = await read();
+  const authorities = new Set<CaListener>();
+  const identities = new Set<IdentityListener>();
+
+  async function refresh(): Promise<void> {
+    try {
+      const next = await read();
+      if (isSame(present, next)) return;
+      present = next;
+      for (const listener of identities) listener(next);
+      for (const listener of authorities) listener(next);
+    } catch (error) {
+      report('new TLS files cannot be used, the old ones serve on', error);
+    }
+  }
+  const timer = setInterval(() => void refresh(), limits.tlsReadEveryMs).unref();
+
+  return {
+    refresh,
+    addCaCertificateListener(listener) {
+      authorities.add(listener);
+      process.nextTick(() => listener(present));
+    },
+    removeCaCertificateListener: (listener) => void authorities.delete(listener),
+    addIdentityCertificateListener(listener) {
+      identities.add(listener);
+      process.nextTick(() => listener(present));
+    },
+    removeIdentityCertificateListener: (listener) => void identities.delete(listener),
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+
+const isSame = (a: Read, b: Read): boolean =>
+  a.certificate.equals(b.certificate) && a.privateKey.equals(b.privateKey) && a.caCertificate.equals(b.caCertificate);
+
+async function readAll(files: { readonly [K in keyof Read]: string }): Promise<Read> {
+  const certificate = await readOne('PACKETBOAT_TLS_CERT_FILE', files.certificate);
+  const privateKey = await readOne('PACKETBOAT_TLS_KEY_FILE', files.privateKey);
+  const caCertificate = await readOne('PACKETBOAT_TLS_CA_FILE', files.caCertificate);
+  const own = parse('PACKETBOAT_TLS_CERT_FILE', 'certificate', () => new X509Certificate(certificate));
+  parse('PACKETBOAT_TLS_CA_FILE', 'certificate', () => new X509Certificate(caCertificate));
+  const key = parse('PACKETBOAT_TLS_KEY_FILE', 'private key', () => createPrivateKey(privateKey));
+  // while one of them is replaced before the other, the pair does not match: it is read again
+  if (!own.checkPrivateKey(key))
+    throw new Failure('invalid', 'PACKETBOAT_TLS_KEY_FILE is not the key of the certificate in PACKETBOAT_TLS_CERT_FILE');
+  return { certificate, privateKey, caCertificate };
+}
+
+async function readOne(name: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new Failure('invalid', `${name} cannot be read: ${error instanceof Error && 'code' in error ? error.code : 'unreadable'}`);
+  }
+}
+
+/** The library's own message may quote what stands in the file. */
+function parse<T>(name: string, what: string, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    throw new Failure('invalid', `${name} holds no ${what} as PEM`);
+  }
+}
+
+/** Which peers may do what only some may: those whose certificate names one of these, exactly. */
+export function namedPeers(names: readonly string[]): (certificate: Uint8Array, fingerprint: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (certificate, fingerprint) => {
+    const judged = known.get(fingerprint);
+    if (judged !== undefined) return judged;
+    const read = new X509Certificate(certificate);
+    const isNamed = names.some((name) => read.checkHost(name, { subject: 'never', wildcards: false }) !== undefined);
+    if (known.size >= limits.tlsPeersKnownMax) known.clear();
+    known.set(fingerprint, isNamed);
+    return isNamed;
+  };
+}
