@@ -17,7 +17,11 @@ const exampleCatalogDir = fileURLToPath(new URL('../examples/catalog', import.me
 type Start<P extends ProgramName> = (config: Config<P>, about: About) => Promise<Program>;
 
 /** `load` imports the program, so that one does not wait for the code of the others. */
-function programCommand<P extends Exclude<ProgramName, 'catalog'>>(name: P, summary: string, load: () => Promise<Start<P>>): Command {
+function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-finalizers'>>(
+  name: P,
+  summary: string,
+  load: () => Promise<Start<P>>,
+): Command {
   return new Command(name)
     .description(summary)
     .addHelpText('after', `\n${describeConfig(name)}`)
@@ -53,6 +57,18 @@ const validateCommand = new Command('validate')
   .action(async ({ file, partial = false }: { readonly file: string; readonly partial?: boolean }) => {
     const { validate } = await import('./validate.ts');
     process.exitCode = await validate({ path: file, isPartial: partial }, process.stdin);
+  });
+
+const releaseCommand = new Command('release-finalizers')
+  .description('Before the operator goes for good: takes the work away from it, and its finalizer off every Sender.')
+  .addHelpText('after', `\n${describeConfig('release-finalizers')}`)
+  .action(async () => {
+    const { runReleaseFinalizers } = await import('./release-finalizers.ts');
+    const config = readConfig('release-finalizers', process.env);
+    await runReleaseFinalizers(
+      config,
+      createLog({ program: 'release-finalizers', level: config.logLevel, isForPeople: process.stdout.isTTY === true }),
+    );
   });
 
 const packetboat = new Command('packetboat')
@@ -94,6 +110,7 @@ const packetboat = new Command('packetboat')
     ),
   )
   .addCommand(validateCommand)
+  .addCommand(releaseCommand)
   .addCommand(new Command('catalog').description('Tasks about the catalog of senders and templates.').addCommand(catalogApply));
 
 try {

@@ -211,6 +211,9 @@ export const limits = {
   /** Entries published at a time from one backlog: also what is refused in vain once its window is full. */
   feedBatch: 100,
   sweepBlobsEveryMs: 1 * HOUR,
+  /** How often the deliveries that are queued are counted, and how far: more than that calls for no more dispatchers. */
+  countQueuedEveryMs: 10 * SECOND,
+  countQueuedMax: 50_000,
 
   // --- stores and budgets
   storeCallMs: 10 * SECOND,
@@ -337,6 +340,8 @@ export const limits = {
   electionSeconds: 15,
   electionRenewByMs: 10 * SECOND,
   electionRetryMs: 2 * SECOND,
+  /** How long `packetboat release-finalizers` keeps operators away: Helm deletes them right after it. */
+  releaseLeaseSeconds: 120,
   eventAgainMs: 10 * MINUTE,
   eventsUnderWayMax: 100,
   eventsRememberedMax: 10_000,

@@ -72,7 +72,7 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
   const stop = new AbortController();
   const ended = [
     dispatch(dispatcher, { take: take.signal, stop: stop.signal }),
-    sweepLoop({ ...ports, metrics: { swept: () => {} } }, take.signal),
+    sweepLoop({ ...ports, metrics: { swept: () => {}, backlog: () => {} } }, take.signal),
   ];
   stops.push(async () => {
     take.abort();

@@ -78,6 +78,9 @@ export interface MessageStore extends AsyncDisposable {
   /** Which tenants and tiers have queued deliveries whose `wakeAt` has passed; costs in proportion to their number, not to their backlogs. */
   backlogs(before: number): Promise<readonly Backlog[]>;
 
+  /** How many deliveries are queued, published or not; `limit` when there are as many or more, so that it never costs more than that. */
+  queued(limit: number): Promise<number>;
+
   /** The oldest queued deliveries of one backlog whose `wakeAt` has passed, in order of acceptance. */
   unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly Found[]>;
 

@@ -13,7 +13,7 @@ import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 
 /** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
-export const programs = ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'] as const;
+export const programs = ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog', 'release-finalizers'] as const;
 export type Program = (typeof programs)[number];
 
 /** Where to listen. */
@@ -356,7 +356,7 @@ export const variables = {
     unit: 'name',
     default: 'default',
     requiredBy: [],
-    programs: ['operator'],
+    programs: ['operator', 'release-finalizers'],
     help: 'Namespace of the Lease by which one of several operators is the one that works.',
     schema: kubernetesName,
   },
@@ -365,7 +365,7 @@ export const variables = {
     unit: 'name, … or *',
     default: 'PACKETBOAT_NAMESPACE',
     requiredBy: [],
-    programs: ['operator'],
+    programs: ['operator', 'release-finalizers'],
     help: 'Namespaces whose Senders and Templates count; * for all.',
     schema: parsed((text): readonly string[] | null => {
       const names = text.split(',').map((name) => name.trim());
@@ -399,7 +399,7 @@ export const variables = {
     unit: 'name',
     default: 'packetboat-operator',
     requiredBy: [],
-    programs: ['operator'],
+    programs: ['operator', 'release-finalizers'],
     help: 'Name of that Lease.',
     schema: kubernetesName,
   },
@@ -417,7 +417,7 @@ export const variables = {
     unit: 'path',
     default: 'as kubectl finds it; in a pod its service account',
     requiredBy: [],
-    programs: ['operator'],
+    programs: ['operator', 'release-finalizers'],
     help: 'How to reach the API server, and as whom.',
     schema: path.optional(),
   },
@@ -426,7 +426,7 @@ export const variables = {
     unit: 'fatal, error, warn, info, debug or trace',
     default: 'info',
     requiredBy: [],
-    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
+    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog', 'release-finalizers'],
     help: 'What is logged.',
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is none of fatal, error, warn, info, debug, trace')),
   },

@@ -43,6 +43,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const attemptSeconds = seconds('packetboat_attempt_seconds', 'From composing a mail to the reply of the next hop.', ['outcome']);
   const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.');
   const swept = counter('packetboat_swept', 'What sweepers did: deliveries woken, ended, taken back, published; blobs deleted.', ['what']);
+  const backlog = gauge('packetboat_backlog_deliveries', 'Deliveries that are queued, as each sweeper counts all of them, up to 50000.');
   const dependencies = gauge('packetboat_dependency_up', '1 while the dependency answers, 0 while it is lost.', ['dependency']);
   const catalogFaults = counter('packetboat_catalog_faults', 'Faults of objects in the catalog folder, counted when they come up.');
 
@@ -84,6 +85,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
     },
     inFlight: (count: number): void => inHand.set(count),
     swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
+    backlog: (count: number): void => backlog.set(count),
     dependency: (name: string, isUp: boolean): void => dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
     catalogFault: (): void => catalogFaults.inc(),
 

@@ -11,6 +11,8 @@ import type { WorkQueue } from '../ports/work-queue.ts';
 export interface SweeperMetrics {
   /** `lapsed`, `due`, `ended`, `published` deliveries, `blobs` deleted. */
   swept(what: 'lapsed' | 'due' | 'ended' | 'published' | 'blobs', count: number): void;
+  /** How many deliveries are queued; `limits.countQueuedMax` when there are more. */
+  backlog(count: number): void;
 }
 
 export interface Sweeper {

@@ -448,6 +448,22 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await store.backlogs(t0 - 1)).toEqual([]);
       });
 
+      it('counts what is queued, published or not, up to a limit', async () => {
+        expect(await store.queued(10)).toBe(0);
+        await put(
+          {},
+          {
+            tenant: 'other',
+            tier: 'bulk',
+            deliveries: [{ wakeAt: t0 + MINUTE }, { to: 'b@example.com' }, { to: 'c@example.com', state: 'sending' }],
+          },
+          { deliveries: [{ state: 'deferred', wakeAt: t0 }] },
+          { deliveries: [{ state: 'delivered', wakeAt: null }] },
+        );
+        expect(await store.queued(10)).toBe(3);
+        expect(await store.queued(2)).toBe(2);
+      });
+
       it('has no backlog when all is published, or gone', async () => {
         expect(await store.backlogs(t0)).toEqual([]);
         const [a = missing(), b = missing()] = await put({}, {});

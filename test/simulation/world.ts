@@ -374,7 +374,7 @@ class World {
 
   #startSweeper(p: Process): void {
     const stop = new AbortController();
-    const ended = sweepLoop({ ...this.#portsOf(p), metrics: { swept: () => {} } }, stop.signal).then(() => p.end());
+    const ended = sweepLoop({ ...this.#portsOf(p), metrics: { swept: () => {}, backlog: () => {} } }, stop.signal).then(() => p.end());
     this.#running.set(p, { stop: () => stop.abort(), ended });
   }
 }

@@ -80,6 +80,10 @@ export class MemoryMessageStore implements MessageStore {
     return [...known.values()];
   }
 
+  async queued(limit: number): Promise<number> {
+    return Math.min(limit, this.#waking.get('queued')?.size ?? 0);
+  }
+
   async unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly Found[]> {
     return this.#awake('queued', before)
       .filter(({ row }) => row.message.tenant === backlog.tenant && row.message.tier === backlog.tier)

@@ -125,6 +125,21 @@ class MongoMessageStore implements MessageStore {
     }
   }
 
+  async queued(limit: number): Promise<number> {
+    const isQueued = { $eq: ['$$delivery.state', 'queued'] };
+    const [counted] = await this.#mongo.call(
+      this.#messages
+        .aggregate<{ readonly count: number }>([
+          { $match: { 'deliveries.state': 'queued' } },
+          { $limit: limit },
+          { $project: { count: { $size: { $filter: { input: '$deliveries', as: 'delivery', cond: isQueued } } } } },
+          { $group: { _id: null, count: { $sum: '$count' } } },
+        ])
+        .toArray(),
+    );
+    return Math.min(limit, counted?.count ?? 0);
+  }
+
   async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {
     const messages = await this.#read(
       { lane: laneOf(tenant, tier), deliveries: { $elemMatch: isDue('queued', before) } },

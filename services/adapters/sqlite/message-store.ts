@@ -74,6 +74,8 @@ const backlogs = query(`
   SELECT owner.tenant, tier.value FROM owner CROSS JOIN json_each(?1) AS tier WHERE owner.tenant IS NOT NULL AND EXISTS (
     SELECT 1 FROM delivery AS d INDEXED BY delivery_backlog WHERE ${QUEUED} AND d.tenant = owner.tenant AND d.tier = tier.value AND wake_at <= ?2)`);
 
+const queued = query(`SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} LIMIT ?1)`);
+
 // By time of waking a large backlog would have to be sorted whole; by time of acceptance a search could go past a million that are
 // held. So: what has woken is sorted while it is little, and else the front is near. The question how much there is stands in the outer loop: as a
 // condition beside the others SQLite asks it of each row, and the one that is not meant walks a million of them (446 µs a message).
@@ -162,6 +164,11 @@ export class SqliteMessageStore implements MessageStore {
       const [tenant, tier] = row as readonly [string, Tier];
       return { tenant, tier };
     });
+  }
+
+  async queued(limit: number): Promise<number> {
+    const [rows = []] = await this.#database.run([[queued, limit]]);
+    return Number(rowsOf(rows)[0]?.[0] ?? 0);
   }
 
   async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {

@@ -1,0 +1,20 @@
+// `packetboat release-finalizers`: what `helm uninstall` does before it takes the operator away.
+
+import { openKubernetesClient } from '../operator/kubernetes/http-client.ts';
+import { releaseFinalizers } from '../operator/release-finalizers.ts';
+import { systemClock } from '../services/adapters/system/clock.ts';
+import type { Config } from '../services/runtime/config.ts';
+import type { Logger } from '../services/runtime/log.ts';
+
+export async function runReleaseFinalizers(config: Config<'release-finalizers'>, log: Pick<Logger, 'info'>): Promise<void> {
+  await using client = openKubernetesClient({
+    fieldManager: 'packetboat-operator',
+    onAnswer: () => {},
+    ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
+  });
+  const namespaces = config.namespaces ?? [config.namespace];
+  const lease = { namespace: config.namespace, name: config.leaseName };
+  log.info({ namespaces }, 'letting go of the Senders, which takes some seconds while an operator is at work');
+  const released = await releaseFinalizers({ client, clock: systemClock, lease, namespaces: namespaces.includes('*') ? null : namespaces });
+  log.info({ released }, 'Senders can be deleted without an operator');
+}

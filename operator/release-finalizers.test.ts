@@ -1,0 +1,82 @@
+// On a real API server: nobody can delete a Sender that has a finalizer, and nobody else takes it off.
+
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '../services/adapters/system/clock.ts';
+import { limits } from '../services/core/limits.ts';
+import { describeWith } from '../test/support/describe-with.ts';
+import { type Kubernetes, kubectlOk, startKubernetes } from '../test/support/kubernetes.ts';
+import { elect } from './kubernetes/elector.ts';
+import { openKubernetesClient } from './kubernetes/http-client.ts';
+import { FINALIZER } from './reconcile/sender/reconcile.ts';
+import { releaseFinalizers } from './release-finalizers.ts';
+
+const crds = join(import.meta.dirname, '../charts/packetboat/files/crds');
+const lease = { namespace: 'mail', name: 'packetboat-operator' };
+
+describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'letting go of Senders before the operator goes', () => {
+  const open = new AsyncDisposableStack();
+  let kubernetes: Kubernetes;
+  let client: ReturnType<typeof openKubernetesClient>;
+
+  beforeAll(async () => {
+    kubernetes = open.use(await startKubernetes());
+    client = open.use(openKubernetesClient({ kubeconfig: kubernetes.kubeconfig, fieldManager: 'packetboat-operator' }));
+    await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
+    await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
+    for (const name of ['mail', 'shop', 'other']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+  }, 60_000);
+  afterAll(() => open.disposeAsync(), 30_000);
+
+  const apply = (...items: readonly object[]) =>
+    kubectlOk(kubernetes.kubeconfig, ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  const sender = (namespace: string, name: string, finalizers: readonly string[]) => ({
+    ...{ apiVersion: 'packetboat.dev/v1alpha1', kind: 'Sender', metadata: { name, namespace, finalizers } },
+    spec: {
+      domain: `${name}.example`,
+      from: { address: `hi@${name}.example` },
+      routes: [{ name: 'relay', smtp: { host: 'relay.example' } }],
+    },
+  });
+  const finalizersOf = async (namespace: string, name: string): Promise<string> =>
+    kubectlOk(kubernetes.kubeconfig, ['-n', namespace, 'get', 'sender', name, '-o', 'jsonpath={.metadata.finalizers}']);
+  const release = (namespaces: readonly string[] | null) => releaseFinalizers({ client, clock: systemClock, lease, namespaces });
+
+  it('takes off its own finalizer and nobody else’s, in its own namespaces', async () => {
+    await apply(sender('shop', 'held', [FINALIZER]), sender('shop', 'shared', ['acme.example/audit', FINALIZER]));
+    await apply(sender('shop', 'free', []), sender('other', 'elsewhere', [FINALIZER]));
+    expect(await release(['shop'])).toBe(2);
+    expect(await finalizersOf('shop', 'held')).toBe('');
+    expect(await finalizersOf('shop', 'shared')).toBe('["acme.example/audit"]');
+    expect(await finalizersOf('other', 'elsewhere')).toContain(FINALIZER);
+    expect(await release(null)).toBe(1);
+    expect(await release(null)).toBe(0);
+  });
+
+  it('lets go of a Sender that somebody waits to be rid of', async () => {
+    await apply(sender('shop', 'leaving', [FINALIZER]));
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'sender', 'leaving', '--wait=false']);
+    await release(['shop']);
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/leaving', '--timeout=10s']);
+  });
+
+  it('is not begun before the operator that leads has noticed, which does not lead again meanwhile', async () => {
+    await kubectlOk(kubernetes.kubeconfig, ['-n', 'mail', 'delete', 'lease', lease.name]);
+    const stop = new AbortController();
+    const candidate = { client, clock: systemClock, lease, identity: 'an-operator', freshTerm: async () => 1, report: () => {} };
+    const leadership = await elect(candidate, stop.signal);
+    await apply(sender('shop', 'watched', [FINALIZER]));
+    leadership.lost.addEventListener('abort', () => stop.abort());
+    const releasing = release(['shop']);
+    let isReleased = false;
+    void releasing.then(() => (isReleased = true));
+    await new Promise((resolve) => leadership.lost.addEventListener('abort', resolve));
+    expect(isReleased).toBe(false);
+    expect(await finalizersOf('shop', 'watched')).toContain(FINALIZER);
+    expect(await releasing).toBe(1);
+
+    await leadership.release(); // as a loser does, and it gives nothing back that is not its own
+    const again = elect(candidate, AbortSignal.timeout(limits.electionSeconds * 1_000 + 2_000));
+    await expect(again).rejects.toThrow('stopped before it was elected');
+  }, 60_000);
+});
