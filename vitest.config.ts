@@ -4,7 +4,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 // `vitest run --project unit` runs one group, `vitest run PATH` one file. Processes, not threads: adapters open sockets and files.
 
 const onBackends = ['services/adapters/{mongo,nats,redis}/**/*.test.ts', 'operator/**/*.test.ts', 'test/support/**/*.test.ts'];
-const slow = ['simulation', 'e2e', 'chaos', 'bench'].map((folder) => `test/${folder}/**/*.test.ts`);
+const slow = ['simulation', 'e2e', 'chaos', 'bench', 'chart'].map((folder) => `test/${folder}/**/*.test.ts`);
 
 function group(
   groupOrder: number,
@@ -24,7 +24,7 @@ export default defineConfig({
       group(1, 'unit', ['{services,gateway,operator,cli,test}/**/*.test.ts'], { exclude: ['**/node_modules/**', ...onBackends, ...slow] }),
       group(2, 'contract', onBackends, { testTimeout: 60_000 }),
       group(3, 'simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 120_000 }),
-      group(4, 'e2e', ['test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'], { testTimeout: 60_000 }),
+      group(4, 'e2e', ['test/{e2e,chart,bench}/**/*.test.ts'], { testTimeout: 60_000 }),
       group(5, 'chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000 }),
     ],
   },

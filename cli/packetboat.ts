@@ -17,7 +17,7 @@ const exampleCatalogDir = fileURLToPath(new URL('../examples/catalog', import.me
 type Start<P extends ProgramName> = (config: Config<P>, about: About) => Promise<Program>;
 
 /** `load` imports the program, so that one does not wait for the code of the others. */
-function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-finalizers'>>(
+function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-finalizers' | 'self-test'>>(
   name: P,
   summary: string,
   load: () => Promise<Start<P>>,
@@ -59,16 +59,25 @@ const validateCommand = new Command('validate')
     process.exitCode = await validate({ path: file, isPartial: partial }, process.stdin);
   });
 
+/** Of a task that ends by itself. */
+const taskLog = (program: ProgramName, level: string) => createLog({ program, level, isForPeople: process.stdout.isTTY === true });
+
 const releaseCommand = new Command('release-finalizers')
   .description('Before the operator goes for good: takes the work away from it, and its finalizer off every Sender.')
   .addHelpText('after', `\n${describeConfig('release-finalizers')}`)
   .action(async () => {
     const { runReleaseFinalizers } = await import('./release-finalizers.ts');
     const config = readConfig('release-finalizers', process.env);
-    await runReleaseFinalizers(
-      config,
-      createLog({ program: 'release-finalizers', level: config.logLevel, isForPeople: process.stdout.isTTY === true }),
-    );
+    await runReleaseFinalizers(config, taskLog('release-finalizers', config.logLevel));
+  });
+
+const selfTestCommand = new Command('self-test')
+  .description('Sends a message through an installation to an SMTP server of its own, and waits until it is delivered.')
+  .addHelpText('after', `\n${describeConfig('self-test')}`)
+  .action(async () => {
+    const { runSelfTest } = await import('./self-test.ts');
+    const config = readConfig('self-test', process.env);
+    await runSelfTest(config, taskLog('self-test', config.logLevel));
   });
 
 const packetboat = new Command('packetboat')
@@ -111,6 +120,7 @@ const packetboat = new Command('packetboat')
   )
   .addCommand(validateCommand)
   .addCommand(releaseCommand)
+  .addCommand(selfTestCommand)
   .addCommand(new Command('catalog').description('Tasks about the catalog of senders and templates.').addCommand(catalogApply));
 
 try {

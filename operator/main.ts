@@ -68,7 +68,13 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
           cluster: config.cluster,
           namespaces: namespaces.includes('*') ? null : namespaces,
           onFenced: () => fenced.abort(),
-          metrics: { senders: metrics.workQueue('sender'), templates: metrics.workQueue('template'), ready: metrics.resourceReady },
+          metrics: {
+            senders: metrics.workQueue('sender'),
+            templates: metrics.workQueue('template'),
+            ready: metrics.resourceReady,
+            published: metrics.published,
+            contact: metrics.contact,
+          },
         },
         AbortSignal.any([stop.signal, leadership.lost, fenced.signal]),
       );

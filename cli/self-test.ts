@@ -1,0 +1,105 @@
+// `packetboat self-test`, which `helm test` runs: sends a message through an installation to an SMTP server of its own, and waits until it is delivered.
+
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { systemClock } from '../services/adapters/system/clock.ts';
+import { Failure } from '../services/core/failure.ts';
+import { limits } from '../services/core/limits.ts';
+import { type Inbox, startInbox } from '../services/inbox/inbox.ts';
+import type { Config } from '../services/runtime/config.ts';
+import type { Logger } from '../services/runtime/log.ts';
+
+type Settings = Pick<Config<'self-test'>, 'url' | 'apiKey' | 'smtpAddr' | 'sender' | 'waitMs'>;
+
+const refused = z.object({
+  error: z.object({ message: z.string(), errors: z.array(z.object({ field: z.string(), message: z.string() })).default([]) }),
+});
+const accepted = z.object({ message_id: z.string() });
+const shown = z.object({
+  status: z.string(),
+  deliveries: z.array(z.object({ status: z.string(), hold: z.string().optional(), last_reply: z.object({ text: z.string() }).optional() })),
+});
+
+/** Resolves when the message is delivered, and here. Rejects with a Failure that says how far it came. */
+export async function runSelfTest(settings: Settings, log: Pick<Logger, 'info'>): Promise<void> {
+  await using open = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'packetboat-self-test-'));
+  open.defer(() => rm(folder, { recursive: true, force: true }));
+  const inbox = open.use(await startInbox({ smtp: settings.smtpAddr, folder }));
+  log.info({ smtpPort: inbox.smtpPort }, 'waiting for the mail here');
+  const giveUpAt = systemClock.monotonic() + settings.waitMs;
+
+  const subject = `Self-test ${randomBytes(12).toString('hex')}`;
+  const id = await untilDone('sent', () => send(settings, subject), giveUpAt, log);
+  log.info({ message_id: id }, 'accepted');
+  await untilDone('delivered', () => look(settings, id, inbox, subject), giveUpAt, log);
+  log.info({ message_id: id }, 'delivered');
+}
+
+/** What came of one try: an answer, or why there is none yet. */
+type Tried = { readonly done: string } | { readonly notYet: string };
+
+async function untilDone(what: string, attempt: () => Promise<Tried>, giveUpAt: number, log: Pick<Logger, 'info'>): Promise<string> {
+  let told = '';
+  for (;;) {
+    const tried = await attempt();
+    if ('done' in tried) return tried.done;
+    if (systemClock.monotonic() >= giveUpAt) throw new Failure('unavailable', `The message was not ${what}: ${tried.notYet}`);
+    if (tried.notYet !== told) log.info(`not ${what} yet: ${tried.notYet}`);
+    told = tried.notYet;
+    await systemClock.sleep(limits.selfTestEveryMs);
+  }
+}
+
+/** A sender that was applied a moment ago is not known to ingest yet, so a refusal is no answer; a key that is none will not become one. */
+async function send(settings: Settings, subject: string): Promise<Tried> {
+  const body = { sender: settings.sender, to: ['self-test@example.net'], subject, text: 'Sent by packetboat self-test.' };
+  const answer = await ask(settings, '/v1/messages', {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'idempotency-key': subject },
+  });
+  if ('notYet' in answer) return answer;
+  const { data } = accepted.safeParse(answer.body);
+  return data === undefined ? { notYet: `${answer.status} without a message_id` } : { done: data.message_id };
+}
+
+async function look(settings: Settings, id: string, inbox: Inbox, subject: string): Promise<Tried> {
+  const answer = await ask(settings, `/v1/messages/${id}`, {});
+  if ('notYet' in answer) return answer;
+  const { data } = shown.safeParse(answer.body);
+  if (data === undefined) return { notYet: `${answer.status}, and not a message` };
+  const isHere = inbox.mails.list().some((mail) => mail.subject === subject);
+  const [delivery] = data.deliveries;
+  if (delivery?.status === 'delivered') {
+    if (isHere) return { done: id };
+    throw new Failure('conflict', `The message was delivered, but not here: the route of sender ${settings.sender} leads elsewhere.`);
+  }
+  const why = [delivery?.hold, delivery?.last_reply?.text].filter((reason) => reason !== undefined);
+  return { notYet: [`it is ${data.status}`, ...why].join(', ') };
+}
+
+async function ask(
+  { url, apiKey }: Settings,
+  path: string,
+  init: { readonly method?: string; readonly body?: string; readonly headers?: Record<string, string> },
+): Promise<{ readonly status: number; readonly body: unknown } | { readonly notYet: string }> {
+  let response: Response;
+  try {
+    const headers = { ...init.headers, authorization: `Bearer ${apiKey}` };
+    response = await fetch(new URL(path, url), { ...init, headers, signal: AbortSignal.timeout(limits.selfTestAnswerMs) });
+  } catch (error) {
+    const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+    return { notYet: `no answer from the gateway (${String(cause?.code ?? 'timeout')})` };
+  }
+  const body: unknown = await response.json().catch(() => null);
+  if (response.ok) return { status: response.status, body };
+  const error = refused.safeParse(body).data?.error;
+  const fields = error?.errors.map(({ field, message }) => `${field}: ${message}`) ?? [];
+  const reason = [String(response.status), error?.message, ...fields].filter((part) => part !== undefined).join(' ');
+  if (response.status === 401 || response.status === 403) throw new Failure('unauthenticated', `The gateway refused the key: ${reason}`);
+  return { notYet: reason };
+}
