@@ -8,20 +8,12 @@ import { parse, stringify } from 'yaml';
 import packageJson from '../../package.json' with { type: 'json' };
 import { variables } from '../../services/runtime/config.ts';
 import { describeWith } from '../support/describe-with.ts';
-import { chart, combinations, helm, helms, type KubernetesObject, render, valuesOf } from '../support/helm.ts';
-
-interface Container {
-  readonly name: string;
-  readonly args: readonly string[];
-  readonly env: readonly { readonly name: string; readonly value?: unknown }[];
-}
+import { chart, combinations, helm, helms, type KubernetesObject, podOf, render, valuesOf } from '../support/helm.ts';
 
 const own = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
 const backends = ['mongodb.url=mongodb://m', 'nats.url=nats://n', 'redis.url=redis://r', 'keyring.existingSecret=k'];
 const minimal = backends.flatMap((value) => ['--set', value]);
 
-/** The pod of whatever makes pods. */
-const podOf = (object: KubernetesObject) => (object.kind === 'Pod' ? object.spec : object.spec?.template?.spec);
 const kinds = (objects: readonly KubernetesObject[]): readonly string[] => objects.map(({ kind }) => kind);
 
 describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
@@ -47,16 +39,16 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
   it('sets no variable that its program does not know, and asks no program for one that it lacks', async () => {
     for (const combination of combinations) {
       for (const object of await render(['--values', valuesOf(combination)])) {
-        for (const container of (podOf(object)?.containers ?? []) as readonly Container[]) {
-          const [program = ''] = container.args ?? [];
+        for (const container of podOf(object)?.containers ?? []) {
+          const { args: [program = ''] = [], env = [] } = container;
           if (object.metadata.name.includes('-dev-')) continue;
           const known = Object.values(variables).filter(({ programs }) => (programs as readonly string[]).includes(program));
-          const set = container.env.map(({ name }) => name).filter((name) => name !== 'NODE_OPTIONS');
+          const set = env.map(({ name }) => name).filter((name) => name !== 'NODE_OPTIONS');
           expect(set.filter((name) => !known.some((variable) => variable.name === name))).toEqual([]);
           const needed = known.filter(({ requiredBy }) => (requiredBy as readonly string[]).includes(program));
           expect(needed.filter(({ name }) => !set.includes(name))).toEqual([]);
           expect(new Set(set).size).toBe(set.length);
-          for (const { value } of container.env) expect(['string', 'undefined']).toContain(typeof value);
+          for (const { value } of env) expect(['string', 'undefined']).toContain(typeof value);
         }
       }
     }
@@ -66,12 +58,12 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
     for (const combination of combinations) {
       const objects = await render(['--values', valuesOf(combination)]);
       const pods = objects.filter((object) => podOf(object) !== undefined);
-      const labels = pods.map((pod) => pod.spec.template?.metadata.labels ?? pod.metadata.labels) as Record<string, string>[];
-      const finds = (selector: Record<string, string>) =>
+      const labels = pods.map((pod) => pod.spec?.template?.metadata.labels ?? pod.metadata.labels ?? {});
+      const finds = (selector: Readonly<Record<string, string>> = {}) =>
         labels.filter((of) => Object.entries(selector).every(([key, value]) => of[key] === value)).length;
       for (const object of objects) {
         const selector = object.spec?.podSelector?.matchLabels ?? object.spec?.selector?.matchLabels;
-        if (object.kind === 'Service') expect(finds(object.spec.selector)).toBe(1);
+        if (object.kind === 'Service') expect(finds(object.spec?.selector as Readonly<Record<string, string>>)).toBe(1);
         if (['Deployment', 'StatefulSet', 'PodDisruptionBudget'].includes(object.kind)) expect(finds(selector)).toBe(1);
         if (object.kind === 'NetworkPolicy') expect(finds(selector)).toBeGreaterThan(0);
       }
@@ -91,7 +83,7 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
   it('leaves the number of replicas to an autoscaler, where there is one', async () => {
     const objects = await render(['--values', valuesOf('everything')]);
     const replicas = Object.fromEntries(
-      objects.filter(({ kind }) => kind === 'Deployment').map(({ metadata, spec }) => [metadata.name, spec.replicas]),
+      objects.filter(({ kind }) => kind === 'Deployment').map(({ metadata, spec }) => [metadata.name, spec?.replicas]),
     );
     expect(replicas).toEqual({
       'packetboat-gateway': undefined,
@@ -119,9 +111,9 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
       .filter(({ kind }) => kind === 'Deployment')
       .map(({ metadata, spec }) => [
         metadata.name.replace('packetboat-', ''),
-        (spec.template.spec.volumes ?? [])
-          .filter(({ name }: { name: string }) => name === 'keyring')
-          .flatMap(({ secret }: { secret: { items: { key: string }[] } }) => secret.items.map(({ key }) => key)),
+        (spec?.template?.spec.volumes ?? [])
+          .filter(({ name }) => name === 'keyring')
+          .flatMap(({ secret }) => secret?.items?.map(({ key }) => key)),
       ]);
     expect(Object.fromEntries(parts)).toEqual({
       gateway: [],
@@ -177,7 +169,8 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
 
 /** What is made up at each rendering is not for a golden; long files have tests of their own. */
 function withoutChance(object: KubernetesObject): object {
-  if (object.kind === 'Secret') return { ...object, data: Object.fromEntries(Object.keys(object.data).map((key) => [key, '<made up>'])) };
+  if (object.kind === 'Secret')
+    return { ...object, data: Object.fromEntries(Object.keys(object.data ?? {}).map((key) => [key, '<made up>'])) };
   if (object.kind === 'PrometheusRule') return { ...object, spec: '<files/alerts.yaml>' };
   if (object.metadata.name.endsWith('-dashboard')) return { ...object, data: '<files/dashboard.json>' };
   return object;

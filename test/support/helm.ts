@@ -18,17 +18,46 @@ export type Helm = (typeof helms)[number];
 export const combinations = readdirSync(join(chart, 'ci')).map((file) => file.replace(/-values\.yaml$/, ''));
 export const valuesOf = (combination: string): string => join(chart, 'ci', `${combination}-values.yaml`);
 
+type Labels = Readonly<Record<string, string>>;
+
+export interface Container {
+  readonly name: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: unknown; readonly valueFrom?: object }[];
+}
+
+export interface PodSpec {
+  readonly containers: readonly Container[];
+  readonly serviceAccountName?: string;
+  readonly automountServiceAccountToken?: boolean;
+  readonly volumes?: readonly { readonly name: string; readonly secret?: { readonly items?: readonly { readonly key: string }[] } }[];
+}
+
+interface Metadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly labels?: Labels;
+  readonly annotations?: Labels;
+}
+
+/** As far as the tests look into one. */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
+  readonly metadata: Metadata;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly replicas?: number;
+    /** Labels themselves, of a Service. */
+    readonly selector?: Labels & { readonly matchLabels?: Labels };
+    readonly podSelector?: { readonly matchLabels?: Labels };
+    readonly template?: { readonly metadata: Metadata; readonly spec: PodSpec };
   };
-  // biome-ignore lint/suspicious/noExplicitAny: objects of any kind, which the tests take apart
-  readonly [more: string]: any;
+}
+
+/** The pod of whatever makes pods. */
+export function podOf({ kind, spec }: KubernetesObject): PodSpec | undefined {
+  return kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
 }
 
 const HELM_MS = 120_000;
