@@ -6,6 +6,7 @@ import { systemClock } from '../services/adapters/system/clock.ts';
 import { limits } from '../services/core/limits.ts';
 import { describeWith } from '../test/support/describe-with.ts';
 import { type Kubernetes, kubectlOk, startKubernetes } from '../test/support/kubernetes.ts';
+import { grantOperator, operatorAccount } from '../test/support/operator-account.ts';
 import { elect } from './kubernetes/elector.ts';
 import { openKubernetesClient } from './kubernetes/http-client.ts';
 import { FINALIZER } from './reconcile/sender/reconcile.ts';
@@ -14,17 +15,18 @@ import { releaseFinalizers } from './release-finalizers.ts';
 const crds = join(import.meta.dirname, '../charts/packetboat/files/crds');
 const lease = { namespace: 'mail', name: 'packetboat-operator' };
 
-describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'letting go of Senders before the operator goes', () => {
+describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Senders before the operator goes', () => {
   const open = new AsyncDisposableStack();
   let kubernetes: Kubernetes;
   let client: ReturnType<typeof openKubernetesClient>;
 
   beforeAll(async () => {
-    kubernetes = open.use(await startKubernetes());
-    client = open.use(openKubernetesClient({ kubeconfig: kubernetes.kubeconfig, fieldManager: 'packetboat-operator' }));
+    kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
     await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     for (const name of ['mail', 'shop', 'other']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    const kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['*'] });
+    client = open.use(openKubernetesClient({ kubeconfig, fieldManager: 'packetboat-operator' }));
   }, 60_000);
   afterAll(() => open.disposeAsync(), 30_000);
 

@@ -14,6 +14,7 @@ import { startMongo } from '../../test/support/backend.ts';
 import { describeWith } from '../../test/support/describe-with.ts';
 import { startDnsServer, type TestDnsServer } from '../../test/support/dns-server.ts';
 import { type Kubernetes, kubectl, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
+import { grantOperator, operatorAccount } from '../../test/support/operator-account.ts';
 import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { openKubernetesClient } from '../kubernetes/http-client.ts';
@@ -23,23 +24,24 @@ const crds = join(import.meta.dirname, '../../charts/packetboat/files/crds');
 const WAIT = { timeout: 40_000, interval: 100 };
 const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () => {} };
 
-describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo-server'], 'an operator at work', () => {
+describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an operator at work', () => {
   const open = new AsyncDisposableStack();
   let kubernetes: Kubernetes;
   let dns: TestDnsServer;
   let mongoServer: Awaited<ReturnType<typeof startMongo>>;
 
   beforeAll(async () => {
-    kubernetes = open.use(await startKubernetes());
+    kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
     mongoServer = open.use(await startMongo());
     dns = open.use(await startDnsServer());
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
     await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
-    for (const name of ['shop', 'sister', 'odd']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    for (const name of ['mail', 'shop', 'sister', 'odd']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
     await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'sister', 'packetboat.dev/tenant=shop']);
     await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'odd', 'packetboat.dev/tenant=Not.A_tenant']);
 
-    const client = open.use(openKubernetesClient({ kubeconfig: kubernetes.kubeconfig, fieldManager: 'packetboat-operator' }));
+    const kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['*'] });
+    const client = open.use(openKubernetesClient({ kubeconfig, fieldManager: 'packetboat-operator' }));
     const mongo = open.use(await openMongo(mongoServer.url));
     const random = new SystemRandom();
     const keys = [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] as const;

@@ -16,6 +16,7 @@ import { startDnsServer, type TestDnsServer } from '../support/dns-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Installation, type PacketboatProgram, startRole } from '../support/installation.ts';
 import { type Kubernetes, kubectlOk, startKubernetes } from '../support/kubernetes.ts';
+import { grantOperator, operatorAccount } from '../support/operator-account.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { startCluster } from '../support/start-cluster.ts';
 import { bytesOf, untilMailTo } from './mails.ts';
@@ -26,10 +27,12 @@ const crds = join(root, 'charts/packetboat/files/crds');
 const WAIT = { timeout: 45_000, interval: 200 };
 const login = { user: 'packetboat', password: 'planted-marker-one' };
 
-describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo', 'nats', 'redis'], 'a cluster that kubectl fills', () => {
+describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo', 'nats', 'redis'], 'a cluster that kubectl fills', () => {
   const open = new AsyncDisposableStack();
   const authority = makeAuthority();
   let kubernetes: Kubernetes;
+  /** Of a service account that may do what the chart lets it, and no more. */
+  let operatorKubeconfig: string;
   let dns: TestDnsServer;
   let sink: Sink;
   let cluster: Installation;
@@ -38,7 +41,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo', 'nats', 'redis'], 'a
 
   const env = (): Record<string, string> => ({
     ...cluster.env,
-    KUBECONFIG: kubernetes.kubeconfig,
+    KUBECONFIG: operatorKubeconfig,
     PACKETBOAT_NAMESPACES: 'shop,other',
     PACKETBOAT_NAMESPACE: 'shop',
     PACKETBOAT_DNS_SERVERS: `127.0.0.1:${dns.port}`,
@@ -46,7 +49,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo', 'nats', 'redis'], 'a
   const startOperator = async (): Promise<PacketboatProgram> => open.use(await startRole('operator', env(), await freePort()));
 
   beforeAll(async () => {
-    kubernetes = open.use(await startKubernetes());
+    kubernetes = open.use(await startKubernetes([operatorAccount('shop')]));
     dns = open.use(await startDnsServer());
     sink = open.use(
       await startSink({
@@ -69,6 +72,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'mongo', 'nats', 'redis'], 'a
     for (const namespace of ['shop', 'other']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', namespace]);
     // the key of the installation is the tenant's `default`
     await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'shop', 'packetboat.dev/tenant=default']);
+    operatorKubeconfig = await grantOperator(kubernetes, { namespace: 'shop', namespaces: ['shop', 'other'] });
     operator = await startOperator();
   }, 120_000);
   afterAll(() => open.disposeAsync(), 60_000);
