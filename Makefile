@@ -6,7 +6,7 @@ BIN := node_modules/.bin
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help dev cluster test check bench backends golden proto crds fmt install types lint
+.PHONY: help dev cluster test check bench backends golden proto crds chart fmt install types lint
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,8 +29,9 @@ bench: install backends ## the benchmarks, as ratios against peers
 backends: install ## get the servers that the tests talk to
 	@$(BIN)/node test/backends/get.ts
 
-golden: install ## write the golden files anew; read the diff
+golden: install backends ## write the golden files anew; read the diff
 	@$(BIN)/vitest run --project unit --update
+	@$(BIN)/vitest run test/chart/render.test.ts --update
 	@$(BIN)/node test/simulation/write-page.ts
 
 proto: install ## generate proto/gen from proto/packetboat
@@ -39,6 +40,9 @@ proto: install ## generate proto/gen from proto/packetboat
 
 crds: install ## generate the CustomResourceDefinitions in the chart from services/core/objects.ts
 	@$(BIN)/node operator/api/v1alpha1/write-definitions.ts
+
+chart: install ## write the chart's README from the comments of its values
+	@$(BIN)/node charts/write-readme.ts
 
 fmt: install ## format, and mend what the linter can mend
 	@$(BIN)/biome check --write

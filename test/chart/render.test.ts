@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { readme, readValues } from '../../charts/write-readme.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { variables } from '../../services/runtime/config.ts';
 import { describeWith } from '../support/describe-with.ts';
@@ -71,6 +72,22 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
       const reached = objects.filter(({ kind }) => kind === 'NetworkPolicy').map(({ metadata }) => metadata.labels ?? {});
       for (const component of own) expect(reached.map((of) => of['app.kubernetes.io/component'])).toContain(component);
     }
+  });
+
+  it('has a README of its values (make chart)', () => {
+    expect(readFileSync(join(chart, 'README.md'), 'utf8')).toBe(readme(readFileSync(join(chart, 'values.yaml'), 'utf8')));
+  });
+
+  it('documents each value that there is, as it is', () => {
+    const lines = readValues(readFileSync(join(chart, 'values.yaml'), 'utf8'));
+    const values = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as object;
+    const at = (path: string): unknown => path.split('.').reduce((part, key) => (part as Record<string, unknown>)[key], values as unknown);
+    for (const { path, value } of lines) if (value !== '') expect([path, at(path)]).toEqual([path, parse(value)]);
+    const count = (part: unknown, path: string): number =>
+      lines.some((line) => line.path === path && line.value !== '')
+        ? 1
+        : Object.entries(part as object).reduce((sum, [key, inner]) => sum + count(inner, path === '' ? key : `${path}.${key}`), 0);
+    expect(count(values, '')).toBe(lines.filter(({ value }) => value !== '').length);
   });
 
   it('has the version of the package', () => {

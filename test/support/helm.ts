@@ -23,14 +23,24 @@ type Labels = Readonly<Record<string, string>>;
 export interface Container {
   readonly name: string;
   readonly args?: readonly string[];
-  readonly env?: readonly { readonly name: string; readonly value?: unknown; readonly valueFrom?: object }[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly value?: unknown;
+    readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string }; readonly fieldRef?: object };
+  }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+}
+
+interface SecretVolume {
+  readonly secretName: string;
+  readonly items?: readonly { readonly key: string; readonly path: string }[];
 }
 
 export interface PodSpec {
   readonly containers: readonly Container[];
   readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
-  readonly volumes?: readonly { readonly name: string; readonly secret?: { readonly items?: readonly { readonly key: string }[] } }[];
+  readonly volumes?: readonly { readonly name: string; readonly secret?: SecretVolume }[];
 }
 
 interface Metadata {
@@ -51,6 +61,7 @@ export interface KubernetesObject {
     /** Labels themselves, of a Service. */
     readonly selector?: Labels & { readonly matchLabels?: Labels };
     readonly podSelector?: { readonly matchLabels?: Labels };
+    readonly volumeClaimTemplates?: readonly { readonly metadata: Metadata }[];
     readonly template?: { readonly metadata: Metadata; readonly spec: PodSpec };
   };
 }

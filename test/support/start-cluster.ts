@@ -120,7 +120,7 @@ export const inDatabase = (url: string, database: string): string =>
   url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
 
 /** The servers may be anybody's: nothing is left on them. Redis forgets budgets by itself. */
-async function forget(mongodbUrl: string, natsUrl: string, installation: string): Promise<void> {
+export async function forget(mongodbUrl: string, natsUrl: string, installation: string): Promise<void> {
   await using client = new MongoClient(mongodbUrl, { serverSelectionTimeoutMS: 2_000 });
   await client
     .db()
