@@ -1,0 +1,147 @@
+// Two operators: the one that leads is stopped politely, killed, and frozen until the other has done its work. At each time exactly one works, and what an
+// overtaken one still wants to write is refused.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
+import { openKubernetesClient } from '../../operator/kubernetes/http-client.ts';
+import { operate } from '../../operator/reconcile/operator.ts';
+import { createResolver } from '../../services/adapters/dns/resolver.ts';
+import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
+import { openCatalogWriter } from '../../services/adapters/mongo/catalog-writer.ts';
+import { openMongo } from '../../services/adapters/mongo/connection.ts';
+import { openMessageStore } from '../../services/adapters/mongo/message-store.ts';
+import { systemClock } from '../../services/adapters/system/clock.ts';
+import { SystemRandom } from '../../services/adapters/system/random.ts';
+import { keysFor, newKeyring } from '../../services/core/keyring.ts';
+import { limits } from '../../services/core/limits.ts';
+import { readKeyring } from '../../services/runtime/keyring.ts';
+import { startMongo, startNats } from '../support/backend.ts';
+import { describeWith } from '../support/describe-with.ts';
+import { freePort } from '../support/free-port.ts';
+import { type PacketboatProgram, startRole } from '../support/installation.ts';
+import { type Kubernetes, kubectlOk, startKubernetes } from '../support/kubernetes.ts';
+import { grantOperator, operatorAccount } from '../support/operator-account.ts';
+
+const crds = join(import.meta.dirname, '../../charts/packetboat/files/crds');
+const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () => {} };
+
+describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats-server'], 'two operators', () => {
+  const open = new AsyncDisposableStack();
+  let kubernetes: Kubernetes;
+  let env: Readonly<Record<string, string>>;
+  let mongodbUrl: string;
+
+  beforeAll(async () => {
+    kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
+    const mongo = open.use(await startMongo());
+    const nats = open.use(await startNats());
+    mongodbUrl = mongo.url;
+    const folder = await mkdtemp(join(tmpdir(), 'packetboat-operators-'));
+    open.defer(() => rm(folder, { recursive: true, force: true }));
+    const keyringFile = join(folder, 'keyring.json');
+    const random = new SystemRandom();
+    await writeFile(
+      keyringFile,
+      newKeyring((count) => random.bytes(count)),
+      { mode: 0o600 },
+    );
+    await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
+    await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
+    await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', 'mail']);
+    env = {
+      ...{ MONGODB_URL: mongodbUrl, NATS_URL: nats.url, PACKETBOAT_KEYRING_FILE: keyringFile, PACKETBOAT_NAMESPACE: 'mail' },
+      KUBECONFIG: await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['mail'] }),
+    };
+  }, 90_000);
+  afterAll(() => open.disposeAsync(), 60_000);
+
+  const startOperator = async (): Promise<PacketboatProgram> => open.use(await startRole('operator', env, await freePort()));
+  const isLeading = async ({ operationsUrl }: PacketboatProgram): Promise<boolean> =>
+    (await (await fetch(`${operationsUrl}/metrics`)).text()).includes('leader_election_master_status{name="packetboat-operator"} 1');
+  const untilLeading = (program: PacketboatProgram, timeout: number) =>
+    vi.waitFor(async () => expect(await isLeading(program)).toBe(true), { timeout, interval: 50 });
+  const template = (text: string) => ({
+    ...{ apiVersion: 'packetboat.dev/v1alpha1', kind: 'Template', metadata: { name: 'welcome', namespace: 'mail' } },
+    spec: { defaultLocale: 'en', locales: [{ locale: 'en', subject: 'Hi', text }] },
+  });
+  const apply = (text: string) => kubectlOk(kubernetes.kubeconfig, ['apply', '-f', '-'], JSON.stringify(template(text)));
+  /** The edit is in the catalog, and its status says so. */
+  const untilPublished = async (text: string, revision: number): Promise<void> => {
+    await apply(text);
+    await vi.waitFor(
+      async () => {
+        const args = ['-n', 'mail', 'get', 'template', 'welcome', '-o', 'jsonpath={.status.revision}'];
+        expect(await kubectlOk(kubernetes.kubeconfig, args)).toBe(String(revision));
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+  };
+  const stored = async () => {
+    await using mongo = await openMongo(mongodbUrl);
+    return mongo.db.collection<{ _id: string; fence: { term: number } }>('catalog').findOne({ _id: 'template/mail/welcome' });
+  };
+
+  it('one is stopped politely, one is killed, one is frozen: each time the other goes on', async () => {
+    let leader = await startOperator();
+    await untilLeading(leader, 10_000);
+    await untilPublished('one', 1);
+
+    // stopped: it gives the Lease back, and nobody waits for that to be over
+    let other = await startOperator();
+    expect(await isLeading(other)).toBe(false);
+    expect(await leader.stop()).toBe(0);
+    await untilLeading(other, (limits.electionSeconds * 1_000) / 3);
+    await untilPublished('two', 2);
+
+    // killed: the Lease has to be over first
+    leader = other;
+    other = await startOperator();
+    await leader.kill();
+    await untilLeading(other, 20_000);
+    await untilPublished('three', 3);
+    const term = (await stored())?.fence.term ?? 0;
+
+    // frozen for twice the time of a Lease
+    leader = other;
+    other = await startOperator();
+    leader.pause();
+    const frozenAt = performance.now();
+    await untilLeading(other, 20_000);
+    await untilPublished('four', 4);
+    await vi.waitFor(() => expect(performance.now() - frozenAt).toBeGreaterThan(30_000), { timeout: 35_000, interval: 500 });
+    leader.resume();
+    await vi.waitFor(async () => expect(await isLeading(leader)).toBe(false), { timeout: 10_000, interval: 50 });
+    expect(await isLeading(other)).toBe(true);
+    await untilPublished('five', 5);
+    expect((await stored())?.fence.term).toBeGreaterThan(term);
+  }, 150_000);
+
+  it('what an overtaken one writes is refused, and it stops', async () => {
+    const before = await stored();
+    const client = open.use(openKubernetesClient({ kubeconfig: env.KUBECONFIG ?? '', fieldManager: 'packetboat-operator' }));
+    await using mongo = await openMongo(mongodbUrl);
+    const random = new SystemRandom();
+    const keys = keysFor(await readKeyring(env.PACKETBOAT_KEYRING_FILE ?? ''), 'catalog');
+    const stop = new AbortController();
+    const results: string[] = [];
+    const report = (): void => {};
+    await using messages = await openMessageStore(mongo);
+    await using resolver = createResolver({});
+    await using events = new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: 'old', report });
+    await operate(
+      {
+        ...{ client, random, report, messages, resolver, events, clock: systemClock, cluster: 'default', namespaces: ['mail'] },
+        term: (before?.fence.term ?? 0) - 1,
+        writer: await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys }),
+        metrics: { senders: idle, templates: idle, ready: () => {}, contact: () => {}, published: (_, result) => results.push(result) },
+        onFenced: () => stop.abort(),
+      },
+      AbortSignal.any([stop.signal, AbortSignal.timeout(20_000)]),
+    );
+    expect([stop.signal.aborted, results]).toEqual([true, ['fenced']]);
+    expect(await stored()).toEqual(before);
+  });
+});
