@@ -31,7 +31,7 @@ backends: install ## get the servers that the tests talk to
 
 golden: install backends ## write the golden files anew; read the diff
 	@$(BIN)/vitest run --project unit --update
-	@$(BIN)/vitest run test/chart/render.test.ts --update
+	@$(BIN)/vitest run test/chart/render.test.ts operator/kubectl.test.ts --update
 	@$(BIN)/node test/simulation/write-page.ts
 
 proto: install ## generate proto/gen from proto/packetboat

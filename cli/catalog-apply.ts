@@ -73,7 +73,7 @@ async function readFolder(folder: string) {
 }
 
 export const describeFault = ({ file, line, kind, namespace, name, reason, path, message }: Fault): string =>
-  `${file}:${line}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path} `}${message} (${reason})`;
+  `${file}:${line}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path}: `}${message} (${reason})`;
 
 const wordOf = ({ kind }: WriteResult): string =>
   kind === 'foreign' ? 'owned by another source:' : kind === 'fenced' ? 'written by a later apply:' : kind;

@@ -42,8 +42,8 @@ test('each fault has its file, line, path and reason, and each warning its templ
   const { code, said, complaints } = await run({ path: '-' }, `${sender}---\n${template}`);
   expect(code).toBe(1);
   expect(complaints).toEqual([
-    '-:6: Sender default/billing: spec.from.address must lie in mail.shop.example (InvalidSpec)',
-    '-:8: Sender default/billing: spec.routes[0].smtp.credentialsSecretRef there is no Secret "login" in this namespace (SecretNotFound)',
+    '-:6: Sender default/billing: spec.from.address: must lie in mail.shop.example (InvalidSpec)',
+    '-:8: Sender default/billing: spec.routes[0].smtp.credentialsSecretRef: there is no Secret "login" in this namespace (SecretNotFound)',
   ]);
   expect(said).toEqual([
     'warning: Template default/invoice: locales[en] has no text: some readers show nothing else, and filters mind',

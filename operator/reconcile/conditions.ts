@@ -66,7 +66,7 @@ const SHOWN_MAX = 5;
 
 /** Each fault with its path, the first few of them. */
 function messageOf(faults: readonly ObjectFault[]): string {
-  const lines = faults.slice(0, SHOWN_MAX).map(({ path, message }) => `${showPath(path)} ${message}`.trim());
+  const lines = faults.slice(0, SHOWN_MAX).map(({ path, message }) => (path.length === 0 ? message : `${showPath(path)}: ${message}`));
   const more = faults.length - lines.length;
   return `${lines.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }

@@ -3,26 +3,16 @@
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createResolver } from '../../services/adapters/dns/resolver.ts';
-import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
-import { openCatalogWriter } from '../../services/adapters/mongo/catalog-writer.ts';
-import { openMongo } from '../../services/adapters/mongo/connection.ts';
-import { openMessageStore } from '../../services/adapters/mongo/message-store.ts';
-import { systemClock } from '../../services/adapters/system/clock.ts';
-import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { startMongo } from '../../test/support/backend.ts';
 import { describeWith } from '../../test/support/describe-with.ts';
 import { startDnsServer, type TestDnsServer } from '../../test/support/dns-server.ts';
 import { type Kubernetes, kubectl, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
+import { startOperatorHere } from '../../test/support/operator.ts';
 import { grantOperator, operatorAccount } from '../../test/support/operator-account.ts';
 import type { SenderStatus } from '../api/v1alpha1/status.ts';
-import { EventRecorder } from '../kubernetes/event-recorder.ts';
-import { openKubernetesClient } from '../kubernetes/http-client.ts';
-import { operate } from './operator.ts';
 
 const crds = join(import.meta.dirname, '../../charts/packetboat/files/crds');
 const WAIT = { timeout: 40_000, interval: 100 };
-const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () => {} };
 
 describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an operator at work', () => {
   const open = new AsyncDisposableStack();
@@ -41,26 +31,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'odd', 'packetboat.dev/tenant=Not.A_tenant']);
 
     const kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['*'] });
-    const client = open.use(openKubernetesClient({ kubeconfig, fieldManager: 'packetboat-operator' }));
-    const mongo = open.use(await openMongo(mongoServer.url));
-    const random = new SystemRandom();
-    const keys = [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] as const;
-    const report = (): void => {}; // what is away here is taken away on purpose
-    const parts = {
-      ...{ client, random, report, clock: systemClock, cluster: 'test', namespaces: null, term: 1 },
-      messages: open.use(await openMessageStore(mongo)),
-      writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),
-      resolver: open.use(createResolver({ servers: [{ host: '127.0.0.1', port: dns.port }] })),
-      events: open.use(new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: 'test', report })),
-      metrics: { senders: idle, templates: idle, ready: () => {}, published: () => {}, contact: () => {} },
-      onFenced: () => expect.fail('nobody else writes'),
-    };
-    const stop = new AbortController();
-    const working = operate(parts, stop.signal);
-    open.defer(async () => {
-      stop.abort();
-      await working;
-    });
+    open.use(await startOperatorHere({ kubeconfig, mongodbUrl: mongoServer.url, dnsPort: dns.port, cluster: 'test' }));
   }, 90_000);
   afterAll(() => open.disposeAsync(), 60_000);
 

@@ -220,7 +220,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo', 'nats', 'red
     await until('template', 'order-shipped', { Accepted: 'True Accepted', Compiled: 'False SyntaxError', Ready: 'False SyntaxError' });
     expect(await send('broken@example.com')).toContain('Neu: 7');
     const described = await ctl('describe', 'template', 'order-shipped');
-    expect(described).toMatch(/spec\.locales\[1\]\.text .*locale de/);
+    expect(described).toMatch(/spec\.locales\[1\]\.text: .*locale de/);
     expect(described).toMatch(/Warning\s+SyntaxError/);
     expect(await ctl('get', 'mail')).toMatch(/template\S*order-shipped\s+False\s+SyntaxError/);
   });

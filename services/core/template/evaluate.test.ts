@@ -134,9 +134,20 @@ test.each([
   ['{{formatDate}}{{formatDate a b}}', /takes 1 values/],
   ['{{formatDate a nonsense=1}}', /no option/],
   ['{{formatDate a style=1 style=2}}', /twice/],
-  ['{{#if a}}', /Expecting/],
+  ['{{#if a}}', /a block that is opened, \{\{#…\}\}, is not closed/],
+  ['{{#if a}}{{else}}', /is not closed/],
+  ['one {{#if a}} two', /a block that is opened, .* is not closed/],
+  ['{{/if}}', /closed, .* that is not open/],
+  ['{{else}}', /outside a block/],
+  ['{{#if a}}{{else}}{{else}}{{/if}}', /outside a block, or there are two/],
+  ['{{{a}}', /\{\{\{ opens is closed by \}\}/],
+  ['{{a}}}', /\{\{ opens is closed by \}\}\}/],
+  ['{{}}', /nothing in a tag/],
+  ['{{#if a b c', /no name has, or its \}\} is missing|\}\} is missing/],
+  ['{{a "x}}', /character in a tag/],
+  ['{{a ) b}}', /cannot be read/],
   ['{{#if a}}{{/each}}', /doesn't match/],
-  ['{{', /Expecting/],
+  ['{{', /\}\} is missing/],
 ])('not the language: %s', (source, message) => {
   expect(() => ours(source)).toThrow(message);
   expect(() => ours(source)).toThrow(expect.objectContaining({ reason: 'SyntaxError' }));

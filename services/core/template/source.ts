@@ -80,12 +80,27 @@ function tooLarge(message: string): never {
   throw new TemplateError('TooLarge', message);
 }
 
-/** Handlebars' messages are of several lines, with an excerpt between them; the line and the last line are what helps. */
+/** Handlebars' messages are of several lines, with an excerpt between them, and name the tokens of its parser; the line, and what it means, are what helps. */
 function syntaxError(error: unknown): TemplateError {
   if (!(error instanceof Error)) throw error;
   const exception = error as Error & { readonly lineNumber?: number };
   const line = exception.lineNumber ?? Number(/line (\d+)/.exec(error.message)?.[1] ?? 0);
   const lines = error.message.split('\n');
-  const said = (lines.length > 1 && lines.at(-1)) || error.message;
+  const said = meaningOf(lines.at(-1) ?? '') ?? ((lines.length > 1 && lines.at(-1)) || error.message);
   return new TemplateError('SyntaxError', said.replace(/^.* on line \d+[.:] ?/, '').slice(0, 300) || 'not Handlebars', line || null);
+}
+
+/** Of `Expecting 'A', 'B', got 'C'`. Null: it is another message. */
+function meaningOf(message: string): string | null {
+  const [, expected = '', got = ''] = /^Expecting (.+), got '(\w+)'$/.exec(message) ?? [];
+  const isWithin = !/'(?:CONTENT|OPEN_ENDBLOCK|EOF)'/.test(expected);
+  if (got === '') return null;
+  if (got === 'EOF') return isWithin ? 'a tag is not closed: }} is missing' : 'a block that is opened, {{#…}}, is not closed, {{/…}}';
+  if (got === 'OPEN_ENDBLOCK' && !isWithin) return 'a block is closed, {{/…}}, that is not open';
+  if ((got === 'INVERSE' || got === 'OPEN_INVERSE_CHAIN') && !isWithin) return '{{else}} stands outside a block, or there are two';
+  if (got === 'CLOSE' && expected.includes("'CLOSE_UNESCAPED'")) return 'what {{{ opens is closed by }}';
+  if (got === 'CLOSE_UNESCAPED' && expected.includes("'CLOSE'")) return 'what {{ opens is closed by }}}';
+  if (got === 'CLOSE') return 'there is nothing in a tag, {{}}, or something is missing at its end';
+  if (got === 'INVALID') return 'there is a character in a tag that no name has, or its }} is missing';
+  return `a tag cannot be read (${got.toLowerCase()} where it may not stand)`;
 }

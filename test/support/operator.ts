@@ -1,0 +1,66 @@
+// An operator in this process, on an API server and a store.
+
+import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
+import { openKubernetesClient } from '../../operator/kubernetes/http-client.ts';
+import type { OperatorMetrics } from '../../operator/reconcile/context.ts';
+import { operate } from '../../operator/reconcile/operator.ts';
+import { createResolver } from '../../services/adapters/dns/resolver.ts';
+import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
+import { openCatalogWriter } from '../../services/adapters/mongo/catalog-writer.ts';
+import { openMongo } from '../../services/adapters/mongo/connection.ts';
+import { openMessageStore } from '../../services/adapters/mongo/message-store.ts';
+import { systemClock } from '../../services/adapters/system/clock.ts';
+import { SystemRandom } from '../../services/adapters/system/random.ts';
+import type { Keys } from '../../services/core/keyring.ts';
+
+const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () => {} };
+
+export interface OperatorOptions {
+  readonly kubeconfig: string;
+  readonly mongodbUrl: string;
+  /** Of a DNS server on 127.0.0.1; the system's unless told. */
+  readonly dnsPort?: number;
+  readonly cluster?: string;
+  /** All of them unless told. */
+  readonly namespaces?: readonly string[];
+  readonly term?: number;
+  readonly keys?: Keys;
+  readonly metrics?: Partial<OperatorMetrics>;
+  readonly onAnswer?: Parameters<typeof openKubernetesClient>[0]['onAnswer'];
+  /** A failure of the test unless told. */
+  readonly onFenced?: () => void;
+}
+
+/** At work when it resolves. Disposing stops it. */
+export async function startOperatorHere(options: OperatorOptions): Promise<AsyncDisposable & { readonly ended: Promise<void> }> {
+  await using open = new AsyncDisposableStack();
+  const { kubeconfig, dnsPort, onAnswer, cluster = 'default', namespaces = null, term = 1 } = options;
+  const { keys = [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] } = options;
+  const client = open.use(
+    openKubernetesClient({ kubeconfig, fieldManager: 'packetboat-operator', ...(onAnswer === undefined ? {} : { onAnswer }) }),
+  );
+  const mongo = open.use(await openMongo(options.mongodbUrl));
+  const random = new SystemRandom();
+  const report = (): void => {}; // what is away in tests is taken away on purpose
+  const parts = {
+    ...{ client, random, report, cluster, namespaces, term, clock: systemClock },
+    messages: open.use(await openMessageStore(mongo)),
+    writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),
+    resolver: open.use(createResolver(dnsPort === undefined ? {} : { servers: [{ host: '127.0.0.1', port: dnsPort }] })),
+    events: open.use(new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: 'test', report })),
+    metrics: { senders: idle, templates: idle, ready: () => {}, published: () => {}, contact: () => {}, ...options.metrics },
+    onFenced:
+      options.onFenced ??
+      (() => {
+        throw new Error('nobody else writes');
+      }),
+  };
+  const stop = new AbortController();
+  const ended = operate(parts, stop.signal);
+  open.defer(async () => {
+    stop.abort();
+    await ended;
+  });
+  const owned = open.move();
+  return { ended, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
