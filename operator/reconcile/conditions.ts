@@ -1,6 +1,7 @@
 // From what was found out about an object to the conditions of its status: all of them on the first visit, a time that moves only when the status does,
 // and what changed since, for Events. Reasons are API (docs/operator.md).
 
+import { Failure } from '../../services/core/failure.ts';
 import type { FaultReason, ObjectFault } from '../../services/core/fault.ts';
 import { showPath } from '../../services/core/fault.ts';
 import type { Condition } from '../api/v1alpha1/status.ts';
@@ -61,6 +62,13 @@ export const pending = (type: ConditionType): Judged => ({
   reason: 'Pending',
   message: 'waits for what comes before it',
 });
+
+/** The API server does not say what an object refers to. Throws what is no refusal: that is tried again, and soon. */
+export function notReadable(what: 'Secrets' | 'ConfigMaps', error: unknown): Judged {
+  if (!(error instanceof Failure) || error.kind !== 'forbidden') throw error;
+  const message = `the operator may not read ${what} in this namespace`;
+  return { type: 'ReferencesResolved', status: 'Unknown', reason: 'ApiUnavailable', message };
+}
 
 const SHOWN_MAX = 5;
 

@@ -2,7 +2,10 @@
 // that is away. What they do every day is in test/e2e/kubernetes.test.ts.
 
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { validate } from '../../cli/validate.ts';
 import { startMongo } from '../../test/support/backend.ts';
 import { describeWith } from '../../test/support/describe-with.ts';
 import { startDnsServer, type TestDnsServer } from '../../test/support/dns-server.ts';
@@ -147,6 +150,85 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     );
     await until('sender', 'provided', { ReferencesResolved: 'False InvalidKey' });
     expect(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'describe', 'sender', 'provided'])).not.toContain('hunter2');
+  });
+
+  it('packetboat validate says the same of the same objects, word for word', async () => {
+    const fromMap = (key: string) => ({
+      locales: [{ locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'same', key } } }],
+    });
+    const secret = (name: string, stringData: object) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: 'shop' },
+      stringData,
+    });
+    const login = (name: string) => ({ routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name } } }] });
+    const keys = (name: string) => ({ policy: 'Provided', keys: [{ selector: 'k', privateKeySecretRef: { name, key: 'k.pem' } }] });
+    const objects = [
+      configMap('same', { 'good.html': '<p>Hi</p>', 'bad.html': '<p>{{#each}}</p>' }),
+      secret('half', { username: 'x' }),
+      secret('no-key', { 'k.pem': 'hunter2' }),
+      sender('same-good'),
+      sender('same-no-secret', login('nowhere')),
+      sender('same-half', login('half')),
+      sender('same-no-key', { dkim: keys('no-key') }),
+      sender('same-odd', { domain: 'ex_ample.odd.example', from: { address: 'hi@ex_ample.odd.example' } }),
+      template('same-good', fromMap('good.html')),
+      template('same-bad', fromMap('bad.html')),
+      template('same-no-map-key', fromMap('none.html')),
+      template('same-no-sender', { senderRef: { name: 'nobody' } }),
+      template('same-no-layout', { layoutRef: { name: 'nothing' } }),
+      template('same-cycle', { ...html('{{{content}}}'), layoutRef: { name: 'same-cycle' } }),
+      template('same-syntax', html('one\n{{#if a}}')),
+      template('same-schema', { variables: { type: 'object', required: ['n'] } }),
+      template('same-render', { ...html('{{list}}'), sampleData: { list: [1] } }),
+      template('same-large', html('x'.repeat(600_000))),
+    ];
+    await apply(...objects);
+    const said: string[] = [];
+    let faulty = 0;
+    const text = objects.map((object) => stringify(object)).join('---\n');
+    await validate({ path: '-' }, Readable.from([text]), { say: () => {}, complain: (line) => void said.push(line) });
+    for (const { kind, metadata } of objects) {
+      if (kind !== 'Sender' && kind !== 'Template') continue;
+      const about = ` ${kind} shop/${metadata.name}: `;
+      // file and line before it, the reason behind
+      const offline = said.flatMap((line) =>
+        line.includes(about) ? [/: (?<message>.*) \((?<reason>\w+)\)$/s.exec(line.slice(line.indexOf(about)))?.groups] : [],
+      );
+      if (offline.length > 0) faulty += 1;
+      await vi.waitFor(async () => {
+        const object = JSON.parse(
+          await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'get', kind.toLowerCase(), metadata.name, '-o', 'json']),
+        ) as { readonly status: SenderStatus };
+        const { reason, message } = object.status.conditions?.find(({ type }) => type === 'Ready') ?? {};
+        const expected =
+          offline.length === 0
+            ? { reason: 'Ready', message: 'it can be used' }
+            : { reason: offline[0]?.reason, message: offline.map((fault) => fault?.message).join('; ') };
+        expect([metadata.name, reason, message]).toEqual([metadata.name, expected.reason, expected.message]);
+      }, WAIT);
+    }
+    expect(faulty).toBe(13);
+  });
+
+  it('what it may not read is unknown, and known again once it may', async () => {
+    const role = 'mail-packetboat-operator';
+    const found = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['get', 'clusterrole', role, '-o', 'json'])) as {
+      readonly rules: readonly { readonly resources: readonly string[] }[];
+    };
+    const allow = (rules: readonly object[]) =>
+      kubectlOk(kubernetes.kubeconfig, ['patch', 'clusterrole', role, '--type=merge', '-p', JSON.stringify({ rules })]);
+    await allow(found.rules.filter(({ resources }) => !resources.includes('secrets') && !resources.includes('configmaps')));
+    const withLogin = { routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'any' } } }] };
+    const fromMap = { locales: [{ locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'any', key: 'a' } } }] };
+    await apply(sender('blind', withLogin), template('blind', fromMap));
+    const unknown = { Accepted: 'True Accepted', ReferencesResolved: 'Unknown ApiUnavailable', Ready: 'Unknown ApiUnavailable' };
+    await until('sender', 'blind', unknown);
+    await until('template', 'blind', unknown);
+    await allow(found.rules);
+    await until('sender', 'blind', { ReferencesResolved: 'False SecretNotFound' });
+    await until('template', 'blind', { ReferencesResolved: 'False ConfigMapNotFound' });
   });
 
   it('a domain without records is not verified, and only Enforce makes much of it', async () => {

@@ -113,6 +113,7 @@ class Operator {
     if (!signal.aborted) this.#templateQueue.add(SWEEP);
     await Promise.all([
       ...running,
+      this.#countReady(signal),
       this.#senderQueue.run(limits.reconcileWorkers, signal),
       this.#templateQueue.run(limits.reconcileWorkers, signal),
     ]);
@@ -144,7 +145,6 @@ class Operator {
 
   async #visitSender(key: string): Promise<number | null> {
     const object = this.#senders.get(parseKey(key));
-    this.#countReady('Sender', this.#senders.objects());
     if (object === null) return null;
     return (await this.#isPaused(senders, object)) ? null : reconcileSender(this.#context, object);
   }
@@ -152,7 +152,6 @@ class Operator {
   async #visitTemplate(key: string): Promise<number | null> {
     if (key === SWEEP) return this.#sweep();
     const object = this.#templates.get(parseKey(key));
-    this.#countReady('Template', this.#templates.objects());
     if (object === null) return null;
     return (await this.#isPaused(templates, object)) ? null : reconcileTemplate(this.#context, object);
   }
@@ -246,10 +245,18 @@ class Operator {
     return limits.operatorSweepEveryMs;
   }
 
-  #countReady(kind: string, objects: readonly (SenderResource | TemplateResource)[]): void {
-    const counts = { True: 0, False: 0, Unknown: 0 };
-    for (const { status } of objects) counts[status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown'] += 1;
-    for (const status of ['True', 'False', 'Unknown'] as const) this.#parts.metrics.ready(kind, status, counts[status]);
+  /** Beside the visits: each of them would have to look at all objects. */
+  async #countReady(signal: AbortSignal): Promise<void> {
+    const { clock, metrics } = this.#parts;
+    while (!signal.aborted) {
+      for (const [kind, copies] of [['Sender', this.#senders] as const, ['Template', this.#templates] as const]) {
+        const counts = { True: 0, False: 0, Unknown: 0 };
+        for (const { status } of copies.objects())
+          counts[status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown'] += 1;
+        for (const status of ['True', 'False', 'Unknown'] as const) metrics.ready(kind, status, counts[status]);
+      }
+      await clock.sleep(limits.countReadyEveryMs, signal);
+    }
   }
 }
 

@@ -37,10 +37,10 @@ export async function publish(context: Context, object: KubernetesObject, entry:
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'fenced') throw error;
     context.metrics.published(entry.kind, 'failed');
-    const isStore = error.kind === 'unavailable' || error.kind === 'conflict';
-    const reason = isStore ? 'StoreUnavailable' : 'SealFailed';
-    const message = isStore ? 'the catalog cannot be written now; what was published last stays' : 'the secrets could not be sealed';
-    return { judged: { type: 'Published', status: 'False', reason, message }, revision: null, isNew: false, isForeign: false };
+    if (error.kind !== 'unavailable' && error.kind !== 'conflict') throw error;
+    const message = 'the catalog cannot be written now; what was published last stays';
+    const judged = { type: 'Published', status: 'False', reason: 'StoreUnavailable', message } as const;
+    return { judged, revision: null, isNew: false, isForeign: false };
   }
 }
 

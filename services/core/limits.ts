@@ -327,6 +327,8 @@ export const limits = {
   kubernetesRetryMinMs: 500,
   kubernetesRetryMaxMs: 30 * SECOND,
   reconcileWorkers: 4,
+  /** How often objects are counted for metrics, by their condition Ready. */
+  countReadyEveryMs: 2 * SECOND,
   reconcileRetryMinMs: 500,
   reconcileRetryMaxMs: 5 * MINUTE,
   /** The leader's Lease: how long it lasts, until when it must have been renewed, and how often it is looked at. */

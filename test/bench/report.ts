@@ -4,6 +4,7 @@ import type { LatencyRow } from './accept-latency.ts';
 import type { BacklogRow } from './backlog.ts';
 import type { MemoryRow } from './large-messages.ts';
 import type { Machine } from './machine.ts';
+import type { OperatorScale } from './operator-scale.ts';
 import type { RateRow } from './rates.ts';
 import { median, type Spread, spread } from './statistics.ts';
 
@@ -17,18 +18,20 @@ export interface Results {
   readonly latency?: readonly LatencyRow[];
   readonly memory?: readonly MemoryRow[];
   readonly backlog?: readonly BacklogRow[];
+  readonly operator?: OperatorScale;
 }
 
 const MIB = 1024 * 1024;
 
 export function tables(results: Results): string {
-  const { rates, latency, memory, backlog } = results;
+  const { rates, latency, memory, backlog, operator } = results;
   const sections = [
     machineLine(results),
     rates === undefined ? '' : ratesSection(rates, results.options),
     latency === undefined ? '' : latencySection(latency, results.options),
     memory === undefined ? '' : memorySection(memory, results.options),
     backlog === undefined ? '' : backlogSection(backlog),
+    operator === undefined ? '' : operatorSection(operator),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
@@ -138,6 +141,28 @@ function backlogSection(rows: readonly BacklogRow[]): string {
 Packetboat embedded, started on a backlog and delivering it; short mails, nothing accepted meanwhile.
 
 ${table(['queued', 'CPU µs a delivery', 'ratio', 'deliveries/s', 'start, ms'], lines)}`;
+}
+
+function operatorSection({ missing, objects, takeoverMs, ...figures }: OperatorScale): string {
+  const seconds = (value: number): string => `${value.toFixed(1)} s`;
+  const lines =
+    missing === null
+      ? [
+          ['until all are ready, from the start of the program', seconds(figures.convergeSeconds)],
+          ['requests to the API server until then', whole(figures.requestsToConverge)],
+          ['until all were looked at again by another one', seconds(figures.againSeconds)],
+          ['largest resident size', `${whole(figures.rssPeakBytes / MIB)} MiB`],
+          ['requests a minute when nothing happens', figures.idleRequestsPerMinute.toFixed(1)],
+          ['processor time a minute when nothing happens', `${whole(figures.idleCpuMsPerMinute)} ms`],
+          ['until another one leads, after SIGTERM', seconds(takeoverMs.stopped / 1_000)],
+          ['until another one leads, after SIGKILL', seconds(takeoverMs.killed / 1_000)],
+        ]
+      : [['missing', missing]];
+  return `## The operator
+
+${objects.toLocaleString('en')} Senders and as many Templates of two locales in one namespace; DNS is not asked, DKIM keys are not made.
+
+${table(['', 'one run'], lines)}`;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

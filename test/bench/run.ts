@@ -10,6 +10,7 @@ import { measureBacklog } from './backlog.ts';
 import type { Contender } from './contender.ts';
 import { measureMemory } from './large-messages.ts';
 import { describeMachine } from './machine.ts';
+import { measureOperator } from './operator-scale.ts';
 import { cluster, embedded } from './packetboat.ts';
 import { bareLoop } from './peers/bare-loop.ts';
 import { bullMq } from './peers/bullmq.ts';
@@ -17,11 +18,11 @@ import { postfix } from './peers/postfix.ts';
 import { measureRates } from './rates.ts';
 import { page, type Results, tables } from './report.ts';
 
-const USAGE = `node test/bench/run.ts [rates] [latency] [memory] [backlog]
-All of them unless some are named. From the environment: ROUNDS (5), MESSAGES (5000 a round), LATENCY_SECONDS (10), BACKLOG (1000000).`;
+const USAGE = `node test/bench/run.ts [rates] [latency] [memory] [backlog] [operator]
+All of them unless some are named. From the environment: ROUNDS (5), MESSAGES (5000 a round), LATENCY_SECONDS (10), BACKLOG (1000000), OBJECTS (5000 of each kind).`;
 
 const root = join(import.meta.dirname, '../..');
-const sections = ['rates', 'latency', 'memory', 'backlog'] as const;
+const sections = ['rates', 'latency', 'memory', 'backlog', 'operator'] as const;
 
 /** Fewer tell nothing that the docs should repeat. */
 const ROUNDS_IN_DOCS = 5;
@@ -46,6 +47,7 @@ async function bench(wanted: readonly (typeof sections)[number][]): Promise<void
     latencySeconds: fromEnvironment('LATENCY_SECONDS', 10),
     largeMessages: 20,
     backlog: fromEnvironment('BACKLOG', 1_000_000),
+    objects: fromEnvironment('OBJECTS', 5_000),
   };
   const { rounds, messages } = options;
   const ours: readonly Contender[] = [embedded, cluster];
@@ -68,6 +70,7 @@ async function bench(wanted: readonly (typeof sections)[number][]): Promise<void
     ...(wanted.includes('backlog') && {
       backlog: await measureBacklog({ rounds: PAIRED_ROUNDS, large: options.backlog, small: 10_000, deliveries: 5_000 }, say),
     }),
+    ...(wanted.includes('operator') && { operator: await measureOperator({ objects: options.objects, idleSeconds: 60 }, say) }),
   };
   console.log(`\n${tables(results)}`);
   const folder = join(root, 'bench-results');

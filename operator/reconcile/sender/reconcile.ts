@@ -13,7 +13,7 @@ import { apiVersion, readObject, type SenderObject } from '../../../services/cor
 import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
 import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import { type Secret, secrets } from '../../kubernetes/resource.ts';
-import { type Judged, judgeFaults, judgeReady, pending, timeText } from '../conditions.ts';
+import { type Judged, judgeFaults, judgeReady, notReadable, pending, timeText } from '../conditions.ts';
 import { type Context, isOlder, keyOf, sourceOf } from '../context.ts';
 import { type Publication, type Published, publish, publishedBefore, publishedTime } from '../publish.ts';
 import { namesIn, secretFields } from '../references.ts';
@@ -44,15 +44,20 @@ export async function reconcileSender(context: Context, object: SenderResource):
     return null;
   }
 
-  const { tenant, spec, faults: refused } = await readSender(context, object);
+  const { tenant, spec, faults } = await readSender(context, object);
   if (spec === null)
-    return settle(context, object, [...judgeAll(refused, false), pending('DomainVerified'), pending('Published')], {
+    return settle(context, object, [...judgeAll(faults, false), pending('DomainVerified'), pending('Published')], {
       spec: null,
       records: [],
       keys: [],
     });
 
-  const values = await readSecrets(context, object);
+  const values = await readSecrets(context, object).catch((error: unknown) => notReadable('Secrets', error));
+  if ('reason' in values) {
+    const judged = [judgeFaults('Accepted', [], true), values, pending('DomainVerified'), pending('Published')];
+    await settle(context, object, judged, { spec, records: [], keys: [] });
+    return limits.reconcileStoreRetryMs;
+  }
   const compileAs = (standing: Standing) =>
     compileSender({ ...spec, metadata: { ...spec.metadata, namespace: tenant } }, { secret: (name) => values.get(name) ?? null }, standing);
   const draft = compileAs({});

@@ -9,7 +9,7 @@ import { normalizeLocale } from '../../../services/core/template/locale.ts';
 import { judgeUse, type TemplateUse } from '../../../services/core/template/warnings.ts';
 import { type TemplateResource, templates } from '../../api/v1alpha1/resources.ts';
 import { configMaps } from '../../kubernetes/resource.ts';
-import { type Judged, judgeFaults, judgeReady, pending } from '../conditions.ts';
+import { type Judged, judgeFaults, judgeReady, notReadable, pending } from '../conditions.ts';
 import { type Context, isOlder } from '../context.ts';
 import { type Published, publish, publishedBefore, publishedTime } from '../publish.ts';
 import { configMapFields, namesIn } from '../references.ts';
@@ -27,7 +27,11 @@ export async function reconcileTemplate(context: Context, object: TemplateResour
   const conflict = tenant === null ? tenantNotAllowed : await conflictOf(context, object, identifierOf(read), tenant);
   if (conflict !== null || tenant === null) return settle(context, object, judgeAll(conflict === null ? [] : [conflict]), read);
 
-  const texts = await readConfigMaps(context, object, read);
+  const texts = await readConfigMaps(context, object, read).catch((error: unknown) => notReadable('ConfigMaps', error));
+  if ('reason' in texts) {
+    await settle(context, object, [judgeFaults('Accepted', [], true), texts, pending('Compiled'), pending('Published')], read);
+    return limits.reconcileStoreRetryMs;
+  }
   const namespace = object.metadata.namespace ?? '';
   const compiled = compileTemplate(
     { ...read, metadata: { ...read.metadata, namespace: tenant } },
