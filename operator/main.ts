@@ -4,6 +4,7 @@ import { createResolver } from '../services/adapters/dns/resolver.ts';
 import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';
 import { openMongo } from '../services/adapters/mongo/connection.ts';
 import { openMessageStore } from '../services/adapters/mongo/message-store.ts';
+import { openSenderFigures } from '../services/adapters/mongo/sender-figures.ts';
 import { openNats } from '../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../services/adapters/nats/notices.ts';
 import { systemClock } from '../services/adapters/system/clock.ts';
@@ -37,6 +38,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   const notices = open.use(new NatsNotices(nats));
   const random = new SystemRandom();
   const messages = open.use(await openMessageStore(mongo));
+  const figures = open.use(await openSenderFigures(mongo));
   const writer = open.use(await openCatalogWriter(mongo, { notices, random, keys }));
   const servers = config.dnsServers;
   const resolver = open.use(createResolver(servers === undefined ? {} : { servers }));
@@ -64,7 +66,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
       const namespaces = config.namespaces ?? [config.namespace];
       await operate(
         {
-          ...{ client, clock: systemClock, random, writer, messages, resolver, events, term, report },
+          ...{ client, clock: systemClock, random, writer, messages, figures, resolver, events, term, report },
           cluster: config.cluster,
           namespaces: namespaces.includes('*') ? null : namespaces,
           onFenced: () => fenced.abort(),

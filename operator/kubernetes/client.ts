@@ -34,7 +34,7 @@ export interface KubernetesClient extends AsyncDisposable {
     resource: Resource<T>,
     key: ObjectKey & Pick<Precondition, 'uid'>,
     status: object,
-    options?: CallOptions,
+    options?: ApplyOptions,
   ): Promise<T>;
 
   /**
@@ -52,6 +52,11 @@ export interface KubernetesClient extends AsyncDisposable {
 export interface CallOptions {
   /** Gives the call up. */
   readonly signal?: AbortSignal;
+}
+
+export interface ApplyOptions extends CallOptions {
+  /** Owner of these fields, when it is another than the client's own. */
+  readonly fieldManager?: string;
 }
 
 export interface ListOptions extends CallOptions {

@@ -8,6 +8,7 @@ import { Failure, type FailureKind } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
 import type {
   AnsweredRequest,
+  ApplyOptions,
   CallOptions,
   KubernetesClient,
   List,
@@ -157,14 +158,14 @@ class HttpClient implements KubernetesClient {
     resource: Resource<T>,
     { namespace, name, uid }: ObjectKey & Pick<Precondition, 'uid'>,
     status: object,
-    { signal }: CallOptions = {},
+    { signal, fieldManager = this.#options.fieldManager }: ApplyOptions = {},
   ): Promise<T> {
     const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
     return this.#call<T>(resource, {
       verb: 'APPLY',
       method: 'PATCH',
       path: `${pathOf(resource, namespace, name)}/status`,
-      query: { fieldManager: this.#options.fieldManager, force: 'true' },
+      query: { fieldManager, force: 'true' },
       // JSON is YAML
       contentType: 'application/apply-patch+yaml',
       body: { apiVersion: resource.apiVersion, kind: resource.kind, metadata, status },

@@ -23,7 +23,7 @@ test.each([
 test('a message names the path of each fault, the first five of them', () => {
   const faults = Array.from({ length: 7 }, (_, i) => fault('InvalidSpec', `is wrong ${i}`));
   const { message } = judgeFaults('Accepted', faults, true);
-  expect(message).toMatch(/^spec\.routes\[0\] is wrong 0; .*is wrong 4; and 2 more$/);
+  expect(message).toMatch(/^spec\.routes\[0\]: is wrong 0; .*is wrong 4; and 2 more$/);
 });
 
 const whole = [judged('Accepted', 'True'), judged('DomainVerified', 'True'), judged('Published', 'True')];

@@ -7,7 +7,9 @@ import type { Clock } from '../../services/ports/clock.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
 import type { Random } from '../../services/ports/random.ts';
 import type { Resolver } from '../../services/ports/resolver.ts';
+import type { SenderFiguresStore } from '../../services/ports/sender-figures.ts';
 import { type SenderResource, senders, type TemplateResource, templates } from '../api/v1alpha1/resources.ts';
+import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { type ObjectChange, Reflector } from '../kubernetes/reflector.ts';
@@ -27,6 +29,7 @@ import { configMapFields, namesIn, secretFields } from './references.ts';
 import { SENDER_UID } from './sender/key-secrets.ts';
 import { LookUps } from './sender/look-ups.ts';
 import { domainOf, reconcileSender } from './sender/reconcile.ts';
+import { tellFigures } from './sender/tell-figures.ts';
 import { claimedBy, reconcileTemplate } from './template/reconcile.ts';
 import { Tenants } from './tenants.ts';
 import { REQUESTED_AT, writeStatus } from './write-status.ts';
@@ -37,6 +40,7 @@ export interface OperatorParts {
   readonly random: Random;
   readonly writer: CatalogWriter;
   readonly messages: Pick<MessageStore, 'list'>;
+  readonly figures: Pick<SenderFiguresStore, 'lastHour'>;
   readonly resolver: Resolver;
   readonly events: EventRecorder;
   readonly cluster: string;
@@ -100,6 +104,7 @@ class Operator {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { figures, report } = this.#parts;
     const reflecting = (this.#parts.namespaces ?? [undefined]).flatMap((namespace) => [
       this.#reflect(senders, this.#senders, namespace, (change) => this.#senderChanged(change)),
       this.#reflect(templates, this.#templates, namespace, (change) => this.#templateChanged(change)),
@@ -114,6 +119,7 @@ class Operator {
     await Promise.all([
       ...running,
       this.#countReady(signal),
+      tellFigures({ ...this.#context, figures, report }, signal),
       this.#senderQueue.run(limits.reconcileWorkers, signal),
       this.#templateQueue.run(limits.reconcileWorkers, signal),
     ]);
@@ -159,7 +165,7 @@ class Operator {
   async #isPaused<T extends SenderResource | TemplateResource>(resource: Resource<T>, object: T): Promise<boolean> {
     const isPaused = object.metadata.annotations?.[PAUSED] === 'true' && object.metadata.deletionTimestamp === undefined;
     if (!isPaused) return false;
-    const { conditions = [], observedGeneration: _, lastHandledRequest: __, ...found } = object.status ?? {};
+    const { conditions = [], observedGeneration: _, lastHandledRequest: __, figures: ___, ...found }: SenderStatus = { ...object.status };
     const judged = conditions.flatMap(({ type, status, reason, message }) =>
       type === 'ReconciliationPaused' ? [] : [{ type: type as 'Ready', status, reason, message }],
     );

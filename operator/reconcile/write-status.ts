@@ -10,7 +10,7 @@ type Status = SenderStatus | TemplateStatus;
 export const REQUESTED_AT = 'packetboat.dev/requested-at';
 
 /** What a visit found out, but for what is the same for all kinds. */
-export type Found = Omit<Status, 'conditions' | 'observedGeneration' | 'lastHandledRequest'>;
+export type Found = Omit<Status, 'conditions' | 'observedGeneration' | 'lastHandledRequest' | 'figures'>;
 
 export async function writeStatus<T extends KubernetesObject & { readonly status?: Status }>(
   context: Context,
@@ -19,18 +19,19 @@ export async function writeStatus<T extends KubernetesObject & { readonly status
   judged: readonly Judged[],
   found: Found,
 ): Promise<void> {
-  const { metadata, status: before = {} } = object;
+  const { metadata, status } = object;
+  const { figures: _, ...before }: SenderStatus = { ...status };
   const generation = metadata.generation ?? 0;
   const { conditions, changed } = mergeConditions(before.conditions ?? [], judged, { generation, now: context.clock.now() });
   const request = metadata.annotations?.[REQUESTED_AT];
-  const status = {
+  const next = {
     ...found,
     observedGeneration: generation,
     conditions,
     ...(request === undefined ? {} : { lastHandledRequest: request }),
   };
-  if (!isSame(before, status)) {
-    await context.client.applyStatus(resource, { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) }, status);
+  if (!isSame(before, next)) {
+    await context.client.applyStatus(resource, { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) }, next);
   }
   for (const { status: holds, reason, message } of changed) {
     if (reason === 'Pending') continue;
@@ -39,7 +40,7 @@ export async function writeStatus<T extends KubernetesObject & { readonly status
 }
 
 /** Whatever the order of their fields. */
-function isSame(a: unknown, b: unknown): boolean {
+export function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   const [x, y] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))];
   return x.length === y.size && x.every(([key, value]) => y.has(key) && isSame(value, y.get(key)));

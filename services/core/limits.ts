@@ -178,6 +178,10 @@ export const limits = {
   /** A delivery that fails here, without its route being at fault, comes back after `releaseDelayMs`, doubled with each try, at most this. */
   releaseDelayMaxMs: 10 * MINUTE,
   recordRetryMs: 1 * SECOND,
+  /** Figures of senders: how often a dispatcher tells its own, the time that a document is about, and how often the operator shows the sum. */
+  figuresToldEveryMs: 10 * SECOND,
+  figuresSlotMs: 5 * MINUTE,
+  figuresShownEveryMs: 60 * SECOND,
   refusalAboutUsMs: 30 * SECOND,
   /** Attempts counted before a transient failure bounces: one more than there are delays. */
   retryDelaysMs: [30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR] as readonly number[],

@@ -77,6 +77,8 @@ async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: 
   const reply: LastReply = { stage: report.stage, code: report.code, enhanced: report.enhanced, text: report.text };
   if (report.cause !== undefined) d.report('an attempt failed here', report.cause);
   d.metrics.attempt(judgement.kind === 'lost' ? 'unknown' : judgement.kind, category, ms);
+  const owner = { tenant: sender.tenant, sender: sender.name };
+  d.tally?.attempt(owner, { outcome: judgement.kind, at: d.messages.now(), code: report.code, enhanced: report.enhanced });
 
   const data = {
     category,
@@ -102,6 +104,7 @@ async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: 
   const now = d.messages.now();
   const isRoute = judgement.scope === 'route';
   const due = isRoute ? signals.paused.pause(route, now) : category === 'aborted' ? now : now + hand.releaseDelayMs;
+  if (isRoute) d.tally?.paused(owner, route.name, due);
   const how = { reason: isRoute ? 'route' : null, due, tried: category !== 'aborted', lastReply: reply } as const;
   // Behind the record `committing` nothing is released, not even when its answer never came here: no dot was sent, so it waits like a refusal about us.
   const waiting: Verdict = { kind: 'deferred', spent: false, waitMs: limits.refusalAboutUsMs };

@@ -14,6 +14,7 @@ import type { SuppressionStore } from '../ports/suppression-store.ts';
 import type { Transport } from '../ports/transport.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
 import type { SigningKeys } from './sign.ts';
+import type { Tally } from './tally.ts';
 
 /** What is counted; `runtime/metrics.ts` declares where it goes. */
 export interface DispatcherMetrics {
@@ -45,6 +46,8 @@ export interface Dispatcher {
   /** How long a claim holds; `limits.leaseMs` unless told. Every dispatcher may have its own. */
   readonly leaseMs?: number;
   readonly metrics: DispatcherMetrics;
+  /** Absent where nobody looks at figures. */
+  readonly tally?: Tally;
   /** Told of failures of ours, with their causes. */
   readonly report: (what: string, error: unknown) => void;
 }

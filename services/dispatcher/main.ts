@@ -4,6 +4,7 @@ import { openBlobStore } from '../adapters/mongo/blob-store.ts';
 import { openCatalog } from '../adapters/mongo/catalog.ts';
 import { openMongo } from '../adapters/mongo/connection.ts';
 import { openMessageStore } from '../adapters/mongo/message-store.ts';
+import { openSenderFigures } from '../adapters/mongo/sender-figures.ts';
 import { openSuppressionStore } from '../adapters/mongo/suppression-store.ts';
 import { openNats } from '../adapters/nats/connection.ts';
 import { NatsNotices } from '../adapters/nats/notices.ts';
@@ -21,6 +22,7 @@ import { reporter } from '../runtime/log.ts';
 import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
 import { running } from './running.ts';
 import { SigningKeys } from './sign.ts';
+import { Tally, tellTally } from './tally.ts';
 
 export async function start(config: Config<'dispatcher'>, about: About): Promise<Program> {
   const { log, metrics } = about;
@@ -39,6 +41,7 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
   const budgets = open.use(new RedisBudgets(redis, { clock: systemClock, group: 'dispatcher', ...budgetNames(config) }));
   const onCatalogTrouble = (error: unknown): void => report('the catalog could not be read', error);
   const catalog = open.use(await openCatalog(mongo, { notices, keys: keys.catalog, report: onCatalogTrouble }));
+  const tally = new Tally();
   const dispatcher = {
     messages,
     blobs: open.use(await openBlobStore(mongo)),
@@ -56,9 +59,18 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
     relay,
     leaseMs: config.leaseMs,
     metrics,
+    tally,
     report,
   };
+  const figures = open.use(await openSenderFigures(mongo));
   const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
+  // told to its end after the last delivery is
+  const stop = new AbortController();
+  const telling = tellTally(tally, { store: figures, clock: systemClock, report }, stop.signal);
+  open.defer(async () => {
+    stop.abort();
+    await telling;
+  });
   open.use(running(dispatcher));
   open.defer(() => operations.health.stopping());
   return started(open, { metrics: operations.port });

@@ -288,6 +288,27 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo', 'nats', 'red
     for (const recipient of recipients) await untilMailTo(sink, recipient);
   });
 
+  it('a status tells what became of mail lately, beside what the operator judged', async () => {
+    await vi.waitFor(
+      async () => {
+        const { figures, conditions } = await statusOf<SenderStatus>('sender', 'notifications');
+        expect(figures).toMatchObject({ bounced: 0, lastReply: expect.stringMatching(/^250/), lastReplyTime: expect.any(String) });
+        expect(figures?.sent).toBeGreaterThan(5);
+        expect(conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
+      },
+      { timeout: 90_000, interval: 500 },
+    );
+    const managers = await ctl(
+      'get',
+      'sender',
+      'notifications',
+      '--show-managed-fields',
+      '-o',
+      'jsonpath={.metadata.managedFields[*].manager}',
+    );
+    expect(managers.split(' ')).toContain('packetboat-operator-figures');
+  }, 120_000);
+
   it('no secret is in statuses, Events, logs, metrics or plain documents', async () => {
     const metrics = await (await fetch(`${operator.operationsUrl}/metrics`)).text();
     expect(metrics).toContain('packetboat_operator_resource_ready{kind="Sender",status="True"}');

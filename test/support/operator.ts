@@ -9,6 +9,7 @@ import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
 import { openCatalogWriter } from '../../services/adapters/mongo/catalog-writer.ts';
 import { openMongo } from '../../services/adapters/mongo/connection.ts';
 import { openMessageStore } from '../../services/adapters/mongo/message-store.ts';
+import { openSenderFigures } from '../../services/adapters/mongo/sender-figures.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
 import type { Keys } from '../../services/core/keyring.ts';
@@ -45,6 +46,7 @@ export async function startOperatorHere(options: OperatorOptions): Promise<Async
   const parts = {
     ...{ client, random, report, cluster, namespaces, term, clock: systemClock },
     messages: open.use(await openMessageStore(mongo)),
+    figures: open.use(await openSenderFigures(mongo)),
     writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),
     resolver: open.use(createResolver(dnsPort === undefined ? {} : { servers: [{ host: '127.0.0.1', port: dnsPort }] })),
     events: open.use(new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: 'test', report })),

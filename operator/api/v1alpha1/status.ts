@@ -65,10 +65,23 @@ const dnsRecord = z.object({
   required: z.boolean().meta({ description: 'Whether the domain counts as verified without it.' }),
 });
 
+const figures = z.object({
+  sent: z.int().min(0).meta({ description: 'Attempts that delivered.', format: 'int64' }),
+  deferred: z.int().min(0).meta({ description: 'Attempts that are made again later.', format: 'int64' }),
+  bounced: z.int().min(0).meta({ description: 'Attempts that were refused for good.', format: 'int64' }),
+  lastReply: z.string().optional().meta({ description: 'Codes of the last reply of a server: "250 2.0.0".' }),
+  lastReplyTime: time('When that was.').optional(),
+  pausedRoutes: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Routes that a dispatcher has paused, since the fault was theirs.', 'x-kubernetes-list-type': 'atomic' }),
+});
+
 export const senderStatus = z.object({
   ...common,
   conditions,
   verifiedTime: time('Since when all required DNS records have been there; an answer that did not come changes nothing.').optional(),
+  figures: figures.optional().meta({ description: 'What became of mail in the last hour, told at most once a minute.' }),
   dkimKeys: z
     .array(dkimKey)
     .optional()

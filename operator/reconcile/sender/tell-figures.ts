@@ -1,0 +1,63 @@
+// What became of a sender's mail lately, in `status.figures`: at most once a minute, and only where it changed. Its fields are another manager's than the
+// rest of the status, so neither writes over the other.
+
+import { limits } from '../../../services/core/limits.ts';
+import type { Clock } from '../../../services/ports/clock.ts';
+import type { SenderFigures, SenderFiguresStore } from '../../../services/ports/sender-figures.ts';
+import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
+import type { SenderStatus } from '../../api/v1alpha1/status.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import { timeText } from '../conditions.ts';
+import { keyOf, type Mirror } from '../context.ts';
+import type { Tenants } from '../tenants.ts';
+import { isSame } from '../write-status.ts';
+
+export interface FiguresParts {
+  readonly client: Pick<KubernetesClient, 'applyStatus'>;
+  readonly clock: Clock;
+  readonly figures: Pick<SenderFiguresStore, 'lastHour'>;
+  readonly senders: Mirror<SenderResource>;
+  readonly tenants: Tenants;
+  readonly report: (what: string, error: unknown) => void;
+}
+
+const MANAGER = 'packetboat-operator-figures';
+
+/** Until the signal aborts. Never rejects. */
+export async function tellFigures(parts: FiguresParts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await tellOnce(parts, signal);
+    } catch (error) {
+      if (!signal.aborted) parts.report('figures of senders could not be shown', error);
+    }
+    await parts.clock.sleep(limits.figuresShownEveryMs, signal);
+  }
+}
+
+async function tellOnce({ client, clock, figures, senders: mirror, tenants }: FiguresParts, signal: AbortSignal): Promise<void> {
+  const found = new Map((await figures.lastHour()).map((one) => [`${one.tenant}/${one.sender}`, one]));
+  for (const object of mirror.objects()) {
+    if (signal.aborted) return;
+    const { metadata, status } = object;
+    const before = status?.figures;
+    if (metadata.deletionTimestamp !== undefined || (found.size === 0 && before === undefined)) continue;
+    const next = shown(found.get(`${await tenants.of(metadata.namespace ?? '')}/${metadata.name}`), clock.now());
+    if (isSame(before, next)) continue;
+    const key = { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
+    await client.applyStatus(senders, key, next === undefined ? {} : { figures: next }, { signal, fieldManager: MANAGER });
+  }
+}
+
+function shown(figures: SenderFigures | undefined, now: number): SenderStatus['figures'] {
+  if (figures === undefined) return undefined;
+  const { sent, deferred, bounced, lastReply, pausedRoutes } = figures;
+  const paused = Object.entries(pausedRoutes).flatMap(([name, until]) => (until > now ? [name] : []));
+  return {
+    ...{ sent, deferred, bounced },
+    ...(lastReply === null
+      ? {}
+      : { lastReply: `${lastReply.code} ${lastReply.enhanced ?? ''}`.trim(), lastReplyTime: timeText(lastReply.at) }),
+    ...(paused.length === 0 ? {} : { pausedRoutes: paused.sort() }),
+  };
+}

@@ -1,0 +1,91 @@
+// Figures of senders in MongoDB: one document for each sender and slot of time, to which all dispatchers add. The server takes old ones away.
+
+import type { AnyBulkWriteOperation, Collection } from 'mongodb';
+import { limits } from '../../core/limits.ts';
+import type { SenderFigures, SenderFiguresStore } from '../../ports/sender-figures.ts';
+import type { Mongo } from './connection.ts';
+
+interface FiguresDocument {
+  /** Tenant, sender and slot. */
+  readonly _id: string;
+  readonly tenant: string;
+  readonly sender: string;
+  /** Begin of the slot, by the store's clock. */
+  readonly slot: Date;
+  readonly sent: number;
+  readonly deferred: number;
+  readonly bounced: number;
+  readonly lastReply?: SenderFigures['lastReply'];
+  readonly pausedRoutes?: Readonly<Record<string, number>>;
+}
+
+const HOUR = 3_600_000;
+
+export async function openSenderFigures(mongo: Mongo): Promise<SenderFiguresStore> {
+  const collection = mongo.db.collection<FiguresDocument>('senderFigures');
+  await mongo.call(collection.createIndex({ slot: 1 }, { expireAfterSeconds: (2 * HOUR) / 1_000 }));
+  return new MongoSenderFigures(mongo, collection);
+}
+
+class MongoSenderFigures implements SenderFiguresStore {
+  readonly #mongo: Mongo;
+  readonly #figures: Collection<FiguresDocument>;
+
+  constructor(mongo: Mongo, figures: Collection<FiguresDocument>) {
+    this.#mongo = mongo;
+    this.#figures = figures;
+  }
+
+  async add(figures: readonly SenderFigures[]): Promise<void> {
+    if (figures.length === 0) return;
+    const slot = new Date(Math.floor(this.#mongo.now() / limits.figuresSlotMs) * limits.figuresSlotMs);
+    const writes = figures.map(
+      ({ tenant, sender, sent, deferred, bounced, lastReply, pausedRoutes }): AnyBulkWriteOperation<FiguresDocument> => {
+        const paused = Object.fromEntries(Object.entries(pausedRoutes).map(([name, until]) => [`pausedRoutes.${fieldOf(name)}`, until]));
+        return {
+          updateOne: {
+            filter: { _id: `${tenant}/${sender}/${slot.getTime()}` },
+            update: {
+              $setOnInsert: { tenant, sender, slot },
+              $inc: { sent, deferred, bounced },
+              ...(lastReply === null ? {} : { $set: { lastReply } }),
+              ...(Object.keys(paused).length === 0 ? {} : { $max: paused }),
+            },
+            upsert: true,
+          },
+        };
+      },
+    );
+    await this.#mongo.call(this.#figures.bulkWrite(writes, { ordered: false }));
+  }
+
+  async lastHour(): Promise<readonly SenderFigures[]> {
+    const from = new Date(this.#mongo.now() - HOUR);
+    const sums = new Map<string, SenderFigures>();
+    for (const document of await this.#mongo.call(this.#figures.find({ slot: { $gt: from } }).toArray())) {
+      const key = `${document.tenant}/${document.sender}`;
+      sums.set(key, sum(sums.get(key), { ...document, pausedRoutes: named(document.pausedRoutes) }));
+    }
+    return [...sums.values()];
+  }
+
+  /** The connection is whoever's who opened it. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** Names of routes may have dots, which are paths in MongoDB. */
+const fieldOf = (name: string): string => name.replaceAll('.', '%2E');
+const named = (fields: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(fields).map(([field, until]) => [field.replaceAll('%2E', '.'), until]));
+
+function sum(before: SenderFigures | undefined, one: FiguresDocument): SenderFigures {
+  const { tenant, sender, sent, deferred, bounced, lastReply = null, pausedRoutes = {} } = one;
+  if (before === undefined) return { tenant, sender, sent, deferred, bounced, lastReply, pausedRoutes };
+  const newer = (lastReply?.at ?? 0) > (before.lastReply?.at ?? 0) ? lastReply : before.lastReply;
+  const paused = { ...before.pausedRoutes };
+  for (const [name, until] of Object.entries(pausedRoutes)) paused[name] = Math.max(until, paused[name] ?? 0);
+  return {
+    ...{ tenant, sender, sent: before.sent + sent, deferred: before.deferred + deferred, bounced: before.bounced + bounced },
+    ...{ lastReply: newer, pausedRoutes: paused },
+  };
+}

@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import type { SenderFigures } from '../ports/sender-figures.ts';
+import { Tally, tellTally } from './tally.ts';
+
+const billing = { tenant: 'shop', sender: 'billing' };
+const news = { tenant: 'shop', sender: 'news' };
+
+it('adds up what became of the attempts of each sender, and begins anew when it was taken', () => {
+  const tally = new Tally();
+  tally.attempt(billing, { outcome: 'delivered', at: 1, code: 250, enhanced: '2.0.0' });
+  tally.attempt(billing, { outcome: 'deferred', at: 2, code: 451, enhanced: null });
+  tally.attempt(news, { outcome: 'bounced', at: 3, code: 550, enhanced: '5.1.1' });
+  tally.attempt(news, { outcome: 'lost', at: 4, code: null, enhanced: null });
+  tally.paused(news, 'relay', 99);
+  expect(tally.take()).toEqual([
+    { ...billing, sent: 1, deferred: 1, bounced: 0, lastReply: { at: 2, code: 451, enhanced: null }, pausedRoutes: {} },
+    { ...news, sent: 0, deferred: 0, bounced: 1, lastReply: { at: 3, code: 550, enhanced: '5.1.1' }, pausedRoutes: { relay: 99 } },
+  ]);
+  expect(tally.take()).toEqual([]);
+});
+
+it('tells what is left when it is to stop, and goes on after a store that took nothing', async () => {
+  const tally = new Tally();
+  const stop = new AbortController();
+  const told: SenderFigures[] = [];
+  const reports: string[] = [];
+  let tries = 0;
+  const store = {
+    add: async (figures: readonly SenderFigures[]) => {
+      tries += 1;
+      if (tries === 1) throw new Error('away');
+      told.push(...figures);
+    },
+  };
+  const clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    // what the second round waits for is the end
+    sleep: async () => {
+      tally.attempt(billing, { outcome: 'delivered', at: tries, code: 250, enhanced: null });
+      if (tries === 2) stop.abort();
+    },
+  };
+  await tellTally(tally, { store, clock, report: (what) => void reports.push(what) }, stop.signal);
+  expect(reports).toEqual(['figures of senders could not be told']);
+  expect(told.map(({ sent }) => sent)).toEqual([1, 1]);
+});
