@@ -185,7 +185,17 @@ async function untilReady(program: PacketboatProgram, count: number, say: (line:
   }
 }
 
-const metricsOf = async ({ operationsUrl }: PacketboatProgram): Promise<string> => (await fetch(`${operationsUrl}/metrics`)).text();
+/** A connection that was kept may end as it is used again. */
+async function metricsOf(program: PacketboatProgram): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await (await fetch(`${program.operationsUrl}/metrics`)).text();
+    } catch (error) {
+      if (program.pid === undefined || tries === 5) throw new Error(`the operator does not answer: ${program.output()}`, { cause: error });
+      await sleep(LOOK_MS);
+    }
+  }
+}
 
 async function requestsOf(program: PacketboatProgram): Promise<number> {
   const text = await metricsOf(program);
