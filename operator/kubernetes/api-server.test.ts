@@ -65,6 +65,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
         client: more.client ?? open(),
         clock: systemClock,
         random: new SystemRandom(),
+        indexers: {},
         report: (what) => reported.push(what),
         onChange: ({ before, after }) => {
           seen.push(`${before === null ? 'new' : after === null ? 'gone' : 'changed'} ${(after ?? before)?.metadata.name}`);

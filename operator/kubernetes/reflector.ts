@@ -6,7 +6,8 @@ import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { Random } from '../../services/ports/random.ts';
 import type { KubernetesClient, ListOptions } from './client.ts';
-import { type KubernetesObject, keyText, type ObjectKey, type Resource } from './resource.ts';
+import { type Indexers, ObjectStore } from './object-store.ts';
+import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
 
 /** `before` null: new. `after` null: gone. */
 export interface ObjectChange<T> {
@@ -14,10 +15,11 @@ export interface ObjectChange<T> {
   readonly after: T | null;
 }
 
-export interface ReflectorParts<T> {
+export interface ReflectorParts<T, I extends string = never> {
   readonly client: Pick<KubernetesClient, 'list' | 'watch'>;
   readonly clock: Clock;
   readonly random: Random;
+  readonly indexers: Indexers<T, I>;
   /** Of each change, one after the other. What it throws is reported, and nothing else. */
   readonly onChange: (change: ObjectChange<T>) => void;
   /** The server said something. */
@@ -26,18 +28,19 @@ export interface ReflectorParts<T> {
   readonly idleMs?: number;
 }
 
-export class Reflector<T extends KubernetesObject> {
+export class Reflector<T extends KubernetesObject, I extends string = never> {
   readonly #resource: Resource<T>;
   readonly #scope: Pick<ListOptions, 'namespace' | 'labelSelector'>;
-  readonly #parts: ReflectorParts<T>;
+  readonly #parts: ReflectorParts<T, I>;
   readonly #synced = Promise.withResolvers<void>();
-  #objects = new Map<string, T>();
+  #objects: ObjectStore<T, I>;
   #lastContactAt = Number.NEGATIVE_INFINITY;
 
-  constructor(resource: Resource<T>, scope: Pick<ListOptions, 'namespace' | 'labelSelector'>, parts: ReflectorParts<T>) {
+  constructor(resource: Resource<T>, scope: Pick<ListOptions, 'namespace' | 'labelSelector'>, parts: ReflectorParts<T, I>) {
     this.#resource = resource;
     this.#scope = scope;
     this.#parts = parts;
+    this.#objects = new ObjectStore(parts.indexers);
   }
 
   /** Resolves after the first list. */
@@ -51,11 +54,15 @@ export class Reflector<T extends KubernetesObject> {
   }
 
   get(key: ObjectKey): T | null {
-    return this.#objects.get(keyText(key)) ?? null;
+    return this.#objects.get(key);
   }
 
   objects(): readonly T[] {
-    return [...this.#objects.values()];
+    return this.#objects.objects();
+  }
+
+  by(index: I, value: string): readonly T[] {
+    return this.#objects.by(index, value);
   }
 
   /** Until the signal aborts. Never rejects. */
@@ -79,15 +86,16 @@ export class Reflector<T extends KubernetesObject> {
     const { items, resourceVersion } = await this.#parts.client.list(this.#resource, { ...this.#scope, signal });
     this.#heard();
     const before = this.#objects;
-    this.#objects = new Map(items.map((object) => [keyText(object.metadata), object]));
-    for (const [key, old] of before) {
-      const now = this.#objects.get(key);
+    this.#objects = new ObjectStore(this.#parts.indexers);
+    for (const object of items) this.#objects.set(kept(object));
+    for (const old of before.objects()) {
+      const now = this.#objects.get(old.metadata);
       // another one of the same name is not the same object
-      if (now === undefined || now.metadata.uid !== old.metadata.uid) this.#tell({ before: old, after: null });
+      if (now === null || now.metadata.uid !== old.metadata.uid) this.#tell({ before: old, after: null });
     }
-    for (const [key, now] of this.#objects) {
-      const old = before.get(key);
-      const known = old !== undefined && old.metadata.uid === now.metadata.uid ? old : null;
+    for (const now of this.#objects.objects()) {
+      const old = before.get(now.metadata);
+      const known = old !== null && old.metadata.uid === now.metadata.uid ? old : null;
       if (known === null || known.metadata.resourceVersion !== now.metadata.resourceVersion) this.#tell({ before: known, after: now });
     }
     this.#synced.resolve();
@@ -106,15 +114,14 @@ export class Reflector<T extends KubernetesObject> {
         version = event.resourceVersion;
         continue;
       }
-      const { object } = event;
+      const object = kept(event.object);
       version = object.metadata.resourceVersion ?? version;
-      const key = keyText(object.metadata);
-      const before = this.#objects.get(key) ?? null;
+      const before = this.#objects.get(object.metadata);
       if (event.type === 'deleted') {
-        this.#objects.delete(key);
+        this.#objects.delete(object.metadata);
         this.#tell({ before: before ?? object, after: null });
       } else {
-        this.#objects.set(key, object);
+        this.#objects.set(object);
         this.#tell({ before, after: object });
       }
     }
@@ -139,4 +146,10 @@ export class Reflector<T extends KubernetesObject> {
       Math.min(limits.kubernetesRetryMinMs * 2 ** failures, limits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
     return error instanceof Failure && error.retryAfterMs !== null ? Math.max(wait, error.retryAfterMs) : wait;
   }
+}
+
+/** Who owns which field is of no use here, and as large as the object. */
+function kept<T extends KubernetesObject>(object: T): T {
+  const { managedFields: _, ...metadata }: KubernetesObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
+  return { ...object, metadata };
 }

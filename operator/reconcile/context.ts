@@ -9,21 +9,26 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';
 import type { WorkQueueMetrics } from '../kubernetes/work-queue.ts';
+import type { SecretIndex, SenderIndex, TemplateIndex } from './indexes.ts';
 import type { LookUps } from './sender/look-ups.ts';
 import type { Tenants } from './tenants.ts';
 
 /** The server's objects of a kind, as they are known here. */
-export interface Mirror<T> {
+export interface Mirror<T, I extends string = never> {
   get(key: ObjectKey): T | null;
   objects(): readonly T[];
+  /** Those that an index has under a value. */
+  by(index: I, value: string): readonly T[];
 }
 
 export interface Context {
   readonly client: KubernetesClient;
   readonly clock: Clock;
   readonly random: Random;
-  readonly senders: Mirror<SenderResource>;
-  readonly templates: Mirror<TemplateResource>;
+  readonly senders: Mirror<SenderResource, SenderIndex>;
+  readonly templates: Mirror<TemplateResource, TemplateIndex>;
+  /** Without what is in them. */
+  readonly secrets: Mirror<KubernetesObject, SecretIndex>;
   readonly tenants: Tenants;
   readonly writer: CatalogWriter;
   readonly messages: Pick<MessageStore, 'list'>;

@@ -12,6 +12,7 @@ import { type SenderResource, senders, type TemplateResource, templates } from '
 import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
+import type { Indexers } from '../kubernetes/object-store.ts';
 import { type ObjectChange, Reflector } from '../kubernetes/reflector.ts';
 import {
   configMaps,
@@ -25,12 +26,11 @@ import {
 } from '../kubernetes/resource.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { type Context, keyOf, type Mirror, type OperatorMetrics } from './context.ts';
-import { configMapFields, namesIn, secretFields } from './references.ts';
-import { SENDER_UID } from './sender/key-secrets.ts';
+import { claimedBy, domainOf, secretIndexers, senderIndexers, templateIndexers } from './indexes.ts';
 import { LookUps } from './sender/look-ups.ts';
-import { domainOf, reconcileSender } from './sender/reconcile.ts';
+import { reconcileSender } from './sender/reconcile.ts';
 import { tellFigures } from './sender/tell-figures.ts';
-import { claimedBy, reconcileTemplate } from './template/reconcile.ts';
+import { reconcileTemplate } from './template/reconcile.ts';
 import { Tenants } from './tenants.ts';
 import { REQUESTED_AT, writeStatus } from './write-status.ts';
 
@@ -65,8 +65,12 @@ export async function operate(parts: OperatorParts, signal: AbortSignal): Promis
 class Operator {
   readonly #parts: OperatorParts;
   readonly #context: Context;
-  readonly #senders = new Copies<SenderResource>();
-  readonly #templates = new Copies<TemplateResource>();
+  readonly #senders = new Copies(senderIndexers);
+  readonly #templates = new Copies(templateIndexers);
+  readonly #secrets = new Copies(secretIndexers);
+  readonly #configMaps = new Copies<KubernetesObject, never>({});
+  /** Until all is listed once, changes concern nobody: then everybody is visited. */
+  #isSynced = false;
   readonly #senderQueue: WorkQueue;
   readonly #templateQueue: WorkQueue;
 
@@ -80,6 +84,7 @@ class Operator {
       random,
       senders: this.#senders,
       templates: this.#templates,
+      secrets: this.#secrets,
       tenants,
       writer,
       messages,
@@ -108,13 +113,14 @@ class Operator {
     const reflecting = (this.#parts.namespaces ?? [undefined]).flatMap((namespace) => [
       this.#reflect(senders, this.#senders, namespace, (change) => this.#senderChanged(change)),
       this.#reflect(templates, this.#templates, namespace, (change) => this.#templateChanged(change)),
-      this.#reflect(metadataOf(secrets), null, namespace, (change) => this.#secretChanged(change)),
-      this.#reflect(metadataOf(configMaps), null, namespace, (change) => this.#configMapChanged(change)),
+      this.#reflect(metadataOf(secrets), this.#secrets, namespace, (change) => this.#secretChanged(change)),
+      this.#reflect(metadataOf(configMaps), this.#configMaps, namespace, (change) => this.#configMapChanged(change)),
     ]);
     const running = reflecting.map((reflector) => reflector.run(signal));
     // nobody is judged by half of what there is: the oldest of two may not be known yet
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([Promise.all(reflecting.map(({ synced }) => synced)), stopped]);
+    this.#isSynced = true;
     if (!signal.aborted) this.#templateQueue.add(SWEEP);
     await Promise.all([
       ...running,
@@ -125,17 +131,20 @@ class Operator {
     ]);
   }
 
-  #reflect<T extends KubernetesObject>(
+  #reflect<T extends KubernetesObject, I extends string>(
     resource: Resource<T>,
-    copies: Copies<T> | null,
+    copies: Copies<T, I>,
     namespace: string | undefined,
-    onChange: (change: ObjectChange<T>) => void,
+    handle: (change: ObjectChange<T>) => void,
   ) {
     const { client, clock, random, report, metrics } = this.#parts;
     const onContact = (): void => metrics.contact(resource.plural);
-    const parts = { client, clock, random, report, onChange, onContact };
-    const reflector = new Reflector(resource, namespace === undefined ? {} : { namespace }, parts);
-    copies?.add(reflector);
+    const onChange = (change: ObjectChange<T>): void => {
+      if (this.#isSynced) handle(change);
+    };
+    const parts = { client, clock, random, report, onChange, onContact, indexers: copies.indexers };
+    const reflector = new Reflector<T, I>(resource, namespace === undefined ? {} : { namespace }, parts);
+    copies.add(reflector);
     return reflector;
   }
 
@@ -178,14 +187,12 @@ class Operator {
     if (!concerns(before, after)) return;
     const object = after ?? before;
     if (object === null) return;
-    this.#senderQueue.add(keyText(keyOf(object)));
+    this.#visitSenders([object]);
     if (before !== null && after !== null) return;
     // who comes or goes decides about the others of its domain, and about templates that name it
     const domain = domainOf(object);
-    for (const other of this.#senders.objects()) if (domainOf(other) === domain) this.#senderQueue.add(keyText(keyOf(other)));
-    for (const template of this.#near(object)) {
-      if (namesIn(template.spec, ['senderRef']).includes(object.metadata.name)) this.#templateQueue.add(keyText(keyOf(template)));
-    }
+    if (domain !== null) this.#visitSenders(this.#senders.by('domain', domain));
+    this.#visitTemplates(this.#templates.by('sender', keyText(keyOf(object))));
     if (after === null) this.#templateQueue.add(SWEEP);
   }
 
@@ -193,45 +200,47 @@ class Operator {
     if (!concerns(before, after)) return;
     const object = after ?? before;
     if (object === null) return;
-    this.#templateQueue.add(keyText(keyOf(object)));
-    // a layout is part of each template that it stands around, at whatever depth
-    for (const template of this.#near(object)) {
-      if (namesIn(template.spec, ['layoutRef']).length > 0) this.#templateQueue.add(keyText(keyOf(template)));
-    }
+    this.#visitTemplates(this.#within([object]));
     const claimed = new Set([before, after].flatMap((one) => (one === null ? [] : [claimedBy(one)])));
-    for (const other of this.#templates.objects()) if (claimed.has(claimedBy(other))) this.#templateQueue.add(keyText(keyOf(other)));
+    for (const identifier of claimed) this.#visitTemplates(this.#templates.by('identifier', identifier));
     // what it was called before is to go out of view
     if (after === null || claimed.size > 1) this.#templateQueue.add(SWEEP);
   }
 
   #secretChanged({ before, after }: ObjectChange<KubernetesObject>): void {
-    const { metadata } = after ?? before ?? { metadata: { name: '' } };
-    const owner = metadata.labels?.[SENDER_UID];
-    for (const sender of this.#senders.objects()) {
-      if (sender.metadata.namespace !== metadata.namespace) continue;
-      const isOwn = owner !== undefined && sender.metadata.uid === owner;
-      if (isOwn || namesIn(sender.spec, secretFields).includes(metadata.name)) this.#senderQueue.add(keyText(keyOf(sender)));
-    }
+    const object = after ?? before;
+    if (object === null) return;
+    const owners = [before, after].flatMap((one) => (one === null ? [] : secretIndexers.sender(one)));
+    this.#visitSenders(owners.flatMap((uid) => this.#senders.by('uid', uid)));
+    this.#visitSenders(this.#senders.by('secret', keyText(keyOf(object))));
   }
 
   #configMapChanged({ before, after }: ObjectChange<KubernetesObject>): void {
     const object = after ?? before;
-    if (object === null) return;
-    const near = this.#near(object);
-    if (!near.some((template) => namesIn(template.spec, configMapFields).includes(object.metadata.name))) return;
-    for (const template of near) {
-      const isOwn = namesIn(template.spec, configMapFields).includes(object.metadata.name);
-      if (isOwn || namesIn(template.spec, ['layoutRef']).length > 0) this.#templateQueue.add(keyText(keyOf(template)));
-    }
+    if (object !== null) this.#visitTemplates(this.#within(this.#templates.by('configMap', keyText(keyOf(object)))));
   }
 
-  #near({ metadata }: KubernetesObject): readonly TemplateResource[] {
-    return this.#templates.objects().filter((template) => template.metadata.namespace === metadata.namespace);
+  /** These, and those that stand within them: a layout is part of each template around which it stands, at whatever depth. */
+  #within(layouts: readonly TemplateResource[]): readonly TemplateResource[] {
+    const found = new Map(layouts.map((layout) => [keyText(keyOf(layout)), layout]));
+    // a Map goes on with what is added meanwhile
+    for (const key of found.keys()) for (const inner of this.#templates.by('layout', key)) found.set(keyText(keyOf(inner)), inner);
+    return [...found.values()];
+  }
+
+  #visitSenders(objects: readonly SenderResource[]): void {
+    for (const object of objects) this.#senderQueue.add(keyText(keyOf(object)));
+  }
+
+  #visitTemplates(objects: readonly TemplateResource[]): void {
+    for (const object of objects) this.#templateQueue.add(keyText(keyOf(object)));
   }
 
   /** Compares all objects with the catalog: what was missed, restored or changed by another hand mends itself. */
   async #sweep(): Promise<number> {
     const { writer, cluster, term } = this.#context;
+    this.#visitSenders(this.#senders.objects());
+    this.#visitTemplates(this.#templates.objects());
     const uids = new Set([...this.#senders.objects(), ...this.#templates.objects()].map(({ metadata }) => metadata.uid));
     const named = new Map(this.#templates.objects().map((template) => [template.metadata.uid, claimedBy(template)]));
     for (const { key, uid, fence } of await writer.list({ kind: 'operator', name: cluster })) {
@@ -246,8 +255,6 @@ class Operator {
       } as const;
       await writer.remove(source, key);
     }
-    for (const sender of this.#senders.objects()) this.#senderQueue.add(keyText(keyOf(sender)));
-    for (const template of this.#templates.objects()) this.#templateQueue.add(keyText(keyOf(template)));
     return limits.operatorSweepEveryMs;
   }
 
@@ -267,10 +274,15 @@ class Operator {
 }
 
 /** The copies of several namespaces as one. */
-class Copies<T extends KubernetesObject> implements Mirror<T> {
-  readonly #reflectors: Reflector<T>[] = [];
+class Copies<T extends KubernetesObject, I extends string> implements Mirror<T, I> {
+  readonly indexers: Indexers<T, I>;
+  readonly #reflectors: Reflector<T, I>[] = [];
 
-  add(reflector: Reflector<T>): void {
+  constructor(indexers: Indexers<T, I>) {
+    this.indexers = indexers;
+  }
+
+  add(reflector: Reflector<T, I>): void {
     this.#reflectors.push(reflector);
   }
 
@@ -284,6 +296,10 @@ class Copies<T extends KubernetesObject> implements Mirror<T> {
 
   objects(): readonly T[] {
     return this.#reflectors.flatMap((reflector) => reflector.objects());
+  }
+
+  by(index: I, value: string): readonly T[] {
+    return this.#reflectors.flatMap((reflector) => reflector.by(index, value));
   }
 }
 

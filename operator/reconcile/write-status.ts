@@ -1,4 +1,5 @@
-// The end of each visit: at most one patch of the status, and an Event for each condition that is another than before.
+// The end of each visit: at most one patch of the status, and an Event for each condition that is another than before. Of conditions that hold from the
+// start only Ready is told: of thousands of objects that are as they should be there is one Event each.
 
 import type { SenderStatus, TemplateStatus } from '../api/v1alpha1/status.ts';
 import type { KubernetesObject, Resource } from '../kubernetes/resource.ts';
@@ -33,8 +34,9 @@ export async function writeStatus<T extends KubernetesObject & { readonly status
   if (!isSame(before, next)) {
     await context.client.applyStatus(resource, { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) }, next);
   }
-  for (const { status: holds, reason, message } of changed) {
-    if (reason === 'Pending') continue;
+  const judgedBefore = new Set((before.conditions ?? []).flatMap(({ type, reason }) => (reason === 'Pending' ? [] : [type])));
+  for (const { type, status: holds, reason, message } of changed) {
+    if (reason === 'Pending' || (holds === 'True' && type !== 'Ready' && !judgedBefore.has(type))) continue;
     context.events.record(resource, object, { type: holds === 'False' ? 'Warning' : 'Normal', reason, action: 'Reconcile', note: message });
   }
 }

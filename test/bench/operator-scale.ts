@@ -63,6 +63,8 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
   const env = {
     ...{ MONGODB_URL: mongo.url, NATS_URL: nats.url, PACKETBOAT_KEYRING_FILE: keyringFile, PACKETBOAT_NAMESPACE: 'mail' },
     PACKETBOAT_NAMESPACES: 'shop',
+    // as the chart has it
+    NODE_OPTIONS: '--max-semi-space-size=8',
     KUBECONFIG: await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['shop'] }),
   };
   const start = async (): Promise<PacketboatProgram> => open.use(await startRole('operator', env, await freePort()));
@@ -75,6 +77,17 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
   await untilReady(leader, options.objects, say);
   const convergeSeconds = (performance.now() - startedAt) / 1_000;
   const requestsToConverge = await requestsOf(leader);
+  console.log(
+    (await metricsOf(leader))
+      .split('\n')
+      .filter(
+        (l) =>
+          /rest_client|reconcile_total|workqueue_adds|publishes|^nodejs_(heap|external)|^process_resident|reconcile_time_seconds_sum/.test(
+            l,
+          ) && !l.startsWith('#'),
+      )
+      .join('\n'),
+  );
 
   // what the first visits left to do is done
   await sleep(10_000);

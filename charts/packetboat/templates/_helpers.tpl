@@ -142,6 +142,8 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 {{- if eq $component "operator" }}
+- name: NODE_OPTIONS
+  value: --max-semi-space-size=8
 - name: PACKETBOAT_NAMESPACE
   value: {{ $root.Release.Namespace }}
 - name: PACKETBOAT_NAMESPACES

@@ -1,6 +1,5 @@
 // One visit to a Sender: gather what it is about, judge it by pure functions, publish it, say how it stands. Answers when to come again.
 
-import { parseDomain } from '../../../services/core/address.ts';
 import { type DkimAlgorithm, type DkimKey, senderKey } from '../../../services/core/catalog.ts';
 import { compileSender, domainName, type Standing } from '../../../services/core/compile-sender.ts';
 import { dkimRecord } from '../../../services/core/dkim/key.ts';
@@ -117,28 +116,12 @@ async function readSender(context: Context, object: SenderResource): Promise<Rea
   const tenant = await context.tenants.of(metadata.namespace ?? '');
   if (tenant === null) return refused(tenantNotAllowed);
   const domain = domainName(read.spec.domain);
-  const owner = context.senders
-    .objects()
-    .find((other) => other.metadata.uid !== metadata.uid && domainOf(other) === domain && isOlder(other, object));
+  const others = context.senders.by('domain', domain);
+  const owner = others.find((other) => other.metadata.uid !== metadata.uid && isOlder(other, object));
   if (owner === undefined) return { tenant, spec: read, faults: [] };
   const isNear = owner.metadata.namespace === metadata.namespace;
   const message = isNear ? `is taken by Sender "${owner.metadata.name}"` : 'is taken in another namespace';
   return refused({ reason: 'DomainConflict', path: ['spec', 'domain'], message });
-}
-
-/** Read once: each visit asks all senders. */
-const domains = new WeakMap<SenderResource, string | null>();
-
-/** As far as it can be told of a spec that nobody has judged. */
-export function domainOf(object: SenderResource): string | null {
-  const known = domains.get(object);
-  if (known !== undefined) return known;
-  const { spec } = object;
-  const said =
-    typeof spec === 'object' && spec !== null && 'domain' in spec && typeof spec.domain === 'string' ? parseDomain(spec.domain) : null;
-  const domain = typeof said === 'string' ? said : null;
-  domains.set(object, domain);
-  return domain;
 }
 
 /** In clear, by name; null: there is none. */
@@ -170,10 +153,13 @@ interface Managed {
   readonly isWaiting: boolean;
 }
 
+/** As far as is known here; a Secret that is not known yet causes a visit once it is. */
+const hasKeys = ({ secrets }: Context, { metadata }: SenderResource): boolean => secrets.by('sender', metadata.uid ?? '').length > 0;
+
 /** Carries out what `decideKeys` says. Keys that are made now are looked at on the visit that their Secret causes. */
 async function manageKeys(context: Context, object: SenderResource, { spec }: SenderObject): Promise<Managed> {
   const { policy, algorithms, rotationPeriodDays } = spec.dkim;
-  const kept = await readKeys(context, object);
+  const kept = policy === 'Managed' || hasKeys(context, object) ? await readKeys(context, object) : [];
   const domain = domainName(spec.domain);
   const seen = new Map<string, boolean | null>();
   for (const { managed, record } of kept) {
@@ -328,7 +314,7 @@ async function publishRetiring(context: Context, object: SenderResource, tenant:
   const { spec } = await readSender(context, object);
   if (spec === null) return null;
   const values = await readSecrets(context, object);
-  const active = (await readKeys(context, object)).filter(({ managed }) => stateOf(managed) === 'Active');
+  const active = (hasKeys(context, object) ? await readKeys(context, object) : []).filter(({ managed }) => stateOf(managed) === 'Active');
   const sender = compileSender(
     { ...spec, metadata: { ...spec.metadata, namespace: tenant } },
     { secret: (name) => values.get(name) ?? null },

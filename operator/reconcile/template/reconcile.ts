@@ -60,8 +60,8 @@ function readTemplate({ metadata, spec }: TemplateResource): TemplateObject | re
 
 /** Of those of one tenant that have the same identifier the oldest has it. */
 async function conflictOf(context: Context, object: TemplateResource, identifier: string, tenant: string): Promise<ObjectFault | null> {
-  for (const other of context.templates.objects()) {
-    if (other.metadata.uid === object.metadata.uid || claimedBy(other) !== identifier || !isOlder(other, object)) continue;
+  for (const other of context.templates.by('identifier', identifier)) {
+    if (other.metadata.uid === object.metadata.uid || !isOlder(other, object)) continue;
     const { namespace = '' } = other.metadata;
     const isNear = namespace === object.metadata.namespace;
     if (!isNear && (await context.tenants.of(namespace)) !== tenant) continue;
@@ -69,12 +69,6 @@ async function conflictOf(context: Context, object: TemplateResource, identifier
     return { reason: 'IdentifierConflict', path: ['spec', 'identifier'], message };
   }
   return null;
-}
-
-/** As far as it can be told of a spec that nobody has judged. */
-export function claimedBy({ metadata, spec }: TemplateResource): string {
-  const identifier = typeof spec === 'object' && spec !== null && 'identifier' in spec ? spec.identifier : undefined;
-  return typeof identifier === 'string' ? identifier : metadata.name;
 }
 
 function templateOf(context: Context, namespace: string, name: string): TemplateObject | null {
