@@ -20,7 +20,7 @@ cluster: install backends ## run two of each program over local MongoDB, NATS an
 test: install types lint backends ## everything that CI checks
 	@$(BIN)/vitest run
 
-check: install types lint ## the part of it that needs no backends, in seconds
+check: install types lint ## the part of it that needs neither backends nor time, in seconds
 	@$(BIN)/vitest run --project unit
 
 bench: install backends ## the benchmarks, as ratios against peers

@@ -3,6 +3,13 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 // One run, several groups one after the other, so that whoever measures or kills does not share two cores with everybody else.
 // `vitest run --project unit` runs one group, `vitest run PATH` one file. Processes, not threads: adapters open sockets and files.
 
+/** What needs no backends, but the disk, processes or a network that is slow: not for `make check`. */
+const onThisMachine = [
+  'services/adapters/{file,smtp,sqlite}/**/*.test.ts',
+  'services/{dispatcher/dispatch,embedded/main,inbox/inbox}.test.ts',
+  'gateway/{grpc-ingest,grpc-ingest-tls,large-bodies}.test.ts',
+  'cli/packetboat.test.ts',
+];
 const onBackends = ['services/adapters/{mongo,nats,redis}/**/*.test.ts', 'operator/**/*.test.ts', 'test/support/**/*.test.ts'];
 const slow = ['simulation', 'e2e', 'chaos', 'bench', 'chart'].map((folder) => `test/${folder}/**/*.test.ts`);
 
@@ -21,11 +28,16 @@ export default defineConfig({
     reporters: ['./test/support/totals.ts'],
     maxWorkers: 2,
     projects: [
-      group(1, 'unit', ['{services,gateway,operator,cli,test}/**/*.test.ts'], { exclude: ['**/node_modules/**', ...onBackends, ...slow] }),
-      group(2, 'contract', onBackends, { testTimeout: 60_000 }),
-      group(3, 'simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 120_000 }),
-      group(4, 'e2e', ['test/{e2e,chart,bench}/**/*.test.ts'], { testTimeout: 60_000 }),
-      group(5, 'chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000 }),
+      // one process for many files: what they import is read once
+      group(1, 'unit', ['{services,gateway,operator,cli,test}/**/*.test.ts'], {
+        exclude: ['**/node_modules/**', ...onThisMachine, ...onBackends, ...slow],
+        isolate: false,
+      }),
+      group(2, 'machine', onThisMachine),
+      group(3, 'contract', onBackends, { testTimeout: 60_000 }),
+      group(4, 'simulation', ['test/simulation/**/*.test.ts'], { testTimeout: 120_000 }),
+      group(5, 'e2e', ['test/{e2e,chart,bench}/**/*.test.ts'], { testTimeout: 60_000 }),
+      group(6, 'chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000 }),
     ],
   },
 });

@@ -77,17 +77,6 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
   await untilReady(leader, options.objects, say);
   const convergeSeconds = (performance.now() - startedAt) / 1_000;
   const requestsToConverge = await requestsOf(leader);
-  console.log(
-    (await metricsOf(leader))
-      .split('\n')
-      .filter(
-        (l) =>
-          /rest_client|reconcile_total|workqueue_adds|publishes|^nodejs_(heap|external)|^process_resident|reconcile_time_seconds_sum/.test(
-            l,
-          ) && !l.startsWith('#'),
-      )
-      .join('\n'),
-  );
 
   // what the first visits left to do is done
   await sleep(10_000);
