@@ -1,5 +1,6 @@
 // `packetboat release-finalizers`: what `helm uninstall` does before it takes the operator away.
 
+import { accessOf } from '../operator/kubernetes/access.ts';
 import { openKubernetesClient } from '../operator/kubernetes/http-client.ts';
 import { releaseFinalizers } from '../operator/release-finalizers.ts';
 import { systemClock } from '../services/adapters/system/clock.ts';
@@ -7,10 +8,10 @@ import type { Config } from '../services/runtime/config.ts';
 import type { Logger } from '../services/runtime/log.ts';
 
 export async function runReleaseFinalizers(config: Config<'release-finalizers'>, log: Pick<Logger, 'info'>): Promise<void> {
-  await using client = openKubernetesClient({
+  await using client = await openKubernetesClient({
+    access: accessOf(config),
     fieldManager: 'packetboat-operator',
     onAnswer: () => {},
-    ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
   });
   const namespaces = config.namespaces ?? [config.namespace];
   const lease = { namespace: config.namespace, name: config.leaseName };

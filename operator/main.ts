@@ -15,6 +15,7 @@ import { readKeyring } from '../services/runtime/keyring.ts';
 import { reporter } from '../services/runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../services/runtime/program.ts';
 import { senders } from './api/v1alpha1/resources.ts';
+import { accessOf } from './kubernetes/access.ts';
 import { elect } from './kubernetes/elector.ts';
 import { EventRecorder } from './kubernetes/event-recorder.ts';
 import { openKubernetesClient } from './kubernetes/http-client.ts';
@@ -27,10 +28,10 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   await using open = new AsyncDisposableStack();
   const keys = keysFor(await readKeyring(config.keyringFile), 'catalog');
   const client = open.use(
-    openKubernetesClient({
+    await openKubernetesClient({
+      access: accessOf(config),
       fieldManager: NAME,
       onAnswer: metrics.kubernetesRequest,
-      ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
     }),
   );
   const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));

@@ -18,7 +18,7 @@ const lease = { namespace: 'mail', name: 'packetboat-operator' };
 describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Senders before the operator goes', () => {
   const open = new AsyncDisposableStack();
   let kubernetes: Kubernetes;
-  let client: ReturnType<typeof openKubernetesClient>;
+  let client: Awaited<ReturnType<typeof openKubernetesClient>>;
 
   beforeAll(async () => {
     kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
@@ -26,7 +26,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Sende
     await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     for (const name of ['mail', 'shop', 'other']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
     const kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['*'] });
-    client = open.use(openKubernetesClient({ kubeconfig, fieldManager: 'packetboat-operator' }));
+    client = open.use(await openKubernetesClient({ access: { kubeconfig }, fieldManager: 'packetboat-operator' }));
   }, 60_000);
   afterAll(() => open.disposeAsync(), 30_000);
 

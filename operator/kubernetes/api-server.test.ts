@@ -1,9 +1,11 @@
 // The client, the reflector, the elector and the recorder on a real API server, which is killed, cut off, slowed down and made to forget.
 
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { ManualClock } from '../../services/adapters/memory/clock.ts';
@@ -12,7 +14,7 @@ import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { makeAuthority } from '../../test/support/certificates.ts';
 import { describeWith } from '../../test/support/describe-with.ts';
 import { type Kubernetes, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
-import type { AnsweredRequest } from './client.ts';
+import type { AnsweredRequest, KubernetesClient } from './client.ts';
 import { type ElectorParts, elect, type Leadership } from './elector.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { openKubernetesClient } from './http-client.ts';
@@ -23,15 +25,20 @@ const WAIT = { timeout: 45_000, interval: 50 };
 
 describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
   let kubernetes: Kubernetes;
+  let admin: KubernetesClient;
 
   beforeAll(async () => {
     kubernetes = await startKubernetes([{ name: 'operator' }]);
+    admin = await openKubernetesClient({ access: { kubeconfig: kubernetes.kubeconfig }, fieldManager: 'test' });
     await kubectlOk(kubernetes.kubeconfig, ['create', 'clusterrolebinding', 'operator', '--clusterrole=cluster-admin', '--user=operator']);
   });
-  afterAll(() => kubernetes?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await admin?.[Symbol.asyncDispose]();
+    await kubernetes?.[Symbol.asyncDispose]();
+  });
 
-  const open = (more: Partial<Parameters<typeof openKubernetesClient>[0]> = {}) => {
-    const client = openKubernetesClient({ kubeconfig: kubernetes.kubeconfig, fieldManager: 'test', ...more });
+  const open = async (more: Partial<Parameters<typeof openKubernetesClient>[0]> = {}) => {
+    const client = await openKubernetesClient({ access: { kubeconfig: kubernetes.kubeconfig }, fieldManager: 'test', ...more });
     onTestFinished(() => client[Symbol.asyncDispose]());
     return client;
   };
@@ -51,7 +58,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
   function reflect(
     namespace: string,
     more: {
-      readonly client?: Pick<ReturnType<typeof open>, 'list' | 'watch'>;
+      readonly client?: Pick<KubernetesClient, 'list' | 'watch'>;
       readonly idleMs?: number;
       readonly onChange?: () => void;
     } = {},
@@ -62,7 +69,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
       configMaps,
       { namespace },
       {
-        client: more.client ?? open(),
+        client: more.client ?? admin,
         clock: systemClock,
         random: new SystemRandom(),
         indexers: {},
@@ -85,7 +92,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
   const held = (reflector: Reflector<ConfigMap>, namespace: string, name: string) => reflector.get({ namespace, name })?.data?.value;
 
   test('the client tells not found, conflict, invalid and forbidden apart, and names the field', async () => {
-    const client = open();
+    const client = await open();
     const key = { namespace: 'default', name: 'one' };
     await expect(client.get(configMaps, key)).rejects.toMatchObject({ kind: 'not_found' });
     const made = await client.create(configMaps, { metadata: key, data: { a: '1' } });
@@ -110,11 +117,11 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const config = JSON.parse(await readFile(path, 'utf8')) as { users: { user: { token: string } }[] };
     for (const { user } of config.users) user.token = token;
     await writeFile(path, JSON.stringify(config));
-    return open({ kubeconfig: path });
+    return open({ access: { kubeconfig: path } });
   }
 
   test('metadata patches are refused over a newer object, and what a Secret holds stays on the server when only metadata are asked for', async () => {
-    const client = open();
+    const client = await open();
     const key = { namespace: 'default', name: 'login' };
     const made = await client.create(secrets, { metadata: key, stringData: { password: 'hunter2' } });
     const version = made.metadata.resourceVersion ?? '';
@@ -149,7 +156,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const namespace = await newNamespace();
     for (let i = 0; i < 5; i += 1) await put(`page-${i}`, namespace, String(i));
     const asked: AnsweredRequest[] = [];
-    const { reflector } = reflect(namespace, { client: open({ pageSize: 2, onAnswer: (request) => asked.push(request) }) });
+    const { reflector } = reflect(namespace, { client: await open({ pageSize: 2, onAnswer: (request) => asked.push(request) }) });
     await reflector.synced;
     expect(reflector.objects()).toHaveLength(5);
     expect(asked.filter(({ verb }) => verb === 'LIST')).toHaveLength(3);
@@ -171,7 +178,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const namespace = await newNamespace();
     await put('old', namespace, '1');
     const gate = await startGate(kubernetes.url);
-    const { reflector } = reflect(namespace, { client: open({ kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url) }) });
+    const { reflector } = reflect(namespace, {
+      client: await open({ access: { kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url) } }),
+    });
     await vi.waitFor(() => expect(held(reflector, namespace, 'old')).toBe('1'), WAIT);
     gate.cut();
     await put('old', namespace, '2');
@@ -181,13 +190,13 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await etcd('compaction', { revision: header.revision, physical: true });
     gate.mend();
     await vi.waitFor(() => expect(held(reflector, namespace, 'old')).toBe('2'), WAIT);
-    const forgotten = open().watch(configMaps, { namespace, resourceVersion: '1', timeoutSeconds: 5 });
+    const forgotten = admin.watch(configMaps, { namespace, resourceVersion: '1', timeoutSeconds: 5 });
     await expect(Array.fromAsync(forgotten)).rejects.toMatchObject({ code: 'expired' });
   });
 
   test('the reflector lists anew at once when its version is forgotten', async () => {
     const namespace = await newNamespace();
-    const client = open();
+    const client = await open();
     let watches = 0;
     const forgetful: Pick<typeof client, 'list' | 'watch'> = {
       list: (resource, options) => client.list(resource, options),
@@ -210,7 +219,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const namespace = await newNamespace();
     const gate = await startGate(kubernetes.url);
     const kubeconfig = await kubernetes.kubeconfigFor('operator', gate.url);
-    const { reflector, reported } = reflect(namespace, { client: open({ kubeconfig, callMs: 2_000 }), idleMs: 1_000 });
+    const { reflector, reported } = reflect(namespace, { client: await open({ access: { kubeconfig }, callMs: 2_000 }), idleMs: 1_000 });
     await reflector.synced;
     gate.hang();
     await put('unseen', namespace, '1');
@@ -221,12 +230,28 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
 
   test('a refused credential is read anew, since it may have been replaced', async () => {
     const path = await kubernetes.kubeconfigFor('operator');
-    const client = open({ kubeconfig: path });
+    const client = await open({ access: { kubeconfig: path } });
     await client.list(configMaps, { namespace: 'default' });
     await kubernetes.renewToken('operator');
     const renewed = await kubernetes.kubeconfigFor('operator');
     await writeFile(path, await readFile(renewed));
     await client.list(configMaps, { namespace: 'default' });
+  });
+
+  test('a pod goes by its service account: its token is read anew when it is refused, and only its authority is trusted', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'packetboat-service-account-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const serviceAccount = { host: '127.0.0.1', port: Number(new URL(kubernetes.url).port), folder };
+    await writeFile(join(folder, 'ca.crt'), kubernetes.authority);
+    await writeFile(join(folder, 'token'), `${kubernetes.tokenOf('operator')}\n`);
+    const client = await open({ access: { serviceAccount } });
+    await client.list(configMaps, { namespace: 'default' });
+    await writeFile(join(folder, 'token'), await kubernetes.renewToken('operator'));
+    await client.list(configMaps, { namespace: 'default' });
+    // another authority's certificate is not trusted
+    await writeFile(join(folder, 'ca.crt'), makeAuthority().cert);
+    const deceived = await open({ access: { serviceAccount } });
+    await expect(deceived.list(configMaps, { namespace: 'default' })).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
   test('a server that is too busy says for how long, and the reflector waits so long', async () => {
@@ -252,7 +277,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     };
     await writeFile(path, JSON.stringify(config));
     onTestFinished(() => rm(path));
-    const { reflector } = reflect('default', { client: open({ kubeconfig: path }) });
+    const { reflector } = reflect('default', { client: await open({ access: { kubeconfig: path } }) });
     await reflector.synced;
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(990);
   });
@@ -278,7 +303,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
   function candidate(name: string, identity: string, more: Partial<ElectorParts> = {}) {
     const clock = new ManualClock();
     const stop = new AbortController();
-    const asking = counted(more.client ?? open());
+    const asking = counted(more.client ?? admin);
     const elected = elect(
       {
         clock,
@@ -349,7 +374,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
 
   test('a leader without an API server stops before another one may begin', async () => {
     const gate = await startGate(kubernetes.url);
-    const a = candidate('cut', 'a', { client: open({ kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url), callMs: 500 }) });
+    const a = candidate('cut', 'a', {
+      client: await open({ access: { kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url) }, callMs: 500 }),
+    });
     await a.pass(1_000);
     expect(a.leadership?.lost.aborted).toBe(false);
     gate.cut();
@@ -367,15 +394,15 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const b = candidate('deleted', 'b', { freshTerm: async () => 8 });
     await b.pass(1_000);
     expect(b.leadership?.term).toBe(8);
-    expect((await open().get(leases, { namespace: 'default', name: 'deleted' })).spec?.leaseTransitions).toBe(8);
+    expect((await admin.get(leases, { namespace: 'default', name: 'deleted' })).spec?.leaseTransitions).toBe(8);
     await b.leadership?.release();
   });
 
   test('an Event is told once, and is found where kubectl looks for it', async () => {
-    const made = await open().create(configMaps, { metadata: { namespace: 'default', name: 'told' } });
+    const made = await admin.create(configMaps, { metadata: { namespace: 'default', name: 'told' } });
     {
       await using recorder = new EventRecorder({
-        client: open(),
+        client: admin,
         clock: systemClock,
         controller: 'packetboat.dev/operator',
         instance: 'test',

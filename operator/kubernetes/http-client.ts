@@ -1,11 +1,11 @@
-// The client over HTTPS. Of the Kubernetes library only its reading of kubeconfigs and service accounts is used: its generated calls know no time-outs,
-// and what they type is checked by the server anyway.
+// The client over HTTPS. Of the Kubernetes library only its reading of kubeconfigs is used (access.ts): its generated calls know no time-outs, and what
+// they type is checked by the server anyway.
 
 import type { IncomingMessage } from 'node:http';
-import { Agent, type RequestOptions, request } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import { Agent, request } from 'node:https';
 import { Failure, type FailureKind } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
+import { type Access, type AccessSettings, openAccess } from './access.ts';
 import type {
   AnsweredRequest,
   ApplyOptions,
@@ -21,8 +21,7 @@ import type {
 import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
 
 export interface ClientOptions {
-  /** Path of a kubeconfig; absent: as kubectl finds one, in a pod the service account. */
-  readonly kubeconfig?: string;
+  readonly access: AccessSettings;
   /** Owner of the fields that it applies. */
   readonly fieldManager: string;
   readonly onAnswer?: (answered: AnsweredRequest) => void;
@@ -30,9 +29,9 @@ export interface ClientOptions {
   readonly callMs?: number;
 }
 
-/** Throws `Failure('invalid')` when there is no configuration that can be used. */
-export function openKubernetesClient(options: ClientOptions): KubernetesClient {
-  return new HttpClient(options);
+/** Throws `Failure('invalid')` when there is no access that can be used. */
+export async function openKubernetesClient(options: ClientOptions): Promise<KubernetesClient> {
+  return new HttpClient(options, await openAccess(options.access));
 }
 
 interface Call {
@@ -55,11 +54,11 @@ const METADATA = {
 class HttpClient implements KubernetesClient {
   readonly #options: ClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: limits.kubernetesCallsMax + 16 });
-  #config: KubeConfig;
+  #access: Access;
 
-  constructor(options: ClientOptions) {
+  constructor(options: ClientOptions, access: Access) {
     this.#options = options;
-    this.#config = load(options.kubeconfig);
+    this.#access = access;
   }
 
   get<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey, { signal }: CallOptions = {}): Promise<T> {
@@ -220,7 +219,7 @@ class HttpClient implements KubernetesClient {
       if (code >= 200 && code < 300) return answer;
       const text = await bodyOf(answer).catch(() => '');
       if (code === 401 && !isSecond) {
-        this.#config = load(this.#options.kubeconfig);
+        this.#access = await openAccess(this.#options.access).catch(() => this.#access);
         continue;
       }
       throw refusal(call.verb, resource, code, answer.headers['retry-after'], text);
@@ -228,13 +227,10 @@ class HttpClient implements KubernetesClient {
   }
 
   async #send(resource: Resource<KubernetesObject>, call: Call): Promise<IncomingMessage> {
-    const cluster = this.#config.getCurrentCluster();
-    if (cluster === null) throw new Failure('invalid', 'the kubeconfig names no cluster');
-    const url = new URL(`${cluster.server.replace(/\/$/, '')}${call.path}`);
+    const url = new URL(`${this.#access.server}${call.path}`);
     for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
     const body = call.body === undefined ? null : JSON.stringify(call.body);
-    const options: RequestOptions = {};
-    await this.#config.applyToHTTPSOptions(options);
+    const options = await this.#access.options();
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const sent = request(url, {
       ...options,
@@ -259,17 +255,6 @@ class HttpClient implements KubernetesClient {
       clearTimeout(late);
     }
   }
-}
-
-function load(kubeconfig: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(kubeconfig);
-  } catch (cause) {
-    throw new Failure('invalid', 'the kubeconfig cannot be read', { cause });
-  }
-  return config;
 }
 
 function pathOf(resource: Resource<KubernetesObject>, namespace: string | undefined, name?: string): string {

@@ -328,6 +328,8 @@ export const limits = {
   kubernetesIdleMs: 150 * SECOND,
   /** All objects are listed again this often, whatever the watch says. */
   relistEveryMs: 10 * MINUTE,
+  /** Kubelets replace a token of an hour after 48 minutes; client-go reads it as often. */
+  serviceAccountReadEveryMs: MINUTE,
   kubernetesRetryMinMs: 500,
   kubernetesRetryMaxMs: 30 * SECOND,
   reconcileWorkers: 4,

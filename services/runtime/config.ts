@@ -101,6 +101,8 @@ const secondsBetween = (minMs: number, maxMs: number) =>
     `is not a whole number from ${minMs / 1_000} to ${maxMs / 1_000}`,
   );
 
+const portNumber = parsed((text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : null), 'is not a port');
+
 const path = z.string();
 
 /** The file's text rather than its path: clients want the certificates, and a file that is none is a fault of the setting. */
@@ -425,11 +427,38 @@ export const variables = {
   kubeconfig: {
     name: 'KUBECONFIG',
     unit: 'path',
-    default: 'as kubectl finds it; in a pod its service account',
+    default: 'in a pod its service account, elsewhere as kubectl finds it',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
     help: 'How to reach the API server, and as whom.',
     schema: path.optional(),
+  },
+  kubernetesHost: {
+    name: 'KUBERNETES_SERVICE_HOST',
+    unit: 'host',
+    default: 'as Kubernetes sets it in a pod',
+    requiredBy: [],
+    programs: ['operator', 'release-finalizers'],
+    help: 'The API server, for the service account.',
+    schema: z.string().optional(),
+  },
+  kubernetesPort: {
+    name: 'KUBERNETES_SERVICE_PORT',
+    unit: 'port',
+    default: '443',
+    requiredBy: [],
+    programs: ['operator', 'release-finalizers'],
+    help: 'Its port; Kubernetes sets it too.',
+    schema: portNumber,
+  },
+  serviceAccountDir: {
+    name: 'PACKETBOAT_SERVICE_ACCOUNT_DIR',
+    unit: 'path',
+    default: '/var/run/secrets/kubernetes.io/serviceaccount',
+    requiredBy: [],
+    programs: ['operator', 'release-finalizers'],
+    help: 'Folder of the service account: `token` and `ca.crt`, which are read again each minute.',
+    schema: path,
   },
   url: {
     name: 'PACKETBOAT_URL',

@@ -25,6 +25,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats
   let kubernetes: Kubernetes;
   let env: Readonly<Record<string, string>>;
   let mongodbUrl: string;
+  let kubeconfig: string;
 
   beforeAll(async () => {
     kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
@@ -45,8 +46,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats
     await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', 'mail']);
     env = {
       ...{ MONGODB_URL: mongodbUrl, NATS_URL: nats.url, PACKETBOAT_KEYRING_FILE: keyringFile, PACKETBOAT_NAMESPACE: 'mail' },
-      KUBECONFIG: await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['mail'] }),
+      ...(await kubernetes.podEnvFor(operatorAccount('mail').name)),
     };
+    kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['mail'] });
   }, 90_000);
   afterAll(() => open.disposeAsync(), 60_000);
 
@@ -118,7 +120,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats
     const fenced = Promise.withResolvers<void>();
     {
       await using _overtaken = await startOperatorHere({
-        ...{ kubeconfig: env.KUBECONFIG ?? '', mongodbUrl, keys, namespaces: ['mail'], term: (before?.fence.term ?? 0) - 1 },
+        ...{ kubeconfig, mongodbUrl, keys, namespaces: ['mail'], term: (before?.fence.term ?? 0) - 1 },
         metrics: { published: (_, result) => results.push(result) },
         onFenced: fenced.resolve,
       });

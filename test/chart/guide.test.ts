@@ -57,7 +57,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'helm3', 'mongo', 'na
     const [http, grpc] = [await freePort(), await freePort()];
     smtpPort = await freePort();
     const gateway = `http://127.0.0.1:${http}`;
-    const account = { KUBECONFIG: await kubernetes.kubeconfigFor(operatorAccount('mail').name) };
+    const account = await kubernetes.podEnvFor(operatorAccount('mail').name);
     addresses = {
       ingest: { PACKETBOAT_GRPC_ADDR: `127.0.0.1:${grpc}` },
       gateway: { PACKETBOAT_HTTP_ADDR: `127.0.0.1:${http}`, PACKETBOAT_INGEST_ADDR: `127.0.0.1:${grpc}` },

@@ -85,9 +85,9 @@ describe.each(helms)('with %s', (which) => {
 
     beforeAll(async () => {
       kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
-      const account = await kubernetes.kubeconfigFor(operatorAccount('mail').name);
+      const account = await kubernetes.podEnvFor(operatorAccount('mail').name);
       await createRestricted(kubernetes.kubeconfig, 'mail');
-      const options = { kubeconfig: kubernetes.kubeconfig, namespace: 'mail', env: () => ({ KUBECONFIG: account }) };
+      const options = { kubeconfig: kubernetes.kubeconfig, namespace: 'mail', env: () => account };
       controllers = open.use(playControllers(options));
       earlier = await mkdtemp(join(tmpdir(), 'packetboat-chart-'));
       open.defer(() => rm(earlier, { recursive: true }));

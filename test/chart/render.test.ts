@@ -9,11 +9,15 @@ import { readme, readValues } from '../../charts/write-readme.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { variables } from '../../services/runtime/config.ts';
 import { describeWith } from '../support/describe-with.ts';
+
 import { chart, combinations, helm, helms, type KubernetesObject, podOf, render, valuesOf } from '../support/helm.ts';
 
 const own = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
 const backends = ['mongodb.url=mongodb://m', 'nats.url=nats://n', 'redis.url=redis://r', 'keyring.existingSecret=k'];
 const minimal = backends.flatMap((value) => ['--set', value]);
+
+/** What Node and the C library read. */
+const forTheRuntime = ['NODE_OPTIONS', 'MALLOC_ARENA_MAX'];
 
 const kinds = (objects: readonly KubernetesObject[]): readonly string[] => objects.map(({ kind }) => kind);
 
@@ -44,7 +48,7 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
           const { args: [program = ''] = [], env = [] } = container;
           if (object.metadata.name.includes('-dev-')) continue;
           const known = Object.values(variables).filter(({ programs }) => (programs as readonly string[]).includes(program));
-          const set = env.map(({ name }) => name).filter((name) => name !== 'NODE_OPTIONS');
+          const set = env.map(({ name }) => name).filter((name) => !forTheRuntime.includes(name));
           expect(set.filter((name) => !known.some((variable) => variable.name === name))).toEqual([]);
           const needed = known.filter(({ requiredBy }) => (requiredBy as readonly string[]).includes(program));
           expect(needed.filter(({ name }) => !set.includes(name))).toEqual([]);

@@ -31,8 +31,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo', 'nats', 'red
   const open = new AsyncDisposableStack();
   const authority = makeAuthority();
   let kubernetes: Kubernetes;
-  /** Of a service account that may do what the chart lets it, and no more. */
-  let operatorKubeconfig: string;
+  /** Of a pod whose service account may do what the chart lets it, and no more. */
+  let podEnv: Readonly<Record<string, string>>;
   let dns: TestDnsServer;
   let sink: Sink;
   let cluster: Installation;
@@ -41,7 +41,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo', 'nats', 'red
 
   const env = (): Record<string, string> => ({
     ...cluster.env,
-    KUBECONFIG: operatorKubeconfig,
+    ...podEnv,
     PACKETBOAT_NAMESPACES: 'shop,other',
     PACKETBOAT_NAMESPACE: 'shop',
     PACKETBOAT_DNS_SERVERS: `127.0.0.1:${dns.port}`,
@@ -72,7 +72,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo', 'nats', 'red
     for (const namespace of ['shop', 'other']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', namespace]);
     // the key of the installation is the tenant's `default`
     await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'shop', 'packetboat.dev/tenant=default']);
-    operatorKubeconfig = await grantOperator(kubernetes, { namespace: 'shop', namespaces: ['shop', 'other'] });
+    await grantOperator(kubernetes, { namespace: 'shop', namespaces: ['shop', 'other'] });
+    podEnv = await kubernetes.podEnvFor(operatorAccount('shop').name);
     operator = await startOperator();
   }, 120_000);
   afterAll(() => open.disposeAsync(), 60_000);

@@ -50,7 +50,9 @@ export async function startRole(
   env: Readonly<Record<string, string | undefined>>,
   operationsPort: number,
 ): Promise<PacketboatProgram> {
-  const own = Object.keys(process.env).filter((name) => name.startsWith('PACKETBOAT_') || /^(MONGODB|NATS|REDIS)_URL$/.test(name));
+  const own = Object.keys(process.env).filter(
+    (name) => name.startsWith('PACKETBOAT_') || /^(MONGODB|NATS|REDIS)_URL$|^KUBECONFIG$/.test(name),
+  );
   const program = await startProgram({
     name: role,
     command: process.execPath,

@@ -23,6 +23,10 @@ export interface Kubernetes extends AsyncDisposable {
   readonly kubeconfig: string;
   /** Path of a kubeconfig of one of the users that it was started with; through another address where something stands in between. */
   kubeconfigFor(user: string, url?: string): Promise<string>;
+  /** What a pod of one of them is given: where the API server is, and a folder of its token and of whom to trust. */
+  podEnvFor(user: string): Promise<Readonly<Record<string, string>>>;
+  /** PEM of who signed its certificate. */
+  readonly authority: string;
   /** Their bearer token. */
   tokenOf(user: string): string;
   /** From now on this user has another token, and the old one is refused. Restarts the API server, which reads tokens only at its start. */
@@ -87,12 +91,18 @@ export async function startKubernetes(users: readonly KubernetesUser[] = []): Pr
   );
   await untilReady(url, tokens.get(ADMIN) ?? '');
   // another certificate would be made at a start in an empty folder only
-  const authority = (await readFile(join(files.certificates, 'apiserver.crt'))).toString('base64');
+  const authority = await readFile(join(files.certificates, 'apiserver.crt'), 'utf8');
 
   const kubeconfigFor = async (user: string, at = url): Promise<string> => {
     const path = join(folder, `${user}-${randomBytes(4).toString('hex')}.kubeconfig`);
     await writeFile(path, JSON.stringify(kubeconfigOf({ url: at, authority, user, token: tokenOf(user) })), { mode: 0o600 });
     return path;
+  };
+  const podEnvFor = async (user: string): Promise<Readonly<Record<string, string>>> => {
+    const mounted = await mkdtemp(join(folder, 'service-account-'));
+    await writeFile(join(mounted, 'token'), tokenOf(user), { mode: 0o600 });
+    await writeFile(join(mounted, 'ca.crt'), authority);
+    return { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port), PACKETBOAT_SERVICE_ACCOUNT_DIR: mounted };
   };
   const tokenOf = (user: string): string => {
     const token = tokens.get(user);
@@ -102,7 +112,7 @@ export async function startKubernetes(users: readonly KubernetesUser[] = []): Pr
   const kubeconfig = await kubeconfigFor(ADMIN);
   const owned = open.move();
   return {
-    ...{ url, kubeconfig, kubeconfigFor, tokenOf, apiServer, etcd, etcdUrl },
+    ...{ url, authority, kubeconfig, kubeconfigFor, podEnvFor, tokenOf, apiServer, etcd, etcdUrl },
     async renewToken(user) {
       tokenOf(user);
       tokens.set(user, newToken());
@@ -119,7 +129,6 @@ const newToken = (): string => randomBytes(24).toString('hex');
 
 interface Login {
   readonly url: string;
-  /** Base 64 of the PEM. */
   readonly authority: string;
   readonly user: string;
   readonly token: string;
@@ -128,7 +137,7 @@ interface Login {
 const kubeconfigOf = ({ url, authority, user, token }: Login) => ({
   apiVersion: 'v1',
   kind: 'Config',
-  clusters: [{ name: 'test', cluster: { server: url, 'certificate-authority-data': authority } }],
+  clusters: [{ name: 'test', cluster: { server: url, 'certificate-authority-data': Buffer.from(authority).toString('base64') } }],
   users: [{ name: user, user: { token } }],
   contexts: [{ name: 'test', context: { cluster: 'test', user } }],
   'current-context': 'test',

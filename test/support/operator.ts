@@ -38,7 +38,11 @@ export async function startOperatorHere(options: OperatorOptions): Promise<Async
   const { kubeconfig, dnsPort, onAnswer, cluster = 'default', namespaces = null, term = 1 } = options;
   const { keys = [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] } = options;
   const client = open.use(
-    openKubernetesClient({ kubeconfig, fieldManager: 'packetboat-operator', ...(onAnswer === undefined ? {} : { onAnswer }) }),
+    await openKubernetesClient({
+      access: { kubeconfig },
+      fieldManager: 'packetboat-operator',
+      ...(onAnswer === undefined ? {} : { onAnswer }),
+    }),
   );
   const mongo = open.use(await openMongo(options.mongodbUrl));
   const random = new SystemRandom();

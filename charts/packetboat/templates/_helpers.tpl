@@ -144,6 +144,8 @@ capabilities: {drop: [ALL]}
 {{- if eq $component "operator" }}
 - name: NODE_OPTIONS
   value: --max-semi-space-size=8
+- name: MALLOC_ARENA_MAX
+  value: "2"
 - name: PACKETBOAT_NAMESPACE
   value: {{ $root.Release.Namespace }}
 - name: PACKETBOAT_NAMESPACES

@@ -1,0 +1,73 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { limits } from '../../services/core/limits.ts';
+import { accessOf, openAccess, type ServiceAccount } from './access.ts';
+
+describe('a service account', () => {
+  let serviceAccount: ServiceAccount;
+  const put = (name: string, text: string) => writeFile(join(serviceAccount.folder, name), text);
+
+  beforeEach(async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'packetboat-access-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    serviceAccount = { host: '10.0.0.1', port: 443, folder };
+    await put('ca.crt', 'who signed\n');
+    await put('token', 'first\n');
+  });
+
+  test('is an address, a token and who is trusted', async () => {
+    const access = await openAccess({ serviceAccount });
+    expect(access.server).toBe('https://10.0.0.1:443');
+    expect(await access.options()).toEqual({ ca: 'who signed', headers: { authorization: 'Bearer first' } });
+    expect((await openAccess({ serviceAccount: { ...serviceAccount, host: 'fd00::1', port: 6443 } })).server).toBe(
+      'https://[fd00::1]:6443',
+    );
+  });
+
+  test('is read anew each minute, and stays as it was while it cannot be read', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const access = await openAccess({ serviceAccount });
+    const token = async () => (await access.options()).headers;
+    await put('token', 'second');
+    vi.advanceTimersByTime(limits.serviceAccountReadEveryMs - 1);
+    expect(await token()).toEqual({ authorization: 'Bearer first' });
+    vi.advanceTimersByTime(1);
+    expect(await token()).toEqual({ authorization: 'Bearer second' });
+    await put('token', '');
+    vi.advanceTimersByTime(limits.serviceAccountReadEveryMs);
+    expect(await token()).toEqual({ authorization: 'Bearer second' });
+    await put('token', 'third');
+    vi.advanceTimersByTime(limits.serviceAccountReadEveryMs);
+    expect(await token()).toEqual({ authorization: 'Bearer third' });
+  });
+
+  test.each(['token', 'ca.crt'])('says which file is not there or empty: %s', async (name) => {
+    await put(name, ' \n');
+    const path = join(serviceAccount.folder, name);
+    await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
+      kind: 'invalid',
+      message: `${path} of the service account is empty`,
+    });
+    await rm(path);
+    await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
+      kind: 'invalid',
+      message: `${path} of the service account cannot be read`,
+    });
+  });
+
+  test('gives way to a kubeconfig that is named, and is none outside of a pod', async () => {
+    const kubeconfig = join(serviceAccount.folder, 'kubeconfig');
+    await expect(openAccess({ kubeconfig, serviceAccount })).rejects.toMatchObject({
+      kind: 'invalid',
+      message: 'the kubeconfig cannot be read',
+    });
+    await writeFile(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }));
+    await expect(openAccess({ kubeconfig })).rejects.toMatchObject({ kind: 'invalid', message: 'the kubeconfig names no cluster' });
+    const settings = { kubeconfig: undefined, kubernetesPort: 443, serviceAccountDir: serviceAccount.folder };
+    expect(accessOf({ ...settings, kubernetesHost: undefined }).serviceAccount).toBeUndefined();
+    expect(accessOf({ ...settings, kubernetesHost: '10.0.0.1' })).toEqual({ kubeconfig: undefined, serviceAccount });
+  });
+});
