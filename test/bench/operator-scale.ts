@@ -1,13 +1,13 @@
 // What the operator costs with thousands of objects: how long until all are ready, how large it grows, and what it asks for when nothing happens; and how
 // long nobody works when the one that leads is stopped or killed.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type SenderResource, senders, type TemplateResource, templates } from '../../operator/api/v1alpha1/resources.ts';
 import { openKubernetesClient } from '../../operator/kubernetes/http-client.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { newKeyring } from '../../services/core/keyring.ts';
+import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { startMongo, startNats } from '../support/backend.ts';
 import { freePort } from '../support/free-port.ts';
 import { type PacketboatProgram, startRole } from '../support/installation.ts';
@@ -52,12 +52,7 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-bench-operator-'));
   open.defer(() => rm(folder, { recursive: true, force: true }));
   const keyringFile = join(folder, 'keyring.json');
-  const random = new SystemRandom();
-  await writeFile(
-    keyringFile,
-    newKeyring((count) => random.bytes(count)),
-    { mode: 0o600 },
-  );
+  await readOrMakeKeyring(keyringFile, new SystemRandom());
   await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
   await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
   for (const name of ['mail', 'shop']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);

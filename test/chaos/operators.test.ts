@@ -1,15 +1,15 @@
 // Two operators: the one that leads is stopped politely, killed, and frozen until the other has done its work. At each time exactly one works, and what an
 // overtaken one still wants to write is refused.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openMongo } from '../../services/adapters/mongo/connection.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { keysFor, newKeyring } from '../../services/core/keyring.ts';
+import { keysFor } from '../../services/core/keyring.ts';
 import { limits } from '../../services/core/limits.ts';
-import { readKeyring } from '../../services/runtime/keyring.ts';
+import { readKeyring, readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { startMongo, startNats } from '../support/backend.ts';
 import { describeWith } from '../support/describe-with.ts';
 import { freePort } from '../support/free-port.ts';
@@ -35,12 +35,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats
     const folder = await mkdtemp(join(tmpdir(), 'packetboat-operators-'));
     open.defer(() => rm(folder, { recursive: true, force: true }));
     const keyringFile = join(folder, 'keyring.json');
-    const random = new SystemRandom();
-    await writeFile(
-      keyringFile,
-      newKeyring((count) => random.bytes(count)),
-      { mode: 0o600 },
-    );
+    await readOrMakeKeyring(keyringFile, new SystemRandom());
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
     await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
     await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', 'mail']);

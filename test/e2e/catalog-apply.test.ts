@@ -10,8 +10,8 @@ import { type Mongo, openMongo } from '../../services/adapters/mongo/connection.
 import { openNats } from '../../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../../services/adapters/nats/notices.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { newKeyring } from '../../services/core/keyring.ts';
 import { type Config, readConfig } from '../../services/runtime/config.ts';
+import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { uniqueName } from '../support/backend.ts';
 import { borrow, describeWith } from '../support/describe-with.ts';
 import { exampleCatalogDir } from '../support/installation.ts';
@@ -25,11 +25,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'packetboat-apply-'));
     await cp(exampleCatalogDir, join(folder, 'catalog'), { recursive: true });
-    const random = new SystemRandom();
-    await writeFile(
-      join(folder, 'keyring.json'),
-      newKeyring((count) => random.bytes(count)),
-    );
+    await readOrMakeKeyring(join(folder, 'keyring.json'), new SystemRandom());
     const MONGODB_URL = inDatabase((await borrow('mongo')).url, uniqueName('apply'));
     const NATS_URL = (await borrow('nats')).url;
     config = readConfig('catalog', { MONGODB_URL, NATS_URL, PACKETBOAT_KEYRING_FILE: join(folder, 'keyring.json') });

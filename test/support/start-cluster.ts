@@ -1,15 +1,15 @@
 // Any number of each program, each a process of its own, over MongoDB, NATS and Redis. Names on those servers are the cluster's own, so that several
 // share them.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { connect } from 'nats';
 import { applyCatalog } from '../../cli/catalog-apply.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { newKeyring } from '../../services/core/keyring.ts';
 import { readConfig } from '../../services/runtime/config.ts';
+import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { queueNames } from '../../services/runtime/program.ts';
 import { uniqueName } from './backend.ts';
 import { freePort } from './free-port.ts';
@@ -54,12 +54,7 @@ export async function startCluster(options: ClusterOptions): Promise<Installatio
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-cluster-'));
   open.defer(() => rm(folder, { recursive: true, force: true }));
   const keyringFile = join(folder, 'keyring.json');
-  const random = new SystemRandom();
-  await writeFile(
-    keyringFile,
-    newKeyring((count) => random.bytes(count)),
-    { mode: 0o600 },
-  );
+  await readOrMakeKeyring(keyringFile, new SystemRandom());
 
   const env = {
     MONGODB_URL: mongodbUrl,

@@ -153,13 +153,15 @@ interface Managed {
   readonly isWaiting: boolean;
 }
 
-/** As far as is known here; a Secret that is not known yet causes a visit once it is. */
-const hasKeys = ({ secrets }: Context, { metadata }: SenderResource): boolean => secrets.by('sender', metadata.uid ?? '').length > 0;
+/** Asks the server only where a Secret is known here; one that is not known yet causes a visit once it is. */
+async function readKnownKeys(context: Context, object: SenderResource): Promise<readonly KeptKey[]> {
+  return context.secrets.by('sender', object.metadata.uid ?? '').length === 0 ? [] : readKeys(context, object);
+}
 
 /** Carries out what `decideKeys` says. Keys that are made now are looked at on the visit that their Secret causes. */
 async function manageKeys(context: Context, object: SenderResource, { spec }: SenderObject): Promise<Managed> {
   const { policy, algorithms, rotationPeriodDays } = spec.dkim;
-  const kept = policy === 'Managed' || hasKeys(context, object) ? await readKeys(context, object) : [];
+  const kept = policy === 'Managed' ? await readKeys(context, object) : await readKnownKeys(context, object);
   const domain = domainName(spec.domain);
   const seen = new Map<string, boolean | null>();
   for (const { managed, record } of kept) {
@@ -314,7 +316,7 @@ async function publishRetiring(context: Context, object: SenderResource, tenant:
   const { spec } = await readSender(context, object);
   if (spec === null) return null;
   const values = await readSecrets(context, object);
-  const active = (hasKeys(context, object) ? await readKeys(context, object) : []).filter(({ managed }) => stateOf(managed) === 'Active');
+  const active = (await readKnownKeys(context, object)).filter(({ managed }) => stateOf(managed) === 'Active');
   const sender = compileSender(
     { ...spec, metadata: { ...spec.metadata, namespace: tenant } },
     { secret: (name) => values.get(name) ?? null },
