@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { limits } from '../../services/core/limits.ts';
+import { makeAuthority } from '../../test/support/certificates.ts';
 import { accessOf, openAccess, type ServiceAccount } from './access.ts';
+
+const authority = makeAuthority();
 
 describe('a service account', () => {
   let serviceAccount: ServiceAccount;
@@ -13,14 +16,14 @@ describe('a service account', () => {
     const folder = await mkdtemp(join(tmpdir(), 'packetboat-access-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     serviceAccount = { host: '10.0.0.1', port: 443, folder };
-    await put('ca.crt', 'who signed\n');
+    await put('ca.crt', `${authority.cert}\n`);
     await put('token', 'first\n');
   });
 
   test('is an address, a token and who is trusted', async () => {
     const access = await openAccess({ serviceAccount });
     expect(access.server).toBe('https://10.0.0.1:443');
-    expect(await access.options()).toEqual({ ca: 'who signed', headers: { authorization: 'Bearer first' } });
+    expect(await access.options()).toEqual({ ca: authority.cert.trim(), headers: { authorization: 'Bearer first' } });
     expect((await openAccess({ serviceAccount: { ...serviceAccount, host: 'fd00::1', port: 6443 } })).server).toBe(
       'https://[fd00::1]:6443',
     );
@@ -36,7 +39,7 @@ describe('a service account', () => {
     expect(await token()).toEqual({ authorization: 'Bearer first' });
     vi.advanceTimersByTime(1);
     expect(await token()).toEqual({ authorization: 'Bearer second' });
-    await put('token', '');
+    await put('token', 'half of it\nand more');
     vi.advanceTimersByTime(limits.serviceAccountReadEveryMs);
     expect(await token()).toEqual({ authorization: 'Bearer second' });
     await put('token', 'third');
@@ -58,14 +61,36 @@ describe('a service account', () => {
     });
   });
 
+  test.each([
+    ['token', 'two\nlines', 'token'],
+    ['token', 'b\u0000in', 'token'],
+    ['ca.crt', 'who signed', 'certificate as PEM'],
+    ['ca.crt', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'certificate as PEM'],
+  ])('says which file is not what it should be: %s', async (name, text, what) => {
+    await put(name, text);
+    const message = `${join(serviceAccount.folder, name)} of the service account holds no ${what}`;
+    await expect(openAccess({ serviceAccount })).rejects.toMatchObject({ kind: 'invalid', message });
+  });
+
   test('gives way to a kubeconfig that is named, and is none outside of a pod', async () => {
     const kubeconfig = join(serviceAccount.folder, 'kubeconfig');
     await expect(openAccess({ kubeconfig, serviceAccount })).rejects.toMatchObject({
       kind: 'invalid',
-      message: 'the kubeconfig cannot be read',
+      message: `the kubeconfig ${kubeconfig} cannot be read`,
     });
     await writeFile(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }));
-    await expect(openAccess({ kubeconfig })).rejects.toMatchObject({ kind: 'invalid', message: 'the kubeconfig names no cluster' });
+    await expect(openAccess({ kubeconfig })).rejects.toMatchObject({
+      kind: 'invalid',
+      message: `the kubeconfig ${kubeconfig} names no cluster`,
+    });
+    const cluster = { name: 'c', cluster: { server: 'http://127.0.0.1:8080' } };
+    const context = { name: 'c', context: { cluster: 'c', user: 'u' } };
+    const config = { apiVersion: 'v1', kind: 'Config', clusters: [cluster], users: [], contexts: [context], 'current-context': 'c' };
+    await writeFile(kubeconfig, JSON.stringify(config));
+    await expect(openAccess({ kubeconfig })).rejects.toMatchObject({ message: `the kubeconfig ${kubeconfig} names no https:// server` });
+    vi.stubEnv('HOME', serviceAccount.folder).stubEnv('KUBECONFIG', '').stubEnv('USERPROFILE', '');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(openAccess({})).rejects.toMatchObject({ kind: 'invalid', message: 'there is no kubeconfig, and no service account' });
     const settings = { kubeconfig: undefined, kubernetesPort: 443, serviceAccountDir: serviceAccount.folder };
     expect(accessOf({ ...settings, kubernetesHost: undefined }).serviceAccount).toBeUndefined();
     expect(accessOf({ ...settings, kubernetesHost: '10.0.0.1' })).toEqual({ kubeconfig: undefined, serviceAccount });

@@ -1,6 +1,7 @@
 // How the API server is reached, and as whom. A pod's service account is read here: two files and an address. Kubeconfigs, with their contexts, commands and
-// certificates, are the Kubernetes library's, which is loaded only where one is used: its generated models take 80 MB.
+// certificates, are the Kubernetes library's, which is loaded only where one is used: its generated models take 83 MiB.
 
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
@@ -15,7 +16,7 @@ export interface Access {
   options(): Promise<RequestOptions>;
 }
 
-/** As controller-runtime looks for it: a kubeconfig that is named, the service account, a kubeconfig where kubectl finds one. */
+/** In this order: the kubeconfig that is named; in a pod the service account; a kubeconfig where kubectl finds one. */
 export interface AccessSettings {
   /** Path of a kubeconfig. */
   readonly kubeconfig?: string | undefined;
@@ -47,14 +48,28 @@ export async function openAccess({ kubeconfig, serviceAccount }: AccessSettings)
   return kubeconfig === undefined && serviceAccount !== undefined ? openServiceAccount(serviceAccount) : openKubeconfig(kubeconfig);
 }
 
+const holds = { token: 'token', 'ca.crt': 'certificate as PEM' } as const;
+const isGood: Record<keyof typeof holds, (text: string) => boolean> = {
+  token: (text) => /^[\x21-\x7e]+$/.test(text),
+  'ca.crt': (text) => {
+    try {
+      new X509Certificate(text);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
 /** The kubelet replaces both files, the token long before it ends. */
 async function openServiceAccount({ host, port, folder }: ServiceAccount): Promise<Access> {
-  const read = async (name: string): Promise<string> => {
+  const read = async (name: keyof typeof holds): Promise<string> => {
     const file = join(folder, name);
     const text = await readFile(file, 'utf8').catch((cause: unknown) => {
       throw new Failure('invalid', `${file} of the service account cannot be read`, { cause });
     });
     if (text.trim() === '') throw new Failure('invalid', `${file} of the service account is empty`);
+    if (!isGood[name](text.trim())) throw new Failure('invalid', `${file} of the service account holds no ${holds[name]}`);
     return text.trim();
   };
   const readBoth = async (): Promise<RequestOptions> => {
@@ -78,19 +93,29 @@ async function openServiceAccount({ host, port, folder }: ServiceAccount): Promi
 async function openKubeconfig(path: string | undefined): Promise<Access> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
+  const which = path === undefined ? 'the kubeconfig' : `the kubeconfig ${path}`;
   try {
     if (path === undefined) config.loadFromDefault();
     else config.loadFromFile(path);
   } catch (cause) {
-    throw new Failure('invalid', 'the kubeconfig cannot be read', { cause });
+    throw new Failure('invalid', `${which} cannot be read`, { cause });
   }
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Failure('invalid', 'the kubeconfig names no cluster');
+  if (cluster === null) throw new Failure('invalid', `${which} names no cluster`);
+  // without any, the library makes one up
+  if (!cluster.server?.startsWith('https://'))
+    throw new Failure(
+      'invalid',
+      path === undefined ? 'there is no kubeconfig, and no service account' : `${which} names no https:// server`,
+    );
   return {
     server: cluster.server.replace(/\/$/, ''),
     async options() {
       const options: RequestOptions = {};
-      await config.applyToHTTPSOptions(options);
+      await config.applyToHTTPSOptions(options).catch((error: unknown) => {
+        // what a command printed may be a token, and a parser quotes it
+        throw error instanceof SyntaxError ? new Failure('unavailable', `what ${which} names gives no credential that can be read`) : error;
+      });
       return options;
     },
   };

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { ManualClock } from '../../services/adapters/memory/clock.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
+import { limits } from '../../services/core/limits.ts';
 import { makeAuthority } from '../../test/support/certificates.ts';
 import { describeWith } from '../../test/support/describe-with.ts';
 import { type Kubernetes, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
@@ -383,6 +384,27 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await a.pass(14_000);
     expect(a.leadership?.lost.aborted).toBe(true);
     gate.mend();
+  });
+
+  test('a renewal that is not answered ends in time, however long the call might take', async () => {
+    let hangs = false;
+    const client: ElectorParts['client'] = {
+      get: admin.get.bind(admin),
+      create: admin.create.bind(admin),
+      update: (resource, object, options) =>
+        hangs
+          ? new Promise((_, reject) => options?.signal?.addEventListener('abort', () => reject(options.signal?.reason)))
+          : admin.update(resource, object, options),
+    };
+    const clock = new ManualClock();
+    const lease = { namespace: 'default', name: 'unanswered' };
+    const parts = { client, clock, lease, identity: 'a', freshTerm: async () => 7, report: () => {} };
+    const leadership = await elect(parts, new AbortController().signal);
+    hangs = true;
+    await clock.advance(limits.electionRenewByMs - 1);
+    expect(leadership.lost.aborted).toBe(false);
+    await clock.advance(1);
+    expect(leadership.lost.aborted).toBe(true);
   });
 
   test('who deleted the Lease does no harm: the next term comes from what was written', async () => {

@@ -4,7 +4,7 @@
 import { Failure } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
-import type { KubernetesClient } from './client.ts';
+import type { CallOptions, KubernetesClient } from './client.ts';
 import { type Lease, leases, type ObjectKey } from './resource.ts';
 
 export interface ElectorParts {
@@ -85,10 +85,10 @@ async function take(parts: ElectorParts, lease: Lease | null): Promise<Held | nu
   return write(parts, { metadata: lease?.metadata ?? parts.lease, spec }, term);
 }
 
-async function write({ client }: ElectorParts, lease: Lease, term: number): Promise<Held | null> {
+async function write({ client }: ElectorParts, lease: Lease, term: number, options: CallOptions = {}): Promise<Held | null> {
   try {
     const isNew = lease.metadata.resourceVersion === undefined;
-    return { lease: await (isNew ? client.create(leases, lease) : client.update(leases, lease)), term };
+    return { lease: await (isNew ? client.create(leases, lease, options) : client.update(leases, lease, options)), term };
   } catch (error) {
     if (error instanceof Failure && error.kind === 'conflict') return null;
     throw error;
@@ -107,8 +107,13 @@ function keep(parts: ElectorParts, first: Held): Leadership {
       await clock.sleep(limits.electionRetryMs, stopped.signal);
       if (stopped.signal.aborted) return;
       const askedAt = clock.monotonic();
+      const leftMs = renewedAt + limits.electionRenewByMs - askedAt;
+      // an answer that is late is none: another one may lead by then
+      const answered = new AbortController();
+      const late = new AbortController();
+      void clock.sleep(leftMs, answered.signal).then(() => late.abort(new Failure('unavailable', 'the Lease was not renewed in time')));
       try {
-        const next = askedAt - renewedAt < limits.electionRenewByMs ? await renew(parts, held) : null;
+        const next = leftMs > 0 ? await renew(parts, held, late.signal) : null;
         // whoever woke up late may find that it wrote after another had taken over: the server would have refused that
         if (next === null) return lost.abort();
         held = next;
@@ -116,6 +121,8 @@ function keep(parts: ElectorParts, first: Held): Leadership {
       } catch (error) {
         parts.report('the Lease could not be renewed', error);
         if (clock.monotonic() - renewedAt >= limits.electionRenewByMs) return lost.abort();
+      } finally {
+        answered.abort();
       }
     }
   })();
@@ -136,8 +143,8 @@ function keep(parts: ElectorParts, first: Held): Leadership {
   };
 }
 
-const renew = (parts: ElectorParts, { lease, term }: Held): Promise<Held | null> =>
-  write(parts, { ...lease, spec: { ...lease.spec, renewTime: microTime(parts.clock.now()) } }, term);
+const renew = (parts: ElectorParts, { lease, term }: Held, signal: AbortSignal): Promise<Held | null> =>
+  write(parts, { ...lease, spec: { ...lease.spec, renewTime: microTime(parts.clock.now()) } }, term, { signal });
 
 /** RFC 3339 with six digits of a second, which the server insists on. */
 export const microTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace('Z', '000Z');

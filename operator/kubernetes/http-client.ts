@@ -53,12 +53,18 @@ const METADATA = {
 
 class HttpClient implements KubernetesClient {
   readonly #options: ClientOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: limits.kubernetesCallsMax + 16 });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: limits.kubernetesCallsMax });
+  /** A watch keeps its connection: however many there are, calls do not wait for them. */
+  readonly #watching = new Agent();
   #access: Access;
 
   constructor(options: ClientOptions, access: Access) {
     this.#options = options;
     this.#access = access;
+  }
+
+  get #callMs(): number {
+    return this.#options.callMs ?? limits.kubernetesCallMs;
   }
 
   get<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey, { signal }: CallOptions = {}): Promise<T> {
@@ -122,7 +128,7 @@ class HttpClient implements KubernetesClient {
         idle.refresh();
         const lines = (pending + String(chunk)).split('\n');
         pending = lines.pop() ?? '';
-        for (const line of lines) if (line !== '') yield readEvent<T>(line);
+        for (const line of lines) if (line !== '') yield readEvent(resource, line);
       }
     } catch (error) {
       throw error instanceof Failure ? error : unavailable('WATCH', resource, error);
@@ -191,14 +197,15 @@ class HttpClient implements KubernetesClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#agent.destroy();
+    this.#watching.destroy();
   }
 
   async #call<R>(resource: Resource<KubernetesObject>, call: Call): Promise<R> {
-    const late = AbortSignal.timeout(this.#options.callMs ?? limits.kubernetesCallMs);
+    const late = AbortSignal.timeout(this.#callMs);
     const signal = call.signal === undefined ? late : AbortSignal.any([call.signal, late]);
     const answer = await this.#open(resource, { ...call, signal });
     try {
-      return JSON.parse(await bodyOf(answer)) as R;
+      return parsed<R>(call.verb, resource, await bodyOf(answer));
     } catch (error) {
       throw unavailable(call.verb, resource, error);
     }
@@ -217,7 +224,9 @@ class HttpClient implements KubernetesClient {
       const code = answer.statusCode ?? 0;
       told(code);
       if (code >= 200 && code < 300) return answer;
+      const late = setTimeout(() => answer.destroy(new Error('no whole answer in time')), this.#callMs);
       const text = await bodyOf(answer).catch(() => '');
+      clearTimeout(late);
       if (code === 401 && !isSecond) {
         this.#access = await openAccess(this.#options.access).catch(() => this.#access);
         continue;
@@ -234,9 +243,8 @@ class HttpClient implements KubernetesClient {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const sent = request(url, {
       ...options,
-      agent: this.#agent,
+      agent: call.verb === 'WATCH' ? this.#watching : this.#agent,
       method: call.method,
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
       headers: {
         ...options.headers,
         accept: resource.isMetadataOnly && call.accept !== undefined ? call.accept : 'application/json',
@@ -244,11 +252,20 @@ class HttpClient implements KubernetesClient {
         ...(body === null ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
       },
     });
+    // a request that waits for a connection tells nobody that it was ended
+    const end = (error: Error): void => {
+      reject(error);
+      sent.destroy(error);
+    };
+    const aborted = (): void => end(call.signal?.reason instanceof Error ? call.signal.reason : new Error('aborted'));
     // headers must come in time even where the answer itself, a watch, goes on for long
-    const late = setTimeout(() => sent.destroy(new Error('no answer in time')), this.#options.callMs ?? limits.kubernetesCallMs);
+    const late = setTimeout(() => end(new Error('no answer in time')), this.#callMs);
     sent.once('response', resolve);
     sent.on('error', reject);
-    sent.end(body ?? undefined);
+    sent.once('close', () => call.signal?.removeEventListener('abort', aborted));
+    call.signal?.addEventListener('abort', aborted, { once: true });
+    if (call.signal?.aborted) aborted();
+    else sent.end(body ?? undefined);
     try {
       return await promise;
     } finally {
@@ -285,8 +302,17 @@ interface RawEvent<T> {
   readonly object: T;
 }
 
-function readEvent<T extends KubernetesObject>(line: string): WatchEvent<T> {
-  const { type, object } = JSON.parse(line) as RawEvent<T>;
+/** What the parser would say of it quotes it, and it may be a Secret. */
+function parsed<R>(verb: string, resource: Resource<KubernetesObject>, text: string): R {
+  try {
+    return JSON.parse(text) as R;
+  } catch {
+    throw new Failure('unavailable', `${verb} ${resource.plural} was answered with something else than JSON`);
+  }
+}
+
+function readEvent<T extends KubernetesObject>(resource: Resource<T>, line: string): WatchEvent<T> {
+  const { type, object } = parsed<RawEvent<T>>('WATCH', resource, line);
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
@@ -296,7 +322,7 @@ function readEvent<T extends KubernetesObject>(line: string): WatchEvent<T> {
       return { type: 'bookmark', resourceVersion: object.metadata.resourceVersion ?? '' };
     default: {
       const { code, message } = object as { readonly code?: number; readonly message?: string };
-      throw code === 410 ? expired() : new Failure('unavailable', `a watch ended: ${message ?? type}`);
+      throw code === 410 ? expired() : new Failure('unavailable', `a watch ended${said(resource, message ?? type)}`);
     }
   }
 }
@@ -333,12 +359,14 @@ function refusal(verb: string, resource: Resource<KubernetesObject>, code: numbe
     code: cause.reason ?? '',
     message: cause.message ?? '',
   }));
-  const seconds = Number(retryAfter);
-  const retry = retryAfter !== undefined && Number.isFinite(seconds) ? { retryAfterMs: seconds * 1_000 } : {};
-  // what the server says of a Secret may repeat what is in it
-  const said = resource.plural === 'secrets' ? '' : `: ${message.slice(0, limits.replyCharsMax)}`;
-  return new Failure(kindOf(code), `${verb} ${resource.plural} was answered with ${code}${said}`, { errors, ...retry });
+  const seconds = retryAfter === undefined ? Number.NaN : Number(retryAfter);
+  const retry = seconds >= 0 ? { retryAfterMs: Math.min(seconds * 1_000, limits.kubernetesRetryAfterMaxMs) } : {};
+  return new Failure(kindOf(code), `${verb} ${resource.plural} was answered with ${code}${said(resource, message)}`, { errors, ...retry });
 }
+
+/** What the server says of a Secret may repeat what is in it. */
+const said = (resource: Resource<KubernetesObject>, message: string): string =>
+  resource.plural === 'secrets' ? '' : `: ${message.slice(0, limits.replyCharsMax)}`;
 
 function readStatus(text: string): Status {
   try {

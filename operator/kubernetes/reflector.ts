@@ -35,6 +35,8 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   readonly #synced = Promise.withResolvers<void>();
   #objects: ObjectStore<T, I>;
   #lastContactAt = Number.NEGATIVE_INFINITY;
+  /** Watches and lists that brought nothing, in a row: a list alone is no success, where it can be had and a watch cannot. */
+  #fruitless = 0;
 
   constructor(resource: Resource<T>, scope: Pick<ListOptions, 'namespace' | 'labelSelector'>, parts: ReflectorParts<T, I>) {
     this.#resource = resource;
@@ -67,17 +69,22 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
 
   /** Until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
+    const { clock, report } = this.#parts;
+    while (!signal.aborted) {
       try {
         let version = await this.#list(signal);
-        failures = 0;
-        const relistAt = this.#parts.clock.monotonic() + limits.relistEveryMs;
-        while (!signal.aborted && this.#parts.clock.monotonic() < relistAt) version = await this.#watch(version, signal);
+        const relistAt = clock.monotonic() + limits.relistEveryMs;
+        while (!signal.aborted && clock.monotonic() < relistAt) {
+          version = await this.#watch(version, signal);
+          // the server ends a watch that is old; one that it ends again and again without a word is to be let alone
+          if (this.#fruitless++ > 0) await clock.sleep(this.#backOffMs(null), signal);
+        }
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof Failure && error.code === 'expired') continue;
-        this.#parts.report(`${this.#resource.plural} could not be watched`, error);
-        await this.#parts.clock.sleep(this.#backOffMs(failures++, error), signal);
+        const isExpired = error instanceof Failure && error.code === 'expired';
+        if (this.#fruitless++ === 0 && isExpired) continue;
+        report(`${this.#resource.plural} could not be watched`, error);
+        await clock.sleep(this.#backOffMs(error), signal);
       }
     }
   }
@@ -110,6 +117,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
     const options = { ...this.#scope, resourceVersion: version, timeoutSeconds, signal, ...(idleMs === undefined ? {} : { idleMs }) };
     for await (const event of this.#parts.client.watch(this.#resource, options)) {
       this.#heard();
+      this.#fruitless = 0;
       if (event.type === 'bookmark') {
         version = event.resourceVersion;
         continue;
@@ -141,9 +149,9 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
     }
   }
 
-  #backOffMs(failures: number, error: unknown): number {
-    const wait =
-      Math.min(limits.kubernetesRetryMinMs * 2 ** failures, limits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
+  #backOffMs(error: unknown): number {
+    const doubled = limits.kubernetesRetryMinMs * 2 ** (this.#fruitless - 1);
+    const wait = Math.min(doubled, limits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
     return error instanceof Failure && error.retryAfterMs !== null ? Math.max(wait, error.retryAfterMs) : wait;
   }
 }

@@ -244,6 +244,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     const before = asked();
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/paused=true']);
     await until('sender', 'looked', { ReconciliationPaused: 'True Paused' });
+    const told = ['-n', 'shop', 'events', '--for', 'sender/looked', '-o', 'jsonpath={.items[*].reason}'];
+    await vi.waitFor(async () => expect(await kubectlOk(kubernetes.kubeconfig, told)).toContain('Paused'), WAIT);
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/paused-']);
     await vi.waitFor(async () => expect(await conditionsOf('sender', 'looked', 'shop')).not.toHaveProperty('ReconciliationPaused'), WAIT);
     expect(asked()).toBe(before);

@@ -68,7 +68,6 @@ class Operator {
   readonly #senders = new Copies(senderIndexers);
   readonly #templates = new Copies(templateIndexers);
   readonly #secrets = new Copies(secretIndexers);
-  readonly #configMaps = new Copies<KubernetesObject, never>({});
   /** Until all is listed once, changes concern nobody: then everybody is visited. */
   #isSynced = false;
   readonly #senderQueue: WorkQueue;
@@ -114,7 +113,7 @@ class Operator {
       this.#reflect(senders, this.#senders, namespace, (change) => this.#senderChanged(change)),
       this.#reflect(templates, this.#templates, namespace, (change) => this.#templateChanged(change)),
       this.#reflect(metadataOf(secrets), this.#secrets, namespace, (change) => this.#secretChanged(change)),
-      this.#reflect(metadataOf(configMaps), this.#configMaps, namespace, (change) => this.#configMapChanged(change)),
+      this.#reflect(metadataOf(configMaps), new Copies<KubernetesObject, never>({}), namespace, (change) => this.#configMapChanged(change)),
     ]);
     const running = reflecting.map((reflector) => reflector.run(signal));
     // nobody is judged by half of what there is: the oldest of two may not be known yet
@@ -241,9 +240,11 @@ class Operator {
     const { writer, cluster, term } = this.#context;
     this.#visitSenders(this.#senders.objects());
     this.#visitTemplates(this.#templates.objects());
+    // before what is known here is looked at: what is published meanwhile is not gone
+    const listed = await writer.list({ kind: 'operator', name: cluster });
     const uids = new Set([...this.#senders.objects(), ...this.#templates.objects()].map(({ metadata }) => metadata.uid));
     const named = new Map(this.#templates.objects().map((template) => [template.metadata.uid, claimedBy(template)]));
-    for (const { key, uid, fence } of await writer.list({ kind: 'operator', name: cluster })) {
+    for (const { key, uid, fence } of listed) {
       const identifier = uid === null ? undefined : named.get(uid);
       const isRenamed = identifier !== undefined && key.startsWith('template/') && !key.endsWith(`/${identifier}`);
       if (uid !== null && uids.has(uid) && !isRenamed) continue;

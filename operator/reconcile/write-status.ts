@@ -1,5 +1,5 @@
-// The end of each visit: at most one patch of the status, and an Event for each condition that is another than before. Of conditions that hold from the
-// start only Ready is told: of thousands of objects that are as they should be there is one Event each.
+// The end of each visit: at most one patch of the status, and an Event for each condition that is another than before. Of what is as it should be from the
+// start only Ready is told: of thousands of such objects there is one Event each.
 
 import type { SenderStatus, TemplateStatus } from '../api/v1alpha1/status.ts';
 import type { KubernetesObject, Resource } from '../kubernetes/resource.ts';
@@ -7,6 +7,9 @@ import { type Judged, mergeConditions } from './conditions.ts';
 import { type Context, keyOf } from './context.ts';
 
 type Status = SenderStatus | TemplateStatus;
+
+/** True, and yet not simply as it should be. */
+const REMARKABLE: ReadonlySet<string> = new Set(['Ready', 'Paused', 'CompiledWithWarnings']);
 
 export const REQUESTED_AT = 'packetboat.dev/requested-at';
 
@@ -36,7 +39,7 @@ export async function writeStatus<T extends KubernetesObject & { readonly status
   }
   const judgedBefore = new Set((before.conditions ?? []).flatMap(({ type, reason }) => (reason === 'Pending' ? [] : [type])));
   for (const { type, status: holds, reason, message } of changed) {
-    if (reason === 'Pending' || (holds === 'True' && type !== 'Ready' && !judgedBefore.has(type))) continue;
+    if (reason === 'Pending' || (holds === 'True' && !REMARKABLE.has(reason) && !judgedBefore.has(type))) continue;
     context.events.record(resource, object, { type: holds === 'False' ? 'Warning' : 'Normal', reason, action: 'Reconcile', note: message });
   }
 }

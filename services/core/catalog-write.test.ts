@@ -52,6 +52,9 @@ it.each([
   ['one that was written since', stored, by(3, 6), false],
   ['another’s', stored, by(9, 9, { name: 'staging' }), false],
   ['one that is removed', { ...stored, isLive: false }, by(9, 9), false],
+  ['one that it names', { ...stored, source: { ...stored.source, uid: 'one' } }, by(3, 7, { uid: 'one' }), true],
+  ['a younger one of the same name', { ...stored, source: { ...stored.source, uid: 'new' } }, by(3, 9, { uid: 'old' }), false],
+  ['whatever has the name', { ...stored, source: { ...stored.source, uid: 'one' } }, by(3, 7), true],
 ])('may it remove %s? %#', (_, object, writing, answer) => {
   expect(mayRemove(object, writing)).toBe(answer);
 });

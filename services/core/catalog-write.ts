@@ -42,9 +42,9 @@ export function judgeWrite(
   return stored.hash === hash && isSame ? 'unchanged' : 'updated';
 }
 
-/** True when the writer may take this object out of view. */
+/** True when the writer may take this object out of view. Who names a uid means that object, and no other that has taken its name since. */
 export const mayRemove = (stored: StoredObject, writing: Writing): boolean =>
-  stored.isLive && isOwn(stored, writing) && !isLate(stored, writing);
+  stored.isLive && isOwn(stored, writing) && !isLate(stored, writing) && (writing.uid === undefined || writing.uid === stored.source.uid);
 
 /** Generations are counted by each object for itself: of two objects only the terms can be compared. */
 function isLate(stored: StoredObject, { uid, fence }: Writing): boolean {

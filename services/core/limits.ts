@@ -330,6 +330,8 @@ export const limits = {
   relistEveryMs: 10 * MINUTE,
   /** Kubelets replace a token of an hour after 48 minutes; client-go reads it as often. */
   serviceAccountReadEveryMs: MINUTE,
+  /** A server that wants to be left alone for longer is mistaken. */
+  kubernetesRetryAfterMaxMs: 5 * MINUTE,
   kubernetesRetryMinMs: 500,
   kubernetesRetryMaxMs: 30 * SECOND,
   reconcileWorkers: 4,

@@ -117,6 +117,15 @@ describe('the help of a program', () => {
     }
   });
 
+  test.each([
+    ['HOST', ['10.96.0.1', 'fd00::1', 'kubernetes.default.svc'], ['a b', '[::1]', 'https://127.0.0.1', '127.0.0.1/x', 'x@127.0.0.1']],
+    ['PORT', ['1', '443', '65535'], ['0', '65536', 'abc', '443 ']],
+  ])('tells where the API server may be from where it may not: %s', (name, good, bad) => {
+    const read = (text: string) => readConfig('release-finalizers', { [`KUBERNETES_SERVICE_${name}`]: text });
+    for (const text of good) expect(() => read(text)).not.toThrow();
+    for (const text of bad) expect(refusalOf(() => read(text))).toContain(`KUBERNETES_SERVICE_${name} is not`);
+  });
+
   test('says what is needed and what is not', () => {
     expect(describeConfig('ingest')).toContain('path; needed');
     expect(describeConfig('dev')).toContain('path; default: none');

@@ -3,6 +3,7 @@
 
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { isBootstrapKey } from '../core/api-key.ts';
@@ -58,9 +59,11 @@ const parsed = <T>(parse: (text: string) => T | null, message: string) =>
     return z.NEVER;
   });
 
+const isPort = (text: string): boolean => /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
+
 const listenAddress = parsed((text): ListenAddress | null => {
   const [, host = '', port = ''] = /^(\[[0-9a-f:]+\]|[a-z0-9.-]+):(\d{1,5})$/i.exec(text) ?? [];
-  return host === '' || Number(port) > 65_535 ? null : { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+  return host === '' || !isPort(port) ? null : { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }, 'is not host:port');
 
 const urlOf = (...schemes: readonly string[]) =>
@@ -101,7 +104,9 @@ const secondsBetween = (minMs: number, maxMs: number) =>
     `is not a whole number from ${minMs / 1_000} to ${maxMs / 1_000}`,
   );
 
-const portNumber = parsed((text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : null), 'is not a port');
+/** Of a server: 0 is nobody's. */
+const serverPort = parsed((text) => (isPort(text) && Number(text) > 0 ? Number(text) : null), 'is not a port');
+const serverHost = parsed((text) => (isIP(text) !== 0 || isHostName(text) ? text : null), 'is not a host name or IP address');
 
 const path = z.string();
 
@@ -440,7 +445,7 @@ export const variables = {
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
     help: 'The API server, for the service account.',
-    schema: z.string().optional(),
+    schema: serverHost.optional(),
   },
   kubernetesPort: {
     name: 'KUBERNETES_SERVICE_PORT',
@@ -449,7 +454,7 @@ export const variables = {
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
     help: 'Its port; Kubernetes sets it too.',
-    schema: portNumber,
+    schema: serverPort,
   },
   serviceAccountDir: {
     name: 'PACKETBOAT_SERVICE_ACCOUNT_DIR',

@@ -21,6 +21,9 @@ const needed = ['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'na
 const CREATED_AT_ONCE = 16;
 const CONVERGE_MS = 1_200_000;
 const LOOK_MS = 250;
+/** An operator that is busy with thousands of objects may be slow to answer, and does so in the end. */
+const METRICS_MS = 10_000;
+const METRICS_TRIES = 5;
 
 export interface OperatorScaleOptions {
   /** Of each kind. */
@@ -191,9 +194,10 @@ async function untilReady(program: PacketboatProgram, count: number, say: (line:
 async function metricsOf(program: PacketboatProgram): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await (await fetch(`${program.operationsUrl}/metrics`)).text();
+      return await (await fetch(`${program.operationsUrl}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) })).text();
     } catch (error) {
-      if (program.pid === undefined || tries === 5) throw new Error(`the operator does not answer: ${program.output()}`, { cause: error });
+      if (program.pid === undefined || tries === METRICS_TRIES)
+        throw new Error(`the operator does not answer: ${program.output()}`, { cause: error });
       await sleep(LOOK_MS);
     }
   }

@@ -50,6 +50,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats
   const startOperator = async (): Promise<PacketboatProgram> => open.use(await startRole('operator', env, await freePort()));
   const isLeading = async ({ operationsUrl }: PacketboatProgram): Promise<boolean> =>
     (await (await fetch(`${operationsUrl}/metrics`)).text()).includes('leader_election_master_status{name="packetboat-operator"} 1');
+  const isIdle = async ({ operationsUrl }: PacketboatProgram): Promise<boolean> =>
+    /workqueue_depth\{name="template"\} 0\n/.test(await (await fetch(`${operationsUrl}/metrics`)).text());
   const untilLeading = (program: PacketboatProgram, timeout: number) =>
     vi.waitFor(async () => expect(await isLeading(program)).toBe(true), { timeout, interval: 50 });
   const template = (text: string) => ({
@@ -106,6 +108,44 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats
     expect(await isLeading(other)).toBe(true);
     await untilPublished('five', 5);
     expect((await stored())?.fence.term).toBeGreaterThan(term);
+    for (const program of [leader, other]) expect(await program.stop()).toBe(0);
+  }, 150_000);
+
+  it('what was made anew while nobody worked is in the catalog, and stays there', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `anew-${i}`);
+    const items = names.map((name) => ({ ...template('anew'), metadata: { name, namespace: 'mail', labels: { made: 'anew' } } }));
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    const uids = async () => {
+      await using mongo = await openMongo(mongodbUrl);
+      const found = mongo.db.collection<{ _id: string; state: string; source: { uid: string } }>('catalog').find({ state: 'live' });
+      return new Map((await found.toArray()).map(({ _id, source }) => [_id, source.uid]));
+    };
+    const whole = async () => {
+      const pairs = 'jsonpath={range .items[*]}{.metadata.name}={.metadata.uid} {end}';
+      const live = await kubectlOk(kubernetes.kubeconfig, ['-n', 'mail', 'get', 'templates', '-l', 'made=anew', '-o', pairs]);
+      const known = await uids();
+      return live
+        .trim()
+        .split(' ')
+        .map((pair) => pair.split('='))
+        .filter(([name, uid]) => known.get(`template/mail/${name}`) === uid).length;
+    };
+    const ready = ['-n', 'mail', 'wait', '--for=condition=Ready', 'templates', '-l', 'made=anew', '--timeout=50s'];
+
+    const first = await startOperator();
+    await untilLeading(first, 20_000);
+    await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', '-'], list);
+    await kubectlOk(kubernetes.kubeconfig, ready);
+    expect(await whole()).toBe(names.length);
+    await first.stop();
+    await kubectlOk(kubernetes.kubeconfig, ['replace', '--force', '-f', '-'], list);
+    expect(await whole()).toBe(0);
+    const second = await startOperator();
+    await untilLeading(second, 20_000);
+    await kubectlOk(kubernetes.kubeconfig, ready);
+    await vi.waitFor(async () => expect(await isIdle(second)).toBe(true), { timeout: 30_000, interval: 100 });
+    expect(await whole()).toBe(names.length);
+    await second.stop();
   }, 150_000);
 
   it('what an overtaken one writes is refused, and it hears of it', async () => {

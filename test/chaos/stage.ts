@@ -25,8 +25,8 @@ export const timeLimit = (seconds: number): number => seconds * 1_000 * Math.max
 /** `CHAOS_TIMES=production` leaves the programs their own, for the figures of docs/chaos.md. */
 const isQuick = process.env.CHAOS_TIMES !== 'production';
 /** Longer than a busy machine of two cores keeps a program waiting between two renewals. */
-export const LEASE_MS = isQuick ? 9_000 : limits.leaseMs;
-export const LAPSE_DELAY_MS = isQuick ? 1_000 : limits.lapseDelayMs;
+const LEASE_MS = isQuick ? 9_000 : limits.leaseMs;
+const LAPSE_DELAY_MS = isQuick ? 1_000 : limits.lapseDelayMs;
 export const REPUBLISH_MS = isQuick ? limits.republishMinMs : limits.republishMs;
 /** How long after the last fault and the last request anything may take: all of these in a row, twice, and a minute. */
 const PATIENCE_MS = 2 * (LEASE_MS + LAPSE_DELAY_MS + REPUBLISH_MS) + 60_000;

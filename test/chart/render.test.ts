@@ -9,7 +9,6 @@ import { readme, readValues } from '../../charts/write-readme.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { variables } from '../../services/runtime/config.ts';
 import { describeWith } from '../support/describe-with.ts';
-
 import { chart, combinations, helm, helms, type KubernetesObject, podOf, render, valuesOf } from '../support/helm.ts';
 
 const own = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];

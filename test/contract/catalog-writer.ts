@@ -103,6 +103,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect(await writer.remove({ ...own, fence: { term: 2, generation: 9 } }, 'sender/shop/billing')).toBe(false);
       expect(await writer.remove(own, 'sender/shop/foreign')).toBe(false);
       expect(await writer.remove(own, 'sender/shop/nobody')).toBe(false);
+      expect(await writer.remove({ ...own, uid: 'who had the name before' }, 'sender/shop/billing')).toBe(false);
       expect(await writer.remove(own, 'sender/shop/billing')).toBe(true);
       expect(await writer.remove(own, 'sender/shop/billing')).toBe(false);
       expect((await subject.other.list(own)).map(({ key }) => key)).toEqual(['template/shop/invoice']);
