@@ -62,8 +62,8 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
   const env = {
     ...{ MONGODB_URL: mongo.url, NATS_URL: nats.url, PACKETBOAT_KEYRING_FILE: keyringFile, PACKETBOAT_NAMESPACE: 'mail' },
     PACKETBOAT_NAMESPACES: 'shop',
-    // as the chart has it; the second limit is what Node takes by itself in the chart's container of 384 MiB
-    NODE_OPTIONS: '--max-semi-space-size=8 --max-old-space-size=256',
+    // what Node takes by itself in the chart's container of 384 MiB, and what the chart sets
+    NODE_OPTIONS: '--max-semi-space-size=1 --max-old-space-size=256',
     MALLOC_ARENA_MAX: '2',
     ...(await kubernetes.podEnvFor(operatorAccount('mail').name)),
   };

@@ -142,10 +142,12 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 {{- if eq $component "operator" }}
-- name: NODE_OPTIONS
-  value: --max-semi-space-size=8
+{{- $named := list }}
+{{- range $values.operator.extraEnv }}{{ $named = append $named .name }}{{ end }}
+{{- if not (has "MALLOC_ARENA_MAX" $named) }}
 - name: MALLOC_ARENA_MAX
   value: "2"
+{{- end }}
 - name: PACKETBOAT_NAMESPACE
   value: {{ $root.Release.Namespace }}
 - name: PACKETBOAT_NAMESPACES
