@@ -244,5 +244,5 @@ onEachSubject('bad input', { objects }, (stage) => {
   });
 });
 
-/** The good ones of this file are messages. */
-const withoutMessages = (kept: string): string => kept.replace(/^messages: .*$/m, '');
+/** The good ones of this file are messages, and figures of their sender once they have been sent. */
+const withoutMessages = (kept: string): string => kept.replace(/^(?:messages|senderFigures): .*$/gm, '');
