@@ -73,11 +73,12 @@ function ratesSection(rows: readonly RateRow[], { rounds, messages }: Results['o
     ];
   });
   const parts = rows.flatMap((row) =>
-    (row.rounds[0]?.parts ?? []).map(({ name }, i) => [
+    // by name: the programs of a round stand in the order in which they came up
+    (row.rounds[0]?.parts ?? []).map(({ name }) => [
       row.name,
       name,
-      whole(median(row.rounds.map((round) => round.parts[i]?.cpuUsPerMessage ?? 0))),
-      whole(median(row.rounds.map((round) => round.parts[i]?.rssPeakBytes ?? 0)) / MIB),
+      whole(median(row.rounds.map(({ parts }) => parts.find((part) => part.name === name)?.cpuUsPerMessage ?? 0))),
+      whole(median(row.rounds.map(({ parts }) => parts.find((part) => part.name === name)?.rssPeakBytes ?? 0)) / MIB),
     ]),
   );
   const every = rows.flatMap((row) => row.rounds);
