@@ -42,7 +42,10 @@ const rooms: readonly Room[] = [
     folder: /^services\/(ingest|dispatcher|sweeper|notifier|inbox)\//,
     from: ['services/core/', 'services/ports/', 'services/runtime/', 'services/$1/', 'proto/gen/'],
   },
-  { folder: /^gateway\//, from: ['proto/gen/', 'services/core/limits.ts', 'services/runtime/', 'gateway/'] },
+  {
+    folder: /^gateway\//,
+    from: ['proto/gen/', 'services/core/limits.ts', 'services/core/access/key-text.ts', 'services/runtime/', 'gateway/'],
+  },
   { folder: /^operator\//, from: ['services/core/', 'services/ports/', 'services/runtime/', 'operator/'] },
 ];
 

@@ -43,6 +43,7 @@ describe('a text that is no key', () => {
     ['a bootstrap key with a hyphen', `sk_live_${'a'.repeat(24)}-`],
     ['a bootstrap key for testing', `sk_test_${'a'.repeat(24)}`],
     ['a bootstrap key too long', `sk_live_${'a'.repeat(201)}`],
+    ['mistyped, for live', text.replace(/.(?=.{10}$)/, (c) => (c === 'a' ? 'b' : 'a'))],
   ])('%s', (_, given) => {
     expect(readKey(given)).toBeNull();
   });

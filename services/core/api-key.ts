@@ -1,12 +1,11 @@
-// API keys as text: `sk_live_` or `sk_test_`, 12 characters of id, 40 of secret (200 bits), 6 of checksum, so that a mistyped key is told apart
-// from an unknown one without asking the store, and a leaked one is found by scanners. A bootstrap key is of the user's own making and has none of
-// this: its id comes from its SHA-256. Only the SHA-256 of a key is ever stored.
+// Makes and reads API keys: 12 characters of id, 40 of secret (200 bits) and a checksum, so that a mistyped key is told apart from an unknown one
+// without asking the store, and scanners find a leaked one. A bootstrap key is of the user's own making: its id comes from its SHA-256. Only the
+// SHA-256 of a key is ever stored. `access/key-text.ts` has the patterns.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { checksumOf, readKeyText } from './access/key-text.ts';
 import { sortableId } from './ids.ts';
 
-const MADE = /^sk_(?:live|test)_([0-9a-z]{12})([0-9a-z]{40})([0-9a-f]{6})$/;
-const OWN = /^sk_live_[A-Za-z0-9_]{24,200}$/;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** What a key says of itself. `id` is where the store has it. */
@@ -26,19 +25,19 @@ export function makeKey(
 ): { readonly text: string; readonly key: PresentedKey } {
   const letters = [0, 10, 20, 30].map((at) => sortableId(0, random.subarray(at, at + 10)).slice(10)).join('');
   const body = `sk_${environment === 'live' ? 'live' : 'test'}_${letters.slice(0, 12)}${letters.slice(12, 52)}`;
-  const text = body + sha256(body).slice(0, 6);
+  const text = body + checksumOf(body);
   return { text, key: { id: letters.slice(0, 12), secretHash: sha256(text) } };
 }
 
 /** Null: it cannot be a key of ours, whatever the store holds. */
 export function readKey(text: string): PresentedKey | null {
-  const made = MADE.exec(text);
-  const [, id, , checksum] = made ?? [];
-  if (id !== undefined && checksum === sha256(text.slice(0, -6)).slice(0, 6)) return { id, secretHash: sha256(text) };
-  return isBootstrapKey(text) ? bootstrapKey(text) : null;
+  const read = readKeyText(text);
+  if (read === null) return null;
+  return read.kind === 'made' ? { id: read.id, secretHash: sha256(text) } : bootstrapKey(text);
 }
 
-export const isBootstrapKey = (text: string): boolean => OWN.test(text);
+/** Whether a user may choose the text as the first key: a live key of either form. */
+export const isBootstrapKey = (text: string): boolean => text.startsWith('sk_live_') && readKeyText(text) !== null;
 
 /** The id of a key of the user's own making: it needs none of our structure, for its entropy is the user's business. */
 export function bootstrapKey(text: string): PresentedKey {

@@ -234,7 +234,10 @@ export const variables = {
     requiredBy: [],
     programs: ['dev', 'ingest'],
     help: 'An API key of your own making (live, all scopes), created at start when there is no key at all. In development one is made up.',
-    schema: z.string().refine(isBootstrapKey, fault('is not sk_live_ and 24 to 200 letters, digits and underscores')).optional(),
+    schema: z
+      .string()
+      .refine(isBootstrapKey, fault('is not sk_live_ and 24 to 200 letters, digits and underscores, or is a mistyped key of ours'))
+      .optional(),
   },
   bootstrapTenant: {
     name: 'PACKETBOAT_BOOTSTRAP_TENANT',

@@ -1,0 +1,25 @@
+// The form of API keys as text, judged without asking anybody: the gateway refuses a text of another form before it reads a body, and the core
+// reads keys by the same patterns. A made key is `sk_live_` or `sk_test_`, 12 characters of id, 40 of secret and 6 of checksum. A bootstrap key is
+// of the user's own making: `sk_live_` and 24 to 200 letters, digits and underscores.
+
+import { hash } from 'node:crypto';
+
+const MADE = /^sk_(?:live|test)_([0-9a-z]{12})[0-9a-z]{40}([0-9a-f]{6})$/;
+const OWN = /^sk_live_[A-Za-z0-9_]{24,200}$/;
+export const CHECKSUM_CHARS = 6;
+
+/** `id`: where the store has a made key. A bootstrap key does not say its id. */
+export type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };
+
+/**
+ * Null: the text is no API key, whatever the store holds. The checksum belongs to the form of a made key, so a mistyped key is usually told apart
+ * from an unknown one.
+ */
+export function readKeyText(text: string): KeyText | null {
+  const [, id, checksum] = MADE.exec(text) ?? [];
+  if (id !== undefined) return checksum === checksumOf(text.slice(0, -CHECKSUM_CHARS)) ? { kind: 'made', id } : null;
+  return OWN.test(text) ? { kind: 'bootstrap' } : null;
+}
+
+/** Of the text before it: the first characters of its SHA-256. */
+export const checksumOf = (body: string): string => hash('sha256', body).slice(0, CHECKSUM_CHARS);
