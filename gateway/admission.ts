@@ -1,5 +1,6 @@
-// The question to ingest whether a key is good, asked once per request at most: before a long body is read, and before the gateway refuses anything
-// itself, so that 401 comes before 400 and 413 and every answer has its rate figures (RELIABILITY P14).
+// The question to ingest whether a key is good, with its rate figures: asked before a long body is read, and before the gateway refuses a request
+// that has a route and the text of a key, so that 401 comes before 400 and 413 and such answers have the figures of their key. A request is counted
+// once: by this question, or by the call that it becomes.
 
 import type { AdmitResponse, RateFigures, Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { IngestClient } from './ingest-client.ts';
@@ -8,13 +9,20 @@ export class Admission {
   readonly credential: string;
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #scope: string;
+  readonly #isCountedByCall: boolean;
   #asked: Promise<AdmitResponse> | null = null;
   #rate: RateFigures | undefined;
 
-  constructor(ingest: Pick<IngestClient, 'admit'>, credential: string, scope: string) {
+  /** `isCountedByCall`: the call has no way to say that the request was counted before. */
+  constructor(
+    ingest: Pick<IngestClient, 'admit'>,
+    credential: string,
+    { scope, isCountedByCall }: { readonly scope: string; readonly isCountedByCall: boolean },
+  ) {
     this.#ingest = ingest;
     this.credential = credential;
     this.#scope = scope;
+    this.#isCountedByCall = isCountedByCall;
   }
 
   /** The request has been counted. */
@@ -27,9 +35,16 @@ export class Admission {
     return this.#rate;
   }
 
-  /** What ingest refuses the key for; undefined when it does not. */
+  /** Before more of a body is taken than stays in memory. */
+  async refusalOfLarge(): Promise<Refusal | undefined> {
+    if (!this.#isCountedByCall) return this.refusal();
+    const { refused } = await this.#ingest.admit({ credential: this.credential, scope: this.#scope, uncounted: true });
+    return refused === undefined ? undefined : ((await this.refusal()) ?? refused);
+  }
+
+  /** What ingest refuses the key for; undefined when it does not. Counts the request. */
   async refusal(): Promise<Refusal | undefined> {
-    this.#asked ??= this.#ingest.admit({ credential: this.credential, scope: this.#scope });
+    this.#asked ??= this.#ingest.admit({ credential: this.credential, scope: this.#scope, uncounted: false });
     const { refused, rate } = await this.#asked;
     this.#rate = rate;
     return refused;

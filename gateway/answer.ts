@@ -2,13 +2,14 @@
 
 import type { RateFigures, Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { Method } from '../services/runtime/contract.ts';
-import { errorBody, httpStatusOf, retryAfterOf } from './refusal.ts';
+import { errorBody, headersOf, httpStatusOf } from './refusal.ts';
 import { writeMessage } from './write-message.ts';
 
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: object;
+  /** Null: no body. */
+  readonly body: object | null;
 }
 
 /** Success of an rpc. `response` is of its response type in proto/gen. */
@@ -22,16 +23,15 @@ export function succeeded(method: Method, response: object, rate: RateFigures | 
 }
 
 export function refusedWith(refused: Refusal, rate: RateFigures | undefined, requestId: string): Answer {
-  const retryAfter = retryAfterOf(refused);
   return {
     status: httpStatusOf(refused),
-    headers: { ...rateHeaders(rate), ...(retryAfter === null ? {} : { 'retry-after': String(retryAfter) }) },
+    headers: { ...rateHeaders(rate), ...headersOf(refused) },
     body: errorBody(refused, requestId),
   };
 }
 
 /** Without a key there is no budget: 0 of 0, full again at once. */
-function rateHeaders(rate: RateFigures | undefined): Record<string, string> {
+export function rateHeaders(rate: RateFigures | undefined): Record<string, string> {
   const { limit, remaining, reset } = rate ?? { limit: 0, remaining: 0, reset: Math.ceil(Date.now() / 1000) };
   return { 'x-ratelimit-limit': String(limit), 'x-ratelimit-remaining': String(remaining), 'x-ratelimit-reset': String(reset) };
 }

@@ -1,116 +1,99 @@
-// What the HTTP server does with connections rather than requests: how many, what follows a request that was refused unread, what a broken request is
-// told, and how they end at a shutdown without an answer being lost.
+// What the HTTP server does with connections rather than requests: what a broken request is told, and how connections end at a shutdown without an
+// answer being lost.
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { limits } from '../services/core/limits.ts';
-import { errorBody, malformed } from './refusal.ts';
+import { type Answer, refusedWith } from './answer.ts';
+import { malformed, notFound } from './refusal.ts';
 
 /** How often connections that have become idle are looked for while the server closes. */
 const CLOSE_IDLE_EVERY_MS = 50;
 
-/** Further connections of one address are closed at once. */
-export function limitConnections(server: Server, perAddress: number | undefined = limits.httpConnectionsPerAddressMax): void {
-  const open = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = (open.get(address) ?? 0) + 1;
-    if (count > perAddress) {
-      socket.destroy();
-      return;
-    }
-    open.set(address, count);
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left > 0) open.set(address, left);
-      else open.delete(address);
-    });
-  });
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
 }
 
-/**
- * Of a request that is answered before the end of its body the rest is read and thrown away, so that a client which sends first and reads then gets to
- * its answer. This much of it is enough.
- */
-export function discardRest(request: IncomingMessage, response: ServerResponse): void {
-  if (request.complete) return;
-  closeBehindBody(request, response);
-  let left: number = limits.bodyBytesMax;
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) request.destroy();
-  });
-}
+/** Answers what never became a request: not HTTP, headers too long, too slow. A request that is being answered on the same connection goes first. */
+export class BrokenRequests {
+  readonly #current = new WeakMap<Duplex, Exchange>();
+  readonly #newId: () => string;
 
-/**
- * For a client that asked for the connection to close Node would close it behind the answer, and bytes of the body that come after that reset it: the
- * client never sees what it was told.
- */
-function closeBehindBody(request: IncomingMessage, response: ServerResponse): void {
-  if (response.shouldKeepAlive) return;
-  response.shouldKeepAlive = true;
-  const { socket } = request;
-  response.once('finish', () => {
-    if (request.complete) socket.end();
-    else request.once('end', () => socket.end());
-  });
-}
+  constructor(newId: () => string) {
+    this.#newId = newId;
+  }
 
-/** Answers what never became a request: not HTTP, headers too long, too slow. One that is being answered on the same connection goes first. */
-export function answerClientErrors(
-  server: Server,
-  requestId: () => string,
-): (error: Error & { readonly code?: string }, socket: Socket) => void {
-  const current = new WeakMap<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse }>();
-  server.on('request', (request, response) => {
-    const entry = { request, response };
-    current.set(request.socket, entry);
-    response.once('close', () => {
-      if (current.get(request.socket) === entry) current.delete(request.socket);
-    });
-  });
-  return (error, socket) => {
-    const before = current.get(socket);
-    if (before?.request.complete === true) {
+  /** Told of each request. */
+  began(request: IncomingMessage, response: ServerResponse): void {
+    this.#current.set(request.socket, { request, response });
+  }
+
+  /** Of the server's `clientError`. */
+  answer(error: Error & { readonly code?: string }, socket: Duplex): void {
+    const before = this.#current.get(socket);
+    const isOpen = before !== undefined && !before.response.closed;
+    if (isOpen && before.request.complete) {
       before.response.once('close', () => socket.destroy());
-      return;
-    }
-    if (!socket.writable || before?.response.headersSent === true || error.code === 'ECONNRESET') {
+    } else if (isOpen && before.response.writableEnded) {
+      // answered, and then its body broke
+      socket.end(() => socket.destroy());
+    } else if (!socket.writable || error.code === 'ECONNRESET' || (isOpen && before.response.headersSent)) {
       socket.destroy();
-      return;
+    } else {
+      socket.end(this.#text(error.code), () => socket.destroy());
     }
-    socket.end(rawAnswer(error.code, requestId()), () => socket.destroy());
-  };
+  }
+
+  /** A tunnel has no path, so there is nothing at it. */
+  answerConnect(socket: Duplex): void {
+    const id = this.#newId();
+    socket.on('error', () => {}); // a client that is gone misses its answer
+    socket.end(rawText(id, refusedWith(notFound(), undefined, id)), () => socket.destroy());
+  }
+
+  #text(code: string | undefined): string {
+    const id = this.#newId();
+    const { status, message } = meaningOf(code);
+    return rawText(id, { ...refusedWith(malformed([], message), undefined, id), status });
+  }
 }
 
-function rawAnswer(code: string | undefined, requestId: string): string {
-  const [status, message] =
-    code === 'HPE_HEADER_OVERFLOW'
-      ? [431, `The headers have more than ${limits.httpHeaderBytesMax} bytes.`]
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? [408, 'The request took too long to come in.']
-        : [400, 'This is not an HTTP request.'];
-  const body = JSON.stringify(errorBody(malformed([], message), requestId));
-  const headers = [
+function meaningOf(code: string | undefined): { readonly status: number; readonly message: string } {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, message: `The headers have more than ${limits.httpHeaderBytesMax} bytes.` };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, message: 'The request took too long to come in.' };
+    default:
+      return { status: 400, message: 'This is not an HTTP request.' };
+  }
+}
+
+function rawText(id: string, { status, headers, body }: Answer): string {
+  const text = JSON.stringify(body);
+  const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${requestId}`,
-    'X-RateLimit-Limit: 0',
-    'X-RateLimit-Remaining: 0',
-    `X-RateLimit-Reset: ${Math.ceil(Date.now() / 1000)}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    `X-Request-Id: ${id}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
-  return `${headers.join('\r\n')}\r\n\r\n${body}`;
+  return `${lines.join('\r\n')}\r\n\r\n${text}`;
 }
 
 /**
  * Lets requests under way end, up to `limits.drainMs`, and closes each connection once it is idle.
  * @param close stops listening; resolves when no connection is left
  */
-export async function drain(server: Server, close: () => Promise<void>): Promise<void> {
-  const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-  const cutOff = setTimeout(() => server.closeAllConnections(), limits.drainMs);
+export async function drain(servers: readonly Server[], close: () => Promise<void>): Promise<void> {
+  const closeIdle = setInterval(() => {
+    for (const server of servers) server.closeIdleConnections();
+  }, CLOSE_IDLE_EVERY_MS);
+  const cutOff = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections();
+  }, limits.drainMs);
   try {
     await close();
   } finally {

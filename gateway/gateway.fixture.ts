@@ -10,6 +10,9 @@ export interface TestGateway extends Gateway, MemoryIngest {
   /** What was logged, and what the metrics were told. */
   readonly logged: unknown[];
   readonly counted: [pattern: string, status: number][];
+  /** Bytes of bodies so far, and connections that were refused. */
+  readonly bodies: Record<'buffered' | 'parsed' | 'discarded', number>;
+  readonly refused: string[];
   send(
     path: string,
     options?: { method?: string; body?: string | Buffer | AsyncIterable<Uint8Array>; headers?: Record<string, string> },
@@ -42,14 +45,22 @@ export async function testGateway(
   const memory = await memoryIngest();
   const logged: unknown[] = [];
   const counted: [string, number][] = [];
+  const bodies = { buffered: 0, parsed: 0, discarded: 0 };
+  const refused: string[] = [];
   const note = (...entry: unknown[]): void => void logged.push(entry);
   const own = inProcessIngest(memory.calls);
   const gateway = await startGateway({
     ingest: options.client?.(own) ?? own,
     http: { host: '127.0.0.1', port: 0 },
     health: { readiness: { status: 'ready', lost: [] }, isReady: true },
-    log: { debug: note, error: note },
-    metrics: { http: (pattern, status) => void counted.push([pattern, status]) },
+    log: { debug: note, warn: note, error: note },
+    metrics: {
+      http: (pattern, status) => void counted.push([pattern, status]),
+      bodyBytes: (what, bytes) => {
+        bodies[what] += bytes;
+      },
+      connectionRefused: (answer) => void refused.push(answer),
+    },
     ...options,
   });
   return {
@@ -57,6 +68,8 @@ export async function testGateway(
     ...gateway,
     logged,
     counted,
+    bodies,
+    refused,
     async send(path, { method, body, headers = { authorization: `Bearer ${memory.key}` } } = {}) {
       const response = await fetch(`${gateway.url}${path}`, {
         method: method ?? (body === undefined ? 'GET' : 'POST'),

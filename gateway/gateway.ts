@@ -1,10 +1,8 @@
 // The REST door: one HTTP server whose routes come from the contract. Everything that knows of messages is behind `ingest`.
 
-import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
+import fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
 import { limits } from '../services/core/limits.ts';
 import type { ListenAddress } from '../services/runtime/config.ts';
 import { type Contract, loadContract } from '../services/runtime/contract.ts';
@@ -13,31 +11,43 @@ import { cannotListen } from '../services/runtime/listen.ts';
 import type { Logger } from '../services/runtime/log.ts';
 import type { Metrics } from '../services/runtime/metrics.ts';
 import { healthz, readyz } from '../services/runtime/operations-server.ts';
-import { Admission } from './admission.ts';
-import { type Answer, refusedWith } from './answer.ts';
-import { answerClientErrors, drain, limitConnections } from './connections.ts';
+import { refusedWith } from './answer.ts';
+import { drain } from './connections.ts';
 import { documentation } from './documentation.ts';
+import { Front } from './front.ts';
 import type { Door } from './handle.ts';
 import type { IngestClient } from './ingest-client.ts';
+import { KnownKeys } from './known-keys.ts';
 import { ParserPool } from './parser-pool.ts';
-import { internal, malformed, notFound } from './refusal.ts';
-import { credentialOf } from './request-headers.ts';
+import { internal, notFound } from './refusal.ts';
 import { restRoutes, sendAnswer } from './rest-routes.ts';
+import { RouteTable } from './route-table.ts';
 import { Turns } from './turns.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Only callers with an API key get as far as the route. */
+    needsKey?: boolean;
+  }
+}
 
 export interface GatewayOptions {
   readonly ingest: IngestClient;
   /** Port 0 takes a free one. */
   readonly http: ListenAddress;
   readonly health: Pick<Health, 'readiness' | 'isReady'>;
-  readonly log: Pick<Logger, 'debug' | 'error'>;
-  readonly metrics: Pick<Metrics, 'http'>;
+  readonly log: Pick<Logger, 'debug' | 'warn' | 'error'>;
+  readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused'>;
   /** Where large bodies wait, under no name; the system's folder for temporary files unless told. */
   readonly folder?: string;
   /** Loaded unless given. */
   readonly contract?: Contract;
   /** `limits` unless told: an installation whose connections all come from one balancer needs more. */
   readonly connectionsPerAddressMax?: number;
+  /** Whether connections from this address are a proxy's, and not limited. None are unless told. */
+  readonly isProxy?: (address: string) => boolean;
+  /** Origins whose pages may call the API from a browser: `https://app.example`. None unless told. */
+  readonly corsOrigins?: readonly string[];
   /** More pages on the same server: the development inbox. */
   readonly plugins?: readonly FastifyPluginAsync[];
 }
@@ -53,16 +63,26 @@ export interface Gateway extends AsyncDisposable {
  * `Failure('invalid')` when the address cannot be had.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { ingest, http, folder = tmpdir(), contract = loadContract() } = options;
+  const { ingest, http, metrics, log, folder = tmpdir(), contract = loadContract(), plugins = [] } = options;
   await mkdir(folder, { recursive: true });
   const parsers = new ParserPool(new Map(contract.methods.map(({ path, requestType }) => [path, requestType])));
-  const door: Door = { ingest, turns: new Turns(ingest), parsers, folder };
-  const state = { isClosing: false };
-  const app = createApp(options, state);
+  const door: Door = { ingest, keys: new KnownKeys(ingest), turns: new Turns(ingest), parsers, folder, bodyBytes: metrics.bodyBytes };
+  const routes = new RouteTable();
+  const front = new Front({
+    routes,
+    corsOrigins: options.corsOrigins ?? [],
+    connections: {
+      perAddress: options.connectionsPerAddressMax ?? limits.httpConnectionsPerAddressMax,
+      isProxy: options.isProxy ?? (() => false),
+    },
+    log,
+    metrics,
+  });
+  const app = createApp(front, routes, options);
 
   await app.register(documentation(contract));
   await app.register(restRoutes(door, contract));
-  for (const plugin of options.plugins ?? []) await app.register(plugin);
+  for (const plugin of plugins) await app.register(plugin);
   try {
     await app.listen(http);
   } catch (error) {
@@ -75,64 +95,37 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     url: `http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`,
     port,
     async [Symbol.asyncDispose]() {
-      state.isClosing = true;
-      await drain(app.server, () => app.close());
+      front.closing();
+      await drain(front.servers, () => app.close());
+      front[Symbol.dispose]();
       await parsers[Symbol.asyncDispose]();
     },
   };
 }
 
-const newRequestId = (): string => `req_${randomUUID()}`;
-
-function createApp(options: GatewayOptions, state: { readonly isClosing: boolean }): FastifyInstance {
-  const { ingest, health, log, metrics } = options;
-  const refuseUnrouted = async (request: FastifyRequest, reply: FastifyReply, refused = notFound()): Promise<FastifyReply> =>
-    sendAnswer(reply, await unrouted(ingest, request, refused));
-
+/** fastify has routes, hooks and replies; what it does with requests that have no route, with bodies and with broken requests is never asked for. */
+function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
-    requestIdHeader: false,
-    genReqId: newRequestId,
-    // A recipient of 254 octets, each as %XX.
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+    serverFactory: (handler) => front.createServer(handler),
+    // the front answers them
+    clientErrorHandler: () => {},
+    requestIdHeader: 'x-request-id',
+    // paths are as long as the headers may be
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.httpHeaderBytesMax },
     // Those that still come on open connections are answered as ever, and told that the connection closes.
     return503OnClosing: false,
-    requestTimeout: limits.httpRequestMs,
-    keepAliveTimeout: limits.httpIdleMs,
-    bodyLimit: limits.bodyBytesMax,
-    http: { maxHeaderSize: limits.httpHeaderBytesMax, headersTimeout: limits.httpHeadersMs, connectionsCheckingInterval: 1_000 },
-    frameworkErrors: (_error, request, reply) => {
-      reply.header('x-request-id', request.id);
-      void refuseUnrouted(request, reply, malformed([], 'The URL is not valid.'));
-    },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket),
   });
-  const answerClientError = answerClientErrors(app.server, newRequestId);
-  limitConnections(app.server, options.connectionsPerAddressMax);
-
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    done();
+  // no body is read but by `handle`
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.addHook('onRoute', ({ method, url, config }) => {
+    for (const one of [method].flat()) routes.add(one, { pattern: url, needsKey: config?.needsKey === true });
   });
-  app.addHook('onSend', (request, reply, _payload, done) => {
-    // while its body still comes, closing would reset the connection; `drain` closes it once it is idle
-    if (state.isClosing && request.raw.complete) reply.header('connection', 'close');
-    done();
-  });
-  app.addHook('onResponse', (request, reply, done) => {
-    // the pattern, never the URL: addresses stand in paths and queries
-    const route = request.routeOptions.url ?? 'unmatched';
-    metrics.http(route, reply.statusCode, reply.elapsedTime);
-    log.debug(
-      { request: request.id, method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
-      'answered',
-    );
-    done();
-  });
-  app.setNotFoundHandler((request, reply) => refuseUnrouted(request, reply));
+  app.setNotFoundHandler((request, reply) => sendAnswer(reply, refusedWith(notFound(), undefined, request.id)));
   app.setErrorHandler((error, request, reply) => {
-    if (request.raw.destroyed && !request.raw.complete) return reply.hijack(); // the caller hung up while it was sending
+    if (request.raw.destroyed && !request.raw.complete) return void reply.hijack(); // the caller hung up while it was sending
     log.error({ err: error, request: request.id, route: request.routeOptions.url ?? 'unmatched' }, 'a request failed');
-    return sendAnswer(reply, refusedWith(internal(), undefined, request.id));
+    sendAnswer(reply, refusedWith(internal(), undefined, request.id));
   });
 
   app.get('/healthz', (_request, reply) => reply.code(healthz().status).send(healthz().body));
@@ -141,12 +134,4 @@ function createApp(options: GatewayOptions, state: { readonly isClosing: boolean
     return reply.code(status).send(body);
   });
   return app;
-}
-
-/** What has no route has rate figures all the same, when a key came with it; a key that is no good comes first. */
-async function unrouted(ingest: IngestClient, request: FastifyRequest, refused: Refusal): Promise<Answer> {
-  const credential = credentialOf(request.raw.headers);
-  if (credential === '') return refusedWith(refused, undefined, request.id);
-  const admission = new Admission(ingest, credential, '');
-  return refusedWith((await admission.refusal()) ?? refused, admission.rate, request.id);
 }

@@ -86,7 +86,9 @@ describe('is not heard', () => {
     ['a caller that looks for another name', async () => connect(await identity('lost', 'gateway.example'), '127.0.0.1')],
   ])('%s', async (_, make) => {
     const caller = await make();
-    expect(await caller.admit({ credential: memory.key, scope: '' })).toMatchObject({ refused: { grpc_code: status.UNAVAILABLE } });
+    expect(await caller.admit({ credential: memory.key, scope: '', uncounted: false })).toMatchObject({
+      refused: { grpc_code: status.UNAVAILABLE },
+    });
     await expect(caller.check()).rejects.toThrow();
   });
 });
@@ -94,7 +96,9 @@ describe('is not heard', () => {
 test('another caller with a certificate may use the public API, and not the service for gateways', async () => {
   const caller = connect(await identity('service', 'billing.example'));
   await vi.waitFor(() => caller.check(), { timeout: 10_000 });
-  expect(await caller.admit({ credential: memory.key, scope: '' })).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
+  expect(await caller.admit({ credential: memory.key, scope: '', uncounted: false })).toMatchObject({
+    refused: { grpc_code: status.PERMISSION_DENIED },
+  });
   expect(await caller.sendMessages({ items: [item()] })).toMatchObject({
     results: [{ refused: { grpc_code: status.PERMISSION_DENIED } }],
   });
@@ -111,7 +115,7 @@ test('a new certificate is shown to whoever connects next, and who is connected 
   await vi.waitFor(() => early.check(), { timeout: 10_000 });
   await write('ingest', 'elsewhere.example');
   await ofIngest.refresh();
-  expect(await early.admit({ credential: memory.key, scope: '' })).toMatchObject({ refused: undefined });
+  expect(await early.admit({ credential: memory.key, scope: '', uncounted: false })).toMatchObject({ refused: undefined });
   const late = connect(await identity('late', 'gateway.example'));
   await expect(late.check()).rejects.toThrow();
   await write('ingest', 'localhost');

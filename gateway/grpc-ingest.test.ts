@@ -59,8 +59,11 @@ describe('over the wire', () => {
   });
 
   test('a key is admitted, or not', async () => {
-    expect(await client.admit({ credential: memory.key, scope: '' })).toMatchObject({ refused: undefined, rate: { limit: 5000 } });
-    expect(await client.admit({ credential: 'x', scope: '' })).toMatchObject({ refused: { code: 'unauthenticated' } });
+    expect(await client.admit({ credential: memory.key, scope: '', uncounted: false })).toMatchObject({
+      refused: undefined,
+      rate: { limit: 5000 },
+    });
+    expect(await client.admit({ credential: 'x', scope: '', uncounted: false })).toMatchObject({ refused: { code: 'unauthenticated' } });
   });
 
   test('any other rpc answers with its figures, or refuses with all its faults', async () => {
@@ -172,7 +175,7 @@ describe('when ingest is away', () => {
     using lost = connectIngest(target);
     const away = { refused: expect.objectContaining({ code: 'unavailable', grpc_code: status.UNAVAILABLE }) };
     expect(await lost.sendMessages({ items: [item(memory.key), item(memory.key)] })).toMatchObject({ results: [away, away] });
-    expect(await lost.admit({ credential: memory.key, scope: '' })).toMatchObject(away);
+    expect(await lost.admit({ credential: memory.key, scope: '', uncounted: false })).toMatchObject(away);
     expect(await lost.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context)).toMatchObject(away);
     expect(await lost.uploadContent(memory.key, (async function* () {})())).toMatchObject(away);
     await expect(lost.check()).rejects.toThrow();
@@ -201,7 +204,7 @@ describe('when ingest is away', () => {
     );
     using both = connectIngest(`ipv4:${instances.map(({ port }) => `127.0.0.1:${port}`).join(',')}`);
     await vi.waitUntil(async () => {
-      await both.admit({ credential: 'x', scope: '' });
+      await both.admit({ credential: 'x', scope: '', uncounted: false });
       return counts.every((count) => count > 0);
     });
     for (const { instance } of instances) instance.forceShutdown();

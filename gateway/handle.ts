@@ -11,28 +11,34 @@ import { type Answer, refusedWith, succeeded } from './answer.ts';
 import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
 import { Faults } from './faults.ts';
 import type { IngestClient } from './ingest-client.ts';
+import type { KnownKeys } from './known-keys.ts';
 import { decodeText, parseJson } from './parse.ts';
 import type { ParserPool } from './parser-pool.ts';
 import { readBody } from './read-body.ts';
 import { emptyMessage, readMessage, type TypedMessage } from './read-message.ts';
 import { readPath, readQuery } from './read-url.ts';
-import { malformed } from './refusal.ts';
-import { credentialOf, idempotencyKeysOf, traceparentOf } from './request-headers.ts';
+import { malformed, unsupportedContentEncoding } from './refusal.ts';
+import { credentialOf, hasContentEncoding, idempotencyKeysOf, traceparentOf } from './request-headers.ts';
 import type { Spool } from './spool.ts';
 import type { Turns } from './turns.ts';
 
 /** What requests are handled with. */
 export interface Door {
   readonly ingest: IngestClient;
+  readonly keys: KnownKeys;
   readonly turns: Turns;
   readonly parsers: ParserPool;
   /** Where large bodies wait. */
   readonly folder: string;
+  /** Told of the bytes of bodies. */
+  readonly bodyBytes: (what: 'buffered' | 'parsed', bytes: number) => void;
 }
 
 export interface RestRequest {
   readonly id: string;
   readonly raw: IncomingMessage;
+  /** Tells a client that waits for it to send its body. */
+  readonly invite: () => void;
   /** Decoded parts of the path, by field. */
   readonly parts: Readonly<Record<string, string>>;
   /** What follows the `?`, still encoded. */
@@ -42,17 +48,22 @@ export interface RestRequest {
 /** Rejects when the connection breaks while the body comes in, and for bugs. */
 export async function handle(door: Door, method: Method, route: HttpRoute, request: RestRequest): Promise<Answer> {
   await using open = new AsyncDisposableStack();
-  const admission = new Admission(door.ingest, credentialOf(request.raw.headers), method.rest.scope);
+  const form = sendMethods.get(method.path);
+  const credential = credentialOf(request.raw.headers);
+  const admission = new Admission(door.ingest, credential, { scope: method.rest.scope, isCountedByCall: form === undefined });
+  const unknown = route.body === '' ? undefined : await door.keys.judge(credential);
+  if (unknown !== undefined) return refusedWith(unknown, undefined, request.id);
   const read = await readRequest(door, method, route, request, admission, open);
   if ('refused' in read) {
-    const refused = (await admission.refusal()) ?? read.refused;
-    return refusedWith(refused, admission.rate, request.id);
+    const refused = await admission.refusal();
+    door.keys.answered(credential, refused);
+    return refusedWith(refused ?? read.refused, admission.rate, request.id);
   }
-  const form = sendMethods.get(method.path);
   // awaited here: the spooled content must stay open until it is uploaded
   if (form !== undefined) return await send(door, method, request, admission, read, form);
   const context = { requestId: request.id, traceparent: traceparentOf(request.raw.headers) };
-  const answer = await door.ingest.call(method.path, admission.credential, read.message, context);
+  const answer = await door.ingest.call(method.path, credential, read.message, context);
+  door.keys.answered(credential, 'refused' in answer ? answer.refused : undefined);
   return 'refused' in answer ? refusedWith(answer.refused, answer.rate, request.id) : succeeded(method, answer.response, answer.rate);
 }
 
@@ -104,9 +115,12 @@ async function readBodyMessage(
   faults: Faults,
 ): Promise<Reading> {
   const bound = new Set(Object.keys(request.parts));
-  const body = await readBody(request.raw, admission, door.folder);
+  if (hasContentEncoding(request.raw.headers)) return { refused: unsupportedContentEncoding() };
+  const toRead = { stream: request.raw, invite: request.invite, buffered: (bytes: number) => door.bodyBytes('buffered', bytes) };
+  const body = await readBody(toRead, admission, door.folder);
   if ('refused' in body) return body;
   if ('spool' in body) return readSpooled(door, method, open.use(body.spool), bound, faults);
+  door.bodyBytes('parsed', body.bytes.length);
   const parsed = parseJson(decodeText(body.bytes));
   if ('refused' in parsed) return parsed;
   const message = readMessage(method.requestType, parsed.json, faults, bound);
@@ -116,6 +130,7 @@ async function readBodyMessage(
 }
 
 async function readSpooled(door: Door, method: Method, spool: Spool, bound: ReadonlySet<string>, faults: Faults): Promise<Reading> {
+  door.bodyBytes('parsed', spool.bytes);
   const result = await door.parsers.parse({ fd: spool.fd, bytes: spool.bytes, method: method.path, bound });
   if ('refused' in result) return result;
   faults.list.push(...result.faults);
@@ -158,6 +173,7 @@ async function send(
     [form]: message,
   };
   const result = await door.turns.send(item, bytes);
+  door.keys.answered(admission.credential, result.refused);
   const rate = result.rate ?? admission.rate;
   if (result.accepted !== undefined) return succeeded(method, result.accepted, rate, result.replayed);
   if (result.refused !== undefined) return refusedWith(result.refused, rate, request.id);

@@ -19,10 +19,11 @@ export function readPath(type: MessageType, parts: Readonly<Record<string, strin
  * @param fields those that may stand there, by name
  */
 export function readQuery(fields: ReadonlyMap<string, Field>, query: string, message: TypedMessage, faults: Faults): void {
-  const parameters = new URLSearchParams(query);
-  for (const name of new Set(parameters.keys())) {
+  // asking URLSearchParams for each name would take a tenth of a second for a URL full of names
+  const parameters = Map.groupBy(new URLSearchParams(query), ([name]) => name);
+  for (const [name, pairs] of parameters) {
     const path = below('', name);
-    const values = parameters.getAll(name);
+    const values = pairs.map(([, value]) => value);
     const field = fields.get(name);
     if (field === undefined || !canBeText(field)) faults.add(path, 'unknown_parameter', 'There is no such parameter.');
     else if (field.shape === 'list') message[name] = values.map((text, i) => readText(field.value, text, `${path}[${i}]`, faults));

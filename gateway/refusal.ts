@@ -17,6 +17,38 @@ const sentenceOf = (count: number): string =>
 
 export const notFound = (): Refusal => refusal(Grpc.NOT_FOUND, 'not_found', 'There is nothing at this address.');
 
+/** `isGiven`: some text was given as a key, and cannot be one. */
+export const unauthenticated = (isGiven: boolean): Refusal =>
+  refusal(
+    Grpc.UNAUTHENTICATED,
+    'unauthenticated',
+    isGiven ? 'This is not an API key.' : 'An API key is needed: Authorization: Bearer sk_live_…',
+  );
+
+export const methodNotAllowed = (): Refusal =>
+  refusal(Grpc.UNIMPLEMENTED, 'method_not_allowed', 'This address does not have this method; the header Allow lists those that it has.');
+
+export const unsupportedContentEncoding = (): Refusal =>
+  refusal(
+    Grpc.UNIMPLEMENTED,
+    'unsupported_content_encoding',
+    'The body has a Content-Encoding that is not supported. Supported: identity, which is a body as it is.',
+  );
+
+export const expectationFailed = (): Refusal =>
+  refusal(Grpc.UNIMPLEMENTED, 'expectation_failed', 'The header Expect may only be 100-continue.');
+
+export const unsupportedTransferEncoding = (): Refusal =>
+  refusal(Grpc.UNIMPLEMENTED, 'unsupported_transfer_encoding', 'The header Transfer-Encoding may only be chunked.');
+
+/** What HTTP refuses by itself, before anything of a call is looked at: gRPC has one code for all of it. By the refusal's word. */
+const HTTP_ONLY: Readonly<Record<string, number>> = {
+  method_not_allowed: 405,
+  unsupported_content_encoding: 415,
+  expectation_failed: 417,
+  unsupported_transfer_encoding: 501,
+};
+
 export const tooLarge = (message: string): Refusal => refusal(Grpc.RESOURCE_EXHAUSTED, 'too_large', message);
 
 /** Safe to repeat. */
@@ -43,6 +75,8 @@ export function httpStatusOf(refused: Refusal): number {
       return refused.retry_after_ms > 0 ? 429 : 413;
     case Grpc.UNAVAILABLE:
       return 503;
+    case Grpc.UNIMPLEMENTED:
+      return HTTP_ONLY[refused.code] ?? 500;
     default:
       return 500;
   }
@@ -55,6 +89,19 @@ const isJudged = (code: string): boolean => code === 'validation_failed' || code
 export function retryAfterOf(refused: Refusal): number | null {
   const status = httpStatusOf(refused);
   return status === 429 || status === 503 ? Math.max(Math.ceil(refused.retry_after_ms / 1000), 1) : null;
+}
+
+/** Headers that HTTP wants beside a status (RFC 9110 11.6.1, 15.5.16, 10.2.3). */
+export function headersOf(refused: Refusal): Record<string, string> {
+  const retryAfter = retryAfterOf(refused);
+  switch (httpStatusOf(refused)) {
+    case 401:
+      return { 'www-authenticate': 'Bearer' };
+    case 415:
+      return { 'accept-encoding': 'identity' };
+    default:
+      return retryAfter === null ? {} : { 'retry-after': String(retryAfter) };
+  }
 }
 
 /** The body of an error, snake_case as everything. */

@@ -13,6 +13,13 @@ export function credentialOf(headers: IncomingHttpHeaders): string {
   return CREDENTIAL.test(credential) ? credential : '';
 }
 
+/** The client waits for `100 Continue` before it sends its body. */
+export const isExpecting = ({ expect }: IncomingHttpHeaders): boolean => expect?.trim().toLowerCase() === '100-continue';
+
+/** The body is not as it is: compressed, for example. */
+export const hasContentEncoding = (headers: IncomingHttpHeaders): boolean =>
+  !/^(?:identity)?$/i.test(headers['content-encoding']?.trim() ?? '');
+
 /** Of both headers, all that were given; those inside a body's `headers` are found by ingest, which also compares them. */
 export function idempotencyKeysOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): string[] {
   return ['idempotency-key', 'x-idempotency-key'].flatMap((name) => headersDistinct[name] ?? []);

@@ -109,7 +109,22 @@ export const limits = {
   httpRequestMs: 5 * MINUTE,
   /** Idle connections live longer here than at the usual load balancer (60 s), so that it is never us who close one that it is about to use. */
   httpIdleMs: 72 * SECOND,
+  /** Unless `PACKETBOAT_CONNECTIONS_PER_ADDRESS` says otherwise, which may ask for as many as a process can have files open at best. */
   httpConnectionsPerAddressMax: 1_000,
+  httpConnectionsPerAddressMaxMax: 1_000_000,
+  /** Connections beyond it that wait for their request to be answered 503; further ones are closed at once. */
+  refusedConnectionsMax: 100,
+  /** How long each of them may take. */
+  refusedConnectionMs: 5 * SECOND,
+  refusedConnectionsLogEveryMs: MINUTE,
+  /** Behind an answer, how long the rest of a body is read and thrown away, whatever its size: a client that sends first and reads then needs this long. */
+  discardMs: 30 * SECOND,
+  /** The same, without a byte. */
+  discardSilentMs: 5 * SECOND,
+  /** Connections at a time that this is done for; others are closed behind their answer. */
+  discardingMax: 256,
+  /** How long a browser remembers that an origin may ask: Chromium's own maximum. */
+  corsMaxAgeSeconds: 7_200,
   /** Requests being answered at a time, per gateway; further ones are told 503 at once. At `bodyInMemoryBytes` each, 256 MiB at worst. */
   httpRequestsInFlightMax: 4_000,
   /** Faults of shape that one answer names: 50 recipients and 100 attachments, each with several. */

@@ -40,10 +40,7 @@ export function inboxPages({ mails }: Pick<Inbox, 'mails'>, { hosts }: InboxPage
   return async (app) => {
     // A DELETE may come with any content type and no body, or with one that nobody reads.
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', (_request, payload, done) => {
-      payload.resume();
-      done(null);
-    });
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
     app.addHook('onRequest', async (request, reply) => {
       reply.headers({

@@ -14,7 +14,7 @@ import { Failure } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
-import { type Answer, answer, type Ingest, shownFailure } from './ingest.ts';
+import { type Answer, answer, type Ingest, requireScope, shownFailure } from './ingest.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
 import { rpcs } from './rpcs.ts';
 import { type SendItem, type SendResult, sendMessages } from './send-messages.ts';
@@ -88,9 +88,19 @@ function toResult(result: SendResult): SendResultProto {
   return { accepted: toSendMessageResponse(result.message), refused: undefined, replayed: result.replayed, rate };
 }
 
-export async function admit({ ingest }: Calls, { credential, scope }: AdmitRequest): Promise<AdmitResponse> {
+export async function admit({ ingest }: Calls, { credential, scope, uncounted }: AdmitRequest): Promise<AdmitResponse> {
+  if (uncounted) return { refused: await judgeKey(ingest, credential, scope), rate: undefined };
   const answered = await answer(ingest, credential, scope, async () => ({}));
   return { refused: 'failure' in answered ? toRefusal(answered.failure) : undefined, rate: toRateFigures(answered.rate) };
+}
+
+async function judgeKey(ingest: Ingest, credential: string, scope: string): Promise<AdmitResponse['refused']> {
+  try {
+    requireScope(await ingest.keyCache.authenticate(credential), scope);
+    return undefined;
+  } catch (error) {
+    return toRefusal(shownFailure(ingest, error));
+  }
 }
 
 /** Not counted: `Admit` has counted the request that this content belongs to. Rejects only with what `chunks` throws. */

@@ -161,11 +161,17 @@ describe('the service for the gateway', () => {
   });
 
   test('admits by key and scope, and counts', async () => {
-    const admitted = async (credential: string, scope: string) =>
-      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope }, respond))).response;
+    const admitted = async (credential: string, scope: string, uncounted = false) =>
+      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, uncounted }, respond))).response;
     expect(await admitted(memory.key, 'messages:send')).toMatchObject({ refused: undefined, rate: { limit: 5_000 } });
     expect(await admitted(memory.key, 'messages:unheard-of')).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
     expect(await admitted('', '')).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED }, rate: undefined });
+    const remaining = async () => (await admitted(memory.key, ''))?.rate?.remaining;
+    const before = await remaining();
+    expect(await admitted(memory.key, 'messages:send', true)).toEqual({ refused: undefined, rate: undefined });
+    expect(await admitted(memory.key, 'messages:unheard-of', true)).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
+    expect(await admitted('', '', true)).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED } });
+    expect(await remaining()).toBe(Number(before) - 1);
   });
 
   type Part = Partial<UploadContentRequest>;

@@ -37,6 +37,16 @@ export function createMetrics(about: { readonly program: string; readonly versio
 
   const httpRequests = counter('packetboat_http_requests', 'HTTP requests answered, by route pattern and status.', ['route', 'status']);
   const httpSeconds = seconds('packetboat_http_request_seconds', 'From the first byte of an HTTP request to its answer.', ['route']);
+  const bodyBytes = counter(
+    'packetboat_http_body_bytes',
+    'Bytes of request bodies: buffered (in memory or on disk), parsed, or discarded behind an answer.',
+    ['what'],
+  );
+  const refusedConnections = counter(
+    'packetboat_http_connections_refused',
+    'Connections beyond PACKETBOAT_CONNECTIONS_PER_ADDRESS, by what they were answered: 503 or none.',
+    ['answer'],
+  );
   const rpcs = counter('packetboat_rpcs', 'Calls that ingest answered, by gRPC status.', ['rpc', 'status']);
   const rpcSeconds = seconds('packetboat_rpc_seconds', 'From a call to its answer, in ingest.', ['rpc']);
   const messages = counter('packetboat_messages', 'Requests to send, by what became of them.', ['result']);
@@ -80,6 +90,8 @@ export function createMetrics(about: { readonly program: string; readonly versio
       httpRequests.inc({ route: route(pattern), status: status >= 100 && status <= 599 ? status : 'other' });
       httpSeconds.observe({ route: route(pattern) }, ms / 1000);
     },
+    bodyBytes: (what: 'buffered' | 'parsed' | 'discarded', bytes: number): void => bodyBytes.inc({ what }, bytes),
+    connectionRefused: (answer: '503' | 'none'): void => refusedConnections.inc({ answer }),
     rpc: (path: string, status: number, ms: number): void => {
       rpcs.inc({ rpc: rpcName(path), status: status >= 0 && status <= 16 ? status : 'other' });
       rpcSeconds.observe({ rpc: rpcName(path) }, ms / 1000);

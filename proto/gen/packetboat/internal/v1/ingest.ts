@@ -133,6 +133,8 @@ export interface AdmitRequest {
   credential: string;
   /** What the request wants to do; empty: nothing beyond being known. */
   scope: string;
+  /** The call that follows counts the request: only the key and its scope are judged, and the answer has no rate figures. */
+  uncounted: boolean;
 }
 
 /** What is known of the key. */
@@ -1112,7 +1114,7 @@ export const RateFigures: MessageFns<RateFigures> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { credential: "", scope: "" };
+  return { credential: "", scope: "", uncounted: false };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -1122,6 +1124,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.scope !== "") {
       writer.uint32(18).string(message.scope);
+    }
+    if (message.uncounted !== false) {
+      writer.uint32(24).bool(message.uncounted);
     }
     return writer;
   },
@@ -1155,6 +1160,14 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             message.scope = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.uncounted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1171,6 +1184,7 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     return {
       credential: isSet(object.credential) ? globalThis.String(object.credential) : "",
       scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      uncounted: isSet(object.uncounted) ? globalThis.Boolean(object.uncounted) : false,
     };
   },
 
@@ -1182,6 +1196,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     if (message.scope !== "") {
       obj.scope = message.scope;
     }
+    if (message.uncounted !== false) {
+      obj.uncounted = message.uncounted;
+    }
     return obj;
   },
 
@@ -1192,6 +1209,7 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     const message = createBaseAdmitRequest();
     message.credential = object.credential ?? "";
     message.scope = object.scope ?? "";
+    message.uncounted = object.uncounted ?? false;
     return message;
   },
 };
@@ -1542,7 +1560,10 @@ export const IngestServiceService = {
       Buffer.from(SendMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SendMessagesResponse => SendMessagesResponse.decode(value),
   },
-  /** Whether a key is valid, and its rate figures, before the gateway reads a long body or refuses anything itself. Counts as one request. */
+  /**
+   * Whether a key is valid, and its rate figures, before the gateway reads a body or refuses anything itself. Counts as one request unless the
+   * request says otherwise.
+   */
   admit: {
     path: "/packetboat.internal.v1.IngestService/Admit" as const,
     requestStream: false as const,
@@ -1571,7 +1592,10 @@ export const IngestServiceService = {
 export interface IngestServiceServer extends UntypedServiceImplementation {
   /** Hands over the messages of one event-loop turn: at most 64 items and 1 MiB. Each item is authenticated, judged and answered for itself. */
   sendMessages: handleUnaryCall<SendMessagesRequest, SendMessagesResponse>;
-  /** Whether a key is valid, and its rate figures, before the gateway reads a long body or refuses anything itself. Counts as one request. */
+  /**
+   * Whether a key is valid, and its rate figures, before the gateway reads a body or refuses anything itself. Counts as one request unless the
+   * request says otherwise.
+   */
   admit: handleUnaryCall<AdmitRequest, AdmitResponse>;
   /**
    * Streams one part of a message's content into the BlobStore, before the message that refers to it: a header, then chunks of at most 64 KiB.
@@ -1597,7 +1621,10 @@ export interface IngestServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SendMessagesResponse) => void,
   ): ClientUnaryCall;
-  /** Whether a key is valid, and its rate figures, before the gateway reads a long body or refuses anything itself. Counts as one request. */
+  /**
+   * Whether a key is valid, and its rate figures, before the gateway reads a body or refuses anything itself. Counts as one request unless the
+   * request says otherwise.
+   */
   admit(
     request: AdmitRequest,
     callback: (error: ServiceError | null, response: AdmitResponse) => void,

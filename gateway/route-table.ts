@@ -1,0 +1,70 @@
+// Which paths the gateway has, with which methods: asked before anything else of a request, so that no default of a framework decides about what has
+// no route. Filled from the routes that are registered.
+
+export interface Route {
+  /** As it was declared: `/v1/messages/:message_id`. */
+  readonly pattern: string;
+  /** Only callers with an API key get further. */
+  readonly needsKey: boolean;
+}
+
+/** By method. */
+export type Methods = ReadonlyMap<string, Route>;
+
+interface Node {
+  readonly named: Map<string, Node>;
+  /** Below a part that may be anything. */
+  any: Node | null;
+  readonly methods: Map<string, Route>;
+}
+
+const newNode = (): Node => ({ named: new Map(), any: null, methods: new Map() });
+
+export class RouteTable {
+  readonly #root = newNode();
+
+  /** `pattern` as the router writes it: `:name` is any part, `::` a colon. HEAD is where GET is. */
+  add(method: string, route: Route): void {
+    let node = this.#root;
+    for (const part of partsOf(route.pattern)) {
+      if (/^:(?!:)/.test(part)) {
+        node.any ??= newNode();
+        node = node.any;
+      } else {
+        const name = part.replaceAll('::', ':');
+        const next = node.named.get(name) ?? newNode();
+        node.named.set(name, next);
+        node = next;
+      }
+    }
+    node.methods.set(method, route);
+    if (method === 'GET' && !node.methods.has('HEAD')) node.methods.set('HEAD', route);
+  }
+
+  /** The methods of a decoded path; null: there is no such path. A trailing slash does not matter. */
+  find(parts: readonly string[]): Methods | null {
+    const found = [...ends(this.#root, parts, 0)].filter(({ methods }) => methods.size > 0);
+    const [only] = found;
+    if (only === undefined) return null;
+    // a named part comes before any part, for each method by itself
+    return found.length === 1 ? only.methods : new Map(found.toReversed().flatMap(({ methods }) => [...methods]));
+  }
+}
+
+function* ends(node: Node, parts: readonly string[], at: number): Generator<Node> {
+  const part = parts[at];
+  if (part === undefined) {
+    yield node;
+    return;
+  }
+  const named = node.named.get(part);
+  if (named !== undefined) yield* ends(named, parts, at + 1);
+  if (node.any !== null && part !== '') yield* ends(node.any, parts, at + 1);
+}
+
+/** `/a/b/` and `/a/b` are `['a', 'b']`, `/` is `[]`. */
+export function partsOf(path: string): string[] {
+  const parts = path.split('/');
+  if (parts.at(-1) === '') parts.pop();
+  return parts.slice(1);
+}
