@@ -7,7 +7,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const onThisMachine = [
   'services/adapters/{file,smtp,sqlite}/**/*.test.ts',
   'services/{dispatcher/dispatch,embedded/main,inbox/inbox}.test.ts',
-  'gateway/{grpc-ingest,grpc-ingest-tls,large-bodies}.test.ts',
+  'gateway/{grpc-ingest,grpc-ingest-tls,large-bodies,unread-bodies,early-answers}.test.ts',
   'cli/packetboat.test.ts',
 ];
 const onBackends = ['services/adapters/{mongo,nats,redis}/**/*.test.ts', 'operator/**/*.test.ts', 'test/support/**/*.test.ts'];

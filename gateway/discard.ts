@@ -57,13 +57,18 @@ export class Discard {
       this.#options.discarded(chunk.length);
       silence.refresh();
     });
-    request.once('close', () => {
+    const ended = (): void => {
+      request.off('close', ended);
+      socket.off('close', ended);
       this.#open--;
       clearTimeout(total);
       clearTimeout(silence);
       socket.destroySoon = destroySoon;
       if (isLast) socket.destroySoon();
-    });
+    };
+    request.once('close', ended);
+    // Node does not tell a request that was answered that its connection broke
+    socket.once('close', ended);
     // Node throws unread bodies away by itself, without a limit, unless somebody has begun to read
     request.read(0);
     request.resume();
