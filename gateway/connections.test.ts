@@ -153,7 +153,13 @@ describe('connections', () => {
     using first = await raw(other.port);
     using second = await raw(other.port);
     using third = await raw(other.port);
-    await third.closed();
+    third.socket.write(`${head(message.length)}${message}`);
+    const refused = await third.closed();
+    expect([statusesIn(refused), other.refused]).toEqual([[503], ['503']]);
+    expect(refused).toMatch(/connection: close/i);
+    expect(refused).toMatch(/X-Request-Id: req_[\s\S]*Too many connections/i);
+    expect(JSON.stringify(other.logged)).toMatch(/PACKETBOAT_CONNECTIONS_PER_ADDRESS/);
+    expect(JSON.stringify(other.logged)).not.toContain('127.0.0.1');
     first.socket.destroy();
     await first.closed();
     await vi.waitUntil(async () => {

@@ -17,7 +17,18 @@ export async function start(config: Config<'gateway'>, about: About): Promise<Pr
   const ingest = open.use(connectIngest(config.ingestAddr, tls));
   const dependencies = [{ name: 'ingest', isRequired: true, check: () => ingest.check() }];
   const { health, port } = await openOperations(open, config.metricsAddr, dependencies, about);
-  const gateway = open.use(await startGateway({ ingest, http: config.httpAddr, health, log, metrics, folder: config.dataDir }));
+  const gateway = open.use(
+    await startGateway({
+      ingest,
+      http: config.httpAddr,
+      health,
+      log,
+      metrics,
+      folder: config.dataDir,
+      connectionsPerAddressMax: config.connectionsPerAddress,
+      corsOrigins: config.corsOrigins ?? [],
+    }),
+  );
   open.defer(() => health.stopping());
   return started(open, { http: gateway.port, metrics: port });
 }

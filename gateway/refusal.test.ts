@@ -18,6 +18,10 @@ describe('the table from gRPC to HTTP', () => {
     [status.INTERNAL, 'internal', 0, 500],
     [status.UNKNOWN, 'internal', 0, 500],
     [status.UNIMPLEMENTED, 'internal', 0, 500],
+    [status.UNIMPLEMENTED, 'method_not_allowed', 0, 405],
+    [status.UNIMPLEMENTED, 'unsupported_content_encoding', 0, 415],
+    [status.UNIMPLEMENTED, 'expectation_failed', 0, 417],
+    [status.UNIMPLEMENTED, 'unsupported_transfer_encoding', 0, 501],
   ])('code %s, %s, retry after %s ms: %s', (code, word, retryAfterMs, http) => {
     expect(httpStatusOf(refusal(code, word, '', { retry_after_ms: retryAfterMs }))).toBe(http);
   });

@@ -109,8 +109,9 @@ export const limits = {
   httpRequestMs: 5 * MINUTE,
   /** Idle connections live longer here than at the usual load balancer (60 s), so that it is never us who close one that it is about to use. */
   httpIdleMs: 72 * SECOND,
-  /** Unless `PACKETBOAT_CONNECTIONS_PER_ADDRESS` says otherwise, which may ask for as many as a process can have files open at best. */
+  /** Unless `PACKETBOAT_CONNECTIONS_PER_ADDRESS` says otherwise. */
   httpConnectionsPerAddressMax: 1_000,
+  /** What that may say: as many as a process can have files open at best. */
   httpConnectionsPerAddressMaxMax: 1_000_000,
   /** Connections beyond it that wait for their request to be answered 503; further ones are closed at once. */
   refusedConnectionsMax: 100,
@@ -300,6 +301,10 @@ export const limits = {
   /** A dependency that does not answer in this time counts as lost. */
   readinessCheckMs: 2_500,
   operationsRequestMs: 5 * SECOND,
+  /** Probes and monitoring are a handful; whoever opens more is closed at once. */
+  operationsConnectionsMax: 1_000,
+  /** Without a byte in either direction; monitoring that asks every 15 or 30 s keeps its connection. */
+  operationsIdleMs: 35 * SECOND,
   /** Idle gRPC connections are asked for a sign of life, so that a frozen or unplugged peer is noticed. */
   grpcKeepaliveMs: 20 * SECOND,
   /** How often certificates of our own are read anew: Kubernetes brings new ones within a minute or two of their making. */

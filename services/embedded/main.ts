@@ -124,6 +124,8 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
       metrics,
       folder: dataDir,
       contract,
+      connectionsPerAddressMax: config.connectionsPerAddress,
+      corsOrigins: config.corsOrigins ?? [],
       plugins: [inboxPages(inbox, { hosts: [config.httpAddr.host] })],
     }),
   );

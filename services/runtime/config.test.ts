@@ -100,10 +100,45 @@ describe('a configuration', () => {
     else expect(read()).toMatchObject(route);
   });
 
+  test.each([
+    ['1', 1],
+    ['1000000', 1_000_000],
+    ['0', null],
+    ['1000001', null],
+    ['010', null],
+    ['many', null],
+  ])('connections per address: %s', (text, count) => {
+    const read = () => readConfig('gateway', { PACKETBOAT_CONNECTIONS_PER_ADDRESS: text }).connectionsPerAddress;
+    if (count === null) expect(read).toThrow('PACKETBOAT_CONNECTIONS_PER_ADDRESS is not a whole number from 1 to 1000000');
+    else expect(read()).toBe(count);
+  });
+
+  test.each([
+    ['https://app.example', ['https://app.example']],
+    ['https://app.example, http://localhost:3000', ['https://app.example', 'http://localhost:3000']],
+    ['http://[::1]:3000', ['http://[::1]:3000']],
+    ['*', null],
+    ['null', null],
+    ['app.example', null],
+    ['https://app.example/', null],
+    ['https://app.example:443', null],
+    ['https://APP.example', null],
+    ['https://app.example/path', null],
+    ['https://*.example', null],
+    ['ftp://app.example', null],
+    ['https://app.example,', null],
+  ])('origins: %s', (text, listed) => {
+    const read = () => readConfig('gateway', { PACKETBOAT_CORS_ORIGINS: text }).corsOrigins;
+    if (listed === null) expect(refusalOf(read)).toContain('PACKETBOAT_CORS_ORIGINS is not a list of origins');
+    else expect(read()).toEqual(listed);
+  });
+
   test('a bootstrap key has its form', () => {
     expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: 'sk_live_short' }))).not.toContain('sk_live_short');
     const key = `sk_live_${'a1_'.repeat(8)}`;
     expect(readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: key }).bootstrapKey).toBe(key);
+    const mistyped = `sk_live_${'0'.repeat(58)}`;
+    expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: mistyped }))).toContain('is a mistyped key of ours');
   });
 });
 

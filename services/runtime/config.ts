@@ -97,6 +97,12 @@ const cidrs = parsed((text): readonly Cidr[] | null => {
   return ranges.every((range) => range !== null) ? ranges : null;
 }, 'is not a list of ranges like 10.0.0.0/8, with commas between');
 
+/** As browsers write them: scheme, host and a port that is not the scheme's own. */
+const origins = parsed((text): readonly string[] | null => {
+  const listed = text.split(',').map((origin) => origin.trim());
+  return listed.every((origin) => /^https?:[^*]*$/.test(origin) && URL.parse(origin)?.origin === origin) ? listed : null;
+}, 'is not a list of origins like https://app.example, with commas between and nothing behind the host and port');
+
 /** Whole seconds, read as milliseconds. */
 const secondsBetween = (minMs: number, maxMs: number) =>
   parsed(
@@ -169,6 +175,27 @@ export const variables = {
     programs: ['gateway'],
     help: 'Where ingest answers: host:port, dns:///name:port or ipv4:a:port,b:port. All that it resolves to are used in turn.',
     schema: parsed((text) => (/^\S{3,1000}$/.test(text) ? text : null), 'is not a gRPC target'),
+  },
+  connectionsPerAddress: {
+    name: 'PACKETBOAT_CONNECTIONS_PER_ADDRESS',
+    unit: `connections, 1 to ${limits.httpConnectionsPerAddressMaxMax}`,
+    default: String(limits.httpConnectionsPerAddressMax),
+    requiredBy: [],
+    programs: ['dev', 'gateway'],
+    help: 'How many HTTP connections one address may have open at a time; further ones get a 503. A load balancer counts as one address.',
+    schema: parsed(
+      (text) => (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= limits.httpConnectionsPerAddressMaxMax ? Number(text) : null),
+      `is not a whole number from 1 to ${limits.httpConnectionsPerAddressMaxMax}`,
+    ),
+  },
+  corsOrigins: {
+    name: 'PACKETBOAT_CORS_ORIGINS',
+    unit: 'https://host, …',
+    default: null,
+    requiredBy: [],
+    programs: ['dev', 'gateway'],
+    help: 'Origins whose pages may call the API from a browser. Without it browsers let no other site read an answer.',
+    schema: origins.optional(),
   },
   tlsCertFile: {
     name: 'PACKETBOAT_TLS_CERT_FILE',

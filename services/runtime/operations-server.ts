@@ -1,7 +1,7 @@
 // What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives), `/readyz` (send requests here, and what is lost).
 // Plain HTTP on an address of its own, so that none of it is ever public by accident.
 
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { limits } from '../core/limits.ts';
 import type { ListenAddress } from './config.ts';
@@ -27,26 +27,33 @@ export const readyz = (health: Pick<Health, 'readiness' | 'isReady'>): HealthAns
   body: health.readiness,
 });
 
+export interface OperationsOptions {
+  readonly health: Health;
+  readonly metrics: Pick<Metrics, 'text'> & { readonly contentType: string };
+  /** How long a request may take to come in, and its answer to go out; `limits` unless told. */
+  readonly requestMs?: number;
+}
+
 /** Listens once it resolves. Throws `Failure('invalid')` when the address is in use. */
 export async function serveOperations(
   address: ListenAddress,
-  { health, metrics }: { readonly health: Health; readonly metrics: Pick<Metrics, 'text'> & { readonly contentType: string } },
+  { health, metrics, requestMs = limits.operationsRequestMs }: OperationsOptions,
 ): Promise<OperationsServer> {
-  const answers: Readonly<Record<string, () => HealthAnswer>> = { '/healthz': healthz, '/readyz': () => readyz(health) };
   const server = createServer(
-    { requestTimeout: limits.operationsRequestMs, headersTimeout: limits.operationsRequestMs },
-    async (request, response) => {
-      const path = request.url?.split('?')[0] ?? '';
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        response.writeHead(405).end();
-      } else if (path === '/metrics') {
-        response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.text());
-      } else {
-        const { status, body } = answers[path]?.() ?? { status: 404, body: { status: 'not_found' } };
-        response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
-      }
+    {
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
+      keepAliveTimeout: limits.operationsIdleMs,
+      maxHeaderSize: limits.httpHeaderBytesMax,
+      connectionsCheckingInterval: Math.min(requestMs, 1_000),
+    },
+    (request, response) => {
+      answer(request, response, health, metrics).catch(() => response.destroy());
     },
   );
+  server.maxConnections = limits.operationsConnectionsMax;
+  // an answer that its client does not read holds memory
+  server.setTimeout(limits.operationsIdleMs);
   await listen(server, address, 'PACKETBOAT_METRICS_ADDR');
   return {
     port: (server.address() as AddressInfo).port,
@@ -57,3 +64,35 @@ export async function serveOperations(
     },
   };
 }
+
+/** Bodies are not read: the connection of a request that has one closes behind the answer. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  health: Health,
+  metrics: OperationsOptions['metrics'],
+): Promise<void> {
+  const { method, url, headers } = request;
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) response.setHeader('connection', 'close');
+  const read = answers[url?.split('?')[0] ?? ''];
+  if (read === undefined) {
+    sendJson(response, { status: 404, body: { status: 'not_found' } });
+  } else if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    sendJson(response, { status: 405, body: { status: 'method_not_allowed' } });
+  } else if (read === 'metrics') {
+    response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.text());
+  } else {
+    sendJson(response, read(health));
+  }
+}
+
+const answers: Readonly<Record<string, 'metrics' | ((health: Health) => HealthAnswer)>> = Object.assign(Object.create(null), {
+  '/metrics': 'metrics',
+  '/healthz': healthz,
+  '/readyz': readyz,
+});
+
+const sendJson = (response: ServerResponse, { status, body }: HealthAnswer): void => {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+};
