@@ -113,6 +113,21 @@ onEachSubject('bad input', { objects }, (stage) => {
   });
 
   it.each([
+    ['where there is nothing', 'POST', '/x', null, 404],
+    ['with a method that is not there', 'PUT', '/v1/messages', null, 405],
+    ['without a key', 'POST', '/v1/messages', null, 401],
+    ['with a malformed key', 'POST', '/v1/messages', 'sk_live_c4nary', 401],
+    ['with an unknown key', 'POST', '/v1/messages', `sk_live_${'c4nary_'.repeat(4)}`, 401],
+  ])('50 MB of {}, %s stalls nothing', { timeout: MINUTES }, async (_, method, path, key, code) => {
+    const body = Buffer.alloc(50_000_000, '{},');
+    const ask = () => stage.rest.withKey(key).request(method, path, { body, headers: { 'content-type': 'application/json' } });
+    const [answer, ...others] = await withoutStall(stage.packetboat, () => Promise.all([ask(), ask(), ask(), ask()]));
+    expect([answer, ...others].map(({ status: seen }) => seen)).toEqual([code, code, code, code]);
+    expectPolite(answer);
+    expect(answer.headers.get('x-ratelimit-limit')).toBe('0');
+  });
+
+  it.each([
     ['one byte', Buffer.from([0xff])],
     ['a text that is no UTF-8', Buffer.from([0x42, 0x02, 0xc3, 0x28])],
     ['a length beyond its end', Buffer.from([0x0a, 0x7f, 0x61])],

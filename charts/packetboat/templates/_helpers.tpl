@@ -115,6 +115,12 @@ capabilities: {drop: [ALL]}
   value: 0.0.0.0:8080
 - name: PACKETBOAT_INGEST_ADDR
   value: dns:///{{ include "packetboat.fullname" $root }}-ingest.{{ $root.Release.Namespace }}.svc:9090
+- name: PACKETBOAT_CONNECTIONS_PER_ADDRESS
+  value: {{ int $values.gateway.connectionsPerAddress | quote }}
+{{- with $values.gateway.corsOrigins }}
+- name: PACKETBOAT_CORS_ORIGINS
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- end }}
 {{- if eq $component "ingest" }}
 - name: PACKETBOAT_GRPC_ADDR
