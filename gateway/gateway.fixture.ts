@@ -77,7 +77,7 @@ export async function testGateway(
         ...(body === undefined ? {} : { body, duplex: 'half' }),
       } as RequestInit);
       const text = await response.text();
-      const isJson = response.headers.get('content-type')?.includes('json') === true;
+      const isJson = text !== '' && response.headers.get('content-type')?.includes('json') === true;
       return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
     },
   };

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { limits } from '../services/core/limits.ts';
 import { goodMessage, type TestGateway, testGateway } from './gateway.fixture.ts';
 
@@ -223,6 +224,16 @@ describe('every answer', () => {
     expect(statuses).toEqual([202, 400, 202, 202, 429]);
   });
 
+  test('counts once, also when the body of a call that carries no mail is large', async () => {
+    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'counted', requests_per_minute: 3 }) });
+    const headers = { authorization: `Bearer ${key.secret}` };
+    const large = json({ recipient: 'x'.repeat(limits.bodyInMemoryBytes) });
+    const statuses: number[] = [];
+    for (const body of [large, large, `${large}}`, large])
+      statuses.push((await gateway.send('/v1/suppressions', { body, headers })).status);
+    expect(statuses).toEqual([422, 422, 400, 429]);
+  });
+
   test('is logged and counted by its route, never by its URL', () => {
     const patterns = new Set(gateway.counted.map(([pattern]) => pattern));
     expect(patterns).toContain('/v1/messages/:message_id');
@@ -231,7 +242,87 @@ describe('every answer', () => {
   });
 });
 
+describe('HTTP', () => {
+  test('HEAD is answered as GET is, without the body', async () => {
+    for (const path of ['/v1/messages', '/v1/messages/msg_x', '/docs', '/openapi.json', '/healthz']) {
+      const [get, head] = [await gateway.send(path), await gateway.send(path, { method: 'HEAD' })];
+      expect([path, head.status, head.headers.get('content-type')]).toEqual([path, get.status, get.headers.get('content-type')]);
+      expect(Number(head.headers.get('content-length'))).toBeGreaterThan(10);
+    }
+  });
+
+  test.each([
+    ['/v1/messages', 'GET, HEAD, OPTIONS, POST'],
+    ['/v1/messages/msg_x', 'DELETE, GET, HEAD, OPTIONS'],
+    ['/healthz', 'GET, HEAD, OPTIONS'],
+  ])('OPTIONS of %s lists its methods, to anybody', async (path, allow) => {
+    const { status, headers, body } = await gateway.send(path, { method: 'OPTIONS', headers: {} });
+    expect([status, headers.get('allow'), body, headers.get('access-control-allow-origin')]).toEqual([204, allow, '', null]);
+  });
+
+  test.each(['gzip', 'br, identity', 'x'])('a body in the encoding %s is 415, and the supported one is told', async (encoding) => {
+    const headers = { authorization: `Bearer ${gateway.key}`, 'content-encoding': encoding };
+    const { status, headers: told, body } = await gateway.send('/v1/messages', { body: json(otp), headers });
+    expect([status, body.error.code, told.get('accept-encoding'), told.get('x-ratelimit-limit')]).toEqual([
+      415,
+      'unsupported_content_encoding',
+      'identity',
+      '5000',
+    ]);
+  });
+
+  test('identity is the encoding of a body as it is', async () => {
+    const headers = { authorization: `Bearer ${gateway.key}`, 'content-encoding': 'Identity' };
+    expect((await gateway.send('/v1/messages', { body: json(otp), headers })).status).toBe(202);
+  });
+
+  test('pages of other origins may call the API where their origins are listed, and read no other page', async () => {
+    const plugins = [async (app: FastifyInstance) => void app.get('/inbox', async () => 'mail')];
+    await using other = await testGateway({ corsOrigins: ['https://app.example'], plugins });
+    const ask = async (path: string, method: string, origin: string, more = {}) => {
+      const headers = { origin, authorization: `Bearer ${other.key}`, ...more };
+      const answer = await other.send(path, { method, headers });
+      return [answer.status, answer.headers.get('access-control-allow-origin'), answer.headers.get('vary')];
+    };
+    const app = 'https://app.example';
+    expect(await ask('/v1/messages', 'GET', app)).toEqual([200, app, 'Origin']);
+    expect(await ask('/v1/messages', 'PUT', app)).toEqual([405, app, 'Origin']);
+    expect(await ask('/v1/nothing', 'GET', app)).toEqual([404, app, 'Origin']);
+    expect(await ask('/v1/messages', 'GET', 'https://evil.example')).toEqual([200, null, 'Origin']);
+    const preflight = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
+    expect(await ask('/v1/messages', 'OPTIONS', app, preflight)).toEqual([204, app, expect.stringMatching(/^Origin, Access-Control-/)]);
+    expect(await ask('/inbox', 'GET', app)).toEqual([200, null, null]);
+    expect(await ask('/inbox', 'OPTIONS', app, preflight)).toEqual([204, null, null]);
+  });
+});
+
 describe('beside the contract', () => {
+  test('pages of plugins have the headers of every answer, and bodies that come to them are not read', async () => {
+    const plugins = [
+      async (app: FastifyInstance) => {
+        app.get('/inbox', async () => 'mail');
+        app.delete('/inbox', async ({ body }, reply) => reply.code(204).send(body));
+        app.get('/broken', () => Promise.reject(new Error('secret')));
+      },
+    ];
+    await using other = await testGateway({ plugins });
+    const headers = { 'content-type': 'application/json' };
+    const answers = [
+      await other.send('/inbox', { headers: {} }),
+      await other.send('/inbox', { method: 'DELETE', body: '{"a":', headers }),
+      await other.send('/inbox', { method: 'POST', body: '[{},', headers }),
+      await other.send('/broken', { headers: {} }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 204, 405, 500]);
+    for (const answer of answers) {
+      expect(answer.headers.get('x-request-id')).toMatch(/^req_/);
+      expect(answer.headers.get('x-ratelimit-limit')).toBe('0');
+      expect(JSON.stringify(answer.body)).not.toContain('secret');
+    }
+    await vi.waitUntil(() => other.bodies.discarded === 9);
+    expect(other.bodies).toMatchObject({ buffered: 0, parsed: 0 });
+  });
+
   test('health, what is lost, and the documentation', async () => {
     expect((await gateway.send('/healthz', { headers: {} })).body).toEqual({ status: 'ok' });
     expect((await gateway.send('/readyz', { headers: {} })).body).toEqual({ status: 'ready', lost: [] });

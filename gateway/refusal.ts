@@ -22,7 +22,7 @@ export const unauthenticated = (isGiven: boolean): Refusal =>
   refusal(
     Grpc.UNAUTHENTICATED,
     'unauthenticated',
-    isGiven ? 'This is not an API key.' : 'An API key is needed: Authorization: Bearer sk_live_…',
+    isGiven ? 'This is not an API key.' : 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
   );
 
 export const methodNotAllowed = (): Refusal =>
