@@ -1,11 +1,10 @@
 // `packetboat catalog apply`: what fills a cluster's catalog without an operator. Good objects are written although others have faults: of those the
 // last good revision stays, and the exit code says that something is to be mended.
 
-import { setTimeout } from 'node:timers/promises';
 import { documentsOf, stampsOf } from '../services/adapters/file/folder.ts';
 import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';
 import { openMongo } from '../services/adapters/mongo/connection.ts';
-import { type Nats, openNats } from '../services/adapters/nats/connection.ts';
+import { openNats } from '../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../services/adapters/nats/notices.ts';
 import { SystemRandom } from '../services/adapters/system/random.ts';
 import { entryKey } from '../services/core/catalog.ts';
@@ -39,8 +38,10 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
   await using mongo = await openMongo(config.mongodbUrl, { ca: config.mongodbCa });
   await using nats = openNats(config.natsUrl, { name: 'packetboat-catalog', ca: config.natsCa });
   await using notices = new NatsNotices(nats);
-  if (!(await isConnected(nats)))
-    complain(`NATS does not answer: services will see the change within ${limits.catalogHeadEveryMs / 1000} s`);
+  // a notice goes to whoever listens while there is a connection, so the first try to connect is waited for
+  await nats
+    .check()
+    .catch(() => complain(`NATS does not answer: services will see the change within ${limits.catalogHeadEveryMs / 1000} s`));
   await using writer = await openCatalogWriter(mongo, { notices, random: new SystemRandom(), keys });
   // of two that run at once the later one wins, by the store's clock
   const source: CatalogSource = { kind: 'folder', name: 'apply', fence: { term: Math.floor(mongo.now()), generation: 0 } };
@@ -77,17 +78,3 @@ export const describeFault = ({ file, line, kind, namespace, name, reason, path,
 
 const wordOf = ({ kind }: WriteResult): string =>
   kind === 'foreign' ? 'owned by another source:' : kind === 'fenced' ? 'written by a later apply:' : kind;
-
-/** A notice goes to whoever listens while there is a connection, so it is waited for. */
-async function isConnected(nats: Nats): Promise<boolean> {
-  for (const giveUpAt = performance.now() + limits.connectMs; performance.now() < giveUpAt; await setTimeout(limits.connectPollMs)) {
-    if (
-      await nats.check().then(
-        () => true,
-        () => false,
-      )
-    )
-      return true;
-  }
-  return false;
-}

@@ -52,7 +52,7 @@ export async function testGateway(
   const gateway = await startGateway({
     ingest: options.client?.(own) ?? own,
     http: { host: '127.0.0.1', port: 0 },
-    health: { readiness: { status: 'ready', lost: [] }, isReady: true },
+    health: { readiness: { status: 'ready', lost: [], notReached: [] }, isReady: true },
     log: { debug: note, warn: note, error: note },
     metrics: {
       http: (pattern, status) => void counted.push([pattern, status]),

@@ -325,7 +325,7 @@ describe('beside the contract', () => {
 
   test('health, what is lost, and the documentation', async () => {
     expect((await gateway.send('/healthz', { headers: {} })).body).toEqual({ status: 'ok' });
-    expect((await gateway.send('/readyz', { headers: {} })).body).toEqual({ status: 'ready', lost: [] });
+    expect((await gateway.send('/readyz', { headers: {} })).body).toEqual({ status: 'ready', lost: [], not_reached: [] });
     expect((await gateway.send('/openapi.json', { headers: {} })).body.openapi).toBe('3.1.0');
     const docs = await gateway.send('/docs', { headers: {} });
     expect(docs.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -333,9 +333,11 @@ describe('beside the contract', () => {
   });
 
   test('a program that is not ready says so', async () => {
-    await using other = await testGateway({ health: { readiness: { status: 'not_ready', lost: ['ingest'] }, isReady: false } });
+    await using other = await testGateway({
+      health: { readiness: { status: 'not_ready', lost: ['ingest'], notReached: [] }, isReady: false },
+    });
     const { status, body } = await other.send('/readyz');
-    expect([status, body]).toEqual([503, { status: 'not_ready', lost: ['ingest'] }]);
+    expect([status, body]).toEqual([503, { status: 'not_ready', lost: ['ingest'], not_reached: [] }]);
   });
 
   test('an address that is taken is told with the setting to change', async () => {

@@ -1,4 +1,5 @@
 import { Metadata, Server, ServerCredentials, type StatusObject, type sendUnaryData, status } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   IngestServiceService,
@@ -207,6 +208,31 @@ describe('when ingest is away', () => {
       await both.admit({ credential: 'x', scope: '', uncounted: false });
       return counts.every((count) => count > 0);
     });
+    for (const { instance } of instances) instance.forceShutdown();
+  });
+});
+
+describe('readiness', () => {
+  test.each([
+    [['SERVING'], true],
+    [['NOT_SERVING'], false],
+    [['UNKNOWN'], false],
+    [['NOT_SERVING', 'SERVING'], true],
+    [['NOT_SERVING', 'NOT_SERVING'], false],
+  ] as const)('of instances that say %j: ready is %s', async (said, isReady) => {
+    const instances = await Promise.all(
+      said.map(async (status) => {
+        const instance = new Server();
+        new HealthImplementation({ '': status }).addToServer(instance);
+        const port = await new Promise<number>((bound, failed) =>
+          instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) => (error === null ? bound(p) : failed(error))),
+        );
+        return { instance, port };
+      }),
+    );
+    using client = connectIngest(`ipv4:${instances.map(({ port }) => `127.0.0.1:${port}`).join(',')}`);
+    if (isReady) await vi.waitFor(() => client.check());
+    else await expect(client.check()).rejects.toMatchObject({ code: 'NOT_SERVING' });
     for (const { instance } of instances) instance.forceShutdown();
   });
 });

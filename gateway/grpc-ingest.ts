@@ -12,6 +12,7 @@ import {
   type ServiceDefinition,
   type StatusObject,
 } from '@grpc/grpc-js';
+import { service as health } from 'grpc-health-check';
 import { BadRequest, ErrorInfo, RetryInfo } from '../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../proto/gen/google/rpc/status.ts';
 import {
@@ -115,15 +116,23 @@ const isAway = (outcome: Outcome<unknown>): boolean => 'refused' in outcome && o
 const isJudged = ({ grpc_code }: Refusal): boolean => grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
 
 const identity = (bytes: Buffer): Buffer => bytes;
+const healthCheck = health.Check as unknown as MethodDefinition<object, object>;
+const isServing = (answer: object | undefined): boolean => answer !== undefined && 'status' in answer && answer.status === 'SERVING';
 
-/** The standard health service; an empty request asks for the whole server. A channel that is not connected yet is waited for. */
+/**
+ * The standard health service; an empty request asks for the whole server. A channel that is not connected yet is waited for. An instance of ingest
+ * that says that it does not serve, because it starts, stops or lacks its store, is as good as none.
+ */
 function askHealth(client: Client): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const metadata = new Metadata({ waitForReady: true });
   const deadline = Date.now() + limits.ingestCheckMs;
-  client.makeUnaryRequest('/grpc.health.v1.Health/Check', identity, identity, Buffer.alloc(0), metadata, { deadline }, (error) =>
-    error === null ? resolve() : reject(error),
-  );
+  const { path, responseDeserialize } = healthCheck;
+  client.makeUnaryRequest(path, identity, responseDeserialize, Buffer.alloc(0), metadata, { deadline }, (error, answer) => {
+    if (error !== null) reject(error);
+    else if (isServing(answer)) resolve();
+    else reject(Object.assign(new Error('ingest says that it does not serve'), { code: 'NOT_SERVING' }));
+  });
   return promise;
 }
 

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Config } from '../services/runtime/config.ts';
 import { reporter } from '../services/runtime/log.ts';
-import { type About, openOperations, type Program, started } from '../services/runtime/program.ts';
+import { type About, dependenciesOf, openOperations, type Program, started } from '../services/runtime/program.ts';
 import { openTlsIdentity } from '../services/runtime/tls.ts';
 import { startGateway } from './gateway.ts';
 import { connectIngest } from './grpc-ingest.ts';
@@ -11,12 +11,12 @@ import { connectIngest } from './grpc-ingest.ts';
 export async function start(config: Config<'gateway'>, about: About): Promise<Program> {
   const { log, metrics } = about;
   await using open = new AsyncDisposableStack();
+  const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf.gateway, about);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const tls = await openTlsIdentity(config, reporter(log));
   if (tls !== null) open.use(tls);
   const ingest = open.use(connectIngest(config.ingestAddr, tls));
-  const dependencies = [{ name: 'ingest', isRequired: true, check: () => ingest.check() }];
-  const { health, port } = await openOperations(open, config.metricsAddr, dependencies, about);
+  health.watch({ ingest });
   const gateway = open.use(
     await startGateway({
       ingest,

@@ -26,6 +26,7 @@ const NAME = 'packetboat-operator';
 export async function start(config: Config<'operator'>, { log, metrics }: About): Promise<Program> {
   const report = reporter(log);
   await using open = new AsyncDisposableStack();
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf.operator, { log, metrics });
   const keys = keysFor(await readKeyring(config.keyringFile), 'catalog');
   const client = open.use(
     await openKubernetesClient({
@@ -51,7 +52,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
     // what it cannot do without: the first kind that it watches
     check: async () => void (await client.list(senders, namespace === '*' ? { limit: 1 } : { namespace, limit: 1 })),
   };
-  const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, kubernetes: api }), { log, metrics });
+  operations.health.watch({ store: messages, kubernetes: api });
 
   const stop = new AbortController();
   const lead = async (): Promise<void> => {

@@ -285,8 +285,6 @@ export const limits = {
   /** A server that does not take a connection in this time is tried again. */
   connectMs: 2 * SECOND,
   reconnectMs: 250,
-  /** How often a task of the command line looks whether its connection is there. */
-  connectPollMs: 25,
   /** A frozen server is given up after two of these without an answer. */
   natsPingMs: 2 * SECOND,
   natsCallMs: 2 * SECOND,
@@ -298,6 +296,8 @@ export const limits = {
   /** Of it, what work under way may take to end by itself: attempts in SMTP, requests being answered. What then remains is given up in order. */
   drainMs: 15 * SECOND,
   readinessEveryMs: 2 * SECOND,
+  /** Until a dependency has answered for the first time: a program that starts should be ready soon after what it needs is there. */
+  readinessFirstEveryMs: 250,
   /** A dependency that does not answer in this time counts as lost. */
   readinessCheckMs: 2_500,
   operationsRequestMs: 5 * SECOND,

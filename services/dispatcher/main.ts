@@ -28,6 +28,7 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
   const { log, metrics } = about;
   const report = reporter(log);
   await using open = new AsyncDisposableStack();
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf.dispatcher, about);
   const keyring = await readKeyring(config.keyringFile);
   const keys = { catalog: keysFor(keyring, 'catalog'), suppression: keysFor(keyring, 'suppression'), return: keysFor(keyring, 'return') };
   const relay = config.relay ?? null;
@@ -63,7 +64,7 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
     report,
   };
   const figures = open.use(await openSenderFigures(mongo));
-  const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
+  operations.health.watch({ store: messages, queue, budgets });
   // told to its end after the last delivery is
   const stop = new AbortController();
   const telling = tellTally(tally, { store: figures, clock: systemClock, report }, stop.signal);

@@ -135,7 +135,7 @@ describe('embedded mode', () => {
     expect(metrics).toContain('packetboat_http_requests_total{route="/v1/messages",status="202"} 1\n');
     expect(metrics).toContain('packetboat_messages_total{result="queued"} 1\n');
     expect(metrics).toContain('packetboat_dependency_up{dependency="store"} 1\n');
-    expect(await (await fetch(`${program.rest.url}/readyz`)).json()).toEqual({ status: 'ready', lost: [] });
+    expect(await (await fetch(`${program.rest.url}/readyz`)).json()).toEqual({ status: 'ready', lost: [], not_reached: [] });
     expect((await fetch(`${program.rest.url}/metrics`)).status).toBe(404);
   });
 });

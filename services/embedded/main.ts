@@ -49,6 +49,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const clock = systemClock;
   const random = new SystemRandom();
   await using open = new AsyncDisposableStack();
+  const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf.dev, about);
 
   const { dataDir, keyringFile = null } = config;
   const stores = await openStores(open, { dataDir, keyringFile, clock, random });
@@ -107,7 +108,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const calls: Calls = { ingest, scopes: new Map(contract.methods.map(({ path, rest }) => [path, rest.scope])), metrics };
   const key = await firstKey({ keys, random, now: messages.now(), dataDir, chosen: config.bootstrapKey ?? null });
 
-  const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
+  health.watch({ store: messages, queue, budgets });
   const working = open.use(new Together());
   working.use(sweeperRunning({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
   working.use(dispatcherRunning(dispatcher));

@@ -33,6 +33,7 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
   const { log, metrics } = about;
   const report = reporter(log);
   await using open = new AsyncDisposableStack();
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf.ingest, about);
   const keyring = await readKeyring(config.keyringFile);
   const hashKeys = { suppression: keysFor(keyring, 'suppression'), cursor: keysFor(keyring, 'cursor') };
   const contract = loadContract();
@@ -71,7 +72,7 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
   if (tls !== null && config.tlsPeerNames === undefined)
     throw new Failure('invalid', 'PACKETBOAT_TLS_PEER_NAMES is missing: the names of gateways in their certificates');
   const isGateway = tls === null || config.tlsPeerNames === undefined ? undefined : namedPeers(config.tlsPeerNames);
-  const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue, budgets }), about);
+  operations.health.watch({ store: messages, queue, budgets });
   const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
   const grpc = open.use(
     await serveGrpc(config.grpcAddr, {

@@ -1,75 +1,130 @@
-import { pino } from 'pino';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { Health, type HealthOptions, type Readiness } from './health.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type DependencyName, Health, type HealthOptions, isRequired, type Readiness } from './health.ts';
 import { serveOperations } from './operations-server.ts';
+import { dependenciesOf } from './program.ts';
 
-const quiet = pino({ level: 'silent' });
+/** What a dependency does when it is asked. */
+type Behaviour = 'up' | 'down' | 'hung';
 
-/** Dependencies whose state the test sets, and what is told of them. */
-function healthOf(states: Record<string, 'up' | 'down' | 'hung'>, options: Partial<HealthOptions> = {}) {
+/** Dependencies whose behaviour the test sets, and what is told of them. */
+function healthOf(behaviours: Partial<Record<DependencyName, Behaviour>>, options: Partial<HealthOptions> = {}) {
   const gauge = new Map<string, boolean>();
+  const log: string[] = [];
   let asked = 0;
+  const names = Object.keys(behaviours) as DependencyName[];
   const health = new Health({
-    dependencies: Object.keys(states).map((name) => ({
-      name,
-      isRequired: name === 'store',
-      check: async () => {
-        asked += 1;
-        if (states[name] === 'hung') await new Promise(() => {});
-        if (states[name] === 'down') throw new Error('lost');
-      },
-    })),
-    log: quiet,
+    dependencies: names,
+    log: {
+      info: (_: unknown, what: string) => void log.push(what),
+      warn: (_: unknown, what: string) => void log.push(what),
+    } as HealthOptions['log'],
     metrics: { dependency: (name, isUp) => void gauge.set(name, isUp) },
     everyMs: 5,
+    firstEveryMs: 5,
     timeoutMs: 20,
     ...options,
   });
   onTestFinished(() => health[Symbol.dispose]());
-  const until = (wanted: Readiness['status']): Promise<Readiness> =>
-    new Promise((resolve) => health.onChange((readiness) => readiness.status === wanted && resolve(readiness)));
-  return { health, gauge, until, asked: () => asked };
+  const until = (wanted: Partial<Readiness>): Promise<Readiness> =>
+    new Promise((resolve) =>
+      health.onChange((readiness) => isDeepStrictEqual({ ...readiness, ...wanted }, readiness) && resolve(readiness)),
+    );
+  const portOf = (name: DependencyName) => ({
+    check: async () => {
+      asked += 1;
+      if (behaviours[name] === 'hung') await new Promise(() => {});
+      if (behaviours[name] === 'down') throw new Error('does not answer');
+    },
+  });
+  const watch = (): void => health.watch(Object.fromEntries(names.map((name) => [name, portOf(name)])));
+  return { health, gauge, log, until, watch, asked: () => asked };
 }
 
 describe('health', () => {
-  test('is ready while all dependencies answer', () => {
+  test('a dependency that was not asked yet is not reached, whether it is required or not', () => {
     const { health, gauge } = healthOf({ store: 'up', queue: 'up' });
-    expect(health.readiness).toEqual({ status: 'ready', lost: [] });
+    expect(health.readiness).toEqual({ status: 'not_ready', lost: [], notReached: ['store', 'queue'] });
+    expect(health.isReady).toBe(false);
     expect([...gauge]).toEqual([
-      ['store', true],
-      ['queue', true],
+      ['store', false],
+      ['queue', false],
     ]);
   });
 
-  test('names a lost dependency, and goes on without one that it can do without', async () => {
-    const states = { store: 'up', queue: 'down' } as const;
-    const { health, gauge, until } = healthOf({ ...states });
-    expect(await until('degraded')).toEqual({ status: 'degraded', lost: ['queue'] });
-    expect(health.isReady).toBe(true);
-    expect(gauge.get('queue')).toBe(false);
+  test('a program is ready once each dependency has answered, and nothing is logged about that', async () => {
+    const { until, watch, gauge, log } = healthOf({ store: 'up', queue: 'up' });
+    watch();
+    expect(await until({ status: 'ready' })).toEqual({ status: 'ready', lost: [], notReached: [] });
+    expect([...gauge.values()]).toEqual([true, true]);
+    expect(log).toEqual([]);
   });
 
-  test('is not ready without its store, and ready again once that is back', async () => {
-    const states: Record<string, 'up' | 'down'> = { store: 'down' };
-    const { health, until } = healthOf(states);
-    expect(await until('not_ready')).toEqual({ status: 'not_ready', lost: ['store'] });
-    expect(health.isReady).toBe(false);
-    states.store = 'up';
-    expect(await until('ready')).toEqual({ status: 'ready', lost: [] });
+  describe.each(Object.entries(dependenciesOf))('%s', (_, dependencies) => {
+    const everyBehaviour = dependencies.reduce<Partial<Record<DependencyName, Behaviour>>[]>(
+      (rows, name) => rows.flatMap((row) => (['up', 'down', 'hung'] as const).map((behaviour) => ({ ...row, [name]: behaviour }))),
+      [{}],
+    );
+
+    test.each(everyBehaviour)('first answers of %j decide whether it is ready, and name what was not reached', async (behaviours) => {
+      const { health, until, watch } = healthOf(behaviours);
+      watch();
+      const notReached = dependencies.filter((name) => behaviours[name] !== 'up');
+      const status = notReached.length === 0 ? 'ready' : notReached.some((name) => isRequired[name]) ? 'not_ready' : 'degraded';
+      expect(await until({ status, notReached })).toEqual({ status, lost: [], notReached });
+      expect(health.isReady).toBe(status !== 'not_ready');
+    });
+
+    test.each(dependencies)('%s is lost once it has answered and answers no longer, and answers again', async (name) => {
+      const behaviours: Partial<Record<DependencyName, Behaviour>> = Object.fromEntries(dependencies.map((each) => [each, 'up']));
+      const { until, watch, gauge, log } = healthOf(behaviours);
+      watch();
+      await until({ status: 'ready' });
+      behaviours[name] = 'down';
+      const status = isRequired[name] ? 'not_ready' : 'degraded';
+      expect(await until({ lost: [name] })).toEqual({ status, lost: [name], notReached: [] });
+      expect(gauge.get(name)).toBe(false);
+      behaviours[name] = 'up';
+      await until({ status: 'ready' });
+      expect(log).toEqual(['a dependency is lost', 'a dependency answers again']);
+    });
   });
 
-  test('takes a dependency that hangs for a lost one, and asks it once', async () => {
-    const { until, asked, health } = healthOf({ store: 'hung' });
-    await until('not_ready');
+  test('a dependency that hangs is asked once', async () => {
+    const { until, asked, health, watch } = healthOf({ queue: 'hung' });
+    watch();
+    await until({ status: 'degraded' });
     await health.ask();
     expect(asked()).toBe(1);
   });
 
-  test('is not ready from the first step of a shutdown on', () => {
-    const { health } = healthOf({ store: 'up' });
+  test('a dependency is asked often until it answers for the first time, and then less often', async () => {
+    const behaviours: Partial<Record<DependencyName, Behaviour>> = { store: 'down' };
+    const { until, watch, asked, log } = healthOf(behaviours, { everyMs: 60_000 });
+    watch();
+    await vi.waitFor(() => expect(asked()).toBeGreaterThan(3));
+    behaviours.store = 'up';
+    await until({ status: 'ready' });
+    expect(log).toEqual(['a dependency is not reached yet', 'a dependency answers']);
+    const askedByThen = asked();
+    // another one, which is asked as often as this one was, is the clock
+    const other = healthOf({ store: 'down' }, { everyMs: 60_000 });
+    other.watch();
+    await vi.waitFor(() => expect(other.asked()).toBeGreaterThan(3));
+    expect(asked()).toBe(askedByThen);
+  });
+
+  test('from the first step of a shutdown on a program is not ready, and asks nobody', async () => {
+    const behaviours: Partial<Record<DependencyName, Behaviour>> = { store: 'up' };
+    const { health, until, watch, log, gauge } = healthOf(behaviours);
+    watch();
+    await until({ status: 'ready' });
     health.stopping();
-    expect(health.readiness).toEqual({ status: 'stopping', lost: [] });
+    expect(health.readiness).toEqual({ status: 'stopping', lost: [], notReached: [] });
     expect(health.isReady).toBe(false);
+    behaviours.store = 'down';
+    await health.ask();
+    expect([log, gauge.get('store')]).toEqual([[], true]);
   });
 });
 
@@ -78,8 +133,8 @@ describe('the operations server', () => {
   const anywhere = { host: '127.0.0.1', port: 0 };
 
   test('answers metrics, health and readiness, and nothing else', async () => {
-    const states: Record<string, 'up' | 'down'> = { store: 'up' };
-    const { health, until } = healthOf(states);
+    const states: Partial<Record<DependencyName, Behaviour>> = { store: 'up' };
+    const { health, until, watch } = healthOf(states);
     await using server = await serveOperations(anywhere, { health, metrics });
     const ask = async (path: string, method = 'GET') => {
       const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
@@ -87,12 +142,15 @@ describe('the operations server', () => {
     };
     expect(await ask('/metrics')).toEqual({ status: 200, type: metrics.contentType, text: 'a 1\n# EOF\n' });
     expect(await ask('/healthz')).toMatchObject({ status: 200, text: '{"status":"ok"}\n' });
-    expect(await ask('/readyz?verbose')).toMatchObject({ status: 200, text: '{"status":"ready","lost":[]}\n' });
+    expect(await ask('/readyz')).toMatchObject({ status: 503, text: '{"status":"not_ready","lost":[],"not_reached":["store"]}\n' });
+    watch();
+    await until({ status: 'ready' });
+    expect(await ask('/readyz?verbose')).toMatchObject({ status: 200, text: '{"status":"ready","lost":[],"not_reached":[]}\n' });
     expect(await ask('/else')).toMatchObject({ status: 404 });
     expect(await ask('/metrics', 'POST')).toMatchObject({ status: 405 });
     states.store = 'down';
-    await until('not_ready');
-    expect(await ask('/readyz')).toMatchObject({ status: 503, text: '{"status":"not_ready","lost":["store"]}\n' });
+    await until({ status: 'not_ready' });
+    expect(await ask('/readyz')).toMatchObject({ status: 503, text: '{"status":"not_ready","lost":["store"],"not_reached":[]}\n' });
     expect(await ask('/healthz')).toMatchObject({ status: 200 });
   });
 

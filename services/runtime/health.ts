@@ -1,56 +1,89 @@
-// What a program knows of its dependencies: each is asked every `limits.readinessEveryMs`, so a lost one is named within 5 s (RELIABILITY P20).
-// Losing one that the program cannot do its work without makes it not ready; without the others it goes on, and says so.
+// What a program knows of its dependencies. Unknown is not healthy: a program starts not ready, and each dependency is asked at once, then often until
+// its first answer, then every `limits.readinessEveryMs`, so that a lost dependency is named within 5 s. A program is not ready while it lacks a
+// dependency that it cannot work without; without the others it works on, and says so.
 
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 import type { Logger } from './log.ts';
 
-export interface Dependency {
-  /** A word of the glossary: `store`, `queue`, `budgets`, `catalog`, `ingest`, `kubernetes`. */
-  readonly name: string;
-  /** Without it nothing can be done: requests should go elsewhere. */
-  readonly isRequired: boolean;
+/** Words of the glossary. */
+export type DependencyName = 'store' | 'queue' | 'budgets' | 'ingest' | 'kubernetes';
+
+/** Whether a program can do anything at all without this dependency; if not, requests should go elsewhere. */
+export const isRequired: Readonly<Record<DependencyName, boolean>> = {
+  store: true,
+  ingest: true,
+  kubernetes: true,
+  // without the queue the sweeper feeds dispatchers from the store; without the budgets each process paces by itself
+  queue: false,
+  budgets: false,
+};
+
+/** A port that can say whether what is behind it answers. */
+export interface Checked {
+  /** Resolves when the dependency answers. Rejects when it does not, but not before the first try to connect has ended. */
   check(): Promise<void>;
 }
 
 export interface Readiness {
   readonly status: 'ready' | 'degraded' | 'not_ready' | 'stopping';
-  /** Names of the dependencies that do not answer. */
+  /** Dependencies that answered once and do not answer now. */
   readonly lost: readonly string[];
+  /** Dependencies that have not answered since the program started. */
+  readonly notReached: readonly string[];
 }
 
 export interface HealthOptions {
-  readonly dependencies: readonly Dependency[];
+  readonly dependencies: readonly DependencyName[];
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly metrics: { dependency(name: string, isUp: boolean): void };
   /** Of the checks; `limits` unless told. */
   readonly everyMs?: number;
+  readonly firstEveryMs?: number;
   readonly timeoutMs?: number;
 }
 
+/** `unasked`: no check has ended yet. `unreached`: each check has failed so far. */
+type State = 'unasked' | 'unreached' | 'up' | 'lost';
+
 export class Health implements Disposable {
   readonly #options: HealthOptions;
-  readonly #lost = new Set<string>();
+  readonly #states: Map<DependencyName, State>;
+  readonly #watched = new Map<DependencyName, Checked>();
   readonly #listeners = new Set<(readiness: Readiness) => void>();
-  readonly #timer: NodeJS.Timeout;
-  readonly #asking = new Set<string>();
+  readonly #asking = new Set<DependencyName>();
+  readonly #timers: NodeJS.Timeout[];
   #isStopping = false;
 
   constructor(options: HealthOptions) {
     this.#options = options;
-    for (const dependency of options.dependencies) options.metrics.dependency(dependency.name, true);
-    this.#timer = setInterval(() => void this.ask(), options.everyMs ?? limits.readinessEveryMs).unref();
+    this.#states = new Map(options.dependencies.map((name) => [name, 'unasked']));
+    for (const name of options.dependencies) options.metrics.dependency(name, false);
+    this.#timers = [
+      setInterval(() => void this.ask(), options.everyMs ?? limits.readinessEveryMs),
+      setInterval(() => void this.#askUnreached(), options.firstEveryMs ?? limits.readinessFirstEveryMs),
+    ];
+    for (const timer of this.#timers) timer.unref();
   }
 
   get readiness(): Readiness {
-    const lost = this.#options.dependencies.filter(({ name }) => this.#lost.has(name));
-    const status = this.#isStopping ? 'stopping' : lost.some((d) => d.isRequired) ? 'not_ready' : lost.length > 0 ? 'degraded' : 'ready';
-    return { status, lost: lost.map(({ name }) => name) };
+    const states = [...this.#states];
+    const named = (...wanted: readonly State[]): DependencyName[] =>
+      states.flatMap(([name, state]) => (wanted.includes(state) ? [name] : []));
+    return { status: this.#status(states), lost: named('lost'), notReached: named('unasked', 'unreached') };
   }
 
   get isReady(): boolean {
     const { status } = this.readiness;
     return status === 'ready' || status === 'degraded';
+  }
+
+  /** From now on these are asked, beginning at once. A dependency that is not watched yet is not reached. */
+  watch(ports: Readonly<Partial<Record<DependencyName, Checked>>>): void {
+    for (const [name, port] of Object.entries(ports) as [DependencyName, Checked][]) {
+      this.#watched.set(name, port);
+      void this.#ask(name, port);
+    }
   }
 
   /** Calls back now and after each change. */
@@ -59,46 +92,63 @@ export class Health implements Disposable {
     listener(this.readiness);
   }
 
-  /** From now on not ready: no new requests should come. The first step of a shutdown. */
+  /** From now on not ready: no new requests should come. The first step of a shutdown; connections that then close are not lost ones. */
   stopping(): void {
     this.#isStopping = true;
+    this[Symbol.dispose]();
     this.#tell();
   }
 
-  /** Asks each dependency that is not being asked already. Never rejects. */
+  /** Asks each watched dependency that is not being asked already. Never rejects. */
   async ask(): Promise<void> {
-    await Promise.all(this.#options.dependencies.map((dependency) => this.#ask(dependency)));
+    await Promise.all([...this.#watched].map(([name, port]) => this.#ask(name, port)));
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
   }
 
-  async #ask({ name, check }: Dependency): Promise<void> {
+  #status(states: readonly (readonly [DependencyName, State])[]): Readiness['status'] {
+    if (this.#isStopping) return 'stopping';
+    if (states.some(([name, state]) => state === 'unasked' || (isRequired[name] && state !== 'up'))) return 'not_ready';
+    return states.some(([, state]) => state !== 'up') ? 'degraded' : 'ready';
+  }
+
+  /** A server that is started beside this program is found as soon as it answers. */
+  async #askUnreached(): Promise<void> {
+    const unreached = [...this.#watched].filter(([name]) => this.#states.get(name) === 'unasked' || this.#states.get(name) === 'unreached');
+    await Promise.all(unreached.map(([name, port]) => this.#ask(name, port)));
+  }
+
+  async #ask(name: DependencyName, port: Checked): Promise<void> {
     if (this.#asking.has(name)) return;
     this.#asking.add(name);
-    const asked = check();
-    // one that never answers is asked once, not once more every time
+    const asked = port.check();
+    // a dependency that never answers is asked once, not once more every time
     const settled = asked.then(
       () => this.#asking.delete(name),
       () => this.#asking.delete(name),
     );
     try {
       await withinMs(asked, this.#options.timeoutMs ?? limits.readinessCheckMs);
-      this.#set(name, true);
+      this.#set(name, 'up');
       await settled;
     } catch (error) {
-      this.#set(name, false, error);
+      const before = this.#states.get(name);
+      this.#set(name, before === 'up' || before === 'lost' ? 'lost' : 'unreached', error);
     }
   }
 
-  #set(name: string, isUp: boolean, error?: unknown): void {
-    if (isUp === !this.#lost.has(name)) return;
-    if (isUp) this.#lost.delete(name);
-    else this.#lost.add(name);
-    this.#options.metrics.dependency(name, isUp);
-    if (isUp) this.#options.log.info({ dependency: name }, 'a dependency answers again');
-    else this.#options.log.warn({ dependency: name, err: error }, 'a dependency is lost');
+  #set(name: DependencyName, state: State, error?: unknown): void {
+    const before = this.#states.get(name);
+    if (state === before || this.#isStopping) return;
+    this.#states.set(name, state);
+    this.#options.metrics.dependency(name, state === 'up');
+    const { log } = this.#options;
+    if (state === 'lost') log.warn({ dependency: name, err: error }, 'a dependency is lost');
+    else if (state === 'unreached') log.warn({ dependency: name, err: error }, 'a dependency is not reached yet');
+    else if (before !== 'unasked')
+      log.info({ dependency: name }, before === 'lost' ? 'a dependency answers again' : 'a dependency answers');
     this.#tell();
   }
 

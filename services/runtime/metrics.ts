@@ -57,7 +57,11 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.');
   const swept = counter('packetboat_swept', 'What sweepers did: deliveries woken, ended, taken back, published; blobs deleted.', ['what']);
   const backlog = gauge('packetboat_backlog_deliveries', 'Deliveries that are queued, as each sweeper counts all of them, up to 50000.');
-  const dependencies = gauge('packetboat_dependency_up', '1 while the dependency answers, 0 while it is lost.', ['dependency']);
+  const dependencies = gauge(
+    'packetboat_dependency_up',
+    '1 while the dependency answers; 0 until it has answered for the first time, and while it is lost.',
+    ['dependency'],
+  );
   const catalogFaults = counter('packetboat_catalog_faults', 'Faults of objects in the catalog folder, counted when they come up.');
 
   // Under the names that whoever runs operators knows from controller-runtime.

@@ -1,4 +1,4 @@
-// What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives), `/readyz` (send requests here, and what is lost).
+// What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives), `/readyz` (whether requests should come here, and which dependencies do not answer).
 // Plain HTTP on an address of its own, so that none of it is ever public by accident.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -22,10 +22,10 @@ export interface HealthAnswer {
 export const healthz = (): HealthAnswer => ({ status: 200, body: { status: 'ok' } });
 
 /** What `/readyz` answers: 200 also while degraded, since work goes on without the queue and the budgets. */
-export const readyz = (health: Pick<Health, 'readiness' | 'isReady'>): HealthAnswer => ({
-  status: health.isReady ? 200 : 503,
-  body: health.readiness,
-});
+export function readyz(health: Pick<Health, 'readiness' | 'isReady'>): HealthAnswer {
+  const { status, lost, notReached } = health.readiness;
+  return { status: health.isReady ? 200 : 503, body: { status, lost, not_reached: notReached } };
+}
 
 export interface OperationsOptions {
   readonly health: Health;

@@ -1,7 +1,7 @@
 // What every program is given at its start, and what it gives back.
 
 import type { ListenAddress } from './config.ts';
-import { type Dependency, Health } from './health.ts';
+import { type DependencyName, Health } from './health.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { serveOperations } from './operations-server.ts';
@@ -17,29 +17,24 @@ export interface Program extends AsyncDisposable {
   readonly ports: Readonly<Record<string, number>>;
 }
 
-/** A port that can say whether what is behind it answers. */
-interface Checked {
-  check(): Promise<void>;
-}
+/** What each program needs of others, and names in `/readyz` until it is reached. */
+export const dependenciesOf = {
+  dev: ['store', 'queue', 'budgets'],
+  gateway: ['ingest'],
+  ingest: ['store', 'queue', 'budgets'],
+  dispatcher: ['store', 'queue', 'budgets'],
+  sweeper: ['store', 'queue'],
+  operator: ['store', 'kubernetes'],
+} as const satisfies Readonly<Record<string, readonly DependencyName[]>>;
 
-/** Without a store nothing can be accepted or delivered, and without an API server an operator has nothing to do; without the others work goes on, slower or by the rules of one process. */
-export const dependenciesOf = (ports: {
-  readonly store: Checked;
-  readonly queue?: Checked;
-  readonly budgets?: Checked;
-  readonly kubernetes?: Checked;
-}): Dependency[] =>
-  Object.entries(ports).map(([name, port]: [string, Checked]) => ({
-    name,
-    isRequired: name === 'store' || name === 'kubernetes',
-    check: () => port.check(),
-  }));
-
-/** Health and its server, owned by the program's stack. */
+/**
+ * Health and its server, owned by the program's stack. A program opens them before it connects to anything, so that `/readyz` names what is not reached
+ * yet, and hands its ports to `health.watch` once it has them.
+ */
 export async function openOperations(
   open: AsyncDisposableStack,
   address: ListenAddress,
-  dependencies: readonly Dependency[],
+  dependencies: readonly DependencyName[],
   { log, metrics }: About,
 ): Promise<{ readonly health: Health; readonly port: number }> {
   const health = open.use(new Health({ dependencies, log, metrics }));

@@ -17,6 +17,7 @@ import { running } from './running.ts';
 export async function start(config: Config<'sweeper'>, about: About): Promise<Program> {
   const report = reporter(about.log);
   await using open = new AsyncDisposableStack();
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf.sweeper, about);
   const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));
   const nats = open.use(openNats(config.natsUrl, { name: 'packetboat-sweeper', ca: config.natsCa }));
   const notices = open.use(new NatsNotices(nats));
@@ -35,7 +36,7 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
     metrics: about.metrics,
     report,
   };
-  const operations = await openOperations(open, config.metricsAddr, dependenciesOf({ store: messages, queue }), about);
+  operations.health.watch({ store: messages, queue });
   open.use(running(sweeper));
   open.defer(() => operations.health.stopping());
   return started(open, { metrics: operations.port });

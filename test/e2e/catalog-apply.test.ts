@@ -3,7 +3,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { applyCatalog } from '../../cli/catalog-apply.ts';
 import { openCatalog } from '../../services/adapters/mongo/catalog.ts';
 import { type Mongo, openMongo } from '../../services/adapters/mongo/connection.ts';
@@ -93,7 +93,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     using _listening = catalog.onChange(() => {
       if (catalog.current().template('default', 'otp-code')?.revision === 2) changed.resolve();
     });
-    await vi.waitFor(() => nats.check());
+    await nats.check();
     await change('otp-code.yaml', 'subject: ', 'subject: New ');
     await apply();
     await changed.promise;

@@ -67,7 +67,7 @@ describeSubjects('the main job', (subject) => {
 
   test('every program is ready and shows its metrics', async () => {
     for (const { operationsUrl } of packetboat.programs) {
-      expect(await (await fetch(`${operationsUrl}/readyz`)).json()).toEqual({ status: 'ready', lost: [] });
+      expect(await (await fetch(`${operationsUrl}/readyz`)).json()).toEqual({ status: 'ready', lost: [], not_reached: [] });
       expect(await (await fetch(`${operationsUrl}/metrics`)).text()).toContain('packetboat_build_info');
     }
   });

@@ -1,6 +1,7 @@
 // A whole Packetboat as a test sees it: the same for one process and for a cluster of them.
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type RunningProgram, startProgram } from './process.ts';
 
@@ -44,7 +45,9 @@ export const command = fileURLToPath(new URL('../../cli/packetboat.ts', import.m
 
 export const newKey = (): string => `sk_live_${randomBytes(24).toString('hex')}`;
 
-/** Its environment is exactly what is given: a developer's own settings stay out. */
+const READY_MS = 20_000;
+
+/** Answers once the program says itself that it is ready. Its environment is exactly what is given: a developer's own settings stay out. */
 export async function startRole(
   role: Role,
   env: Readonly<Record<string, string | undefined>>,
@@ -60,9 +63,27 @@ export async function startRole(
     env: { ...Object.fromEntries(own.map((name) => [name, undefined])), ...env, PACKETBOAT_METRICS_ADDR: `127.0.0.1:${operationsPort}` },
     ready: role === 'dev' ? /Ctrl-C stops it/ : /"msg":"started"/,
   });
+  const operationsUrl = `http://127.0.0.1:${operationsPort}`;
+  try {
+    await untilReady(role, operationsUrl);
+  } catch (error) {
+    await program[Symbol.asyncDispose]();
+    throw error;
+  }
   // the program's own properties are read when they are asked for
   return Object.defineProperties(program, {
     role: { value: role },
-    operationsUrl: { value: `http://127.0.0.1:${operationsPort}` },
+    operationsUrl: { value: operationsUrl },
   }) as PacketboatProgram;
+}
+
+async function untilReady(role: Role, operationsUrl: string): Promise<void> {
+  const giveUpAt = performance.now() + READY_MS;
+  for (;;) {
+    const answer = await fetch(`${operationsUrl}/readyz`);
+    const said = await answer.text();
+    if (answer.ok) return;
+    if (performance.now() > giveUpAt) throw new Error(`${role} is not ready after ${READY_MS} ms: ${said}`);
+    await sleep(20);
+  }
 }

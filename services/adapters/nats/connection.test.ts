@@ -3,6 +3,7 @@ import { startNats } from '../../../test/support/backend.ts';
 import { makeAuthority } from '../../../test/support/certificates.ts';
 import { describeWith } from '../../../test/support/describe-with.ts';
 import { openNats } from './connection.ts';
+import { NatsWorkQueue } from './work-queue.ts';
 
 it.each(['', 'localhost:4222', 'http://nats.example', 'nats://', 'nats://nats.example:4222,'])('%j is no address of a server', (url) => {
   expect(() => openNats(url)).toThrow('not an address');
@@ -15,11 +16,19 @@ describeWith(['nats-server'], 'a connection to NATS', () => {
     await using nats = openNats(`${server.url},${other.url}`);
     const ports: (number | undefined)[] = [];
     using _listening = nats.onConnection((connection) => ports.push(connection.info?.port));
-    await vi.waitFor(() => nats.check());
+    await nats.check();
     const [first, second] = ports[0] === Number(new URL(server.url).port) ? [server, other] : [other, server];
     await first.kill();
     await vi.waitFor(() => nats.check(), 10_000);
     expect(ports.at(-1)).toBe(Number(new URL(second.url).port));
+  });
+
+  it('is asked when its first try to connect has ended, not before', async () => {
+    await using server = await startNats();
+    await using nats = openNats(server.url);
+    await using queue = new NatsWorkQueue(nats);
+    await queue.check();
+    await nats.check();
   });
 
   it('ends for good when it is disposed, also one that was never made', async () => {
@@ -45,7 +54,7 @@ describeWith(['nats-server'], 'NATS with a certificate of a private authority', 
     // the client knows certificates of names only
     const url = server.url.replace('nats://127.0.0.1', 'tls://localhost');
     await using nats = openNats(url, { ca: authority.cert });
-    await vi.waitFor(() => nats.check(), 10_000);
+    await nats.check();
     for (const ca of [undefined, makeAuthority('Another authority').cert]) {
       await using wary = openNats(url, { ca });
       const reason = async (): Promise<string> =>

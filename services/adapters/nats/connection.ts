@@ -11,7 +11,9 @@ export interface Nats extends AsyncDisposable {
   connection(): NatsConnection;
   /** Calls back with each connection made, the present one too, until disposed. What is subscribed to goes with the connection. */
   onConnection(listener: (connection: NatsConnection) => void): Disposable;
-  /** Resolves when the server answers; rejects with the reason. */
+  /** Resolves when the first try to connect has ended, whichever way. */
+  readonly tried: Promise<void>;
+  /** Resolves when the server answers; rejects with the reason, once the first try has ended. */
   check(): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export function openNats(url: string, options: { readonly name?: string; readonl
   const stop = new AbortController();
   let present: NatsConnection | null = null;
   let reason: unknown = null;
+  const firstTry = Promise.withResolvers<void>();
 
   async function keepConnected(): Promise<void> {
     while (!stop.signal.aborted) {
@@ -34,11 +37,13 @@ export function openNats(url: string, options: { readonly name?: string; readonl
         if (stop.signal.aborted) return await connection.close();
         present = connection;
         for (const listener of listeners) listener(connection);
+        firstTry.resolve();
         reason = await connection.closed();
       } catch (error) {
         reason = error;
       }
       present = null;
+      firstTry.resolve();
       await sleep(limits.reconnectMs, undefined, { signal: stop.signal }).catch(() => {});
     }
   }
@@ -51,12 +56,14 @@ export function openNats(url: string, options: { readonly name?: string; readonl
 
   return {
     connection,
+    tried: firstTry.promise,
     onConnection(listener) {
       listeners.add(listener);
       if (present !== null && !present.isClosed()) listener(present);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
     async check() {
+      await firstTry.promise;
       await within(limits.natsCallMs, connection().flush());
     },
     async [Symbol.asyncDispose]() {

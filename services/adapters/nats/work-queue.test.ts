@@ -23,7 +23,7 @@ describeWith(['nats'], 'the queue in JetStream', () => {
       return queue;
     };
     const queue = await open();
-    await vi.waitFor(() => queue.check(), 5_000);
+    await queue.check();
     return {
       queue,
       other: open,
@@ -179,7 +179,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     const events: string[] = [];
     await using open = await openOn({ onEvent: (event) => events.push(event) });
     await using nats = openNats(open.server.url);
-    await vi.waitFor(() => nats.check());
+    await nats.check();
     nats.connection().publish('MAIL.high.acme', 'not JSON');
     nats.connection().publish('MAIL.high.%', '{}');
     const [sent] = await publishUntilPublished(open.queue, 1, { tier: 'high' });

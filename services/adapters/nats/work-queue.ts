@@ -56,6 +56,8 @@ export class NatsWorkQueue implements WorkQueue {
   #publisher: Publisher | null = null;
   /** Of the stream that is there now; null while that is not known. */
   #incarnation: Incarnation | null = null;
+  /** Resolves when the stream was first made, or could not be: before that, nobody knows whether the queue is there. */
+  readonly #firstMade = Promise.withResolvers<void>();
   /** Has the stream made again. */
   #redeclare: (reason: unknown) => void = () => {};
 
@@ -95,7 +97,10 @@ export class NatsWorkQueue implements WorkQueue {
   async check(): Promise<void> {
     if (this.#closing.signal.aborted) throw new Failure('unavailable', 'the queue is closed');
     try {
-      await checkStream(this.#nats.connection(), this.#settings);
+      await this.#nats.tried;
+      const connection = this.#nats.connection();
+      await this.#firstMade.promise;
+      await checkStream(connection, this.#settings);
     } catch (error) {
       this.#redeclare(error);
       throw error;
@@ -134,7 +139,7 @@ export class NatsWorkQueue implements WorkQueue {
 
   /** Makes the stream and fetches from it. Rejects when it is lost, ends when the signal aborts. */
   async #useStream(connection: NatsConnection, signal: AbortSignal): Promise<void> {
-    const incarnation = await declareStream(connection, this.#settings);
+    const incarnation = await declareStream(connection, this.#settings).finally(() => this.#firstMade.resolve());
     this.#incarnation = incarnation;
     this.#onEvent('declared');
     const lost = Promise.withResolvers<never>();

@@ -7,7 +7,7 @@ import { limits } from '../../core/limits.ts';
 
 export interface RedisConnection extends AsyncDisposable {
   readonly client: Redis;
-  /** Resolves when the server answers; rejects with `unavailable` and the reason. */
+  /** Resolves when the server answers; rejects with `unavailable` and the reason, once the first try to connect has ended. */
   check(): Promise<void>;
 }
 
@@ -32,6 +32,8 @@ export function openRedis(url: string, options: { readonly name?: string; readon
     disableClientInfo: true,
     protocol: 2,
   });
+  const firstTry = Promise.withResolvers<void>();
+  for (const event of ['ready', 'error', 'close']) client.once(event, () => firstTry.resolve());
   let reason: unknown = null;
   // without a listener each failed attempt to connect is printed
   client.on('error', (error) => {
@@ -40,6 +42,7 @@ export function openRedis(url: string, options: { readonly name?: string; readon
   return {
     client,
     async check() {
+      await firstTry.promise;
       try {
         await client.ping();
       } catch (cause) {
