@@ -69,12 +69,13 @@ async function readFolder(folder: string) {
   try {
     return await documentsOf(folder, (await stampsOf(folder)).keys());
   } catch (cause) {
+    if (cause instanceof Failure) throw new Failure(cause.kind, `The folder ${folder} cannot be read: ${cause.message}.`);
     throw new Failure('invalid', `The folder ${folder} cannot be read.`, { cause });
   }
 }
 
-export const describeFault = ({ file, line, kind, namespace, name, reason, path, message }: Fault): string =>
-  `${file}:${line}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path}: `}${message} (${reason})`;
+export const describeFault = ({ file, line, column, kind, namespace, name, reason, path, message }: Fault): string =>
+  `${file}:${line}:${column}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path}: `}${message} (${reason})`;
 
 const wordOf = ({ kind }: WriteResult): string =>
   kind === 'foreign' ? 'owned by another source:' : kind === 'fenced' ? 'written by a later apply:' : kind;

@@ -11,7 +11,7 @@ async function run(options: ValidateOptions, input = '') {
   const said: string[] = [];
   const complaints: string[] = [];
   const printer = { say: (line: string) => void said.push(line), complain: (line: string) => void complaints.push(line) };
-  const code = await validate(options, Readable.from([input]), printer);
+  const code = await validate(options, Readable.from([Buffer.from(input)]), printer);
   return { code, said, complaints };
 }
 
@@ -38,12 +38,12 @@ test.each(['examples/sender.yaml', 'examples/catalog'])('%s is without fault', a
   expect(await run({ path: join(root, path) })).toMatchObject({ code: 0, complaints: [] });
 });
 
-test('each fault has its file, line, path and reason, and each warning its template', async () => {
+test('each fault has its file, line, column, path and reason, and each warning its template', async () => {
   const { code, said, complaints } = await run({ path: '-' }, `${sender}---\n${template}`);
   expect(code).toBe(1);
   expect(complaints).toEqual([
-    '-:6: Sender default/billing: spec.from.address: must lie in mail.shop.example (InvalidSpec)',
-    '-:8: Sender default/billing: spec.routes[0].smtp.credentialsSecretRef: there is no Secret "login" in this namespace (SecretNotFound)',
+    '-:6:10: Sender default/billing: spec.from.address: must lie in mail.shop.example (InvalidSpec)',
+    '-:8:51: Sender default/billing: spec.routes[0].smtp.credentialsSecretRef: there is no Secret "login" in this namespace (SecretNotFound)',
   ]);
   expect(said).toEqual([
     'warning: Template default/invoice: locales[en] has no text: some readers show nothing else, and filters mind',
@@ -63,7 +63,7 @@ test('a file of its own is read too, and one that is not there is said', async (
   await writeFile(join(folder, 'bad.yaml'), 'a: [');
   expect(await run({ path: join(folder, 'bad.yaml') })).toMatchObject({
     code: 1,
-    complaints: [expect.stringContaining('bad.yaml:1: is not valid YAML')],
+    complaints: [expect.stringContaining('bad.yaml:1:5: is not valid YAML: ')],
   });
   await expect(run({ path: join(folder, 'none.yaml') })).rejects.toMatchObject({
     kind: 'invalid',

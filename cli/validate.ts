@@ -1,12 +1,11 @@
 // `packetboat validate`: the verdicts of the operator about files, before anybody applies them. The same functions judge here and there; what only a
 // cluster knows, DNS and other namespaces, is not asked.
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { type FolderDocuments, stampsOf } from '../services/adapters/file/folder.ts';
+import { boundedBytes, catalogReader, mapFiles, stampsOf } from '../services/adapters/file/folder.ts';
 import { compileFolder } from '../services/core/compile.ts';
-import { parseDocuments } from '../services/core/documents.ts';
+import { type ParsedFile, parseFile } from '../services/core/documents.ts';
 import { Failure } from '../services/core/failure.ts';
 import { judgeUse } from '../services/core/template/warnings.ts';
 import { describeFault, type Printer, toConsole } from './catalog-apply.ts';
@@ -46,14 +45,16 @@ export async function validate(
 }
 
 /** Files that are looked at need not be as closed as those that mail is sent with. */
-async function readPath(path: string, input: NodeJS.ReadableStream): Promise<Pick<FolderDocuments, 'documents' | 'faults'>> {
-  if (path === '-') return parseDocuments('-', await text(input));
+async function readPath(path: string, input: NodeJS.ReadableStream): Promise<ParsedFile> {
+  if (path === '-') return parseFile('-', await boundedBytes(input as AsyncIterable<Uint8Array>));
   try {
     const isFolder = (await stat(path)).isDirectory();
     const files = isFolder ? [...(await stampsOf(path)).keys()].map((file) => join(path, file)) : [path];
-    const read = await Promise.all(files.map(async (file) => parseDocuments(file, await readFile(file, 'utf8'))));
+    const readFile = catalogReader();
+    const read = await mapFiles(files, async (file) => parseFile(file, await readFile(file)));
     return { documents: read.flatMap(({ documents }) => documents), faults: read.flatMap(({ faults }) => faults) };
   } catch (cause) {
+    if (cause instanceof Failure) throw new Failure(cause.kind, `${path} cannot be read: ${cause.message}.`);
     throw new Failure('invalid', `${path} cannot be read.`, { cause });
   }
 }

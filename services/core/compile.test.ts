@@ -475,6 +475,7 @@ spec:
       {
         file: 'test.yaml',
         line: 10,
+        column: 5,
         kind: 'Template',
         namespace: 'shop',
         name: 'invoice',

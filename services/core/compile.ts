@@ -115,7 +115,7 @@ function referencesOf(namespace: string, objects: ReadonlyMap<string, Entry>) {
 function faultsOf({ document, identity, faults }: Entry): readonly Fault[] {
   return faults.map(({ reason, path, message }) => ({
     file: document.origin.file,
-    line: document.lineOf(path),
+    ...document.placeOf(path),
     ...identity,
     reason,
     path: showPath(path),

@@ -35,6 +35,8 @@ export interface Fault {
   readonly file: string;
   /** Line of the field in the file where it is known, else of the object, from 1. */
   readonly line: number;
+  /** Of the same, from 1. */
+  readonly column: number;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;

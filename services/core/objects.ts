@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { isRefusal, parseAddress, parseDomain, parseMailbox } from './address.ts';
 import type { ObjectFault } from './fault.ts';
 import { limits } from './limits.ts';
+import { readStrictly } from './schema-faults.ts';
 import { canonical } from './template/locale.ts';
 
 export const apiVersion = 'packetboat.dev/v1alpha1';
@@ -370,8 +371,8 @@ export function readObject(value: unknown): CatalogObject | readonly ObjectFault
   const { kind } = identify(value);
   const schema = Object.hasOwn(kinds, kind) ? kinds[kind as keyof typeof kinds] : undefined;
   if (!schema) return [{ reason: 'InvalidSpec', path: ['kind'], message: `must be one of ${Object.keys(kinds).join(', ')}` }];
-  const result = schema.safeParse(value);
-  return result.success ? result.data : result.error.issues.flatMap(faultsOf);
+  const read = readStrictly(schema, value);
+  return 'faults' in read ? read.faults.map(({ path, message }) => ({ reason: 'InvalidSpec', path, message })) : read.data;
 }
 
 export function identify(value: unknown): Identity {
@@ -384,13 +385,6 @@ export function identify(value: unknown): Identity {
 export function secretValues(secret: SecretObject): Readonly<Record<string, string>> {
   const decoded = Object.entries(secret.data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]);
   return { ...Object.fromEntries(decoded), ...secret.stringData };
-}
-
-/** Each unknown field is a fault of its own, at its own path. */
-function faultsOf(issue: z.core.$ZodIssue): ObjectFault[] {
-  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
-  if (issue.code !== 'unrecognized_keys') return [{ reason: 'InvalidSpec', path, message: issue.message }];
-  return issue.keys.map((key) => ({ reason: 'InvalidSpec', path: [...path, key], message: 'is not a field that works here' }));
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

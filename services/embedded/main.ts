@@ -143,8 +143,8 @@ const toInbox = ({ smtpPort }: Inbox): Route => ({
   ca: null,
 });
 
-const describeFault = ({ file, line, kind, namespace, name, reason, path, message }: Fault) => ({
-  place: `${file}:${line}`,
+const describeFault = ({ file, line, column, kind, namespace, name, reason, path, message }: Fault) => ({
+  place: `${file}:${line}:${column}`,
   object: `${kind} ${namespace}/${name}`,
   reason,
   path,

@@ -78,7 +78,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     const { code, said, complaints } = await apply();
     expect(code).toBe(1);
     expect(complaints).toEqual([
-      expect.stringMatching(/^otp-code\.yaml:\d+: Template default\/otp-code: spec\.noSuchField: .*\(InvalidSpec\)$/),
+      expect.stringMatching(/^otp-code\.yaml:\d+:\d+: Template default\/otp-code: spec\.noSuchField: .*\(InvalidSpec\)$/),
     ]);
     expect(said).toContain('updated template/default/email_key@2');
     expect(said.join()).not.toMatch(/otp-code|removed/);

@@ -164,7 +164,7 @@ onEachSubject('templates', { objects }, (stage) => {
 
     it('a bad change keeps the last good revision, and is told with file, line and reason', async () => {
       await stage.writeCatalog('notice.yaml', [broken], { isBad: true });
-      await vi.waitFor(() => expect(stage.complaints()).toMatch(/notice\.yaml:\d+/), { timeout: 5_000 });
+      await vi.waitFor(() => expect(stage.complaints()).toMatch(/notice\.yaml:\d+:\d+/), { timeout: 5_000 });
       expect(stage.complaints()).toContain('SyntaxError');
       expect(await revisionOf(stage)).toBe(revision);
       await stage.rest.accepted({ recipient: `good-${round}@example.com`, template: 'notice' });

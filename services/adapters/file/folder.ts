@@ -1,8 +1,10 @@
 // A folder of YAML files: what is in it now, told apart from what was in it before, and its documents.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { parseDocuments, type SourceDocument } from '../../core/documents.ts';
+import { faultOfFile, parseFile, type SourceDocument } from '../../core/documents.ts';
+import { Failure } from '../../core/failure.ts';
 import type { Fault } from '../../core/fault.ts';
 import { limits } from '../../core/limits.ts';
 
@@ -43,9 +45,13 @@ export interface FolderDocuments {
   readonly isWhole: boolean;
 }
 
-/** Reads and parses the files of a folder, in the order of their paths. */
+/**
+ * Reads and parses the files of a folder, in the order of their paths, a few at a time. Throws `Failure('invalid')` when there are more than a catalog
+ * may have.
+ */
 export async function documentsOf(folder: string, paths: Iterable<string>): Promise<FolderDocuments> {
-  const files = await Promise.all([...paths].map((path) => documentsIn(folder, path)));
+  const read = catalogReader();
+  const files = await mapFiles(paths, (path) => documentsIn(folder, path, read));
   return {
     documents: files.flatMap(({ documents }) => documents),
     faults: files.flatMap(({ faults }) => faults),
@@ -53,32 +59,59 @@ export async function documentsOf(folder: string, paths: Iterable<string>): Prom
   };
 }
 
-async function documentsIn(folder: string, path: string): Promise<FolderDocuments> {
+/** Calls `read` for each file, for a few at a time, and answers in the order of the files. Throws `Failure('invalid')` when there are too many. */
+export async function mapFiles<T>(paths: Iterable<string>, read: (path: string) => Promise<T>): Promise<T[]> {
+  const files = [...paths];
+  if (files.length > limits.catalogFilesMax) throw new Failure('invalid', `there are more than ${limits.catalogFilesMax} YAML files`);
+  const results = new Array<T>(files.length);
+  const rest = files.entries();
+  const work = async (): Promise<void> => {
+    for (const [i, file] of rest) results[i] = await read(file);
+  };
+  await Promise.all(Array.from({ length: limits.catalogFilesReadAtOnce }, work));
+  return results;
+}
+
+/** The bytes of a stream, as many as a catalog file may have and one more: what is larger is refused by `parseFile`, and not held. */
+export async function boundedBytes(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of source) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > limits.catalogFileBytesMax) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * A reader for the files of one catalog: each as far as `parseFile` wants to see it. The reader rejects with the system's error, and with
+ * `Failure('invalid')` once all files together are larger than a catalog may be.
+ */
+export function catalogReader(): (file: string) => Promise<Uint8Array> {
+  let left: number = limits.catalogFolderBytesMax;
+  return async (file) => {
+    const bytes = await boundedBytes(createReadStream(file));
+    left -= bytes.length;
+    if (left < 0) throw new Failure('invalid', `all files together have more than ${limits.catalogFolderBytesMax} bytes`);
+    return bytes;
+  };
+}
+
+async function documentsIn(folder: string, path: string, read: (file: string) => Promise<Uint8Array>): Promise<FolderDocuments> {
   const file = join(folder, path);
-  const lost = (message: string): FolderDocuments => ({ documents: [], faults: [faultOf(path, message)], isWhole: false });
+  const lost = (message: string): FolderDocuments => ({ documents: [], faults: [faultOfFile(path, message)], isWhole: false });
   try {
-    const { mode, size } = await stat(file);
-    if (size > limits.catalogFileBytesMax) return lost(`must have at most ${limits.catalogFileBytesMax} bytes`);
-    const { documents, faults } = parseDocuments(path, await readFile(file, 'utf8'));
+    const { mode } = await stat(file);
+    const { documents, faults } = parseFile(path, await read(file));
     const isOpen = process.platform !== 'win32' && (mode & 0o077) !== 0;
     if (isOpen && documents.some(isSecret)) return lost('must have mode 0600, because it holds a Secret');
     return { documents, faults, isWhole: faults.length === 0 };
   } catch (error) {
+    if (error instanceof Failure) return lost(`cannot be read: ${error.message}`);
     return lost(`cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`);
   }
 }
 
 const isSecret = ({ value }: SourceDocument): boolean =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Secret';
-
-/** A fault of a whole file. */
-const faultOf = (file: string, message: string): Fault => ({
-  file,
-  line: 1,
-  kind: '',
-  namespace: '',
-  name: '',
-  reason: 'InvalidSpec',
-  path: '',
-  message,
-});
