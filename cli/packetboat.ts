@@ -7,7 +7,8 @@ import packageJson from '../package.json' with { type: 'json' };
 import { Failure } from '../services/core/failure.ts';
 import { assertLimits } from '../services/core/limits.ts';
 import { type Config, describeConfig, type Program as ProgramName, readConfig } from '../services/runtime/config.ts';
-import { createLog } from '../services/runtime/log.ts';
+import { describeError, showError } from '../services/runtime/describe-error.ts';
+import { createLog, redact, reportWarnings } from '../services/runtime/log.ts';
 import { createMetrics } from '../services/runtime/metrics.ts';
 import type { About, Program } from '../services/runtime/program.ts';
 import { runUntilSignal } from '../services/runtime/shutdown.ts';
@@ -28,6 +29,7 @@ function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-fina
     .action(async () => {
       const config = readConfig(name, process.env);
       const log = createLog({ program: name, level: config.logLevel, isForPeople: name === 'dev' && process.stdout.isTTY === true });
+      reportWarnings(log);
       const about = { log, metrics: createMetrics({ program: name, version: packageJson.version }) };
       await runUntilSignal(
         async () => {
@@ -127,7 +129,7 @@ try {
   assertLimits();
   await packetboat.parseAsync();
 } catch (error) {
-  // What people can mend is said in words; a bug shows where it is.
-  console.error(error instanceof Failure ? error.message : error);
+  // what people can mend is said in words; a bug shows where it is
+  console.error(redact(error instanceof Failure ? error.message : showError(describeError(error))));
   process.exit(1);
 }

@@ -257,9 +257,12 @@ class HttpClient implements KubernetesClient {
       reject(error);
       sent.destroy(error);
     };
-    const aborted = (): void => end(call.signal?.reason instanceof Error ? call.signal.reason : new Error('aborted'));
+    const aborted = (): void =>
+      end(
+        call.signal?.reason instanceof Error ? call.signal.reason : new Failure('unavailable', `${call.verb} ${resource.plural} was ended`),
+      );
     // headers must come in time even where the answer itself, a watch, goes on for long
-    const late = setTimeout(() => end(new Error('no answer in time')), this.#callMs);
+    const late = setTimeout(() => end(new Failure('unavailable', `${call.verb} ${resource.plural} got no answer in time`)), this.#callMs);
     sent.once('response', resolve);
     sent.on('error', reject);
     sent.once('close', () => call.signal?.removeEventListener('abort', aborted));
@@ -366,14 +369,15 @@ function refusal(verb: string, resource: Resource<KubernetesObject>, code: numbe
 
 /** What the server says of a Secret may repeat what is in it. */
 const said = (resource: Resource<KubernetesObject>, message: string): string =>
-  resource.plural === 'secrets' ? '' : `: ${message.slice(0, limits.replyCharsMax)}`;
+  resource.plural === 'secrets' || message === '' ? '' : `: ${message.slice(0, limits.replyCharsMax)}`;
 
 function readStatus(text: string): Status {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : {};
   } catch {
-    return { message: text };
+    // not the API server's: a proxy's page may repeat the request, token and all
+    return {};
   }
 }
 

@@ -22,10 +22,11 @@ it('says which purpose has no key', () => {
 });
 
 it.each([
-  ['a broken line', `catalog: [{id: a, secret: ${secret}`, /line 1 /],
-  ['an alias', `cursor: &x [{id: a, secret: ${secret}}]\nreturn: *x`, /./],
-  ['a list', `[${secret}]`, /not an object/],
-  ['nothing', '', /not an object/],
+  ['a broken line', `catalog: [{id: a, secret: ${secret}`, /line 1, column \d+ is not valid YAML: /],
+  ['an alias of nothing', `return: *${secret.slice(0, 40)}`, /no anchor/],
+  ['two documents', `{}\n---\ncatalog: ${secret}`, /not one object/],
+  ['a list', `[${secret}]`, /not one object/],
+  ['nothing', '', /not one object/],
   ['an unknown purpose', `${secret}: []`, /none of catalog/],
   ['no keys', 'catalog: []', /catalog is not a list/],
   ['a bare secret', `catalog: ${secret}`, /catalog is not a list/],

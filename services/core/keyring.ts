@@ -1,7 +1,7 @@
 // The keyring: secrets of our own, by purpose, so that a program is given only those it needs. Each purpose has several keys during a rotation:
 // the first one writes, all of them read.
 
-import { LineCounter, parseDocument, visit } from 'yaml';
+import { parseDocuments } from './documents.ts';
 import { Failure } from './failure.ts';
 
 /** `catalog` seals relay logins; `suppression` hides addresses; `cursor` signs pages of lists; `return` marks envelope senders. */
@@ -44,19 +44,12 @@ export function parseKeyring(text: string): Keyring {
   return keyring;
 }
 
-/** The parser's own messages quote the line that they complain about, so only its place and kind go on. */
 function read(text: string): Record<string, unknown> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
-  visit(document, {
-    Alias() {
-      throw invalid(['it has an alias']);
-    },
-  });
-  const [fault] = document.errors;
-  if (fault !== undefined) throw invalid([`line ${lines.linePos(fault.pos[0]).line} is neither YAML nor JSON (${fault.code})`]);
-  const content: unknown = document.toJS();
-  if (!isRecord(content)) throw invalid(['it is not an object of purposes']);
+  const { documents, faults } = parseDocuments('the keyring', text);
+  const [fault] = faults;
+  if (fault !== undefined) throw invalid([`line ${fault.line}, column ${fault.column} ${fault.message}`]);
+  const [content] = documents.map(({ value }) => value);
+  if (documents.length > 1 || !isRecord(content)) throw invalid(['it is not one object of purposes']);
   return content;
 }
 

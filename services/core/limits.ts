@@ -292,6 +292,11 @@ export const limits = {
   redisSilentMs: 5 * SECOND,
 
   // --- running
+  /** One line of a log: collectors cut longer ones into pieces, at 16 KiB and sooner. */
+  logLineBytesMax: 8 * KIB,
+  /** Causes of causes that are shown, errors of an error that stands for several, and places of a stack. */
+  errorCausesMax: 5,
+  errorPlacesMax: 15,
   shutdownGraceMs: 25 * SECOND,
   /** Of it, what work under way may take to end by itself: attempts in SMTP, requests being answered. What then remains is given up in order. */
   drainMs: 15 * SECOND,

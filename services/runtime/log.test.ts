@@ -39,7 +39,7 @@ describe('a log line', () => {
     const { log, written } = lines();
     reporter(log)('it failed', Object.assign(new TypeError('no'), { code: 'EPIPE', document: { subject: 'hidden' }, url: 'hidden' }));
     const { err } = JSON.parse(written.join(''));
-    expect(Object.keys(err).toSorted()).toEqual(['code', 'message', 'stack', 'type']);
+    expect(Object.keys(err).toSorted()).toEqual(['code', 'stack', 'type']);
     expect(written.join('')).not.toContain('hidden');
   });
 
@@ -52,6 +52,56 @@ describe('a log line', () => {
       code: 'unavailable',
       cause: { type: 'Failure', message: 'refused', code: 'unavailable' },
     });
+  });
+
+  test('has its own message where an error is all that was handed over', () => {
+    const { log, written } = lines();
+    log.error(new Error('hidden'));
+    log.error({ err: new Error('hidden') });
+    log.error({ cause: Object.assign(new Error('hidden'), { document: 'hidden' }) }, 'it failed');
+    expect(written.map((line) => JSON.parse(line).msg)).toEqual(['an error', 'an error', 'it failed']);
+    expect(written.join('')).not.toContain('hidden');
+  });
+
+  test.each([
+    ['a long message', {}, 'm'.repeat(100_000)],
+    ['a long field', { field: 'f'.repeat(1_000_000) }, 'it failed'],
+    ['characters of several bytes', { field: '€😀'.repeat(10_000) }, 'it failed'],
+    ['many fields', Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, i])), 'it failed'],
+    ['a long list', { list: Array.from({ length: 100_000 }, () => ({ a: 'b' })) }, 'it failed'],
+    ['deep objects', { deep: Array.from({ length: 3_000 }).reduce((inner) => ({ inner }), 'x') }, 'it failed'],
+    [
+      'a failure with a long message and long causes',
+      { err: new Failure('invalid', 'e'.repeat(50_000), { cause: new Failure('invalid', 'c'.repeat(50_000)) }) },
+      'it failed',
+    ],
+    ['characters that JSON escapes', { field: '\u0000"'.repeat(50_000) }, 'it failed'],
+  ])('has at most 8 KiB, says that it was cut, and is JSON still: %s', (_, fields, message) => {
+    const { log, written } = lines();
+    log.warn(fields, message);
+    const [line = ''] = written;
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(8 * 1024);
+    expect(line.endsWith('\n')).toBe(true);
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'warn',
+      program: 'test',
+      truncated: true,
+      msg: expect.stringMatching(/^(?:it failed|m+…)$/),
+    });
+  });
+
+  test('of 8 KiB or less is left as it is', () => {
+    const { log, written } = lines();
+    log.warn({ field: 'f'.repeat(8_000) }, 'it failed');
+    expect(JSON.parse(written[0] ?? '')).toMatchObject({ field: 'f'.repeat(8_000) });
+    expect(written[0]).not.toContain('truncated');
+  });
+
+  test('loses what looks like a key before it is cut, so that no half of a key is left', () => {
+    const { log, written } = lines();
+    for (let pad = 2_000; pad < 2_100; pad += 1)
+      log.warn({ field: `${'x'.repeat(pad)} sk_live_${'s'.repeat(40)} ${'y'.repeat(20_000)}` }, 'it failed');
+    expect(written.join('')).not.toContain('sss');
   });
 
   test('is text for people in development, without keys and addresses either', () => {

@@ -1,8 +1,10 @@
-// Logs: one JSON object a line. In development, at a terminal, the same lines as text. Whatever looks like an API key or an address is taken out of
-// each finished line, so that no message, cause or stack trace can carry one (RELIABILITY, security 19).
+// Logs: one JSON object a line, of `limits.logLineBytesMax` at most. In development, at a terminal, the same lines as text. Of errors only what
+// `describe-error.ts` allows is printed; whatever looks like an API key or an address is taken out of each finished line besides, so that no message and
+// no cause can carry one (RELIABILITY, security 19).
 
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { Failure } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
+import { type DescribedError, describeError, showError } from './describe-error.ts';
 
 export type { Logger };
 
@@ -15,23 +17,34 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Causes of causes that are shown. */
-const CAUSES_MAX = 5;
-
 export function createLog({ program, level, isForPeople = false, destination }: LogOptions): Logger {
   const out = destination ?? pino.destination({ fd: 1, sync: true });
-  return pino(
+  const log: Logger = pino(
     {
       level,
       base: { program },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: describeError },
-      hooks: { streamWrite: redact },
+      formatters: { level: (label) => ({ level: label }), log: withDescribedErrors },
+      // described already; the library's own serializer prints all that hangs onto an error
+      serializers: { err: (described: unknown) => described },
+      hooks: {
+        streamWrite: (line) => shortened(redact(line)),
+        // the library takes the message of an error for that of the line if the line has none
+        logMethod: ([first, ...rest], method) =>
+          typeof first === 'object' && typeof rest[0] !== 'string'
+            ? method.call(log, first instanceof Error ? { err: first } : first, 'an error')
+            : method.apply(log, [first, ...rest] as Parameters<typeof method>),
+      },
     },
     isForPeople ? { write: (line) => out.write(forPeople(line)) } : out,
   );
+  return log;
 }
+
+const withDescribedErrors = (line: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(line).map(([name, value]) => [name, value instanceof Error || name === 'err' ? describeError(value) : value]),
+  );
 
 /** A handler of failures that no caller sees. */
 export const reporter =
@@ -39,16 +52,10 @@ export const reporter =
   (what: string, error: unknown): void =>
     log.warn({ err: error }, what);
 
-/** Only what is known to be harmless: drivers hang documents, commands and URLs onto their errors. */
-function describeError(error: unknown, depth = 0): unknown {
-  if (!(error instanceof Error)) return { type: typeof error };
-  const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? { code: error.code } : {};
-  const fields =
-    error instanceof Failure && error.errors.length > 0 ? { fields: error.errors.map(({ field, code }) => ({ field, code })) } : {};
-  const cause = error.cause === undefined || depth >= CAUSES_MAX ? {} : { cause: describeError(error.cause, depth + 1) };
-  // A failure is expected and its place known; a bug is found by its stack.
-  const stack = error instanceof Failure ? {} : { stack: error.stack };
-  return { type: error.name, message: error.message, ...code, ...fields, ...stack, ...cause };
+/** Warnings of Node and of libraries go to the log as errors do, instead of to standard error word by word. */
+export function reportWarnings(log: Pick<Logger, 'warn'>): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => log.warn({ err: warning }, 'a warning of the runtime'));
 }
 
 const KEY = /sk_(?:live|test)_[A-Za-z0-9_]+/g;
@@ -56,16 +63,34 @@ const KEY = /sk_(?:live|test)_[A-Za-z0-9_]+/g;
 const ADDRESS = /[^\s"\\<>()[\],;:=/]{1,64}@[^\s"\\<>()[\],;:=/]{1,253}/g;
 
 /** Keeps the line JSON: neither pattern reaches over a quote or a backslash. */
-const redact = (line: string): string => line.replace(KEY, '[key]').replace(ADDRESS, '[address]');
+export const redact = (line: string): string => line.replace(KEY, '[key]').replace(ADDRESS, '[address]');
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** Long strings are cut first, to half as much each time; what is still too long keeps its time, level, program and message. */
+function shortened(line: string): string {
+  if (line.length <= limits.logLineBytesMax / 3 || bytesOf(line) <= limits.logLineBytesMax) return line;
+  const whole = JSON.parse(line) as Line;
+  for (let charsMax = limits.logLineBytesMax / 4; charsMax >= 32; charsMax /= 2) {
+    const cut = `${JSON.stringify({ ...(cutIn(whole, charsMax) as Line), truncated: true })}\n`;
+    if (bytesOf(cut) <= limits.logLineBytesMax) return cut;
+  }
+  const { level, time, program, msg } = whole;
+  return `${JSON.stringify({ level, time, program, msg: cutIn(msg, limits.logLineBytesMax / 8), truncated: true })}\n`;
+}
+
+const bytesOf = (text: string): number => Buffer.byteLength(text);
+
+function cutIn(value: unknown, charsMax: number): unknown {
+  if (typeof value === 'string') return value.length <= charsMax ? value : `${value.slice(0, charsMax).toWellFormed()}…`;
+  if (Array.isArray(value)) return value.map((part) => cutIn(part, charsMax));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, cutIn(part, charsMax)]));
+}
 
 function forPeople(line: string): string {
   const { level, time, msg, program: _, pid: __, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const more = Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : '';
-  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${msg}${more}${causesOf(err)}\n`;
-}
-
-function causesOf(err: unknown): string {
-  if (typeof err !== 'object' || err === null || !('message' in err)) return '';
-  const stack = 'stack' in err ? `\n${String(err.stack)}` : '';
-  return `: ${String(err.message)}${'cause' in err ? causesOf(err.cause) : ''}${stack}`;
+  const cause = typeof err === 'object' && err !== null ? `: ${showError(err as DescribedError)}` : '';
+  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${msg}${more}${cause}\n`;
 }

@@ -79,7 +79,7 @@ async function askInTurn(servers: readonly DnsServer[], question: Question, tryM
         const code = (answer.flags ?? 0) & 0xf;
         // a server that could not find out has not answered
         if (code === NO_ERROR || code === NO_SUCH_NAME) return answer;
-        last = new Error(`answered with code ${code}`);
+        last = new Failure('unavailable', `answered with code ${code}`);
       } catch (error) {
         last = error;
       }
@@ -108,7 +108,7 @@ function overUdp(
 ): Promise<DecodedPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
-  const timer = setTimeout(() => reject(new Error('no answer in time')), ms);
+  const timer = setTimeout(() => reject(new Failure('unavailable', 'no answer in time')), ms);
   socket.on('error', reject);
   socket.on('message', (data) => {
     const packet = read(data);
@@ -130,15 +130,15 @@ function overTcp(
 ): Promise<DecodedPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
   const socket = connect(port, host, () => socket.write(query));
-  const timer = setTimeout(() => reject(new Error('no answer in time')), ms);
+  const timer = setTimeout(() => reject(new Failure('unavailable', 'no answer in time')), ms);
   let data = Buffer.alloc(0);
-  socket.on('error', reject).on('close', () => reject(new Error('the connection was closed')));
+  socket.on('error', reject).on('close', () => reject(new Failure('unavailable', 'the connection was closed')));
   socket.on('data', (chunk) => {
     data = Buffer.concat([data, chunk]);
     if (data.length < 2 || data.length < data.readUInt16BE(0) + 2) return;
     const packet = read(data.subarray(2));
     if (packet !== null && isAnswer(packet)) resolve(packet);
-    else reject(new Error('not an answer'));
+    else reject(new Failure('unavailable', 'not an answer'));
   });
   return promise.finally(() => {
     clearTimeout(timer);

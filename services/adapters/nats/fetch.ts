@@ -2,6 +2,7 @@
 // entry dropped is out of everybody's reach until its ack wait is over; this one hands it over still, to be given back.
 
 import { createInbox, type Msg, type NatsConnection, nanos } from 'nats';
+import { Failure } from '../../core/failure.ts';
 import { limits } from '../../core/limits.ts';
 
 export interface Pull {
@@ -24,7 +25,7 @@ export async function fetchEntries(
   if (signal.aborted) return;
   const end = Promise.withResolvers<void>();
   const stop = (): void => end.resolve();
-  const timer = setTimeout(() => end.reject(new Error('no end of a fetch')), limits.fetchMs + limits.natsCallMs);
+  const timer = setTimeout(() => end.reject(new Failure('unavailable', 'no end of a fetch')), limits.fetchMs + limits.natsCallMs);
   signal.addEventListener('abort', stop);
   let missing = pull.batch;
   const subscription = connection.subscribe(createInbox(), {
@@ -35,7 +36,7 @@ export async function fetchEntries(
         missing -= 1;
         if (missing === 0) end.resolve();
       } else if (isOver(message)) end.resolve();
-      else end.reject(new Error(`fetch ended: ${message.headers?.code} ${message.headers?.description}`));
+      else end.reject(new Failure('unavailable', `a fetch ended with ${message.headers?.code}`));
     },
   });
   try {

@@ -46,13 +46,19 @@ export function openRedis(url: string, options: { readonly name?: string; readon
       try {
         await client.ping();
       } catch (cause) {
-        throw new Failure('unavailable', 'Redis does not answer', { cause: client.status === 'ready' ? cause : (reason ?? cause) });
+        throw failureOf(client.status === 'ready' ? cause : (reason ?? cause));
       }
     },
     async [Symbol.asyncDispose]() {
       client.disconnect();
     },
   };
+}
+
+/** An error of Redis begins with its code; what follows is not ours to repeat. */
+function failureOf(cause: unknown): Failure {
+  const [code] = /^[A-Z]{3,32}(?= )/.exec(cause instanceof Error && cause.name === 'ReplyError' ? cause.message : '') ?? [];
+  return new Failure('unavailable', code === undefined ? 'Redis does not answer' : `Redis refused: ${code}`, { cause });
 }
 
 /** For the event loop to get round to it. */

@@ -1,13 +1,14 @@
 // How an answer is put together from what the server said, or from what happened instead.
 
 import { type Answer, type AnswerKind, oneLine, type Reason, type Reply, type Stage } from '../../core/reply.ts';
+import { faultOf } from './connection-faults.ts';
 
 /** The server's own words. */
 export function replied(kind: 'accepted' | 'refused', stage: Stage, { code, enhanced, text }: Reply): Answer {
   return { kind, stage, reason: null, code, enhanced, text };
 }
 
-/** No reply of a server; the text is ours, or that of a library's error. */
+/** No reply of a server; the text is ours. */
 export function happened(kind: Exclude<AnswerKind, 'accepted' | 'refused'>, stage: Stage, reason: Reason | null, text: string): Answer {
   return { kind, stage, reason, code: null, enhanced: null, text: oneLine(text) };
 }
@@ -29,7 +30,7 @@ export function lost(kind: 'lost' | 'answer_lost', stage: Stage, broken: Broken)
     case 'aborted':
       return happened(kind, stage, 'dropped', 'given up by the sender of the mail');
     case 'failed':
-      return happened(kind, stage, broken.error.code === 'EPROTOCOL' ? 'protocol' : 'dropped', broken.error.message);
+      return happened(kind, stage, broken.error.code === 'EPROTOCOL' ? 'protocol' : 'dropped', faultOf(broken.error));
     default:
       return broken satisfies never;
   }

@@ -6,6 +6,7 @@ import type { Answer } from '../../core/reply.ts';
 import type { Report } from '../../ports/transport.ts';
 import { aborted, fault } from './answers.ts';
 import { Connection } from './connection.ts';
+import { faultOf } from './connection-faults.ts';
 import { DialError, dial } from './dial.ts';
 import type { SmtpSettings } from './settings.ts';
 import { encrypt, isVerified } from './tls.ts';
@@ -40,7 +41,7 @@ async function connected(route: Route, { rules, limits }: SmtpSettings, signal: 
     socket?.destroy();
     if (signal.aborted) return aborted('dial');
     if (error instanceof DialError) return fault('dial', error.reason, error.message);
-    return fault('tls', 'tls', `no TLS: ${error instanceof Error ? error.message : String(error)}`);
+    return fault('tls', 'tls', `no TLS: ${faultOf(error)}`);
   }
 }
 

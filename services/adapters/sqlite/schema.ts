@@ -1,6 +1,7 @@
 // The tables, as a list of steps from an empty file to the present. A step that was released is never changed; the next one follows it.
 
 import type { DatabaseSync } from 'node:sqlite';
+import { Failure } from '../../core/failure.ts';
 
 const migrations: readonly string[] = [
   `
@@ -107,7 +108,10 @@ const FOUND = 'CREATE TEMP TABLE found (position INTEGER PRIMARY KEY, message IN
 export function migrate(database: DatabaseSync): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
   if (version > migrations.length)
-    throw new Error(`the database has version ${version}, this Packetboat knows ${migrations.length}: a newer one wrote it`);
+    throw new Failure(
+      'unavailable',
+      `the database has version ${version}, this Packetboat knows ${migrations.length}: a newer one wrote it`,
+    );
   migrations.slice(version).forEach((sql, i) => {
     database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + i + 1}; COMMIT`);
   });

@@ -3,6 +3,7 @@
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { Failure } from '../../core/failure.ts';
 import { migrate } from './schema.ts';
 import type { Answer, FromThread, Group, Result, Row } from './statement.ts';
 
@@ -75,17 +76,21 @@ function answer(database: DatabaseSync, group: Group): Answer[] {
   // one of them is to blame: the others must not fail with it
   return group.jobs.map((job) => {
     try {
-      return transact(database, [job])[0] ?? failed(new Error('no answer'));
+      return transact(database, [job])[0] ?? failed(new Failure('internal', 'no answer'));
     } catch (error) {
       return failed(error);
     }
   });
 }
 
+/** SQLite has one text for each of its codes. Its messages go on to name columns and statements, and some quote values. */
 function failed(error: unknown): { readonly error: string; readonly code: number } {
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
-  return { error: error instanceof Error ? error.message : String(error), code };
+  if (error instanceof Failure) return { error: error.message, code: 0 };
+  if (!(error instanceof Error && 'errcode' in error && 'errstr' in error)) return { error: `a bug (${describeKind(error)})`, code: 0 };
+  return { error: `${error.errstr} (${error.errcode})`, code: Number(error.errcode) & 0xff };
 }
+
+const describeKind = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
 
 const post = (message: FromThread): void => port.postMessage(message);
 
