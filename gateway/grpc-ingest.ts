@@ -7,10 +7,12 @@ import {
   credentials,
   experimental,
   status as Grpc,
+  logVerbosity,
   Metadata,
   type MethodDefinition,
   type ServiceDefinition,
   type StatusObject,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import { service as health } from 'grpc-health-check';
 import { BadRequest, ErrorInfo, RetryInfo } from '../proto/gen/google/rpc/error_details.ts';
@@ -55,6 +57,8 @@ export interface GrpcIngest extends IngestClient, Disposable {
  * @param tls who the gateway is, and whom it believes to be ingest: then the name in the target has to stand in ingest's certificate; null: plain
  */
 export function connectIngest(target: string, tls: TlsIdentity | null = null): GrpcIngest {
+  // the library writes to standard error what it is told of by others
+  setLogVerbosity(logVerbosity.NONE);
   const channel = tls === null ? credentials.createInsecure() : experimental.createCertificateProviderChannelCredentials(tls, tls);
   const client = new Client(target, channel, {
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
@@ -129,7 +133,7 @@ function askHealth(client: Client): Promise<void> {
   const deadline = Date.now() + limits.ingestCheckMs;
   const { path, responseDeserialize } = healthCheck;
   client.makeUnaryRequest(path, identity, responseDeserialize, Buffer.alloc(0), metadata, { deadline }, (error, answer) => {
-    if (error !== null) reject(error);
+    if (error !== null) reject(Object.assign(error, { code: Grpc[error.code] }));
     else if (isServing(answer)) resolve();
     else reject(Object.assign(new Error('ingest says that it does not serve'), { code: 'NOT_SERVING' }));
   });

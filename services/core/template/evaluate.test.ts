@@ -146,7 +146,8 @@ test.each([
   ['{{#if a b c', /no name has, or its \}\} is missing|\}\} is missing/],
   ['{{a "x}}', /character in a tag/],
   ['{{a ) b}}', /cannot be read/],
-  ['{{#if a}}{{/each}}', /doesn't match/],
+  ['{{#if a}}{{/each}}', /\{\{#if\}\} is closed by \{\{\/each\}\}/],
+  ['{{a/../b}}', /a path that cannot be read/],
   ['{{', /\}\} is missing/],
 ])('not the language: %s', (source, message) => {
   expect(() => ours(source)).toThrow(message);

@@ -80,14 +80,24 @@ function tooLarge(message: string): never {
   throw new TemplateError('TooLarge', message);
 }
 
-/** Handlebars' messages are of several lines, with an excerpt between them, and name the tokens of its parser; the line, and what it means, are what helps. */
+/**
+ * Handlebars' messages are of several lines, quote the template between them, and name the tokens of its parser. The line and the meaning are what helps,
+ * and they are told in words of our own.
+ */
 function syntaxError(error: unknown): TemplateError {
   if (!(error instanceof Error)) throw error;
   const exception = error as Error & { readonly lineNumber?: number };
   const line = exception.lineNumber ?? Number(/line (\d+)/.exec(error.message)?.[1] ?? 0);
-  const lines = error.message.split('\n');
-  const said = meaningOf(lines.at(-1) ?? '') ?? ((lines.length > 1 && lines.at(-1)) || error.message);
-  return new TemplateError('SyntaxError', said.replace(/^.* on line \d+[.:] ?/, '').slice(0, 300) || 'not Handlebars', line || null);
+  const said = meaningOf(error.message.split('\n').at(-1) ?? '') ?? otherMeaningOf(error.message);
+  return new TemplateError('SyntaxError', said, line || null);
+}
+
+function otherMeaningOf(message: string): string {
+  const [, opened, closed] = /^(\S{1,64}) doesn't match (\S{1,64}) /.exec(`${message} `) ?? [];
+  if (opened !== undefined) return `{{#${opened}}} is closed by {{/${closed}}}`;
+  if (message.startsWith('Invalid path')) return 'a tag has a path that cannot be read';
+  if (message.startsWith('Lexical error')) return 'there is a character in a tag that no name has, or its }} is missing';
+  return 'a tag cannot be read';
 }
 
 /** Of `Expecting 'A', 'B', got 'C'`. Null: it is another message. */

@@ -96,6 +96,30 @@ describe('what a schema may not be', () => {
   });
 });
 
+test.each([
+  [{ type: 'string' }, 1, 'must be of type string'],
+  [{ type: ['string', 'null'] }, 1, 'must be of type string or null'],
+  [{ enum: ['a', 2, null] }, 'hunter2', 'must be one of "a", 2, null'],
+  [{ enum: Array.from({ length: 100 }, (_, i) => i) }, 'hunter2', 'must be one of the values that the template allows'],
+  [{ const: 'a' }, 'hunter2', 'must be "a"'],
+  [{ minimum: 1 }, 0, 'must be at least 1'],
+  [{ maximum: 1 }, 2, 'must be at most 1'],
+  [{ exclusiveMinimum: 1 }, 1, 'must be greater than 1'],
+  [{ exclusiveMaximum: 1 }, 1, 'must be less than 1'],
+  [{ type: 'string', minLength: 10 }, 'hunter2', 'must have at least 10 characters'],
+  [{ type: 'string', maxLength: 1 }, 'hunter2', 'must have at most 1 character'],
+  [{ type: 'array', minItems: 2 }, ['hunter2'], 'must have at least 2 entries'],
+  [{ type: 'array', maxItems: 1 }, ['hunter2', 'hunter2'], 'must have at most 1 entry'],
+  [{ type: 'object', minProperties: 2 }, { hunter2: 1 }, 'must have at least 2 fields'],
+  [{ type: 'object', maxProperties: 1 }, { hunter2: 1, b: 1 }, 'must have at most 1 field'],
+])('a value that %j refuses: the message says what is wanted and nothing of the value', (wanted, value, message) => {
+  const declared = { type: 'object', properties: { value: wanted } };
+  expect(schemaFaults(declared)).toEqual([]);
+  expect(compileVariables(declared).check({ value })).toEqual([
+    { field: 'template_data.value', code: 'invalid_variable', message: `The variable ${message}.` },
+  ]);
+});
+
 test('the largest schema and the worst data do not stall', () => {
   const names = Array.from({ length: limits.variablesNodesMax - 10 }, (_, at) => `p${at}`);
   const wide = {

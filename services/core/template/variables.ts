@@ -154,8 +154,49 @@ function fieldError(error: ErrorObject, data: Data): FieldError {
   if (additionalProperty !== undefined) {
     return { field: `${where}.${shown(additionalProperty)}`, code: 'unknown_variable', message: 'The template has no such variable.' };
   }
-  return { field: where, code: 'invalid_variable', message: `The variable ${error.message ?? 'is not what the template declares'}.` };
+  return { field: where, code: 'invalid_variable', message: `The variable ${wantedOf(error)}.` };
 }
+
+/** What the template declares, in words of our own. */
+function wantedOf({ keyword, params }: ErrorObject): string {
+  const { type, limit, allowedValue, allowedValues, comparison } = params as Readonly<Record<string, unknown>>;
+  const bound = (what: string, ...[one, many]: readonly [string, string]): string =>
+    `must have at ${what} ${limit} ${limit === 1 ? one : many}`;
+  switch (keyword) {
+    case 'type':
+      return `must be of type ${[type].flat().join(' or ')}`;
+    case 'enum':
+      return `must be one of ${listed(allowedValues)}`;
+    case 'const':
+      return `must be ${JSON.stringify(allowedValue)}`;
+    case 'minLength':
+      return bound('least', 'character', 'characters');
+    case 'maxLength':
+      return bound('most', 'character', 'characters');
+    case 'minItems':
+      return bound('least', 'entry', 'entries');
+    case 'maxItems':
+      return bound('most', 'entry', 'entries');
+    case 'minProperties':
+      return bound('least', 'field', 'fields');
+    case 'maxProperties':
+      return bound('most', 'field', 'fields');
+    case 'minimum':
+    case 'maximum':
+    case 'exclusiveMinimum':
+    case 'exclusiveMaximum':
+      return `must be ${boundWords[String(comparison)] ?? 'other than'} ${limit}`;
+    default:
+      return 'is not what the template declares';
+  }
+}
+
+function listed(values: unknown): string {
+  const text = JSON.stringify(values).slice(1, -1).replaceAll(',', ', ');
+  return text.length <= 200 ? text : 'the values that the template allows';
+}
+
+const boundWords: Readonly<Record<string, string>> = { '>=': 'at least', '<=': 'at most', '>': 'greater than', '<': 'less than' };
 
 /** A JSON pointer as callers write paths: `/items/0/name` → `template_data.items[0].name`. */
 function fieldPath(pointer: string, data: Data): string {
