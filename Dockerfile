@@ -8,6 +8,9 @@ RUN npm ci --omit=dev && npm cache clean --force
 
 FROM node:24-slim
 ENV NODE_ENV=production PACKETBOAT_DATA_DIR=/data
+# A container is reached from outside or not at all. REST, gRPC, and metrics with health.
+ENV PACKETBOAT_HTTP_ADDR=0.0.0.0:8080 PACKETBOAT_GRPC_ADDR=0.0.0.0:9090 PACKETBOAT_METRICS_ADDR=0.0.0.0:9100
+EXPOSE 8080 9090 9100
 RUN install --directory --owner=1000 --group=1000 /data
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules

@@ -5,6 +5,7 @@ import type { Config } from '../services/runtime/config.ts';
 import { reporter } from '../services/runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../services/runtime/program.ts';
 import { openTlsIdentity } from '../services/runtime/tls.ts';
+import { frontPage } from './front-page.ts';
 import { startGateway } from './gateway.ts';
 import { connectIngest } from './grpc-ingest.ts';
 
@@ -27,6 +28,7 @@ export async function start(config: Config<'gateway'>, about: About): Promise<Pr
       folder: config.dataDir,
       connectionsPerAddressMax: config.connectionsPerAddress,
       corsOrigins: config.corsOrigins ?? [],
+      plugins: [frontPage()],
     }),
   );
   open.defer(() => health.stopping());

@@ -4,8 +4,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, matchesGlob, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { variables } from '../services/runtime/config.ts';
 
 const root = join(import.meta.dirname, '..');
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
@@ -170,6 +171,77 @@ describe('generated files', () => {
       expect(stale).toEqual([]);
     } finally {
       rmSync(fresh, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('the image', () => {
+  /** Of the last pattern that fits, as Docker has it: `!` admits what a pattern before it has kept out. */
+  const patterns = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => ({ isAdmitting: line.startsWith('!'), pattern: line.replace(/^!/, '') }));
+  const isAdmitted = (path: string): boolean =>
+    patterns.findLast(({ pattern }) => pattern === '*' || path === pattern || path.startsWith(`${pattern}/`) || matchesGlob(path, pattern))
+      ?.isAdmitting ?? true;
+
+  /** Files that a source reads at run time: the texts in it that, seen from its folder, are names of tracked files or folders. */
+  function dataOf(path: string): string[] {
+    const text = read(path);
+    const literals = text.matchAll(/new URL\(\s*['`]([^'`$\n]+)|['`](\.{1,2}\/[^'`$\n]+)/g);
+    const named = [...literals].map((m) => normalize(join(dirname(path), m[1] ?? m[2] ?? '')).replace(/\/$/, ''));
+    return named.flatMap((name) => tracked.filter((file) => file === name || file.startsWith(`${name}/`)));
+  }
+
+  const reached = new Set(['package.json', 'package-lock.json', '.npmrc', 'LICENSE']);
+  const packages = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    if (!path.endsWith('.ts')) return;
+    for (const to of importsOf(path)) {
+      if (tracked.includes(to)) visit(to);
+      else if (!to.startsWith('node:')) packages.add(/^(?:@[^/]+\/)?[^/]+/.exec(to)?.[0] ?? to);
+    }
+    for (const file of dataOf(path)) visit(file);
+  };
+  visit('cli/packetboat.ts');
+
+  test('has every file that the packetboat command can come to', () => {
+    for (const file of [
+      'operator/main.ts',
+      'gateway/parse-worker.ts',
+      'services/adapters/sqlite/thread.ts',
+      'services/inbox/page/inbox.js',
+    ])
+      expect([...reached]).toContain(file);
+    for (const file of ['services/adapters/redis/reserve.lua', 'proto/gen/descriptors.binpb', 'examples/catalog/otp-code.yaml'])
+      expect([...reached]).toContain(file);
+    expect([...reached].filter((path) => !isAdmitted(path))).toEqual([]);
+  });
+
+  test('has every package that those files import', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { readonly dependencies: Readonly<Record<string, string>> };
+    expect([...packages].filter((name) => !Object.hasOwn(dependencies, name))).toEqual([]);
+  });
+
+  test('has no tests', () => expect(tracked.filter((path) => isTest(path) && isAdmitted(path))).toEqual([]));
+
+  test('runs every command in the workflow', () => {
+    const commands = [...read('cli/packetboat.ts').matchAll(/(?:new Command|programCommand)\(\s*'([a-z-]+)'/g)].map((m) => m[1] ?? '');
+    const [, run = ''] = /for command in '' ([^;]+);/.exec(read('.github/workflows/ci.yml')) ?? [];
+    const named = run.replaceAll("'", '').split(' ');
+    expect(commands.length).toBeGreaterThan(8);
+    expect(commands.filter((command) => command !== 'packetboat' && !named.includes(command))).toEqual([]);
+  });
+
+  test('listens where it can be reached from outside, on the ports that it exposes', () => {
+    const dockerfile = read('Dockerfile');
+    const listening = Object.values(variables).filter(({ name }) => /^PACKETBOAT_(?:HTTP|GRPC|METRICS)_ADDR$/.test(name));
+    for (const variable of listening) {
+      const port = variable.default?.split(':')[1];
+      expect(dockerfile).toContain(`${variable.name}=0.0.0.0:${port}`);
+      expect(dockerfile).toMatch(new RegExp(`^EXPOSE .*\\b${port}\\b`, 'm'));
     }
   });
 });

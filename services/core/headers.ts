@@ -37,7 +37,7 @@ const requestField: ReadonlyMap<string, string> = new Map([
   ['to', 'to'],
 ]);
 
-const ours =
+const reserved =
   /^(?:arc-|authentication-results$|content-|date$|delivered-to$|dkim-|domainkey-|errors-to$|list-|message-id$|mime-version$|received|resent-|return-|x-packetboat-)/;
 const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
 /** What would end a header or hide in one. A tab is no exception: nothing that is typed into a header needs one. */
@@ -87,7 +87,7 @@ function nameError(field: string, name: string, lower: string): FieldError | nul
   const own = requestField.get(lower);
   if (own !== undefined)
     return { field, code: 'reserved_header', message: `This header cannot be set here; use the field ${own} of the request.` };
-  if (ours.test(lower)) return { field, code: 'reserved_header', message: 'This header is written by Packetboat and cannot be set.' };
+  if (reserved.test(lower)) return { field, code: 'reserved_header', message: 'This header is reserved: callers cannot set it.' };
   if (lower.startsWith('x-') || named.has(lower)) return null;
   return {
     field,

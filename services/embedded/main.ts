@@ -2,6 +2,7 @@
 // cluster, wired to other adapters, with a development inbox that receives all mail unless a relay is named.
 
 import { join } from 'node:path';
+import { frontPage } from '../../gateway/front-page.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { IngestServiceService } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { openCatalog } from '../adapters/file/catalog.ts';
@@ -127,7 +128,10 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
       contract,
       connectionsPerAddressMax: config.connectionsPerAddress,
       corsOrigins: config.corsOrigins ?? [],
-      plugins: [inboxPages(inbox, { hosts: [config.httpAddr.host] })],
+      plugins: [
+        inboxPages(inbox, { hosts: [config.httpAddr.host] }),
+        frontPage([{ path: '/inbox', about: 'The development inbox, which receives all mail' }]),
+      ],
     }),
   );
   open.defer(() => health.stopping());
