@@ -52,6 +52,23 @@ describe('the packetboat command', () => {
     );
   });
 
+  test('names the setting that a misspelt one may be meant for, beside the faults that come of it', async () => {
+    const { code, complaint } = await packetboat(['sweeper'], { PACKETBOAT_LOGLEVEL: 'debug', MONGODB_URL: 'none' });
+    expect(code).toBe(1);
+    expect(complaint).toMatch(/^PACKETBOAT_LOGLEVEL is no setting of Packetboat; did you mean PACKETBOAT_LOG_LEVEL\?\nThe configuration/);
+  });
+
+  test('warns of an unknown setting in the log of a program that starts', async () => {
+    const { out } = await packetboat(['gateway'], {
+      PACKETBOAT_HTP_ADDR: 'x',
+      PACKETBOAT_METRICS_ADDR: '192.0.2.1:9',
+      PACKETBOAT_GATEWAY_SERVICE_HOST: '10.0.0.1',
+    });
+    expect(out.match(/[A-Z_]+ is no setting of Packetboat[^"]*/g)).toEqual([
+      'PACKETBOAT_HTP_ADDR is no setting of Packetboat; did you mean PACKETBOAT_HTTP_ADDR?',
+    ]);
+  });
+
   test.each([
     [['catalog', 'apply'], /required option '-f, --folder <dir>'/],
     [['postman'], /unknown command 'postman'/],

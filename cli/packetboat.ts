@@ -12,10 +12,28 @@ import { createLog, redact, reportWarnings } from '../services/runtime/log.ts';
 import { createMetrics } from '../services/runtime/metrics.ts';
 import type { About, Program } from '../services/runtime/program.ts';
 import { runUntilSignal } from '../services/runtime/shutdown.ts';
+import { unknownVariables } from '../services/runtime/unknown-variables.ts';
 
 const exampleCatalogDir = fileURLToPath(new URL('../examples/catalog', import.meta.url));
 
 type Start<P extends ProgramName> = (config: Config<P>, about: About) => Promise<Program>;
+
+/** What is unknown may be why a setting is missing, so it is told with the faults. */
+function settingsOf<P extends ProgramName>(name: P): Config<P> {
+  try {
+    return readConfig(name, process.env);
+  } catch (error) {
+    for (const warning of unknownVariables(process.env)) console.error(warning);
+    throw error;
+  }
+}
+
+/** As `settingsOf`, for a task, which has no log yet. */
+function taskSettingsOf<P extends ProgramName>(name: P): Config<P> {
+  const config = settingsOf(name);
+  for (const warning of unknownVariables(process.env)) console.error(warning);
+  return config;
+}
 
 /** `load` imports the program, so that one does not wait for the code of the others. */
 function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-finalizers' | 'self-test'>>(
@@ -27,9 +45,10 @@ function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-fina
     .description(summary)
     .addHelpText('after', `\n${describeConfig(name)}`)
     .action(async () => {
-      const config = readConfig(name, process.env);
+      const config = settingsOf(name);
       const log = createLog({ program: name, level: config.logLevel, isForPeople: name === 'dev' && process.stdout.isTTY === true });
       reportWarnings(log);
+      for (const warning of unknownVariables(process.env)) log.warn(warning);
       const about = { log, metrics: createMetrics({ program: name, version: packageJson.version }) };
       await runUntilSignal(
         async () => {
@@ -44,18 +63,18 @@ function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-fina
 }
 
 const catalogApply = new Command('apply')
-  .description('Compiles a folder of Sender and Template files, writes it to the catalog in MongoDB, and tells the services.')
-  .requiredOption('-f, --folder <dir>', 'the folder; what is no longer in it goes out of the catalog')
+  .description('Compiles a folder of Sender and Template files, and writes the result to the catalog in MongoDB.')
+  .requiredOption('-f, --folder <dir>', 'the folder; objects that are no longer in it are removed from the catalog')
   .addHelpText('after', `\n${describeConfig('catalog')}`)
   .action(async ({ folder }: { readonly folder: string }) => {
     const { applyCatalog } = await import('./catalog-apply.ts');
-    process.exitCode = await applyCatalog(folder, readConfig('catalog', process.env));
+    process.exitCode = await applyCatalog(folder, taskSettingsOf('catalog'));
   });
 
 const validateCommand = new Command('validate')
-  .description('Says what the operator would say of files with Senders and Templates, without a cluster.')
+  .description('Checks files with Senders and Templates as the operator does, without a cluster.')
   .requiredOption('-f, --file <path>', 'a folder, a file, or - for standard input')
-  .option('--partial', 'what the files refer to, and do not have, stands elsewhere')
+  .option('--partial', 'do not report references to objects that the files do not have')
   .action(async ({ file, partial = false }: { readonly file: string; readonly partial?: boolean }) => {
     const { validate } = await import('./validate.ts');
     process.exitCode = await validate({ path: file, isPartial: partial }, process.stdin);
@@ -65,28 +84,30 @@ const validateCommand = new Command('validate')
 const taskLog = (program: ProgramName, level: string) => createLog({ program, level, isForPeople: process.stdout.isTTY === true });
 
 const releaseCommand = new Command('release-finalizers')
-  .description('Before the operator goes for good: takes the work away from it, and its finalizer off every Sender.')
+  .description('Removes the finalizer of the operator from every Sender. Run this before you uninstall the operator.')
   .addHelpText('after', `\n${describeConfig('release-finalizers')}`)
   .action(async () => {
     const { runReleaseFinalizers } = await import('./release-finalizers.ts');
-    const config = readConfig('release-finalizers', process.env);
+    const config = taskSettingsOf('release-finalizers');
     await runReleaseFinalizers(config, taskLog('release-finalizers', config.logLevel));
   });
 
 const selfTestCommand = new Command('self-test')
-  .description('Sends a message through an installation to an SMTP server of its own, and waits until it is delivered.')
+  .description('Starts an SMTP server, sends a message to it through an installation, and waits until the message arrives.')
   .addHelpText('after', `\n${describeConfig('self-test')}`)
   .action(async () => {
     const { runSelfTest } = await import('./self-test.ts');
-    const config = readConfig('self-test', process.env);
+    const config = taskSettingsOf('self-test');
     await runSelfTest(config, taskLog('self-test', config.logLevel));
   });
 
 const packetboat = new Command('packetboat')
-  .description('Self-hosted transactional mail. Each program is configured by its environment: see `packetboat help <program>`.')
+  .description(
+    'Self-hosted transactional mail. Each program reads its settings from environment variables: see `packetboat help <program>`.',
+  )
   .version(packageJson.version)
   .addCommand(
-    programCommand('dev', 'Runs everything in one process, with an inbox for development.', async () => {
+    programCommand('dev', 'Runs all programs in one process, with an inbox that receives all mail.', async () => {
       const [{ start }, { announce }] = await Promise.all([import('../services/embedded/main.ts'), import('./announce.ts')]);
       return async (config, about) => {
         const program = await start(config, { ...about, exampleCatalogDir });
@@ -96,12 +117,16 @@ const packetboat = new Command('packetboat')
     }),
   )
   .addCommand(
-    programCommand('gateway', 'Answers REST, and passes it on to ingest.', async () => (await import('../gateway/main.ts')).start),
+    programCommand(
+      'gateway',
+      'Serves the REST API and passes requests on to ingest.',
+      async () => (await import('../gateway/main.ts')).start,
+    ),
   )
   .addCommand(
     programCommand(
       'ingest',
-      'Authenticates, judges and stores what is sent; answers gRPC.',
+      'Authenticates, checks and stores messages; serves the gRPC API.',
       async () => (await import('../services/ingest/main.ts')).start,
     ),
   )
@@ -109,21 +134,21 @@ const packetboat = new Command('packetboat')
   .addCommand(
     programCommand(
       'sweeper',
-      'Feeds the queue from the store, and takes back what others left.',
+      'Puts due mail into the queue, and takes back mail that a lost dispatcher left behind.',
       async () => (await import('../services/sweeper/main.ts')).start,
     ),
   )
   .addCommand(
     programCommand(
       'operator',
-      'Brings the Senders and Templates of a Kubernetes cluster into the catalog.',
+      'Reconciles the Senders and Templates of a Kubernetes cluster into the catalog.',
       async () => (await import('../operator/main.ts')).start,
     ),
   )
   .addCommand(validateCommand)
   .addCommand(releaseCommand)
   .addCommand(selfTestCommand)
-  .addCommand(new Command('catalog').description('Tasks about the catalog of senders and templates.').addCommand(catalogApply));
+  .addCommand(new Command('catalog').description('Commands for the catalog of senders and templates.').addCommand(catalogApply));
 
 try {
   assertLimits();

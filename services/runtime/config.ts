@@ -146,7 +146,7 @@ export const variables = {
     default: '127.0.0.1:8080',
     requiredBy: [],
     programs: ['dev', 'gateway'],
-    help: 'Where REST, the documentation and, in development, the inbox answer.',
+    help: 'Address of the REST API, the documentation and, in development, the inbox.',
     schema: listenAddress,
   },
   grpcAddr: {
@@ -155,7 +155,7 @@ export const variables = {
     default: '127.0.0.1:9090',
     requiredBy: [],
     programs: ['dev', 'ingest'],
-    help: 'Where gRPC answers.',
+    help: 'Address of the gRPC API.',
     schema: listenAddress,
   },
   metricsAddr: {
@@ -164,7 +164,7 @@ export const variables = {
     default: '127.0.0.1:9100',
     requiredBy: [],
     programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'],
-    help: 'Where /metrics, /healthz and /readyz answer.',
+    help: 'Address of /metrics, /healthz and /readyz.',
     schema: listenAddress,
   },
   ingestAddr: {
@@ -173,7 +173,7 @@ export const variables = {
     default: '127.0.0.1:9090',
     requiredBy: [],
     programs: ['gateway'],
-    help: 'Where ingest answers: host:port, dns:///name:port or ipv4:a:port,b:port. All that it resolves to are used in turn.',
+    help: 'Address of ingest: host:port, dns:///name:port or ipv4:a:port,b:port. The gateway balances its calls over all addresses that this resolves to.',
     schema: parsed((text) => (/^\S{3,1000}$/.test(text) ? text : null), 'is not a gRPC target'),
   },
   connectionsPerAddress: {
@@ -203,7 +203,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['gateway', 'ingest'],
-    help: 'Certificate by which gateways and ingest know each other, as PEM. Without it the connection between them is plain.',
+    help: 'Certificate of this program, as PEM, for the connection between gateways and ingest. Without the three TLS files that connection is not encrypted.',
     schema: path.optional(),
   },
   tlsKeyFile: {
@@ -212,7 +212,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['gateway', 'ingest'],
-    help: 'Private key of that certificate, as PEM.',
+    help: 'Private key of the certificate in PACKETBOAT_TLS_CERT_FILE, as PEM.',
     schema: path.optional(),
   },
   tlsCaFile: {
@@ -221,7 +221,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['gateway', 'ingest'],
-    help: "Authority that signed the other side's certificate, as PEM. All three files are read anew when they change.",
+    help: "Certificate of the authority that signed the other side's certificate, as PEM. The program reads all three files again when they change.",
     schema: path.optional(),
   },
   tlsPeerNames: {
@@ -230,7 +230,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['ingest'],
-    help: 'Names in the certificates of gateways. Other callers with a certificate may use the public API only.',
+    help: 'Names in the certificates of gateways. Other callers with a certificate can use the public API only.',
     schema: parsed((text): readonly string[] | null => {
       const names = text.split(',').map((name) => name.trim());
       return names.every(isHostName) ? names : null;
@@ -242,7 +242,7 @@ export const variables = {
     default: '.packetboat',
     requiredBy: [],
     programs: ['dev', 'gateway'],
-    help: 'Folder of the database, content, keys and inbox of embedded mode; the gateway puts large requests there while it reads them.',
+    help: 'Folder for the database, content, keys and inbox of embedded mode. The gateway keeps large requests there while it reads them.',
     schema: path,
   },
   catalogDir: {
@@ -251,7 +251,7 @@ export const variables = {
     default: 'examples/catalog, beside the program',
     requiredBy: [],
     programs: ['dev'],
-    help: 'Folder of Sender and Template files; watched.',
+    help: 'Folder of Sender and Template files. Changes take effect within a second.',
     schema: path.optional(),
   },
   bootstrapKey: {
@@ -272,7 +272,7 @@ export const variables = {
     default: 'default',
     requiredBy: [],
     programs: ['ingest'],
-    help: 'Whose that key is.',
+    help: 'Tenant that PACKETBOAT_BOOTSTRAP_KEY belongs to.',
     schema: parsed(
       (text) => (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? text : null),
       'is not lower-case letters, digits and hyphens',
@@ -284,7 +284,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['dev', 'dispatcher'],
-    help: "Where all mail goes instead of the senders' own routes. In development the inbox, unless it is set.",
+    help: "Server that all mail is sent to, instead of the senders' own routes. In development the default is the inbox.",
     schema: relay.optional(),
   },
   allowCidrs: {
@@ -293,7 +293,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['dev', 'dispatcher'],
-    help: 'Ranges that may be dialled although they are not public, for relays inside. In development loopback may.',
+    help: 'Private address ranges that mail may be sent to, for relays inside your network. In development loopback is allowed.',
     schema: cidrs.optional(),
   },
   leaseMs: {
@@ -302,7 +302,7 @@ export const variables = {
     default: String(limits.leaseMs / 1_000),
     requiredBy: [],
     programs: ['dev', 'dispatcher'],
-    help: 'How long a delivery stays with a dispatcher that was killed or cut off; a living one renews after a third of it.',
+    help: 'How long the deliveries of a killed or disconnected dispatcher wait until another dispatcher takes them over. A running dispatcher renews its leases.',
     schema: secondsBetween(limits.leaseMinMs, limits.leaseMaxMs),
   },
   lapseDelayMs: {
@@ -311,7 +311,7 @@ export const variables = {
     default: String(limits.lapseDelayMs / 1_000),
     requiredBy: [],
     programs: ['dev', 'sweeper'],
-    help: 'How long such a delivery then waits before it is tried again: its message may be what kills dispatchers.',
+    help: 'How long a delivery whose lease ended waits before the next attempt: its message may be what kills dispatchers.',
     schema: secondsBetween(0, limits.lapseDelayMaxMs),
   },
   republishMs: {
@@ -320,7 +320,7 @@ export const variables = {
     default: String(limits.republishMs / 1_000),
     requiredBy: [],
     programs: ['dev', 'ingest', 'sweeper'],
-    help: 'How long a queued delivery waits for a dispatcher to take it up, until it is put into the queue again: the queue may have lost it.',
+    help: 'How long a queued delivery waits for a dispatcher before it is put into the queue again, in case the queue lost it.',
     schema: secondsBetween(limits.republishMinMs, limits.republishMaxMs),
   },
   keyringFile: {
@@ -329,7 +329,7 @@ export const variables = {
     default: null,
     requiredBy: ['ingest', 'dispatcher', 'operator', 'catalog'],
     programs: ['dev', 'ingest', 'dispatcher', 'operator', 'catalog'],
-    help: 'Secrets by purpose, as one file, or a folder with a file for each purpose: suppression and cursor for ingest; suppression, return and catalog for dispatchers; catalog for the operator, or to apply one. Embedded mode makes its own in the data folder.',
+    help: 'File with the secrets of this installation, or a folder with one file for each purpose. Ingest needs suppression and cursor; dispatchers need suppression, return and catalog; the operator and `catalog apply` need catalog. Embedded mode makes its own in the data folder.',
     schema: path.optional(),
   },
   mongodbUrl: {
@@ -338,7 +338,7 @@ export const variables = {
     default: 'mongodb://127.0.0.1:27017/packetboat',
     requiredBy: [],
     programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
-    help: 'The store. The database is the one that the URL names, else packetboat.',
+    help: 'MongoDB, the store. If the URL names no database, the database is packetboat.',
     schema: urlOf('mongodb', 'mongodb+srv'),
   },
   mongodbCa: {
@@ -347,7 +347,7 @@ export const variables = {
     default: "the system's",
     requiredBy: [],
     programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
-    help: "Private authority that signed MongoDB's certificate, as PEM; MONGODB_URL has tls=true.",
+    help: "Certificate of the private authority that signed MongoDB's certificate, as PEM. MONGODB_URL needs tls=true.",
     schema: caFile.optional(),
   },
   natsUrl: {
@@ -356,7 +356,7 @@ export const variables = {
     default: 'nats://127.0.0.1:4222',
     requiredBy: [],
     programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
-    help: 'The queue, and notices of changes of the catalog. Needs JetStream.',
+    help: 'NATS with JetStream: the queue, and notices of changes of the catalog.',
     schema: urlOf('nats', 'tls'),
   },
   natsCa: {
@@ -365,7 +365,7 @@ export const variables = {
     default: "the system's",
     requiredBy: [],
     programs: ['ingest', 'dispatcher', 'sweeper', 'operator', 'catalog'],
-    help: "Private authority that signed NATS's certificate, as PEM; NATS_URL begins with tls://.",
+    help: "Certificate of the private authority that signed NATS's certificate, as PEM. NATS_URL must begin with tls://.",
     schema: caFile.optional(),
   },
   redisUrl: {
@@ -374,7 +374,7 @@ export const variables = {
     default: 'redis://127.0.0.1:6379',
     requiredBy: [],
     programs: ['ingest', 'dispatcher'],
-    help: 'The budgets.',
+    help: 'Redis: the budgets, which are the rate limits of keys and senders.',
     schema: urlOf('redis', 'rediss'),
   },
   redisCa: {
@@ -383,7 +383,7 @@ export const variables = {
     default: "the system's",
     requiredBy: [],
     programs: ['ingest', 'dispatcher'],
-    help: "Private authority that signed Redis's certificate, as PEM; REDIS_URL begins with rediss://.",
+    help: "Certificate of the private authority that signed Redis's certificate, as PEM. REDIS_URL must begin with rediss://.",
     schema: caFile.optional(),
   },
   installation: {
@@ -392,7 +392,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['ingest', 'dispatcher', 'sweeper'],
-    help: 'Tells installations apart that share a NATS or Redis server: stands in the names that are used there.',
+    help: 'Name of this installation on a NATS or Redis server that several installations share.',
     schema: parsed(
       (text) => (/^[A-Za-z0-9_]{1,40}$/.test(text) ? text : null),
       'is not 1 to 40 letters, digits and underscores',
@@ -404,7 +404,7 @@ export const variables = {
     default: 'default',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
-    help: 'Namespace of the Lease by which one of several operators is the one that works.',
+    help: 'Namespace of the Lease that elects the operator that works.',
     schema: kubernetesName,
   },
   namespaces: {
@@ -413,7 +413,7 @@ export const variables = {
     default: 'PACKETBOAT_NAMESPACE',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
-    help: 'Namespaces whose Senders and Templates count; * for all.',
+    help: 'Namespaces whose Senders and Templates are used; * for all.',
     schema: parsed((text): readonly string[] | null => {
       const names = text.split(',').map((name) => name.trim());
       return names.every((name) => name === '*' || isKubernetesName(name)) ? names : null;
@@ -425,7 +425,7 @@ export const variables = {
     default: 'default',
     requiredBy: [],
     programs: ['operator'],
-    help: 'Tells this cluster from others that write to the same catalog.',
+    help: 'Name of this cluster. Clusters that write to the same catalog need different names.',
     schema: kubernetesName,
   },
   identity: {
@@ -434,7 +434,7 @@ export const variables = {
     default: 'the host name and a number of its own',
     requiredBy: [],
     programs: ['operator'],
-    help: 'Who holds the Lease: in a pod its name. Differs from that of each other operator.',
+    help: 'Name of this operator in the Lease, different from that of each other operator. In a pod, use the name of the pod.',
     schema: z
       .string()
       .max(253)
@@ -447,7 +447,7 @@ export const variables = {
     default: 'packetboat-operator',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
-    help: 'Name of that Lease.',
+    help: 'Name of the Lease that elects the operator that works.',
     schema: kubernetesName,
   },
   dnsServers: {
@@ -456,7 +456,7 @@ export const variables = {
     default: "the system's",
     requiredBy: [],
     programs: ['operator'],
-    help: 'Recursive DNS servers that are asked for the records of sending domains.',
+    help: 'Recursive DNS servers to ask for the records of sending domains.',
     schema: parsed(readDnsServers, 'is not a list of host:port, with commas between').optional(),
   },
   kubeconfig: {
@@ -465,7 +465,7 @@ export const variables = {
     default: 'in a pod its service account, elsewhere as kubectl finds it',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
-    help: 'How to reach the API server, and as whom.',
+    help: 'File that says how to reach the API server, and as whom.',
     schema: path.optional(),
   },
   kubernetesHost: {
@@ -474,7 +474,7 @@ export const variables = {
     default: 'as Kubernetes sets it in a pod',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
-    help: 'The API server, for the service account.',
+    help: 'Host of the API server, for access by service account. Kubernetes sets this variable in every pod.',
     schema: serverHost.optional(),
   },
   kubernetesPort: {
@@ -483,7 +483,7 @@ export const variables = {
     default: '443',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
-    help: 'Its port; Kubernetes sets it too.',
+    help: 'Port of the API server. Kubernetes sets this variable in every pod.',
     schema: serverPort,
   },
   serviceAccountDir: {
@@ -492,7 +492,7 @@ export const variables = {
     default: '/var/run/secrets/kubernetes.io/serviceaccount',
     requiredBy: [],
     programs: ['operator', 'release-finalizers'],
-    help: 'Folder of the service account: `token` and `ca.crt`, which are read again each minute.',
+    help: 'Folder with the `token` and `ca.crt` of the service account. The program reads both again every minute.',
     schema: path,
   },
   url: {
@@ -519,7 +519,7 @@ export const variables = {
     default: 'self-test',
     requiredBy: [],
     programs: ['self-test'],
-    help: 'The sender to send as; its route leads to PACKETBOAT_SMTP_ADDR.',
+    help: 'The sender to send as. Its route must lead to PACKETBOAT_SMTP_ADDR.',
     schema: kubernetesName,
   },
   smtpAddr: {
@@ -528,7 +528,7 @@ export const variables = {
     default: '127.0.0.1:2525',
     requiredBy: [],
     programs: ['self-test'],
-    help: 'Where to receive that mail.',
+    help: 'Address on which this command receives the message.',
     schema: listenAddress,
   },
   waitMs: {
@@ -537,7 +537,7 @@ export const variables = {
     default: '120',
     requiredBy: [],
     programs: ['self-test'],
-    help: 'How long the message may take, from the first try to send it until it is delivered.',
+    help: 'How long to wait, from the first try to send the message until it is delivered.',
     schema: secondsBetween(1_000, 3_600_000),
   },
   logLevel: {
@@ -546,7 +546,7 @@ export const variables = {
     default: 'info',
     requiredBy: [],
     programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog', 'release-finalizers', 'self-test'],
-    help: 'What is logged.',
+    help: 'The lowest level that is logged.',
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is none of fatal, error, warn, info, debug, trace')),
   },
 } as const satisfies Record<string, Variable>;
