@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { variables } from '../services/runtime/config.ts';
+import { isRequired } from '../services/runtime/health.ts';
+import { dependenciesOf } from '../services/runtime/program.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -11,6 +13,7 @@ const pages = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((p) => p.endsWith('.md'))
     .map((p) => `docs/${p}`),
@@ -36,6 +39,41 @@ describe('docs/running.md', () => {
       (v) => !page.includes(`| \`${v.name}\` | ${v.unit} | ${v.default === null ? '' : `\`${v.default}\``} |`),
     );
     expect(missing.map((v) => v.name)).toEqual([]);
+  });
+});
+
+describe('what is needed', () => {
+  const { engines } = JSON.parse(read('package.json')) as { readonly engines: { readonly node: string } };
+  test.each(['README.md', 'CONTRIBUTING.md'])('%s asks for the Node that package.json asks for', (page) => {
+    const asked = [...read(page).matchAll(/Node (\d[\d.]*)/g)].map((m) => `>=${m[1]}`);
+    expect(asked).toEqual([engines.node]);
+  });
+});
+
+describe('docs/sending.md', () => {
+  test('explains every reason to hold a delivery', () => {
+    const [, type = ''] = /export type HoldReason = ([^;]+);/.exec(read('services/core/delivery.ts')) ?? [];
+    const reasons = [...type.matchAll(/'(\w+)'/g)].map((m) => m[1]);
+    expect(reasons.length).toBeGreaterThan(3);
+    expect(reasons.filter((reason) => !read('docs/sending.md').includes(`| \`${reason}\` |`))).toEqual([]);
+  });
+});
+
+describe('the dependencies in docs/running.md', () => {
+  test('names what each program needs, as the programs do', () => {
+    const page = read('docs/running.md');
+    for (const [program, names] of Object.entries(dependenciesOf)) {
+      if (program === 'dev') continue;
+      const row =
+        page
+          .split('\n')
+          .find(
+            (line) => /^\| [a-z, ]+ \|/.test(line) && (line.split('|')[1] ?? '').includes(program) && line.includes(`\`${names[0]}\``),
+          ) ?? '';
+      const [, , needed = '', optional = ''] = row.split('|');
+      for (const name of names)
+        expect([program, name, (isRequired[name] ? needed : optional).includes(`\`${name}\``)]).toEqual([program, name, true]);
+    }
   });
 });
 

@@ -12,6 +12,7 @@ import { type Cidr, parseCidr } from '../core/dialable.ts';
 import { type DnsServer, readDnsServer } from '../core/dns-server.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
+import { sentenceOf } from '../core/schema-faults.ts';
 
 /** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
 export const programs = [
@@ -571,7 +572,7 @@ export function readConfig<P extends Program>(program: P, environment: Environme
     const text = environment[variable.name] || undefined;
     if (text === undefined && variable.requiredBy.includes(program)) faults.push(`${variable.name} is missing: ${variable.unit}`);
     const fallback = variable.schema.safeParse(undefined).success ? undefined : (variable.default ?? undefined);
-    const read = variable.schema.safeParse(text ?? fallback);
+    const read = variable.schema.safeParse(text ?? fallback, { error: sentenceOf });
     if (!read.success) faults.push(`${variable.name} ${read.error.issues.map((issue) => issue.message).join(', ')}`);
     return [key, read.data];
   });
