@@ -1,15 +1,11 @@
 // The comments of the proto files, which are the reference of the API. proto-loader drops them, so the files are read a second time.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import protobuf from 'protobufjs';
-import { protoDirectories } from '../services/runtime/contract.ts';
+import { loadProtoRoot } from '../services/runtime/proto-root.ts';
 
 /** By full name, of services, rpcs, messages, fields, enums and their values; paragraphs are kept, line breaks inside them are not. */
 export function loadComments(files: readonly string[]): ReadonlyMap<string, string> {
-  const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => protoDirectories.map((folder) => join(folder, target)).find((path) => existsSync(path)) ?? target;
-  root.loadSync([...files], { keepCase: true, alternateCommentMode: true });
+  const root = loadProtoRoot(files);
   const comments = new Map<string, string>();
   const note = (name: string, comment: string | null | undefined): void => {
     if (comment) comments.set(name.replace(/^\./, ''), comment.replaceAll(/(?<!\n)\n(?!\n)/g, ' ').trim());

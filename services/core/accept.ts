@@ -6,7 +6,7 @@ import { domainOf } from './address.ts';
 import { type CatalogSnapshot, type Environment, isOnTeam, type Sender, type TemplateRevision } from './catalog.ts';
 import { arrive, type Delivery } from './delivery.ts';
 import type { Event } from './event.ts';
-import { Failure, type FieldError } from './failure.ts';
+import { Failure, type FieldError, validationFailed } from './failure.ts';
 import type { MessageId } from './ids.ts';
 import type { Content, Message, Part } from './message.ts';
 import { mayUseEnvironment, mayUseSender, type Principal } from './principal.ts';
@@ -37,12 +37,6 @@ export type Draft = Omit<Message, 'id' | 'createdAt' | 'trace' | 'idempotency' |
 };
 
 export type Judgement = { readonly kind: 'accepted'; readonly draft: Draft } | { readonly kind: 'refused'; readonly failure: Failure };
-
-const validationFailed = (errors: readonly FieldError[]): Failure =>
-  new Failure('invalid', errors.length === 1 ? 'One field is not valid.' : `${errors.length} fields are not valid.`, {
-    code: 'validation_failed',
-    errors,
-  });
 
 export function judge(parsed: ParsedRequest, faults: readonly FieldError[], context: AcceptContext): Judgement {
   const { principal, catalog } = context;

@@ -2,6 +2,7 @@
 // address behind a comma, a comment) is how mail is redirected. Every step is linear in the input, and behind it nobody checks again.
 
 import { domainToASCII } from 'node:url';
+import { isLongerThan } from './accept/field-rules.ts';
 import { limits } from './limits.ts';
 
 declare const addressBrand: unique symbol;
@@ -35,13 +36,10 @@ const label = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 const phraseSpecials = /[()<>[\]:;@\\,"]/;
 const nonAscii = /[^\0-\x7f]/;
 
-/** The longest text that can be a mailbox: every character of the name escaped, quotes, brackets, and the address. */
-const mailboxCharsMax = 2 * limits.displayNameCharsMax + limits.addressOctetsMax + 16;
-
 /** Reads one bare address: no name, no brackets, no spaces around it. */
 export function parseAddress(text: string): Address | Refusal {
   if (text === '') return refusal('The address is empty.');
-  if (text.length > mailboxCharsMax) return refusal(tooLong);
+  if (isLongerThan(text, limits.addressOctetsMax)) return refusal(tooLong);
   if (!isClean(text)) return refusal('The address contains a control character or invalid Unicode.');
   const end = text.startsWith('"') ? endOfQuoted(text) : text.indexOf('@');
   if (end < 0) return refusal(text.startsWith('"') ? 'The quoted part of the address is not closed.' : 'The address has no @.');
@@ -64,7 +62,7 @@ export function parseAddress(text: string): Address | Refusal {
 /** Reads `a@b`, `<a@b>`, `Name <a@b>`, `"Quoted, Name" <a@b>`, or an object with the two parts. Spaces around the whole are ignored. */
 export function parseMailbox(input: MailboxInput): Mailbox | Refusal {
   if (typeof input !== 'string') return mailboxOf(input);
-  if (input.length > mailboxCharsMax) return refusal(tooLong);
+  if (input.length > limits.mailboxCharsMax) return refusal(tooLong);
   const text = trimSpaces(input);
   if (!text.endsWith('>')) return mailbox(null, text);
   // A `<` inside a quoted name, or inside a quoted local part, is not the bracket.
@@ -126,6 +124,7 @@ export function parseDomain(text: string): string | Refusal {
   return /^[a-z]/.test(labels[labels.length - 1] ?? '') ? domain : refusal('The domain of the address does not end in a top-level domain.');
 }
 
+const nameTooLong = `The name is longer than ${limits.displayNameCharsMax} characters.`;
 const tooLong = `The address is longer than ${limits.addressOctetsMax} octets.`;
 
 function refusal(message: string): Refusal {
@@ -134,12 +133,14 @@ function refusal(message: string): Refusal {
 
 function mailboxOf(input: Exclude<MailboxInput, string>): Mailbox | Refusal {
   if (input.email && input.address && input.email !== input.address) return refusal('The address is given twice, as email and as address.');
-  return mailbox(input.name ? trimSpaces(input.name) : null, input.email || input.address || '');
+  const { name } = input;
+  if (name && isLongerThan(name, limits.displayNameCharsMax)) return refusal(nameTooLong);
+  return mailbox(name ? trimSpaces(name) : null, input.email || input.address || '');
 }
 
 function mailbox(name: string | null, text: string): Mailbox | Refusal {
-  if (name !== null && name.length > limits.displayNameCharsMax) {
-    return refusal(`The name is longer than ${limits.displayNameCharsMax} characters.`);
+  if (name !== null && isLongerThan(name, limits.displayNameCharsMax)) {
+    return refusal(nameTooLong);
   }
   if (name !== null && !isClean(name)) return refusal('The name contains a control character or invalid Unicode.');
   const address = parseAddress(text);

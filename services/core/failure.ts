@@ -32,6 +32,12 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
+/** Well-shaped, and refused for what it says. */
+export const validationFailed = (
+  errors: readonly FieldError[],
+  message = errors.length === 1 ? 'One field is not valid.' : `${errors.length} fields are not valid.`,
+): Failure => new Failure('invalid', message, { code: 'validation_failed', errors });
+
 export class Failure extends Error {
   readonly kind: FailureKind;
   readonly code: string;

@@ -7,6 +7,9 @@ const HOUR = 60 * MINUTE;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+const ADDRESS_OCTETS_MAX = 254;
+const DISPLAY_NAME_CHARS_MAX = 256;
+
 export const limits = {
   // --- what a caller may hand over (API.md)
   /** One HTTP body or one SMTP DATA. 50 MB is what the hosted services promise; 50 MiB keeps that promise. */
@@ -50,14 +53,28 @@ export const limits = {
   listLimitDefault: 25,
   requestsPerMinuteDefault: 5_000,
   requestsPerMinuteMax: 1_000_000,
+  keyNameCharsMax: 100,
+  /** More than there are scopes. */
+  keyScopesMax: 50,
+  /** Names of senders that one key may list: a key for more of them is better made without a list. */
+  keySendersMax: 1_000,
+  /** A cursor of ours is about 100 characters. */
+  cursorCharsMax: 200,
+  /** Addresses in one Reply-To: as many as recipients. */
+  replyToMax: 50,
+  /** 0001-01-01 and the end of 9999, in seconds since 1970: what google.protobuf.Timestamp and RFC 3339 can say. */
+  timeSecondsMin: -62_135_596_800,
+  timeSecondsMax: 253_402_300_799,
 
   // --- addresses (RFC 5321 4.5.3.1)
   localPartOctetsMax: 64,
-  addressOctetsMax: 254,
+  addressOctetsMax: ADDRESS_OCTETS_MAX,
   domainOctetsMax: 253,
   /** RFC 1035 2.3.4. */
   labelOctetsMax: 63,
-  displayNameCharsMax: 256,
+  displayNameCharsMax: DISPLAY_NAME_CHARS_MAX,
+  /** The longest text that can be a mailbox: every character of the name escaped, quotes, brackets, and the address. */
+  mailboxCharsMax: 2 * DISPLAY_NAME_CHARS_MAX + ADDRESS_OCTETS_MAX + 16,
 
   // --- templates
   templateIterationsMax: 10_000,

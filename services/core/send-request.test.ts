@@ -91,14 +91,10 @@ describe('content', () => {
     ['without a subject', { ...good, subject: null }, ['subject missing']],
     ['with an empty subject', { ...good, subject: '' }, []],
     ['with a subject of two lines', { ...good, subject: 'a\r\nBcc: x@example.com' }, ['subject invalid_header_text']],
-    ['with the longest subject', { ...good, subject: 'x'.repeat(limits.subjectCharsMax) }, []],
-    ['with a subject too long', { ...good, subject: 'x'.repeat(limits.subjectCharsMax + 1) }, ['subject too_long']],
     ['with half a character', { ...good, text: '\ud800', html: 'a\udc00' }, ['html invalid_text', 'text invalid_text']],
     ['of a template named wrongly', { ...templated, template: 'no such!' }, ['template invalid_template']],
     ['with data and no template', { ...good, templateData: {} }, ['template_data unused']],
     ['with data too large', { ...templated, templateData: { a: 'x'.repeat(limits.templateDataBytesMax) } }, ['template_data too_large']],
-    ['with a language', { ...templated, language: 'de-AT' }, []],
-    ['with no language', { ...templated, language: 'de AT' }, ['language invalid_language']],
   ])('%s', (_, request, faults) => {
     expect(faultsOf(request)).toEqual(faults);
   });
@@ -155,19 +151,8 @@ describe('times', () => {
   });
 });
 
-describe('tags and metadata', () => {
-  const tags = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, 'v']));
-  it.each([
-    ['as many tags as may be', { tags: tags(limits.tagsMax) }, []],
-    ['a tag more', { tags: tags(limits.tagsMax + 1) }, ['tags too_many_tags']],
-    ['a tag with a space in its name', { tags: { 'a b': 'v' } }, ['tags invalid_tag']],
-    ['the longest tag', { tags: { a: 'v'.repeat(limits.tagCharsMax) } }, []],
-    ['a tag too long', { tags: { a: 'v'.repeat(limits.tagCharsMax + 1) } }, ['tags.a invalid_tag']],
-    ['half a character in a tag', { tags: { a: '\ud800' } }, ['tags.a invalid_tag']],
-    ['metadata too large', { metadata: { a: 'v'.repeat(limits.metadataBytesMax) } }, ['metadata too_large']],
-  ])('%s', (_, more, faults) => {
-    expect(faultsOf({ ...good, ...more })).toEqual(faults);
-  });
+it('metadata has a size', () => {
+  expect(faultsOf({ ...good, metadata: { a: 'v'.repeat(limits.metadataBytesMax) } })).toEqual(['metadata too_large']);
 });
 
 describe('an attachment', () => {
@@ -175,18 +160,11 @@ describe('an attachment', () => {
     faultsOf({ ...good, attachments: [{ ...file, ...more }] });
 
   it.each([
-    ['without a name', { filename: '' }, 'filename missing'],
-    ['with a name too long', { filename: 'x'.repeat(limits.filenameCharsMax + 1) }, 'filename too_long'],
     ['with a path', { filename: '../a' }, 'filename invalid_filename'],
     ['with a path of Windows', { filename: 'c:\\a' }, 'filename invalid_filename'],
     ['with a name of two lines', { filename: 'a\r\nb' }, 'filename invalid_header_text'],
-    ['without content', { content: null }, 'content missing'],
-    ['of no type', { contentType: 'pdf' }, 'content_type invalid_content_type'],
     ['that is multipart', { contentType: 'multipart/mixed' }, 'content_type invalid_content_type'],
     ['that is a message', { contentType: 'Message/RFC822' }, 'content_type invalid_content_type'],
-    ['of a type of two lines', { contentType: 'text/plain\r\nX: y' }, 'content_type invalid_content_type'],
-    ['with an id in brackets', { contentId: '<a>' }, 'content_id invalid_content_id'],
-    ['shown elsewhere', { disposition: 'form-data' }, 'disposition invalid_disposition'],
   ])('%s is refused', (_, more, fault) => {
     expect(faultsOfFile(more)).toEqual([`attachments[0].${fault}`]);
   });
@@ -200,12 +178,6 @@ describe('an attachment', () => {
   ])('%s', (_, more, disposition, contentType, contentId) => {
     const { attachments } = parsed({ ...good, attachments: [{ ...file, ...more }] });
     expect(attachments).toEqual([{ filename: 'a.pdf', contentType, contentId, disposition, blob: uploaded.blob, bytes: 100_000 }]);
-  });
-
-  it('is one of so many', () => {
-    const files = (count: number): SendRequest => ({ ...good, attachments: Array.from({ length: count }, () => file) });
-    expect(faultsOf(files(limits.attachmentsMax))).toEqual([]);
-    expect(faultsOf(files(limits.attachmentsMax + 1))).toEqual(['attachments too_many_attachments']);
   });
 });
 

@@ -1,4 +1,5 @@
-// A request to send, parsed at the door: what can be told from the request alone, without the catalog. All faults at once, with their paths.
+// A request to send, parsed at the door: what can be told from the request alone, without the catalog. All faults at once, with their paths. What
+// the contract says of a field by itself (required, lengths, counts, patterns) is judged by its rules, in `accept/field-rules.ts`.
 
 import { type Address, isRefusal, type Mailbox, parseMailbox } from './address.ts';
 import type { Copies, Environment } from './catalog.ts';
@@ -100,9 +101,6 @@ export interface ParsedRequest {
 }
 
 const TEMPLATE = /^([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:@([1-9][0-9]{0,8}))?$/;
-const LANGUAGE = /^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}$/;
-const CONTENT_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
-const CONTENT_ID = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}$/;
 
 /** Reads a template's name, `invoice` or `invoice@3`. Null: it cannot be one. */
 export function parseTemplateName(text: string): TemplateName | null {
@@ -139,8 +137,6 @@ export function parseSendRequest(
   if (request.subject !== null) {
     const error = headerTextError('subject', request.subject);
     if (error !== null) errors.push(error);
-    if (request.subject.length > limits.subjectCharsMax)
-      fault('subject', 'too_long', `A subject has at most ${limits.subjectCharsMax} characters.`);
   }
   for (const [field, part] of [
     ['html', request.html],
@@ -168,9 +164,6 @@ export function parseSendRequest(
     fault(request.names.templateData, 'too_large', `Template data has at most ${limits.templateDataBytesMax} bytes.`);
   }
 
-  if (request.language !== '' && !LANGUAGE.test(request.language))
-    fault('language', 'invalid_language', 'A language is a BCP 47 tag such as de or de-AT.');
-  readTags(request.tags, fault);
   if (request.metadata !== null && Buffer.byteLength(JSON.stringify(request.metadata)) > limits.metadataBytesMax) {
     fault('metadata', 'too_large', `Metadata has at most ${limits.metadataBytesMax} bytes.`);
   }
@@ -236,17 +229,6 @@ function readRecipients(
 const partOf = (value: string | Uploaded | null): Part | null =>
   value === null ? null : typeof value === 'string' ? { inline: value } : { blob: value.blob, bytes: value.bytes };
 
-function readTags(tags: SendRequest['tags'], fault: Fault): void {
-  const entries = Object.entries(tags);
-  if (entries.length > limits.tagsMax) fault('tags', 'too_many_tags', `A message has at most ${limits.tagsMax} tags.`);
-  for (const [name, value] of entries.slice(0, limits.tagsMax)) {
-    if (!/^[A-Za-z0-9_.-]{1,64}$/.test(name))
-      fault('tags', 'invalid_tag', 'A tag name has 1 to 64 letters, digits, dots, hyphens and underscores.');
-    else if (value.length > limits.tagCharsMax || !value.isWellFormed())
-      fault(`tags.${name}`, 'invalid_tag', `A tag value has at most ${limits.tagCharsMax} characters.`);
-  }
-}
-
 function readTimes(request: SendRequest, now: number, fault: Fault): void {
   const { scheduledAt, expiresAt } = request;
   if (scheduledAt !== null && scheduledAt > now + limits.scheduleAheadMs)
@@ -257,27 +239,17 @@ function readTimes(request: SendRequest, now: number, fault: Fault): void {
 }
 
 function readAttachments(given: SendRequest['attachments'], errors: FieldError[], fault: Fault): Attachment[] {
-  if (given.length > limits.attachmentsMax)
-    fault('attachments', 'too_many_attachments', `A message has at most ${limits.attachmentsMax} attachments.`);
   return given.slice(0, limits.attachmentsMax).flatMap((a, i): Attachment[] => {
     const path = `attachments[${i}]`;
     const before = errors.length;
-    if (a.filename === '') fault(`${path}.filename`, 'missing', 'An attachment needs a filename.');
-    else if (a.filename.length > limits.filenameCharsMax)
-      fault(`${path}.filename`, 'too_long', `A filename has at most ${limits.filenameCharsMax} characters.`);
-    else if (/[/\\]/.test(a.filename)) fault(`${path}.filename`, 'invalid_filename', 'A filename has no path.');
+    if (/[/\\]/.test(a.filename)) fault(`${path}.filename`, 'invalid_filename', 'A filename has no path.');
     else {
       const error = headerTextError(`${path}.filename`, a.filename);
       if (error !== null) errors.push(error);
     }
-    if (a.content === null) fault(`${path}.content`, 'missing', 'An attachment needs content.');
-    if (a.contentType !== '' && (!CONTENT_TYPE.test(a.contentType) || /^(?:multipart|message)\//i.test(a.contentType))) {
+    if (/^(?:multipart|message)\//i.test(a.contentType)) {
       fault(`${path}.content_type`, 'invalid_content_type', 'A content type is type/subtype, and neither multipart nor message.');
     }
-    if (a.contentId !== '' && !CONTENT_ID.test(a.contentId))
-      fault(`${path}.content_id`, 'invalid_content_id', 'A content id is 1 to 200 letters, digits and dots, without angle brackets.');
-    if (!['', 'attachment', 'inline'].includes(a.disposition))
-      fault(`${path}.disposition`, 'invalid_disposition', 'A disposition is attachment or inline.');
     if (errors.length > before || a.content === null) return [];
     const isInline = a.disposition === 'inline' || (a.disposition === '' && a.contentId !== '');
     return [

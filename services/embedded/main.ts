@@ -27,6 +27,7 @@ import type { Ingest } from '../ingest/ingest.ts';
 import { ingestServices } from '../ingest/serve.ts';
 import type { Config } from '../runtime/config.ts';
 import { loadContract } from '../runtime/contract.ts';
+import { judgedFieldsOf } from '../runtime/field-options.ts';
 import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../runtime/program.ts';
@@ -106,7 +107,8 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     backlogs: new Backlogs(messages, clock),
   };
   const contract = loadContract();
-  const calls: Calls = { ingest, scopes: new Map(contract.methods.map(({ path, rest }) => [path, rest.scope])), metrics };
+  const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
+  const calls: Calls = { ingest, scopes, judgedFields: judgedFieldsOf(contract), metrics };
   const key = await firstKey({ keys, random, now: messages.now(), dataDir, chosen: config.bootstrapKey ?? null });
 
   health.watch({ store: messages, queue, budgets });

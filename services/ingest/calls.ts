@@ -10,7 +10,9 @@ import type {
   SendResult as SendResultProto,
   UploadContentResponse,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { Failure } from '../core/failure.ts';
+import { MessagesServiceService } from '../../proto/gen/packetboat/v1/messages.ts';
+import { type JudgedField, judgeFields } from '../core/accept/field-rules.ts';
+import { Failure, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
@@ -29,10 +31,15 @@ export interface CallMetrics {
   rpc(path: string, status: number, ms: number): void;
 }
 
+const SEND_MESSAGE = MessagesServiceService.sendMessage.path;
+const SEND_EMAIL = MessagesServiceService.sendEmail.path;
+
 export interface Calls {
   readonly ingest: Ingest;
   /** By gRPC path, what the proto says a key must be allowed to do. */
   readonly scopes: ReadonlyMap<string, string>;
+  /** By gRPC path, what the proto says of the fields of its request. */
+  readonly judgedFields: ReadonlyMap<string, readonly JudgedField[]>;
   readonly metrics: CallMetrics;
   /** Whether a caller with this certificate (DER) is a gateway; absent: whoever reaches us is believed. */
   readonly isGateway?: ((certificate: Uint8Array, fingerprint: string) => boolean) | undefined;
@@ -56,19 +63,24 @@ export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Pr
 async function sendAll(calls: Calls, items: readonly SendItemProto[]): Promise<readonly SendResult[]> {
   const results = await sendMessages(
     calls.ingest,
-    items.map((item) => fromItem(calls.ingest, item)),
+    items.map((item) => fromItem(calls, item)),
   );
   for (const result of results) calls.metrics.message(wordOf(result));
   return results;
 }
 
-function fromItem(ingest: Ingest, item: SendItemProto): SendItem {
+function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto): SendItem {
   return {
     credential: item.credential,
     idempotencyKeys: item.idempotency_keys,
     traceparent: item.traceparent,
     isCounted: item.admitted,
     messageId: parseMessageId(item.message_id),
+    judge: () => {
+      const uploaded = new Set(item.content.map(({ path }) => path));
+      const [path, request] = item.send_message === undefined ? [SEND_EMAIL, item.send_email ?? {}] : [SEND_MESSAGE, item.send_message];
+      return judgeFields(judgedFields.get(path) ?? [], request, uploaded);
+    },
     read: async (principal) => {
       if (item.send_message !== undefined) return readSendMessage(ingest, principal, item.send_message, item.content);
       if (item.send_email !== undefined) return readSendEmail(ingest, principal, item.send_email, item.content);
@@ -129,9 +141,17 @@ export async function upload(
 }
 
 /** Any public rpc other than those that send. A path that is not of the contract is a bug of the door. */
-export function call({ ingest, scopes }: Calls, path: string, credential: string, request: object): Promise<Answer<object>> {
+export function call({ ingest, scopes, judgedFields }: Calls, path: string, credential: string, request: object): Promise<Answer<object>> {
   const handle = rpcs[path];
   const scope = scopes.get(path);
-  if (handle === undefined || scope === undefined) throw new Error(`${path} has no handler, or is not in the contract`);
-  return answer(ingest, credential, scope, (principal) => handle(ingest, principal, request as never));
+  const fields = judgedFields.get(path);
+  if (handle === undefined || scope === undefined || fields === undefined) {
+    throw new Error(`${path} has no handler, or is not in the contract`);
+  }
+  return answer(ingest, credential, scope, async (principal) => {
+    const faults = judgeFields(fields, request);
+    if ('judging' in handle) return handle.judging(ingest, principal, request as never, faults);
+    if (faults.length > 0) throw validationFailed(faults);
+    return handle(ingest, principal, request as never);
+  });
 }

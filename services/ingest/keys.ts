@@ -1,8 +1,9 @@
 // Making, listing and revoking API keys.
 
+import { mergeFaults } from '../core/accept/field-rules.ts';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/api-key.ts';
 import type { Environment } from '../core/catalog.ts';
-import { Failure, type FieldError } from '../core/failure.ts';
+import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 import { hasScope, mayUseEnvironment, mayUseSender, type Principal } from '../core/principal.ts';
 import type { ApiKey } from '../ports/key-store.ts';
@@ -17,18 +18,21 @@ export interface CreateKeyRequest {
   readonly expiresAt: number | null;
 }
 
-/** A key may do no more than the one that makes it. The secret is in this answer and nowhere else. */
+/**
+ * A key may do no more than the one that makes it. The secret is in this answer and nowhere else.
+ * @param faults by the rules of the contract
+ */
 export async function createKey(
   ingest: Ingest,
   principal: Principal,
   request: CreateKeyRequest,
+  faults: readonly FieldError[],
 ): Promise<{ readonly key: ApiKey; readonly secret: string }> {
   const errors: FieldError[] = [];
   const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
   const now = ingest.messages.now();
   const environment = request.environment ?? principal.environment;
   const perMinute = request.requestsPerMinute ?? limits.requestsPerMinuteDefault;
-  if (request.name === '' || request.name.length > 100) fault('name', 'invalid_name', 'A key has a name of at most 100 characters.');
   request.scopes.forEach((scope, i) => {
     if (!hasScope(principal, scope) || scope === '') fault(`scopes[${i}]`, 'invalid_scope', 'The making key does not have this scope.');
   });
@@ -39,10 +43,9 @@ export async function createKey(
     if (!isThere || !mayUseSender(principal, name))
       fault(`senders[${i}]`, 'unknown_sender', 'There is no such sender that the making key may use.');
   });
-  if (perMinute < 1 || perMinute > limits.requestsPerMinuteMax)
-    fault('requests_per_minute', 'out_of_range', `From 1 to ${limits.requestsPerMinuteMax}.`);
   if (request.expiresAt !== null && request.expiresAt <= now) fault('expires_at', 'too_early', 'A key must expire later than now.');
-  if (errors.length > 0) throw new Failure('invalid', 'The key is not valid.', { code: 'validation_failed', errors });
+  const all = mergeFaults(faults, errors);
+  if (all.length > 0) throw validationFailed(all, 'The key is not valid.');
 
   const made = makeKey(environment, ingest.random.bytes(KEY_RANDOM_BYTES));
   const key: ApiKey = {

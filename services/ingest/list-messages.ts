@@ -1,9 +1,10 @@
 // Messages, newest first, filtered and paged by a signed cursor that belongs to its filters.
 
+import { mergeFaults } from '../core/accept/field-rules.ts';
 import { isRefusal, parseAddress } from '../core/address.ts';
 import type { Environment } from '../core/catalog.ts';
 import { readCursor, writeCursor } from '../core/cursor.ts';
-import { Failure, type FieldError } from '../core/failure.ts';
+import { type FieldError, validationFailed } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 import type { Message, MessageStatus } from '../core/message.ts';
 import type { Principal } from '../core/principal.ts';
@@ -23,15 +24,15 @@ export interface ListRequest {
   readonly cursor: string;
 }
 
+/** `faults`: by the rules of the contract. */
 export async function listMessages(
   ingest: Ingest,
   principal: Principal,
   request: ListRequest,
+  faults: readonly FieldError[],
 ): Promise<{ readonly messages: readonly Message[]; readonly nextCursor: string | null }> {
   const errors: FieldError[] = [];
   const limit = request.limit ?? limits.listLimitDefault;
-  if (limit < 1 || limit > limits.listLimitMax)
-    errors.push({ field: 'limit', code: 'out_of_range', message: `A page has 1 to ${limits.listLimitMax} rows.` });
   const recipient = request.recipient === '' ? null : parseAddress(request.recipient);
   if (recipient !== null && isRefusal(recipient)) errors.push({ field: 'recipient', code: recipient.code, message: recipient.message });
   const { cursor, ...filters } = { ...request, limit: 0 };
@@ -39,7 +40,8 @@ export async function listMessages(
   const before = cursor === '' ? null : readCursor(ingest.hashKeys.cursor, cursor, bound);
   if (cursor !== '' && before === null)
     errors.push({ field: 'cursor', code: 'invalid_cursor', message: 'This is not the next_cursor of a page with these filters.' });
-  if (errors.length > 0) throw new Failure('invalid', 'The filters are not valid.', { code: 'validation_failed', errors });
+  const all = mergeFaults(faults, errors);
+  if (all.length > 0) throw validationFailed(all, 'The filters are not valid.');
 
   const query: ListQuery = {
     tenant: principal.tenant,

@@ -18,6 +18,7 @@ import { keysFor } from '../core/keyring.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Config } from '../runtime/config.ts';
 import { loadContract } from '../runtime/contract.ts';
+import { judgedFieldsOf } from '../runtime/field-options.ts';
 import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { readKeyring } from '../runtime/keyring.ts';
 import { reporter } from '../runtime/log.ts';
@@ -76,7 +77,7 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
   const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
   const grpc = open.use(
     await serveGrpc(config.grpcAddr, {
-      services: ingestServices({ ingest, scopes, metrics, isGateway }),
+      services: ingestServices({ ingest, scopes, judgedFields: judgedFieldsOf(contract), metrics, isGateway }),
       health: operations.health,
       descriptors: await readDescriptors(),
       tls,

@@ -3,7 +3,7 @@
 
 import type { ContentRef } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import { Failure, type FieldError } from '../core/failure.ts';
+import { type Failure, validationFailed } from '../core/failure.ts';
 import { parseBlobId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import type { Principal } from '../core/principal.ts';
@@ -65,10 +65,7 @@ async function lookUp(ingest: Ingest, principal: Principal, refs: readonly Conte
   });
 }
 
-const refused = (field: string, code: string, message: string): Failure => {
-  const errors: FieldError[] = [{ field, code, message }];
-  return new Failure('invalid', 'One field is not valid.', { code: 'validation_failed', errors });
-};
+const refused = (field: string, code: string, message: string): Failure => validationFailed([{ field, code, message }]);
 
 /** Template data is needed to judge the request, so what was uploaded is read back; it is bounded. */
 async function readTemplateData(

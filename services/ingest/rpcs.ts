@@ -20,6 +20,7 @@ import type {
 import type { ListSendersResponse } from '../../proto/gen/packetboat/v1/senders.ts';
 import type { CreateSuppressionRequest, CreateSuppressionResponse } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import type { ListTemplatesResponse } from '../../proto/gen/packetboat/v1/templates.ts';
+import type { FieldError } from '../core/failure.ts';
 import { statusOf } from '../core/message.ts';
 import type { Principal } from '../core/principal.ts';
 import { cancelMessage } from './cancel-message.ts';
@@ -31,8 +32,13 @@ import { createKey, listKeys, revokeKey } from './keys.ts';
 import { listMessages } from './list-messages.ts';
 import { toEvents, toGetMessageResponse, toKey, toMessageSummary, toSender, toStatus, toTemplate, toTimestamp } from './to-proto.ts';
 
-/** Throws a `Failure`. The request is of the type that the contract gives this path. */
-export type Handle = (ingest: Ingest, principal: Principal, request: never) => Promise<object>;
+/**
+ * Throws a `Failure`. The request is of the type that the contract gives this path, and keeps to the rules of its fields. A handler that finds more
+ * faults by itself is `judging`: it also gets requests that break the rules, with their faults, and refuses them together with its own.
+ */
+export type Handle =
+  | ((ingest: Ingest, principal: Principal, request: never) => Promise<object>)
+  | { readonly judging: (ingest: Ingest, principal: Principal, request: never, faults: readonly FieldError[]) => Promise<object> };
 
 const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
 const byIdentifier = <T extends { readonly identifier: string }>(a: T, b: T): number => (a.identifier < b.identifier ? -1 : 1);
@@ -41,19 +47,22 @@ export const rpcs: Readonly<Record<string, Handle>> = {
   '/packetboat.v1.MessagesService/GetMessage': async (ingest, principal, request: GetMessageRequest): Promise<GetMessageResponse> =>
     toGetMessageResponse(await getMessage(ingest, principal, request.message_id)),
 
-  '/packetboat.v1.MessagesService/ListMessages': async (ingest, principal, request: ListMessagesRequest): Promise<ListMessagesResponse> => {
-    const page = await listMessages(ingest, principal, {
-      status: statusOfProto(request.status),
-      recipient: request.recipient,
-      sender: request.sender,
-      template: request.template,
-      environment: environmentOf(request.environment),
-      createdAfter: timeOf(request.created_after),
-      createdBefore: timeOf(request.created_before),
-      limit: request.limit ?? null,
-      cursor: request.cursor,
-    });
-    return { messages: page.messages.map(toMessageSummary), next_cursor: page.nextCursor ?? undefined };
+  '/packetboat.v1.MessagesService/ListMessages': {
+    judging: async (ingest, principal, request: ListMessagesRequest, faults): Promise<ListMessagesResponse> => {
+      const filters = {
+        status: statusOfProto(request.status),
+        recipient: request.recipient,
+        sender: request.sender,
+        template: request.template,
+        environment: environmentOf(request.environment),
+        createdAfter: timeOf(request.created_after),
+        createdBefore: timeOf(request.created_before),
+        limit: request.limit ?? null,
+        cursor: request.cursor,
+      };
+      const page = await listMessages(ingest, principal, filters, faults);
+      return { messages: page.messages.map(toMessageSummary), next_cursor: page.nextCursor ?? undefined };
+    },
   },
 
   '/packetboat.v1.MessagesService/CancelMessage': async (
@@ -71,14 +80,12 @@ export const rpcs: Readonly<Record<string, Handle>> = {
     request: ListMessageEventsRequest,
   ): Promise<ListMessageEventsResponse> => ({ events: toEvents(await getMessage(ingest, principal, request.message_id)) }),
 
-  '/packetboat.v1.SuppressionsService/CreateSuppression': async (
-    ingest,
-    principal,
-    request: CreateSuppressionRequest,
-  ): Promise<CreateSuppressionResponse> => {
-    const { suppression, created } = await createSuppression(ingest, principal, request);
-    const { reason, scope, createdAt } = suppression;
-    return { recipient: request.recipient, reason, scope, created_at: toTimestamp(createdAt), created };
+  '/packetboat.v1.SuppressionsService/CreateSuppression': {
+    judging: async (ingest, principal, request: CreateSuppressionRequest, faults): Promise<CreateSuppressionResponse> => {
+      const { suppression, created } = await createSuppression(ingest, principal, request, faults);
+      const { reason, scope, createdAt } = suppression;
+      return { recipient: request.recipient, reason, scope, created_at: toTimestamp(createdAt), created };
+    },
   },
 
   '/packetboat.v1.SendersService/ListSenders': async (ingest, principal): Promise<ListSendersResponse> => ({
@@ -89,16 +96,19 @@ export const rpcs: Readonly<Record<string, Handle>> = {
     templates: ingest.catalog.current().templates(principal.tenant).toSorted(byIdentifier).map(toTemplate),
   }),
 
-  '/packetboat.v1.KeysService/CreateKey': async (ingest, principal, request: CreateKeyRequest): Promise<CreateKeyResponse> => {
-    const { key, secret } = await createKey(ingest, principal, {
-      name: request.name,
-      scopes: request.scopes,
-      environment: environmentOf(request.environment),
-      senders: request.senders,
-      requestsPerMinute: request.requests_per_minute ?? null,
-      expiresAt: timeOf(request.expires_at),
-    });
-    return { key: toKey(key), secret };
+  '/packetboat.v1.KeysService/CreateKey': {
+    judging: async (ingest, principal, request: CreateKeyRequest, faults): Promise<CreateKeyResponse> => {
+      const wanted = {
+        name: request.name,
+        scopes: request.scopes,
+        environment: environmentOf(request.environment),
+        senders: request.senders,
+        requestsPerMinute: request.requests_per_minute ?? null,
+        expiresAt: timeOf(request.expires_at),
+      };
+      const { key, secret } = await createKey(ingest, principal, wanted, faults);
+      return { key: toKey(key), secret };
+    },
   },
 
   '/packetboat.v1.KeysService/ListKeys': async (ingest, principal): Promise<ListKeysResponse> => ({

@@ -2,10 +2,11 @@
 // The order is what P1 rests on: content first, then the insert, then the publish, then the answer. Whatever fails after the insert is the
 // sweeper's business and never the caller's.
 
+import { mergeFaults } from '../core/accept/field-rules.ts';
 import { type Draft, judge, toMessage } from '../core/accept.ts';
 import type { Address } from '../core/address.ts';
 import { notPublished } from '../core/delivery.ts';
-import { Failure } from '../core/failure.ts';
+import { Failure, type FieldError } from '../core/failure.ts';
 import { IDEMPOTENCY_KEY_HEADER } from '../core/headers.ts';
 import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/idempotency.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
@@ -28,6 +29,8 @@ export interface SendItem {
   readonly isCounted: boolean;
   /** Made by the door, so that it can hand the item over again; null: made here. */
   readonly messageId: MessageId | null;
+  /** The faults by the rules of the contract; asked for once the key is known to be good. */
+  readonly judge: () => readonly FieldError[];
   /** Reads the request once the key is known to be good: content that came inline goes to the BlobStore first. */
   readonly read: (principal: Principal) => Promise<SendRequest>;
 }
@@ -106,7 +109,7 @@ async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Pr
   const print = key === null ? '' : fingerprintOf(request);
   const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
   const pinned = await pinnedRevision(ingest, principal, parsed.template);
-  const judgement = judge(parsed, [...keyErrors, ...errors], {
+  const judgement = judge(parsed, [...keyErrors, ...mergeFaults(item.judge(), errors)], {
     principal,
     catalog: ingest.catalog.current(),
     pinned,

@@ -1,9 +1,9 @@
 // The public contract as data: every rpc of `proto/packetboat/v1` that has a REST route, with the types that it takes and gives. The gateway
-// derives its routes, its JSON reader and `/openapi.json` from this. proto-loader knows routes and types, but no comments (see gateway/openapi).
+// derives its routes, its JSON reader and `/openapi.json` from this. proto-loader knows routes and types; what it drops,
+// the options of fields and the comments, is read with protobufjs (proto-root.ts).
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import {
   type AnyDefinition,
   type EnumTypeDefinition,
@@ -13,11 +13,9 @@ import {
   type PackageDefinition,
   type ServiceDefinition,
 } from '@grpc/proto-loader';
-
-/** Where the proto files are, and what they import from others. */
-export const protoDirectories: readonly string[] = ['../../proto/', '../../proto/third_party/'].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url)),
-);
+import type { FieldRules } from '../core/accept/field-rules.ts';
+import { loadFieldRules } from './field-options.ts';
+import { protoDirectories } from './proto-root.ts';
 
 const PACKAGE = 'packetboat.v1';
 
@@ -75,6 +73,8 @@ export interface Field {
   readonly hasPresence: boolean;
   /** Of the field, of each item, or of each value. */
   readonly value: ValueType;
+  /** The option `(packetboat.v1.field)`; empty when there is none. */
+  readonly rules: FieldRules;
 }
 
 export type ScalarKind = 'string' | 'bytes' | 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float' | 'double';
@@ -93,7 +93,7 @@ export interface EnumType {
   readonly zero: string;
 }
 
-/** Reads the proto files; a fault in them is a bug and throws. Takes about 30 ms: call it once, at start. */
+/** Reads the proto files; a fault in them is a bug and throws. Takes about 50 ms: call it once, at start. */
 export function loadContract(): Contract {
   const [own] = protoDirectories;
   assert(own !== undefined);
@@ -103,7 +103,7 @@ export function loadContract(): Contract {
     .toSorted()
     .map((file) => `${folder}/${file}`);
   const definitions = loadSync(files, { includeDirs: [...protoDirectories], keepCase: true, longs: Number, enums: String });
-  const types = new Types(definitions);
+  const types = new Types(definitions, loadFieldRules(files));
   return {
     files,
     methods: Object.entries(definitions).flatMap(([name, definition]) =>
@@ -175,11 +175,13 @@ interface EnumDescriptor {
 /** Types by their full names, each made once; its fields are read on first use, since types may hold themselves. */
 class Types {
   readonly #definitions: PackageDefinition;
+  readonly #rules: ReadonlyMap<string, FieldRules>;
   readonly #messages = new Map<string, MessageType>();
   readonly #enums = new Map<string, EnumType>();
 
-  constructor(definitions: PackageDefinition) {
+  constructor(definitions: PackageDefinition, rules: ReadonlyMap<string, FieldRules>) {
     this.#definitions = definitions;
+    this.#rules = rules;
   }
 
   /** `name` as it stands in `scope`: proto-loader shortens names as far as the scope allows. */
@@ -198,17 +200,18 @@ class Types {
 
   #field(field: FieldDescriptor, parent: Descriptor, scope: string): Field {
     const { name } = field;
+    const rules = this.#rules.get(`${scope}.${name}`) ?? {};
     const entry = parent.nestedType.find((type) => type.options?.mapEntry === true && type.name === field.typeName);
     if (entry !== undefined) {
       const [, value] = entry.field;
       assert(value !== undefined, 'a map entry has a key and a value');
-      return { name, shape: 'map', hasPresence: false, value: this.#value(value, scope) };
+      return { name, shape: 'map', hasPresence: false, value: this.#value(value, scope), rules };
     }
     const value = this.#value(field, scope);
-    if (field.label === 'LABEL_REPEATED') return { name, shape: 'list', hasPresence: false, value };
+    if (field.label === 'LABEL_REPEATED') return { name, shape: 'list', hasPresence: false, value, rules };
     // proto-loader loses `proto3_optional`; what remains of it is the oneof of one that it stands for.
     const isOptional = parent.oneofDecl.some((oneof) => oneof.name === `_${name}`);
-    return { name, shape: 'one', hasPresence: isOptional || value.kind === 'message', value };
+    return { name, shape: 'one', hasPresence: isOptional || value.kind === 'message', value, rules };
   }
 
   #value(field: FieldDescriptor, scope: string): ValueType {

@@ -144,7 +144,7 @@ onEachSubject('bad input', { objects }, (stage) => {
     ['a number as a text', { name: 'a key', requests_per_minute: '5' }, 400, ['requests_per_minute wrong_type']],
     ['a number below 1', { name: 'a key', requests_per_minute: 0 }, 422, ['requests_per_minute out_of_range']],
     ['a scope of nobody', { name: 'a key', scopes: ['messages:send', 'c4nary'] }, 422, ['scopes[1] invalid_scope']],
-    ['no name', {}, 422, ['name invalid_name']],
+    ['no name', {}, 422, ['name missing']],
   ])('a key with %s is refused', async (_, body, code, faults) => {
     const answer = await stage.rest.post('/v1/keys', body);
     expect(answer.status).toBe(code);

@@ -212,6 +212,7 @@ export class Callers {
       traceparent: '',
       isCounted: false,
       messageId: messageId(this.#w.storeNow(), this.#w.chance.bytes(ID_RANDOM_BYTES)),
+      judge: () => [],
       read: async () => request,
     }));
     // What was handed over and not answered in time is handed over once more under the same ids, as the gateway does. Only one answer is heard, and a
@@ -278,7 +279,7 @@ export class Callers {
   async #suppress(recipient: string): Promise<void> {
     const ingest = this.#w.ingest();
     if (ingest === null) return;
-    const answered = createSuppression(ingest, principal, { recipient, reason: '' }).then(() => {
+    const answered = createSuppression(ingest, principal, { recipient, reason: '' }, []).then(() => {
       this.#w.note(`${recipient} is told suppressed`);
       this.#w.suppressed(recipient);
     }, refused);

@@ -18,6 +18,7 @@ import { ensureFirstKey } from '../../services/ingest/bootstrap-key.ts';
 import type { Calls } from '../../services/ingest/calls.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
+import { judgedFieldsOf } from '../../services/runtime/field-options.ts';
 import { exampleCatalogDir, newKey } from './installation.ts';
 
 export interface MemoryIngest {
@@ -68,7 +69,8 @@ export async function memoryIngest(): Promise<MemoryIngest> {
     templates: new CompiledTemplates(),
     report: (_, error) => void reported.push(error),
   };
-  const scopes = new Map(loadContract().methods.map(({ path, rest }) => [path, rest.scope]));
+  const contract = loadContract();
+  const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
   const metrics = { message: (result: string) => void results.push(result), rpc: () => {} };
-  return { ingest, calls: { ingest, scopes, metrics }, key, results, reported };
+  return { ingest, calls: { ingest, scopes, judgedFields: judgedFieldsOf(contract), metrics }, key, results, reported };
 }

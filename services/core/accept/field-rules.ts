@@ -1,0 +1,180 @@
+// The rules that the contract gives the fields of its requests, judged for every rpc and every door alike: what must be given, ranges, lengths,
+// counts, patterns. What a field means, its handler judges. Pure: the rules come as a plain table, made once from the proto.
+
+import type { FieldError } from '../failure.ts';
+import { limits } from '../limits.ts';
+
+/** The option `(packetboat.v1.field)` of one field; `proto/packetboat/v1/field.proto` says what each rule means. */
+export interface FieldRules {
+  readonly required?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** Unicode code points, as JSON Schema counts. */
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+  readonly maxProperties?: number;
+  readonly pattern?: string;
+  readonly message?: string;
+  readonly values?: readonly string[];
+  readonly each?: FieldRules;
+  readonly names?: FieldRules;
+  readonly code?: string;
+}
+
+/** Rules of one value, with the pattern compiled. */
+export interface ValueRules extends FieldRules {
+  readonly regExp?: RegExp;
+}
+
+/** A field that has something to judge. */
+export interface JudgedField {
+  readonly name: string;
+  readonly shape: 'one' | 'list' | 'map';
+  /** Of the field, of each item, of each value. A `whole` value has a parser of its own in its handler. */
+  readonly kind: 'text' | 'bytes' | 'number' | 'enum' | 'time' | 'message' | 'whole';
+  /** An empty text is not the same as none. */
+  readonly hasPresence: boolean;
+  readonly rules: ValueRules;
+  /** Rules of each item or value; of the field itself when it is one. */
+  readonly each: ValueRules;
+  readonly names: ValueRules | null;
+  /** Of a `message`: its fields. */
+  readonly fields: readonly JudgedField[];
+}
+
+type Message = Readonly<Record<string, unknown>>;
+const NOTHING: ReadonlySet<string> = new Set();
+
+/**
+ * Every fault of a request, which is of the type that the table was made from. Of a list or map with too many entries only as many are looked at as
+ * may be there.
+ * @param elsewhere paths of fields that are given, but not inside the request: content that was uploaded before
+ */
+export function judgeFields(fields: readonly JudgedField[], request: object, elsewhere: ReadonlySet<string> = NOTHING): FieldError[] {
+  const faults: FieldError[] = [];
+  judgeMessage({ elsewhere, faults }, fields, request as Message, '');
+  return faults;
+}
+
+/**
+ * The faults of the rules and those that a handler found, each once. The handler's fault wins where it is about one item and the rule's about
+ * the whole list; a field that is missing has no other fault.
+ */
+export function mergeFaults(ofRules: readonly FieldError[], ofHandler: readonly FieldError[]): readonly FieldError[] {
+  if (ofRules.length === 0) return ofHandler;
+  const isTold = ({ field, code }: FieldError): boolean =>
+    ofRules.some((o) => o.field === field && (o.code === code || o.code === 'missing'));
+  const isToldOfItem = ({ field, code }: FieldError): boolean => ofHandler.some((h) => h.code === code && h.field.startsWith(`${field}[`));
+  return [...ofRules.filter((fault) => !isToldOfItem(fault)), ...ofHandler.filter((fault) => !isTold(fault))];
+}
+
+interface Judging {
+  readonly elsewhere: ReadonlySet<string>;
+  readonly faults: FieldError[];
+}
+
+function judgeMessage(judging: Judging, fields: readonly JudgedField[], message: Message, prefix: string): void {
+  for (const field of fields) {
+    const value = message[field.name];
+    if (field.shape === 'one') judgeOne(judging, field, value, prefix);
+    else if (field.shape === 'list') judgeList(judging, field, value as readonly unknown[], prefix);
+    else judgeMap(judging, field, value as Message, prefix);
+  }
+}
+
+function judgeOne(judging: Judging, field: JudgedField, value: unknown, prefix: string): void {
+  const { name, kind, rules } = field;
+  if (isAbsent(field, value)) {
+    if (rules.required === true && !judging.elsewhere.has(prefix + name)) add(judging, prefix + name, MISSING);
+  } else if (kind === 'message') judgeMessage(judging, field.fields, value as Message, `${prefix}${name}.`);
+  else add(judging, prefix + name, faultOf(kind, rules, value));
+}
+
+function isAbsent({ kind, hasPresence, rules }: JudgedField, value: unknown): boolean {
+  if (value === undefined) return true;
+  if (kind === 'text') return value === '' && (!hasPresence || rules.required === true);
+  return kind === 'bytes' && (value as Uint8Array).length === 0;
+}
+
+function judgeList(judging: Judging, field: JudgedField, items: readonly unknown[], prefix: string): void {
+  const { name, kind, rules } = field;
+  const most = rules.maxItems ?? items.length;
+  if (items.length > most) add(judging, prefix + name, told(rules, 'too_many', `At most ${most} items are allowed.`));
+  if (rules.required === true && items.length === 0) add(judging, prefix + name, MISSING);
+  if (kind === 'whole') return;
+  for (let i = 0; i < items.length && i < most; i++) {
+    const path = `${prefix}${name}[${i}]`;
+    if (kind === 'message') judgeMessage(judging, field.fields, items[i] as Message, `${path}.`);
+    else add(judging, path, faultOf(kind, field.each, items[i]));
+  }
+}
+
+function judgeMap(judging: Judging, { name, kind, rules, names, each }: JudgedField, map: Message, prefix: string): void {
+  const keys = Object.keys(map);
+  const most = rules.maxProperties ?? keys.length;
+  if (keys.length > most) add(judging, prefix + name, told(rules, 'too_many', `At most ${most} entries are allowed.`));
+  for (const key of keys.slice(0, most)) {
+    const ofName = names === null ? null : faultOf('text', names, key);
+    // a name that is at fault itself must not become a part of a path
+    if (ofName === null) add(judging, `${prefix}${name}.${key}`, faultOf(kind, each, map[key]));
+    else add(judging, prefix + name, ofName);
+  }
+}
+
+type Told = Pick<FieldError, 'code' | 'message'>;
+const MISSING: Told = { code: 'missing', message: 'This field is required.' };
+const told = ({ code }: ValueRules, usualCode: string, message: string): Told => ({ code: code ?? usualCode, message });
+
+function faultOf(kind: JudgedField['kind'], rules: ValueRules, value: unknown): Told | null {
+  switch (kind) {
+    case 'text':
+      return faultOfText(rules, value as string);
+    case 'number':
+      return faultOfNumber(rules, value as number);
+    case 'enum':
+      // what ts-proto makes of a number that this release has no name for
+      return value === 'UNRECOGNIZED' ? told(rules, 'invalid_value', 'This release does not know this value.') : null;
+    case 'time':
+      return isTime(value as Time) ? null : told(rules, 'out_of_range', 'A time lies in the years 1 to 9999.');
+    default:
+      return null;
+  }
+}
+
+function faultOfText(rules: ValueRules, text: string): Told | null {
+  const { maxLength, regExp, values, message = 'The text does not have the required form.' } = rules;
+  if (maxLength !== undefined && isLongerThan(text, maxLength))
+    return told(rules, 'too_long', `At most ${maxLength} characters are allowed.`);
+  if (regExp !== undefined && !regExp.test(text)) return told(rules, 'invalid_format', message);
+  return values === undefined || values.includes(text) ? null : told(rules, 'invalid_value', `This must be one of ${values.join(', ')}.`);
+}
+
+function faultOfNumber(rules: ValueRules, value: number): Told | null {
+  const { min = -Infinity, max = Infinity } = rules;
+  if (value >= min && value <= max) return null;
+  const range = max === Infinity ? `at least ${min}` : min === -Infinity ? `at most ${max}` : `from ${min} to ${max}`;
+  return told(rules, 'out_of_range', `This must be ${range}.`);
+}
+
+interface Time {
+  readonly seconds: number;
+  readonly nanos: number;
+}
+
+/** As google.protobuf.Timestamp has it. */
+const isTime = ({ seconds, nanos }: Time): boolean =>
+  seconds >= limits.timeSecondsMin && seconds <= limits.timeSecondsMax && nanos >= 0 && nanos < 1_000_000_000;
+
+/** Whether a text has more code points than this. */
+export function isLongerThan(text: string, most: number): boolean {
+  if (text.length <= most) return false;
+  if (text.length > 2 * most) return true;
+  let count = 0;
+  for (const _ of text) count++;
+  return count > most;
+}
+
+/** All names of a map share its path: one fault tells of them. */
+function add({ faults }: Judging, field: string, fault: Told | null): void {
+  if (fault !== null && !faults.some((f) => f.field === field && f.code === fault.code)) faults.push({ field, ...fault });
+}

@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest';
+import { type FieldRules, judgeFields } from '../core/accept/field-rules.ts';
+import type { HoldReason } from '../core/delivery.ts';
+import type { EventType } from '../core/event.ts';
+import { limits } from '../core/limits.ts';
+import { scopes } from '../core/principal.ts';
+import type { Stage } from '../core/reply.ts';
+import { parseTemplateName } from '../core/send-request.ts';
+import { SCOPE_ALL } from '../core/suppression.ts';
+import { loadContract } from './contract.ts';
+import { judgedFieldsOf, loadFieldRules } from './field-options.ts';
+
+const contract = loadContract();
+const loaded = loadFieldRules(contract.files);
+const rules = new Map([...loaded].map(([name, of]) => [name.slice('packetboat.v1.'.length), of]));
+
+/** Each number of the proto, and the limit that is the reason for it. */
+const numbers: Readonly<Record<string, number>> = {
+  'Address.email maxLength': limits.addressOctetsMax,
+  'Address.name maxLength': limits.displayNameCharsMax,
+  'Attachment.filename maxLength': limits.filenameCharsMax,
+  'CreateKeyRequest.name maxLength': limits.keyNameCharsMax,
+  'CreateKeyRequest.requests_per_minute max': limits.requestsPerMinuteMax,
+  'CreateKeyRequest.requests_per_minute min': 1,
+  'CreateKeyRequest.scopes maxItems': limits.keyScopesMax,
+  'CreateKeyRequest.senders maxItems': limits.keySendersMax,
+  'CreateSuppressionRequest.recipient maxLength': limits.addressOctetsMax,
+  'LastReply.text maxLength': limits.replyCharsMax,
+  'ListMessagesRequest.cursor maxLength': limits.cursorCharsMax,
+  'ListMessagesRequest.limit max': limits.listLimitMax,
+  'ListMessagesRequest.limit min': 1,
+  'ListMessagesRequest.recipient maxLength': limits.addressOctetsMax,
+  'SendEmailRequest.receiver maxLength': limits.mailboxCharsMax,
+  'SendMessageRequest.attachments maxItems': limits.attachmentsMax,
+  'SendMessageRequest.bcc maxItems': limits.recipientsMax,
+  'SendMessageRequest.cc maxItems': limits.recipientsMax,
+  'SendMessageRequest.headers maxProperties': limits.headersMax,
+  'SendMessageRequest.recipient maxLength': limits.mailboxCharsMax,
+  'SendMessageRequest.reply_to maxItems': limits.replyToMax,
+  'SendMessageRequest.subject maxLength': limits.subjectCharsMax,
+  'SendMessageRequest.tags each.maxLength': limits.tagCharsMax,
+  'SendMessageRequest.tags maxProperties': limits.tagsMax,
+  'SendMessageRequest.to maxItems': limits.recipientsMax,
+};
+
+const allOf = <Word extends string>(words: Readonly<Record<Word, true>>): string[] => Object.keys(words).toSorted();
+
+/** Each closed set of the proto, and the type that it is the words of: a type that grows does not compile here. */
+const sets: Readonly<Record<string, readonly string[]>> = {
+  'Attachment.disposition': ['attachment', 'inline'],
+  'CreateKeyRequest.scopes': scopes.toSorted(),
+  'CreateSuppressionResponse.scope': [SCOPE_ALL],
+  'Delivery.hold': allOf<HoldReason>({ budget: true, suspended: true, unverified: true, route: true }),
+  'Event.type': allOf<EventType>({
+    queued: true,
+    scheduled: true,
+    accepted: true,
+    deferred: true,
+    delivered: true,
+    bounced: true,
+    suppressed: true,
+    cancelled: true,
+    expired: true,
+    unknown: true,
+    dead: true,
+  }),
+  'LastReply.stage': allOf<Stage | 'render'>({
+    dial: true,
+    tls: true,
+    greeting: true,
+    ehlo: true,
+    starttls: true,
+    auth: true,
+    mail: true,
+    rcpt: true,
+    data: true,
+    body: true,
+    dot: true,
+    render: true,
+  }),
+};
+
+describe('the rules of the proto', () => {
+  test('hold the numbers of the limits, and no other', () => {
+    const numbersOf = (place: string, of: FieldRules): [string, number][] =>
+      Object.entries(of).flatMap(([rule, value]) =>
+        typeof value === 'number'
+          ? [[`${place}${rule}`, value]]
+          : rule === 'each' || rule === 'names'
+            ? numbersOf(`${place}${rule}.`, value as FieldRules)
+            : [],
+      );
+    expect(Object.fromEntries([...rules].flatMap(([name, of]) => numbersOf(`${name} `, of)).toSorted())).toEqual(numbers);
+  });
+
+  test('hold the words of the core, and no other', () => {
+    const given = [...rules].flatMap(([name, of]) => {
+      const values = of.values ?? of.each?.values;
+      return values === undefined ? [] : [[name, values.toSorted()] as const];
+    });
+    expect(Object.fromEntries(given.toSorted())).toEqual(sets);
+  });
+
+  test('have patterns of whole texts, which compile, and a sentence for each', () => {
+    const patterns = [...rules].flatMap(([name, of]) =>
+      [of, of.names, of.each].flatMap((r) => (r?.pattern === undefined ? [] : [{ name, ...r }])),
+    );
+    expect(patterns.length).toBeGreaterThan(5);
+    for (const { name, pattern, message } of patterns) {
+      expect(pattern, name).toMatch(/^\^.*\$$/);
+      expect(() => new RegExp(pattern ?? '', 'u'), name).not.toThrow();
+      expect(message, name).toMatch(/^[A-Z].*\.$/);
+    }
+  });
+
+  test('name a template as its parser reads it', () => {
+    const pattern = new RegExp(rules.get('SendMessageRequest.template')?.pattern ?? '', 'u');
+    for (const text of [
+      'a',
+      'otp-code',
+      'a.b@1',
+      'x'.repeat(128),
+      'x'.repeat(129),
+      '-a',
+      'a@',
+      'a@0',
+      'a@01',
+      'a@1@2',
+      'a@9999999999',
+      'é',
+      'a\n',
+    ])
+      expect([text, pattern.test(text)]).toEqual([text, parseTemplateName(text) !== null]);
+  });
+});
+
+describe('the table that ingest judges by', () => {
+  const judged = judgedFieldsOf(contract);
+  test('has every public rpc', () => {
+    expect([...judged.keys()]).toEqual(contract.methods.map(({ path }) => path));
+  });
+
+  test('is made from the rules of a request and of what is below', () => {
+    const fields = judged.get('/packetboat.v1.MessagesService/SendMessage') ?? [];
+    const attachments = fields.find(({ name }) => name === 'attachments');
+    expect(attachments).toMatchObject({ shape: 'list', kind: 'message', rules: { maxItems: limits.attachmentsMax } });
+    expect(attachments?.fields.map(({ name }) => name)).toEqual(['filename', 'content', 'content_type', 'content_id', 'disposition']);
+    expect(fields.find(({ name }) => name === 'html')).toBeUndefined();
+  });
+
+  test('judges what a gRPC client sends in a type of its own', () => {
+    const fields = judged.get('/packetboat.v1.KeysService/CreateKey') ?? [];
+    const request = { name: '', scopes: [], environment: 'UNRECOGNIZED', senders: [], expires_at: { seconds: 1e12, nanos: 0 } };
+    expect(judgeFields(fields, request).map(({ field, code }) => `${field} ${code}`)).toEqual([
+      'name missing',
+      'environment invalid_value',
+      'expires_at out_of_range',
+    ]);
+  });
+});

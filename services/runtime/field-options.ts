@@ -1,0 +1,116 @@
+// What the option `(packetboat.v1.field)` says of each field: read from the proto files, and compiled into the table by which ingest judges requests.
+
+import assert from 'node:assert/strict';
+import protobuf from 'protobufjs';
+import type { FieldRules, JudgedField, ValueRules } from '../core/accept/field-rules.ts';
+import type { Contract, Field, MessageType, ValueType } from './contract.ts';
+import { loadProtoRoot } from './proto-root.ts';
+
+const OPTION = /^\((?:packetboat\.v1\.)?field\)$/;
+
+/** By full name: `packetboat.v1.CreateKeyRequest.name`. Fields without rules are not there. */
+export function loadFieldRules(files: readonly string[]): ReadonlyMap<string, FieldRules> {
+  const rules = new Map<string, FieldRules>();
+  const visit = (object: protobuf.ReflectionObject): void => {
+    if (object instanceof protobuf.Type) {
+      for (const field of object.fieldsArray) {
+        const parsed = (field.parsedOptions ?? []) as readonly Readonly<Record<string, unknown>>[];
+        const given = parsed.flatMap((option) => Object.entries(option)).find(([name]) => OPTION.test(name))?.[1];
+        if (given !== undefined) rules.set(field.fullName.slice(1), rulesOf(given as GivenRules));
+      }
+    }
+    if (object instanceof protobuf.Namespace) object.nestedArray.forEach(visit);
+  };
+  visit(loadProtoRoot(files));
+  return rules;
+}
+
+/** As protobufjs reads the option: names of the proto, one value or a list of them. */
+interface GivenRules {
+  readonly required?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  readonly max_length?: number;
+  readonly max_items?: number;
+  readonly max_properties?: number;
+  readonly pattern?: string;
+  readonly message?: string;
+  readonly values?: string | readonly string[];
+  readonly each?: GivenRules;
+  readonly names?: GivenRules;
+  readonly code?: string;
+}
+
+function rulesOf({ max_length, max_items, max_properties, values, each, names, ...same }: GivenRules): FieldRules {
+  return {
+    ...same,
+    ...(max_length === undefined ? {} : { maxLength: max_length }),
+    ...(max_items === undefined ? {} : { maxItems: max_items }),
+    ...(max_properties === undefined ? {} : { maxProperties: max_properties }),
+    ...(values === undefined ? {} : { values: [values].flat() }),
+    ...(each === undefined ? {} : { each: rulesOf(each) }),
+    ...(names === undefined ? {} : { names: rulesOf(names) }),
+  };
+}
+
+/** What ingest judges requests by, for each rpc by its gRPC path. */
+export const judgedFieldsOf = ({ methods }: Contract): ReadonlyMap<string, readonly JudgedField[]> =>
+  new Map(methods.map(({ path, requestType }) => [path, fieldsOf(requestType, [])]));
+
+/** The fields of a type that have something to judge, in them or below. */
+function fieldsOf(type: MessageType, above: readonly string[]): readonly JudgedField[] {
+  assert(!above.includes(type.name), `${type.name} holds itself, which the judge of fields cannot follow yet`);
+  return [...type.fields.values()].flatMap((field) => {
+    const judged = judgedField(field, type, [...above, type.name]);
+    return judged === null ? [] : [judged];
+  });
+}
+
+function judgedField(field: Field, type: MessageType, above: readonly string[]): JudgedField | null {
+  const { name, shape, hasPresence, rules, value } = field;
+  const kind = kindOf(value);
+  const fields = kind === 'message' && value.kind === 'message' ? fieldsOf(value.type, above) : [];
+  const hasOwn = Object.keys(rules).length > 0;
+  if (!hasOwn && fields.length === 0 && kind !== 'enum' && kind !== 'time') return null;
+  const place = `${type.name}.${name}`;
+  if (rules.min !== undefined || rules.max !== undefined) assert(hasPresence, `${place} has a range, so it must be optional`);
+  const isBounded = shape === 'one' || rules.maxItems !== undefined || rules.maxProperties !== undefined;
+  assert(isBounded, `${place} has rules for what it holds, so it needs a maximum`);
+  const own = compiled(rules);
+  return {
+    name,
+    shape,
+    kind,
+    hasPresence,
+    rules: own,
+    each: shape === 'one' ? own : compiled(rules.each ?? {}),
+    names: rules.names === undefined ? null : compiled(rules.names),
+    fields,
+  };
+}
+
+const compiled = (rules: FieldRules): ValueRules =>
+  rules.pattern === undefined ? rules : { ...rules, regExp: new RegExp(rules.pattern, 'u') };
+
+function kindOf(value: ValueType): JudgedField['kind'] {
+  switch (value.kind) {
+    case 'string':
+      return 'text';
+    case 'bytes':
+    case 'enum':
+      return value.kind;
+    case 'message':
+      return messageKinds.get(value.type.name) ?? 'message';
+    case 'bool':
+      return 'whole';
+    default:
+      return 'number';
+  }
+}
+
+/** Types of which JSON has a form of its own. An address may be one text: its parser judges it as a whole. */
+const messageKinds: ReadonlyMap<string, JudgedField['kind']> = new Map([
+  ['google.protobuf.Timestamp', 'time'],
+  ['google.protobuf.Struct', 'whole'],
+  ['packetboat.v1.Address', 'whole'],
+]);
