@@ -1,6 +1,7 @@
 // The API for people: one page, made from the same description as `/openapi.json`, without scripts and without anything to load.
 
-import type { ApiDescription, Operation, Parameter, Schema } from './openapi.ts';
+import type { Schema } from './field-schema.ts';
+import type { ApiDescription, Operation, Parameter } from './openapi.ts';
 
 export function documentationPage({ info, tags, paths, components }: ApiDescription): string {
   const operations = Object.entries(paths).flatMap(([path, verbs]) =>
@@ -88,7 +89,7 @@ ${table(
 
 const parameterRow = ({ name, in: place, required, description, schema }: Parameter): string[] => [
   `<code>${html(name)}</code>`,
-  `${typeOf(schema)}<br><small>${place}${required ? ', required' : ''}</small>`,
+  `${typeOf(schema)}${notes([place, ...boundsOf(schema), ...(required ? ['required'] : [])])}`,
   inline(description),
 ];
 
@@ -109,10 +110,11 @@ function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<
 }
 
 function describeSchema(name: string, schema: Schema): string {
-  const { description = '', properties, enum: words } = schema;
+  const { description = '', properties, enum: words, required = [] } = schema;
+  const isRequired = (field: string): boolean => (required as readonly string[]).includes(field);
   const rows = Object.entries((properties ?? {}) as Record<string, Schema>).map(([field, value]) => [
     `<code>${html(field)}</code>`,
-    typeOf(value),
+    `${typeOf(value)}${notes([...boundsOf(value), ...(isRequired(field) ? ['required'] : [])])}`,
     inline(String(value.description ?? '')),
   ]);
   return `<article id="${name}">
@@ -125,15 +127,41 @@ ${Array.isArray(words) || rows.length === 0 ? '' : table(['Field', 'Type', ''], 
 /** A schema in a few words, with links to the objects that it names. */
 function typeOf(schema: Schema): string {
   if (typeof schema.$ref === 'string') return `<a href="#${lastOf(schema.$ref)}">${html(lastOf(schema.$ref))}</a>`;
-  if (Array.isArray(schema.oneOf)) return schema.oneOf.map((one: Schema) => typeOf(one)).join(' or ');
-  if (schema.type === 'array') return `list of ${typeOf(schema.items as Schema)}`;
-  if (schema.type === 'object' && typeof schema.additionalProperties === 'object') {
+  const choices = schema.oneOf ?? schema.anyOf;
+  if (Array.isArray(choices)) {
+    return choices
+      .filter((one: Schema) => one.type !== 'null')
+      .map((one: Schema) => typeOf(one))
+      .join(' or ');
+  }
+  const type = typeNameOf(schema);
+  if (type === 'array') return `list of ${typeOf(schema.items as Schema)}`;
+  if (type === 'object' && typeof schema.additionalProperties === 'object') {
     return `map of ${typeOf(schema.additionalProperties as Schema)}`;
   }
   if (schema.format === 'date-time') return 'time';
   if (schema.contentEncoding !== undefined) return String(schema.contentEncoding);
-  return html(String(schema.type ?? 'any'));
+  return html(type);
 }
+
+/** The type beside null, which only says that a field may be left out. */
+const typeNameOf = ({ type = 'any' }: Schema): string => String([type].flat().find((name) => name !== 'null'));
+
+/** What a schema asks beyond its type: ranges, lengths, counts, and a closed set's words. */
+function boundsOf(schema: Schema): string[] {
+  const { minimum, maximum, maxLength, maxItems, maxProperties, enum: words, items, additionalProperties } = schema;
+  const ofEach = [items, additionalProperties].find((each) => typeof each === 'object' && each !== null && !('$ref' in each));
+  return [
+    ...(minimum === undefined && maximum === undefined ? [] : [`${minimum ?? ''} to ${maximum ?? ''}`]),
+    ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
+    ...(maxItems === undefined ? [] : [`at most ${maxItems} items`]),
+    ...(maxProperties === undefined ? [] : [`at most ${maxProperties} entries`]),
+    ...(Array.isArray(words) ? [`one of ${words.filter((word) => word !== '' && word !== null).join(', ')}`] : []),
+    ...(ofEach === undefined ? [] : boundsOf(ofEach as Schema).map((bound) => `each: ${bound}`)),
+  ];
+}
+
+const notes = (texts: readonly string[]): string => (texts.length === 0 ? '' : `<br><small>${html(texts.join(', '))}</small>`);
 
 const lastOf = (reference: string): string => reference.slice(reference.lastIndexOf('/') + 1);
 

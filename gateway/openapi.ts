@@ -1,14 +1,13 @@
 // OpenAPI 3.1 of the REST door, made from the contract and its comments. What every route has in common (errors, headers, keys) is written here, as
 // API.md has it; what is special to a route stands in the proto.
 
+import { limits } from '../services/core/limits.ts';
 import type { Contract, EnumType, Field, HttpRoute, MessageType, Method, ValueType } from '../services/runtime/contract.ts';
 import { loadComments } from './comments.ts';
 import { sendMethods } from './content.ts';
 import { type Example, examples } from './examples.ts';
+import { ALLOWED_NAME, fieldSchema, isRequired, type Place, type Schema } from './field-schema.ts';
 import { canBeText } from './read-url.ts';
-
-/** JSON Schema 2020-12, as far as it is used here. */
-export type Schema = Readonly<Record<string, unknown>>;
 
 export interface Parameter {
   readonly name: string;
@@ -46,7 +45,7 @@ export interface ApiDescription {
 const DESCRIPTION = `Hand over transactional mail; look it up, cancel it, and keep addresses from being sent to.
 
 Every request carries an API key, as \`Authorization: Bearer sk_live_…\` or as \`X-Api-Token: …\`. Bodies are JSON, whatever \`Content-Type\` says; a field \
-that does not exist is refused. Times are RFC 3339, names are snake_case, and a body has at most 50 MiB.
+that does not exist is refused, and \`null\` leaves a field out. Times are RFC 3339, names are snake_case, and a body has at most 50 MiB.
 
 Every answer carries \`X-Request-Id\` and the figures of the key's budget. A request that failed with 429, 500 or 503 is safe to repeat with the same \
 \`Idempotency-Key\`.`;
@@ -108,7 +107,7 @@ function operationOf(method: Method, route: HttpRoute, schemas: Schemas, comment
     responses: {
       ...successes(method, isSend, schemas, comments),
       ...Object.fromEntries(
-        errors.filter((e) => e.appliesTo(route)).map(({ name, status }) => [status, { $ref: `#/components/responses/${name}` }]),
+        errors.filter((e) => e.appliesTo(route, method)).map(({ name, status }) => [status, { $ref: `#/components/responses/${name}` }]),
       ),
     },
   };
@@ -124,7 +123,7 @@ function parametersOf(method: Method, route: HttpRoute, schemas: Schemas, commen
       in: inPath.has(field.name) ? 'path' : 'query',
       required: inPath.has(field.name),
       description: comments.get(`${method.requestType.name}.${field.name}`) ?? '',
-      schema: schemas.field(field, 'request'),
+      schema: schemas.field(field, 'url'),
     }));
 }
 
@@ -134,12 +133,12 @@ const idempotencyKey: Parameter = {
   required: false,
   description:
     'Repeating a request with the same key within 24 hours answers what the first one did. `X-Idempotency-Key` means the same, also inside `headers` of the body.',
-  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  schema: { type: 'string', minLength: 1, maxLength: limits.idempotencyKeyCharsMax, pattern: '^[!-~]([ -~]*[!-~])?$' },
 };
 
 function requestBodyOf(method: Method, schemas: Schemas): NonNullable<Operation['requestBody']> {
   const shown = examples[method.name];
-  const schema = schemas.message(method.requestType, 'request');
+  const schema = schemas.message(method.requestType, 'body');
   return { required: true, content: { 'application/json': { schema, ...(shown === undefined ? {} : { examples: shown }) } } };
 }
 
@@ -156,7 +155,8 @@ function successes(
   return { [rest.status]: success, ...(rest.statusAgain === rest.status ? {} : { [rest.statusAgain]: again }) };
 }
 
-type Direction = 'request' | 'response';
+/** RFC 4648 section 4: padded, without line breaks, and without bits that the last character has left over. */
+const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$';
 
 /** Schemas of messages and enums, made when they are first referred to. */
 class Schemas {
@@ -167,35 +167,33 @@ class Schemas {
     this.#comments = comments;
   }
 
-  message(type: MessageType, direction: Direction): Schema {
+  message(type: MessageType, place: Place): Schema {
     switch (type.name) {
       case 'google.protobuf.Timestamp':
         return { type: 'string', format: 'date-time' };
       case 'google.protobuf.Struct':
-        return { type: 'object', additionalProperties: true };
+        return { type: 'object', additionalProperties: true, ...(place === 'response' ? {} : { propertyNames: ALLOWED_NAME }) };
       case 'packetboat.v1.Address':
-        return direction === 'request' ? { oneOf: [{ type: 'string' }, this.#refer(type, direction)] } : this.#refer(type, direction);
+        return place === 'response' ? this.#refer(type, place) : { oneOf: [{ type: 'string', minLength: 1 }, this.#refer(type, place)] };
       default:
-        return this.#refer(type, direction);
+        return this.#refer(type, place);
     }
   }
 
-  field(field: Field, direction: Direction): Schema {
-    const schema = this.#value(field.value, direction);
-    if (field.shape === 'list') return { type: 'array', items: schema };
-    return field.shape === 'map' ? { type: 'object', additionalProperties: schema } : schema;
+  field(field: Field, place: Place): Schema {
+    return fieldSchema(field, this.#value(field.value, place), place);
   }
 
-  #value(type: ValueType, direction: Direction): Schema {
+  #value(type: ValueType, place: Place): Schema {
     switch (type.kind) {
       case 'message':
-        return this.message(type.type, direction);
+        return this.message(type.type, place);
       case 'enum':
         return this.#enum(type.type);
       case 'string':
         return { type: 'string' };
       case 'bytes':
-        return { type: 'string', contentEncoding: 'base64' };
+        return { type: 'string', contentEncoding: 'base64', ...(place === 'response' ? {} : { pattern: BASE64 }) };
       case 'bool':
         return { type: 'boolean' };
       case 'float':
@@ -212,29 +210,28 @@ class Schemas {
     }
   }
 
-  #refer(type: MessageType, direction: Direction): Schema {
+  #refer(type: MessageType, place: Place): Schema {
     const name = type.name.slice(type.name.lastIndexOf('.') + 1);
     if (this.made[name] === undefined) {
       this.made[name] = {}; // types may hold themselves
-      this.made[name] = this.#object(type, direction);
+      this.made[name] = this.#object(type, place);
     }
     return { $ref: `#/components/schemas/${name}` };
   }
 
-  #object(type: MessageType, direction: Direction): Schema {
+  #object(type: MessageType, place: Place): Schema {
     const fields = [...type.fields.values()];
     const properties = fields.map((field) => [
       field.name,
-      { ...this.field(field, direction), description: this.#comments.get(`${type.name}.${field.name}`) ?? '' },
+      { ...this.field(field, place), description: this.#comments.get(`${type.name}.${field.name}`) ?? '' },
     ]);
-    const isAddress = type.name === 'packetboat.v1.Address';
-    const required = isAddress ? ['email'] : direction === 'response' ? fields.filter((f) => !f.hasPresence).map((f) => f.name) : [];
+    const required = fields.filter((field) => isRequired(field, place)).map(({ name }) => name);
     return {
       type: 'object',
       description: this.#comments.get(type.name) ?? '',
       properties: Object.fromEntries(properties),
       ...(required.length > 0 ? { required } : {}),
-      ...(direction === 'request' || isAddress ? { additionalProperties: false } : {}),
+      ...(place === 'response' ? {} : { additionalProperties: false }),
     };
   }
 
@@ -254,7 +251,7 @@ interface ErrorKind {
   readonly status: string;
   readonly name: string;
   readonly description: string;
-  readonly appliesTo: (route: HttpRoute) => boolean;
+  readonly appliesTo: (route: HttpRoute, method: Method) => boolean;
 }
 
 const always = (): boolean => true;
@@ -282,7 +279,18 @@ const errors: readonly ErrorKind[] = [
     description: 'The request is too large. Nothing of it was kept.',
     appliesTo: ({ body }) => body !== '',
   },
-  { status: '422', name: 'Invalid', description: 'Well-formed, but fields are not valid: all of them are named.', appliesTo: always },
+  {
+    status: '415',
+    name: 'UnsupportedEncoding',
+    description: 'The body has a `Content-Encoding` that is not supported.',
+    appliesTo: ({ body }) => body !== '',
+  },
+  {
+    status: '422',
+    name: 'Invalid',
+    description: 'Well-formed, but fields are not valid: all of them are named.',
+    appliesTo: ({ pattern }, { requestType }) => [...requestType.fields.keys()].some((name) => !pattern.includes(`{${name}}`)),
+  },
   {
     status: '429',
     name: 'RateLimited',
