@@ -11,7 +11,7 @@ export class Faults {
 
   /** `message` never holds the value. */
   add(field: string, code: string, message: string): undefined {
-    if (this.list.length < limits.shapeFaultsMax) this.list.push({ field, code, message });
+    if (this.list.length < limits.fieldFaultsMax) this.list.push({ field, code, message });
     return undefined;
   }
 }

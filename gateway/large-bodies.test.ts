@@ -141,7 +141,7 @@ describe('what would cost too much to read', () => {
     const answer = await gateway.send('/v1/messages', { body: stream });
     delay.disable();
     expect([answer.status, answer.body.error.code]).toEqual([400, 'invalid_request']);
-    expect(answer.body.error.errors.length).toBeLessThanOrEqual(limits.shapeFaultsMax);
+    expect(answer.body.error.errors.length).toBeLessThanOrEqual(limits.fieldFaultsMax);
     expect(delay.max / 1e6).toBeLessThan(limits.eventLoopStallMs * STALL_ALLOWANCE);
   });
 });

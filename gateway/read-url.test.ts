@@ -33,6 +33,7 @@ describe('a query', () => {
     ['limit=', ['limit: wrong_type']],
     ['limit=1e3', ['limit: wrong_type']],
     ['limit=0x10', ['limit: wrong_type']],
+    ['limit=010', ['limit: wrong_type']],
     ['limit=1.5', ['limit: out_of_range']],
     ['limit=99999999999', ['limit: out_of_range']],
     ['limit=1&limit=2', ['limit: repeated']],

@@ -36,7 +36,8 @@ export function readQuery(fields: ReadonlyMap<string, Field>, query: string, mes
 export const canBeText = ({ shape, value }: Field): boolean =>
   shape !== 'map' && value.kind !== 'bytes' && (value.kind !== 'message' || value.type.name === 'google.protobuf.Timestamp');
 
-const NUMBER = /^-?\d{1,17}(?:\.\d{1,17})?$/;
+/** As JSON writes it, without an exponent. */
+const NUMBER = /^-?(?:0|[1-9]\d{0,16})(?:\.\d{1,17})?$/;
 
 function readText(type: ValueType, text: string, path: string, faults: Faults): unknown {
   switch (type.kind) {

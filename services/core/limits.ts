@@ -25,6 +25,8 @@ export const limits = {
   /** Bodies that may wait for a parser; further ones are told 503. They wait on disk, not in memory. */
   parserQueueMax: 64,
   jsonDepthMax: 32,
+  /** Faults that one answer names: 50 recipients and 100 attachments, each with several. */
+  fieldFaultsMax: 1_000,
   /** `{},{},…` of 50 MB blocks JSON.parse for 20 s; tokens are counted before parsing. */
   jsonTokensMax: 100_000,
   recipientsMax: 50,
@@ -145,8 +147,6 @@ export const limits = {
   corsMaxAgeSeconds: 7_200,
   /** Requests being answered at a time, per gateway; further ones are told 503 at once. At `bodyInMemoryBytes` each, 256 MiB at worst. */
   httpRequestsInFlightMax: 4_000,
-  /** Faults of shape that one answer names: 50 recipients and 100 attachments, each with several. */
-  shapeFaultsMax: 1_000,
   /** Parsing 50 MiB takes about a second; a parser that takes this long is stopped. */
   parseMs: 30 * SECOND,
   /** A parser that has read a body of this size is replaced, which gives its memory back at once. */

@@ -129,7 +129,7 @@ export function parseSendRequest(
 
   const recipients = readRecipients(request, mailbox, fault);
   const from = request.from === null ? null : mailbox('from', request.from);
-  const replyTo = mailboxes('reply_to', request.replyTo);
+  const replyTo = mailboxes('reply_to', request.replyTo.slice(0, limits.replyToMax));
 
   const { headers, errors: headerErrors } = parseHeaders(request.headers);
   errors.push(...headerErrors);

@@ -1,5 +1,7 @@
 import { Client, credentials, Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BadRequest } from '../../proto/gen/google/rpc/error_details.ts';
+import { Status } from '../../proto/gen/google/rpc/status.ts';
 import {
   type AdmitResponse,
   IngestServiceClient,
@@ -8,6 +10,7 @@ import {
   UploadContentRequest,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import {
+  Attachment,
   type GetMessageResponse,
   MessagesServiceClient,
   SendMessageRequest,
@@ -117,6 +120,41 @@ describe('the public services', () => {
     expect(sent.code).toBe(0);
     const [message] = await memory.ingest.messages.list({ tenant: 'default', limit: 1 });
     expect(message?.content.html).toMatchObject({ bytes: html.length });
+  });
+
+  const faultsOf = (trailer: Record<string, unknown>): string[] => {
+    const { details } = Status.decode(trailer['grpc-status-details-bin'] as Buffer);
+    const found = details.find(({ type_url }) => type_url.endsWith('google.rpc.BadRequest'));
+    return found === undefined ? [] : BadRequest.decode(found.value).field_violations.map(({ field, reason }) => `${field} ${reason}`);
+  };
+
+  const unknownNumber = 99 as unknown as SendMessageRequest['environment'];
+  test.each<[string, Partial<SendMessageRequest>, string[]]>([
+    ['by the rules of the contract', { tags: { '': 'a' }, subject: 'x'.repeat(999) }, ['subject too_long', 'tags invalid_tag']],
+    ['by the rules and by its meaning', { recipient: 'nobody', language: '!' }, ['language invalid_language', 'recipient invalid_address']],
+    ['for a time before the year 1', { scheduled_time: { seconds: -1e14, nanos: 0 } }, ['scheduled_time out_of_range']],
+    ['for a value of an enum that nobody knows', { environment: unknownNumber }, ['environment invalid_value']],
+    ['for an attachment without content', { attachments: [Attachment.fromPartial({ filename: 'a' })] }, ['attachments[0].content missing']],
+  ])('refuse a message %s, with all faults', async (_, partial, faults) => {
+    const refused = await made<SendMessageResponse>((respond) => messages.sendMessage(otp(partial), metadataOf(bearer()), respond));
+    expect([refused.code, faultsOf(refused.trailer)]).toEqual([status.INVALID_ARGUMENT, faults]);
+  });
+
+  test('refuse a call that does not name its message', async () => {
+    const refused = await made<GetMessageResponse>((respond) => messages.getMessage({ message_id: '' }, metadataOf(bearer()), respond));
+    expect([refused.code, faultsOf(refused.trailer)]).toEqual([status.INVALID_ARGUMENT, ['message_id missing']]);
+  });
+
+  test('do nothing for a request that breaks a rule', async () => {
+    const request = { recipient: 'kept@example.com', reason: 'Because Of That' };
+    const refused = await made<CreateSuppressionResponse>((respond) =>
+      suppressions.createSuppression(request, metadataOf(bearer()), respond),
+    );
+    expect([refused.code, faultsOf(refused.trailer)]).toEqual([status.INVALID_ARGUMENT, ['reason invalid_reason']]);
+    const added = await made<CreateSuppressionResponse>((respond) =>
+      suppressions.createSuppression({ ...request, reason: '' }, metadataOf(bearer()), respond),
+    );
+    expect(added.response?.created).toBe(true);
   });
 
   test('do not take more than one message may hold', async () => {

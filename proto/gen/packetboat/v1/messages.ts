@@ -44,7 +44,7 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/messages.proto";
 
-/** A file that goes with a message. `content` is required. */
+/** A file that goes with a message. */
 export interface Attachment {
   /** The name shown to the reader, at most 255 characters, without a path. */
   filename: string;
@@ -58,7 +58,7 @@ export interface Attachment {
   disposition: string;
 }
 
-/** A message to hand over. */
+/** A message to hand over. It needs at least one recipient, and either a `template`, or a `subject` with `html` or `text`. */
 export interface SendMessageRequest {
   /** The one recipient; or use `to`. */
   recipient: string;
