@@ -263,3 +263,79 @@ describe('a query', () => {
     expect(api.answerFaults(route, answer.status, answer.body)).toEqual([]);
   });
 });
+
+describe('an answer', () => {
+  const method = (name: string): Method => {
+    const found = api.contract.methods.find((m) => m.name === name);
+    if (found === undefined) throw new Error(`there is no rpc ${name}`);
+    return found;
+  };
+  async function answered(name: string, parts: Readonly<Record<string, string>> = {}, body?: Json): Promise<Answered> {
+    const route = routeOf(method(name));
+    const path = route.pattern.replaceAll(/\{(\w+)\}/g, (_, part: string) => encodeURIComponent(parts[part] ?? ''));
+    const more = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await gateway.send(path, { method: route.verb.toUpperCase(), ...more });
+    expect([name, answer.status, api.answerFaults(route, answer.status, answer.body)]).toEqual([name, answer.status, []]);
+    return answer;
+  }
+
+  test('of each rpc is as described', async () => {
+    const scheduled_time = new Date(Date.now() + 3_600_000).toISOString();
+    const sent = await answered('SendMessage', {}, { ...bases.SendMessage, scheduled_time, tags: { kind: 'a' }, metadata: { a: 1 } });
+    const { message_id } = sent.body;
+    const key = await answered('CreateKey', {}, bases.CreateKey);
+    const { key_id = '' } = (key.body as unknown as { key: { key_id: string } }).key;
+    const found = [
+      sent,
+      key,
+      await answered('SendEmail', {}, bases.SendEmail),
+      await answered('CreateSuppression', {}, { recipient: 'again@example.com' }),
+      await answered('CreateSuppression', {}, { recipient: 'again@example.com' }),
+      await answered('GetMessage', { message_id }),
+      await answered('ListMessageEvents', { message_id }),
+      await answered('ListMessages'),
+      await answered('CancelMessage', { message_id }),
+      await answered('GetMessage', { message_id }),
+      await answered('ListKeys'),
+      await answered('RevokeKey', { key_id }),
+      await answered('ListKeys'),
+      await answered('ListSenders'),
+      await answered('ListTemplates'),
+    ];
+    expect(found.map(({ status }) => status)).toEqual([202, 201, 200, 201, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]);
+    expect(new Set(api.contract.methods.map(({ name }) => name)).size).toBe(12);
+  });
+
+  test.each([
+    ['GetMessage', 404],
+    ['CancelMessage', 404],
+    ['ListMessageEvents', 404],
+    ['RevokeKey', 404],
+  ])('of %s about nothing is %i, and described', async (name, status) => {
+    expect((await answered(name, { message_id: 'msg_x', key_id: 'x' })).status).toBe(status);
+  });
+
+  test('without a key is 401, and described for every route', async () => {
+    for (const { http } of api.contract.methods) {
+      for (const route of http) {
+        const answer = await gateway.send(route.pattern.replaceAll(/\{\w+\}/g, 'x'), { method: route.verb.toUpperCase(), headers: {} });
+        expect([route.pattern, answer.status, api.answerFaults(route, answer.status, answer.body)]).toEqual([route.pattern, 401, []]);
+      }
+    }
+  });
+
+  test('has a time as it was handed over, also before 1970', async () => {
+    const scheduled_time = '1969-12-31T23:59:59.500Z';
+    const { message_id } = (await answered('SendMessage', {}, { ...bases.SendMessage, scheduled_time })).body;
+    expect((await answered('GetMessage', { message_id })).body).toMatchObject({ scheduled_time });
+  });
+
+  test('about a time that an offset leads out of the years 1 to 9999 is 422', async () => {
+    const times = { scheduled_time: '0001-01-01T00:00:00+01:00', expires_at: '9999-12-31T23:59:59-01:00' };
+    const { status, body } = await answered('SendMessage', {}, { ...bases.SendMessage, ...times });
+    expect([status, body.error.errors.map(({ field, code }) => `${field} ${code}`)]).toEqual([
+      422,
+      expect.arrayContaining(['scheduled_time out_of_range', 'expires_at out_of_range']),
+    ]);
+  });
+});

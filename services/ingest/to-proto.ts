@@ -17,7 +17,12 @@ import { type Delivery, type DeliveryState, isTerminal } from '../core/delivery.
 import { type Message, statusOf } from '../core/message.ts';
 import type { ApiKey } from '../ports/key-store.ts';
 
-export const toTimestamp = (ms: number): Timestamp => ({ seconds: Math.floor(ms / 1000), nanos: (ms % 1000) * 1e6 });
+/** `nanos` count forward from `seconds`, also before 1970. */
+export function toTimestamp(ms: number): Timestamp {
+  const seconds = Math.floor(ms / 1000);
+  return { seconds, nanos: (ms - seconds * 1000) * 1e6 };
+}
+
 const maybeTimestamp = (ms: number | null): Timestamp | undefined => (ms === null ? undefined : toTimestamp(ms));
 
 export const toStatus = (state: DeliveryState): Status => `STATUS_${state.toUpperCase()}` as Status;
