@@ -111,10 +111,11 @@ function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<
 
 function describeSchema(name: string, schema: Schema): string {
   const { description = '', properties, enum: words, required = [] } = schema;
-  const isRequired = (field: string): boolean => (required as readonly string[]).includes(field);
+  const duty = schema.additionalProperties === false ? 'required' : 'always there';
+  const dutyOf = (field: string): string[] => ((required as readonly string[]).includes(field) ? [duty] : []);
   const rows = Object.entries((properties ?? {}) as Record<string, Schema>).map(([field, value]) => [
     `<code>${html(field)}</code>`,
-    `${typeOf(value)}${notes([...boundsOf(value), ...(isRequired(field) ? ['required'] : [])])}`,
+    `${typeOf(value)}${notes([...boundsOf(value), ...dutyOf(field)])}`,
     inline(String(value.description ?? '')),
   ]);
   return `<article id="${name}">

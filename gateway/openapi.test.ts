@@ -34,9 +34,33 @@ describe('the description of the API', () => {
     const routes = Object.entries(api.paths).flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb} ${path}`));
     const annotated = contract.methods.flatMap((m) => m.http.map(({ verb, pattern }) => `${verb} ${pattern}`));
     expect(routes.toSorted()).toEqual(annotated.toSorted());
-    expect(Object.keys(api.paths['/v1/messages']?.post?.responses ?? {})).toEqual(
-      expect.arrayContaining(['202', '400', '401', '403', '409', '413', '422', '429', '500', '503']),
-    );
+    expect(Object.keys(api.paths['/v1/messages']?.post?.responses ?? {})).toEqual([
+      '202',
+      '400',
+      '401',
+      '403',
+      '408',
+      '409',
+      '413',
+      '415',
+      '422',
+      '429',
+      '431',
+      '500',
+      '503',
+    ]);
+    expect(Object.keys(api.paths['/v1/messages/{message_id}']?.get?.responses ?? {})).toEqual([
+      '200',
+      '400',
+      '401',
+      '403',
+      '404',
+      '408',
+      '429',
+      '431',
+      '500',
+      '503',
+    ]);
     expect(Object.keys(api.paths['/v1/suppressions']?.post?.responses ?? {})).toEqual(expect.arrayContaining(['200', '201']));
   });
 
@@ -67,6 +91,18 @@ describe('the description of the API', () => {
 
 describe('the page for people', () => {
   const page = documentationPage(api);
+
+  test('shows what is required, ranges, lengths, counts and closed sets', () => {
+    for (const shown of [
+      'at most 998 characters',
+      '1 to 100',
+      'at most 50 items',
+      'one of attachment, inline',
+      'at most 255 characters, required',
+    ])
+      expect(page).toContain(shown);
+    expect(page).not.toMatch(/(?:or|of) null\b/);
+  });
 
   test('has every route and every object, and links only to what is there', () => {
     for (const path of Object.keys(api.paths)) expect(page).toContain(path);

@@ -267,6 +267,7 @@ const errors: readonly ErrorKind[] = [
     description: 'There is no such object, or it is another tenant’s.',
     appliesTo: ({ pattern }) => pattern.includes('{'),
   },
+  { status: '408', name: 'TooSlow', description: 'The request took too long to come in. The connection closes.', appliesTo: always },
   {
     status: '409',
     name: 'Conflict',
@@ -295,6 +296,12 @@ const errors: readonly ErrorKind[] = [
     status: '429',
     name: 'RateLimited',
     description: 'The key’s budget is spent; `Retry-After` says when to come back.',
+    appliesTo: always,
+  },
+  {
+    status: '431',
+    name: 'HeadersTooLarge',
+    description: `The request's line and headers have more than ${limits.httpHeaderBytesMax} bytes. The connection closes.`,
     appliesTo: always,
   },
   { status: '500', name: 'Internal', description: 'Our fault. Safe to repeat with the same idempotency key.', appliesTo: always },

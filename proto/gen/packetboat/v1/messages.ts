@@ -203,7 +203,7 @@ export interface Delivery {
   status: Status;
   /** All tries, counted or not. */
   attempts: number;
-  /** When the next try may start; absent once it has ended. */
+  /** When the next try may start; absent during a try, and once the delivery has ended. */
   next_attempt_at:
     | Timestamp
     | undefined;
