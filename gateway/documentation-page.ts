@@ -128,13 +128,8 @@ ${Array.isArray(words) || rows.length === 0 ? '' : table(['Field', 'Type', ''], 
 /** A schema in a few words, with links to the objects that it names. */
 function typeOf(schema: Schema): string {
   if (typeof schema.$ref === 'string') return `<a href="#${lastOf(schema.$ref)}">${html(lastOf(schema.$ref))}</a>`;
-  const choices = schema.oneOf ?? schema.anyOf;
-  if (Array.isArray(choices)) {
-    return choices
-      .filter((one: Schema) => one.type !== 'null')
-      .map((one: Schema) => typeOf(one))
-      .join(' or ');
-  }
+  const choices = choicesOf(schema);
+  if (choices.length > 0) return choices.map(typeOf).join(' or ');
   const type = typeNameOf(schema);
   if (type === 'array') return `list of ${typeOf(schema.items as Schema)}`;
   if (type === 'object' && typeof schema.additionalProperties === 'object') {
@@ -145,11 +140,19 @@ function typeOf(schema: Schema): string {
   return html(type);
 }
 
-/** The type beside null, which only says that a field may be left out. */
+/** What a value may be, but for null, which only says that a field may be left out. */
+function choicesOf({ oneOf, anyOf }: Schema): Schema[] {
+  const choices = oneOf ?? anyOf;
+  return Array.isArray(choices) ? choices.filter((one: Schema) => one.type !== 'null') : [];
+}
+
+/** The type beside null. */
 const typeNameOf = ({ type = 'any' }: Schema): string => String([type].flat().find((name) => name !== 'null'));
 
 /** What a schema asks beyond its type: ranges, lengths, counts, and a closed set's words. */
 function boundsOf(schema: Schema): string[] {
+  const [one, ...others] = choicesOf(schema);
+  if (one !== undefined && others.length === 0) return boundsOf(one);
   const { minimum, maximum, maxLength, maxItems, maxProperties, enum: words, items, additionalProperties } = schema;
   const ofEach = [items, additionalProperties].find((each) => typeof each === 'object' && each !== null && !('$ref' in each));
   return [
@@ -157,7 +160,7 @@ function boundsOf(schema: Schema): string[] {
     ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
     ...(maxItems === undefined ? [] : [`at most ${maxItems} items`]),
     ...(maxProperties === undefined ? [] : [`at most ${maxProperties} entries`]),
-    ...(Array.isArray(words) ? [`one of ${words.filter((word) => word !== '' && word !== null).join(', ')}`] : []),
+    ...(Array.isArray(words) ? [`one of ${words.filter((word) => word !== '').join(', ')}`] : []),
     ...(ofEach === undefined ? [] : boundsOf(ofEach as Schema).map((bound) => `each: ${bound}`)),
   ];
 }

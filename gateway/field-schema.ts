@@ -79,9 +79,10 @@ function withRules(value: Schema, { min, max, minLength, maxLength, pattern, val
 
 const NULL: Schema = { type: 'null' };
 
-/** `null` leaves a field out, as proto3 JSON has it. */
+/** `null` leaves a field out, as proto3 JSON has it. It stands beside an enum, not in it: generators make a word of each member. */
 function nullable(schema: Schema): Schema {
   if (Array.isArray(schema.oneOf)) return { ...schema, oneOf: [...schema.oneOf, NULL] };
-  if (typeof schema.type !== 'string') return { anyOf: [schema, NULL] };
-  return { ...schema, type: [schema.type, 'null'], ...(Array.isArray(schema.enum) ? { enum: [...schema.enum, null] } : {}) };
+  return typeof schema.type === 'string' && schema.enum === undefined
+    ? { ...schema, type: [schema.type, 'null'] }
+    : { anyOf: [schema, NULL] };
 }
