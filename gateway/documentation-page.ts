@@ -110,7 +110,7 @@ function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<
 }
 
 function describeSchema(name: string, schema: Schema): string {
-  const { description = '', properties, enum: words, required = [] } = schema;
+  const { description = '', properties, enum: words, oneOf, required = [] } = schema;
   const duty = schema.additionalProperties === false ? 'required' : 'always there';
   const dutyOf = (field: string): string[] => ((required as readonly string[]).includes(field) ? [duty] : []);
   const rows = Object.entries((properties ?? {}) as Record<string, Schema>).map(([field, value]) => [
@@ -121,6 +121,7 @@ function describeSchema(name: string, schema: Schema): string {
   return `<article id="${name}">
 <h3>${html(name)}</h3>
 ${prose(String(description))}
+${oneOf === undefined ? '' : `<p>${typeOf(schema)}</p>`}
 ${Array.isArray(words) || rows.length === 0 ? '' : table(['Field', 'Type', ''], rows)}
 </article>`;
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { limits } from '../services/core/limits.ts';
@@ -330,6 +333,18 @@ describe('beside the contract', () => {
     const docs = await gateway.send('/docs', { headers: {} });
     expect(docs.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(docs.headers.get('content-security-policy')).toContain("default-src 'none'");
+  });
+
+  test.each([
+    ['the address that it listens on', undefined],
+    ['its public URL', 'https://mail.example/api'],
+  ])('the description names the gateway by %s, whatever host a caller claims', async (_title, publicUrl) => {
+    await using other = await testGateway({ publicUrl });
+    const { hostname, port } = new URL(other.url);
+    const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' };
+    const [response] = await once(request({ hostname, port, path: '/openapi.json', headers }).end(), 'response');
+    const { servers } = JSON.parse(await text(response)) as { servers: readonly { url: string }[] };
+    expect(servers.map(({ url }) => url)).toEqual([publicUrl ?? other.url]);
   });
 
   test('a program that is not ready says so', async () => {

@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused'>;
   /** Where large bodies wait, under no name; the system's folder for temporary files unless told. */
   readonly folder?: string;
+  /** Where callers reach this gateway, without a slash at its end; the address that it listens on unless told. */
+  readonly publicUrl?: string | undefined;
   /** Loaded unless given. */
   readonly contract?: Contract;
   /** `limits` unless told: an installation whose connections all come from one balancer needs more. */
@@ -80,7 +82,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const app = createApp(front, routes, options);
 
-  await app.register(documentation(contract));
+  const portOf = (): number => {
+    const address = app.server.address();
+    return typeof address === 'object' && address !== null ? address.port : http.port;
+  };
+  await app.register(documentation(contract, () => options.publicUrl ?? reachableUrl({ host: http.host, port: portOf() })));
   await app.register(restRoutes(door, contract));
   for (const plugin of plugins) await app.register(plugin);
   try {
@@ -89,10 +95,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await app.close();
     throw cannotListen(http, 'PACKETBOAT_HTTP_ADDR', error);
   }
-  const address = app.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : http.port;
+  const port = portOf();
   return {
-    url: `http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`,
+    url: urlOf({ host: http.host, port }),
     port,
     async [Symbol.asyncDispose]() {
       front.closing();
@@ -102,6 +107,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   };
 }
+
+const urlOf = ({ host, port }: ListenAddress): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** Nobody connects to the address that means all interfaces. */
+const reachableUrl = ({ host, port }: ListenAddress): string =>
+  urlOf({ host: /^(?:0\.0\.0\.0|::)$/.test(host) ? 'localhost' : host, port });
 
 /** fastify has routes, hooks and replies; what it does with requests that have no route, with bodies and with broken requests is never asked for. */
 function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOptions): FastifyInstance {

@@ -22,6 +22,7 @@ export async function start(config: Config<'gateway'>, about: About): Promise<Pr
     await startGateway({
       ingest,
       http: config.httpAddr,
+      publicUrl: config.publicUrl,
       health,
       log,
       metrics,

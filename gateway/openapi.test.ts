@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
 import { loadContract } from '../services/runtime/contract.ts';
 import { documentationPage } from './documentation-page.ts';
 import { examples } from './examples.ts';
@@ -13,7 +14,7 @@ import { describeApi } from './openapi.ts';
 import { readMessage } from './read-message.ts';
 
 const contract = loadContract();
-const api = describeApi(contract);
+const api = describeApi(contract, 'http://127.0.0.1:8080');
 const file = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 describe('the description of the API', () => {
@@ -75,6 +76,35 @@ describe('the description of the API', () => {
     };
     look(api, '');
     expect(blanks).toEqual([]);
+  });
+
+  test('has the version of the product and an absolute server URL', () => {
+    expect(api.info.version).toBe(packageJson.version);
+    expect(api.servers).toMatchObject([{ url: 'http://127.0.0.1:8080' }]);
+  });
+
+  test('gives every object and every union a name', () => {
+    const nameless: string[] = [];
+    const look = (value: unknown, path: string): void => {
+      if (typeof value !== 'object' || value === null) return;
+      const isNamed = /^\/components\/schemas\/[^/]+$/.test(path);
+      if (!isNamed && ('oneOf' in value || 'anyOf' in value || ('properties' in value && 'type' in value))) nameless.push(path);
+      for (const [key, below] of Object.entries(value)) look(below, `${path}/${key}`);
+    };
+    look({ components: { schemas: api.components.schemas, responses: api.components.responses }, paths: api.paths }, '');
+    expect(nameless).toEqual([]);
+  });
+
+  // each generator puts types of its own beside those of the schemas, and most know one namespace for all components
+  test('no component has the name of another one, nor one that a generator makes of an operation', () => {
+    const { schemas, ...others } = api.components;
+    const names = [schemas, others.responses ?? {}].flatMap((kind) => Object.keys(kind));
+    const suffixes =
+      'Request Response Responses Params Parameters Body JSONBody JSONRequestBody Data Error Errors Result Req Res Operation';
+    const operations = Object.values(api.paths).flatMap((verbs) => Object.values(verbs).map(({ operationId }) => operationId));
+    const made = operations.flatMap((id) => ['', ...suffixes.split(' ')].map((suffix) => `${id}${suffix}`));
+    const all = [...names, ...made, ...api.tags.map(({ name }) => name)].map((name) => name.toLowerCase());
+    expect(all.filter((name, i) => all.indexOf(name) !== i)).toEqual([]);
   });
 
   test('shows requests that the strict reader takes', () => {

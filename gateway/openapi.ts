@@ -1,6 +1,7 @@
-// OpenAPI 3.1 of the REST door, made from the contract and its comments. What every route has in common (errors, headers, keys) is written here, as
-// API.md has it; what is special to a route stands in the proto.
+// OpenAPI 3.1 of the REST door, made from the contract and its comments. What every route has in common (errors, headers, keys) is written here;
+// what is special to a route stands in the proto. The names of components are made for generators: see `schemaNameOf`.
 
+import packageJson from '../package.json' with { type: 'json' };
 import { limits } from '../services/core/limits.ts';
 import type { Contract, EnumType, Field, HttpRoute, MessageType, Method, ValueType } from '../services/runtime/contract.ts';
 import { loadComments } from './comments.ts';
@@ -50,7 +51,8 @@ that does not exist is refused, and \`null\` leaves a field out. Times are RFC 3
 Every answer carries \`X-Request-Id\` and the figures of the key's budget. A request that failed with 429, 500 or 503 is safe to repeat with the same \
 \`Idempotency-Key\`.`;
 
-export function describeApi(contract: Contract): ApiDescription {
+/** `serverUrl`: the absolute URL that the routes are relative to, without a slash at its end. */
+export function describeApi(contract: Contract, serverUrl: string): ApiDescription {
   const comments = loadComments(contract.files);
   const schemas = new Schemas(comments);
   const paths: Record<string, Record<string, Operation>> = {};
@@ -67,11 +69,11 @@ export function describeApi(contract: Contract): ApiDescription {
     openapi: '3.1.0',
     info: {
       title: 'Packetboat',
-      version: 'v1',
+      version: packageJson.version,
       description: DESCRIPTION,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/', description: 'This installation' }],
+    servers: serversOf(serverUrl),
     security: [{ bearer: [] }, { apiToken: [] }],
     tags: [...new Set(methods.map(({ service }) => service))].map((service) => ({
       name: tagOf(service),
@@ -85,10 +87,12 @@ export function describeApi(contract: Contract): ApiDescription {
       },
       headers: responseHeaders,
       responses: Object.fromEntries(errors.map(({ name, status, description }) => [name, errorResponse(status, description)])),
-      schemas: { ...schemas.made, Error: errorSchema },
+      schemas: { ...schemas.made, ...errorSchemas },
     },
   };
 }
+
+export const serversOf = (url: string): ApiDescription['servers'] => [{ url, description: 'This installation' }];
 
 const tagOf = (service: string): string => service.replace(/Service$/, '');
 
@@ -158,6 +162,17 @@ function successes(
 /** RFC 4648 section 4: padded, without line breaks, and without bits that the last character has left over. */
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$';
 
+/**
+ * Generators make types of each operation beside those of the schemas: oapi-codegen makes `SendMessageResponse` and `SendMessageParams`, others
+ * `SendMessageRequest`, `SendMessageData`, `SendMessageBody`. A schema of one of these names is declared twice. `Input` and `Output` are taken by none.
+ */
+function schemaNameOf(type: MessageType | EnumType): string {
+  const name = type.name.slice(type.name.lastIndexOf('.') + 1);
+  return name.replace(/Request$/, 'Input').replace(/Response$/, 'Output');
+}
+
+const schemaRef = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+
 /** Schemas of messages and enums, made when they are first referred to. */
 class Schemas {
   readonly made: Record<string, Schema> = {};
@@ -174,7 +189,7 @@ class Schemas {
       case 'google.protobuf.Struct':
         return { type: 'object', additionalProperties: true, ...(place === 'response' ? {} : { propertyNames: ALLOWED_NAME }) };
       case 'packetboat.v1.Address':
-        return place === 'response' ? this.#refer(type, place) : { oneOf: [{ type: 'string', minLength: 1 }, this.#refer(type, place)] };
+        return place === 'response' ? this.#refer(type, place) : this.#mailbox(type, place);
       default:
         return this.#refer(type, place);
     }
@@ -210,13 +225,23 @@ class Schemas {
     }
   }
 
+  /** Of a request: as text or as an object. Each has a name, because generators call a nameless alternative `Mailbox0`. */
+  #mailbox(type: MessageType, place: Place): Schema {
+    this.made.Mailbox ??= {
+      description: 'A mailbox, as text or as an object.',
+      oneOf: [schemaRef('MailboxText'), this.#refer(type, place)],
+    };
+    this.made.MailboxText ??= mailboxText;
+    return schemaRef('Mailbox');
+  }
+
   #refer(type: MessageType, place: Place): Schema {
-    const name = type.name.slice(type.name.lastIndexOf('.') + 1);
+    const name = schemaNameOf(type);
     if (this.made[name] === undefined) {
       this.made[name] = {}; // types may hold themselves
       this.made[name] = this.#object(type, place);
     }
-    return { $ref: `#/components/schemas/${name}` };
+    return schemaRef(name);
   }
 
   #object(type: MessageType, place: Place): Schema {
@@ -236,16 +261,22 @@ class Schemas {
   }
 
   #enum(type: EnumType): Schema {
-    const name = type.name.slice(type.name.lastIndexOf('.') + 1);
+    const name = schemaNameOf(type);
     const meanings = [...type.values].map(([word, value]) => `- \`${word}\`: ${this.#comments.get(`${type.name}.${value}`) ?? ''}`);
     this.made[name] ??= {
       type: 'string',
       enum: [...type.values.keys()],
       description: [this.#comments.get(type.name) ?? '', meanings.join('\n')].join('\n\n'),
     };
-    return { $ref: `#/components/schemas/${name}` };
+    return schemaRef(name);
   }
 }
+
+const mailboxText: Schema = {
+  type: 'string',
+  description: 'A mailbox as in a header of a mail (RFC 5322, section 3.4).',
+  examples: ['Name <user@example.com>', 'user@example.com'],
+};
 
 interface ErrorKind {
   readonly status: string;
@@ -256,7 +287,7 @@ interface ErrorKind {
 
 const always = (): boolean => true;
 
-/** API.md, "Errors". */
+/** By HTTP status. Names are of the namespace that schemas are in, as far as generators know namespaces. */
 const errors: readonly ErrorKind[] = [
   { status: '400', name: 'Malformed', description: 'Not JSON, an unknown field or parameter, or a wrong type.', appliesTo: always },
   { status: '401', name: 'Unauthenticated', description: 'The key is missing, unknown, revoked or expired.', appliesTo: always },
@@ -335,50 +366,52 @@ function errorResponse(status: string, description: string): object {
   return {
     description,
     headers: headersOf([...everywhere, ...waits]),
-    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+    content: { 'application/json': { schema: schemaRef('ErrorBody') } },
   };
 }
 
-const errorSchema: Schema = {
-  type: 'object',
-  description: 'Why a request was refused.',
-  required: ['error', 'request_id'],
-  properties: {
-    error: {
-      type: 'object',
-      required: ['code', 'message', 'errors'],
-      properties: {
-        code: { type: 'string', description: 'A stable word, for example `validation_failed`.' },
-        message: { type: 'string', description: 'For people.' },
-        errors: {
-          type: 'array',
-          description: 'All faults of fields, never just the first.',
-          items: {
-            type: 'object',
-            required: ['field', 'code', 'message'],
-            properties: {
-              field: { type: 'string', description: 'Path, for example `to[2]`.' },
-              code: { type: 'string', description: 'A stable word, for example `invalid_address`.' },
-              message: { type: 'string', description: 'For people; never holds the value.' },
-            },
-          },
-        },
-        message_id: {
-          type: 'string',
-          description: 'Only when the store did not answer: the message may have been accepted under this id.',
-        },
-      },
+const errorSchemas: Readonly<Record<string, Schema>> = {
+  ErrorBody: {
+    type: 'object',
+    description: 'The body of every error.',
+    required: ['error', 'request_id'],
+    properties: {
+      error: schemaRef('ErrorDetail'),
+      request_id: { type: 'string', description: 'As in `X-Request-Id`.' },
     },
-    request_id: { type: 'string', description: 'As in `X-Request-Id`.' },
+    examples: [
+      {
+        error: {
+          code: 'validation_failed',
+          message: 'One field is not valid.',
+          errors: [{ field: 'to[2]', code: 'invalid_address', message: 'The address has no @.' }],
+        },
+        request_id: 'req_7f1c1f0e-6a3c-4a53-9a5e-0d6f4f6f3b0a',
+      },
+    ],
   },
-  examples: [
-    {
-      error: {
-        code: 'validation_failed',
-        message: 'One field is not valid.',
-        errors: [{ field: 'to[2]', code: 'invalid_address', message: 'The address has no @.' }],
+  ErrorDetail: {
+    type: 'object',
+    description: 'Why a request was refused.',
+    required: ['code', 'message', 'errors'],
+    properties: {
+      code: { type: 'string', description: 'A stable word, for example `validation_failed`.' },
+      message: { type: 'string', description: 'For people.' },
+      errors: { type: 'array', description: 'All faults of fields, never just the first.', items: schemaRef('FieldError') },
+      message_id: {
+        type: 'string',
+        description: 'Only when the store did not answer: the message may have been accepted under this id.',
       },
-      request_id: 'req_7f1c1f0e-6a3c-4a53-9a5e-0d6f4f6f3b0a',
     },
-  ],
+  },
+  FieldError: {
+    type: 'object',
+    description: 'A fault of one field.',
+    required: ['field', 'code', 'message'],
+    properties: {
+      field: { type: 'string', description: 'Path, for example `to[2]`.' },
+      code: { type: 'string', description: 'A stable word, for example `invalid_address`.' },
+      message: { type: 'string', description: 'For people; never holds the value.' },
+    },
+  },
 };

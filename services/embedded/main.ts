@@ -123,6 +123,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     await startGateway({
       ingest: inProcessIngest(calls),
       http: config.httpAddr,
+      publicUrl: config.publicUrl,
       health,
       log,
       metrics,

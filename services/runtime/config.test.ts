@@ -133,6 +133,20 @@ describe('a configuration', () => {
     else expect(read()).toEqual(listed);
   });
 
+  test.each([
+    ['https://mail.example', 'https://mail.example'],
+    ['http://127.0.0.1:8080/', 'http://127.0.0.1:8080'],
+    ['https://example.com/packetboat/', 'https://example.com/packetboat'],
+    ['https://user:secret@mail.example', null],
+    ['https://mail.example/?a=b', null],
+    ['ftp://mail.example', null],
+    ['mail.example', null],
+  ])('a public URL: %s', (text, url) => {
+    const read = () => readConfig('gateway', { PACKETBOAT_PUBLIC_URL: text }).publicUrl;
+    if (url === null) expect(refusalOf(read)).toContain('PACKETBOAT_PUBLIC_URL is not http://');
+    else expect(read()).toBe(url);
+  });
+
   test('a bootstrap key has its form', () => {
     expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: 'sk_live_short' }))).not.toContain('sk_live_short');
     const key = `sk_live_${'a1_'.repeat(8)}`;

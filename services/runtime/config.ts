@@ -73,6 +73,13 @@ const urlOf = (...schemes: readonly string[]) =>
     `does not start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
   );
 
+/** Without the slash at its end; a path in front of the routes stays. */
+const publicUrl = parsed((text): string | null => {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return null;
+  return url.search === '' && url.hash === '' ? url.href.replace(/\/+$/, '') : null;
+}, 'is not http://host or https://host, with a port and a path where there are some');
+
 const relay = parsed((text): Route | null => {
   const url = URL.parse(text);
   if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '' || !/^\/?$/.test(url.pathname + url.search + url.hash))
@@ -149,6 +156,15 @@ export const variables = {
     programs: ['dev', 'gateway'],
     help: 'Address of the REST API, the documentation and, in development, the inbox.',
     schema: listenAddress,
+  },
+  publicUrl: {
+    name: 'PACKETBOAT_PUBLIC_URL',
+    unit: 'URL',
+    default: 'http://PACKETBOAT_HTTP_ADDR',
+    requiredBy: [],
+    programs: ['dev', 'gateway'],
+    help: 'Where callers reach REST, for the description of the API that clients are generated from. Set this behind a proxy: no header that a caller sends decides this URL.',
+    schema: publicUrl.optional(),
   },
   grpcAddr: {
     name: 'PACKETBOAT_GRPC_ADDR',

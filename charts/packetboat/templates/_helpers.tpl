@@ -102,6 +102,15 @@ capabilities: {drop: [ALL]}
 {{- end }}
 
 {{- /* What a container of a program has in its environment and its folders: settings first, then what it reads of Secrets. Called with {root, component}. */}}
+{{- define "packetboat.publicUrl" -}}
+{{- $ingress := .Values.ingress -}}
+{{- if .Values.config.publicUrl -}}
+{{ .Values.config.publicUrl }}
+{{- else if and $ingress.enabled $ingress.hosts -}}
+{{ if $ingress.tls }}https{{ else }}http{{ end }}://{{ first $ingress.hosts }}
+{{- end -}}
+{{- end }}
+
 {{- define "packetboat.env" -}}
 {{- $root := .root }}
 {{- $component := .component }}
@@ -113,6 +122,10 @@ capabilities: {drop: [ALL]}
 {{- if eq $component "gateway" }}
 - name: PACKETBOAT_HTTP_ADDR
   value: 0.0.0.0:8080
+{{- with include "packetboat.publicUrl" $root }}
+- name: PACKETBOAT_PUBLIC_URL
+  value: {{ . | quote }}
+{{- end }}
 - name: PACKETBOAT_INGEST_ADDR
   value: dns:///{{ include "packetboat.fullname" $root }}-ingest.{{ $root.Release.Namespace }}.svc:9090
 - name: PACKETBOAT_CONNECTIONS_PER_ADDRESS
