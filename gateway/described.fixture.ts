@@ -22,7 +22,7 @@ export function routeOf({ http: [route] }: Method): HttpRoute {
 
 export function described(): Described {
   const contract = loadContract();
-  const api = describeApi(contract);
+  const api = describeApi(contract, 'http://localhost');
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   ajv.addFormat('date-time', /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/);
   ajv.addFormat('int32', { type: 'number', validate: (value: number) => value >= -(2 ** 31) && value < 2 ** 31 });

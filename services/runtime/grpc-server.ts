@@ -20,7 +20,7 @@ import type { Health } from './health.ts';
 import { cannotListen } from './listen.ts';
 import type { TlsIdentity } from './tls.ts';
 
-/** What reflection tells: a FileDescriptorSet of all files, made by `make proto`. */
+/** A FileDescriptorSet of all files, made by `make proto`; reflection gives out those that are public. */
 export const readDescriptors = (): Promise<Uint8Array> => readFile(new URL('../../proto/gen/descriptors.binpb', import.meta.url));
 
 export interface GrpcService {
@@ -90,15 +90,31 @@ async function bind(server: GrpcServer, address: ListenAddress, tls: TlsIdentity
   }
 }
 
+/** What gateways and ingest say to each other is nobody else's to build on: neither listed nor described. */
+const INTERNAL_PACKAGE = /^packetboat\.internal\./;
+
 /** From raw descriptors: given loaded files, the library does not find `google.protobuf.Struct`. */
 function reflectionOf(descriptors: Uint8Array): ReflectionService {
-  const fileDescriptorProtos: Buffer[] = [];
-  const reader = protobuf.Reader.create(descriptors);
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag >>> 3 === 1) fileDescriptorProtos.push(Buffer.from(reader.bytes()));
-    else reader.skipType(tag & 7);
-  }
+  const files = bytesFieldsOf(descriptors, FILE).map((bytes) => Buffer.from(bytes));
+  const fileDescriptorProtos = files.filter((file) => !INTERNAL_PACKAGE.test(packageOf(file)));
   // the service reads this one property of whatever a package holds
   return new ReflectionService({ files: { fileDescriptorProtos } } as unknown as ConstructorParameters<typeof ReflectionService>[0]);
+}
+
+/** Numbers of fields in `google/protobuf/descriptor.proto`: of a FileDescriptorSet `file`, of a FileDescriptorProto `package`. */
+const FILE = 1;
+const PACKAGE = 2;
+
+const packageOf = (file: Uint8Array): string => Buffer.concat(bytesFieldsOf(file, PACKAGE)).toString('utf8');
+
+/** The values of one field of a message, in the order that they have there. */
+function bytesFieldsOf(message: Uint8Array, field: number): Uint8Array[] {
+  const values: Uint8Array[] = [];
+  const reader = protobuf.Reader.create(message);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === field) values.push(reader.bytes());
+    else reader.skipType(tag & 7);
+  }
+  return values;
 }

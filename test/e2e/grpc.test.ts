@@ -206,17 +206,26 @@ onEachSubject('gRPC', {}, (stage) => {
     expect(answer).toEqual({ status: 'SERVING' });
   });
 
-  it('reflection tells each service, and the file that explains it', async () => {
+  it('reflection lists the public services and health, describes them, and knows nothing of what is internal', async () => {
     using raw = rawClient();
     const ask = reflectionCall(raw.client);
     const listed = await ask({ list_services: '' });
     const names = (listed.list_services_response?.service ?? []).map(({ name }) => name);
-    for (const name of ['Messages', 'Events', 'Keys', 'Senders', 'Suppressions', 'Templates'])
-      expect(names).toContain(`packetboat.v1.${name}Service`);
+    const own = ['Events', 'Keys', 'Messages', 'Senders', 'Suppressions', 'Templates'].map((name) => `packetboat.v1.${name}Service`);
+    expect(names.toSorted()).toEqual(['grpc.health.v1.Health', ...own]);
     const file = await ask({ file_containing_symbol: 'packetboat.v1.SendMessageRequest' });
     const bytes = Buffer.concat(file.file_descriptor_response?.file_descriptor_proto ?? []);
     expect(bytes.includes('packetboat/v1/messages.proto')).toBe(true);
     expect(bytes.includes('google/protobuf/struct.proto')).toBe(true);
+    for (const symbol of ['grpc.health.v1.Health', 'google.rpc.BadRequest'])
+      expect(await ask({ file_containing_symbol: symbol })).toHaveProperty('file_descriptor_response');
+    for (const request of [
+      { file_containing_symbol: 'packetboat.internal.v1.IngestService' },
+      { file_containing_symbol: 'packetboat.internal.v1.SendItem' },
+      { file_by_filename: 'packetboat/internal/v1/ingest.proto' },
+    ]) {
+      expect(await ask(request)).toMatchObject({ error_response: { error_code: status.NOT_FOUND } });
+    }
   });
 
   function rawClient(): { readonly client: Client } & Disposable {
