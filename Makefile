@@ -6,7 +6,7 @@ BIN := node_modules/.bin
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help dev cluster test check bench backends golden proto crds chart fmt install types lint
+.PHONY: help dev cluster test check bench backends campaign golden proto crds chart fmt install types lint
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,11 @@ bench: install backends ## the benchmarks, as ratios against peers
 
 backends: install ## get the servers that the tests talk to
 	@$(BIN)/node test/backends/get.ts
+
+campaign: install backends ## the two kill campaigns with 100,000 messages each, about an hour; chaos-account/ keeps what came of them
+	@CHAOS_MESSAGES=$${CHAOS_MESSAGES:-100000} CHAOS_ROUNDS=$${CHAOS_ROUNDS:-300} CHAOS_ACCOUNT='$(CURDIR)/chaos-account/account.jsonl' \
+	  $(BIN)/vitest run --no-file-parallelism -t 'at random moments|embedded mode, killed' \
+	  test/chaos/dispatcher-killed.test.ts test/chaos/embedded.test.ts
 
 golden: install backends ## write the golden files anew; read the diff
 	@$(BIN)/vitest run --project unit --update

@@ -11,6 +11,7 @@ import type { BackendName } from '../support/need.ts';
 import { type SinkProcess, startSinkProcess } from '../support/smtp-sink-process.ts';
 import { type ClusterOptions, startCluster } from '../support/start-cluster.ts';
 import { startEmbedded } from '../support/start-embedded.ts';
+import { writeAccount } from './account.ts';
 import { Door } from './door.ts';
 import { type Judgement, judge, messageIdOf, type Shown, type Told } from './ledger.ts';
 
@@ -20,7 +21,8 @@ const number = (name: string, fallback: number): number => Number(process.env[na
 export const messages = number('CHAOS_MESSAGES', 1_000);
 export const rounds = number('CHAOS_ROUNDS', 3);
 /** For a case that takes `seconds` with the usual figures. */
-export const timeLimit = (seconds: number): number => seconds * 1_000 * Math.max(1, messages / 1_000, rounds / 3) + PATIENCE_MS;
+export const timeLimit = (seconds: number): number =>
+  seconds * 1_000 * Math.max(1, messages / 1_000, rounds / 3) + PATIENCE_MS + BACKLOG_MS;
 
 /** `CHAOS_TIMES=production` leaves the programs their own, for the figures of docs/chaos.md. */
 const isQuick = process.env.CHAOS_TIMES !== 'production';
@@ -30,6 +32,11 @@ const LAPSE_DELAY_MS = isQuick ? 1_000 : limits.lapseDelayMs;
 export const REPUBLISH_MS = isQuick ? limits.republishMinMs : limits.republishMs;
 /** How long after the last fault and the last request anything may take: all of these in a row, twice, and a minute. */
 const PATIENCE_MS = 2 * (LEASE_MS + LAPSE_DELAY_MS + REPUBLISH_MS) + 60_000;
+
+/** Of the account: enough to see what broke. */
+const BROKEN_MAX = 1_000;
+/** A backlog of a campaign is sent at 200 messages a second, or faster, once nothing is killed any more. */
+const BACKLOG_MS = messages * 5;
 
 const env = {
   PACKETBOAT_LEASE_SECONDS: String(LEASE_MS / 1_000),
@@ -102,7 +109,7 @@ const LOOK_EVERY_MS = 500;
 
 /** Waits until every message has ended; P1 is broken when one does not. Answers when that was, by `performance.now()`. */
 export async function allEnded({ door }: Stage): Promise<number> {
-  const giveUpAt = performance.now() + PATIENCE_MS;
+  const giveUpAt = performance.now() + PATIENCE_MS + BACKLOG_MS;
   for (;;) {
     const pages = await Promise.all(UNFINISHED.map((status) => door.look(`/v1/messages?status=${status}&limit=1`)));
     const open = pages.flatMap((page) => (page?.messages ?? []) as { readonly message_id: string; readonly status: string }[]);
@@ -110,7 +117,7 @@ export async function allEnded({ door }: Stage): Promise<number> {
     if (first === undefined) return performance.now();
     if (performance.now() > giveUpAt) {
       const message = await door.look(`/v1/messages/${first.message_id}`);
-      throw new Error(`P1: not ended after ${PATIENCE_MS} ms, among others ${JSON.stringify(message)}`);
+      throw new Error(`P1: not ended after ${PATIENCE_MS + BACKLOG_MS} ms, among others ${JSON.stringify(message)}`);
     }
     await sleep(LOOK_EVERY_MS);
   }
@@ -125,7 +132,7 @@ export async function untilLost(programs: readonly PacketboatProgram[], names: r
   await Promise.all(programs.map((program) => vi.waitFor(() => look(program), { timeout: 5_000, interval: 100 })));
 }
 
-/** Gathers the evidence of a case and judges it: no promise may be broken. */
+/** Gathers the evidence of a case and judges it: no promise may be broken. Whatever comes of it is in the account. */
 export async function expectKept(stage: Stage, told: readonly Told[], ambiguousMax = 0): Promise<Judgement> {
   const ids = told.flatMap((t) => messageIdOf(t) ?? []);
   const shown = new Map<string, Shown | null>();
@@ -135,7 +142,15 @@ export async function expectKept(stage: Stage, told: readonly Told[], ambiguousM
   };
   await Promise.all(Array.from({ length: 8 }, look));
   const judgement = judge({ told, shown, mails: await stage.sink.mails(), ambiguousMax });
-  expect(judgement.broken.slice(0, 20)).toEqual([]);
+  const { broken, ...figures } = judgement;
+  writeAccount({
+    case: expect.getState().currentTestName,
+    ...{ messages, rounds, ...figures, ambiguousMax },
+    ...{ brokenPromises: broken.length, broken: broken.slice(0, BROKEN_MAX) },
+    // what the programs said last, to look into what broke
+    ...(broken.length > 0 && { output: stage.installation.programs.map((program) => ({ role: program.role, said: program.output() })) }),
+  });
+  expect(broken.slice(0, 20)).toEqual([]);
   // all but those clients who give up at the first trouble got through
   expect(judgement.accepted).toBeGreaterThanOrEqual(judgement.requests * 0.95);
   expect(await stage.sink.anomalies()).toEqual([]);
@@ -159,6 +174,7 @@ export async function lastEnd({ door }: Stage, told: readonly Told[]): Promise<n
 export function figure(what: string, { broken: _, ends, ...rest }: Judgement, more: Readonly<Record<string, string | number>> = {}): void {
   const said = Object.entries({ ...rest, ...ends, ...more }).map(([name, value]) => `${name} ${value}`);
   process.stdout.write(`chaos: ${what}: ${said.join(', ')}\n`);
+  if (Object.keys(more).length > 0) writeAccount({ figuresOf: what, ...more });
 }
 
 export const secondsSince = (startedAt: number, endedAt = performance.now()): string => `${((endedAt - startedAt) / 1_000).toFixed(1)} s`;
