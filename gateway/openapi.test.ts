@@ -88,7 +88,10 @@ describe('the description of the API', () => {
     const look = (value: unknown, path: string): void => {
       if (typeof value !== 'object' || value === null) return;
       const isNamed = /^\/components\/schemas\/[^/]+$/.test(path);
-      if (!isNamed && ('oneOf' in value || 'anyOf' in value || ('properties' in value && 'type' in value))) nameless.push(path);
+      const { oneOf, anyOf, properties } = value as { oneOf?: readonly object[]; anyOf?: readonly object[]; properties?: object };
+      // generators know what to make of a type that may be null
+      const alternatives = [...(oneOf ?? []), ...(anyOf ?? [])].filter((schema) => !('type' in schema && schema.type === 'null'));
+      if (!isNamed && (alternatives.length > 1 || properties !== undefined)) nameless.push(path);
       for (const [key, below] of Object.entries(value)) look(below, `${path}/${key}`);
     };
     look({ components: { schemas: api.components.schemas, responses: api.components.responses }, paths: api.paths }, '');
