@@ -3,8 +3,9 @@
 import type { EmbeddedProgram } from '../services/embedded/main.ts';
 import type { Config } from '../services/runtime/config.ts';
 
-export function announce(program: Pick<EmbeddedProgram, 'ports' | 'key'>, config: Config<'dev'>): void {
+export function announce(program: Pick<EmbeddedProgram, 'ports' | 'firstKey'>, config: Config<'dev'>): void {
   const { http, grpc, metrics, smtp } = program.ports;
+  const { firstKey } = program;
   const url = `http://${hostOf(config.httpAddr.host)}:${http}`;
   const mailGoesTo = config.relay === undefined ? `${url}/inbox` : `${config.relay.host}:${config.relay.port}`;
   console.log(
@@ -15,11 +16,11 @@ export function announce(program: Pick<EmbeddedProgram, 'ports' | 'key'>, config
       `Metrics      http://${hostOf(config.metricsAddr.host)}:${metrics}/metrics`,
       `Mail goes to ${mailGoesTo}${config.relay === undefined ? `   (SMTP 127.0.0.1:${smtp})` : ''}`,
       `Catalog      ${config.catalogDir ?? 'examples/catalog'}`,
-      `API key      ${program.key ?? 'one that you made before'}`,
+      `API key      ${firstKey.key ?? `none to show. ${firstKey.reason}`}`,
       '',
       'Send a mail:',
       '',
-      ...requestToPaste(url, program.key ?? 'sk_live_...'),
+      ...requestToPaste(url, firstKey.key ?? 'sk_live_...'),
       '',
       'Ctrl-C stops it.',
       '',

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { address } from '../../test/contract/sample-message.ts';
 import { sampleSender } from '../../test/simulation/catalog.ts';
 import { type AcceptContext, type Draft, judge, toMessage } from './accept.ts';
+import { accessRules } from './access/access-rules.ts';
+import { type Caller, judgeAccess } from './access/caller.ts';
 import type { Environment, Sender, TemplateRevision } from './catalog.ts';
+import { Failure } from './failure.ts';
 import { messageId } from './ids.ts';
 import type { Principal } from './principal.ts';
 import { type ParsedRequest, packetboatNames } from './send-request.ts';
@@ -42,11 +45,19 @@ const key: Principal = {
   environment: 'live',
   senders: [],
   requestsPerMinute: 60,
+  expiresAt: null,
 };
+
+/** That key with other limits, as it sends. */
+function caller(more: Partial<Principal> = {}): Caller {
+  const judged = judgeAccess({ ...key, ...more }, accessRules['/packetboat.v1.MessagesService/SendMessage']);
+  if (judged instanceof Failure) throw judged;
+  return judged;
+}
 
 function context(more: Partial<AcceptContext> = {}, senders = [acme], templates: TemplateRevision[] = []): AcceptContext {
   return {
-    principal: key,
+    caller: caller(),
     catalog: snapshotOf(1, [...senders, foreign], templates),
     pinned: null,
     renderSubject: (revision, { language }) => ({ subject: `Code, revision ${revision.revision}, ${language}` }),
@@ -95,7 +106,7 @@ function refused(parsed: ParsedRequest, within: AcceptContext): string[] {
 
 describe('the sender', () => {
   const both = [acme, other];
-  const ofKey = (senders: string[]): Partial<AcceptContext> => ({ principal: { ...key, senders } });
+  const ofKey = (senders: string[]): Partial<AcceptContext> => ({ caller: caller({ senders }) });
 
   it.each([
     ['is the one that is named', { ...request, sender: 'other' }, context({}, both), 'other'],
@@ -119,6 +130,12 @@ describe('the sender', () => {
     ['that nobody knows', { ...request, sender: 'nobody' }, context(), ['invalid', 'sender unknown_sender']],
     ['of another tenant', { ...request, sender: 'foreign' }, context(), ['invalid', 'sender unknown_sender']],
     ['that the key may not use', { ...request, sender: 'other' }, context(ofKey(['acme']), both), ['forbidden', 'sender forbidden']],
+    [
+      'that nobody knows, to a limited key',
+      { ...request, sender: 'nobody' },
+      context(ofKey(['acme']), both),
+      ['forbidden', 'sender forbidden'],
+    ],
     ['that could be two', request, context({}, both), ['invalid', 'sender missing']],
     ['where there is none', request, context({}, []), ['invalid', 'sender missing']],
     ['of an unknown domain', { ...request, from: mailbox('x@nobody.example') }, context({}, both), ['invalid', 'from unknown_domain']],
@@ -145,12 +162,12 @@ describe('the environment', () => {
   const may = all.flatMap((of, i) => all.map((wanted, j) => [of, wanted, j <= i] as const));
 
   it.each(may)('of a key for %s allows %s: %s', (environment, wanted, allowed) => {
-    const within = context({ principal: { ...key, environment } }, [team]);
+    const within = context({ caller: caller({ environment }) }, [team]);
     expect(refused({ ...request, environment: wanted }, within)).toEqual(allowed ? ['accepted'] : ['forbidden', 'environment forbidden']);
   });
 
   it('is the key’s where none is named', () => {
-    expect(accepted(request, context({ principal: { ...key, environment: 'testing' } })).environment).toBe('testing');
+    expect(accepted(request, context({ caller: caller({ environment: 'testing' }) })).environment).toBe('testing');
   });
 
   it.each([

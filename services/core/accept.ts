@@ -1,6 +1,7 @@
 // Whether a request becomes a message, and which: the deciding half of accepting. Parsing is in `send-request.ts`; here the request meets the
 // catalog and the key's rights. All faults at once.
 
+import { type Caller, reachesEnvironment, reachesSender } from './access/caller.ts';
 import type { Address, Mailbox } from './address.ts';
 import { domainOf } from './address.ts';
 import { type CatalogSnapshot, type Environment, isOnTeam, type Sender, type TemplateRevision } from './catalog.ts';
@@ -9,7 +10,6 @@ import type { Event } from './event.ts';
 import { Failure, type FieldError, validationFailed } from './failure.ts';
 import type { MessageId } from './ids.ts';
 import type { Content, Message, Part } from './message.ts';
-import { mayUseEnvironment, mayUseSender, type Principal } from './principal.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /** Renders the subject with the caller's data, secrets masked; or says what is wrong with the data. Errors carry paths below the template data. */
@@ -24,7 +24,7 @@ export type RenderSubject = (
 ) => { readonly subject: string } | { readonly errors: readonly FieldError[] };
 
 export interface AcceptContext {
-  readonly principal: Principal;
+  readonly caller: Caller;
   readonly catalog: CatalogSnapshot;
   /** The revision that the request pins, where it pins one; null also when there is none of that number. */
   readonly pinned: TemplateRevision | null;
@@ -39,19 +39,21 @@ export type Draft = Omit<Message, 'id' | 'createdAt' | 'trace' | 'idempotency' |
 export type Judgement = { readonly kind: 'accepted'; readonly draft: Draft } | { readonly kind: 'refused'; readonly failure: Failure };
 
 export function judge(parsed: ParsedRequest, faults: readonly FieldError[], context: AcceptContext): Judgement {
-  const { principal, catalog } = context;
+  const { caller, catalog } = context;
   const errors: FieldError[] = [...faults];
   const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
 
-  const environment = parsed.environment ?? principal.environment;
-  if (!mayUseEnvironment(principal.environment, environment)) {
-    return refusedByKey('environment', `This key may not send in ${environment}; its environment is ${principal.environment}.`);
+  const environment = parsed.environment ?? caller.environment;
+  if (!reachesEnvironment(caller.reach, environment)) {
+    return refusedByKey('environment', `This key may not send in ${environment}; its environment is ${caller.environment}.`);
   }
+  // also a name that nobody has: whether a sender exists is not for this key to know
+  if (parsed.sender !== null && !reachesSender(caller.reach, parsed.sender)) return refusedSender();
 
   const template = chooseTemplate(parsed, context, fault);
   const isUntold = errors.some(({ field }) => field === 'from' || field === parsed.names.template);
-  const sender = chooseSender(parsed, template, isUntold, principal, catalog, fault);
-  if (sender !== null && !mayUseSender(principal, sender.name)) return refusedByKey('sender', 'This key may not use this sender.');
+  const sender = chooseSender(parsed, template, isUntold, caller, catalog, fault);
+  if (sender !== null && !reachesSender(caller.reach, sender.name)) return refusedSender();
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
   let subject = parsed.subject;
@@ -74,8 +76,8 @@ export function judge(parsed: ParsedRequest, faults: readonly FieldError[], cont
   };
   const shownIn = (role: Delivery['role']): Mailbox[] => parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
   const draft: Draft = {
-    tenant: principal.tenant,
-    keyId: principal.keyId,
+    tenant: caller.tenant,
+    keyId: caller.keyId,
     environment,
     sender: sender.name,
     from: parsed.from ?? sender.from,
@@ -102,18 +104,21 @@ const refusedByKey = (field: string, message: string): Judgement => ({
   failure: new Failure('forbidden', message, { code: 'forbidden', errors: [{ field, code: 'forbidden', message }] }),
 });
 
-function chooseTemplate(parsed: ParsedRequest, { principal, catalog, pinned }: AcceptContext, fault: Fault): TemplateRevision | null {
+const refusedSender = (): Judgement => refusedByKey('sender', 'This key may not use this sender.');
+
+/** A template, or a revision, of a sender that the key may not use does not exist for it. */
+function chooseTemplate(parsed: ParsedRequest, { caller, catalog, pinned }: AcceptContext, fault: Fault): TemplateRevision | null {
   if (parsed.template === null) return null;
   const { identifier, revision } = parsed.template;
-  const live = catalog.template(principal.tenant, identifier);
-  if (live === null) {
+  const live = catalog.template(caller.tenant, identifier);
+  if (live === null || !reachesSender(caller.reach, live.sender)) {
     fault(parsed.names.template, 'unknown_template', 'There is no template of this identifier.');
     return null;
   }
   if (revision === null || revision === live.revision) return live;
-  if (pinned === null)
-    fault(parsed.names.template, 'unknown_revision', 'There is no such revision of this template, or it is no longer kept.');
-  return pinned;
+  if (pinned !== null && reachesSender(caller.reach, pinned.sender)) return pinned;
+  fault(parsed.names.template, 'unknown_revision', 'There is no such revision of this template, or it is no longer kept.');
+  return null;
 }
 
 /**
@@ -124,18 +129,18 @@ function chooseSender(
   parsed: ParsedRequest,
   template: TemplateRevision | null,
   isUntold: boolean,
-  principal: Principal,
+  caller: Caller,
   catalog: CatalogSnapshot,
   fault: Fault,
 ): Sender | null {
   const named = parsed.sender ?? template?.sender ?? null;
   if (named !== null) {
-    const sender = accepting(catalog.sender(principal.tenant, named));
+    const sender = accepting(catalog.sender(caller.tenant, named));
     if (sender === null) fault('sender', 'unknown_sender', 'There is no sender of this name.');
     return sender;
   }
   if (isUntold) return null;
-  const usable = catalog.senders(principal.tenant).filter((s) => !s.retiring && mayUseSender(principal, s.name));
+  const usable = catalog.senders(caller.tenant).filter((s) => !s.retiring && reachesSender(caller.reach, s.name));
   if (parsed.from !== null) {
     const domain = domainOf(parsed.from.address);
     const holding = usable.find((s) => s.domain === domain);
@@ -143,8 +148,8 @@ function chooseSender(
     fault('from', 'unknown_domain', 'No sender that this key may use has this domain.');
     return null;
   }
-  const [first] = principal.senders;
-  const own = first === undefined ? null : accepting(catalog.sender(principal.tenant, first));
+  const [first] = caller.senders;
+  const own = first === undefined ? null : accepting(catalog.sender(caller.tenant, first));
   const [only, ...others] = usable;
   const sender = own ?? (others.length === 0 ? (only ?? null) : null);
   if (sender === null)

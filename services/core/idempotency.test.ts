@@ -54,6 +54,7 @@ describe('a fingerprint', () => {
 
 describe('a key that is taken', () => {
   const DAY = limits.idempotencyWindowMs;
+  const EVERYTHING = { environments: null, senders: null };
   const holder = {
     ...sampleMessage({ createdAt: 1_000, idempotency: { key: 'k', fingerprint: 'f' } }),
     deliveries: [],
@@ -67,11 +68,20 @@ describe('a key that is taken', () => {
     ['after a day the same request is a new one', 'f', 1_000 + DAY, 'outdated'],
     ['after a day another request is a new one', 'g', 1_000 + DAY, 'outdated'],
   ])('%s', (_, print, now, kind) => {
-    expect(judgeTakenKey(holder, print, now).kind).toBe(kind);
+    expect(judgeTakenKey(holder, print, now, EVERYTHING).kind).toBe(kind);
+  });
+
+  it.each([
+    ['a sender', { environments: null, senders: ['another'] }],
+    ['an environment', { environments: ['draft'], senders: null }],
+  ] as const)('a message beyond the reach of %s is not replayed, and holds the key for its day all the same', (_, reach) => {
+    const answers = [1_000, 1_000 + DAY].map((now) => judgeTakenKey(holder, 'f', now, reach));
+    expect(answers.map(({ kind }) => kind)).toEqual(['reused', 'outdated']);
+    expect(answers[0]).toEqual(judgeTakenKey(holder, 'g', 1_000, EVERYTHING));
   });
 
   it('says which message, or why not', () => {
-    expect(judgeTakenKey(holder, 'f', 1_000)).toMatchObject({ message: holder });
-    expect(judgeTakenKey(holder, 'g', 1_000)).toMatchObject({ failure: { kind: 'invalid', code: 'idempotency_key_reused' } });
+    expect(judgeTakenKey(holder, 'f', 1_000, EVERYTHING)).toMatchObject({ message: holder });
+    expect(judgeTakenKey(holder, 'g', 1_000, EVERYTHING)).toMatchObject({ failure: { kind: 'invalid', code: 'idempotency_key_reused' } });
   });
 });

@@ -1,6 +1,7 @@
 // Idempotency keys (RELIABILITY P3, P4): what one looks like, what makes two requests the same, and what to answer when a key is taken.
 
 import { createHash } from 'node:crypto';
+import { type Reach, reaches } from './access/caller.ts';
 import { Failure, type FieldError } from './failure.ts';
 import { limits } from './limits.ts';
 import type { Message } from './message.ts';
@@ -52,10 +53,13 @@ export type KeyTaken =
   | { readonly kind: 'outdated' }
   | { readonly kind: 'reused'; readonly failure: Failure };
 
-/** What a request meets whose key a message holds already. */
-export function judgeTakenKey(holder: Message, fingerprintOfRequest: string, now: number): KeyTaken {
+/**
+ * What a request meets whose key a message holds already. Idempotency keys are the tenant's, so the holder may be a message that does not exist for
+ * this caller: then the answer is that of another request, which says that the key is taken and nothing of the message.
+ */
+export function judgeTakenKey(holder: Message, fingerprintOfRequest: string, now: number, reach: Reach): KeyTaken {
   if (now - holder.createdAt >= limits.idempotencyWindowMs) return { kind: 'outdated' };
-  if (holder.idempotency?.fingerprint === fingerprintOfRequest) return { kind: 'replay', message: holder };
+  if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return { kind: 'replay', message: holder };
   const failure = new Failure('invalid', 'The idempotency key was used for a different request within the last 24 hours.', {
     code: 'idempotency_key_reused',
     errors: [{ field: FIELD, code: 'idempotency_key_reused', message: 'Use a new key for a new request.' }],

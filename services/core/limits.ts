@@ -55,6 +55,7 @@ export const limits = {
   listLimitDefault: 25,
   requestsPerMinuteDefault: 5_000,
   requestsPerMinuteMax: 1_000_000,
+  /** Characters of a key's name, which is for people. */
   keyNameCharsMax: 100,
   /** More than there are scopes. */
   keyScopesMax: 50,

@@ -1,4 +1,5 @@
-// Who is asking, and what they may do. Made from an API key by ingest, once a request, for all doors.
+// Who is asking, and what the API key allows. Made by ingest, once a request, for all doors. What each rpc asks of a key is in
+// `access/access-rules.ts`.
 
 import { type Environment, environments } from './catalog.ts';
 
@@ -24,6 +25,8 @@ export interface Principal {
   /** Names of the senders it may use; empty: all of the tenant. */
   readonly senders: readonly string[];
   readonly requestsPerMinute: number;
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null;
 }
 
 export const hasScope = (principal: Principal, scope: string): boolean => scope === '' || principal.scopes.includes(scope);
@@ -31,6 +34,3 @@ export const hasScope = (principal: Principal, scope: string): boolean => scope 
 /** `live` allows all three, `testing` also `draft`, `draft` itself. */
 export const mayUseEnvironment = (ceiling: Environment, wanted: Environment): boolean =>
   environments.indexOf(wanted) <= environments.indexOf(ceiling);
-
-export const mayUseSender = (principal: Principal, name: string): boolean =>
-  principal.senders.length === 0 || principal.senders.includes(name);

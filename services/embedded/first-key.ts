@@ -1,10 +1,12 @@
-// The key that a first run prints. It is kept in the data folder, readable by its owner only, so that the next run can print it again: there is
-// nobody yet who could have written it down.
+// The key that a first run prints. The data folder keeps it, readable by its owner only, so that the next run can print it again: nobody can have
+// written it down before. A key that does not work is never printed.
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makesKeys } from '../core/access/key-life.ts';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/api-key.ts';
-import { ensureFirstKey } from '../ingest/bootstrap-key.ts';
+import { Failure } from '../core/failure.ts';
+import { describeFirstKey, ensureFirstKey } from '../ingest/bootstrap-key.ts';
 import type { KeyStore } from '../ports/key-store.ts';
 import type { Random } from '../ports/random.ts';
 
@@ -15,21 +17,53 @@ export interface FirstKeyParts {
   readonly dataDir: string;
   /** Of the user's own making; null: one is made up. */
   readonly chosen: string | null;
+  readonly tenant: string;
+  readonly requestsPerMinute: number;
 }
 
-/** Null: the store has other keys, and this one is not among them. */
-export async function firstKey({ keys, random, now, dataDir, chosen }: FirstKeyParts): Promise<string | null> {
-  const text = chosen ?? (await readOrMake(join(dataDir, 'key'), random));
-  return (await ensureFirstKey(keys, text, now)) ? text : null;
-}
+/** A key that works, or why there is none to print and what to do. */
+export type ShownKey = { readonly key: string } | { readonly key: null; readonly reason: string };
 
-async function readOrMake(file: string, random: Random): Promise<string> {
-  const { text } = makeKey('live', random.bytes(KEY_RANDOM_BYTES));
-  try {
-    await writeFile(file, `${text}\n`, { mode: 0o600, flag: 'wx', flush: true });
-    return text;
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    return (await readFile(file, 'utf8')).trim();
+export async function firstKey(parts: FirstKeyParts): Promise<ShownKey> {
+  const { keys, now, chosen, tenant, requestsPerMinute } = parts;
+  if (chosen !== null) {
+    const reason = describeFirstKey(await ensureFirstKey(keys, { text: chosen, tenant, requestsPerMinute }, now), tenant);
+    return reason === null ? { key: chosen } : { key: null, reason };
   }
+  const file = join(parts.dataDir, tenant === 'default' ? 'key' : `key-${tenant}`);
+  const saved = await readSaved(file);
+  if (saved !== null && (await works(parts, saved, file))) return { key: saved };
+  if ((await keys.list(tenant)).some((key) => makesKeys(key, now))) {
+    const reason = `The tenant ${tenant} has other keys already, which only their owners know. Make keys with one of those: POST /v1/keys.`;
+    return { key: null, reason };
+  }
+  // first the file: a start that ends between the two makes the same key the next time
+  const { text } = makeKey('live', parts.random.bytes(KEY_RANDOM_BYTES));
+  await save(file, text);
+  if (!(await works(parts, text, file))) throw new Failure('internal', 'a key that was just made does not work');
+  return { key: text };
+}
+
+async function works({ keys, now, tenant, requestsPerMinute }: FirstKeyParts, text: string, file: string): Promise<boolean> {
+  try {
+    return (await ensureFirstKey(keys, { text, tenant, requestsPerMinute }, now)).kind === 'works';
+  } catch (error) {
+    if (!(error instanceof Failure && error.kind === 'invalid')) throw error;
+    throw new Failure('invalid', `The file ${file} does not hold an API key. Remove the file.`, { cause: error });
+  }
+}
+
+async function readSaved(file: string): Promise<string | null> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Whole or not at all. */
+async function save(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, `${text}\n`, { mode: 0o600, flush: true });
+  await rename(`${file}.new`, file);
 }

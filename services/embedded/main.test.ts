@@ -19,7 +19,9 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** On free ports, in the test's own folder. */
-async function begin(env: Readonly<Record<string, string>> = {}): Promise<EmbeddedProgram & { readonly rest: RestClient }> {
+async function begin(
+  env: Readonly<Record<string, string>> = {},
+): Promise<EmbeddedProgram & { readonly key: string | null; readonly rest: RestClient }> {
   const config = readConfig('dev', {
     PACKETBOAT_HTTP_ADDR: '127.0.0.1:0',
     PACKETBOAT_GRPC_ADDR: '127.0.0.1:0',
@@ -29,7 +31,8 @@ async function begin(env: Readonly<Record<string, string>> = {}): Promise<Embedd
   });
   const about = { log: pino({ level: 'silent' }), metrics: createMetrics({ program: 'dev', version: '0' }), exampleCatalogDir };
   const program = await start(config, about);
-  return { ...program, rest: new RestClient(`http://127.0.0.1:${program.ports.http}`, program.key) };
+  const { key } = program.firstKey;
+  return { ...program, key, rest: new RestClient(`http://127.0.0.1:${program.ports.http}`, key) };
 }
 
 const otp = { recipient: 'user@example.com', template: 'otp-code', template_data: { code: '847291', expires_in: '5 minutes' } };

@@ -33,13 +33,13 @@ import { reporter } from '../runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../runtime/program.ts';
 import { Together } from '../runtime/together.ts';
 import { running as sweeperRunning } from '../sweeper/running.ts';
-import { firstKey } from './first-key.ts';
+import { firstKey, type ShownKey } from './first-key.ts';
 import { inProcessIngest } from './in-process-ingest.ts';
 import { openStores } from './stores.ts';
 
 export interface EmbeddedProgram extends Program {
-  /** To begin with; null when the store has other keys that only their owners know. */
-  readonly key: string | null;
+  /** To begin with, or why there is none. */
+  readonly firstKey: ShownKey;
 }
 
 /** Mail of development goes to loopback; anything else is the operator's to allow. */
@@ -107,9 +107,16 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     backlogs: new Backlogs(messages, clock),
   };
   const contract = loadContract();
-  const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
-  const calls: Calls = { ingest, scopes, judgedFields: judgedFieldsOf(contract), metrics };
-  const key = await firstKey({ keys, random, now: messages.now(), dataDir, chosen: config.bootstrapKey ?? null });
+  const calls: Calls = { ingest, judgedFields: judgedFieldsOf(contract), metrics };
+  const shownKey = await firstKey({
+    keys,
+    random,
+    now: messages.now(),
+    dataDir,
+    chosen: config.bootstrapKey ?? null,
+    tenant: config.bootstrapTenant,
+    requestsPerMinute: config.bootstrapRequestsPerMinute,
+  });
 
   health.watch({ store: messages, queue, budgets });
   const working = open.use(new Together());
@@ -138,7 +145,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     }),
   );
   open.defer(() => health.stopping());
-  return { ...started(open, { http: gateway.port, grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }), key };
+  return { ...started(open, { http: gateway.port, grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }), firstKey: shownKey };
 }
 
 const toInbox = ({ smtpPort }: Inbox): Route => ({

@@ -42,6 +42,7 @@ export class KeyCache {
       environment: key.environment,
       senders: key.senders,
       requestsPerMinute: key.requestsPerMinute,
+      expiresAt: key.expiresAt,
     };
   }
 

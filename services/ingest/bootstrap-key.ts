@@ -1,30 +1,61 @@
-// The first API key: of the user's own making (`PACKETBOAT_BOOTSTRAP_KEY`), or in embedded mode one of ours. Made only while there is no key at all,
-// so that a setting forgotten in a manifest does not bring a revoked key back.
+// The first API key of a tenant: of the user's own making (`PACKETBOAT_BOOTSTRAP_KEY`), or in embedded mode one of ours.
 
+import { type FirstKeyVerdict, judgeFirstKey } from '../core/access/key-life.ts';
 import { readKey } from '../core/api-key.ts';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
 import { scopes } from '../core/principal.ts';
 import type { KeyStore } from '../ports/key-store.ts';
 
-/** Answers whether the key is there now. Several instances may do this at once. Throws `Failure('invalid')` for a text that is no key. */
-export async function ensureFirstKey(keys: KeyStore, text: string, now: number, tenant = 'default'): Promise<boolean> {
+/** What a start wants of the store. */
+export interface FirstKey {
+  readonly text: string;
+  readonly tenant: string;
+  /** Its limit, and so the most that any key of the tenant can have. */
+  readonly requestsPerMinute: number;
+}
+
+/** `works` also for a key that was just made. */
+export type FirstKeyState = Exclude<FirstKeyVerdict, { kind: 'make' }>;
+
+/** Makes the key when the tenant needs one. Several instances may do this at once. Throws `Failure('invalid')` for a text that is no key. */
+export async function ensureFirstKey(keys: KeyStore, { text, tenant, requestsPerMinute }: FirstKey, now: number): Promise<FirstKeyState> {
   const presented = readKey(text);
   if (presented === null) throw new Failure('invalid', 'this is not an API key');
-  if (await keys.isEmpty()) {
-    await keys.add({
-      id: presented.id,
-      tenant,
-      name: 'bootstrap',
-      secretHash: presented.secretHash,
-      scopes,
-      environment: 'live',
-      senders: [],
-      requestsPerMinute: limits.requestsPerMinuteDefault,
-      expiresAt: null,
-      revokedAt: null,
-      createdAt: now,
-    });
+  const look = async (): Promise<FirstKeyVerdict> =>
+    judgeFirstKey(presented, tenant, { found: await keys.find(presented.id), keys: await keys.list(tenant), now });
+  const verdict = await look();
+  if (verdict.kind !== 'make') return verdict;
+  const { id, secretHash } = presented;
+  const limited = { scopes, environment: 'live', senders: [], requestsPerMinute, expiresAt: null } as const;
+  const isMade = await keys.add({
+    ...limited,
+    id,
+    secretHash,
+    tenant,
+    name: 'bootstrap',
+    revokedAt: null,
+    createdAt: now,
+    createdBy: null,
+  });
+  if (isMade) return { kind: 'works' };
+  // another instance was faster
+  const other = await look();
+  if (other.kind === 'make') throw new Failure('internal', 'a key that was added is not there');
+  return other;
+}
+
+/** Why the key cannot be used, and what to do; null: it works. */
+export function describeFirstKey(state: FirstKeyState, tenant: string): string | null {
+  switch (state.kind) {
+    case 'works':
+      return null;
+    case 'not_needed':
+      return `The tenant ${tenant} has other keys already, so PACKETBOAT_BOOTSTRAP_KEY was not made. Make keys with one of those: POST /v1/keys.`;
+    case 'refused':
+      return state.fault === 'other'
+        ? 'PACKETBOAT_BOOTSTRAP_KEY is a key of another tenant. Set a key of its own for each tenant.'
+        : `PACKETBOAT_BOOTSTRAP_KEY ${state.fault === 'revoked' ? 'was revoked' : 'has expired'} and stays so. Set another one: a start makes it when the tenant ${tenant} has no working key that may make keys.`;
+    default:
+      return state satisfies never;
   }
-  return (await keys.find(presented.id))?.secretHash === presented.secretHash;
 }

@@ -10,13 +10,13 @@ import type {
   SendResult as SendResultProto,
   UploadContentResponse,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { MessagesServiceService } from '../../proto/gen/packetboat/v1/messages.ts';
 import { type JudgedField, judgeFields } from '../core/accept/field-rules.ts';
+import { accessRuleOf, accessRules } from '../core/access/access-rules.ts';
 import { Failure, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
-import { type Answer, answer, type Ingest, requireScope, shownFailure } from './ingest.ts';
+import { type Answer, answer, enter, type Ingest, requireScope, shownFailure } from './ingest.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
 import { rpcs } from './rpcs.ts';
 import { type SendItem, type SendResult, sendMessages } from './send-messages.ts';
@@ -31,13 +31,11 @@ export interface CallMetrics {
   rpc(path: string, status: number, ms: number): void;
 }
 
-const SEND_MESSAGE = MessagesServiceService.sendMessage.path;
-const SEND_EMAIL = MessagesServiceService.sendEmail.path;
+const SEND_MESSAGE = '/packetboat.v1.MessagesService/SendMessage';
+const SEND_EMAIL = '/packetboat.v1.MessagesService/SendEmail';
 
 export interface Calls {
   readonly ingest: Ingest;
-  /** By gRPC path, what the proto says a key must be allowed to do. */
-  readonly scopes: ReadonlyMap<string, string>;
   /** By gRPC path, what the proto says of the fields of its request. */
   readonly judgedFields: ReadonlyMap<string, readonly JudgedField[]>;
   readonly metrics: CallMetrics;
@@ -76,14 +74,15 @@ function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto): SendIte
     traceparent: item.traceparent,
     isCounted: item.admitted,
     messageId: parseMessageId(item.message_id),
+    rule: accessRules[item.send_email === undefined ? SEND_MESSAGE : SEND_EMAIL],
     judge: () => {
       const uploaded = new Set(item.content.map(({ path }) => path));
       const [path, request] = item.send_message === undefined ? [SEND_EMAIL, item.send_email ?? {}] : [SEND_MESSAGE, item.send_message];
       return judgeFields(judgedFields.get(path) ?? [], request, uploaded);
     },
-    read: async (principal) => {
-      if (item.send_message !== undefined) return readSendMessage(ingest, principal, item.send_message, item.content);
-      if (item.send_email !== undefined) return readSendEmail(ingest, principal, item.send_email, item.content);
+    read: async (caller) => {
+      if (item.send_message !== undefined) return readSendMessage(ingest, caller, item.send_message, item.content);
+      if (item.send_email !== undefined) return readSendEmail(ingest, caller, item.send_email, item.content);
       throw new Failure('invalid', 'An item holds no request.');
     },
   };
@@ -102,7 +101,10 @@ function toResult(result: SendResult): SendResultProto {
 
 export async function admit({ ingest }: Calls, { credential, scope, uncounted }: AdmitRequest): Promise<AdmitResponse> {
   if (uncounted) return { refused: await judgeKey(ingest, credential, scope), rate: undefined };
-  const answered = await answer(ingest, credential, scope, async () => ({}));
+  const answered = await answer(ingest, credential, async (principal) => {
+    requireScope(principal, scope);
+    return {};
+  });
   return { refused: 'failure' in answered ? toRefusal(answered.failure) : undefined, rate: toRateFigures(answered.rate) };
 }
 
@@ -141,17 +143,18 @@ export async function upload(
 }
 
 /** Any public rpc other than those that send. A path that is not of the contract is a bug of the door. */
-export function call({ ingest, scopes, judgedFields }: Calls, path: string, credential: string, request: object): Promise<Answer<object>> {
+export function call({ ingest, judgedFields }: Calls, path: string, credential: string, request: object): Promise<Answer<object>> {
   const handle = rpcs[path];
-  const scope = scopes.get(path);
+  const rule = accessRuleOf(path);
   const fields = judgedFields.get(path);
-  if (handle === undefined || scope === undefined || fields === undefined) {
-    throw new Error(`${path} has no handler, or is not in the contract`);
+  if (handle === undefined || rule === null || fields === undefined) {
+    throw new Error(`${path} has no handler, no access rule, or is not in the contract`);
   }
-  return answer(ingest, credential, scope, async (principal) => {
+  return answer(ingest, credential, async (principal) => {
+    const caller = enter(principal, rule);
     const faults = judgeFields(fields, request);
-    if ('judging' in handle) return handle.judging(ingest, principal, request as never, faults);
+    if ('judging' in handle) return handle.judging(ingest, caller, request as never, faults);
     if (faults.length > 0) throw validationFailed(faults);
-    return handle(ingest, principal, request as never);
+    return handle(ingest, caller, request as never);
   });
 }

@@ -1,9 +1,9 @@
 // Cancelling (RELIABILITY P7): what waits is cancelled at once; what is in flight, or may have been sent, answers a conflict.
 
+import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import { type Message, subjectOf } from '../core/message.ts';
-import type { Principal } from '../core/principal.ts';
 import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest.ts';
 
@@ -11,9 +11,9 @@ import type { Ingest } from './ingest.ts';
 const ROUNDS = 10;
 
 /** Answers the message as it stands after at least one delivery was cancelled by this call or before. Throws `not_found` and `conflict`. */
-export async function cancelMessage(ingest: Ingest, principal: Principal, id: string): Promise<Message> {
+export async function cancelMessage(ingest: Ingest, caller: Caller, id: string): Promise<Message> {
   for (let round = 0; round < ROUNDS; round++) {
-    const message = await getMessage(ingest, principal, id);
+    const message = await getMessage(ingest, caller, id);
     const decisions = message.deliveries.map((_, i) => cancel(subjectOf(message, i)));
     const changes = decisions.flatMap((d) => (d.change === null ? [] : [d.change]));
     const made = await ingest.messages.apply(changes);
@@ -25,7 +25,7 @@ export async function cancelMessage(ingest: Ingest, principal: Principal, id: st
         { code: 'in_flight' },
       );
     }
-    if (changes.length > 0) return getMessage(ingest, principal, id);
+    if (changes.length > 0) return getMessage(ingest, caller, id);
     if (message.deliveries.some((d) => d.state === 'cancelled')) return message;
     throw new Failure('not_found', 'The message has already been sent, or has ended otherwise.', { code: 'already_sent' });
   }

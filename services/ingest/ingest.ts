@@ -1,6 +1,8 @@
-// What the handlers of ingest work with, and how a call gets to one: authenticate, count, check the scope, handle. The same for every door: gRPC
+// What the handlers of ingest work with, and how a call gets to one: authenticate, count, judge the access, handle. The same for every door: gRPC
 // and the process of its own call `answer`, so does embedded mode without a wire between.
 
+import type { AccessRule } from '../core/access/access-rules.ts';
+import { type Caller, judgeAccess, lacksScope } from '../core/access/caller.ts';
 import { Failure } from '../core/failure.ts';
 import { hasScope, type Principal } from '../core/principal.ts';
 import type { HashKey } from '../core/suppression.ts';
@@ -63,8 +65,16 @@ export async function countRequest(
   return { rate, failure };
 }
 
+/** For the internal rpcs, which are parts of a public one and judged again by its rule when it comes. */
 export function requireScope(principal: Principal, scope: string): void {
-  if (!hasScope(principal, scope)) throw new Failure('forbidden', `This key lacks the scope ${scope}.`);
+  if (!hasScope(principal, scope)) throw lacksScope(scope);
+}
+
+/** Throws `forbidden` when the rule does not let this key call. */
+export function enter(principal: Principal, rule: AccessRule): Caller {
+  const caller = judgeAccess(principal, rule);
+  if (caller instanceof Failure) throw caller;
+  return caller;
 }
 
 /** Whatever was thrown, as a failure that may be shown: an unexpected error is reported here and told to nobody. */
@@ -77,20 +87,14 @@ export function shownFailure(ingest: Ingest, error: unknown): Failure {
   return new Failure('internal', 'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.');
 }
 
-/** Authenticates, counts, checks the scope and handles one call. Never rejects. */
-export async function answer<T>(
-  ingest: Ingest,
-  credential: string,
-  scope: string,
-  handle: (principal: Principal) => Promise<T>,
-): Promise<Answer<T>> {
+/** Authenticates, counts and handles one call. Never rejects. */
+export async function answer<T>(ingest: Ingest, credential: string, handle: (principal: Principal) => Promise<T>): Promise<Answer<T>> {
   let rate: Rate = null;
   try {
     const principal = await ingest.keyCache.authenticate(credential);
     const counted = await countRequest(ingest, principal);
     rate = counted.rate;
     if (counted.failure !== null) return { rate, failure: counted.failure };
-    requireScope(principal, scope);
     return { rate, response: await handle(principal) };
   } catch (error) {
     return { rate, failure: shownFailure(ingest, error) };

@@ -1,76 +1,88 @@
-// Making, listing and revoking API keys.
+// Making, listing and revoking API keys. A key makes, sees and revokes only what lies within its own ceilings.
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
+import type { Caller } from '../core/access/caller.ts';
+import { ceilingsOf, isWithin, judgeCeilings, type WantedCeilings } from '../core/access/ceilings.ts';
+import { faultOfKey, refusalToRevoke } from '../core/access/key-life.ts';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/api-key.ts';
-import type { Environment } from '../core/catalog.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
-import { hasScope, mayUseEnvironment, mayUseSender, type Principal } from '../core/principal.ts';
 import type { ApiKey } from '../ports/key-store.ts';
 import type { Ingest } from './ingest.ts';
 
-export interface CreateKeyRequest {
+export interface CreateKeyRequest extends WantedCeilings {
   readonly name: string;
-  readonly scopes: readonly string[];
-  readonly environment: Environment | null;
-  readonly senders: readonly string[];
-  readonly requestsPerMinute: number | null;
-  readonly expiresAt: number | null;
 }
 
 /**
- * A key may do no more than the one that makes it. The secret is in this answer and nowhere else.
+ * A key may do no more than the key that makes it. The secret is in this answer and nowhere else.
  * @param faults by the rules of the contract
  */
 export async function createKey(
   ingest: Ingest,
-  principal: Principal,
-  request: CreateKeyRequest,
+  caller: Caller,
+  { name, ...wanted }: CreateKeyRequest,
   faults: readonly FieldError[],
 ): Promise<{ readonly key: ApiKey; readonly secret: string }> {
-  const errors: FieldError[] = [];
-  const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
   const now = ingest.messages.now();
-  const environment = request.environment ?? principal.environment;
-  const perMinute = request.requestsPerMinute ?? limits.requestsPerMinuteDefault;
-  request.scopes.forEach((scope, i) => {
-    if (!hasScope(principal, scope) || scope === '') fault(`scopes[${i}]`, 'invalid_scope', 'The making key does not have this scope.');
+  const catalog = ingest.catalog.current();
+  const { ceilings, errors } = judgeCeilings(ceilingsOf(caller), wanted, {
+    now,
+    isSender: (sender) => catalog.sender(caller.tenant, sender) !== null,
   });
-  if (!mayUseEnvironment(principal.environment, environment))
-    fault('environment', 'forbidden', `The making key's environment is ${principal.environment}.`);
-  request.senders.forEach((name, i) => {
-    const isThere = ingest.catalog.current().sender(principal.tenant, name) !== null;
-    if (!isThere || !mayUseSender(principal, name))
-      fault(`senders[${i}]`, 'unknown_sender', 'There is no such sender that the making key may use.');
-  });
-  if (request.expiresAt !== null && request.expiresAt <= now) fault('expires_at', 'too_early', 'A key must expire later than now.');
   const all = mergeFaults(faults, errors);
   if (all.length > 0) throw validationFailed(all, 'The key is not valid.');
 
-  const made = makeKey(environment, ingest.random.bytes(KEY_RANDOM_BYTES));
+  await refuseRevoked(ingest, caller, now);
+  const made = makeKey(ceilings.environment, ingest.random.bytes(KEY_RANDOM_BYTES));
   const key: ApiKey = {
+    ...ceilings,
     id: made.key.id,
-    tenant: principal.tenant,
-    name: request.name,
+    tenant: caller.tenant,
+    name,
     secretHash: made.key.secretHash,
-    scopes: request.scopes.length > 0 ? request.scopes : principal.scopes,
-    environment,
-    senders: request.senders.length > 0 ? request.senders : principal.senders,
-    requestsPerMinute: perMinute,
-    expiresAt: request.expiresAt,
     revokedAt: null,
     createdAt: now,
+    createdBy: caller.keyId,
   };
   if (!(await ingest.keys.add(key))) throw new Failure('conflict', 'The key could not be made; try again.');
   return { key, secret: made.text };
 }
 
-export const listKeys = (ingest: Ingest, principal: Principal): Promise<readonly ApiKey[]> => ingest.keys.list(principal.tenant);
+/** The caller's own key, and those within its ceilings. */
+export async function listKeys(ingest: Ingest, caller: Caller): Promise<readonly ApiKey[]> {
+  return (await ingest.keys.list(caller.tenant)).filter((key) => exists(caller, key));
+}
 
-/** Answers since when. Elsewhere it stops working within `limits.keyCacheMs`. */
-export async function revokeKey(ingest: Ingest, principal: Principal, id: string): Promise<number> {
+const exists = (caller: Caller, key: ApiKey): boolean => key.id === caller.keyId || isWithin(ceilingsOf(caller), key);
+
+/**
+ * Answers since when. Elsewhere the key stops working within `limits.keyCacheMs`. Throws `not_found`, and `conflict` for the last key that makes keys.
+ *
+ * Two keys that revoke themselves in the same instant may both go, since no compare-and-set spans two documents; so may two keys that revoke each
+ * other. A revocation is never taken back for this: a revoked key that works again is the greater harm. The next start with a
+ * `PACKETBOAT_BOOTSTRAP_KEY` of its own makes another key.
+ */
+export async function revokeKey(
+  ingest: Ingest,
+  caller: Caller,
+  { id, isForced }: { readonly id: string; readonly isForced: boolean },
+): Promise<number> {
   const now = ingest.messages.now();
-  if (!(await ingest.keys.revoke(principal.tenant, id, now))) throw new Failure('not_found', 'There is no key of this id.');
+  const keys = await ingest.keys.list(caller.tenant);
+  const target = keys.find((key) => key.id === id);
+  if (target === undefined || !exists(caller, target)) throw new Failure('not_found', 'There is no key of this id.');
+  const refusal = refusalToRevoke(id, keys, now, isForced);
+  if (refusal !== null) throw refusal;
+  await refuseRevoked(ingest, caller, now);
+  await ingest.keys.revoke(caller.tenant, id, now);
   ingest.keyCache.forget(id);
   return (await ingest.keys.find(id))?.revokedAt ?? now;
+}
+
+/** Keys are cached, and in these seconds a revoked key must not make keys that outlast it, nor revoke those of others. */
+async function refuseRevoked(ingest: Ingest, caller: Caller, now: number): Promise<void> {
+  const own = await ingest.keys.find(caller.keyId);
+  if (own !== null && faultOfKey(own, now) === null) return;
+  ingest.keyCache.forget(caller.keyId);
+  throw new Failure('unauthenticated', 'This API key was revoked or has expired.');
 }

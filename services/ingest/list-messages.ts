@@ -1,13 +1,13 @@
 // Messages, newest first, filtered and paged by a signed cursor that belongs to its filters.
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
+import type { Caller } from '../core/access/caller.ts';
 import { isRefusal, parseAddress } from '../core/address.ts';
 import type { Environment } from '../core/catalog.ts';
 import { readCursor, writeCursor } from '../core/cursor.ts';
 import { type FieldError, validationFailed } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 import type { Message, MessageStatus } from '../core/message.ts';
-import type { Principal } from '../core/principal.ts';
 import type { ListQuery } from '../ports/message-store.ts';
 import type { Ingest } from './ingest.ts';
 
@@ -27,7 +27,7 @@ export interface ListRequest {
 /** `faults`: by the rules of the contract. */
 export async function listMessages(
   ingest: Ingest,
-  principal: Principal,
+  caller: Caller,
   request: ListRequest,
   faults: readonly FieldError[],
 ): Promise<{ readonly messages: readonly Message[]; readonly nextCursor: string | null }> {
@@ -36,7 +36,7 @@ export async function listMessages(
   const recipient = request.recipient === '' ? null : parseAddress(request.recipient);
   if (recipient !== null && isRefusal(recipient)) errors.push({ field: 'recipient', code: recipient.code, message: recipient.message });
   const { cursor, ...filters } = { ...request, limit: 0 };
-  const bound = JSON.stringify([principal.tenant, filters]);
+  const bound = JSON.stringify([caller.tenant, caller.reach, filters]);
   const before = cursor === '' ? null : readCursor(ingest.hashKeys.cursor, cursor, bound);
   if (cursor !== '' && before === null)
     errors.push({ field: 'cursor', code: 'invalid_cursor', message: 'This is not the next_cursor of a page with these filters.' });
@@ -44,7 +44,8 @@ export async function listMessages(
   if (all.length > 0) throw validationFailed(all, 'The filters are not valid.');
 
   const query: ListQuery = {
-    tenant: principal.tenant,
+    tenant: caller.tenant,
+    within: caller.reach,
     limit: limit + 1,
     ...(request.status === null ? {} : { status: request.status }),
     ...(recipient === null || isRefusal(recipient) ? {} : { recipient }),

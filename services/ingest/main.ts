@@ -26,7 +26,7 @@ import { type About, budgetNames, dependenciesOf, openOperations, type Program, 
 import { namedPeers, openTlsIdentity } from '../runtime/tls.ts';
 import { KeyCache } from './authenticate.ts';
 import { Backlogs } from './backlogs.ts';
-import { ensureFirstKey } from './bootstrap-key.ts';
+import { describeFirstKey, ensureFirstKey } from './bootstrap-key.ts';
 import type { Ingest } from './ingest.ts';
 import { ingestServices } from './serve.ts';
 
@@ -37,7 +37,6 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
   const operations = await openOperations(open, config.metricsAddr, dependenciesOf.ingest, about);
   const keyring = await readKeyring(config.keyringFile);
   const hashKeys = { suppression: keysFor(keyring, 'suppression'), cursor: keysFor(keyring, 'cursor') };
-  const contract = loadContract();
   const clock = systemClock;
 
   const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));
@@ -65,8 +64,11 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
     republishMs: config.republishMs,
     report,
   };
-  if (config.bootstrapKey !== undefined && !(await ensureFirstKey(keys, config.bootstrapKey, messages.now(), config.bootstrapTenant)))
-    log.warn('PACKETBOAT_BOOTSTRAP_KEY is not used: there are other keys already');
+  if (config.bootstrapKey !== undefined) {
+    const { bootstrapKey: text, bootstrapTenant: tenant, bootstrapRequestsPerMinute: requestsPerMinute } = config;
+    const fault = describeFirstKey(await ensureFirstKey(keys, { text, tenant, requestsPerMinute }, messages.now()), tenant);
+    if (fault !== null) log.warn(fault);
+  }
 
   const tls = await openTlsIdentity(config, report);
   if (tls !== null) open.use(tls);
@@ -74,10 +76,9 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
     throw new Failure('invalid', 'PACKETBOAT_TLS_PEER_NAMES is missing: the names of gateways in their certificates');
   const isGateway = tls === null || config.tlsPeerNames === undefined ? undefined : namedPeers(config.tlsPeerNames);
   operations.health.watch({ store: messages, queue, budgets });
-  const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
   const grpc = open.use(
     await serveGrpc(config.grpcAddr, {
-      services: ingestServices({ ingest, scopes, judgedFields: judgedFieldsOf(contract), metrics, isGateway }),
+      services: ingestServices({ ingest, judgedFields: judgedFieldsOf(loadContract()), metrics, isGateway }),
       health: operations.health,
       descriptors: await readDescriptors(),
       tls,

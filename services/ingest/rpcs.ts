@@ -1,5 +1,5 @@
 // Where rpc meets handler: every public rpc but those that send, by its gRPC path. Each takes and gives the messages of the contract. What a key
-// needs for it stands in the proto (option `rest`), and is checked before.
+// needs for it is in `core/access/access-rules.ts`, and is judged before.
 
 import type { ListMessageEventsRequest, ListMessageEventsResponse } from '../../proto/gen/packetboat/v1/events.ts';
 import type {
@@ -20,9 +20,9 @@ import type {
 import type { ListSendersResponse } from '../../proto/gen/packetboat/v1/senders.ts';
 import type { CreateSuppressionRequest, CreateSuppressionResponse } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import type { ListTemplatesResponse } from '../../proto/gen/packetboat/v1/templates.ts';
+import { type Caller, reachesSender } from '../core/access/caller.ts';
 import type { FieldError } from '../core/failure.ts';
 import { statusOf } from '../core/message.ts';
-import type { Principal } from '../core/principal.ts';
 import { cancelMessage } from './cancel-message.ts';
 import { createSuppression } from './create-suppression.ts';
 import { environmentOf, statusOfProto, timeOf } from './from-proto.ts';
@@ -37,18 +37,18 @@ import { toEvents, toGetMessageResponse, toKey, toMessageSummary, toSender, toSt
  * faults by itself is `judging`: it also gets requests that break the rules, with their faults, and refuses them together with its own.
  */
 export type Handle =
-  | ((ingest: Ingest, principal: Principal, request: never) => Promise<object>)
-  | { readonly judging: (ingest: Ingest, principal: Principal, request: never, faults: readonly FieldError[]) => Promise<object> };
+  | ((ingest: Ingest, caller: Caller, request: never) => Promise<object>)
+  | { readonly judging: (ingest: Ingest, caller: Caller, request: never, faults: readonly FieldError[]) => Promise<object> };
 
 const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
 const byIdentifier = <T extends { readonly identifier: string }>(a: T, b: T): number => (a.identifier < b.identifier ? -1 : 1);
 
 export const rpcs: Readonly<Record<string, Handle>> = {
-  '/packetboat.v1.MessagesService/GetMessage': async (ingest, principal, request: GetMessageRequest): Promise<GetMessageResponse> =>
-    toGetMessageResponse(await getMessage(ingest, principal, request.message_id)),
+  '/packetboat.v1.MessagesService/GetMessage': async (ingest, caller, request: GetMessageRequest): Promise<GetMessageResponse> =>
+    toGetMessageResponse(await getMessage(ingest, caller, request.message_id)),
 
   '/packetboat.v1.MessagesService/ListMessages': {
-    judging: async (ingest, principal, request: ListMessagesRequest, faults): Promise<ListMessagesResponse> => {
+    judging: async (ingest, caller, request: ListMessagesRequest, faults): Promise<ListMessagesResponse> => {
       const filters = {
         status: statusOfProto(request.status),
         recipient: request.recipient,
@@ -60,44 +60,50 @@ export const rpcs: Readonly<Record<string, Handle>> = {
         limit: request.limit ?? null,
         cursor: request.cursor,
       };
-      const page = await listMessages(ingest, principal, filters, faults);
+      const page = await listMessages(ingest, caller, filters, faults);
       return { messages: page.messages.map(toMessageSummary), next_cursor: page.nextCursor ?? undefined };
     },
   },
 
-  '/packetboat.v1.MessagesService/CancelMessage': async (
-    ingest,
-    principal,
-    request: CancelMessageRequest,
-  ): Promise<CancelMessageResponse> => {
-    const message = await cancelMessage(ingest, principal, request.message_id);
+  '/packetboat.v1.MessagesService/CancelMessage': async (ingest, caller, request: CancelMessageRequest): Promise<CancelMessageResponse> => {
+    const message = await cancelMessage(ingest, caller, request.message_id);
     return { message_id: message.id, status: toStatus(statusOf(message.deliveries)) };
   },
 
   '/packetboat.v1.EventsService/ListMessageEvents': async (
     ingest,
-    principal,
+    caller,
     request: ListMessageEventsRequest,
-  ): Promise<ListMessageEventsResponse> => ({ events: toEvents(await getMessage(ingest, principal, request.message_id)) }),
+  ): Promise<ListMessageEventsResponse> => ({ events: toEvents(await getMessage(ingest, caller, request.message_id)) }),
 
   '/packetboat.v1.SuppressionsService/CreateSuppression': {
-    judging: async (ingest, principal, request: CreateSuppressionRequest, faults): Promise<CreateSuppressionResponse> => {
-      const { suppression, created } = await createSuppression(ingest, principal, request, faults);
+    judging: async (ingest, caller, request: CreateSuppressionRequest, faults): Promise<CreateSuppressionResponse> => {
+      const { suppression, created } = await createSuppression(ingest, caller, request, faults);
       const { reason, scope, createdAt } = suppression;
       return { recipient: request.recipient, reason, scope, created_at: toTimestamp(createdAt), created };
     },
   },
 
-  '/packetboat.v1.SendersService/ListSenders': async (ingest, principal): Promise<ListSendersResponse> => ({
-    senders: ingest.catalog.current().senders(principal.tenant).toSorted(byName).map(toSender),
+  '/packetboat.v1.SendersService/ListSenders': async (ingest, caller): Promise<ListSendersResponse> => ({
+    senders: ingest.catalog
+      .current()
+      .senders(caller.tenant)
+      .filter(({ name }) => reachesSender(caller.reach, name))
+      .toSorted(byName)
+      .map(toSender),
   }),
 
-  '/packetboat.v1.TemplatesService/ListTemplates': async (ingest, principal): Promise<ListTemplatesResponse> => ({
-    templates: ingest.catalog.current().templates(principal.tenant).toSorted(byIdentifier).map(toTemplate),
+  '/packetboat.v1.TemplatesService/ListTemplates': async (ingest, caller): Promise<ListTemplatesResponse> => ({
+    templates: ingest.catalog
+      .current()
+      .templates(caller.tenant)
+      .filter(({ sender }) => reachesSender(caller.reach, sender))
+      .toSorted(byIdentifier)
+      .map(toTemplate),
   }),
 
   '/packetboat.v1.KeysService/CreateKey': {
-    judging: async (ingest, principal, request: CreateKeyRequest, faults): Promise<CreateKeyResponse> => {
+    judging: async (ingest, caller, request: CreateKeyRequest, faults): Promise<CreateKeyResponse> => {
       const wanted = {
         name: request.name,
         scopes: request.scopes,
@@ -106,17 +112,17 @@ export const rpcs: Readonly<Record<string, Handle>> = {
         requestsPerMinute: request.requests_per_minute ?? null,
         expiresAt: timeOf(request.expires_at),
       };
-      const { key, secret } = await createKey(ingest, principal, wanted, faults);
+      const { key, secret } = await createKey(ingest, caller, wanted, faults);
       return { key: toKey(key), secret };
     },
   },
 
-  '/packetboat.v1.KeysService/ListKeys': async (ingest, principal): Promise<ListKeysResponse> => ({
-    keys: (await listKeys(ingest, principal)).map(toKey),
+  '/packetboat.v1.KeysService/ListKeys': async (ingest, caller): Promise<ListKeysResponse> => ({
+    keys: (await listKeys(ingest, caller)).map(toKey),
   }),
 
-  '/packetboat.v1.KeysService/RevokeKey': async (ingest, principal, request: RevokeKeyRequest): Promise<RevokeKeyResponse> => ({
+  '/packetboat.v1.KeysService/RevokeKey': async (ingest, caller, request: RevokeKeyRequest): Promise<RevokeKeyResponse> => ({
     key_id: request.key_id,
-    revoked_at: toTimestamp(await revokeKey(ingest, principal, request.key_id)),
+    revoked_at: toTimestamp(await revokeKey(ingest, caller, { id: request.key_id, isForced: request.force })),
   }),
 };

@@ -4,6 +4,8 @@
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import { type Draft, judge, toMessage } from '../core/accept.ts';
+import type { AccessRule } from '../core/access/access-rules.ts';
+import { type Caller, type Reach, reaches } from '../core/access/caller.ts';
 import type { Address } from '../core/address.ts';
 import { notPublished } from '../core/delivery.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
@@ -17,7 +19,7 @@ import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/send-
 import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
 import type { Inserted, NewMessage } from '../ports/message-store.ts';
 import type { Publication } from '../ports/work-queue.ts';
-import { countRequest, type Ingest, type Rate, requireScope, shownFailure } from './ingest.ts';
+import { countRequest, enter, type Ingest, type Rate, shownFailure } from './ingest.ts';
 
 /** One request to send, as a door hands it over. */
 export interface SendItem {
@@ -31,8 +33,10 @@ export interface SendItem {
   readonly messageId: MessageId | null;
   /** The faults by the rules of the contract; asked for once the key is known to be good. */
   readonly judge: () => readonly FieldError[];
+  /** Of the rpc that it came by. */
+  readonly rule: AccessRule;
   /** Reads the request once the key is known to be good: content that came inline goes to the BlobStore first. */
-  readonly read: (principal: Principal) => Promise<SendRequest>;
+  readonly read: (caller: Caller) => Promise<SendRequest>;
 }
 
 export type SendResult = { readonly rate: Rate } & (
@@ -42,6 +46,7 @@ export type SendResult = { readonly rate: Rate } & (
 
 interface Ready {
   readonly messageId: MessageId | null;
+  readonly reach: Reach;
   readonly draft: Draft;
   readonly trace: string;
   readonly idempotency: Message['idempotency'];
@@ -103,27 +108,28 @@ async function admit(ingest: Ingest, item: SendItem): Promise<Admitted> {
 
 /** Judges one request. Throws a `Failure`; a request that is refused now but was accepted before under the same key is a replay all the same. */
 async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Promise<Ready | { readonly replay: Message }> {
-  requireScope(principal, 'messages:send');
-  const request = await item.read(principal);
+  const caller = enter(principal, item.rule);
+  const request = await item.read(caller);
   const { key, errors: keyErrors } = parseIdempotencyKeys([...item.idempotencyKeys, ...keysInHeaders(request.headers)]);
   const print = key === null ? '' : fingerprintOf(request);
   const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
-  const pinned = await pinnedRevision(ingest, principal, parsed.template);
+  const pinned = await pinnedRevision(ingest, caller, parsed.template);
   const judgement = judge(parsed, [...keyErrors, ...mergeFaults(item.judge(), errors)], {
-    principal,
+    caller,
     catalog: ingest.catalog.current(),
     pinned,
     renderSubject: ingest.templates.renderSubject,
   });
   if (judgement.kind === 'refused') {
     await discard(ingest, uploadsOf(request));
-    const holder = key === null ? null : await ingest.messages.findByIdempotencyKey(principal.tenant, key);
-    const taken = holder === null ? null : judgeTakenKey(holder, print, ingest.messages.now());
+    const holder = key === null ? null : await ingest.messages.findByIdempotencyKey(caller.tenant, key);
+    const taken = holder === null ? null : judgeTakenKey(holder, print, ingest.messages.now(), caller.reach);
     if (taken?.kind === 'replay') return { replay: taken.message };
     throw judgement.failure;
   }
   return {
     messageId: item.messageId,
+    reach: caller.reach,
     draft: judgement.draft,
     trace: TRACEPARENT.test(item.traceparent) ? item.traceparent : newTrace(ingest),
     idempotency: key === null ? null : { key, fingerprint: print },
@@ -161,11 +167,11 @@ function fingerprintOf(request: SendRequest): string {
 
 async function pinnedRevision(
   ingest: Ingest,
-  principal: Principal,
+  { tenant }: Caller,
   template: { readonly identifier: string; readonly revision: number | null } | null,
 ) {
   if (template === null || template.revision === null) return null;
-  return ingest.catalog.revision(principal.tenant, template.identifier, template.revision);
+  return ingest.catalog.revision(tenant, template.identifier, template.revision);
 }
 
 /** W3C Trace Context; what is none is replaced, for it goes into headers of the queue. */
@@ -197,7 +203,7 @@ async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted |
   const { message } = composed;
   try {
     if (outcome instanceof Failure) throw outcome;
-    if (outcome === 'known') return { message: await readBack(ingest, message), replayed: false };
+    if (outcome === 'known') return { message: await readBack(ingest, composed), replayed: false };
     if (outcome === 'inserted' || message.idempotency === null) return { message, replayed: false };
     return await settleTakenKey(ingest, composed, message.idempotency);
   } catch (error) {
@@ -206,15 +212,15 @@ async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted |
 }
 
 /**
- * A message that was there already has the time and the state that it was stored with, and so says its answer (RELIABILITY P3). An id that another tenant's
- * message has says nothing of it (P16).
+ * A message that was there already has the time and the state that it was stored with, and so says its answer (RELIABILITY P3). An id that a message of
+ * another tenant has (P16), or one beyond the caller's reach, is answered without a word about that message.
  */
-async function readBack(ingest: Ingest, { id, tenant }: NewMessage): Promise<Message> {
+async function readBack(ingest: Ingest, { message: { id, tenant }, reach }: Composed): Promise<Message> {
   const [message] = await ingest.messages.find([id]).catch((cause: unknown) => {
     throw mayBeStored(id, cause);
   });
   if (message == null) throw mayBeStored(id, new Failure('internal', 'a message that was stored is not there'));
-  if (message.tenant !== tenant) throw new Failure('conflict', 'This message id is taken.');
+  if (message.tenant !== tenant || !reaches(reach, message)) throw new Failure('conflict', 'This message id is taken.');
   return message;
 }
 
@@ -249,6 +255,7 @@ async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise
 /** What is to be inserted, and then published. Both are decided here, once: the insert says when the sweeper is to look for a lost entry. */
 interface Composed {
   readonly message: NewMessage;
+  readonly reach: Reach;
   /** None while the tenant has a backlog in this tier. */
   readonly publications: readonly Publication[];
 }
@@ -265,7 +272,7 @@ function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>)
     isPublished,
     ...(ingest.republishMs === undefined ? {} : { republishMs: ingest.republishMs }),
   });
-  return { message, publications: isPublished ? entriesOf(message) : [] };
+  return { message, reach: ready.reach, publications: isPublished ? entriesOf(message) : [] };
 }
 
 /** Tries a failed insert once more: the first may have happened, and then the message is known. */
@@ -324,15 +331,16 @@ function entriesOf(message: NewMessage): Publication[] {
 /** Another message holds the key: the same request gets its answer, an outdated holder gives the key up. */
 async function settleTakenKey(
   ingest: Ingest,
-  { message, publications }: Composed,
+  composed: Composed,
   idempotency: { readonly key: string; readonly fingerprint: string },
 ): Promise<Stored> {
+  const { message, publications, reach } = composed;
   const key = idempotency.key as IdempotencyKey;
   const giveUpAt = ingest.clock.monotonic() + limits.idempotencyRaceMs;
   while (ingest.clock.monotonic() < giveUpAt) {
     const holder = await ingest.messages.findByIdempotencyKey(message.tenant, key);
     if (holder !== null) {
-      const taken = judgeTakenKey(holder, idempotency.fingerprint, ingest.messages.now());
+      const taken = judgeTakenKey(holder, idempotency.fingerprint, ingest.messages.now(), reach);
       if (taken.kind !== 'outdated') await discard(ingest, blobsOf(message.content));
       if (taken.kind === 'replay') return { message: taken.message, replayed: true };
       if (taken.kind === 'reused') return { message: taken.failure, replayed: false };
@@ -342,7 +350,7 @@ async function settleTakenKey(
     if (again instanceof Failure) throw again;
     if (isStored(again)) {
       await publish(ingest, publications);
-      return { message: again === 'known' ? await readBack(ingest, message) : message, replayed: false };
+      return { message: again === 'known' ? await readBack(ingest, composed) : message, replayed: false };
     }
     await ingest.clock.sleep(limits.idempotencyRacePollMs);
   }

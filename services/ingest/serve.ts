@@ -23,6 +23,7 @@ import { MessagesServiceService, type SendEmailRequest, type SendMessageRequest 
 import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts';
 import { SuppressionsServiceService } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates.ts';
+import { accessRuleOf } from '../core/access/access-rules.ts';
 import { Failure } from '../core/failure.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
 import { admit, type Calls, call, send, sendTurn, upload } from './calls.ts';
@@ -55,7 +56,7 @@ export function ingestServices(calls: Calls): readonly GrpcService[] {
       const handle =
         senders[path] ??
         (rpcs[path] === undefined ? null : (metadata: Metadata, request: never) => callPublic(calls, path, metadata, request));
-      if (handle === null || !calls.scopes.has(path)) throw new Error(`${path} has no handler, or no scope in the contract`);
+      if (handle === null || accessRuleOf(path) === null) throw new Error(`${path} has no handler, or no access rule`);
       return [name, unary(calls, path, handle)];
     });
     return { definition, implementation: Object.fromEntries(handlers) as UntypedServiceImplementation };

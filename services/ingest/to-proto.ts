@@ -130,4 +130,5 @@ export const toKey = (k: ApiKey): KeyProto => ({
   expires_at: maybeTimestamp(k.expiresAt),
   revoked_at: maybeTimestamp(k.revokedAt),
   created_at: toTimestamp(k.createdAt),
+  created_by: k.createdBy ?? undefined,
 });

@@ -19,6 +19,8 @@ export interface ApiKey {
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
   readonly createdAt: number;
+  /** Id of the key that made it; null for a key that a start made. */
+  readonly createdBy: string | null;
 }
 
 export interface KeyStore extends AsyncDisposable {
@@ -29,6 +31,4 @@ export interface KeyStore extends AsyncDisposable {
   list(tenant: string): Promise<readonly ApiKey[]>;
   /** False: no such key of this tenant. Revoking twice keeps the first time. */
   revoke(tenant: string, id: string, at: number): Promise<boolean>;
-  /** True when there is no key at all, of any tenant. */
-  isEmpty(): Promise<boolean>;
 }

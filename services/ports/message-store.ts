@@ -2,6 +2,7 @@
 // The store decides nothing. It inserts, it finds, and it makes changes that `core/delivery.ts` decided, each as one compare-and-set.
 
 import type { NewMessage } from '../core/accept.ts';
+import type { Reach } from '../core/access/caller.ts';
 import type { Change, DeliveryState } from '../core/delivery.ts';
 import type { BlobId, MessageId } from '../core/ids.ts';
 import type { Message, MessageStatus, Tier } from '../core/message.ts';
@@ -17,6 +18,8 @@ export type Inserted = 'inserted' | 'known' | 'key_taken';
 /** Filters of a list; absent ones do not filter. All are typed values, never a query language. */
 export interface ListQuery {
   readonly tenant: string;
+  /** Only messages of these environments and senders, on top of the filters. */
+  readonly within?: Reach;
   readonly status?: MessageStatus;
   readonly recipient?: string;
   readonly sender?: string;

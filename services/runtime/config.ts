@@ -277,7 +277,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['dev', 'ingest'],
-    help: 'An API key of your own making (live, all scopes), created at start when there is no key at all. In development one is made up.',
+    help: 'An API key of your own making (live, all scopes), made at start while its tenant has no working key that may make keys. In development one is made up.',
     schema: z
       .string()
       .refine(isBootstrapKey, fault('is not sk_live_ and 24 to 200 letters, digits and underscores, or is a mistyped key of ours'))
@@ -288,12 +288,24 @@ export const variables = {
     unit: 'name',
     default: 'default',
     requiredBy: [],
-    programs: ['ingest'],
+    programs: ['dev', 'ingest'],
     help: 'Tenant that PACKETBOAT_BOOTSTRAP_KEY belongs to.',
     schema: parsed(
       (text) => (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? text : null),
       'is not lower-case letters, digits and hyphens',
     ),
+  },
+  bootstrapRequestsPerMinute: {
+    name: 'PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE',
+    unit: `requests, 1 to ${limits.requestsPerMinuteMax}`,
+    default: String(limits.requestsPerMinuteDefault),
+    requiredBy: [],
+    programs: ['dev', 'ingest'],
+    help: 'Limit of that key when it is made. No key of the tenant can have a higher limit.',
+    schema: parsed((text) => {
+      const count = /^[1-9][0-9]{0,6}$/.test(text) ? Number(text) : 0;
+      return count >= 1 && count <= limits.requestsPerMinuteMax ? count : null;
+    }, `is not a whole number from 1 to ${limits.requestsPerMinuteMax}`),
   },
   relay: {
     name: 'PACKETBOAT_RELAY',

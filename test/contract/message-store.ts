@@ -1,6 +1,7 @@
 // What every MessageStore promises. An adapter's test opens by calling this with a way to get an empty store; nothing in here sleeps.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Reach } from '../../services/core/access/caller.ts';
 import type { Change, DeliveryState, Progress } from '../../services/core/delivery.ts';
 import type { MessageId } from '../../services/core/ids.ts';
 import { type Message, messageStatuses, statusOf, type Tier, tiers } from '../../services/core/message.ts';
@@ -563,6 +564,49 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await list({ recipient: 'ben@example.com', before: { createdAt: t0 + 10, id: b } })).toEqual([a]);
         expect(await list({ recipient: 'ben@example.com', limit: 1 })).toEqual([b]);
         expect(await list({ sender: 'other', recipient: 'ana@example.com' })).toEqual([]);
+      });
+
+      it.each([1, 2, 7])('comes to each message of some senders and environments once in full pages of %i', async (limit) => {
+        const kinds = ['acme', 'other', 'third'].flatMap((sender) =>
+          (['draft', 'testing', 'live'] as const).map((environment) => ({ sender, environment })),
+        );
+        const samples = Array.from({ length: 27 }, (_, i) => ({
+          createdAt: t0 + Math.floor(i / 4),
+          ...(kinds[i % kinds.length] ?? missing()),
+        }));
+        const ids = await put(...samples);
+        await put({ tenant: 'b', environment: 'draft' });
+        const meantBy = (isMeant: (sample: (typeof samples)[number]) => boolean) => ids.filter((_, i) => isMeant(samples[i] ?? missing()));
+        for (const [within, meant] of [
+          [{ environments: null, senders: null }, ids],
+          [{ environments: null, senders: ['acme', 'third'] }, meantBy(({ sender }) => sender !== 'other')],
+          [{ environments: ['draft', 'testing'], senders: null }, meantBy(({ environment }) => environment !== 'live')],
+          [{ environments: ['draft'], senders: ['other'] }, meantBy((s) => s.environment === 'draft' && s.sender === 'other')],
+          [{ environments: null, senders: ['nobody'] }, []],
+          [{ environments: null, senders: [] }, []],
+        ] as const satisfies readonly (readonly [Reach, readonly MessageId[]])[]) {
+          const pages: MessageId[][] = [];
+          for (let before: ListQuery['before']; ; ) {
+            const page = await store.list({ tenant: 'default', within, limit, ...(before === undefined ? {} : { before }) });
+            const last = page.at(-1);
+            if (last === undefined) break;
+            pages.push(page.map(({ id }) => id));
+            before = { createdAt: last.createdAt, id: last.id };
+          }
+          expect(pages.flat().toSorted()).toEqual(meant.toSorted());
+          expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
+        }
+      });
+
+      it('adds a reach to every other filter', async () => {
+        const deliveries = [{ to: 'ben@example.com', state: 'bounced' as const, wakeAt: null }];
+        const [own] = await put({ deliveries }, { sender: 'other', deliveries }, { environment: 'draft', deliveries });
+        const within: Reach = { environments: ['live'], senders: ['acme'] };
+        expect(await list({ within, recipient: 'ben@example.com' })).toEqual([own]);
+        expect(await list({ within, status: 'bounced' })).toEqual([own]);
+        expect(await list({ within, sender: 'acme' })).toEqual([own]);
+        expect(await list({ within, sender: 'other' })).toEqual([]);
+        expect(await list({ within, environment: 'draft' })).toEqual([]);
       });
 
       it.each(messageStatuses)('finds a message of status %s, whatever its other deliveries are', async (status) => {

@@ -38,6 +38,7 @@ async function keyOf(tenant: string, stage: Stage): Promise<string> {
     expiresAt: null,
     revokedAt: null,
     createdAt: Date.now(),
+    createdBy: null,
   };
   const { env, programs } = stage.packetboat;
   if (stage.subject === 'cluster') {

@@ -1,10 +1,11 @@
 // The callers of a simulated world: they send, repeat themselves with the same key, cancel and suppress, and remember every answer. What they were
 // told is held against what happened (RELIABILITY P1 to P4).
 
+import { accessRules } from '../../services/core/access/access-rules.ts';
+import type { Caller } from '../../services/core/access/caller.ts';
 import { Failure } from '../../services/core/failure.ts';
 import { ID_RANDOM_BYTES, type MessageId, messageId } from '../../services/core/ids.ts';
 import type { Message } from '../../services/core/message.ts';
-import type { Principal } from '../../services/core/principal.ts';
 import { packetboatNames, type SendRequest } from '../../services/core/send-request.ts';
 import { cancelMessage } from '../../services/ingest/cancel-message.ts';
 import { createSuppression } from '../../services/ingest/create-suppression.ts';
@@ -16,7 +17,7 @@ import type { Break } from './laws.ts';
 import { habits } from './mail-server.ts';
 import type { StoreRecord } from './record.ts';
 
-export const principal: Principal = {
+export const caller: Caller = {
   kind: 'key',
   keyId: 'key',
   tenant: 'default',
@@ -24,6 +25,8 @@ export const principal: Principal = {
   environment: 'live',
   senders: [],
   requestsPerMinute: 1_000_000,
+  expiresAt: null,
+  reach: { environments: null, senders: null },
 };
 
 /** What a caller wants sent. `marker` stands in the message, so that what was stored can be told apart. */
@@ -213,6 +216,7 @@ export class Callers {
       isCounted: false,
       messageId: messageId(this.#w.storeNow(), this.#w.chance.bytes(ID_RANDOM_BYTES)),
       judge: () => [],
+      rule: accessRules['/packetboat.v1.MessagesService/SendMessage'],
       read: async () => request,
     }));
     // What was handed over and not answered in time is handed over once more under the same ids, as the gateway does. Only one answer is heard, and a
@@ -262,7 +266,7 @@ export class Callers {
       await clock.sleep(chance.pick([0, 3, 50, 5_000, 40_000]));
       const ingest = this.#w.ingest();
       if (ingest === null) continue;
-      const answered = cancelMessage(ingest, principal, told.id).then((message: Message) => {
+      const answered = cancelMessage(ingest, caller, told.id).then((message: Message) => {
         this.#w.note(`${wish.marker} is told cancelled`);
         this.#w.record.cancelled(message.id);
       }, refused);
@@ -279,7 +283,7 @@ export class Callers {
   async #suppress(recipient: string): Promise<void> {
     const ingest = this.#w.ingest();
     if (ingest === null) return;
-    const answered = createSuppression(ingest, principal, { recipient, reason: '' }, []).then(() => {
+    const answered = createSuppression(ingest, caller, { recipient, reason: '' }, []).then(() => {
       this.#w.note(`${recipient} is told suppressed`);
       this.#w.suppressed(recipient);
     }, refused);

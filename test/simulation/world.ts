@@ -15,7 +15,7 @@ import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';
 import { sweepLoop } from '../../services/sweeper/sweep.ts';
-import { Callers, principal } from './callers.ts';
+import { Callers, caller } from './callers.ts';
 import { catalogOf, sampleSender } from './catalog.ts';
 import { Chance } from './chance.ts';
 import { WorldClock } from './clock.ts';
@@ -154,9 +154,9 @@ class World {
   async run(): Promise<void> {
     const { stormMs, actions, instances } = this.#settings;
     const { secretHash, id } = bootstrapKey(CREDENTIAL);
-    const { tenant, scopes, environment, senders, requestsPerMinute } = principal;
+    const { tenant, scopes, environment, senders, requestsPerMinute } = caller;
     const key = { id, tenant, name: 'test', secretHash, scopes, environment, senders, requestsPerMinute };
-    await this.#keys.add({ ...key, expiresAt: null, revokedAt: null, createdAt: 0 });
+    await this.#keys.add({ ...key, expiresAt: null, revokedAt: null, createdAt: 0, createdBy: null });
 
     for (const kind of ['ingest', 'dispatcher', 'sweeper'] as const) {
       for (let slot = 0; slot < instances[kind]; slot++) this.#start(kind, slot);

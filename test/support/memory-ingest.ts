@@ -10,6 +10,7 @@ import { MemoryWorkQueue } from '../../services/adapters/memory/work-queue.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { compileFolder } from '../../services/core/compile.ts';
+import { limits } from '../../services/core/limits.ts';
 import { snapshotOf } from '../../services/core/snapshot.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { KeyCache } from '../../services/ingest/authenticate.ts';
@@ -41,7 +42,7 @@ export async function memoryIngest(): Promise<MemoryIngest> {
   const keys = new MemoryKeyStore();
   const messages = new MemoryMessageStore(clock);
   const key = newKey();
-  await ensureFirstKey(keys, key, clock.now());
+  await ensureFirstKey(keys, { text: key, tenant: 'default', requestsPerMinute: limits.requestsPerMinuteDefault }, clock.now());
   const reported: unknown[] = [];
   const results: string[] = [];
   const ingest: Ingest = {
@@ -69,8 +70,7 @@ export async function memoryIngest(): Promise<MemoryIngest> {
     templates: new CompiledTemplates(),
     report: (_, error) => void reported.push(error),
   };
-  const contract = loadContract();
-  const scopes = new Map(contract.methods.map(({ path, rest }) => [path, rest.scope]));
   const metrics = { message: (result: string) => void results.push(result), rpc: () => {} };
-  return { ingest, calls: { ingest, scopes, judgedFields: judgedFieldsOf(contract), metrics }, key, results, reported };
+  const judgedFields = judgedFieldsOf(loadContract());
+  return { ingest, calls: { ingest, judgedFields, metrics }, key, results, reported };
 }

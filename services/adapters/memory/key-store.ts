@@ -26,9 +26,5 @@ export class MemoryKeyStore implements KeyStore {
     return true;
   }
 
-  async isEmpty(): Promise<boolean> {
-    return this.#keys.size === 0;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {}
 }

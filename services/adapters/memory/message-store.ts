@@ -1,6 +1,7 @@
 // The message store of tests and of the simulation: everything in maps, nothing kept. Deterministic: time comes from the clock given, versions
 // are numbered, and every call does its work in one go before anything else runs.
 
+import { reaches } from '../../core/access/caller.ts';
 import type { Change, DeliveryState } from '../../core/delivery.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { blobsOf, type Message, statusOf } from '../../core/message.ts';
@@ -177,6 +178,7 @@ const byAge = (a: Message, b: Message): number => a.createdAt - b.createdAt || (
 
 function isMeant(message: Message, query: ListQuery): boolean {
   return (
+    (query.within === undefined || reaches(query.within, message)) &&
     (query.status === undefined || statusOf(message.deliveries) === query.status) &&
     (query.recipient === undefined || message.deliveries.some((delivery) => delivery.recipient === query.recipient)) &&
     (query.sender === undefined || message.sender === query.sender) &&

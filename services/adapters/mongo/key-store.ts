@@ -18,6 +18,8 @@ interface KeyDocument {
   readonly expires_at: number | null;
   readonly revoked_at: number | null;
   readonly created_at: number;
+  /** Absent in keys that were stored before their maker was. */
+  readonly created_by?: string | null;
 }
 
 export async function openKeyStore(mongo: Mongo): Promise<KeyStore> {
@@ -53,10 +55,6 @@ class MongoKeyStore implements KeyStore {
     return revoked.matchedCount === 1 || (await this.#mongo.call(this.#keys.countDocuments({ _id: id, tenant }))) === 1;
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (await this.#mongo.call(this.#keys.findOne({}, { projection: { _id: 1 } }))) === null;
-  }
-
   /** The connection is whoever's who opened it. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }
@@ -73,6 +71,7 @@ const toDocument = (key: ApiKey): KeyDocument => ({
   expires_at: key.expiresAt,
   revoked_at: key.revokedAt,
   created_at: key.createdAt,
+  created_by: key.createdBy,
 });
 
 const fromDocument = (document: KeyDocument): ApiKey => ({
@@ -87,4 +86,5 @@ const fromDocument = (document: KeyDocument): ApiKey => ({
   expiresAt: document.expires_at,
   revokedAt: document.revoked_at,
   createdAt: document.created_at,
+  createdBy: document.created_by ?? null,
 });

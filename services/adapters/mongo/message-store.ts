@@ -215,6 +215,9 @@ function toFilter(query: ListQuery): Filter<MessageDocument> {
   if (query.sender !== undefined) all.push({ sender: query.sender });
   if (query.template !== undefined) all.push({ 'content.template.identifier': query.template });
   if (query.environment !== undefined) all.push({ environment: query.environment as Environment });
+  const { environments = null, senders = null } = query.within ?? {};
+  if (environments !== null) all.push({ environment: { $in: environments } });
+  if (senders !== null) all.push({ sender: { $in: senders } });
   if (query.createdAfter !== undefined) all.push({ created_at: { $gte: query.createdAfter } });
   if (query.createdBefore !== undefined) all.push({ created_at: { $lt: query.createdBefore } });
   if (query.before !== undefined) {

@@ -8,7 +8,6 @@ const insert = command('INSERT INTO api_key (id, tenant, created_at, revoked_at,
 const selectOne = query('SELECT revoked_at, document FROM api_key WHERE id = ?');
 const selectTenant = query('SELECT revoked_at, document FROM api_key WHERE tenant = ? ORDER BY created_at DESC, rowid DESC');
 const revoke = command('UPDATE api_key SET revoked_at = coalesce(revoked_at, ?) WHERE tenant = ? AND id = ?');
-const anyKey = query('SELECT 1 FROM api_key LIMIT 1');
 
 export class SqliteKeyStore implements KeyStore {
   readonly #database: Jobs;
@@ -37,10 +36,6 @@ export class SqliteKeyStore implements KeyStore {
     return changed === 1;
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (await this.#rows(anyKey)).length === 0;
-  }
-
   /** The database belongs to whoever opened it. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
@@ -52,5 +47,6 @@ export class SqliteKeyStore implements KeyStore {
 
 function toKey(row: Row): ApiKey {
   const [revokedAt, document] = row as readonly [number | null, string];
-  return { ...(JSON.parse(document) as Omit<ApiKey, 'revokedAt'>), revokedAt };
+  // keys that were stored before their maker was have none
+  return { createdBy: null, ...(JSON.parse(document) as Omit<ApiKey, 'revokedAt' | 'createdBy'>), revokedAt };
 }

@@ -36,6 +36,12 @@ export function listInto(query: ListQuery): { readonly sql: string; readonly par
     const value = query[field];
     if (value !== undefined) only(`m.${field} = ?`, value);
   }
+  for (const [column, values] of [
+    ['environment', query.within?.environments],
+    ['sender', query.within?.senders],
+  ] as const) {
+    if (values != null) only(`m.${column} IN (SELECT value FROM json_each(?))`, JSON.stringify(values));
+  }
   if (query.status !== undefined) {
     only('EXISTS (SELECT 1 FROM delivery s WHERE s.message = m.row AND s.state = ?)', query.status);
     // a status is the first of the list that one of the deliveries has

@@ -29,17 +29,17 @@ export const protobufFileName = "packetboat/v1/keys.proto";
 export interface CreateKeyRequest {
   /** For people, at most 100 characters. */
   name: string;
-  /** What it may do, for example `messages:send`. Default: all that the making key may do. */
+  /** What it may do, for example `messages:send`. At most, and by default, all that the making key may do. */
   scopes: string[];
-  /** Its default and ceiling. Default: that of the making key. */
+  /** Its default and ceiling. At most, and by default, that of the making key. */
   environment: Environment;
-  /** Names of the senders that it may use. Default: all. */
+  /** Names of the senders that it may use. At most, and by default, those of the making key. */
   senders: string[];
-  /** Default 5,000. */
+  /** At most, and by default, that of the making key. */
   requests_per_minute?:
     | number
     | undefined;
-  /** Default: never. */
+  /** Not later than, and by default, when the making key expires. */
   expires_at: Timestamp | undefined;
 }
 
@@ -66,7 +66,11 @@ export interface Key {
     | Timestamp
     | undefined;
   /** When it was made. */
-  created_at: Timestamp | undefined;
+  created_at:
+    | Timestamp
+    | undefined;
+  /** The `key_id` of the key that made it; absent for a key that was made at a start. */
+  created_by?: string | undefined;
 }
 
 /** The new key. */
@@ -83,7 +87,7 @@ export interface CreateKeyResponse {
 export interface ListKeysRequest {
 }
 
-/** The tenant's keys. */
+/** The keys that the calling key sees. */
 export interface ListKeysResponse {
   /** Newest first. */
   keys: Key[];
@@ -93,6 +97,8 @@ export interface ListKeysResponse {
 export interface RevokeKeyRequest {
   /** The public part. */
   key_id: string;
+  /** Revokes the tenant's last key that may make keys, too. Afterwards only a start with a new `PACKETBOAT_BOOTSTRAP_KEY` makes one. */
+  force: boolean;
 }
 
 /** It is revoked. */
@@ -282,6 +288,7 @@ function createBaseKey(): Key {
     expires_at: undefined,
     revoked_at: undefined,
     created_at: undefined,
+    created_by: undefined,
   };
 }
 
@@ -313,6 +320,9 @@ export const Key: MessageFns<Key> = {
     }
     if (message.created_at !== undefined) {
       Timestamp.encode(message.created_at, writer.uint32(74).fork()).join();
+    }
+    if (message.created_by !== undefined) {
+      writer.uint32(82).string(message.created_by);
     }
     return writer;
   },
@@ -402,6 +412,14 @@ export const Key: MessageFns<Key> = {
             message.created_at = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.created_by = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -447,6 +465,11 @@ export const Key: MessageFns<Key> = {
         : isSet(object.created_at)
         ? fromJsonTimestamp(object.created_at)
         : undefined,
+      created_by: isSet(object.createdBy)
+        ? globalThis.String(object.createdBy)
+        : isSet(object.created_by)
+        ? globalThis.String(object.created_by)
+        : undefined,
     };
   },
 
@@ -479,6 +502,9 @@ export const Key: MessageFns<Key> = {
     if (message.created_at !== undefined) {
       obj.createdAt = fromTimestamp(message.created_at).toISOString();
     }
+    if (message.created_by !== undefined) {
+      obj.createdBy = message.created_by;
+    }
     return obj;
   },
 
@@ -502,6 +528,7 @@ export const Key: MessageFns<Key> = {
     message.created_at = (object.created_at !== undefined && object.created_at !== null)
       ? Timestamp.fromPartial(object.created_at)
       : undefined;
+    message.created_by = object.created_by ?? undefined;
     return message;
   },
 };
@@ -711,13 +738,16 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
 };
 
 function createBaseRevokeKeyRequest(): RevokeKeyRequest {
-  return { key_id: "" };
+  return { key_id: "", force: false };
 }
 
 export const RevokeKeyRequest: MessageFns<RevokeKeyRequest> = {
   encode(message: RevokeKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key_id !== "") {
       writer.uint32(10).string(message.key_id);
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
     }
     return writer;
   },
@@ -743,6 +773,14 @@ export const RevokeKeyRequest: MessageFns<RevokeKeyRequest> = {
             message.key_id = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -762,6 +800,7 @@ export const RevokeKeyRequest: MessageFns<RevokeKeyRequest> = {
         : isSet(object.key_id)
         ? globalThis.String(object.key_id)
         : "",
+      force: isSet(object.force) ? globalThis.Boolean(object.force) : false,
     };
   },
 
@@ -769,6 +808,9 @@ export const RevokeKeyRequest: MessageFns<RevokeKeyRequest> = {
     const obj: any = {};
     if (message.key_id !== "") {
       obj.keyId = message.key_id;
+    }
+    if (message.force !== false) {
+      obj.force = message.force;
     }
     return obj;
   },
@@ -779,6 +821,7 @@ export const RevokeKeyRequest: MessageFns<RevokeKeyRequest> = {
   fromPartial<I extends Exact<DeepPartial<RevokeKeyRequest>, I>>(object: I): RevokeKeyRequest {
     const message = createBaseRevokeKeyRequest();
     message.key_id = object.key_id ?? "";
+    message.force = object.force ?? false;
     return message;
   },
 };
@@ -878,10 +921,13 @@ export const RevokeKeyResponse: MessageFns<RevokeKeyResponse> = {
   },
 };
 
-/** API keys. A key is shown once, when it is made. */
+/** API keys. A key is shown once, when it is made. It sees itself and the keys that may do no more than it may; other keys do not exist for it. */
 export type KeysServiceService = typeof KeysServiceService;
 export const KeysServiceService = {
-  /** Makes a key. It may do no more than the key that makes it. */
+  /**
+   * Makes a key. The new key may do no more than the key that makes it: what exceeds that is refused, and what is left out is as the making key has
+   * it. The new key goes on working when the making key is revoked.
+   */
   createKey: {
     path: "/packetboat.v1.KeysService/CreateKey" as const,
     requestStream: false as const,
@@ -891,7 +937,7 @@ export const KeysServiceService = {
     responseSerialize: (value: CreateKeyResponse): Buffer => Buffer.from(CreateKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateKeyResponse => CreateKeyResponse.decode(value),
   },
-  /** The tenant's keys, newest first. */
+  /** The calling key and the tenant's keys that may do no more than it may, newest first. */
   listKeys: {
     path: "/packetboat.v1.KeysService/ListKeys" as const,
     requestStream: false as const,
@@ -901,7 +947,10 @@ export const KeysServiceService = {
     responseSerialize: (value: ListKeysResponse): Buffer => Buffer.from(ListKeysResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
-  /** Revokes a key, for good. It stops working within 5 seconds, everywhere. */
+  /**
+   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when the
+   * tenant's last key that may make keys would revoke itself, unless `force` is set.
+   */
   revokeKey: {
     path: "/packetboat.v1.KeysService/RevokeKey" as const,
     requestStream: false as const,
@@ -914,16 +963,25 @@ export const KeysServiceService = {
 } as const;
 
 export interface KeysServiceServer extends UntypedServiceImplementation {
-  /** Makes a key. It may do no more than the key that makes it. */
+  /**
+   * Makes a key. The new key may do no more than the key that makes it: what exceeds that is refused, and what is left out is as the making key has
+   * it. The new key goes on working when the making key is revoked.
+   */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
-  /** The tenant's keys, newest first. */
+  /** The calling key and the tenant's keys that may do no more than it may, newest first. */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
-  /** Revokes a key, for good. It stops working within 5 seconds, everywhere. */
+  /**
+   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when the
+   * tenant's last key that may make keys would revoke itself, unless `force` is set.
+   */
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
 }
 
 export interface KeysServiceClient extends Client {
-  /** Makes a key. It may do no more than the key that makes it. */
+  /**
+   * Makes a key. The new key may do no more than the key that makes it: what exceeds that is refused, and what is left out is as the making key has
+   * it. The new key goes on working when the making key is revoked.
+   */
   createKey(
     request: CreateKeyRequest,
     callback: (error: ServiceError | null, response: CreateKeyResponse) => void,
@@ -939,7 +997,7 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateKeyResponse) => void,
   ): ClientUnaryCall;
-  /** The tenant's keys, newest first. */
+  /** The calling key and the tenant's keys that may do no more than it may, newest first. */
   listKeys(
     request: ListKeysRequest,
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
@@ -955,7 +1013,10 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
-  /** Revokes a key, for good. It stops working within 5 seconds, everywhere. */
+  /**
+   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when the
+   * tenant's last key that may make keys would revoke itself, unless `force` is set.
+   */
   revokeKey(
     request: RevokeKeyRequest,
     callback: (error: ServiceError | null, response: RevokeKeyResponse) => void,

@@ -275,7 +275,10 @@ export const CreateSuppressionResponse: MessageFns<CreateSuppressionResponse> = 
 /** Suppressions: addresses that must not be sent to. */
 export type SuppressionsServiceService = typeof SuppressionsServiceService;
 export const SuppressionsServiceService = {
-  /** Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet. */
+  /**
+   * Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet.
+   * Suppressions belong to the whole tenant: only a live key that is not limited to senders may write them.
+   */
   createSuppression: {
     path: "/packetboat.v1.SuppressionsService/CreateSuppression" as const,
     requestStream: false as const,
@@ -290,12 +293,18 @@ export const SuppressionsServiceService = {
 } as const;
 
 export interface SuppressionsServiceServer extends UntypedServiceImplementation {
-  /** Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet. */
+  /**
+   * Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet.
+   * Suppressions belong to the whole tenant: only a live key that is not limited to senders may write them.
+   */
   createSuppression: handleUnaryCall<CreateSuppressionRequest, CreateSuppressionResponse>;
 }
 
 export interface SuppressionsServiceClient extends Client {
-  /** Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet. */
+  /**
+   * Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet.
+   * Suppressions belong to the whole tenant: only a live key that is not limited to senders may write them.
+   */
   createSuppression(
     request: CreateSuppressionRequest,
     callback: (error: ServiceError | null, response: CreateSuppressionResponse) => void,

@@ -1,0 +1,83 @@
+// The ceilings of a key. A key that is made stays within those of its maker, and a key sees and revokes only itself and keys within its own.
+// Ceilings hold for each key: the children of a key may together send more often than the key itself.
+
+import { type Environment, environments } from '../catalog.ts';
+import type { FieldError } from '../failure.ts';
+import { limits } from '../limits.ts';
+import { mayUseEnvironment } from '../principal.ts';
+import type { Caller } from './caller.ts';
+
+export interface Ceilings {
+  readonly scopes: readonly string[];
+  readonly environment: Environment;
+  /** Empty: all senders of the tenant. */
+  readonly senders: readonly string[];
+  readonly requestsPerMinute: number;
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null;
+}
+
+/** Those of a key on one call, as far as the call's rule limits the key. */
+export const ceilingsOf = (caller: Caller): Ceilings => ({
+  scopes: caller.scopes,
+  environment: caller.reach.environments?.at(-1) ?? 'live',
+  senders: caller.reach.senders ?? [],
+  requestsPerMinute: caller.requestsPerMinute,
+  expiresAt: caller.expiresAt,
+});
+
+/** What a request to make a key asks for. Null, or an empty list: as the making key. */
+export interface WantedCeilings {
+  readonly scopes: readonly string[];
+  readonly environment: Environment | null;
+  readonly senders: readonly string[];
+  readonly requestsPerMinute: number | null;
+  readonly expiresAt: number | null;
+}
+
+/** What was asked for, completed by the maker's own ceilings, and every excess. */
+export function judgeCeilings(
+  maker: Ceilings,
+  wanted: WantedCeilings,
+  context: { readonly now: number; readonly isSender: (name: string) => boolean },
+): { readonly ceilings: Ceilings; readonly errors: readonly FieldError[] } {
+  const errors: FieldError[] = [];
+  const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
+  const ceilings: Ceilings = {
+    scopes: wanted.scopes.length > 0 ? wanted.scopes : maker.scopes,
+    environment: wanted.environment ?? maker.environment,
+    senders: wanted.senders.length > 0 ? wanted.senders : maker.senders,
+    requestsPerMinute: wanted.requestsPerMinute ?? maker.requestsPerMinute,
+    expiresAt: wanted.expiresAt ?? maker.expiresAt,
+  };
+  wanted.scopes.forEach((scope, i) => {
+    if (!maker.scopes.includes(scope)) fault(`scopes[${i}]`, 'invalid_scope', 'The making key does not have this scope.');
+  });
+  if (!mayUseEnvironment(maker.environment, ceilings.environment))
+    fault('environment', 'forbidden', `The environment of the making key is ${maker.environment}.`);
+  wanted.senders.forEach((name, i) => {
+    // a sender that the making key may not use does not exist for it
+    if (!context.isSender(name) || !isWithinSenders(maker.senders, [name]))
+      fault(`senders[${i}]`, 'unknown_sender', 'There is no such sender that the making key may use.');
+  });
+  const mostPerMinute = Math.min(maker.requestsPerMinute, limits.requestsPerMinuteMax);
+  if (ceilings.requestsPerMinute < 1 || ceilings.requestsPerMinute > mostPerMinute)
+    fault('requests_per_minute', 'out_of_range', `From 1 to ${mostPerMinute}, the limit of the making key.`);
+  if (wanted.expiresAt !== null && wanted.expiresAt <= context.now) fault('expires_at', 'too_early', 'A key must expire later than now.');
+  else if (!isWithinExpiry(maker.expiresAt, ceilings.expiresAt))
+    fault('expires_at', 'too_late', 'A key must not expire later than the making key.');
+  return { ceilings, errors };
+}
+
+/** Whether a key may do nothing that `of` may not do. */
+export const isWithin = (of: Ceilings, key: Ceilings): boolean =>
+  key.scopes.every((scope) => of.scopes.includes(scope)) &&
+  environments.indexOf(key.environment) <= environments.indexOf(of.environment) &&
+  isWithinSenders(of.senders, key.senders) &&
+  key.requestsPerMinute <= of.requestsPerMinute &&
+  isWithinExpiry(of.expiresAt, key.expiresAt);
+
+const isWithinSenders = (of: readonly string[], senders: readonly string[]): boolean =>
+  of.length === 0 || (senders.length > 0 && senders.every((name) => of.includes(name)));
+
+const isWithinExpiry = (of: number | null, expiresAt: number | null): boolean => of === null || (expiresAt !== null && expiresAt <= of);
