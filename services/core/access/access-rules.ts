@@ -9,7 +9,7 @@ export type Bearing =
   | 'any'
   /** What the request names or implies must lie within: otherwise 403. */
   | 'use'
-  /** What lies outside does not exist: 404, and absent from lists. */
+  /** What lies outside does not exist: the answer is that for an unknown name or id, and lists leave it out. */
   | 'see'
   /** What the request asks for lies within: otherwise 422, naming the field. */
   | 'cap'
@@ -28,7 +28,8 @@ const read = { scope: 'messages:read', environment: 'see', senders: 'see' } as c
 /** By gRPC path. An rpc of the contract that is missing here cannot be called. */
 export const accessRules = {
   '/packetboat.v1.MessagesService/SendMessage': send,
-  '/packetboat.v1.MessagesService/SendEmail': send,
+  // This form names no sender, only a template, and templates of other senders are hidden.
+  '/packetboat.v1.MessagesService/SendEmail': { scope: 'messages:send', environment: 'use', senders: 'see' },
   '/packetboat.v1.MessagesService/GetMessage': read,
   '/packetboat.v1.MessagesService/ListMessages': read,
   '/packetboat.v1.MessagesService/CancelMessage': { scope: 'messages:send', environment: 'see', senders: 'see' },
