@@ -95,7 +95,30 @@ describe('embedded mode', () => {
     await first.rest.accepted(otp);
     await first[Symbol.asyncDispose]();
     await using second = await begin({ PACKETBOAT_BOOTSTRAP_KEY: newKey() });
-    expect(second.key).toBeNull();
+    expect(second.firstKey).toEqual({ key: null, reason: expect.stringContaining('other keys already') });
+  });
+
+  test('prints a key that works after the one that it printed was revoked', async () => {
+    const first = await begin();
+    const { key } = first;
+    const { keys } = (await first.rest.get('/v1/keys')).body as { readonly keys: readonly { readonly key_id: string }[] };
+    expect((await first.rest.delete(`/v1/keys/${keys[0]?.key_id}`)).status).toBe(409);
+    expect((await first.rest.delete(`/v1/keys/${keys[0]?.key_id}?force=true`)).status).toBe(200);
+    await first[Symbol.asyncDispose]();
+
+    await using second = await begin();
+    expect(second.key).not.toBe(key);
+    await second.rest.accepted(otp);
+    expect((await second.rest.withKey(key).send(otp)).status).toBe(401);
+  });
+
+  test('makes a first key for another tenant beside the one that it has', async () => {
+    const first = await begin();
+    await first[Symbol.asyncDispose]();
+    await using second = await begin({ PACKETBOAT_BOOTSTRAP_TENANT: 'other', PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: '7' });
+    expect((await second.rest.get('/v1/senders')).body.senders).toEqual([]);
+    expect((await second.rest.get('/v1/keys')).body.keys).toMatchObject([{ requests_per_minute: 7 }]);
+    expect((await second.rest.withKey(first.key).get('/v1/keys')).body.keys).toHaveLength(1);
   });
 
   test('keeps a second process out of its data folder, and says why', async () => {

@@ -56,6 +56,19 @@ describe('a configuration', () => {
     else expect(read()).toBe(ms);
   });
 
+  test.each([
+    ['1', 1],
+    ['1000000', 1_000_000],
+    ['0', null],
+    ['1000001', null],
+    ['5e3', null],
+    ['many', null],
+  ])('reads a first key of %s requests a minute', (text, count) => {
+    const read = () => readConfig('dev', { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: text }).bootstrapRequestsPerMinute;
+    if (count === null) expect(read).toThrow('PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE is not a whole number from 1 to 1000000');
+    else expect(read()).toBe(count);
+  });
+
   test('takes an empty variable for an absent one', () => {
     expect(readConfig('gateway', { PACKETBOAT_HTTP_ADDR: '', PACKETBOAT_INGEST_ADDR: '' }).httpAddr.port).toBe(8080);
   });

@@ -42,6 +42,8 @@ const env = {
   PACKETBOAT_LEASE_SECONDS: String(LEASE_MS / 1_000),
   PACKETBOAT_LAPSE_DELAY_SECONDS: String(LAPSE_DELAY_MS / 1_000),
   PACKETBOAT_REPUBLISH_SECONDS: String(REPUBLISH_MS / 1_000),
+  // the limit of a key is not what a campaign is about
+  PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(limits.requestsPerMinuteMax),
 };
 const catalogDir = fileURLToPath(new URL('catalog', import.meta.url));
 
@@ -76,7 +78,7 @@ export async function openCluster({ through = async (_, url) => url, ...programs
     redis: await through('redis', redis.url),
   };
   const installation = open.use(await startCluster({ backends, relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env, ...programs }));
-  const door = await doorOf(installation);
+  const door = new Door(installation.urls, installation.key);
   const owned = open.move();
   return {
     ...{ installation, sink, door, mongo, nats, redis },
@@ -91,17 +93,9 @@ export async function openEmbedded(): Promise<Stage & { readonly program: Packet
   const installation = open.use(await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env }));
   const [program] = installation.programs;
   if (program === undefined) throw new Error('embedded mode is one program');
-  const door = await doorOf(installation);
+  const door = new Door(installation.urls, installation.key);
   const owned = open.move();
   return { installation, sink, door, program, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** With a key whose limit is not what a campaign is about. */
-async function doorOf({ urls, key }: Installation): Promise<Door> {
-  const door = new Door(urls, key);
-  const { status, body } = await door.ask('POST', '/v1/keys', { name: 'chaos', requests_per_minute: limits.requestsPerMinuteMax });
-  if (status !== 201) throw new Error(`no key: ${status} ${JSON.stringify(body)}`);
-  return door.withKey(String(body.secret));
 }
 
 const UNFINISHED = ['sending', 'queued', 'deferred', 'scheduled'] as const;

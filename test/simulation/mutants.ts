@@ -412,8 +412,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         'services/core/idempotency.ts',
-        'if (holder.idempotency?.fingerprint === fingerprintOfRequest) return',
-        'if (fingerprintOfRequest) return',
+        'if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return',
+        'if (fingerprintOfRequest && reaches(reach, holder)) return',
       ),
     ],
     breaks: [P4],
