@@ -2,7 +2,8 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { sender } from './objects.ts';
-import { codeOf, type JsonObject, type RestAnswer, type RestClient } from './rest-client.ts';
+import { codeOf, errorsOf, type JsonObject, type RestAnswer, type RestClient } from './rest-client.ts';
+import { firstKeyOf, startWith } from './second-tenant.ts';
 import { onEachSubject } from './stage.ts';
 
 const request: JsonObject = { recipient: 'user@example.com', subject: 'Hello', text: 'Hello', sender: 'shop' };
@@ -44,14 +45,23 @@ onEachSubject('keys', { size: 2, objects }, (stage) => {
     });
 
     it('a key makes none that may do more than itself', async () => {
-      const { rest } = await makeKey({ scopes: ['keys:write', 'messages:read'], environment: 'testing', senders: ['shop'] });
-      const answer = await rest.post('/v1/keys', { name: 'more', scopes: ['messages:send'], environment: 'live', senders: ['other'] });
-      expect(answer.status).toBe(422);
-      expect((answer.body.error as { errors: { field: string }[] }).errors.map(({ field }) => field)).toEqual([
-        'scopes[0]',
-        'environment',
-        'senders[0]',
+      const expires_at = new Date(Date.now() + 60_000).toISOString();
+      const own = {
+        scopes: ['keys:write', 'messages:read'],
+        environment: 'testing',
+        senders: ['shop'],
+        requests_per_minute: 5,
+        expires_at,
+      };
+      const { id, rest } = await makeKey(own);
+      const more = { scopes: ['messages:send'], environment: 'live', senders: ['other'], requests_per_minute: 1_000_000 };
+      const answer = await rest.post('/v1/keys', { name: 'more', ...more, expires_at: '2040-01-01T00:00:00Z' });
+      expect([answer.status, errorsOf(answer).map(({ field }) => field)]).toEqual([
+        422,
+        ['scopes[0]', 'environment', 'senders[0]', 'requests_per_minute', 'expires_at'],
       ]);
+      const child = await rest.post('/v1/keys', { name: 'equal' });
+      expect(child.body.key).toMatchObject({ ...own, created_by: id });
     });
 
     it('a key of one sender may not use another, named or by From', async () => {
@@ -62,6 +72,68 @@ onEachSubject('keys', { size: 2, objects }, (stage) => {
       expect(own.status).toBe(202);
       expect((await stage.rest.message(String(own.body.message_id))).sender).toBe('other');
     });
+  });
+
+  describe('a restricted key', () => {
+    const later = { ...request, scheduled_time: new Date(Date.now() + 3_600_000).toISOString() };
+    const unknown = '/v1/messages/msg_00000000000000000000000000';
+    const kinds: readonly (readonly [string, JsonObject, JsonObject, JsonObject])[] = [
+      ['of a sender', { senders: ['other'] }, { sender: 'shop' }, { sender: 'other' }],
+      ['of testing', { environment: 'testing' }, { environment: 'live' }, { environment: 'testing' }],
+    ];
+
+    it.each(kinds)(
+      '%s neither reads nor cancels messages beyond it, and lists full pages of its own',
+      async (_, wanted, beyond, within) => {
+        const { rest } = await makeKey(wanted);
+        const foreign = await stage.rest.accepted({ ...later, ...beyond });
+        const own = [await stage.rest.accepted({ ...later, ...within }), await rest.accepted({ ...later, ...within })];
+        await stage.rest.accepted({ ...later, ...beyond });
+        for (const [method, path] of [
+          ['GET', ''],
+          ['GET', '/events'],
+          ['DELETE', ''],
+        ] as const) {
+          const [answer, none] = [await rest.request(method, `/v1/messages/${foreign}${path}`), await rest.request(method, unknown + path)];
+          expect([answer.status, answer.body.error]).toEqual([404, none.body.error]);
+        }
+        const first = await rest.get('/v1/messages?limit=1&status=scheduled');
+        const second = await rest.get(`/v1/messages?limit=1&status=scheduled&cursor=${encodeURIComponent(String(first.body.next_cursor))}`);
+        const idsOf = ({ body }: RestAnswer): unknown[] => (body.messages as JsonObject[]).map(({ message_id }) => message_id);
+        expect([...idsOf(first), ...idsOf(second)]).toEqual(own.toReversed());
+        expect((await stage.rest.message(foreign)).status).toBe('scheduled');
+        expect((await rest.send({ ...later, ...beyond })).status).toBe(403);
+        expect((await rest.delete(`/v1/messages/${own[0]}`)).status).toBe(200);
+      },
+    );
+
+    it.each(kinds)('%s writes no suppressions, and revokes and sees no key beyond itself', async (_, wanted) => {
+      const { id, rest } = await makeKey(wanted);
+      const { id: root } = await makeKey();
+      expect((await rest.post('/v1/suppressions', { recipient: 'gone@example.com' })).status).toBe(403);
+      expect((await rest.delete(`/v1/keys/${root}`)).status).toBe(404);
+      const listed = (await rest.get('/v1/keys')).text;
+      expect([listed.includes(id), listed.includes(root)]).toEqual([true, false]);
+      expect((await rest.delete(`/v1/keys/${id}`)).status).toBe(200);
+    });
+  });
+
+  it('the last key that makes keys goes only by force, does not come back, and another takes its place', async () => {
+    const key = await firstKeyOf('alone', stage);
+    const rest = stage.rest.withKey(key);
+    const [{ key_id }] = (await rest.get('/v1/keys')).body.keys as [{ key_id: string }];
+    const refused = await rest.delete(`/v1/keys/${key_id}`);
+    expect([refused.status, codeOf(refused)]).toEqual([409, 'last_key']);
+    expect((await rest.delete(`/v1/keys/${key_id}?force=false`)).status).toBe(409);
+    expect((await rest.delete(`/v1/keys/${key_id}?force=true`)).status).toBe(200);
+
+    const said = await startWith('alone', key, stage);
+    expect(said).toContain('PACKETBOAT_BOOTSTRAP_KEY was revoked');
+    expect(said).not.toContain(key);
+    // each instance of ingest finds out by itself
+    const statuses = async () => Promise.all(Array.from({ length: 4 }, async () => (await rest.get('/v1/keys')).status));
+    await vi.waitFor(async () => expect(new Set(await statuses())).toEqual(new Set([401])), { timeout: 6_000, interval: 100 });
+    expect((await stage.rest.withKey(await firstKeyOf('alone', stage)).get('/v1/keys')).status).toBe(200);
   });
 
   it.each([

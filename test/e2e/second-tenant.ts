@@ -1,0 +1,35 @@
+// The first key of one more tenant, made as people make one: by a start with `PACKETBOAT_BOOTSTRAP_TENANT` and a key of its own.
+
+import { join } from 'node:path';
+import { freePort } from '../support/free-port.ts';
+import { newKey, startRole } from '../support/installation.ts';
+import type { Stage } from './stage.ts';
+
+/** Answers the key. */
+export async function firstKeyOf(tenant: string, stage: Stage): Promise<string> {
+  const key = newKey();
+  await startWith(tenant, key, stage);
+  return key;
+}
+
+/** Starts once with this key, and answers what the start printed. */
+export async function startWith(tenant: string, key: string, { subject, packetboat: { env, programs } }: Stage): Promise<string> {
+  const more = { ...env, PACKETBOAT_BOOTSTRAP_TENANT: tenant, PACKETBOAT_BOOTSTRAP_KEY: key };
+  if (subject === 'cluster') {
+    await using ingest = await startRole('ingest', { ...more, PACKETBOAT_GRPC_ADDR: `127.0.0.1:${await freePort()}` }, await freePort());
+    await ingest.stop();
+    return ingest.output();
+  }
+  // a second process may not use the folder
+  const [program] = programs;
+  if (program === undefined) throw new Error('nothing runs');
+  await program.stop();
+  let said: string;
+  {
+    await using dev = await startRole('dev', { ...more, PACKETBOAT_DATA_DIR: join(program.folder, '.packetboat') }, await freePort());
+    await dev.stop();
+    said = dev.output();
+  }
+  await program.restart();
+  return said;
+}
