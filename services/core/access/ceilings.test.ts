@@ -71,6 +71,11 @@ describe('a key that is asked for', () => {
     expect(faults(open, wanted)).toEqual(expected);
   });
 
+  it('has each scope and sender once', () => {
+    const many = { scopes: Array.from({ length: 1_000 }, () => 'keys:write'), senders: ['shop', 'billing', 'shop'] };
+    expect(judged(tight, many)).toMatchObject({ ceilings: { scopes: ['keys:write'], senders: ['shop', 'billing'] }, errors: [] });
+  });
+
   it('lies within its maker whenever there is no fault', () => {
     const wishes = [
       {},

@@ -35,7 +35,7 @@ export interface WantedCeilings {
   readonly expiresAt: number | null;
 }
 
-/** What was asked for, completed by the maker's own ceilings, and every excess. */
+/** What was asked for, each name once, completed by the maker's own ceilings; and every excess. */
 export function judgeCeilings(
   maker: Ceilings,
   wanted: WantedCeilings,
@@ -44,9 +44,9 @@ export function judgeCeilings(
   const errors: FieldError[] = [];
   const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
   const ceilings: Ceilings = {
-    scopes: wanted.scopes.length > 0 ? wanted.scopes : maker.scopes,
+    scopes: wanted.scopes.length > 0 ? [...new Set(wanted.scopes)] : maker.scopes,
     environment: wanted.environment ?? maker.environment,
-    senders: wanted.senders.length > 0 ? wanted.senders : maker.senders,
+    senders: wanted.senders.length > 0 ? [...new Set(wanted.senders)] : maker.senders,
     requestsPerMinute: wanted.requestsPerMinute ?? maker.requestsPerMinute,
     expiresAt: wanted.expiresAt ?? maker.expiresAt,
   };
