@@ -12,13 +12,14 @@ import { Gatherer } from './gatherer.ts';
 import { fromDocument, idempotencyOf, laneOf, type MessageDocument, toDocument, toEvent, toPaths } from './message-document.ts';
 
 // An array's index has an entry for each element, so an index that leads with `deliveries.state` finds a state in order of what follows.
-// `deliveries.wake_at` is at the end of `turns` so that held and published mail is passed over without reading its documents.
+// `deliveries.wake_at` is at the end of `turns` so that held and published mail is passed over without reading its documents; what a list filters
+// by is at the end of `lists` for the same reason.
 const indexes: readonly IndexDescription[] = [
   { name: 'idempotency', key: { idempotency: 1 }, unique: true, sparse: true },
   { name: 'woken', key: { 'deliveries.state': 1, 'deliveries.wake_at': 1 } },
   { name: 'lanes', key: { 'deliveries.state': 1, lane: 1, 'deliveries.wake_at': 1 } },
   { name: 'turns', key: { 'deliveries.state': 1, lane: 1, created_at: 1, _id: 1, 'deliveries.wake_at': 1 } },
-  { name: 'list', key: { tenant: 1, created_at: -1, _id: -1 } },
+  { name: 'lists', key: { tenant: 1, created_at: -1, _id: -1, sender: 1, environment: 1, 'content.template.identifier': 1 } },
   { name: 'recipients', key: { tenant: 1, 'deliveries.recipient': 1, created_at: -1, _id: -1 } },
   { name: 'blobs', key: { blobs: 1 }, sparse: true },
 ];
