@@ -215,6 +215,28 @@ describe('a template', () => {
       ['invalid', 'template unknown_revision'],
     ],
     [
+      'of a sender that the key may not use',
+      otp,
+      context({ caller: caller({ senders: ['acme'] }) }, [acme, other], [template({ sender: 'other' })]),
+      ['invalid', 'template unknown_template'],
+    ],
+    [
+      'of a sender that the key may not use, although the request names its own',
+      { ...otp, sender: 'acme' },
+      context({ caller: caller({ senders: ['acme'] }) }, [acme, other], [template({ sender: 'other' })]),
+      ['invalid', 'template unknown_template'],
+    ],
+    [
+      'of a revision that had a sender which the key may not use',
+      { ...otp, template: { identifier: 'otp-code', revision: 2 } },
+      context(
+        { caller: caller({ senders: ['acme'] }), pinned: template({ revision: 2, sender: 'other' }) },
+        [acme, other],
+        [template({ sender: 'acme' })],
+      ),
+      ['invalid', 'template unknown_revision'],
+    ],
+    [
       'whose data is at fault',
       otp,
       context({ renderSubject: () => ({ errors }) }, [acme], [template()]),

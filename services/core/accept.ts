@@ -47,13 +47,13 @@ export function judge(parsed: ParsedRequest, faults: readonly FieldError[], cont
   if (!reachesEnvironment(caller.reach, environment)) {
     return refusedByKey('environment', `This key may not send in ${environment}; its environment is ${caller.environment}.`);
   }
-  // also a name that nobody has: whether a sender exists is not for this key to know
-  if (parsed.sender !== null && !reachesSender(caller.reach, parsed.sender)) return refusedSender();
+  // Also a name that nobody has: whether a sender exists is not for this key to know. Below only senders within reach are chosen.
+  if (parsed.sender !== null && !reachesSender(caller.reach, parsed.sender))
+    return refusedByKey('sender', 'This key may not use this sender.');
 
   const template = chooseTemplate(parsed, context, fault);
   const isUntold = errors.some(({ field }) => field === 'from' || field === parsed.names.template);
   const sender = chooseSender(parsed, template, isUntold, caller, catalog, fault);
-  if (sender !== null && !reachesSender(caller.reach, sender.name)) return refusedSender();
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
   let subject = parsed.subject;
@@ -103,8 +103,6 @@ const refusedByKey = (field: string, message: string): Judgement => ({
   kind: 'refused',
   failure: new Failure('forbidden', message, { code: 'forbidden', errors: [{ field, code: 'forbidden', message }] }),
 });
-
-const refusedSender = (): Judgement => refusedByKey('sender', 'This key may not use this sender.');
 
 /** A template, or a revision, of a sender that the key may not use does not exist for it. */
 function chooseTemplate(parsed: ParsedRequest, { caller, catalog, pinned }: AcceptContext, fault: Fault): TemplateRevision | null {
