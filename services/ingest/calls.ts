@@ -78,7 +78,9 @@ function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto): SendIte
     judge: () => {
       const uploaded = new Set(item.content.map(({ path }) => path));
       const [path, request] = item.send_message === undefined ? [SEND_EMAIL, item.send_email ?? {}] : [SEND_MESSAGE, item.send_message];
-      return judgeFields(judgedFields.get(path) ?? [], request, uploaded);
+      const fields = judgedFields.get(path);
+      if (fields === undefined) throw new Error(`${path} is not in the contract`);
+      return judgeFields(fields, request, uploaded);
     },
     read: async (caller) => {
       if (item.send_message !== undefined) return readSendMessage(ingest, caller, item.send_message, item.content);
