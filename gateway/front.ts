@@ -88,12 +88,16 @@ export class Front implements Disposable {
     this.#observe(request, response, id, verdict);
     this.#addHeaders(request, response, id, verdict);
     if (verdict === null) {
-      respond(response, refusedWith(unavailable('Too many connections come from this address; close some, or reuse them.'), undefined, id));
+      respond(
+        response,
+        id,
+        refusedWith(unavailable('Too many connections come from this address; close some, or reuse them.'), undefined, id),
+      );
     } else if (verdict.kind === 'refused') {
       const { headers, ...answer } = refusedWith(verdict.refused, undefined, id);
-      respond(response, { ...answer, headers: { ...headers, ...verdict.headers } });
+      respond(response, id, { ...answer, headers: { ...headers, ...verdict.headers } });
     } else if (verdict.kind === 'options') {
-      respond(response, { status: 204, headers: { allow: verdict.methods.join(', ') }, body: null });
+      respond(response, id, { status: 204, headers: { ...rateHeaders(undefined), allow: verdict.methods.join(', ') }, body: null });
     } else {
       request.url = verdict.url;
       // ours, wherever it is read; and what a body calls itself is no matter to anybody behind this
@@ -104,8 +108,10 @@ export class Front implements Disposable {
   }
 
   #addHeaders({ headers }: IncomingMessage, response: ServerResponse, id: string, verdict: HeadVerdict | null): void {
-    response.setHeader('x-request-id', id);
-    for (const [name, value] of Object.entries(rateHeaders(undefined))) response.setHeader(name, value);
+    // whatever a page answers; all others say both by themselves, and setting headers twice costs the main job
+    if (verdict?.kind === 'passed' && !verdict.route.needsKey) {
+      for (const [name, value] of Object.entries({ 'x-request-id': id, ...rateHeaders(undefined) })) response.setHeader(name, value);
+    }
     if (this.#options.corsOrigins.length > 0 && isForOrigins(verdict)) {
       const methods = verdict?.kind === 'options' ? verdict.methods : undefined;
       for (const [name, value] of Object.entries(corsHeaders(this.#options.corsOrigins, headers, methods))) response.setHeader(name, value);

@@ -11,7 +11,7 @@ import { type Answer, refusedWith, succeeded } from './answer.ts';
 import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
 import { Faults } from './faults.ts';
 import type { IngestClient } from './ingest-client.ts';
-import type { KnownKeys } from './known-keys.ts';
+import type { KnownKey, KnownKeys } from './known-keys.ts';
 import { decodeText, parseJson } from './parse.ts';
 import type { ParserPool } from './parser-pool.ts';
 import { readBody } from './read-body.ts';
@@ -51,19 +51,20 @@ export async function handle(door: Door, method: Method, route: HttpRoute, reque
   const form = sendMethods.get(method.path);
   const credential = credentialOf(request.raw.headers);
   const admission = new Admission(door.ingest, credential, { scope: method.rest.scope, isCountedByCall: form === undefined });
-  const unknown = route.body === '' ? undefined : await door.keys.judge(credential);
+  const key = door.keys.of(credential);
+  const unknown = route.body === '' ? undefined : await key.judge();
   if (unknown !== undefined) return refusedWith(unknown, undefined, request.id);
   const read = await readRequest(door, method, route, request, admission, open);
   if ('refused' in read) {
     const refused = await admission.refusal();
-    door.keys.answered(credential, refused);
+    key.answered(refused);
     return refusedWith(refused ?? read.refused, admission.rate, request.id);
   }
   // awaited here: the spooled content must stay open until it is uploaded
-  if (form !== undefined) return await send(door, method, request, admission, read, form);
+  if (form !== undefined) return await send(door, method, request, { admission, key }, read, form);
   const context = { requestId: request.id, traceparent: traceparentOf(request.raw.headers) };
   const answer = await door.ingest.call(method.path, credential, read.message, context);
-  door.keys.answered(credential, 'refused' in answer ? answer.refused : undefined);
+  key.answered('refused' in answer ? answer.refused : undefined);
   return 'refused' in answer ? refusedWith(answer.refused, answer.rate, request.id) : succeeded(method, answer.response, answer.rate);
 }
 
@@ -147,7 +148,7 @@ async function send(
   door: Door,
   method: Method,
   request: RestRequest,
-  admission: Admission,
+  { admission, key }: { readonly admission: Admission; readonly key: KnownKey },
   { message, parts, bytes }: ReadRequest,
   form: 'send_message' | 'send_email',
 ): Promise<Answer> {
@@ -173,7 +174,7 @@ async function send(
     [form]: message,
   };
   const result = await door.turns.send(item, bytes);
-  door.keys.answered(admission.credential, result.refused);
+  key.answered(result.refused);
   const rate = result.rate ?? admission.rate;
   if (result.accepted !== undefined) return succeeded(method, result.accepted, rate, result.replayed);
   if (result.refused !== undefined) return refusedWith(result.refused, rate, request.id);

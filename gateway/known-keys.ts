@@ -7,10 +7,17 @@ import type { Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { limits } from '../services/core/limits.ts';
 import type { IngestClient } from './ingest-client.ts';
 
+export interface KnownKey {
+  /** Before a body is read: what ingest refuses the key for, if it has not admitted the key lately. The request is not counted. */
+  judge(): Promise<Refusal | undefined>;
+  /** Told of each answer of ingest to a request with this key; undefined: ingest did not refuse the request. */
+  answered(refused: Refusal | undefined): void;
+}
+
 export class KnownKeys {
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #now: () => number;
-  /** Until when, by hash; the oldest first. */
+  /** Until when, by hash; the one that came first is first. */
   readonly #until = new Map<string, number>();
   readonly #asking = new Map<string, Promise<Refusal | undefined>>();
 
@@ -20,20 +27,21 @@ export class KnownKeys {
     this.#now = now;
   }
 
-  /** Before a body is read: what ingest refuses the key for, if it has not admitted the key lately. The request is not counted. */
-  async judge(credential: string): Promise<Refusal | undefined> {
+  /** The key of one request. */
+  of(credential: string): KnownKey {
     const key = hash('sha256', credential, 'base64');
-    if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;
-    const asking = this.#asking.get(key) ?? this.#ask(key, credential);
-    this.#asking.set(key, asking);
-    return asking;
-  }
-
-  /** Told of each answer of ingest to a request with this key. */
-  answered(credential: string, refused: Refusal | undefined): void {
-    const key = hash('sha256', credential, 'base64');
-    if (refused?.grpc_code === Grpc.UNAUTHENTICATED) this.#until.delete(key);
-    else if (refused === undefined) this.#keep(key);
+    return {
+      judge: async () => {
+        if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;
+        const asking = this.#asking.get(key) ?? this.#ask(key, credential);
+        this.#asking.set(key, asking);
+        return asking;
+      },
+      answered: (refused) => {
+        if (refused?.grpc_code === Grpc.UNAUTHENTICATED) this.#until.delete(key);
+        else if (refused === undefined) this.#keep(key);
+      },
+    };
   }
 
   get size(): number {
@@ -51,9 +59,10 @@ export class KnownKeys {
   }
 
   #keep(key: string): void {
-    this.#until.delete(key);
-    const [oldest] = this.#until.keys();
-    if (this.#until.size >= limits.keyCacheMax && oldest !== undefined) this.#until.delete(oldest);
+    if (this.#until.size >= limits.keyCacheMax && !this.#until.has(key)) {
+      const [oldest] = this.#until.keys();
+      if (oldest !== undefined) this.#until.delete(oldest);
+    }
     this.#until.set(key, this.#now() + limits.keyCacheMs);
   }
 }

@@ -4,11 +4,18 @@ import type { ServerResponse } from 'node:http';
 import type { Answer } from './answer.ts';
 
 /** Headers that the response has already stay, unless the answer has them too. A response to HEAD has no body, Node sees to that. */
-export function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+export function respond(response: ServerResponse, requestId: string, { status, headers, body }: Answer): void {
   if (body === null) {
-    response.writeHead(status, headers).end();
+    response.writeHead(status, { 'x-request-id': requestId, ...headers }).end();
     return;
   }
   const bytes = Buffer.from(JSON.stringify(body));
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': bytes.length, ...headers }).end(bytes);
+  response
+    .writeHead(status, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': bytes.length,
+      'x-request-id': requestId,
+      ...headers,
+    })
+    .end(bytes);
 }

@@ -45,7 +45,7 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
 /** Past fastify, which would look at the answer once more. */
 export function sendAnswer(reply: FastifyReply, answer: Answer): void {
   reply.hijack();
-  respond(reply.raw, answer);
+  respond(reply.raw, reply.request.id, answer);
 }
 
 /** `/v1/messages/{message_id}` as the router writes it: `/v1/messages/:message_id`. */

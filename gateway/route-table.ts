@@ -41,25 +41,25 @@ export class RouteTable {
     if (method === 'GET' && !node.methods.has('HEAD')) node.methods.set('HEAD', route);
   }
 
-  /** The methods of a decoded path; null: there is no such path. A trailing slash does not matter. */
+  /** The methods of a decoded path; null: there is no such path. */
   find(parts: readonly string[]): Methods | null {
-    const found = [...ends(this.#root, parts, 0)].filter(({ methods }) => methods.size > 0);
-    const [only] = found;
-    if (only === undefined) return null;
+    const found: Methods[] = [];
+    collect(this.#root, parts, 0, found);
+    const [only = null] = found;
     // a named part comes before any part, for each method by itself
-    return found.length === 1 ? only.methods : new Map(found.toReversed().flatMap(({ methods }) => [...methods]));
+    return found.length > 1 ? new Map(found.toReversed().flatMap((methods) => [...methods])) : only;
   }
 }
 
-function* ends(node: Node, parts: readonly string[], at: number): Generator<Node> {
+function collect(node: Node, parts: readonly string[], at: number, found: Methods[]): void {
   const part = parts[at];
   if (part === undefined) {
-    yield node;
+    if (node.methods.size > 0) found.push(node.methods);
     return;
   }
   const named = node.named.get(part);
-  if (named !== undefined) yield* ends(named, parts, at + 1);
-  if (node.any !== null && part !== '') yield* ends(node.any, parts, at + 1);
+  if (named !== undefined) collect(named, parts, at + 1, found);
+  if (node.any !== null && part !== '') collect(node.any, parts, at + 1, found);
 }
 
 /** `/a/b/` and `/a/b` are `['a', 'b']`, `/` is `[]`. */
