@@ -9,13 +9,14 @@ export function respond(response: ServerResponse, requestId: string, { status, h
     response.writeHead(status, { 'x-request-id': requestId, ...headers }).end();
     return;
   }
-  const bytes = Buffer.from(JSON.stringify(body));
+  const text = JSON.stringify(body);
   response
     .writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
-      'content-length': bytes.length,
+      'content-length': Buffer.byteLength(text),
       'x-request-id': requestId,
       ...headers,
     })
-    .end(bytes);
+    // as text, so that Node writes headers and body in one piece
+    .end(text);
 }
