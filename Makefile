@@ -1,5 +1,5 @@
-# What people and CI run, with GNU make and a Node as package.json wants it. The `node` package among the dev dependencies brings
-# the version that the tests run on, and node_modules/.bin comes first in PATH for everything below.
+# What people and CI run, with GNU make and any Node from 20 on. The `node` package among the dev dependencies brings the
+# version that the code runs on, and node_modules/.bin comes first in PATH for everything below.
 
 BIN := node_modules/.bin
 # npm itself runs on the system's Node: `npm ci` takes node_modules away while it works.

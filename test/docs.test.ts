@@ -44,9 +44,8 @@ describe('docs/running.md', () => {
 
 describe('what is needed', () => {
   const { engines } = JSON.parse(read('package.json')) as { readonly engines: { readonly node: string } };
-  test.each(['README.md', 'CONTRIBUTING.md'])('%s asks for the Node that package.json asks for', (page) => {
-    const asked = [...read(page).matchAll(/Node (\d[\d.]*)/g)].map((m) => `>=${m[1]}`);
-    expect(asked).toEqual([engines.node]);
+  test.each(['README.md', 'CONTRIBUTING.md'])('%s names the Node that package.json wants', (page) => {
+    expect(read(page)).toContain(`(${engines.node.replace('>=', '')} or newer)`);
   });
 });
 

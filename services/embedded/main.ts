@@ -51,11 +51,11 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const clock = systemClock;
   const random = new SystemRandom();
   await using open = new AsyncDisposableStack();
-  const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf.dev, about);
-
   const { dataDir, keyringFile = null } = config;
   const stores = await openStores(open, { dataDir, keyringFile, clock, random });
   const { messages, blobs, suppressions, keys, keyring } = stores;
+  // after the stores, which keep a second process out: it should hear of the data folder, not of a port
+  const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf.dev, about);
   const catalog = open.use(
     await openCatalog({
       folder: config.catalogDir ?? about.exampleCatalogDir,

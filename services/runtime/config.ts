@@ -65,7 +65,7 @@ const isPort = (text: string): boolean => /^\d{1,5}$/.test(text) && Number(text)
 const listenAddress = parsed((text): ListenAddress | null => {
   const [, host = '', port = ''] = /^(\[[0-9a-f:]+\]|[a-z0-9.-]+):(\d{1,5})$/i.exec(text) ?? [];
   return host === '' || !isPort(port) ? null : { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
-}, 'is not host:port');
+}, 'is not host:port, such as 127.0.0.1:8080');
 
 const urlOf = (...schemes: readonly string[]) =>
   parsed(

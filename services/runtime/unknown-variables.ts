@@ -6,8 +6,8 @@ import { type Environment, variables } from './config.ts';
 /** Settings of some program. A variable of another program is not unknown: several programs are often given the same environment. */
 const known: ReadonlySet<string> = new Set(Object.values(variables).map(({ name }) => name));
 
-/** No settings, but named in the documentation: the key of the README's request, and where the tests find their servers. */
-const documented: ReadonlySet<string> = new Set(['PACKETBOAT_KEY', 'PACKETBOAT_TEST_BIN']);
+/** No settings, but named in the documentation: the key of the README's request, and where the tests find and keep their servers. */
+const documented: ReadonlySet<string> = new Set(['PACKETBOAT_KEY', 'PACKETBOAT_TEST_BIN', 'PACKETBOAT_CACHE']);
 
 /** A sentence for each unknown variable; none repeats its value. */
 export function unknownVariables(environment: Environment): readonly string[] {
@@ -15,7 +15,9 @@ export function unknownVariables(environment: Environment): readonly string[] {
   return names.flatMap((name) => {
     if (isOfAService(name, environment[name] ?? '')) return [];
     const meant = nearest(name.slice('PACKETBOAT_'.length), suffixes);
-    return [`${name.slice(0, 100)} is no setting of Packetboat${meant === null ? '' : `; did you mean PACKETBOAT_${meant}?`}`];
+    return [
+      `${name.slice(0, 100)} is no setting of Packetboat; ${meant === null ? '`packetboat help PROGRAM` lists the settings' : `did you mean PACKETBOAT_${meant}?`}`,
+    ];
   });
 }
 

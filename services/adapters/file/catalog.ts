@@ -64,8 +64,8 @@ class FolderCatalog implements Catalog {
   }
 
   async start(): Promise<void> {
-    const stamps = await stampsOf(this.#parts.folder).catch((error) => {
-      throw new Failure('invalid', `the catalog folder ${this.#parts.folder} cannot be read`, { cause: error });
+    const stamps = await stampsOf(this.#parts.folder).catch((error: NodeJS.ErrnoException) => {
+      throw new Failure('invalid', `the catalog folder ${this.#parts.folder} cannot be read (${error.code})`, { cause: error });
     });
     await this.#load(stamps);
     this.#watching = this.#watch();
