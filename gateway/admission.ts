@@ -2,11 +2,13 @@
 // that has a route and the text of a key, so that 401 comes before 400 and 413 and such answers have the figures of their key. A request is counted
 // once: by this question, or by the call that it becomes.
 
-import type { AdmitResponse, RateFigures, Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
+import type { AdmitRequest, AdmitResponse, RateFigures, Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { IngestClient } from './ingest-client.ts';
 
 export class Admission {
   readonly credential: string;
+  /** IP address of the client; empty: not known. */
+  readonly clientAddress: string;
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #scope: string;
   readonly #isCountedByCall: boolean;
@@ -16,11 +18,12 @@ export class Admission {
   /** `isCountedByCall`: the call has no way to say that the request was counted before. */
   constructor(
     ingest: Pick<IngestClient, 'admit'>,
-    credential: string,
+    { credential, clientAddress }: { readonly credential: string; readonly clientAddress: string },
     { scope, isCountedByCall }: { readonly scope: string; readonly isCountedByCall: boolean },
   ) {
     this.#ingest = ingest;
     this.credential = credential;
+    this.clientAddress = clientAddress;
     this.#scope = scope;
     this.#isCountedByCall = isCountedByCall;
   }
@@ -38,15 +41,19 @@ export class Admission {
   /** Before more of a body is taken than stays in memory. */
   async refusalOfLarge(): Promise<Refusal | undefined> {
     if (!this.#isCountedByCall) return this.refusal();
-    const { refused } = await this.#ingest.admit({ credential: this.credential, scope: this.#scope, uncounted: true });
+    const { refused } = await this.#ingest.admit(this.#question(true));
     return refused === undefined ? undefined : ((await this.refusal()) ?? refused);
   }
 
   /** What ingest refuses the key for; undefined when it does not. Counts the request. */
   async refusal(): Promise<Refusal | undefined> {
-    this.#asked ??= this.#ingest.admit({ credential: this.credential, scope: this.#scope, uncounted: false });
+    this.#asked ??= this.#ingest.admit(this.#question(false));
     const { refused, rate } = await this.#asked;
     this.#rate = rate;
     return refused;
+  }
+
+  #question(uncounted: boolean): AdmitRequest {
+    return { credential: this.credential, client_address: this.clientAddress, scope: this.#scope, uncounted };
   }
 }

@@ -12,6 +12,7 @@ import type { Logger } from '../services/runtime/log.ts';
 import type { Metrics } from '../services/runtime/metrics.ts';
 import { healthz, readyz } from '../services/runtime/operations-server.ts';
 import { refusedWith } from './answer.ts';
+import { clientAddressFrom, isTrustedProxy, type TrustedProxies } from './client-address.ts';
 import { drain } from './connections.ts';
 import { documentation } from './documentation.ts';
 import { Front } from './front.ts';
@@ -46,8 +47,8 @@ export interface GatewayOptions {
   readonly contract?: Contract;
   /** `limits` unless told: an installation whose connections all come from one balancer needs more. */
   readonly connectionsPerAddressMax?: number;
-  /** Whether connections from this address are a proxy's, and not limited. None are unless told. */
-  readonly isProxy?: (address: string) => boolean;
+  /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed, and whose connections are not limited. None unless told. */
+  readonly trustedProxies?: TrustedProxies;
   /** Origins whose pages may call the API from a browser: `https://app.example`. None unless told. */
   readonly corsOrigins?: readonly string[];
   /** More pages on the same server: the development inbox. */
@@ -68,14 +69,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { ingest, http, metrics, log, folder = tmpdir(), contract = loadContract(), plugins = [] } = options;
   await mkdir(folder, { recursive: true });
   const parsers = new ParserPool(new Map(contract.methods.map(({ path, requestType }) => [path, requestType])));
-  const door: Door = { ingest, keys: new KnownKeys(ingest), turns: new Turns(ingest), parsers, folder, bodyBytes: metrics.bodyBytes };
+  const proxies = options.trustedProxies ?? [];
+  const door: Door = {
+    ingest,
+    keys: new KnownKeys(ingest),
+    turns: new Turns(ingest),
+    parsers,
+    folder,
+    bodyBytes: metrics.bodyBytes,
+    clientAddressOf: clientAddressFrom(proxies),
+  };
   const routes = new RouteTable();
   const front = new Front({
     routes,
     corsOrigins: options.corsOrigins ?? [],
     connections: {
       perAddress: options.connectionsPerAddressMax ?? limits.httpConnectionsPerAddressMax,
-      isProxy: options.isProxy ?? (() => false),
+      isProxy: (address) => isTrustedProxy(address, proxies),
     },
     log,
     metrics,

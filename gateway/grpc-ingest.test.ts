@@ -25,7 +25,7 @@ let memory: MemoryIngest;
 let server: GrpcServing;
 let client: GrpcIngest;
 const health = new Health({ dependencies: [], log: { info: () => {}, warn: () => {} }, metrics: { dependency: () => {} } });
-const context = { requestId: 'req_1', traceparent: '' };
+const context = { requestId: 'req_1', traceparent: '', clientAddress: '' };
 
 const serve = async (): Promise<GrpcServing> =>
   serveGrpc({ host: '127.0.0.1', port: 0 }, { services: ingestServices(memory.calls), health, descriptors: await readDescriptors() });
@@ -60,11 +60,13 @@ describe('over the wire', () => {
   });
 
   test('a key is admitted, or not', async () => {
-    expect(await client.admit({ credential: memory.key, scope: '', uncounted: false })).toMatchObject({
+    expect(await client.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false })).toMatchObject({
       refused: undefined,
       rate: { limit: 5000 },
     });
-    expect(await client.admit({ credential: 'x', scope: '', uncounted: false })).toMatchObject({ refused: { code: 'unauthenticated' } });
+    expect(await client.admit({ credential: 'x', client_address: '', scope: '', uncounted: false })).toMatchObject({
+      refused: { code: 'unauthenticated' },
+    });
   });
 
   test('any other rpc answers with its figures, or refuses with all its faults', async () => {
@@ -119,22 +121,28 @@ describe('content', () => {
   }
 
   test('is stored whole', async () => {
-    const stored = await client.uploadContent(memory.key, chunks(100));
+    const stored = await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(100));
     expect(stored).toEqual({ blob_id: expect.stringMatching(/^blob_/), bytes: 100 * limits.uploadChunkBytes });
   });
 
   test('of no bytes is stored as well', async () => {
-    expect(await client.uploadContent(memory.key, chunks(0))).toMatchObject({ bytes: 0 });
+    expect(await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(0))).toMatchObject({ bytes: 0 });
   });
 
   test('is refused while it is still coming', async () => {
-    expect(await client.uploadContent('sk_live_none', chunks(100))).toMatchObject({ refused: { code: 'unauthenticated' } });
+    expect(await client.uploadContent({ credential: 'sk_live_none', client_address: '' }, chunks(100))).toMatchObject({
+      refused: { code: 'unauthenticated' },
+    });
     const tooMuch = Math.ceil(limits.bodyBytesMax / limits.uploadChunkBytes) + 1;
-    expect(await client.uploadContent(memory.key, chunks(tooMuch))).toMatchObject({ refused: { code: 'too_large' } });
+    expect(await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(tooMuch))).toMatchObject({
+      refused: { code: 'too_large' },
+    });
   });
 
   test('whose source breaks is not stored, and the break is told', async () => {
-    await expect(client.uploadContent(memory.key, chunks(3, new Error('the disk is gone')))).rejects.toThrow('the disk is gone');
+    await expect(
+      client.uploadContent({ credential: memory.key, client_address: '' }, chunks(3, new Error('the disk is gone'))),
+    ).rejects.toThrow('the disk is gone');
   });
 });
 
@@ -176,9 +184,9 @@ describe('when ingest is away', () => {
     using lost = connectIngest(target);
     const away = { refused: expect.objectContaining({ code: 'unavailable', grpc_code: status.UNAVAILABLE }) };
     expect(await lost.sendMessages({ items: [item(memory.key), item(memory.key)] })).toMatchObject({ results: [away, away] });
-    expect(await lost.admit({ credential: memory.key, scope: '', uncounted: false })).toMatchObject(away);
+    expect(await lost.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false })).toMatchObject(away);
     expect(await lost.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context)).toMatchObject(away);
-    expect(await lost.uploadContent(memory.key, (async function* () {})())).toMatchObject(away);
+    expect(await lost.uploadContent({ credential: memory.key, client_address: '' }, (async function* () {})())).toMatchObject(away);
     await expect(lost.check()).rejects.toThrow();
   });
 
@@ -205,7 +213,7 @@ describe('when ingest is away', () => {
     );
     using both = connectIngest(`ipv4:${instances.map(({ port }) => `127.0.0.1:${port}`).join(',')}`);
     await vi.waitUntil(async () => {
-      await both.admit({ credential: 'x', scope: '', uncounted: false });
+      await both.admit({ credential: 'x', client_address: '', scope: '', uncounted: false });
       return counts.every((count) => count > 0);
     });
     for (const { instance } of instances) instance.forceShutdown();

@@ -25,6 +25,7 @@ import {
   type SendResult,
   type UploadContentRequest,
   type UploadContentResponse,
+  type UploadHeader,
 } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { EventsServiceService } from '../proto/gen/packetboat/v1/events.ts';
 import { KeysServiceService } from '../proto/gen/packetboat/v1/keys.ts';
@@ -96,8 +97,8 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
       return 'response' in outcome ? outcome.response : outcome;
     },
 
-    async uploadContent(credential, chunks) {
-      const outcome = await upload(client, uploadContent, credential, chunks);
+    async uploadContent(header, chunks) {
+      const outcome = await upload(client, uploadContent, header, chunks);
       return 'response' in outcome ? outcome.response : outcome;
     },
 
@@ -170,7 +171,7 @@ type UploadMethod = typeof IngestServiceService.uploadContent;
 async function upload(
   client: Client,
   { path, requestSerialize, responseDeserialize }: UploadMethod,
-  credential: string,
+  header: UploadHeader,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Outcome<UploadContentResponse>> {
   const ended = Promise.withResolvers<Outcome<UploadContentResponse>>();
@@ -197,7 +198,7 @@ async function upload(
     if (!call.write(part)) await Promise.race([once(call, 'drain'), ended.promise]);
   };
   try {
-    await write({ header: { credential } });
+    await write({ header });
     for await (const chunk of chunks) {
       if (hasEnded) break;
       await write({ chunk: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) });
@@ -216,10 +217,11 @@ function outcomeOf<Response>(status: StatusObject, response: Response | null): O
   return { rate, refused: refusalOf(status) };
 }
 
-function metadataOf(credential: string, { requestId, traceparent }: CallContext): Metadata {
+function metadataOf(credential: string, { requestId, traceparent, clientAddress }: CallContext): Metadata {
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${credential}`);
   metadata.set('x-request-id', requestId);
+  if (clientAddress !== '') metadata.set('x-packetboat-client-address', clientAddress);
   if (traceparent !== '') metadata.set('traceparent', traceparent);
   return metadata;
 }

@@ -32,6 +32,8 @@ export interface Door {
   readonly folder: string;
   /** Told of the bytes of bodies. */
   readonly bodyBytes: (what: 'buffered' | 'parsed', bytes: number) => void;
+  /** The IP address that a request comes from. */
+  readonly clientAddressOf: (request: IncomingMessage) => string;
 }
 
 export interface RestRequest {
@@ -49,9 +51,9 @@ export interface RestRequest {
 export async function handle(door: Door, method: Method, route: HttpRoute, request: RestRequest): Promise<Answer> {
   await using open = new AsyncDisposableStack();
   const form = sendMethods.get(method.path);
-  const credential = credentialOf(request.raw.headers);
-  const admission = new Admission(door.ingest, credential, { scope: method.rest.scope, isCountedByCall: form === undefined });
-  const key = door.keys.of(credential);
+  const caller = { credential: credentialOf(request.raw.headers), clientAddress: door.clientAddressOf(request.raw) };
+  const admission = new Admission(door.ingest, caller, { scope: method.rest.scope, isCountedByCall: form === undefined });
+  const key = door.keys.of(caller);
   const unknown = route.body === '' ? undefined : await key.judge();
   if (unknown !== undefined) return refusedWith(unknown, undefined, request.id);
   const read = await readRequest(door, method, route, request, admission, open);
@@ -62,8 +64,8 @@ export async function handle(door: Door, method: Method, route: HttpRoute, reque
   }
   // awaited here: the spooled content must stay open until it is uploaded
   if (form !== undefined) return await send(door, method, request, { admission, key }, read, form);
-  const context = { requestId: request.id, traceparent: traceparentOf(request.raw.headers) };
-  const answer = await door.ingest.call(method.path, credential, read.message, context);
+  const context = { requestId: request.id, traceparent: traceparentOf(request.raw.headers), clientAddress: caller.clientAddress };
+  const answer = await door.ingest.call(method.path, caller.credential, read.message, context);
   key.answered('refused' in answer ? answer.refused : undefined);
   return 'refused' in answer ? refusedWith(answer.refused, answer.rate, request.id) : succeeded(method, answer.response, answer.rate);
 }
@@ -159,12 +161,13 @@ async function send(
     if (refused !== undefined) return refuse(refused);
   }
   for (const { path, chunks } of parts) {
-    const stored = await door.ingest.uploadContent(admission.credential, chunks());
+    const stored = await door.ingest.uploadContent({ credential: admission.credential, client_address: admission.clientAddress }, chunks());
     if ('refused' in stored) return refuse(stored.refused);
     content.push({ path, blob_id: stored.blob_id });
   }
   const item: SendItem = {
     credential: admission.credential,
+    client_address: admission.clientAddress,
     idempotency_keys: idempotencyKeysOf(request.raw),
     traceparent: traceparentOf(request.raw.headers),
     request_id: request.id,

@@ -16,7 +16,7 @@
 // A status without ErrorInfo of our domain comes from gRPC and not from ingest: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED become `unavailable`
 // (503), everything else `internal` (500), and RESOURCE_EXHAUSTED (a message above 4 MB) is a bug of ours, never a 429.
 //
-// Metadata of a request:  `authorization: Bearer <credential>`, `x-request-id`, `traceparent`.
+// Metadata of a request:  `authorization: Bearer <credential>`, `x-request-id`, `traceparent`, `x-packetboat-client-address`.
 // Metadata of an answer:  `x-ratelimit-limit`, `x-ratelimit-remaining`, `x-ratelimit-reset` (seconds since 1970), decimal, when a key was
 //                         recognized. Sent as trailing metadata, so that one place serves answers and refusals; read from both.
 
@@ -28,6 +28,7 @@ import type {
   SendMessagesRequest,
   SendMessagesResponse,
   UploadContentResponse,
+  UploadHeader,
 } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 
 /** What ingest is told of a request besides its content. */
@@ -36,6 +37,8 @@ export interface CallContext {
   readonly requestId: string;
   /** W3C `traceparent`, or empty. */
   readonly traceparent: string;
+  /** IP address of the client; empty: not known. */
+  readonly clientAddress: string;
 }
 
 export type CallAnswer = {
@@ -61,7 +64,7 @@ export interface IngestClient {
    * from `chunks` no faster than it can pass on. When `chunks` throws, nothing is stored and the promise rejects with what it threw.
    */
   uploadContent(
-    credential: string,
+    header: UploadHeader,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<Pick<UploadContentResponse, 'blob_id' | 'bytes'> | { readonly refused: Refusal }>;
 

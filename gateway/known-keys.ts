@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto';
 import { status as Grpc } from '@grpc/grpc-js';
-import type { Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
+import type { AdmitRequest, Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { limits } from '../services/core/limits.ts';
 import type { IngestClient } from './ingest-client.ts';
 
@@ -28,12 +28,12 @@ export class KnownKeys {
   }
 
   /** The key of one request. */
-  of(credential: string): KnownKey {
+  of({ credential, clientAddress }: { readonly credential: string; readonly clientAddress: string }): KnownKey {
     const key = hash('sha256', credential, 'base64');
     return {
       judge: async () => {
         if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;
-        const asking = this.#asking.get(key) ?? this.#ask(key, credential);
+        const asking = this.#asking.get(key) ?? this.#ask(key, { credential, client_address: clientAddress });
         this.#asking.set(key, asking);
         return asking;
       },
@@ -48,9 +48,9 @@ export class KnownKeys {
     return this.#until.size;
   }
 
-  async #ask(key: string, credential: string): Promise<Refusal | undefined> {
+  async #ask(key: string, caller: Pick<AdmitRequest, 'credential' | 'client_address'>): Promise<Refusal | undefined> {
     try {
-      const { refused } = await this.#ingest.admit({ credential, scope: '', uncounted: true });
+      const { refused } = await this.#ingest.admit({ ...caller, scope: '', uncounted: true });
       if (refused === undefined) this.#keep(key);
       return refused;
     } finally {

@@ -28,6 +28,7 @@ export async function start(config: Config<'gateway'>, about: About): Promise<Pr
       metrics,
       folder: config.dataDir,
       connectionsPerAddressMax: config.connectionsPerAddress,
+      trustedProxies: config.trustedProxies ?? [],
       corsOrigins: config.corsOrigins ?? [],
       plugins: [frontPage()],
     }),

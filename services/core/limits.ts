@@ -286,7 +286,18 @@ export const limits = {
   /** Budgets that a process keeps figures of. The least recently used go first; a forgotten one costs the tokens it had reserved. */
   budgetsMax: 100_000,
   keyCacheMs: 5 * SECOND,
+  /** Keys that were found; as many ids that were not, which are remembered apart so that wrong keys displace no good one. */
   keyCacheMax: 10_000,
+  /** Failed authentications of one address, or with one key id, in a window before further failing ones are told 429. A good key always passes. */
+  failedAuthenticationsMax: 50,
+  /** A window begins with the first failure that is counted in it. */
+  failureWindowMs: MINUTE,
+  /** Windows that a process counts in, about 20 MB. The oldest go first: whoever fails from more addresses than this is no longer counted by address. */
+  failureWindowsMax: 100_000,
+  /** Addresses and key ids that a process knows to be over the limit: their failures cost no call to Redis. */
+  failuresOverMax: 10_000,
+  /** After a call that Redis did not answer, how long a process counts failures by itself: further failing callers must not wait in vain. */
+  failureCountsPauseMs: 1 * SECOND,
 
   // --- the development inbox: enough to look back over a day's work, small enough to forget about
   inboxMailsMax: 1_000,

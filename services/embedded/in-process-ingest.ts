@@ -11,15 +11,15 @@ export function inProcessIngest(calls: Calls): IngestClient {
 
     admit: (request) => admit(calls, request),
 
-    async uploadContent(credential, chunks) {
-      const stored = await upload(calls, credential, chunks);
+    async uploadContent(header, chunks) {
+      const stored = await upload(calls, header, chunks);
       return stored instanceof Failure ? { refused: toRefusal(stored) } : stored;
     },
 
-    async call(path, credential, request): Promise<CallAnswer> {
+    async call(path, credential, request, { clientAddress }): Promise<CallAnswer> {
       const { clock } = calls.ingest;
       const startedAt = clock.monotonic();
-      const answered = await call(calls, path, credential, request);
+      const answered = await call(calls, path, { credential, address: clientAddress }, request);
       const rate = toRateFigures(answered.rate);
       const result: CallAnswer =
         'failure' in answered ? { rate, refused: toRefusal(answered.failure) } : { rate, response: answered.response };

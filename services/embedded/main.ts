@@ -7,6 +7,7 @@ import { startGateway } from '../../gateway/gateway.ts';
 import { IngestServiceService } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { openCatalog } from '../adapters/file/catalog.ts';
 import { MemoryBudgets } from '../adapters/memory/budgets.ts';
+import { MemoryFailureCounts } from '../adapters/memory/failure-counts.ts';
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
 import { createSmtpTransport } from '../adapters/smtp/transport.ts';
 import { systemClock } from '../adapters/system/clock.ts';
@@ -23,6 +24,7 @@ import { inboxPages } from '../inbox/pages.ts';
 import { KeyCache } from '../ingest/authenticate.ts';
 import { Backlogs } from '../ingest/backlogs.ts';
 import type { Calls } from '../ingest/calls.ts';
+import { FailedAuthentications } from '../ingest/failed-authentications.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { ingestServices } from '../ingest/serve.ts';
 import type { Config } from '../runtime/config.ts';
@@ -104,10 +106,18 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     keys,
     hashKeys: { suppression: keyring.suppression, cursor: keyring.cursor },
     keyCache: new KeyCache(keys, clock),
+    failedAuthentications: new FailedAuthentications({
+      counts: new MemoryFailureCounts(clock),
+      clock,
+      hashKey: keyring.cursor[0],
+      metrics,
+    }),
     backlogs: new Backlogs(messages, clock),
   };
   const contract = loadContract();
-  const calls: Calls = { ingest, judgedFields: judgedFieldsOf(contract), metrics };
+  // The gateway is in this process: a caller over gRPC is no gateway, and calls on its own behalf.
+  const isGateway = (): boolean => false;
+  const calls: Calls = { ingest, judgedFields: judgedFieldsOf(contract), metrics, isGateway };
   const shownKey = await firstKey({
     keys,
     random,
@@ -137,6 +147,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
       folder: dataDir,
       contract,
       connectionsPerAddressMax: config.connectionsPerAddress,
+      trustedProxies: config.trustedProxies ?? [],
       corsOrigins: config.corsOrigins ?? [],
       plugins: [
         inboxPages(inbox, { hosts: [config.httpAddr.host] }),

@@ -62,7 +62,7 @@ async function keyWith(more: Partial<ApiKey> = {}): Promise<{ readonly text: str
 const environmentProto = (environment: Environment): EnvironmentProto => `ENVIRONMENT_${environment.toUpperCase()}` as EnvironmentProto;
 
 async function rpc(key: string, path: Path, request: object): Promise<object | Failure> {
-  const answered = await call(memory.calls, path, key, request);
+  const answered = await call(memory.calls, path, { credential: key, address: '' }, request);
   return 'failure' in answered ? answered.failure : answered.response;
 }
 

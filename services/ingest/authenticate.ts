@@ -1,6 +1,7 @@
-// From a presented API key to a principal. Keys are cached for some seconds, unknown ones too, so a revoked key stops working within
-// `limits.keyCacheMs` and a flood of wrong keys costs the store one read each at most.
+// From a presented API key to a principal. Keys are cached for some seconds, unknown ids too, so a revoked key stops working within
+// `limits.keyCacheMs`, a wrong key that is repeated costs the store one read in that time, and many wrong keys displace no good one.
 
+import type { FailureReason } from '../core/access/failed-authentications.ts';
 import { isSameSecret, readKey } from '../core/api-key.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
@@ -13,27 +14,44 @@ interface Cached {
   readonly until: number;
 }
 
-const refuse = (message: string): Failure => new Failure('unauthenticated', message);
+/** Why a key was refused; `keyId` is null when what was presented has not the form of a key. The message never repeats it. */
+export class AuthenticationFailure extends Failure {
+  readonly reason: FailureReason;
+  readonly keyId: string | null;
+
+  constructor(reason: FailureReason, keyId: string | null, message: string) {
+    super('unauthenticated', message);
+    this.reason = reason;
+    this.keyId = keyId;
+  }
+}
 
 export class KeyCache {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
-  readonly #cached = new Map<string, Cached>();
+  /** Keys that were found. */
+  readonly #known = new Map<string, Cached>();
+  /** Ids that were not found, and those that are being looked for. */
+  readonly #unknown = new Map<string, Cached>();
 
   constructor(keys: KeyStore, clock: Clock) {
     this.#keys = keys;
     this.#clock = clock;
   }
 
-  /** Throws `unauthenticated` for a missing, malformed, unknown, revoked or expired key; the message never repeats it. */
+  /** Throws an `AuthenticationFailure` for a missing, malformed, unknown, revoked or expired key, and the store's own failures. */
   async authenticate(credential: string): Promise<Principal> {
-    if (credential === '') throw refuse('An API key is needed: Authorization: Bearer sk_live_…');
+    if (credential === '') throw new AuthenticationFailure('missing', null, 'An API key is needed: Authorization: Bearer sk_live_…');
     const presented = readKey(credential);
-    if (presented === null) throw refuse('This is not an API key.');
-    const key = await this.#find(presented.id);
-    if (key === null || !isSameSecret(key.secretHash, presented.secretHash)) throw refuse('This API key is not known.');
-    if (key.revokedAt !== null) throw refuse('This API key was revoked.');
-    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now()) throw refuse('This API key has expired.');
+    if (presented === null) throw new AuthenticationFailure('malformed', null, 'This is not an API key.');
+    const { id } = presented;
+    const key = await this.#find(id);
+    if (key === null) throw new AuthenticationFailure('unknown', id, 'This API key is not known.');
+    if (!isSameSecret(key.secretHash, presented.secretHash))
+      throw new AuthenticationFailure('wrong_secret', id, 'This API key is not known.');
+    if (key.revokedAt !== null) throw new AuthenticationFailure('revoked', id, 'This API key was revoked.');
+    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now())
+      throw new AuthenticationFailure('expired', id, 'This API key has expired.');
     return {
       kind: 'key',
       keyId: key.id,
@@ -48,20 +66,34 @@ export class KeyCache {
 
   /** Forgets a key that this process has just changed. */
   forget(id: string): void {
-    this.#cached.delete(id);
+    this.#known.delete(id);
+    this.#unknown.delete(id);
   }
 
   #find(id: string): Promise<ApiKey | null> {
     const now = this.#clock.monotonic();
-    const cached = this.#cached.get(id);
+    const cached = this.#known.get(id) ?? this.#unknown.get(id);
     if (cached !== undefined && cached.until > now) return cached.key;
-    this.#cached.delete(id);
-    const [oldest] = this.#cached.keys();
-    if (this.#cached.size >= limits.keyCacheMax && oldest !== undefined) this.#cached.delete(oldest);
-    const key = this.#keys.find(id);
-    // a failed read is not remembered; whoever awaits `key` sees the failure
-    key.catch(() => this.#cached.delete(id));
-    this.#cached.set(id, { key, until: now + limits.keyCacheMs });
-    return key;
+    this.forget(id);
+    const looking: Cached = { key: this.#keys.find(id), until: now + limits.keyCacheMs };
+    keep(this.#unknown, id, looking);
+    looking.key.then(
+      (key) => {
+        if (key === null || this.#unknown.get(id) !== looking) return;
+        this.#unknown.delete(id);
+        keep(this.#known, id, looking);
+      },
+      // a failed read is not remembered; whoever awaits `key` sees the failure
+      () => {
+        if (this.#unknown.get(id) === looking) this.#unknown.delete(id);
+      },
+    );
+    return looking.key;
   }
+}
+
+function keep(cache: Map<string, Cached>, id: string, cached: Cached): void {
+  const [oldest] = cache.keys();
+  if (cache.size >= limits.keyCacheMax && oldest !== undefined) cache.delete(oldest);
+  cache.set(id, cached);
 }

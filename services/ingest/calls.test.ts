@@ -12,6 +12,7 @@ async function turnOf(count: number) {
   const send_message = SendMessageRequest.fromPartial({ recipient: 'user@example.com', template: 'otp-code', template_data });
   const item = {
     credential: key,
+    client_address: '',
     idempotency_keys: [],
     traceparent: '',
     request_id: '',

@@ -9,12 +9,14 @@ import type {
   SendMessagesResponse,
   SendResult as SendResultProto,
   UploadContentResponse,
+  UploadHeader,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type JudgedField, judgeFields } from '../core/accept/field-rules.ts';
 import { accessRuleOf, accessRules } from '../core/access/access-rules.ts';
 import { Failure, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
+import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
 import { type Answer, answer, enter, type Ingest, requireScope, shownFailure } from './ingest.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
@@ -69,7 +71,7 @@ async function sendAll(calls: Calls, items: readonly SendItemProto[]): Promise<r
 
 function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto): SendItem {
   return {
-    credential: item.credential,
+    presented: { credential: item.credential, address: item.client_address },
     idempotencyKeys: item.idempotency_keys,
     traceparent: item.traceparent,
     isCounted: item.admitted,
@@ -101,18 +103,19 @@ function toResult(result: SendResult): SendResultProto {
   return { accepted: toSendMessageResponse(result.message), refused: undefined, replayed: result.replayed, rate };
 }
 
-export async function admit({ ingest }: Calls, { credential, scope, uncounted }: AdmitRequest): Promise<AdmitResponse> {
-  if (uncounted) return { refused: await judgeKey(ingest, credential, scope), rate: undefined };
-  const answered = await answer(ingest, credential, async (principal) => {
+export async function admit({ ingest }: Calls, { credential, client_address, scope, uncounted }: AdmitRequest): Promise<AdmitResponse> {
+  const presented = { credential, address: client_address };
+  if (uncounted) return { refused: await judgeKey(ingest, presented, scope), rate: undefined };
+  const answered = await answer(ingest, presented, async (principal) => {
     requireScope(principal, scope);
     return {};
   });
   return { refused: 'failure' in answered ? toRefusal(answered.failure) : undefined, rate: toRateFigures(answered.rate) };
 }
 
-async function judgeKey(ingest: Ingest, credential: string, scope: string): Promise<AdmitResponse['refused']> {
+async function judgeKey(ingest: Ingest, presented: PresentedCredential, scope: string): Promise<AdmitResponse['refused']> {
   try {
-    requireScope(await ingest.keyCache.authenticate(credential), scope);
+    requireScope(await authenticateCaller(ingest, presented), scope);
     return undefined;
   } catch (error) {
     return toRefusal(shownFailure(ingest, error));
@@ -122,7 +125,7 @@ async function judgeKey(ingest: Ingest, credential: string, scope: string): Prom
 /** Not counted: `Admit` has counted the request that this content belongs to. Rejects only with what `chunks` throws. */
 export async function upload(
   { ingest }: Calls,
-  credential: string,
+  { credential, client_address: address }: UploadHeader,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<UploadContentResponse | Failure> {
   let broken: { readonly error: unknown } | null = null;
@@ -135,7 +138,7 @@ export async function upload(
     }
   }
   try {
-    const principal = await ingest.keyCache.authenticate(credential);
+    const principal = await authenticateCaller(ingest, { credential, address });
     const { id, bytes } = await uploadContent(ingest, principal, watched());
     return { blob_id: id, bytes };
   } catch (error) {
@@ -145,14 +148,19 @@ export async function upload(
 }
 
 /** Any public rpc other than those that send. A path that is not of the contract is a bug of the door. */
-export function call({ ingest, judgedFields }: Calls, path: string, credential: string, request: object): Promise<Answer<object>> {
+export function call(
+  { ingest, judgedFields }: Calls,
+  path: string,
+  presented: PresentedCredential,
+  request: object,
+): Promise<Answer<object>> {
   const handle = rpcs[path];
   const rule = accessRuleOf(path);
   const fields = judgedFields.get(path);
   if (handle === undefined || rule === null || fields === undefined) {
     throw new Error(`${path} has no handler, no access rule, or is not in the contract`);
   }
-  return answer(ingest, credential, async (principal) => {
+  return answer(ingest, presented, async (principal) => {
     const caller = enter(principal, rule);
     const faults = judgeFields(fields, request);
     if ('judging' in handle) return handle.judging(ingest, caller, request as never, faults);

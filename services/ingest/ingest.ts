@@ -18,6 +18,7 @@ import type { SuppressionStore } from '../ports/suppression-store.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
 import type { KeyCache } from './authenticate.ts';
 import type { Backlogs } from './backlogs.ts';
+import { authenticateCaller, type FailedAuthentications, type PresentedCredential } from './failed-authentications.ts';
 
 export interface Ingest {
   readonly messages: MessageStore;
@@ -32,6 +33,7 @@ export interface Ingest {
   /** First the active key, then those that are still read. */
   readonly hashKeys: { readonly suppression: readonly HashKey[]; readonly cursor: readonly HashKey[] };
   readonly keyCache: KeyCache;
+  readonly failedAuthentications: FailedAuthentications;
   readonly backlogs: Backlogs;
   readonly templates: CompiledTemplates;
   /** After how long an entry that nobody claimed is published again; `limits.republishMs` unless told. */
@@ -88,10 +90,14 @@ export function shownFailure(ingest: Ingest, error: unknown): Failure {
 }
 
 /** Authenticates, counts and handles one call. Never rejects. */
-export async function answer<T>(ingest: Ingest, credential: string, handle: (principal: Principal) => Promise<T>): Promise<Answer<T>> {
+export async function answer<T>(
+  ingest: Ingest,
+  presented: PresentedCredential,
+  handle: (principal: Principal) => Promise<T>,
+): Promise<Answer<T>> {
   let rate: Rate = null;
   try {
-    const principal = await ingest.keyCache.authenticate(credential);
+    const principal = await authenticateCaller(ingest, presented);
     const counted = await countRequest(ingest, principal);
     rate = counted.rate;
     if (counted.failure !== null) return { rate, failure: counted.failure };

@@ -11,6 +11,7 @@ import { NatsNotices } from '../adapters/nats/notices.ts';
 import { NatsWorkQueue } from '../adapters/nats/work-queue.ts';
 import { RedisBudgets } from '../adapters/redis/budgets.ts';
 import { openRedis } from '../adapters/redis/connection.ts';
+import { RedisFailureCounts } from '../adapters/redis/failure-counts.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
 import { Failure } from '../core/failure.ts';
@@ -27,6 +28,7 @@ import { namedPeers, openTlsIdentity } from '../runtime/tls.ts';
 import { KeyCache } from './authenticate.ts';
 import { Backlogs } from './backlogs.ts';
 import { describeFirstKey, ensureFirstKey } from './bootstrap-key.ts';
+import { FailedAuthentications } from './failed-authentications.ts';
 import type { Ingest } from './ingest.ts';
 import { ingestServices } from './serve.ts';
 
@@ -59,6 +61,12 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
     random: new SystemRandom(),
     hashKeys,
     keyCache: new KeyCache(keys, clock),
+    failedAuthentications: new FailedAuthentications({
+      counts: new RedisFailureCounts(redis, { clock, ...budgetNames(config) }),
+      clock,
+      hashKey: hashKeys.cursor[0],
+      metrics,
+    }),
     backlogs: new Backlogs(messages, clock),
     templates: new CompiledTemplates(),
     republishMs: config.republishMs,

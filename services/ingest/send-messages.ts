@@ -19,11 +19,12 @@ import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/send-
 import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
 import type { Inserted, NewMessage } from '../ports/message-store.ts';
 import type { Publication } from '../ports/work-queue.ts';
+import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
 import { countRequest, enter, type Ingest, type Rate, shownFailure } from './ingest.ts';
 
 /** One request to send, as a door hands it over. */
 export interface SendItem {
-  readonly credential: string;
+  readonly presented: PresentedCredential;
   /** Of the headers; those inside the request's `headers{}` are found here. */
   readonly idempotencyKeys: readonly string[];
   readonly traceparent: string;
@@ -100,7 +101,7 @@ const shown = (
 type Admitted = { readonly rate: Rate; readonly principal: Principal } | { readonly rate: Rate; readonly failure: Failure };
 
 async function admit(ingest: Ingest, item: SendItem): Promise<Admitted> {
-  const principal = await ingest.keyCache.authenticate(item.credential);
+  const principal = await authenticateCaller(ingest, item.presented);
   const counted = item.isCounted ? { rate: null, failure: null } : await countRequest(ingest, principal);
   if (counted.failure !== null) return { rate: counted.rate, failure: counted.failure };
   return { rate: counted.rate, principal };

@@ -200,7 +200,7 @@ describe('the service for the gateway', () => {
 
   test('admits by key and scope, and counts', async () => {
     const admitted = async (credential: string, scope: string, uncounted = false) =>
-      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, uncounted }, respond))).response;
+      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted }, respond))).response;
     expect(await admitted(memory.key, 'messages:send')).toMatchObject({ refused: undefined, rate: { limit: 5_000 } });
     expect(await admitted(memory.key, 'messages:unheard-of')).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
     expect(await admitted('', '')).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED }, rate: undefined });
@@ -228,7 +228,11 @@ describe('the service for the gateway', () => {
   }
 
   test('stores what is uploaded, for a message that refers to it', async () => {
-    const parts = [{ header: { credential: memory.key } }, { chunk: Buffer.from('one, ') }, { chunk: Buffer.from('two') }];
+    const parts = [
+      { header: { credential: memory.key, client_address: '' } },
+      { chunk: Buffer.from('one, ') },
+      { chunk: Buffer.from('two') },
+    ];
     const { response } = await upload(parts);
     expect(response).toMatchObject({ blob_id: expect.stringMatching(/^blob_/), bytes: 8 });
     const content = [{ path: 'text', blob_id: response?.blob_id ?? '' }];
@@ -242,15 +246,25 @@ describe('the service for the gateway', () => {
   test.each<[string, (key: string) => readonly Part[], number]>([
     ['no header', () => [{ chunk: Buffer.from('x') }], status.INVALID_ARGUMENT],
     ['nothing at all', () => [], status.INVALID_ARGUMENT],
-    ['an unknown key', () => [{ header: { credential: 'sk_live_nonsense' } }, { chunk: Buffer.from('x') }], status.UNAUTHENTICATED],
-    ['two headers', (key) => [{ header: { credential: key } }, { header: { credential: key } }], status.INVALID_ARGUMENT],
+    [
+      'an unknown key',
+      () => [{ header: { credential: 'sk_live_nonsense', client_address: '' } }, { chunk: Buffer.from('x') }],
+      status.UNAUTHENTICATED,
+    ],
+    [
+      'two headers',
+      (key) => [{ header: { credential: key, client_address: '' } }, { header: { credential: key, client_address: '' } }],
+      status.INVALID_ARGUMENT,
+    ],
   ])('refuses an upload with %s', async (_, parts, code) => {
     expect((await upload(parts(memory.key))).code).toBe(code);
   });
 
   test('keeps nothing of an upload that was cut off', async () => {
     const before = await memory.ingest.blobs.olderThan(Number.MAX_SAFE_INTEGER, 1_000, null);
-    expect((await upload([{ header: { credential: memory.key } }, { chunk: Buffer.from('half') }], true)).code).toBe(status.CANCELLED);
+    expect((await upload([{ header: { credential: memory.key, client_address: '' } }, { chunk: Buffer.from('half') }], true)).code).toBe(
+      status.CANCELLED,
+    );
     expect(await memory.ingest.blobs.olderThan(Number.MAX_SAFE_INTEGER, 1_000, null)).toEqual(before);
   });
 });

@@ -1,10 +1,11 @@
-// Ingest's gRPC services: the public ones of the contract, and the internal one for the gateway. The key, the request id and the trace come as
-// metadata; rate figures go back in the trailer.
+// Ingest's gRPC services: the public ones of the contract, and the internal one for the gateway. The key, the request id, the trace and, from a
+// gateway, the client's address come as metadata; rate figures go back in the trailer.
 
 import type {
   handleUnaryCall,
   Metadata,
   ServerReadableStream,
+  ServerUnaryCall,
   ServiceDefinition,
   sendUnaryData,
   UntypedServiceImplementation,
@@ -27,6 +28,7 @@ import { accessRuleOf } from '../core/access/access-rules.ts';
 import { Failure } from '../core/failure.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
 import { admit, type Calls, call, send, sendTurn, upload } from './calls.ts';
+import type { PresentedCredential } from './failed-authentications.ts';
 import { toStatus, toTrailer } from './grpc-status.ts';
 import type { Rate } from './ingest.ts';
 import { rpcs } from './rpcs.ts';
@@ -44,18 +46,24 @@ const PUBLIC: readonly ServiceDefinition[] = [
 /** What a handler of ours comes to: a response, or a failure, with the figures of the trailer. */
 type Outcome = { readonly rate: Rate; readonly replayed?: boolean } & ({ readonly response: object } | { readonly failure: Failure });
 
+/** Of a call: what says who makes it. */
+type Incoming = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'>;
+type Handle = (incoming: Incoming, request: never) => Promise<Outcome>;
+
 export function ingestServices(calls: Calls): readonly GrpcService[] {
-  const senders: Readonly<Record<string, (metadata: Metadata, request: never) => Promise<Outcome>>> = {
-    [MessagesServiceService.sendMessage.path]: (metadata, request: SendMessageRequest) =>
-      sendPublic(calls, itemOf(metadata, { send_message: request })),
-    [MessagesServiceService.sendEmail.path]: (metadata, request: SendEmailRequest) =>
-      sendPublic(calls, itemOf(metadata, { send_email: request })),
+  const senders: Readonly<Record<string, Handle>> = {
+    [MessagesServiceService.sendMessage.path]: (incoming, request: SendMessageRequest) =>
+      sendPublic(calls, itemOf(calls, incoming, { send_message: request })),
+    [MessagesServiceService.sendEmail.path]: (incoming, request: SendEmailRequest) =>
+      sendPublic(calls, itemOf(calls, incoming, { send_email: request })),
   };
   const publicServices = PUBLIC.map((definition): GrpcService => {
     const handlers = Object.entries(definition).map(([name, { path }]) => {
       const handle =
         senders[path] ??
-        (rpcs[path] === undefined ? null : (metadata: Metadata, request: never) => callPublic(calls, path, metadata, request));
+        (rpcs[path] === undefined
+          ? null
+          : (incoming: Incoming, request: never) => callPublic(calls, path, presentedBy(calls, incoming), request));
       if (handle === null || accessRuleOf(path) === null) throw new Error(`${path} has no handler, or no access rule`);
       return [name, unary(calls, path, handle)];
     });
@@ -71,9 +79,7 @@ function internalService(calls: Calls): UntypedServiceImplementation {
       handle: (call: Call, respond: sendUnaryData<object>) => void,
     ) =>
     (incoming: Call, respond: sendUnaryData<object>): void => {
-      const peer = incoming.getAuthContext().sslPeerCertificate;
-      const isGateway = calls.isGateway === undefined || (peer !== undefined && calls.isGateway(peer.raw, peer.fingerprint256));
-      if (isGateway) handle(incoming, respond);
+      if (isFromGateway(calls, incoming)) handle(incoming, respond);
       else respond(toStatus(new Failure('forbidden', 'This service is for gateways, and the certificate is not that of one.'), null));
     };
   return {
@@ -96,10 +102,16 @@ const unary =
   <Request>(
     calls: Calls,
     path: string,
-    handle: (metadata: Metadata, request: Request) => Promise<Outcome>,
+    handle: (incoming: Incoming, request: Request) => Promise<Outcome>,
   ): handleUnaryCall<Request, object> =>
-  ({ metadata, request }, respond) =>
-    settle(calls, path, respond, handle(metadata, request));
+  (incoming, respond) =>
+    settle(calls, path, respond, handle(incoming, incoming.request));
+
+function isFromGateway({ isGateway }: Calls, incoming: Pick<Incoming, 'getAuthContext'>): boolean {
+  if (isGateway === undefined) return true;
+  const peer = incoming.getAuthContext().sslPeerCertificate;
+  return peer !== undefined && isGateway(peer.raw, peer.fingerprint256);
+}
 
 /** A rejection is a bug: it is told to nobody, reported, and stops nothing but this call. */
 function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData<object>, outcome: Promise<Outcome>): void {
@@ -125,8 +137,8 @@ function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData
   );
 }
 
-async function callPublic(calls: Calls, path: string, metadata: Metadata, request: object): Promise<Outcome> {
-  return call(calls, path, credentialOf(metadata), request);
+async function callPublic(calls: Calls, path: string, presented: PresentedCredential, request: object): Promise<Outcome> {
+  return call(calls, path, presented, request);
 }
 
 async function sendPublic(calls: Calls, item: SendItem): Promise<Outcome> {
@@ -134,9 +146,12 @@ async function sendPublic(calls: Calls, item: SendItem): Promise<Outcome> {
   return 'failure' in result ? result : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
 }
 
-function itemOf(metadata: Metadata, request: Pick<SendItem, 'send_message' | 'send_email'>): SendItem {
+function itemOf(calls: Calls, incoming: Incoming, request: Pick<SendItem, 'send_message' | 'send_email'>): SendItem {
+  const { metadata } = incoming;
+  const { credential, address } = presentedBy(calls, incoming);
   return {
-    credential: credentialOf(metadata),
+    credential,
+    client_address: address,
     idempotency_keys: ['idempotency-key', 'x-idempotency-key'].flatMap((name) => metadata.get(name).map(String)),
     traceparent: first(metadata, 'traceparent'),
     request_id: first(metadata, 'x-request-id'),
@@ -148,6 +163,16 @@ function itemOf(metadata: Metadata, request: Pick<SendItem, 'send_message' | 'se
 }
 
 const first = (metadata: Metadata, name: string): string => String(metadata.get(name)[0] ?? '');
+
+/** A gateway says whose call it passes on; everybody else calls for themselves. */
+function presentedBy(calls: Calls, incoming: Incoming): PresentedCredential {
+  const told = first(incoming.metadata, 'x-packetboat-client-address');
+  const address = told !== '' && isFromGateway(calls, incoming) ? told : hostOf(incoming.getPeer());
+  return { credential: credentialOf(incoming.metadata), address };
+}
+
+/** `127.0.0.1:4711` or `::1:4711`, as the gRPC library writes a peer. */
+const hostOf = (peer: string): string => peer.replace(/:\d+$/, '');
 
 /** As in HTTP: `authorization: Bearer …`, or `x-api-token: …`. */
 function credentialOf(metadata: Metadata): string {
@@ -170,7 +195,7 @@ async function receive(calls: Calls, stream: ServerReadableStream<UploadContentR
     const opening = await parts.next();
     const header = opening.done ? undefined : opening.value.header;
     if (header === undefined) throw new Failure('invalid', 'An upload begins with its header.');
-    const stored = await upload(calls, header.credential, chunks());
+    const stored = await upload(calls, header, chunks());
     return stored instanceof Failure ? { rate: null, failure: stored } : { rate: null, response: stored };
   } catch (error) {
     return { rate: null, failure: error instanceof Failure ? error : new Failure('conflict', 'The upload was cut off.', { cause: error }) };

@@ -175,6 +175,15 @@ export const variables = {
     help: 'Address of the gRPC API.',
     schema: listenAddress,
   },
+  trustedProxies: {
+    name: 'PACKETBOAT_TRUSTED_PROXIES',
+    unit: 'CIDR, …',
+    default: null,
+    requiredBy: [],
+    programs: ['dev', 'gateway'],
+    help: 'Addresses of the proxies and load balancers before the gateway: their Forwarded or X-Forwarded-For header says where a request comes from. Headers of everybody else are ignored.',
+    schema: cidrs.optional(),
+  },
   metricsAddr: {
     name: 'PACKETBOAT_METRICS_ADDR',
     unit: 'host:port',

@@ -14,6 +14,7 @@ const API_VERBS = ['GET', 'LIST', 'WATCH', 'CREATE', 'UPDATE', 'DELETE', 'APPLY'
 const CATALOG_KINDS = ['sender', 'template'];
 const PUBLISHED = ['created', 'updated', 'unchanged', 'foreign', 'fenced', 'failed'];
 const WATCHED = ['senders', 'templates', 'secrets', 'configmaps'];
+const AUTHENTICATION_FAILURES = ['missing', 'malformed', 'unknown', 'wrong_secret', 'revoked', 'expired'];
 const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'failed'];
 
 /** Seconds; from a warm call in the same process to the patience of SMTP. */
@@ -49,6 +50,11 @@ export function createMetrics(about: { readonly program: string; readonly versio
   );
   const rpcs = counter('packetboat_rpcs', 'Calls that ingest answered, by gRPC status.', ['rpc', 'status']);
   const rpcSeconds = seconds('packetboat_rpc_seconds', 'From a call to its answer, in ingest.', ['rpc']);
+  const failedAuthentications = counter(
+    'packetboat_failed_authentications',
+    'Requests that ingest refused for their API key, by why it was no good and by the HTTP status of the answer: 429 after too many of them.',
+    ['reason', 'status'],
+  );
   const messages = counter('packetboat_messages', 'Requests to send, by what became of them.', ['result']);
   const claims = counter('packetboat_claims', 'Deliveries that a dispatcher took up.');
   const holds = counter('packetboat_holds', 'Deliveries put aside because they cannot go now.', ['reason']);
@@ -100,6 +106,8 @@ export function createMetrics(about: { readonly program: string; readonly versio
       rpcs.inc({ rpc: rpcName(path), status: status >= 0 && status <= 16 ? status : 'other' });
       rpcSeconds.observe({ rpc: rpcName(path) }, ms / 1000);
     },
+    failedAuthentication: (reason: string, isLimited: boolean): void =>
+      failedAuthentications.inc({ reason: oneOf(AUTHENTICATION_FAILURES, reason), status: isLimited ? '429' : '401' }),
     message: (result: string): void => messages.inc({ result: oneOf(ACCEPTED, result) }),
     claimed: (count: number): void => claims.inc(count),
     held: (reason: string, count: number): void => holds.inc({ reason: oneOf(HOLD_REASONS, reason) }, count),

@@ -17,6 +17,8 @@ export interface Setting {
   readonly rules?: readonly Rule[];
   /** Of each program in a cluster, one unless told: for what two of them could get wrong. */
   readonly size?: 1 | 2;
+  /** More settings, for every program. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Complete in tests and hooks, not while tests are being declared. */
@@ -36,7 +38,7 @@ export interface Stage {
 const STOP_MS = 60_000;
 
 /** One installation for all tests of the body, once embedded and once as a cluster. */
-export function onEachSubject(title: string, { objects, rules = [], size = 1 }: Setting, body: (stage: Stage) => void): void {
+export function onEachSubject(title: string, { objects, rules = [], size = 1, env = {} }: Setting, body: (stage: Stage) => void): void {
   describeSubjects(title, (subject) => {
     const open = new AsyncDisposableStack();
     const stage = {} as { -readonly [Part in keyof Stage]: Stage[Part] };
@@ -48,7 +50,7 @@ export function onEachSubject(title: string, { objects, rules = [], size = 1 }: 
       const relay = `smtp://127.0.0.1:${stage.sink.port}`;
       stage.packetboat = open.use(
         await subject.start(
-          { relay, ...(catalog === null ? {} : { catalogDir: catalog.path }) },
+          { relay, env, ...(catalog === null ? {} : { catalogDir: catalog.path }) },
           { gateways: size, ingests: size, dispatchers: size, sweepers: size },
         ),
       );

@@ -210,7 +210,7 @@ export class Callers {
     if (ingest === null) return answers; // nobody has heard of it
     this.#answers.push(...answers);
     const items = wishes.map(({ key, request }) => ({
-      credential: this.#w.credential,
+      presented: { credential: this.#w.credential, address: '' },
       idempotencyKeys: key === null ? [] : [key],
       traceparent: '',
       isCounted: false,

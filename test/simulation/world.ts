@@ -3,6 +3,7 @@
 
 import { MemoryBlobStore } from '../../services/adapters/memory/blob-store.ts';
 import { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
+import { MemoryFailureCounts } from '../../services/adapters/memory/failure-counts.ts';
 import { MemoryKeyStore } from '../../services/adapters/memory/key-store.ts';
 import { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
 import { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
@@ -13,6 +14,7 @@ import { dispatch } from '../../services/dispatcher/dispatch.ts';
 import { SigningKeys } from '../../services/dispatcher/sign.ts';
 import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
+import { FailedAuthentications } from '../../services/ingest/failed-authentications.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';
 import { sweepLoop } from '../../services/sweeper/sweep.ts';
 import { Callers, caller } from './callers.ts';
@@ -330,6 +332,12 @@ class World {
       ...ports,
       hashKeys: { suppression: [KEY], cursor: [KEY] },
       keyCache: new KeyCache(ports.keys, ports.clock),
+      failedAuthentications: new FailedAuthentications({
+        counts: new MemoryFailureCounts(ports.clock),
+        clock: ports.clock,
+        hashKey: KEY,
+        metrics: { failedAuthentication: () => {} },
+      }),
       backlogs: new Backlogs(ports.messages, ports.clock),
       templates: new CompiledTemplates(),
     };

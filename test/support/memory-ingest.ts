@@ -3,6 +3,7 @@
 import { documentsOf, stampsOf } from '../../services/adapters/file/folder.ts';
 import { MemoryBlobStore } from '../../services/adapters/memory/blob-store.ts';
 import { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
+import { MemoryFailureCounts } from '../../services/adapters/memory/failure-counts.ts';
 import { MemoryKeyStore } from '../../services/adapters/memory/key-store.ts';
 import { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
 import { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
@@ -17,6 +18,7 @@ import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
 import { ensureFirstKey } from '../../services/ingest/bootstrap-key.ts';
 import type { Calls } from '../../services/ingest/calls.ts';
+import { FailedAuthentications } from '../../services/ingest/failed-authentications.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
 import { judgedFieldsOf } from '../../services/runtime/field-options.ts';
@@ -29,13 +31,16 @@ export interface MemoryIngest {
   readonly key: string;
   /** What became of each request to send. */
   readonly results: readonly string[];
+  /** Each failed authentication. */
+  readonly failures: readonly { readonly reason: string; readonly isLimited: boolean }[];
   /** What was reported as a failure of ours. */
   readonly reported: readonly unknown[];
 }
 
 export async function memoryIngest(): Promise<MemoryIngest> {
   const clock = systemClock;
-  const hashKeys = [{ id: 'k1', secret: Buffer.alloc(32, 7) }];
+  const hashKey = { id: 'k1', secret: Buffer.alloc(32, 7) };
+  const hashKeys = [hashKey];
   const { documents } = await documentsOf(exampleCatalogDir, (await stampsOf(exampleCatalogDir)).keys());
   const { senders, templates } = compileFolder(documents);
   const snapshot = snapshotOf(1, senders, templates);
@@ -45,6 +50,7 @@ export async function memoryIngest(): Promise<MemoryIngest> {
   await ensureFirstKey(keys, { text: key, tenant: 'default', requestsPerMinute: limits.requestsPerMinuteDefault }, clock.now());
   const reported: unknown[] = [];
   const results: string[] = [];
+  const failures: { reason: string; isLimited: boolean }[] = [];
   const ingest: Ingest = {
     messages,
     blobs: new MemoryBlobStore(clock),
@@ -66,11 +72,17 @@ export async function memoryIngest(): Promise<MemoryIngest> {
     random: new SystemRandom(),
     hashKeys: { suppression: hashKeys, cursor: hashKeys },
     keyCache: new KeyCache(keys, clock),
+    failedAuthentications: new FailedAuthentications({
+      counts: new MemoryFailureCounts(clock),
+      clock,
+      hashKey,
+      metrics: { failedAuthentication: (reason, isLimited) => void failures.push({ reason, isLimited }) },
+    }),
     backlogs: new Backlogs(messages, clock),
     templates: new CompiledTemplates(),
     report: (_, error) => void reported.push(error),
   };
   const metrics = { message: (result: string) => void results.push(result), rpc: () => {} };
   const judgedFields = judgedFieldsOf(loadContract());
-  return { ingest, calls: { ingest, judgedFields, metrics }, key, results, reported };
+  return { ingest, calls: { ingest, judgedFields, metrics }, key, results, failures, reported };
 }

@@ -130,6 +130,10 @@ capabilities: {drop: [ALL]}
   value: dns:///{{ include "packetboat.fullname" $root }}-ingest.{{ $root.Release.Namespace }}.svc:9090
 - name: PACKETBOAT_CONNECTIONS_PER_ADDRESS
   value: {{ int $values.gateway.connectionsPerAddress | quote }}
+{{- with $values.config.trustedProxies }}
+- name: PACKETBOAT_TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with $values.gateway.corsOrigins }}
 - name: PACKETBOAT_CORS_ORIGINS
   value: {{ join "," . | quote }}

@@ -59,6 +59,8 @@ export interface SendItem {
    * refusal can name it. Empty: ingest makes one.
    */
   message_id: string;
+  /** IP address of the client, as the gateway knows it; empty: not known. Failed authentications are counted by it. */
+  client_address: string;
 }
 
 /** A part of the content that is a blob. */
@@ -135,6 +137,8 @@ export interface AdmitRequest {
   scope: string;
   /** The call that follows counts the request: only the key and its scope are judged, and the answer has no rate figures. */
   uncounted: boolean;
+  /** IP address of the client, as in SendItem. */
+  client_address: string;
 }
 
 /** What is known of the key. */
@@ -161,6 +165,8 @@ export interface UploadContentRequest {
 export interface UploadHeader {
   /** The API key as presented. */
   credential: string;
+  /** IP address of the client, as in SendItem. */
+  client_address: string;
 }
 
 /** The blob is durable. */
@@ -249,6 +255,7 @@ function createBaseSendItem(): SendItem {
     send_message: undefined,
     send_email: undefined,
     message_id: "",
+    client_address: "",
   };
 }
 
@@ -280,6 +287,9 @@ export const SendItem: MessageFns<SendItem> = {
     }
     if (message.message_id !== "") {
       writer.uint32(74).string(message.message_id);
+    }
+    if (message.client_address !== "") {
+      writer.uint32(82).string(message.client_address);
     }
     return writer;
   },
@@ -369,6 +379,14 @@ export const SendItem: MessageFns<SendItem> = {
             message.message_id = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.client_address = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -412,6 +430,11 @@ export const SendItem: MessageFns<SendItem> = {
         : isSet(object.message_id)
         ? globalThis.String(object.message_id)
         : "",
+      client_address: isSet(object.clientAddress)
+        ? globalThis.String(object.clientAddress)
+        : isSet(object.client_address)
+        ? globalThis.String(object.client_address)
+        : "",
     };
   },
 
@@ -444,6 +467,9 @@ export const SendItem: MessageFns<SendItem> = {
     if (message.message_id !== "") {
       obj.messageId = message.message_id;
     }
+    if (message.client_address !== "") {
+      obj.clientAddress = message.client_address;
+    }
     return obj;
   },
 
@@ -465,6 +491,7 @@ export const SendItem: MessageFns<SendItem> = {
       ? SendEmailRequest.fromPartial(object.send_email)
       : undefined;
     message.message_id = object.message_id ?? "";
+    message.client_address = object.client_address ?? "";
     return message;
   },
 };
@@ -1114,7 +1141,7 @@ export const RateFigures: MessageFns<RateFigures> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { credential: "", scope: "", uncounted: false };
+  return { credential: "", scope: "", uncounted: false, client_address: "" };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -1127,6 +1154,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.uncounted !== false) {
       writer.uint32(24).bool(message.uncounted);
+    }
+    if (message.client_address !== "") {
+      writer.uint32(34).string(message.client_address);
     }
     return writer;
   },
@@ -1168,6 +1198,14 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             message.uncounted = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.client_address = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1185,6 +1223,11 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
       credential: isSet(object.credential) ? globalThis.String(object.credential) : "",
       scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
       uncounted: isSet(object.uncounted) ? globalThis.Boolean(object.uncounted) : false,
+      client_address: isSet(object.clientAddress)
+        ? globalThis.String(object.clientAddress)
+        : isSet(object.client_address)
+        ? globalThis.String(object.client_address)
+        : "",
     };
   },
 
@@ -1199,6 +1242,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     if (message.uncounted !== false) {
       obj.uncounted = message.uncounted;
     }
+    if (message.client_address !== "") {
+      obj.clientAddress = message.client_address;
+    }
     return obj;
   },
 
@@ -1210,6 +1256,7 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     message.credential = object.credential ?? "";
     message.scope = object.scope ?? "";
     message.uncounted = object.uncounted ?? false;
+    message.client_address = object.client_address ?? "";
     return message;
   },
 };
@@ -1391,13 +1438,16 @@ export const UploadContentRequest: MessageFns<UploadContentRequest> = {
 };
 
 function createBaseUploadHeader(): UploadHeader {
-  return { credential: "" };
+  return { credential: "", client_address: "" };
 }
 
 export const UploadHeader: MessageFns<UploadHeader> = {
   encode(message: UploadHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.credential !== "") {
       writer.uint32(10).string(message.credential);
+    }
+    if (message.client_address !== "") {
+      writer.uint32(18).string(message.client_address);
     }
     return writer;
   },
@@ -1423,6 +1473,14 @@ export const UploadHeader: MessageFns<UploadHeader> = {
             message.credential = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.client_address = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1436,13 +1494,23 @@ export const UploadHeader: MessageFns<UploadHeader> = {
   },
 
   fromJSON(object: any): UploadHeader {
-    return { credential: isSet(object.credential) ? globalThis.String(object.credential) : "" };
+    return {
+      credential: isSet(object.credential) ? globalThis.String(object.credential) : "",
+      client_address: isSet(object.clientAddress)
+        ? globalThis.String(object.clientAddress)
+        : isSet(object.client_address)
+        ? globalThis.String(object.client_address)
+        : "",
+    };
   },
 
   toJSON(message: UploadHeader): unknown {
     const obj: any = {};
     if (message.credential !== "") {
       obj.credential = message.credential;
+    }
+    if (message.client_address !== "") {
+      obj.clientAddress = message.client_address;
     }
     return obj;
   },
@@ -1453,6 +1521,7 @@ export const UploadHeader: MessageFns<UploadHeader> = {
   fromPartial<I extends Exact<DeepPartial<UploadHeader>, I>>(object: I): UploadHeader {
     const message = createBaseUploadHeader();
     message.credential = object.credential ?? "";
+    message.client_address = object.client_address ?? "";
     return message;
   },
 };

@@ -1,0 +1,15 @@
+import { failureCountsContract } from '../../../test/contract/failure-counts.ts';
+import { limits } from '../../core/limits.ts';
+import { ManualClock } from './clock.ts';
+import { MemoryFailureCounts } from './failure-counts.ts';
+
+failureCountsContract('memory', async () => {
+  const clock = new ManualClock();
+  const counts = new MemoryFailureCounts(clock);
+  return {
+    counts,
+    other: counts,
+    endWindows: () => clock.advance(limits.failureWindowMs),
+    [Symbol.asyncDispose]: async () => {},
+  };
+});

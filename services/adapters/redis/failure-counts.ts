@@ -1,0 +1,54 @@
+// Failures counted by all processes together. Each process counts its own as well: while Redis is lost it goes on from there, so that a limit holds
+// for each process, and a Redis that has forgotten its counts forgives nothing that this process has seen.
+
+import { FailureWindows, type WindowCount } from '../../core/access/failure-windows.ts';
+import { limits } from '../../core/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { FailureCounts } from '../../ports/failure-counts.ts';
+import type { RedisConnection } from './connection.ts';
+import { Script } from './script.ts';
+
+export interface FailureCountsOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may name several. */
+  readonly prefix?: string;
+}
+
+export class RedisFailureCounts implements FailureCounts {
+  readonly #redis: RedisConnection;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #prefix: string;
+  readonly #script = new Script('./count-failures.lua');
+  readonly #own = new FailureWindows();
+  /** Monotonic: Redis did not answer, and is asked again then. */
+  #askAgainAt = 0;
+
+  /** The connection stays its owner's. */
+  constructor(redis: RedisConnection, { clock, prefix = 'packetboat' }: FailureCountsOptions) {
+    this.#redis = redis;
+    this.#clock = clock;
+    this.#prefix = `{${prefix}}:failures`;
+  }
+
+  async add(names: readonly string[]): Promise<readonly WindowCount[]> {
+    const now = this.#clock.monotonic();
+    const own = names.map((name) => this.#own.add(name, now));
+    const shared = names.length === 0 || now < this.#askAgainAt ? [] : await this.#ask(names);
+    return own.map((mine, i) => larger(mine, shared[i]));
+  }
+
+  /** Empty when Redis does not answer. */
+  async #ask(names: readonly string[]): Promise<readonly WindowCount[]> {
+    try {
+      const keys = names.map((name) => `${this.#prefix}:${name}`);
+      const answer = (await this.#script.run(this.#redis.client, keys, [limits.failureWindowMs])) as number[];
+      return names.map((_, i) => ({ count: answer[2 * i] ?? 0, endsInMs: Math.max(1, answer[2 * i + 1] ?? 0) }));
+    } catch {
+      this.#askAgainAt = this.#clock.monotonic() + limits.failureCountsPauseMs;
+      return [];
+    }
+  }
+}
+
+const larger = (own: WindowCount, shared: WindowCount | undefined): WindowCount =>
+  shared !== undefined && shared.count >= own.count ? shared : own;

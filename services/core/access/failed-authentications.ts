@@ -1,0 +1,42 @@
+// What a caller is told whose API key is no good: which failures count as guesses, under which names they are counted, and when there were too many.
+// A good key is never judged here, so nobody can lock out somebody else behind the same address.
+
+import { Failure } from '../failure.ts';
+import { hmacSha256 } from '../hmac.ts';
+import { limits } from '../limits.ts';
+import { addressBlock } from '../network/address-block.ts';
+import type { HashKey } from '../suppression.ts';
+import type { WindowCount } from './failure-windows.ts';
+
+/** `unknown`: there is no key of this id. `wrong_secret`: there is one, and its secret is another; no caller is told the difference. */
+export type FailureReason = 'missing' | 'malformed' | 'unknown' | 'wrong_secret' | 'revoked' | 'expired';
+
+export interface FailedAuthentication {
+  readonly reason: FailureReason;
+  /** As the presented key says; null when it has not the form of a key. */
+  readonly keyId: string | null;
+}
+
+/**
+ * Where a failure is counted: the client's address, and the id of the key. None for what has not the form of a key: it is refused without a look-up and
+ * guesses nothing. The address stands here as an HMAC, so that no counter has it in clear.
+ */
+export function countedUnder(hashKey: HashKey, { keyId }: FailedAuthentication, clientAddress: string): string[] {
+  if (keyId === null) return [];
+  const block = addressBlock(clientAddress);
+  const byKey = `key/${keyId}`;
+  if (block === null) return [byKey];
+  return [`address/${hmacSha256(hashKey.secret, `client address\n${block}`).toString('base64url')}`, byKey];
+}
+
+/** Null: the failure is told as it is. */
+export function tooMany(counts: readonly WindowCount[]): { readonly retryAfterMs: number } | null {
+  const over = counts.filter(({ count }) => count > limits.failedAuthenticationsMax);
+  return over.length === 0 ? null : { retryAfterMs: Math.max(...over.map(({ endsInMs }) => endsInMs)) };
+}
+
+export const tooManyFailures = (retryAfterMs: number): Failure =>
+  new Failure('rate_limited', 'Too many requests failed with this API key or from this address. A valid API key is still accepted.', {
+    code: 'too_many_failed_authentications',
+    retryAfterMs,
+  });

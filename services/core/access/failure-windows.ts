@@ -1,0 +1,48 @@
+// Counts in windows of time, of one process: a window begins with what is counted first in it, and ends after `limits.failureWindowMs`.
+
+import { limits } from '../limits.ts';
+
+export interface WindowCount {
+  /** In the running window, the one just counted among them. */
+  readonly count: number;
+  /** Milliseconds until the window ends; at least 1. */
+  readonly endsInMs: number;
+}
+
+export class FailureWindows {
+  /** In the order of their beginning, and so of their end. */
+  readonly #windows = new Map<string, { count: number; readonly endsAt: number }>();
+  readonly #max: number;
+
+  constructor(max: number = limits.failureWindowsMax) {
+    this.#max = max;
+  }
+
+  /** How many windows are kept, those included that ended since the last call of `add`. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  /** @param now monotonic milliseconds */
+  add(name: string, now: number): WindowCount {
+    this.#forgetEnded(now);
+    const window = this.#windows.get(name) ?? this.#begin(name, now);
+    window.count += 1;
+    return { count: window.count, endsInMs: Math.max(1, Math.ceil(window.endsAt - now)) };
+  }
+
+  #begin(name: string, now: number): { count: number; readonly endsAt: number } {
+    const [oldest] = this.#windows.keys();
+    if (this.#windows.size >= this.#max && oldest !== undefined) this.#windows.delete(oldest);
+    const window = { count: 0, endsAt: now + limits.failureWindowMs };
+    this.#windows.set(name, window);
+    return window;
+  }
+
+  #forgetEnded(now: number): void {
+    for (const [name, { endsAt }] of this.#windows) {
+      if (endsAt > now) return;
+      this.#windows.delete(name);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// Counts failed authentications by client address and by key id, and tells further failing callers to wait. A good key never gets here.
+
+import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
+import type { Failure } from '../core/failure.ts';
+import { limits } from '../core/limits.ts';
+import type { Principal } from '../core/principal.ts';
+import type { HashKey } from '../core/suppression.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { FailureCounts } from '../ports/failure-counts.ts';
+import { AuthenticationFailure, type KeyCache } from './authenticate.ts';
+
+/** The API key of a call, and the address that the call comes from, as a door says them. */
+export interface PresentedCredential {
+  /** The API key as presented. */
+  readonly credential: string;
+  /** IP address of the client; empty: not known. */
+  readonly address: string;
+}
+
+export interface FailedAuthenticationsOptions {
+  readonly counts: FailureCounts;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** A key that all processes of ingest have: addresses are counted under their HMAC. */
+  readonly hashKey: HashKey;
+  readonly metrics: {
+    /** `isLimited`: the caller was told to wait, and not why the key was refused. */
+    failedAuthentication(reason: string, isLimited: boolean): void;
+  };
+}
+
+export class FailedAuthentications {
+  readonly #options: FailedAuthenticationsOptions;
+  /** Names that had too many failures, and until when (monotonic): these cost nothing more to judge. */
+  readonly #over = new Map<string, number>();
+
+  constructor(options: FailedAuthenticationsOptions) {
+    this.#options = options;
+  }
+
+  /** What the caller is told: why the key was refused, or `rate_limited` after too many failures. Never rejects. */
+  async refusal(failed: AuthenticationFailure, address: string): Promise<Failure> {
+    const { hashKey, metrics } = this.#options;
+    const names = countedUnder(hashKey, failed, address);
+    const limited = this.#knownOver(names) ?? (names.length === 0 ? null : await this.#count(names));
+    metrics.failedAuthentication(failed.reason, limited !== null);
+    return limited === null ? failed : tooManyFailures(limited.retryAfterMs);
+  }
+
+  async #count(names: readonly string[]): Promise<{ readonly retryAfterMs: number } | null> {
+    const { counts, clock } = this.#options;
+    const windows = await counts.add(names);
+    for (const [i, window] of windows.entries()) {
+      if (tooMany([window]) !== null) this.#remember(names[i] ?? '', clock.monotonic() + window.endsInMs);
+    }
+    return tooMany(windows);
+  }
+
+  #knownOver(names: readonly string[]): { readonly retryAfterMs: number } | null {
+    const now = this.#options.clock.monotonic();
+    const left = Math.max(0, ...names.map((name) => (this.#over.get(name) ?? now) - now));
+    return left > 0 ? { retryAfterMs: Math.ceil(left) } : null;
+  }
+
+  #remember(name: string, until: number): void {
+    this.#over.delete(name);
+    const [oldest] = this.#over.keys();
+    if (this.#over.size >= limits.failuresOverMax && oldest !== undefined) this.#over.delete(oldest);
+    this.#over.set(name, until);
+  }
+}
+
+/** Who the caller is. Throws a `Failure`: `unauthenticated`, `rate_limited` after too many failures, or the store's. */
+export async function authenticateCaller(
+  { keyCache, failedAuthentications }: { readonly keyCache: KeyCache; readonly failedAuthentications: FailedAuthentications },
+  { credential, address }: PresentedCredential,
+): Promise<Principal> {
+  try {
+    return await keyCache.authenticate(credential);
+  } catch (error) {
+    if (!(error instanceof AuthenticationFailure)) throw error;
+    throw await failedAuthentications.refusal(error, address);
+  }
+}
