@@ -37,10 +37,14 @@ export function isTrustedProxy(address: string, proxies: TrustedProxies): boolea
   return read !== null && isWithin(read, proxies);
 }
 
-/** `clientAddress` of a request as Node has it. */
+/** `clientAddress` of a request as Node has it. Headers are looked at only where some proxy is trusted. */
 export function clientAddressFrom(proxies: TrustedProxies = []): (request: IncomingMessage) => string {
-  return ({ socket: { remoteAddress: peer = '' }, headersDistinct }) =>
-    clientAddress({ peer, forwarded: headersDistinct.forwarded ?? [], xForwardedFor: headersDistinct['x-forwarded-for'] ?? [] }, proxies);
+  return (request) => {
+    const peer = request.socket.remoteAddress ?? '';
+    if (proxies.length === 0) return peer;
+    const { forwarded = [], 'x-forwarded-for': xForwardedFor = [] } = request.headersDistinct;
+    return clientAddress({ peer, forwarded, xForwardedFor }, proxies);
+  };
 }
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;

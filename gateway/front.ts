@@ -130,7 +130,7 @@ export class Front implements Disposable {
       // the pattern, never the URL: addresses stand in paths and queries
       const route = verdict?.route?.pattern ?? 'unmatched';
       const ms = performance.now() - startedAt;
-      metrics.http(route, response.statusCode, ms);
+      metrics.http(request.method ?? '', route, response.statusCode, ms);
       log.debug({ request: id, method: request.method, route, status: response.statusCode, ms: Math.round(ms) }, 'answered');
     });
   }

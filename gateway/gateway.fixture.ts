@@ -55,7 +55,7 @@ export async function testGateway(
     health: { readiness: { status: 'ready', lost: [], notReached: [] }, isReady: true },
     log: { debug: note, warn: note, error: note },
     metrics: {
-      http: (pattern, status) => void counted.push([pattern, status]),
+      http: (_, pattern, status) => void counted.push([pattern, status]),
       bodyBytes: (what, bytes) => {
         bodies[what] += bytes;
       },

@@ -252,6 +252,8 @@ export const limits = {
   /** How often the deliveries that are queued are counted, and how far: more than that calls for no more dispatchers. */
   countQueuedEveryMs: 10 * SECOND,
   countQueuedMax: 50_000,
+  /** Messages of a state that MongoDB answers when it is asked which is due for the longest time. With the index, the first is the one. */
+  oldestDueMessages: 20,
 
   // --- stores and budgets
   storeCallMs: 10 * SECOND,

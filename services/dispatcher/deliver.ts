@@ -3,6 +3,7 @@
 
 import { needsSmtpUtf8 } from '../core/address.ts';
 import type { Route, Sender } from '../core/catalog.ts';
+import { isUnanswered } from '../core/delivery/first-reply.ts';
 import { type Change, type LastReply, type Outcome, record, release, type Subject, type Verdict } from '../core/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
@@ -98,7 +99,12 @@ async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: 
 
   if (judgement.kind !== 'local') {
     if (judgement.kind === 'delivered') signals.paused.resume(route);
-    await hand.insist((s) => recorded(s, judgement), signals.stop);
+    const { tier, events } = hand.message;
+    const isFirstReply = report.code !== null && isUnanswered(hand.subject, events);
+    const tookMs = d.messages.now() - hand.subject.startsAt;
+    const isRecorded = await hand.insist((s) => recorded(s, judgement), signals.stop);
+    if (isRecorded && isFirstReply) d.metrics.firstReply(tier, tookMs);
+    if (isRecorded && judgement.kind === 'delivered') d.metrics.delivered(tier, tookMs);
     return;
   }
   const now = d.messages.now();

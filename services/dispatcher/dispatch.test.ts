@@ -66,13 +66,20 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
     suppressionKeys: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }],
     returnKey: new Uint8Array(32).fill(9),
     relay: null,
-    metrics: { claimed: () => {}, attempt: () => {}, inFlight: () => {}, held: (_: string, count: number) => void holds.push(count) },
+    metrics: {
+      claimed: () => {},
+      attempt: () => {},
+      delivered: () => {},
+      firstReply: () => {},
+      inFlight: () => {},
+      held: (_: string, count: number) => void holds.push(count),
+    },
   };
   const take = new AbortController();
   const stop = new AbortController();
   const ended = [
     dispatch(dispatcher, { take: take.signal, stop: stop.signal }),
-    sweepLoop({ ...ports, metrics: { swept: () => {}, backlog: () => {} } }, take.signal),
+    sweepLoop({ ...ports, metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } }, take.signal),
   ];
   stops.push(async () => {
     take.abort();

@@ -2,6 +2,7 @@
 
 import type { Route, Sender } from '../core/catalog.ts';
 import { limits } from '../core/limits.ts';
+import type { Tier } from '../core/message.ts';
 import type { HashKey } from '../core/suppression.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -22,6 +23,10 @@ export interface DispatcherMetrics {
   held(reason: string, count: number): void;
   /** `unknown`: no answer after the dot; what follows is the copy policy's affair. `local`: a fault of ours. */
   attempt(outcome: 'delivered' | 'deferred' | 'bounced' | 'unknown' | 'local', category: string, ms: number): void;
+  /** An outcome was recorded: how long it took since the message was accepted, or was to go. */
+  delivered(tier: Tier, ms: number): void;
+  /** The same until a server first said something about a delivery. */
+  firstReply(tier: Tier, ms: number): void;
   inFlight(count: number): void;
 }
 

@@ -84,6 +84,12 @@ export interface MessageStore extends AsyncDisposable {
   /** How many deliveries are queued, published or not; `limit` when there are as many or more, so that it never costs more than that. */
   queued(limit: number): Promise<number>;
 
+  /**
+   * Since when the delivery could go that could for the longest time: the earliest `due`, at or before the given time, of those that are queued, deferred
+   * or scheduled without a hold; null when there are none. One look into an index where the store has one.
+   */
+  oldestDue(before: number): Promise<number | null>;
+
   /** The oldest queued deliveries of one backlog whose `wakeAt` has passed, in order of acceptance. */
   unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly Found[]>;
 

@@ -129,7 +129,8 @@ describe('health', () => {
 });
 
 describe('the operations server', () => {
-  const metrics = { text: async () => 'a 1\n# EOF\n', contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8' };
+  const contentType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+  const metrics = { exposition: async (accept = '') => ({ contentType, text: `${accept} 1\n# EOF\n` }) };
   const anywhere = { host: '127.0.0.1', port: 0 };
 
   test('answers metrics, health and readiness, and nothing else', async () => {
@@ -140,7 +141,7 @@ describe('the operations server', () => {
       const answer = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
       return { status: answer.status, type: answer.headers.get('content-type'), text: await answer.text() };
     };
-    expect(await ask('/metrics')).toEqual({ status: 200, type: metrics.contentType, text: 'a 1\n# EOF\n' });
+    expect(await ask('/metrics')).toEqual({ status: 200, type: contentType, text: '*/* 1\n# EOF\n' });
     expect(await ask('/healthz')).toMatchObject({ status: 200, text: '{"status":"ok"}\n' });
     expect(await ask('/readyz')).toMatchObject({ status: 503, text: '{"status":"not_ready","lost":[],"not_reached":["store"]}\n' });
     watch();

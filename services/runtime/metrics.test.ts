@@ -7,22 +7,22 @@ describe('metrics', () => {
   test('are written as OpenMetrics', async () => {
     const metrics = fresh();
     metrics.message('queued');
-    const text = await metrics.text();
-    expect(metrics.contentType).toContain('application/openmetrics-text');
+    const text = (await metrics.exposition()).text;
+    expect((await metrics.exposition()).contentType).toContain('application/openmetrics-text');
     expect(text).toContain('packetboat_messages_total{result="queued"} 1\n');
     expect(text).toContain('packetboat_build_info{program="test",version="1.2.3"} 1\n');
     expect(text.endsWith('# EOF\n')).toBe(true);
   });
 
   test('have the lag of the event loop among them', async () => {
-    expect(await fresh().text()).toContain('nodejs_eventloop_lag_p99_seconds');
+    expect((await fresh().exposition()).text).toContain('nodejs_eventloop_lag_p99_seconds');
   });
 
   test('count the same when they are read twice', async () => {
     const metrics = fresh();
     metrics.claimed(3);
-    await metrics.text();
-    expect(await metrics.text()).toContain('packetboat_claims_total 3\n');
+    (await metrics.exposition()).text;
+    expect((await metrics.exposition()).text).toContain('packetboat_claims_total 3\n');
   });
 
   test('keep words that are not ours out of their labels', async () => {
@@ -31,16 +31,16 @@ describe('metrics', () => {
     metrics.held('sk_live_x', 1);
     metrics.attempt('odd', 'mailbox', 5);
     metrics.dependency('mongodb://db.example', false);
-    metrics.http('/v1/messages/{message_id}', 99_999, 1);
-    const text = await metrics.text();
-    expect(text).not.toMatch(/@|sk_live|mongodb:|99999|odd/);
+    metrics.http('BREW', '/v1/messages/{message_id}', 99_999, 1);
+    const text = (await metrics.exposition()).text;
+    expect(text).not.toMatch(/@|sk_live|mongodb:|99999|odd|BREW/);
     expect(text).toContain('packetboat_messages_total{result="other"} 1\n');
   });
 
   test('have a bound on the values of a label whose words come from elsewhere', async () => {
     const metrics = fresh();
     for (let i = 0; i < 1_000; i++) metrics.rpc(`/made.up/Rpc${i}`, 0, 1);
-    const text = await metrics.text();
+    const text = (await metrics.exposition()).text;
     expect(new Set([...text.matchAll(/packetboat_rpcs_total\{rpc="([^"]+)"/g)].map(([, rpc]) => rpc)).size).toBe(101);
     expect(text).toContain('packetboat_rpcs_total{rpc="other",status="0"} 900\n');
   });

@@ -1,11 +1,14 @@
-// Every metric of every program, declared here and nowhere else. Labels have words from a closed set, or as many values as are written beside them
+// Every metric of every program, declared here and nowhere else; the reference in docs/running.md is made from it. Labels have words from a closed set, or as many values as are written beside them
 // and then `other`: never a message, an address, a key or a URL.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
+import { type Exposition, expose } from './exposition.ts';
 
 /** Values that a label may have whose words are not ours to list: names of rpcs and routes. */
 const OPEN_LABEL_VALUES_MAX = 100;
 
+const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const TIERS = ['high', 'normal', 'bulk'];
 const OUTCOMES = ['delivered', 'deferred', 'bounced', 'unknown', 'local'];
 const DEPENDENCIES = ['store', 'queue', 'budgets', 'catalog', 'ingest', 'kubernetes'];
 const HOLD_REASONS = ['budget', 'suspended', 'unverified', 'route'];
@@ -20,85 +23,172 @@ const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'f
 /** Seconds; from a warm call in the same process to the patience of SMTP. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
 
+/** Seconds that mail takes: from a server beside us to the eight hours in which most of what is deferred has gone. */
+const MAIL_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800];
+
+/** Which programs set a metric; the others show it without a value, or as 0. `dev` stands for all but the operator, in one process. */
+type Programs = readonly ('gateway' | 'ingest' | 'dispatcher' | 'sweeper' | 'operator' | 'dev')[];
+const EVERY: Programs = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 export function createMetrics(about: { readonly program: string; readonly version: string }) {
-  // OpenMetrics only: while it writes that, prom-client renames its counters for good, so both formats cannot come from one registry.
   const registry = new Registry<OpenMetricsContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  const counter = (name: string, help: string, labelNames: string[] = []) => new Counter({ name, help, labelNames, registers });
-  const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name, help, labelNames, registers });
-  const seconds = (name: string, help: string, labelNames: string[] = []) =>
-    new Histogram({ name, help, labelNames, registers, buckets: SECONDS });
+  const descriptions: MetricDescription[] = registry.getMetricsAsArray().map((metric) => described(metric, EVERY));
+  const declared = <T extends Counter | Gauge | Histogram>(metric: T, programs: Programs): T => {
+    descriptions.push(described(metric, programs));
+    return metric;
+  };
+  const counter = (name: string, help: string, programs: Programs, labelNames: string[] = []) =>
+    declared(new Counter({ name, help, labelNames, registers }), programs);
+  const gauge = (name: string, help: string, programs: Programs, labelNames: string[] = []) =>
+    declared(new Gauge({ name, help, labelNames, registers }), programs);
+  const seconds = (name: string, help: string, programs: Programs, labelNames: string[] = [], buckets = SECONDS) =>
+    declared(new Histogram({ name, help, labelNames, registers, buckets }), programs);
 
-  gauge('packetboat_build_info', 'Always 1; says what runs.', ['program', 'version']).set(about, 1);
+  gauge('packetboat_build_info', 'Always 1; says what runs.', EVERY, ['program', 'version']).set(about, 1);
+  const dependencies = gauge('packetboat_dependency_up', '1 while the dependency answers; 0 until it has answered for the first time, and while it is lost.', EVERY, ['dependency']);
 
-  const httpRequests = counter('packetboat_http_requests', 'HTTP requests answered, by route pattern and status.', ['route', 'status']);
-  const httpSeconds = seconds('packetboat_http_request_seconds', 'From the first byte of an HTTP request to its answer.', ['route']);
+  const httpRequests = counter(
+    'packetboat_http_requests',
+    'HTTP requests answered, by method, route pattern and status.',
+    ['gateway'],
+    ['method', 'route', 'status'],
+  );
+  const httpSeconds = seconds(
+    'packetboat_http_request_seconds',
+    'From the headers of an HTTP request to its answer.',
+    ['gateway'],
+    ['method', 'route'],
+  );
   const bodyBytes = counter(
     'packetboat_http_body_bytes',
     'Bytes of request bodies: buffered (in memory or on disk), parsed, or discarded behind an answer.',
+    ['gateway'],
     ['what'],
   );
   const refusedConnections = counter(
     'packetboat_http_connections_refused',
     'Connections beyond PACKETBOAT_CONNECTIONS_PER_ADDRESS, by what they were answered: 503 or none.',
+    ['gateway'],
     ['answer'],
   );
-  const rpcs = counter('packetboat_rpcs', 'Calls that ingest answered, by gRPC status.', ['rpc', 'status']);
-  const rpcSeconds = seconds('packetboat_rpc_seconds', 'From a call to its answer, in ingest.', ['rpc']);
+
+  const rpcs = counter('packetboat_rpcs', 'Calls that ingest answered, by gRPC status.', ['ingest'], ['rpc', 'status']);
+  const rpcSeconds = seconds('packetboat_rpc_seconds', 'From a call to its answer, in ingest.', ['ingest'], ['rpc']);
   const failedAuthentications = counter(
     'packetboat_failed_authentications',
     'Requests that ingest refused for their API key, by why it was no good and by the HTTP status of the answer: 429 after too many of them.',
+    ['ingest'],
     ['reason', 'status'],
   );
-  const messages = counter('packetboat_messages', 'Requests to send, by what became of them.', ['result']);
-  const claims = counter('packetboat_claims', 'Deliveries that a dispatcher took up.');
-  const holds = counter('packetboat_holds', 'Deliveries put aside because they cannot go now.', ['reason']);
-  const attempts = counter('packetboat_attempts', 'Attempts, by outcome and by what the reply was about.', ['outcome', 'category']);
-  const attemptSeconds = seconds('packetboat_attempt_seconds', 'From composing a mail to the reply of the next hop.', ['outcome']);
-  const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.');
-  const swept = counter('packetboat_swept', 'What sweepers did: deliveries woken, ended, taken back, published; blobs deleted.', ['what']);
-  const backlog = gauge('packetboat_backlog_deliveries', 'Deliveries that are queued, as each sweeper counts all of them, up to 50000.');
-  const dependencies = gauge(
-    'packetboat_dependency_up',
-    '1 while the dependency answers; 0 until it has answered for the first time, and while it is lost.',
-    ['dependency'],
+  const messages = counter('packetboat_messages', 'Requests to send, by what became of them.', ['ingest'], ['result']);
+
+  const claims = counter('packetboat_claims', 'Deliveries that a dispatcher took up.', ['dispatcher']);
+  const holds = counter('packetboat_holds', 'Deliveries put aside because they cannot go now.', ['dispatcher'], ['reason']);
+  const attempts = counter(
+    'packetboat_attempts',
+    'Attempts, by outcome and by what the reply was about.',
+    ['dispatcher'],
+    ['outcome', 'category'],
   );
-  const catalogFaults = counter('packetboat_catalog_faults', 'Faults of objects in the catalog folder, counted when they come up.');
+  const attemptSeconds = seconds(
+    'packetboat_attempt_seconds',
+    'From composing a mail to the reply of the next hop.',
+    ['dispatcher'],
+    ['outcome'],
+  );
+  const deliveredSeconds = seconds(
+    'packetboat_time_to_delivery_seconds',
+    'From acceptance, or the scheduled time if that is later, to the reply by which the next hop took the mail.',
+    ['dispatcher'],
+    ['tier'],
+    MAIL_SECONDS,
+  );
+  const firstReplySeconds = seconds(
+    'packetboat_time_to_first_reply_seconds',
+    'From acceptance, or the scheduled time if that is later, to the first reply of a next hop about a delivery, whatever it says.',
+    ['dispatcher'],
+    ['tier'],
+    MAIL_SECONDS,
+  );
+  const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.', ['dispatcher']);
+
+  const swept = counter(
+    'packetboat_swept',
+    'What sweepers did: deliveries woken, ended, taken back, published; blobs deleted.',
+    ['sweeper'],
+    ['what'],
+  );
+  const backlog = gauge('packetboat_backlog_deliveries', 'Deliveries that are queued, as each sweeper counts all of them, up to 50000.', [
+    'sweeper',
+  ]);
+  const oldestSendable = gauge(
+    'packetboat_oldest_sendable_age_seconds',
+    'How long the delivery has been due that could have gone for the longest time; 0 when there is none. Held mail is left out. Each sweeper looks at all of it.',
+    ['sweeper'],
+  );
+  const catalogFaults = counter('packetboat_catalog_faults', 'Faults of objects in the catalog folder, counted when they come up.', [
+    'dev',
+  ]);
 
   // Under the names that whoever runs operators knows from controller-runtime.
-  const reconciles = counter('controller_runtime_reconcile', 'Visits to objects, by what came of them.', ['controller', 'result']);
-  const reconcileErrors = counter('controller_runtime_reconcile_errors', 'Visits that failed.', ['controller']);
-  const reconcileSeconds = seconds('controller_runtime_reconcile_time_seconds', 'How long a visit took.', ['controller']);
-  const queueDepth = gauge('workqueue_depth', 'Objects whose turn it is.', ['name']);
-  const queueAdds = counter('workqueue_adds', 'Objects that were to be visited.', ['name']);
-  const queueRetries = counter('workqueue_retries', 'Objects that were to be visited again after a failure.', ['name']);
-  const apiRequests = counter('rest_client_requests', 'Requests to the API server, by status; 0: no answer.', ['code', 'method']);
-  const leads = gauge('leader_election_master_status', '1 while this operator is the one that works.', ['name']);
-  const ready = gauge('packetboat_operator_resource_ready', 'Objects, by kind and by their condition Ready.', ['kind', 'status']);
-
-  const publishes = counter('packetboat_operator_publishes', 'Objects written to the catalog, by what came of it.', ['kind', 'result']);
-  const contacts = gauge('packetboat_operator_contact_timestamp_seconds', 'When the API server said something about a kind last.', [
-    'kind',
-  ]);
+  const reconciles = counter(
+    'controller_runtime_reconcile',
+    'Visits to objects, by what came of them.',
+    ['operator'],
+    ['controller', 'result'],
+  );
+  const reconcileErrors = counter('controller_runtime_reconcile_errors', 'Visits that failed.', ['operator'], ['controller']);
+  const reconcileSeconds = seconds('controller_runtime_reconcile_time_seconds', 'How long a visit took.', ['operator'], ['controller']);
+  const queueDepth = gauge('workqueue_depth', 'Objects whose turn it is.', ['operator'], ['name']);
+  const queueAdds = counter('workqueue_adds', 'Objects that were to be visited.', ['operator'], ['name']);
+  const queueRetries = counter('workqueue_retries', 'Objects that were to be visited again after a failure.', ['operator'], ['name']);
+  const apiRequests = counter(
+    'rest_client_requests',
+    'Requests to the API server, by status; 0: no answer.',
+    ['operator'],
+    ['code', 'method'],
+  );
+  const leads = gauge('leader_election_master_status', '1 while this operator is the one that works.', ['operator'], ['name']);
+  const ready = gauge(
+    'packetboat_operator_resource_ready',
+    'Objects, by kind and by their condition Ready.',
+    ['operator'],
+    ['kind', 'status'],
+  );
+  const publishes = counter(
+    'packetboat_operator_publishes',
+    'Objects written to the catalog, by what came of it.',
+    ['operator'],
+    ['kind', 'result'],
+  );
+  const contacts = gauge(
+    'packetboat_operator_contact_timestamp_seconds',
+    'When the API server said something about a kind last, as Unix time.',
+    ['operator'],
+    ['kind'],
+  );
 
   const route = capped(OPEN_LABEL_VALUES_MAX);
   const rpcName = capped(OPEN_LABEL_VALUES_MAX);
   const category = capped(OPEN_LABEL_VALUES_MAX);
 
   return {
-    contentType: registry.contentType,
-    /** The exposition. */
-    text: (): Promise<string> => registry.metrics(),
+    /** All metrics, for who asks with this `Accept` header. */
+    exposition: (accept?: string): Promise<Exposition> => expose(registry, accept),
+    /** In the order of their declaration, those of Node first. */
+    descriptions: descriptions as readonly MetricDescription[],
 
     /** `pattern`: the route as it was declared, never the path asked for. */
-    http: (pattern: string, status: number, ms: number): void => {
-      httpRequests.inc({ route: route(pattern), status: status >= 100 && status <= 599 ? status : 'other' });
-      httpSeconds.observe({ route: route(pattern) }, ms / 1000);
+    http: (verb: string, pattern: string, status: number, ms: number): void => {
+      const labels = { method: oneOf(HTTP_METHODS, verb), route: route(pattern) };
+      httpRequests.inc({ ...labels, status: status >= 100 && status <= 599 ? status : 'other' });
+      httpSeconds.observe(labels, ms / 1000);
     },
     bodyBytes: (what: 'buffered' | 'parsed' | 'discarded', bytes: number): void => bodyBytes.inc({ what }, bytes),
     connectionRefused: (answer: '503' | 'none'): void => refusedConnections.inc({ answer }),
@@ -115,9 +205,12 @@ export function createMetrics(about: { readonly program: string; readonly versio
       attempts.inc({ outcome: oneOf(OUTCOMES, outcome), category: category(about) });
       attemptSeconds.observe({ outcome: oneOf(OUTCOMES, outcome) }, ms / 1000);
     },
+    delivered: (tier: string, ms: number): void => deliveredSeconds.observe({ tier: oneOf(TIERS, tier) }, Math.max(0, ms) / 1000),
+    firstReply: (tier: string, ms: number): void => firstReplySeconds.observe({ tier: oneOf(TIERS, tier) }, Math.max(0, ms) / 1000),
     inFlight: (count: number): void => inHand.set(count),
     swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
     backlog: (count: number): void => backlog.set(count),
+    oldestSendable: (ageMs: number): void => oldestSendable.set(Math.max(0, ageMs) / 1000),
     dependency: (name: string, isUp: boolean): void => dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
     catalogFault: (): void => catalogFaults.inc(),
 
@@ -140,6 +233,23 @@ export function createMetrics(about: { readonly program: string; readonly versio
       publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),
     contact: (kind: string): void => contacts.setToCurrentTime({ kind: oneOf(WATCHED, kind) }),
   };
+}
+
+/** For the reference (docs/running.md). */
+export interface MetricDescription {
+  /** As one asks for it: counters end in `_total`. */
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly help: string;
+  readonly programs: Programs;
+}
+
+/** prom-client's types do not name what its metrics have. */
+function described(metric: object, programs: Programs): MetricDescription {
+  const { name, type, labelNames, help } = metric as Omit<MetricDescription, 'labels'> & { readonly labelNames: readonly string[] };
+  const asked = type === 'counter' ? `${name.replace(/_total$/, '')}_total` : name;
+  return { name: asked, type, labels: [...labelNames], help, programs };
 }
 
 const oneOf = (words: readonly string[], value: string): string => (words.includes(value) ? value : 'other');

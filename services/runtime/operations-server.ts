@@ -29,7 +29,7 @@ export function readyz(health: Pick<Health, 'readiness' | 'isReady'>): HealthAns
 
 export interface OperationsOptions {
   readonly health: Health;
-  readonly metrics: Pick<Metrics, 'text'> & { readonly contentType: string };
+  readonly metrics: Pick<Metrics, 'exposition'>;
   /** How long a request may take to come in, and its answer to go out; `limits` unless told. */
   readonly requestMs?: number;
 }
@@ -81,7 +81,8 @@ async function answer(
     response.setHeader('allow', 'GET, HEAD');
     sendJson(response, { status: 405, body: { status: 'method_not_allowed' } });
   } else if (read === 'metrics') {
-    response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.text());
+    const { contentType, text } = await metrics.exposition(headers.accept);
+    response.writeHead(200, { 'content-type': contentType, vary: 'Accept' }).end(text);
   } else {
     sendJson(response, read(health));
   }

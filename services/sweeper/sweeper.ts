@@ -13,6 +13,8 @@ export interface SweeperMetrics {
   swept(what: 'lapsed' | 'due' | 'ended' | 'published' | 'blobs', count: number): void;
   /** How many deliveries are queued; `limits.countQueuedMax` when there are more. */
   backlog(count: number): void;
+  /** How long the delivery that nothing holds has been due for the longest time; 0 when there is none. */
+  oldestSendable(ageMs: number): void;
 }
 
 export interface Sweeper {

@@ -217,7 +217,7 @@ describe('what the alerts and the dashboard ask for', async () => {
   const words: readonly string[] =
     (await readFile(join(import.meta.dirname, '../../services/runtime/metrics.ts'), 'utf8')).match(/'[a-z_]+'/g) ?? [];
   const known = new Set(
-    [...(await metrics.text()).matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name = '', type]) =>
+    [...(await metrics.exposition()).text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name = '', type]) =>
       type === 'counter' ? [`${name}_total`] : type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
     ),
   );

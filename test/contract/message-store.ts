@@ -6,7 +6,7 @@ import type { Change, DeliveryState, Progress } from '../../services/core/delive
 import type { MessageId } from '../../services/core/ids.ts';
 import { type Message, messageStatuses, statusOf, type Tier, tiers } from '../../services/core/message.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../services/ports/message-store.ts';
-import { newBlobId, newMessageId, type Sample, sampleMessage } from './sample-message.ts';
+import { newBlobId, newMessageId, type Sample, type SampleDelivery, sampleMessage } from './sample-message.ts';
 
 export interface MessageStoreSubject extends AsyncDisposable {
   readonly store: MessageStore;
@@ -463,6 +463,63 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         );
         expect(await store.queued(10)).toBe(3);
         expect(await store.queued(2)).toBe(2);
+      });
+
+      const sendable: readonly (readonly [title: string, delivery: () => SampleDelivery, isSendable: boolean])[] = [
+        ['queued and not published', () => ({}), true],
+        ['queued and published', () => ({ wakeAt: t0 + MINUTE }), true],
+        ['deferred and due, which a sweeper has still to notice', () => ({ state: 'deferred' }), true],
+        ['scheduled and due', () => ({ state: 'scheduled' }), true],
+        ['being sent', () => ({ state: 'sending', phase: 'streaming', lease: { id: 'lease_1', until: t0 + MINUTE } }), false],
+        ['held for its budget', () => ({ hold: { reason: 'budget' } }), false],
+        ['held for its route', () => ({ hold: { reason: 'route' } }), false],
+        ['held because its sender is suspended', () => ({ hold: { reason: 'suspended' } }), false],
+        ['delivered', () => ({ state: 'delivered', wakeAt: null }), false],
+        ['bounced', () => ({ state: 'bounced', wakeAt: null }), false],
+        ['cancelled', () => ({ state: 'cancelled', wakeAt: null }), false],
+      ];
+
+      it.each(sendable)('a delivery that is %s: whether it could go', async (_, delivery, isSendable) => {
+        const due = t0 - 5_000;
+        await put({ deliveries: [{ due, wakeAt: due, ...delivery() }] });
+        expect(await store.oldestDue(t0)).toBe(isSendable ? due : null);
+        // the time at which it is due belongs to it
+        expect(await store.oldestDue(due)).toBe(isSendable ? due : null);
+        expect(await store.oldestDue(due - 1)).toBeNull();
+      });
+
+      it('says since when the delivery could go that could for the longest time, of all tenants', async () => {
+        expect(await store.oldestDue(t0)).toBeNull();
+        await put(
+          { createdAt: t0 - MINUTE, deliveries: [{ due: t0 + MINUTE, wakeAt: t0 + MINUTE }] },
+          {
+            tenant: 'other',
+            tier: 'bulk',
+            deliveries: [{ due: t0 - 1 }, { to: 'b@example.com', due: t0 - 10, hold: { reason: 'budget' } }],
+          },
+          {
+            deliveries: [
+              { state: 'deferred', due: t0 - 2, wakeAt: t0 - 2 },
+              { to: 'b@example.com', due: t0 - 3 },
+            ],
+          },
+          {
+            deliveries: [
+              { state: 'delivered', due: t0 - 20, wakeAt: null },
+              { to: 'b@example.com', state: 'scheduled', due: t0 + 1 },
+            ],
+          },
+        );
+        expect(await store.oldestDue(t0)).toBe(t0 - 3);
+        expect(await store.oldestDue(t0 - 4)).toBeNull();
+      });
+
+      it('a hold that comes and goes takes a delivery away and brings it back', async () => {
+        const [id = missing()] = await put({ deliveries: [{ due: t0 - 5 }] });
+        await store.apply([await changeOf(id, { hold: { reason: 'route' } })]);
+        expect(await store.oldestDue(t0)).toBeNull();
+        await store.apply([await changeOf(id, { hold: null, due: t0 - 4 })]);
+        expect(await store.oldestDue(t0)).toBe(t0 - 4);
       });
 
       it('has no backlog when all is published, or gone', async () => {

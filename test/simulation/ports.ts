@@ -34,6 +34,7 @@ export function messagesOf(process: Process, store: MemoryMessageStore, record: 
     woken: (states, before, limit) => ask(() => store.woken(states, before, limit)),
     backlogs: (before) => ask(() => store.backlogs(before)),
     queued: (limit) => ask(() => store.queued(limit)),
+    oldestDue: (before) => ask(() => store.oldestDue(before)),
     unpublished: (backlog, before, limit) => ask(() => store.unpublished(backlog, before, limit)),
     list: (query) => ask(() => store.list(query)),
     blobsInUse: (ids) => ask(() => store.blobsInUse(ids)),

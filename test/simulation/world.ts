@@ -359,7 +359,7 @@ class World {
       },
       p,
     );
-    const metrics = { claimed: () => {}, held: () => {}, attempt: () => {}, inFlight: () => {} };
+    const metrics = { claimed: () => {}, held: () => {}, attempt: () => {}, delivered: () => {}, firstReply: () => {}, inFlight: () => {} };
     const dispatcher = {
       ...this.#portsOf(p),
       transport,
@@ -382,7 +382,10 @@ class World {
 
   #startSweeper(p: Process): void {
     const stop = new AbortController();
-    const ended = sweepLoop({ ...this.#portsOf(p), metrics: { swept: () => {}, backlog: () => {} } }, stop.signal).then(() => p.end());
+    const ended = sweepLoop(
+      { ...this.#portsOf(p), metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } },
+      stop.signal,
+    ).then(() => p.end());
     this.#running.set(p, { stop: () => stop.abort(), ended });
   }
 }

@@ -85,6 +85,15 @@ export class MemoryMessageStore implements MessageStore {
     return Math.min(limit, this.#waking.get('queued')?.size ?? 0);
   }
 
+  async oldestDue(before: number): Promise<number | null> {
+    const places = (['queued', 'deferred', 'scheduled'] as const).flatMap((state) => [...(this.#waking.get(state)?.values() ?? [])]);
+    const dues = places.flatMap(({ row, index }) => {
+      const delivery = row.message.deliveries[index];
+      return delivery === undefined || delivery.hold !== null || delivery.due > before ? [] : [delivery.due];
+    });
+    return dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
+  }
+
   async unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly Found[]> {
     return this.#awake('queued', before)
       .filter(({ row }) => row.message.tenant === backlog.tenant && row.message.tier === backlog.tier)

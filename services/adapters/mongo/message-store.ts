@@ -5,6 +5,7 @@ import { type AnyBulkWriteOperation, type Collection, type Filter, type IndexDes
 import type { Environment } from '../../core/catalog.ts';
 import type { Change, DeliveryState } from '../../core/delivery.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
+import { limits } from '../../core/limits.ts';
 import { type Message, messageStatuses } from '../../core/message.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
 import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
@@ -19,10 +20,14 @@ const indexes: readonly IndexDescription[] = [
   { name: 'woken', key: { 'deliveries.state': 1, 'deliveries.wake_at': 1 } },
   { name: 'lanes', key: { 'deliveries.state': 1, lane: 1, 'deliveries.wake_at': 1 } },
   { name: 'turns', key: { 'deliveries.state': 1, lane: 1, created_at: 1, _id: 1, 'deliveries.wake_at': 1 } },
+  { name: 'sendable', key: { 'deliveries.state': 1, 'deliveries.hold': 1, 'deliveries.due': 1 } },
   { name: 'lists', key: { tenant: 1, created_at: -1, _id: -1, sender: 1, environment: 1, 'content.template.identifier': 1 } },
   { name: 'recipients', key: { tenant: 1, 'deliveries.recipient': 1, created_at: -1, _id: -1 } },
   { name: 'blobs', key: { blobs: 1 }, sparse: true },
 ];
+
+/** What a dispatcher could take up, or a sweeper hand to one. */
+const SENDABLE: readonly DeliveryState[] = ['queued', 'deferred', 'scheduled'];
 
 /** `now` is the store's clock; a test may put its own in front of it. */
 export async function openMessageStore(mongo: Mongo, now: () => number = mongo.now): Promise<MessageStore> {
@@ -139,6 +144,25 @@ class MongoMessageStore implements MessageStore {
         .toArray(),
     );
     return Math.min(limit, counted?.count ?? 0);
+  }
+
+  async oldestDue(before: number): Promise<number | null> {
+    // Within a state the index is in order of time, so the first document has it. Without an index it is the earliest of some.
+    const isSendable = (state: DeliveryState) => ({ state, hold: null, due: { $lte: before } });
+    const options = {
+      projection: { 'deliveries.state': 1, 'deliveries.hold': 1, 'deliveries.due': 1 },
+      limit: limits.oldestDueMessages,
+      hint: 'sendable',
+    } as const;
+    const found = await Promise.all(
+      SENDABLE.map((state) => this.#mongo.call(this.#messages.find({ deliveries: { $elemMatch: isSendable(state) } }, options).toArray())),
+    );
+    const dues = found
+      .flat()
+      .flatMap(({ deliveries }) =>
+        deliveries.flatMap(({ state, hold, due }) => (SENDABLE.includes(state) && hold === null && due <= before ? [due] : [])),
+      );
+    return dues.length === 0 ? null : Math.min(...dues);
   }
 
   async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {

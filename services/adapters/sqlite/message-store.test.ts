@@ -64,6 +64,7 @@ describe('SqliteMessageStore', () => {
     ]);
     await store.woken(['scheduled', 'sending', 'deferred'], now, 10);
     await store.backlogs(now);
+    await store.oldestDue(now);
     await store.unpublished({ tenant: 'default', tier: 'normal' }, now, 10);
     await store.blobsInUse([newBlobId(now)]);
     const page = { tenant: 'default', limit: 10, createdAfter: 1, createdBefore: now, before: { createdAt: now, id: message.id } };

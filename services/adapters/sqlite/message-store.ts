@@ -76,6 +76,9 @@ const backlogs = query(`
 
 const queued = query(`SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} LIMIT ?1)`);
 
+const SENDABLE = "wake_at IS NOT NULL AND hold IS NULL AND state IN ('queued', 'deferred', 'scheduled')";
+const oldestDue = query(`SELECT min(due) FROM delivery INDEXED BY delivery_sendable WHERE ${SENDABLE} AND due <= ?1`);
+
 // By time of waking a large backlog would have to be sorted whole; by time of acceptance a search could go past a million that are
 // held. So: what has woken is sorted while it is little, and else the front is near. The question how much there is stands in the outer loop: as a
 // condition beside the others SQLite asks it of each row, and the one that is not meant walks a million of them (446 µs a message).
@@ -169,6 +172,12 @@ export class SqliteMessageStore implements MessageStore {
   async queued(limit: number): Promise<number> {
     const [rows = []] = await this.#database.run([[queued, limit]]);
     return Number(rowsOf(rows)[0]?.[0] ?? 0);
+  }
+
+  async oldestDue(before: number): Promise<number | null> {
+    const [rows = []] = await this.#database.run([[oldestDue, before]]);
+    const due = rowsOf(rows)[0]?.[0] ?? null;
+    return due === null ? null : Number(due);
   }
 
   async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {

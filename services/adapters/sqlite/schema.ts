@@ -105,6 +105,10 @@ const migrations: readonly string[] = [
   DROP INDEX message_list;
   CREATE INDEX message_list ON message (tenant, created_at, id, sender, environment, template);
   `,
+  `
+  -- what could go, by since when it could
+  CREATE INDEX delivery_sendable ON delivery (due) WHERE wake_at IS NOT NULL AND hold IS NULL AND state IN ('queued', 'deferred', 'scheduled');
+  `,
 ];
 
 /** Of the connection: the deliveries, or messages, that the running query has found, in their order. */
