@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { variables } from '../services/runtime/config.ts';
 import { isRequired } from '../services/runtime/health.ts';
+import { withMetricReference } from '../services/runtime/metric-reference.ts';
+import { createMetrics } from '../services/runtime/metrics.ts';
 import { dependenciesOf } from '../services/runtime/program.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -73,6 +75,38 @@ describe('the dependencies in docs/running.md', () => {
       for (const name of names)
         expect([program, name, (isRequired[name] ? needed : optional).includes(`\`${name}\``)]).toEqual([program, name, true]);
     }
+  });
+});
+
+describe('the reference of metrics', () => {
+  const { descriptions } = createMetrics({ program: 'test', version: '0' });
+
+  test('is that of their declarations', async () => {
+    await expect(withMetricReference(read('docs/running.md'), descriptions)).toMatchFileSnapshot('../docs/running.md');
+  });
+
+  test('says of each what it means, in a sentence, and which programs set it', () => {
+    const silent = descriptions.filter(({ help, programs }) => !/^[A-Z1][^|]{8,}\.$/.test(help) || programs.length === 0);
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('has names and labels as Prometheus wants them, each name once', () => {
+    const names = descriptions.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(descriptions.flatMap(({ name, labels }) => [name, ...labels]).filter((word) => !/^[a-z][a-z0-9_]*$/.test(word))).toEqual([]);
+  });
+
+  test.each([
+    ['HTTP duration by method and route', 'packetboat_http_request_seconds', 'histogram', ['method', 'route']],
+    ['time from acceptance to delivery', 'packetboat_time_to_delivery_seconds', 'histogram', ['tier']],
+    ['time to the first reply', 'packetboat_time_to_first_reply_seconds', 'histogram', ['tier']],
+    ['age of the oldest sendable delivery', 'packetboat_oldest_sendable_age_seconds', 'gauge', []],
+    ['failed authentications', 'packetboat_failed_authentications_total', 'counter', ['reason', 'status']],
+    ['refused connections', 'packetboat_http_connections_refused_total', 'counter', ['answer']],
+  ])('%s is there, and in the dashboard', (_, name, type, labels) => {
+    expect(descriptions.find((metric) => metric.name === name)).toMatchObject({ type, labels });
+    expect(read('docs/running.md')).toContain(`| \`${name}\` | ${type} |`);
+    expect(read('charts/packetboat/files/dashboard.json')).toContain(name);
   });
 });
 

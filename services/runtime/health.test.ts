@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type DependencyName, Health, type HealthOptions, isRequired, type Readiness } from './health.ts';
+import { createMetrics } from './metrics.ts';
 import { serveOperations } from './operations-server.ts';
 import { dependenciesOf } from './program.ts';
 
@@ -153,6 +154,18 @@ describe('the operations server', () => {
     await until({ status: 'not_ready' });
     expect(await ask('/readyz')).toMatchObject({ status: 503, text: '{"status":"not_ready","lost":["store"],"not_reached":[]}\n' });
     expect(await ask('/healthz')).toMatchObject({ status: 200 });
+  });
+
+  test('gives metrics in the format that is asked for', async () => {
+    const { health } = healthOf({});
+    await using server = await serveOperations(anywhere, { health, metrics: createMetrics({ program: 'test', version: '1' }) });
+    const ask = async (accept: string) => {
+      const answer = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { accept } });
+      expect(answer.headers.get('vary')).toBe('Accept');
+      return [answer.headers.get('content-type'), (await answer.text()).endsWith('# EOF\n')];
+    };
+    expect(await ask('text/plain;version=0.0.4')).toEqual(['text/plain; version=0.0.4; charset=utf-8', false]);
+    expect(await ask('*/*')).toEqual([contentType, true]);
   });
 
   test('says which setting to change when its address is taken', async () => {

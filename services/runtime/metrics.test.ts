@@ -25,6 +25,29 @@ describe('metrics', () => {
     expect((await metrics.exposition()).text).toContain('packetboat_claims_total 3\n');
   });
 
+  test('measure mail by tier, in times from a tenth of a second to eight hours', async () => {
+    const metrics = fresh();
+    metrics.delivered('high', 400);
+    metrics.delivered('high', 7 * 3_600_000);
+    metrics.firstReply('bulk', 50);
+    metrics.firstReply('user@example.com', 50);
+    const { text } = await metrics.exposition();
+    expect(text).toContain('packetboat_time_to_delivery_seconds_bucket{le="0.5",tier="high"} 1\n');
+    expect(text).toContain('packetboat_time_to_delivery_seconds_bucket{le="14400",tier="high"} 1\n');
+    expect(text).toContain('packetboat_time_to_delivery_seconds_bucket{le="28800",tier="high"} 2\n');
+    expect(text).toContain('packetboat_time_to_first_reply_seconds_bucket{le="0.1",tier="bulk"} 1\n');
+    expect(text).toContain('packetboat_time_to_first_reply_seconds_count{tier="other"} 1\n');
+  });
+
+  test('take a clock that went back for no time at all', async () => {
+    const metrics = fresh();
+    metrics.delivered('normal', -5);
+    metrics.oldestSendable(-5);
+    const { text } = await metrics.exposition();
+    expect(text).toContain('packetboat_time_to_delivery_seconds_sum{tier="normal"} 0\n');
+    expect(text).toContain('packetboat_oldest_sendable_age_seconds 0\n');
+  });
+
   test('keep words that are not ours out of their labels', async () => {
     const metrics = fresh();
     metrics.message('user@example.com');

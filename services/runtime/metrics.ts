@@ -28,7 +28,7 @@ const MAIL_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1_800, 3_
 
 /** Which programs set a metric; the others show it without a value, or as 0. `dev` stands for all but the operator, in one process. */
 type Programs = readonly ('gateway' | 'ingest' | 'dispatcher' | 'sweeper' | 'operator' | 'dev')[];
-const EVERY: Programs = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
+export const EVERY: Programs = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -38,7 +38,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  const descriptions: MetricDescription[] = registry.getMetricsAsArray().map((metric) => described(metric, EVERY));
+  const descriptions: MetricDescription[] = [];
   const declared = <T extends Counter | Gauge | Histogram>(metric: T, programs: Programs): T => {
     descriptions.push(described(metric, programs));
     return metric;
@@ -181,7 +181,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   return {
     /** All metrics, for who asks with this `Accept` header. */
     exposition: (accept?: string): Promise<Exposition> => expose(registry, accept),
-    /** In the order of their declaration, those of Node first. */
+    /** Our own, in the order of their declaration: which ones Node has depends on the system. */
     descriptions: descriptions as readonly MetricDescription[],
 
     /** `pattern`: the route as it was declared, never the path asked for. */

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Health } from './health.ts';
 import { type OperationsOptions, serveOperations } from './operations-server.ts';
 
-const metrics = { text: async () => 'a 1\n# EOF\n', contentType: 'application/openmetrics-text' };
+const metrics = { exposition: async () => ({ text: 'a 1\n# EOF\n', contentType: 'application/openmetrics-text' }) };
 
 async function operations(more: Partial<OperationsOptions> = {}): Promise<number> {
   const health = new Health({ dependencies: [], log: pino({ level: 'silent' }), metrics: { dependency: () => {} } });
@@ -68,7 +68,7 @@ describe('the operations server', () => {
 
   test('closes the connection when the metrics cannot be written, and answers the next one', async () => {
     const port = await operations({
-      metrics: { ...metrics, text: async () => Promise.reject(new Error('a metric broke')) },
+      metrics: { exposition: async () => Promise.reject(new Error('a metric broke')) },
     });
     expect(await toldUntilClosed(port, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
     expect(statusIn(await toldUntilClosed(port, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'))).toBe(200);

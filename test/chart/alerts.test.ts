@@ -71,6 +71,23 @@ const cases: Readonly<
       { packetboat_backlog_deliveries: '0x40', 'packetboat_attempts_total{outcome="delivered"}': '7x40' },
     ],
   },
+  PacketboatMailIsOverdue: {
+    fires: { 'packetboat_oldest_sendable_age_seconds{pod="a"}': '0+60x40', 'packetboat_oldest_sendable_age_seconds{pod="b"}': '0+60x40' },
+    as: {},
+    quiet: [
+      { packetboat_oldest_sendable_age_seconds: '200x40' },
+      // a peak that goes away
+      { packetboat_oldest_sendable_age_seconds: '0x20 400 400 400 0x20' },
+    ],
+  },
+  PacketboatKeysAreGuessed: {
+    fires: { 'packetboat_failed_authentications_total{reason="unknown",status="429"}': '0+120x40' },
+    as: {},
+    quiet: [
+      { 'packetboat_failed_authentications_total{reason="unknown",status="401"}': '0+50x40' },
+      { 'packetboat_failed_authentications_total{reason="expired",status="429"}': '0+10x40' },
+    ],
+  },
   PacketboatBacklogGrows: {
     fires: { packetboat_backlog_deliveries: '6000+100x60' },
     as: {},
