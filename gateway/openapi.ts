@@ -327,7 +327,8 @@ const errors: readonly ErrorKind[] = [
   {
     status: '429',
     name: 'RateLimited',
-    description: 'The key’s budget is spent; `Retry-After` says when to come back.',
+    description:
+      'The key’s budget is spent; or the key is no good, and too many requests failed with it or from this address. `Retry-After` says when to come back.',
     appliesTo: always,
   },
   {

@@ -12,9 +12,11 @@ import { onEachSubject, type Stage } from './stage.ts';
 const MAX = limits.failedAuthenticationsMax;
 const mail = { from: 'billing@mail.shop.example', to: ['user@example.com'], subject: 's', text: 't' };
 
+const wrongKeys: string[] = [];
+
 /** With a key that nobody has, another one each time. */
 const fail = ({ rest }: Stage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> =>
-  rest.withKey(newKey()).send(mail, headers);
+  rest.withKey(wrongKeys[wrongKeys.push(newKey()) - 1] ?? '').send(mail, headers);
 
 async function failUntilLimited(stage: Stage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> {
   const answers = await Promise.all(Array.from({ length: MAX }, () => fail(stage, headers)));
@@ -61,6 +63,12 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
     expect(answer).toMatchObject({ code: status.RESOURCE_EXHAUSTED, reason: 'too_many_failed_authentications' });
     expect(answer.retryDelayMs).toBeGreaterThan(0);
     expect(await stage.grpc.call(SendersServiceService.listSenders, {})).toMatchObject({ code: status.OK });
+  });
+
+  it('no log says with which key, or from where', () => {
+    const said = stage.packetboat.programs.map((program) => program.output()).join('');
+    expect(said).not.toMatch(/198\.51\.100\.|203\.0\.113\.|192\.0\.2\.99/);
+    expect(wrongKeys.filter((key) => said.includes(key))).toEqual([]);
   });
 
   it('the metrics say how many, and why', async () => {
