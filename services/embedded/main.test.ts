@@ -158,7 +158,7 @@ describe('embedded mode', () => {
     await using program = await begin();
     await program.rest.accepted(otp);
     const metrics = await (await fetch(`http://127.0.0.1:${program.ports.metrics}/metrics`)).text();
-    expect(metrics).toContain('packetboat_http_requests_total{route="/v1/messages",status="202"} 1\n');
+    expect(metrics).toContain('packetboat_http_requests_total{method="POST",route="/v1/messages",status="202"} 1\n');
     expect(metrics).toContain('packetboat_messages_total{result="queued"} 1\n');
     expect(metrics).toContain('packetboat_dependency_up{dependency="store"} 1\n');
     expect(await (await fetch(`${program.rest.url}/readyz`)).json()).toEqual({ status: 'ready', lost: [], not_reached: [] });

@@ -228,6 +228,21 @@ const labelsOf = (labels: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}="${value}"`)
     .join(',')}}`;
 
+describeWith(['promtool'], 'the text format of our metrics', () => {
+  it('is read by Prometheus, and follows its conventions', async () => {
+    const metrics = createMetrics({ program: 'test', version: '0' });
+    metrics.http('GET', '/v1/messages', 200, 3);
+    metrics.message('queued');
+    metrics.failedAuthentication('unknown', true);
+    metrics.delivered('high', 5);
+    const { text } = await metrics.exposition('text/plain');
+    // Node's own have gauges that end in _total
+    const ours = text.split('\n\n').filter((metric) => !metric.startsWith('# HELP nodejs_'));
+    expect(ours.length).toBeGreaterThan(20);
+    expect(await promtool(['check', 'metrics'], `${ours.join('\n').trimEnd()}\n`)).toEqual({ code: 0, output: '' });
+  });
+});
+
 describe('what the alerts and the dashboard ask for', async () => {
   // each metric once, so that those with labels are there
   const metrics = createMetrics({ program: 'test', version: '0' });
@@ -262,10 +277,11 @@ describe('what the alerts and the dashboard ask for', async () => {
   });
 });
 
-function promtool(args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
+function promtool(args: readonly string[], input = ''): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve) => {
-    execFile(requireFile('promtool'), args, (error, stdout, stderr) => {
+    const asked = execFile(requireFile('promtool'), args, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr });
     });
+    asked.stdin?.end(input);
   });
 }
