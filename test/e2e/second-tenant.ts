@@ -24,12 +24,11 @@ export async function startWith(tenant: string, key: string, { subject, packetbo
   const [program] = programs;
   if (program === undefined) throw new Error('nothing runs');
   await program.stop();
-  let said: string;
-  {
+  try {
     await using dev = await startRole('dev', { ...more, PACKETBOAT_DATA_DIR: join(program.folder, '.packetboat') }, await freePort());
     await dev.stop();
-    said = dev.output();
+    return dev.output();
+  } finally {
+    await program.restart();
   }
-  await program.restart();
-  return said;
 }
