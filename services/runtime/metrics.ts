@@ -51,7 +51,12 @@ export function createMetrics(about: { readonly program: string; readonly versio
     declared(new Histogram({ name, help, labelNames, registers, buckets }), programs);
 
   gauge('packetboat_build_info', 'Always 1; says what runs.', EVERY, ['program', 'version']).set(about, 1);
-  const dependencies = gauge('packetboat_dependency_up', '1 while the dependency answers; 0 until it has answered for the first time, and while it is lost.', EVERY, ['dependency']);
+  const dependencies = gauge(
+    'packetboat_dependency_up',
+    '1 while the dependency answers; 0 until it has answered for the first time, and while it is lost.',
+    EVERY,
+    ['dependency'],
+  );
 
   const httpRequests = counter(
     'packetboat_http_requests',
