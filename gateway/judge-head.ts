@@ -46,10 +46,10 @@ export function judgeHead(head: RequestHead, routes: RouteTable): HeadVerdict {
 }
 
 function judgeRoute({ method, version, headers }: RequestHead, url: string, methods: Methods): HeadVerdict {
-  const [any = null] = methods.values();
-  if (method === 'OPTIONS') return { kind: 'options', route: any, methods: allowed(methods) };
+  const [first = null] = methods.values();
+  if (method === 'OPTIONS') return { kind: 'options', route: first, methods: allowed(methods) };
   const route = methods.get(method);
-  if (route === undefined) return refuse(any, methodNotAllowed(), { headers: { allow: allowed(methods).join(', ') } });
+  if (route === undefined) return refuse(first, methodNotAllowed(), { headers: { allow: allowed(methods).join(', ') } });
   if (route.needsKey && readKeyText(credentialOf(headers)) === null) return refuse(route, unauthenticated(hasCredential(headers)));
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {

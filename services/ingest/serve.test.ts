@@ -1,5 +1,5 @@
 import { Client, credentials, Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { BadRequest } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 import {
@@ -199,17 +199,21 @@ describe('the service for the gateway', () => {
   });
 
   test('admits by key and scope, and counts', async () => {
-    const admitted = async (credential: string, scope: string, uncounted = false) =>
-      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted }, respond))).response;
+    const admitted = async (credential: string, scope: string) =>
+      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted: false }, respond))).response;
     expect(await admitted(memory.key, 'messages:send')).toMatchObject({ refused: undefined, rate: { limit: 5_000 } });
     expect(await admitted(memory.key, 'messages:unheard-of')).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
     expect(await admitted('', '')).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED }, rate: undefined });
-    const remaining = async () => (await admitted(memory.key, ''))?.rate?.remaining;
-    const before = await remaining();
-    expect(await admitted(memory.key, 'messages:send', true)).toEqual({ refused: undefined, rate: undefined });
-    expect(await admitted(memory.key, 'messages:unheard-of', true)).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
-    expect(await admitted('', '', true)).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED } });
-    expect(await remaining()).toBe(Number(before) - 1);
+  });
+
+  test('judges a key and its scope without counting, when it is told so', async () => {
+    const judged = async (credential: string, scope: string) =>
+      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted: true }, respond))).response;
+    using counted = vi.spyOn(memory.ingest.budgets, 'reserve');
+    expect(await judged(memory.key, 'messages:send')).toEqual({ refused: undefined, rate: undefined });
+    expect(await judged(memory.key, 'messages:unheard-of')).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
+    expect(await judged('', '')).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED } });
+    expect(counted).not.toHaveBeenCalled();
   });
 
   type Part = Partial<UploadContentRequest>;
