@@ -211,19 +211,30 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
       expect((await stage.rest.get('/v1/messages?recipient=limited@example.com')).body.messages).toEqual([]);
     });
 
+    it.each([...calls, ['', 'POST', '/v1/messages', { nonsense: 1 }]] as typeof calls)(
+      'every answer has its headers: %s %s %s',
+      async (...call) => {
+        const { headers } = await perform(stage.rest, call);
+        expect(headers.get('x-request-id')).toMatch(/^\S{8,}$/);
+        expect(headers.get('x-ratelimit-limit')).toBe('5000');
+        expect(Number(headers.get('x-ratelimit-remaining'))).toBeLessThan(5_000);
+        const inSeconds = Number(headers.get('x-ratelimit-reset')) - Date.now() / 1000;
+        expect(inSeconds).toBeGreaterThan(-5);
+        expect(inSeconds).toBeLessThan(65);
+      },
+    );
+
     it.each([
-      ...calls,
-      ['', 'GET', '/v1/nothing'],
-      ['', 'PUT', '/v1/messages'],
-      ['', 'POST', '/v1/messages', { nonsense: 1 }],
-    ] as typeof calls)('every answer has its headers: %s %s %s', async (...call) => {
-      const { headers } = await perform(stage.rest, call);
+      ['GET', '/v1/nothing'],
+      ['PUT', '/v1/messages'],
+      ['OPTIONS', '/v1/messages'],
+      ['GET', '/healthz'],
+      ['GET', '/docs'],
+    ])('an answer for which no key was looked at has a limit of 0: %s %s', async (method, path) => {
+      const { headers } = await stage.rest.request(method, path);
       expect(headers.get('x-request-id')).toMatch(/^\S{8,}$/);
-      expect(headers.get('x-ratelimit-limit')).toBe('5000');
-      expect(Number(headers.get('x-ratelimit-remaining'))).toBeLessThan(5_000);
-      const inSeconds = Number(headers.get('x-ratelimit-reset')) - Date.now() / 1000;
-      expect(inSeconds).toBeGreaterThan(-5);
-      expect(inSeconds).toBeLessThan(65);
+      expect(['limit', 'remaining'].map((name) => headers.get(`x-ratelimit-${name}`))).toEqual(['0', '0']);
+      expect(Math.abs(Number(headers.get('x-ratelimit-reset')) - Date.now() / 1000)).toBeLessThan(65);
     });
 
     it('an error says the request id that stands in its header', async () => {
