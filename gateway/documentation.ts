@@ -12,6 +12,7 @@ const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'no
 /** `serverUrl` is asked once the gateway listens. */
 export function documentation(contract: Contract, serverUrl: () => string): FastifyPluginAsync {
   return async (app) => {
+    // its server URL is replaced when the port is known
     const description = describeApi(contract, 'http://localhost');
     let json: string | undefined;
     const page = documentationPage(description);
