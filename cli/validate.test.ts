@@ -11,7 +11,7 @@ async function run(options: ValidateOptions, input = '') {
   const said: string[] = [];
   const complaints: string[] = [];
   const printer = { say: (line: string) => void said.push(line), complain: (line: string) => void complaints.push(line) };
-  const code = await validate(options, Readable.from([Buffer.from(input)]), printer);
+  const code = await validate(options, Readable.from([input]), printer);
   return { code, said, complaints };
 }
 

@@ -46,7 +46,7 @@ export async function validate(
 
 /** Files that are looked at need not be as closed as those that mail is sent with. */
 async function readPath(path: string, input: NodeJS.ReadableStream): Promise<ParsedFile> {
-  if (path === '-') return parseFile('-', await boundedBytes(input as AsyncIterable<Uint8Array>));
+  if (path === '-') return parseFile('-', await boundedBytes(input));
   try {
     const isFolder = (await stat(path)).isDirectory();
     const files = isFolder ? [...(await stampsOf(path)).keys()].map((file) => join(path, file)) : [path];

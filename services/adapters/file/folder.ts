@@ -73,10 +73,11 @@ export async function mapFiles<T>(paths: Iterable<string>, read: (path: string) 
 }
 
 /** The bytes of a stream, as many as a catalog file may have and one more: what is larger is refused by `parseFile`, and not held. */
-export async function boundedBytes(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+export async function boundedBytes(source: AsyncIterable<Uint8Array | string>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of source) {
+  for await (const part of source) {
+    const chunk = typeof part === 'string' ? Buffer.from(part) : part;
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes > limits.catalogFileBytesMax) break;
