@@ -200,7 +200,8 @@ describe('the service for the gateway', () => {
 
   test('admits by key and scope, and counts', async () => {
     const admitted = async (credential: string, scope: string) =>
-      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted: false }, respond))).response;
+      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted: false }, respond)))
+        .response;
     expect(await admitted(memory.key, 'messages:send')).toMatchObject({ refused: undefined, rate: { limit: 5_000 } });
     expect(await admitted(memory.key, 'messages:unheard-of')).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
     expect(await admitted('', '')).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED }, rate: undefined });
@@ -208,7 +209,8 @@ describe('the service for the gateway', () => {
 
   test('judges a key and its scope without counting, when it is told so', async () => {
     const judged = async (credential: string, scope: string) =>
-      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted: true }, respond))).response;
+      (await made<AdmitResponse>((respond) => internal.admit({ credential, scope, client_address: '', uncounted: true }, respond)))
+        .response;
     using counted = vi.spyOn(memory.ingest.budgets, 'reserve');
     expect(await judged(memory.key, 'messages:send')).toEqual({ refused: undefined, rate: undefined });
     expect(await judged(memory.key, 'messages:unheard-of')).toMatchObject({ refused: { grpc_code: status.PERMISSION_DENIED } });
