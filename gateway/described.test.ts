@@ -2,6 +2,7 @@
 // made from the rules of the proto: each boundary of each field, its absence, and another type.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { limits } from '../services/core/limits.ts';
 import type { Field, MessageType, Method } from '../services/runtime/contract.ts';
 import { described, routeOf } from './described.fixture.ts';
 import { type Answered, type TestGateway, testGateway } from './gateway.fixture.ts';
@@ -9,7 +10,7 @@ import { type Answered, type TestGateway, testGateway } from './gateway.fixture.
 const api = described();
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await testGateway();
+  gateway = await testGateway({ requestsPerMinute: limits.requestsPerMinuteMax });
 });
 afterAll(() => gateway[Symbol.asyncDispose]());
 

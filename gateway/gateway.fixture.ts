@@ -39,10 +39,14 @@ export interface AnsweredBody {
 }
 
 /** `send` is authenticated by the key of the memory ingest unless `headers` say otherwise. */
-export async function testGateway(
-  options: Partial<GatewayOptions> & { readonly client?: (own: IngestClient) => IngestClient } = {},
-): Promise<TestGateway> {
-  const memory = await memoryIngest();
+export async function testGateway({
+  requestsPerMinute,
+  ...options
+}: Partial<GatewayOptions> & {
+  readonly client?: (own: IngestClient) => IngestClient;
+  readonly requestsPerMinute?: number;
+} = {}): Promise<TestGateway> {
+  const memory = await memoryIngest(requestsPerMinute === undefined ? {} : { requestsPerMinute });
   const logged: unknown[] = [];
   const counted: [string, number][] = [];
   const bodies = { buffered: 0, parsed: 0, discarded: 0 };

@@ -35,7 +35,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-interface Variable {
+export interface Variable {
   readonly name: string;
   /** What one writes there: `host:port`, `path`, `URL` … */
   readonly unit: string;

@@ -37,7 +37,12 @@ export interface MemoryIngest {
   readonly reported: readonly unknown[];
 }
 
-export async function memoryIngest(): Promise<MemoryIngest> {
+/** `requestsPerMinute`: limit of the key, and so of all keys that it makes. */
+export async function memoryIngest({
+  requestsPerMinute = limits.requestsPerMinuteDefault,
+}: {
+  readonly requestsPerMinute?: number;
+} = {}): Promise<MemoryIngest> {
   const clock = systemClock;
   const hashKey = { id: 'k1', secret: Buffer.alloc(32, 7) };
   const hashKeys = [hashKey];
@@ -47,7 +52,7 @@ export async function memoryIngest(): Promise<MemoryIngest> {
   const keys = new MemoryKeyStore();
   const messages = new MemoryMessageStore(clock);
   const key = newKey();
-  await ensureFirstKey(keys, { text: key, tenant: 'default', requestsPerMinute: limits.requestsPerMinuteDefault }, clock.now());
+  await ensureFirstKey(keys, { text: key, tenant: 'default', requestsPerMinute }, clock.now());
   const reported: unknown[] = [];
   const results: string[] = [];
   const failures: { reason: string; isLimited: boolean }[] = [];
