@@ -10,19 +10,21 @@ import { type Dispatcher, leaseOf } from './dispatcher.ts';
 const ROUNDS = 8;
 
 /** The part of a lease that its dispatcher relies on. */
-const trusted = (d: Dispatcher): number => leaseOf(d) * (1 - limits.leaseMarginShare);
+const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number => leaseOf(d) * (1 - limits.leaseMarginShare);
+
+export type HandParts = Pick<Dispatcher, 'messages' | 'clock' | 'leaseMs' | 'report'>;
 
 export class DeliveryInHand {
   readonly leaseId: string;
   readonly index: number;
-  readonly #d: Dispatcher;
+  readonly #d: HandParts;
   #message: Message;
   /** By the monotonic clock: until then nobody else can have taken it over. */
   #safeUntil: number;
   #last: Promise<unknown> = Promise.resolve();
 
   /** `claimedAt`: monotonic time before the claim was sent, so that the lease in the store ends later than this one. */
-  constructor(d: Dispatcher, message: Message, index: number, leaseId: string, claimedAt: number) {
+  constructor(d: HandParts, message: Message, index: number, leaseId: string, claimedAt: number) {
     this.#d = d;
     this.#message = message;
     this.index = index;

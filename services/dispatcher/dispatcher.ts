@@ -57,6 +57,7 @@ export interface Dispatcher {
   readonly report: (what: string, error: unknown) => void;
 }
 
-export const leaseOf = (d: Dispatcher): number => d.leaseMs ?? limits.leaseMs;
+export const leaseOf = (d: Pick<Dispatcher, 'leaseMs'>): number => d.leaseMs ?? limits.leaseMs;
 
-export const routesOf = (d: Dispatcher, sender: Sender | null): readonly Route[] => (d.relay !== null ? [d.relay] : (sender?.routes ?? []));
+export const routesOf = (d: Pick<Dispatcher, 'relay'>, sender: Sender | null): readonly Route[] =>
+  d.relay !== null ? [d.relay] : (sender?.routes ?? []);

@@ -22,6 +22,10 @@ export const SEEDS_MAX = 600;
 
 const DELIVERY = 'services/core/delivery.ts';
 const DISPATCH = 'services/dispatcher/dispatch.ts';
+const SELECT = 'services/dispatcher/select.ts';
+const CLAIM = 'services/dispatcher/claim.ts';
+const LEASES = 'services/dispatcher/leases.ts';
+const WITHHOLD = 'services/dispatcher/withhold-suppressed.ts';
 const DELIVER = 'services/dispatcher/deliver.ts';
 const SWEEP = 'services/sweeper/sweep.ts';
 const SEND = 'services/ingest/send-messages.ts';
@@ -138,7 +142,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'ack late: entries are acked when they are taken',
-    edits: [edit(DISPATCH, 'this.#open += taken.length;', 'this.#open += taken.length;\n    for (const t of taken) t.ack();')],
+    edits: [edit(DISPATCH, 'inFlight.add(taken.length);', 'inFlight.add(taken.length);\n    for (const entry of taken) entry.ack();')],
     breaks: [],
   },
 
@@ -236,7 +240,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'leases are not renewed',
-    edits: [edit(DISPATCH, 'const renewals = [...this.#inHand].map', 'const renewals = [...this.#inHand].slice(0, 0).map')],
+    edits: [edit(LEASES, 'const renewals = [...this.#held].map', 'const renewals = [...this.#held].slice(0, 0).map')],
     breaks: [P5, P5once],
   },
   {
@@ -248,30 +252,30 @@ export const mutants: readonly Mutant[] = [
     name: 'what could not be checked stays in hand',
     edits: [
       edit(
-        DISPATCH,
-        '        await hand.insist(decide, this.#stop);\n        this.#inHand.delete(hand);',
-        '        if (isSuppressed !== null) await hand.insist(decide, this.#stop);\n        if (isSuppressed !== null) this.#inHand.delete(hand);',
+        WITHHOLD,
+        '      await hand.insist(decide, stop);\n      done(each);',
+        '      if (isSuppressed !== null) await hand.insist(decide, stop);\n      if (isSuppressed !== null) done(each);',
       ),
     ],
     breaks: [P1],
   },
   {
     name: 'a claim that was overtaken by a note is dropped',
-    edits: [edit(DISPATCH, 'const ROUNDS = 3;', 'const ROUNDS = 1;')],
+    edits: [edit(SELECT, 'export const ROUNDS = 3;', 'export const ROUNDS = 1;')],
     breaks: [P6late],
   },
   {
     name: 'due-ness by the clock of the process',
     edits: [
       edit(
-        DISPATCH,
-        '    const claimedAt = d.clock.monotonic();\n    const now = d.messages.now();',
-        '    const claimedAt = d.clock.monotonic();\n    const now = d.clock.now();',
+        CLAIM,
+        '  const claimedAt = d.clock.monotonic();\n  const now = d.messages.now();',
+        '  const claimedAt = d.clock.monotonic();\n  const now = d.clock.now();',
       ),
       edit(
-        DISPATCH,
-        '    const catalog = d.catalog.current();\n    const now = d.messages.now();',
-        '    const catalog = d.catalog.current();\n    const now = d.clock.now();',
+        SELECT,
+        '  const catalog = d.catalog.current();\n  const now = d.messages.now();',
+        '  const catalog = d.catalog.current();\n  const now = d.clock.now();',
       ),
     ],
     breaks: [R3, P6early, P6late, R2, R9, P5, P5once, P1],
@@ -474,8 +478,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         DISPATCH,
-        'const sendable = await this.#withoutSuppressed(claimed, finish);',
-        'const sendable = claimed;\n      void this.#withoutSuppressed;',
+        'const sendable = await withholdSuppressed(d, claimed, { stop, done });',
+        'const sendable = claimed;\n  void withholdSuppressed;',
       ),
     ],
     breaks: [P11],
@@ -485,17 +489,22 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         DISPATCH,
-        'const claimed = await this.#claim(candidates, finish);',
+        'const claimed = await claimAll(d, batch, leases, candidates);',
         `const hashes = candidates.flatMap((c) => {
-          const { recipient } = subjectOf(c.message, c.taken.entry.delivery).delivery;
-          return suppressionHashes(this.#d.suppressionKeys, c.message.tenant, recipient);
+          const { recipient } = c.message.deliveries[c.taken.entry.delivery];
+          return hashesOfRecipient(d.suppressionKeys, c.message.tenant, recipient);
         });
-        const early = await this.#d.suppressions.matches('default', SCOPE_ALL, hashes);
+        const early = await d.suppressions.matches('default', 'all', hashes);
         for (const c of candidates) Object.assign(c, { early });
-        const claimed = await this.#claim(candidates, finish);`,
+        const claimed = await claimAll(d, batch, leases, candidates);`,
       ),
       edit(
         DISPATCH,
+        "import { Failure } from '../core/failure.ts';",
+        "import { Failure } from '../core/failure.ts';\nimport { suppressionHashes as hashesOfRecipient } from '../core/suppression.ts';",
+      ),
+      edit(
+        WITHHOLD,
         'const matches = await d.suppressions.matches(tenant, SCOPE_ALL, [...hashes.values()].flat());',
         'const matches = claimed[0].candidate.early;',
       ),

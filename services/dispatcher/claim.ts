@@ -1,0 +1,81 @@
+// Claiming: bulks of compare-and-sets that put a lease on each candidate's delivery (R2). Whoever lost to another claim drops its entry.
+
+import { claim } from '../core/delivery.ts';
+import { Failure } from '../core/failure.ts';
+import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
+import { subjectOf, withProgress } from '../core/message.ts';
+import type { Batch } from './batch.ts';
+import type { Candidate } from './candidate.ts';
+import { DeliveryInHand } from './delivery-in-hand.ts';
+import { type Dispatcher, leaseOf } from './dispatcher.ts';
+import type { Leases } from './leases.ts';
+import { ROUNDS } from './select.ts';
+
+export type ClaimParts = Pick<Dispatcher, 'messages' | 'clock' | 'random' | 'leaseMs' | 'metrics' | 'report'>;
+
+export interface Claimed {
+  readonly candidate: Candidate;
+  readonly hand: DeliveryInHand;
+}
+
+/** Answers what was claimed, also when the store fails halfway: the other entries come again. */
+export async function claimAll(d: ClaimParts, batch: Batch, leases: Leases, candidates: readonly Candidate[]): Promise<readonly Claimed[]> {
+  const claimed: Claimed[] = [];
+  let left = candidates;
+  try {
+    for (let round = 0; round < ROUNDS && left.length > 0; round++) {
+      if (round > 0) left = await readAgain(d, left);
+      const { won, lost } = await claimOnce(d, batch, left);
+      for (const each of won) leases.add(each.hand);
+      claimed.push(...won);
+      left = lost;
+    }
+    for (const { taken } of left) batch.settle(taken);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    d.report('entries could not be claimed', error);
+  }
+  return claimed;
+}
+
+async function claimOnce(
+  d: ClaimParts,
+  batch: Batch,
+  candidates: readonly Candidate[],
+): Promise<{ readonly won: readonly Claimed[]; readonly lost: readonly Candidate[] }> {
+  const claimedAt = d.clock.monotonic();
+  const now = d.messages.now();
+  const claims = candidates.flatMap((candidate) => {
+    const { entry } = candidate.taken;
+    const leaseId = sortableId(now, d.random.bytes(ID_RANDOM_BYTES));
+    const change = claim(subjectOf(candidate.message, entry.delivery), {
+      attempt: entry.attempt,
+      now,
+      leaseId,
+      leaseMs: leaseOf(d),
+      route: candidate.route.name,
+    });
+    if (change === null) batch.settle(candidate.taken);
+    return change === null ? [] : [{ candidate, leaseId, change }];
+  });
+  const versions = await d.messages.apply(claims.map((c) => c.change));
+  d.metrics.claimed(versions.filter((v) => v !== null).length);
+  const won: Claimed[] = [];
+  const lost: Candidate[] = [];
+  for (const [i, { candidate, leaseId, change }] of claims.entries()) {
+    const version = versions[i];
+    if (version == null) {
+      lost.push(candidate);
+      continue;
+    }
+    const index = candidate.taken.entry.delivery;
+    const message = withProgress(candidate.message, index, { ...change.set, version });
+    won.push({ candidate, hand: new DeliveryInHand(d, message, index, leaseId, claimedAt) });
+  }
+  return { won, lost };
+}
+
+async function readAgain(d: Pick<ClaimParts, 'messages'>, candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+  const found = await d.messages.find(candidates.map((c) => c.message.id));
+  return candidates.map((candidate, i) => ({ ...candidate, message: found[i] ?? candidate.message }));
+}
