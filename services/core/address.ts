@@ -2,8 +2,8 @@
 // address behind a comma, a comment) is how mail is redirected. Every step is linear in the input, and behind it nobody checks again.
 
 import { domainToASCII } from 'node:url';
-import { isLongerThan } from './accept/field-rules.ts';
 import { limits } from './limits.ts';
+import { isLongerThan } from './text-length.ts';
 
 declare const addressBrand: unique symbol;
 

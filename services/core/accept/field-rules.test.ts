@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../limits.ts';
-import { type FieldRules, isLongerThan, type JudgedField, judgeFields, mergeFaults } from './field-rules.ts';
+import { type FieldRules, type JudgedField, judgeFields, mergeFaults } from './field-rules.ts';
 
 function judged(more: Partial<JudgedField> & { readonly rules?: FieldRules }): JudgedField {
   const compile = (rules: FieldRules) => (rules.pattern === undefined ? rules : { ...rules, regExp: new RegExp(rules.pattern, 'u') });
@@ -111,14 +111,4 @@ describe('faults of the rules and of a handler', () => {
   ])('%s', (_, ofRules, ofHandler, all) => {
     expect(mergeFaults(faults(...ofRules), faults(...ofHandler)).map((f) => `${f.field} ${f.code}`)).toEqual(all);
   });
-});
-
-test.each([
-  ['', 0, false],
-  ['a', 0, true],
-  ['\u{1f4ee}', 1, false],
-  ['\u{1f4ee}a', 1, true],
-  ['a\u{1f4ee}', 2, false],
-])('%j is longer than %i: %s', (text, most, isLonger) => {
-  expect(isLongerThan(text, most)).toBe(isLonger);
 });

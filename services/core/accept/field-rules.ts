@@ -3,6 +3,7 @@
 
 import type { FieldError } from '../failure.ts';
 import { limits } from '../limits.ts';
+import { isLongerThan } from '../text-length.ts';
 
 /** The option `(packetboat.v1.field)` of one field; `proto/packetboat/v1/field.proto` says what each rule means. */
 export interface FieldRules {
@@ -164,15 +165,6 @@ interface Time {
 /** As google.protobuf.Timestamp has it. */
 const isTime = ({ seconds, nanos }: Time): boolean =>
   seconds >= limits.timeSecondsMin && seconds <= limits.timeSecondsMax && nanos >= 0 && nanos < 1_000_000_000;
-
-/** Whether a text has more code points than this. */
-export function isLongerThan(text: string, most: number): boolean {
-  if (text.length <= most) return false;
-  if (text.length > 2 * most) return true;
-  let count = 0;
-  for (const _ of text) count++;
-  return count > most;
-}
 
 /** All names of a map share its path: one fault tells of them. */
 function add({ faults }: Judging, field: string, fault: Told | null): void {

@@ -1,0 +1,10 @@
+// The length of a text as people and the contract count it: in Unicode code points.
+
+/** Whether a text has more code points than this. */
+export function isLongerThan(text: string, most: number): boolean {
+  if (text.length <= most) return false;
+  if (text.length > 2 * most) return true;
+  let count = 0;
+  for (const _ of text) count++;
+  return count > most;
+}
