@@ -41,6 +41,7 @@ describe('a fingerprint', () => {
     ['a value', { ...request, subject: 'y' }],
     ['a type', { ...request, data: { ...request.data, n: '1' } }],
     ['a null', { ...request, html: null }],
+    ['entries for an object', { ...request, data: Object.entries(request.data) }],
     ['a list for an object', { ...request, to: { 0: 'a', 1: 'b' } }],
     ['a deep value', { ...request, data: { n: 1, deep: { a: 0 } } }],
   ])('sees %s', (_, other) => {

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { type Reach, reaches } from './access/caller.ts';
+import { canonicalJson } from './canonical-json.ts';
 import { Failure, type FieldError } from './failure.ts';
 import { limits } from './limits.ts';
 import type { Message } from './message.ts';
@@ -33,18 +34,9 @@ export function parseIdempotencyKeys(given: readonly string[]): {
   return { key: first as IdempotencyKey, errors: [] };
 }
 
-/** SHA-256 of a request: equal for equal requests, whatever the order of their fields. Blobs stand in it as their digests. */
+/** SHA-256 of a request: equal for equal requests, whatever the order of their fields. Of a blob the request holds the digest. */
 export function fingerprint(request: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(request)))
-    .digest('hex');
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-  return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]);
+  return createHash('sha256').update(canonicalJson(request)).digest('hex');
 }
 
 /** `outdated`: take the key off that message and try again. */
