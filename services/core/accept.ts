@@ -6,10 +6,9 @@ import type { Address, Mailbox } from './address.ts';
 import { domainOf } from './address.ts';
 import { type CatalogSnapshot, type Environment, isOnTeam, type Sender, type TemplateRevision } from './catalog.ts';
 import { arrive, type Delivery } from './delivery.ts';
-import type { Event } from './event.ts';
 import { Failure, type FieldError, validationFailed } from './failure.ts';
 import type { MessageId } from './ids.ts';
-import type { Content, Message, Part } from './message.ts';
+import type { Content, Message, NewMessage, Part } from './message.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /** Renders the subject with the caller's data, secrets masked; or says what is wrong with the data. Errors carry paths below the template data. */
@@ -187,13 +186,6 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
 const partBytes = (part: Part | null): number => (part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline));
 const bytesOf = (parsed: ParsedRequest): number =>
   partBytes(parsed.html) + partBytes(parsed.text) + parsed.attachments.reduce((sum, a) => sum + a.bytes, 0);
-
-/** A message before its insert: the store stamps the events and gives each delivery its first version. */
-export interface NewMessage extends Omit<Message, 'deliveries' | 'events'> {
-  readonly deliveries: readonly Omit<Delivery, 'version'>[];
-  /** One per delivery, in their order. */
-  readonly events: readonly Omit<Event, 'at'>[];
-}
 
 export function toMessage(
   draft: Draft,

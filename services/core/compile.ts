@@ -6,7 +6,8 @@ import { compileSender, domainName } from './compile-sender.ts';
 import { compileTemplate, identifierOf } from './compile-template.ts';
 import type { SourceDocument } from './documents.ts';
 import { type Fault, isFaults, type ObjectFault, showPath } from './fault.ts';
-import { type CatalogObject, defaultTenant, type Identity, identify, readObject, secretValues, type TemplateObject } from './objects.ts';
+import { secretValues } from './objects/secret-values.ts';
+import { type CatalogObject, defaultTenant, type Identity, identify, readObject, type TemplateObject } from './objects.ts';
 
 export interface CompiledFolder {
   readonly senders: readonly Sender[];

@@ -3,23 +3,23 @@
 import { timingSafeEqual } from 'node:crypto';
 import { hmacSha256 } from './hmac.ts';
 import { type MessageId, parseMessageId } from './ids.ts';
-import type { HashKey } from './suppression.ts';
+import type { Key } from './keyring.ts';
 
 export interface Position {
   readonly createdAt: number;
   readonly id: MessageId;
 }
 
-const mac = (key: HashKey, body: string, filters: string): Buffer => hmacSha256(key.secret, `${body}\n${filters}`).subarray(0, 16);
+const mac = (key: Key, body: string, filters: string): Buffer => hmacSha256(key.secret, `${body}\n${filters}`).subarray(0, 16);
 
 /** `filters`: any text that tells one query from another; it holds the tenant. */
-export function writeCursor(key: HashKey, position: Position, filters: string): string {
+export function writeCursor(key: Key, position: Position, filters: string): string {
   const body = `${position.createdAt.toString(36)}.${position.id}`;
   return Buffer.from(`${body}.${mac(key, body, filters).toString('base64url')}`).toString('base64url');
 }
 
 /** Null: it was not written by us for this query. */
-export function readCursor(keys: readonly HashKey[], text: string, filters: string): Position | null {
+export function readCursor(keys: readonly Key[], text: string, filters: string): Position | null {
   const [time = '', id = '', tag = '', ...rest] = Buffer.from(text, 'base64url').toString().split('.');
   const given = Buffer.from(tag, 'base64url');
   const isOurs = rest.length === 0 && given.length === 16 && keys.some((key) => timingSafeEqual(given, mac(key, `${time}.${id}`, filters)));

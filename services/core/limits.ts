@@ -405,7 +405,7 @@ export const limits = {
   countReadyEveryMs: 2 * SECOND,
   reconcileRetryMinMs: 500,
   reconcileRetryMaxMs: 5 * MINUTE,
-  /** The leader's Lease: how long it lasts, until when it must have been renewed, and how often it is looked at. */
+  /** How long the tenant of a namespace is remembered before its label is read again. */
   tenantKnownMs: 30 * SECOND,
   /** A store that did not take an object is tried again. */
   reconcileStoreRetryMs: 5 * SECOND,
@@ -413,6 +413,7 @@ export const limits = {
   drainLookMs: 5 * SECOND,
   /** Objects are compared with the catalog this often, whatever happened. */
   operatorSweepEveryMs: 10 * MINUTE,
+  /** The leader's Lease: how long it lasts, by when the leader must have renewed it, and how often candidates look. */
   electionSeconds: 15,
   electionRenewByMs: 10 * SECOND,
   electionRetryMs: 2 * SECOND,

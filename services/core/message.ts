@@ -70,6 +70,13 @@ export interface Message {
   readonly events: readonly Event[];
 }
 
+/** A message before its insert: the store stamps the events and gives each delivery its first version. */
+export interface NewMessage extends Omit<Message, 'deliveries' | 'events'> {
+  readonly deliveries: readonly Omit<Delivery, 'version'>[];
+  /** One per delivery, in their order. */
+  readonly events: readonly Omit<Event, 'at'>[];
+}
+
 /** A message's status is the first of these that one of its deliveries has (API.md). */
 const precedence: readonly DeliveryState[] = [
   'sending',

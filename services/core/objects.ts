@@ -381,12 +381,6 @@ export function identify(value: unknown): Identity {
   return { kind: text(kind), name: text(named), namespace: text(tenant) || defaultTenant };
 }
 
-/** The values of a Secret in clear: `data` is base64, `stringData` is not and wins. */
-export function secretValues(secret: SecretObject): Readonly<Record<string, string>> {
-  const decoded = Object.entries(secret.data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]);
-  return { ...Object.fromEntries(decoded), ...secret.stringData };
-}
-
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }

@@ -3,15 +3,14 @@
 
 import { type Address, canonical } from './address.ts';
 import { hmacSha256 } from './hmac.ts';
+import type { Key } from './keyring.ts';
 
-export interface HashKey {
-  readonly id: string;
-  readonly secret: Uint8Array;
-}
+/** Alias of `Key`, for callers that still use the older name. */
+export type HashKey = Key;
 
 /** The only scope there is so far: all mail of the tenant. */
 export const SCOPE_ALL = 'all';
 
 /** One hash per key, in their order. The tenant is part of it: equal addresses of two tenants cannot be seen to be equal. */
-export const suppressionHashes = (keys: readonly HashKey[], tenant: string, address: Address): string[] =>
+export const suppressionHashes = (keys: readonly Key[], tenant: string, address: Address): string[] =>
   keys.map((key) => `${key.id}:${hmacSha256(key.secret, `${tenant}\n${canonical(address)}`).toString('hex')}`);

@@ -5,20 +5,10 @@
 // Only own properties are ever read, so no prototype is in reach; only our helpers exist; partials, decorators, `log` and `lookup` do not.
 
 import Handlebars from 'handlebars';
-import type { Budget } from './budget.ts';
 import { type Helper, helpers, isEmpty } from './formatting.ts';
+import type { Run } from './run.ts';
 import { parseSource } from './source.ts';
 import { TemplateError } from './template-error.ts';
-
-/** One rendering of one source. */
-export interface Run {
-  readonly budget: Budget;
-  /** A canonical BCP 47 tag, for dates, numbers and plurals. */
-  readonly language: string;
-  out: string;
-  /** The line of the tag being rendered, for errors. */
-  line: number;
-}
 
 /** A source, parsed and ready to be rendered any number of times. */
 export type Program = (data: Readonly<Record<string, unknown>>, run: Run) => void;

@@ -1,7 +1,7 @@
 // The helpers that templates may call: dates, numbers, money and plurals in the message's language, by Intl, and a little logic. docs/templates.md
 // shows each. A value that is missing yields nothing; one of the wrong kind is an error that names the helper, never the value.
 
-import type { Run } from './evaluate.ts';
+import type { Run } from './run.ts';
 import { TemplateError } from './template-error.ts';
 import { MASK } from './variables.ts';
 
