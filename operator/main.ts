@@ -14,6 +14,7 @@ import type { Config } from '../services/runtime/config.ts';
 import { readKeyring } from '../services/runtime/keyring.ts';
 import { reporter } from '../services/runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../services/runtime/program.ts';
+import { CONTROLLER } from './api/v1alpha1/names.ts';
 import { senders } from './api/v1alpha1/resources.ts';
 import { accessOf } from './kubernetes/access.ts';
 import { elect } from './kubernetes/elector.ts';
@@ -44,9 +45,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   const writer = open.use(await openCatalogWriter(mongo, { notices, random, keys }));
   const servers = config.dnsServers;
   const resolver = open.use(createResolver(servers === undefined ? {} : { servers }));
-  const events = open.use(
-    new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: config.identity, report }),
-  );
+  const events = open.use(new EventRecorder({ client, clock: systemClock, controller: CONTROLLER, instance: config.identity, report }));
   const [namespace = config.namespace] = config.namespaces ?? [config.namespace];
   const api = {
     // what it cannot do without: the first kind that it watches

@@ -7,9 +7,9 @@ import { limits } from '../services/core/limits.ts';
 import { describeWith } from '../test/support/describe-with.ts';
 import { type Kubernetes, kubectlOk, startKubernetes } from '../test/support/kubernetes.ts';
 import { grantOperator, operatorAccount } from '../test/support/operator-account.ts';
+import { DRAIN_FINALIZER } from './api/v1alpha1/names.ts';
 import { elect } from './kubernetes/elector.ts';
 import { openKubernetesClient } from './kubernetes/http-client.ts';
-import { FINALIZER } from './reconcile/sender/reconcile.ts';
 import { releaseFinalizers } from './release-finalizers.ts';
 
 const crds = join(import.meta.dirname, '../charts/packetboat/files/crds');
@@ -45,18 +45,18 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Sende
   const release = (namespaces: readonly string[] | null) => releaseFinalizers({ client, clock: systemClock, lease, namespaces });
 
   it('takes off its own finalizer and nobody else’s, in its own namespaces', async () => {
-    await apply(sender('shop', 'held', [FINALIZER]), sender('shop', 'shared', ['acme.example/audit', FINALIZER]));
-    await apply(sender('shop', 'free', []), sender('other', 'elsewhere', [FINALIZER]));
+    await apply(sender('shop', 'held', [DRAIN_FINALIZER]), sender('shop', 'shared', ['acme.example/audit', DRAIN_FINALIZER]));
+    await apply(sender('shop', 'free', []), sender('other', 'elsewhere', [DRAIN_FINALIZER]));
     expect(await release(['shop'])).toBe(2);
     expect(await finalizersOf('shop', 'held')).toBe('');
     expect(await finalizersOf('shop', 'shared')).toBe('["acme.example/audit"]');
-    expect(await finalizersOf('other', 'elsewhere')).toContain(FINALIZER);
+    expect(await finalizersOf('other', 'elsewhere')).toContain(DRAIN_FINALIZER);
     expect(await release(null)).toBe(1);
     expect(await release(null)).toBe(0);
   });
 
   it('lets go of a Sender that somebody waits to be rid of', async () => {
-    await apply(sender('shop', 'leaving', [FINALIZER]));
+    await apply(sender('shop', 'leaving', [DRAIN_FINALIZER]));
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'sender', 'leaving', '--wait=false']);
     await release(['shop']);
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/leaving', '--timeout=10s']);
@@ -67,14 +67,14 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Sende
     const stop = new AbortController();
     const candidate = { client, clock: systemClock, lease, identity: 'an-operator', freshTerm: async () => 1, report: () => {} };
     const leadership = await elect(candidate, stop.signal);
-    await apply(sender('shop', 'watched', [FINALIZER]));
+    await apply(sender('shop', 'watched', [DRAIN_FINALIZER]));
     leadership.lost.addEventListener('abort', () => stop.abort());
     const releasing = release(['shop']);
     let isReleased = false;
     void releasing.then(() => (isReleased = true));
     await new Promise((resolve) => leadership.lost.addEventListener('abort', resolve));
     expect(isReleased).toBe(false);
-    expect(await finalizersOf('shop', 'watched')).toContain(FINALIZER);
+    expect(await finalizersOf('shop', 'watched')).toContain(DRAIN_FINALIZER);
     expect(await releasing).toBe(1);
 
     await leadership.release(); // as a loser does, and it gives nothing back that is not its own

@@ -4,12 +4,12 @@
 import { Failure } from '../services/core/failure.ts';
 import { limits } from '../services/core/limits.ts';
 import type { Clock } from '../services/ports/clock.ts';
+import { DRAIN_FINALIZER } from './api/v1alpha1/names.ts';
 import { type SenderResource, senders } from './api/v1alpha1/resources.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import { microTime } from './kubernetes/elector.ts';
 import { type Lease, leases, type ObjectKey } from './kubernetes/resource.ts';
-import { keyOf } from './reconcile/context.ts';
-import { FINALIZER } from './reconcile/sender/reconcile.ts';
+import { keyOf } from './reconcile/identity.ts';
 
 export interface ReleaseParts {
   readonly client: Pick<KubernetesClient, 'get' | 'create' | 'update' | 'list' | 'patchMetadata'>;
@@ -56,13 +56,13 @@ async function heldSenders({ client, namespaces }: ReleaseParts): Promise<readon
   const lists = await Promise.all(
     (namespaces ?? [undefined]).map((namespace) => client.list(senders, namespace === undefined ? {} : { namespace })),
   );
-  return lists.flatMap(({ items }) => items).filter(({ metadata }) => metadata.finalizers?.includes(FINALIZER));
+  return lists.flatMap(({ items }) => items).filter(({ metadata }) => metadata.finalizers?.includes(DRAIN_FINALIZER));
 }
 
 /** False: it was changed meanwhile, or is gone; it is looked at again. */
 async function release({ client }: ReleaseParts, sender: SenderResource): Promise<boolean> {
   const { finalizers = [], resourceVersion = '' } = sender.metadata;
-  const rest = { finalizers: finalizers.filter((one) => one !== FINALIZER) };
+  const rest = { finalizers: finalizers.filter((one) => one !== DRAIN_FINALIZER) };
   const patched = client.patchMetadata(senders, { ...keyOf(sender), resourceVersion }, rest);
   return (await orNull('conflict', orNull('not_found', patched))) !== null;
 }

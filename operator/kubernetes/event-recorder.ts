@@ -1,4 +1,4 @@
-// Events, for `kubectl describe`: what changed, told once. Nobody waits for them, and losing one loses nothing.
+// Writes Events, for `kubectl describe`, in the background. A lost Event loses nothing, so no caller waits.
 
 import { createHash } from 'node:crypto';
 import { limits } from '../../services/core/limits.ts';
@@ -7,11 +7,13 @@ import type { KubernetesClient } from './client.ts';
 import { microTime } from './elector.ts';
 import { events, type KubernetesObject, type Resource } from './resource.ts';
 
-export interface Told {
+/** The content of an Event. */
+export interface EventNote {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
-  /** What was done: one word. */
+  /** What the controller did, in one word. */
   readonly action: string;
+  /** For people. */
   readonly note: string;
 }
 
@@ -26,33 +28,33 @@ export interface EventRecorderParts {
 export class EventRecorder implements AsyncDisposable {
   readonly #parts: EventRecorderParts;
   readonly #underWay = new Set<Promise<void>>();
-  /** What was told lately, and when. */
-  readonly #told = new Map<string, number>();
+  /** When each recent Event was recorded, by digest; oldest first. */
+  readonly #recorded = new Map<string, number>();
 
   constructor(parts: EventRecorderParts) {
     this.#parts = parts;
   }
 
-  /** The same about the same object is told once in `limits.eventAgainMs`. More than can be written at once are dropped. */
-  record<T extends KubernetesObject>(resource: Resource<T>, object: T, told: Told): void {
+  /** Drops an Event that this object had within `limits.eventAgainMs`, and an Event beyond `limits.eventsUnderWayMax` writes under way. */
+  record<T extends KubernetesObject>(resource: Resource<T>, object: T, event: EventNote): void {
     const { clock, report } = this.#parts;
     const now = clock.monotonic();
     const key = createHash('sha256')
-      .update(JSON.stringify([object.metadata.uid, told]))
+      .update(JSON.stringify([object.metadata.uid, event]))
       .digest('hex');
-    const last = this.#told.get(key);
+    const last = this.#recorded.get(key);
     if (last !== undefined && now - last < limits.eventAgainMs) return;
     if (this.#underWay.size >= limits.eventsUnderWayMax) {
       report('an Event was dropped', null);
       return;
     }
-    this.#told.delete(key);
-    this.#told.set(key, now);
-    for (const oldest of this.#told.keys()) {
-      if (this.#told.size <= limits.eventsRememberedMax) break;
-      this.#told.delete(oldest);
+    this.#recorded.delete(key);
+    this.#recorded.set(key, now);
+    for (const oldest of this.#recorded.keys()) {
+      if (this.#recorded.size <= limits.eventsRememberedMax) break;
+      this.#recorded.delete(oldest);
     }
-    const written = this.#write(resource, object, told, key).catch((error: unknown) => report('an Event could not be written', error));
+    const written = this.#write(resource, object, event, key).catch((error: unknown) => report('an Event could not be written', error));
     this.#underWay.add(written);
     void written.then(() => this.#underWay.delete(written)); // never rejects
   }
@@ -64,7 +66,7 @@ export class EventRecorder implements AsyncDisposable {
   async #write<T extends KubernetesObject>(
     resource: Resource<T>,
     { metadata }: T,
-    { type, reason, action, note }: Told,
+    { type, reason, action, note }: EventNote,
     key: string,
   ): Promise<void> {
     const { client, clock, controller, instance } = this.#parts;

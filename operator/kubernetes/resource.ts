@@ -120,7 +120,7 @@ export interface ObjectReference {
 }
 
 /** events.k8s.io/v1. */
-export interface Event extends KubernetesObject {
+export interface KubernetesEvent extends KubernetesObject {
   /** RFC 3339 with six digits of a second. */
   readonly eventTime: string;
   readonly reportingController: string;
@@ -137,4 +137,4 @@ export const secrets = describeResource<Secret>('v1', 'Secret', 'secrets');
 export const configMaps = describeResource<ConfigMap>('v1', 'ConfigMap', 'configmaps');
 export const namespaces = describeResource<KubernetesObject>('v1', 'Namespace', 'namespaces', 'cluster');
 export const leases = describeResource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases');
-export const events = describeResource<Event>('events.k8s.io/v1', 'Event', 'events');
+export const events = describeResource<KubernetesEvent>('events.k8s.io/v1', 'Event', 'events');

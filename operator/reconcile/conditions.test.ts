@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest';
 import type { FaultReason, ObjectFault } from '../../services/core/fault.ts';
-import { type Judged, judgeFaults, judgeReady, mergeConditions } from './conditions.ts';
+import { conditionFromFaults, type NewCondition, readyCondition, stampConditions } from './conditions.ts';
 
 const fault = (reason: FaultReason, message = 'is wrong'): ObjectFault => ({ reason, path: ['spec', 'routes', 0], message });
-const judged = (type: Judged['type'], status: Judged['status'], reason = 'Because'): Judged => ({ type, status, reason, message: '' });
+const condition = (type: NewCondition['type'], status: NewCondition['status'], reason = 'Because'): NewCondition => ({
+  type,
+  status,
+  reason,
+  message: '',
+});
 
 test.each([
   ['Accepted', [fault('InvalidSpec')], true, 'False', 'InvalidSpec'],
@@ -17,18 +22,18 @@ test.each([
   ['Compiled', [fault('SyntaxError')], true, 'False', 'SyntaxError'],
   ['Compiled', [], true, 'True', 'Compiled'],
 ] as const)('%s with %o', (type, faults, isReached, status, reason) => {
-  expect(judgeFaults(type, faults, isReached)).toMatchObject({ type, status, reason });
+  expect(conditionFromFaults(type, faults, isReached)).toMatchObject({ type, status, reason });
 });
 
 test('a message names the path of each fault, the first five of them', () => {
   const faults = Array.from({ length: 7 }, (_, i) => fault('InvalidSpec', `is wrong ${i}`));
-  const { message } = judgeFaults('Accepted', faults, true);
+  const { message } = conditionFromFaults('Accepted', faults, true);
   expect(message).toMatch(/^spec\.routes\[0\]: is wrong 0; .*is wrong 4; and 2 more$/);
 });
 
-const whole = [judged('Accepted', 'True'), judged('DomainVerified', 'True'), judged('Published', 'True')];
-const not = (type: Judged['type'], status: Judged['status'], reason: string) =>
-  whole.map((one) => (one.type === type ? judged(type, status, reason) : one));
+const whole = [condition('Accepted', 'True'), condition('DomainVerified', 'True'), condition('Published', 'True')];
+const not = (type: NewCondition['type'], status: NewCondition['status'], reason: string) =>
+  whole.map((known) => (known.type === type ? condition(type, status, reason) : known));
 
 test.each([
   [whole, false, true, 'True', 'Ready'],
@@ -37,19 +42,25 @@ test.each([
   [not('DomainVerified', 'False', 'RecordsMissing'), false, true, 'False', 'DomainNotVerified'],
   [not('DomainVerified', 'False', 'RecordsMissing'), false, false, 'True', 'Ready'],
   [not('Published', 'Unknown', 'Pending'), false, true, 'Unknown', 'Pending'],
-  [[judged('Accepted', 'Unknown', 'Pending'), judged('Published', 'False', 'StoreUnavailable')], false, true, 'False', 'StoreUnavailable'],
+  [
+    [condition('Accepted', 'Unknown', 'Pending'), condition('Published', 'False', 'StoreUnavailable')],
+    false,
+    true,
+    'False',
+    'StoreUnavailable',
+  ],
 ] as const)('%#: Ready sums up', (all, isSuspended, isEnforced, status, reason) => {
-  expect(judgeReady(all, { isSuspended, isEnforced })).toMatchObject({ type: 'Ready', status, reason });
+  expect(readyCondition(all, { isSuspended, isEnforced })).toMatchObject({ type: 'Ready', status, reason });
 });
 
 test('a time moves only when the status does, and an Event is due when the reason does', () => {
-  const first = mergeConditions([], [judged('Ready', 'False', 'A')], { generation: 1, now: 0 });
+  const first = stampConditions([], [condition('Ready', 'False', 'A')], { generation: 1, now: 0 });
   expect(first.conditions[0]).toMatchObject({ lastTransitionTime: '1970-01-01T00:00:00Z', observedGeneration: 1 });
   expect(first.changed).toHaveLength(1);
-  const second = mergeConditions(first.conditions, [judged('Ready', 'False', 'B')], { generation: 2, now: 5_000 });
+  const second = stampConditions(first.conditions, [condition('Ready', 'False', 'B')], { generation: 2, now: 5_000 });
   expect(second.conditions[0]).toMatchObject({ reason: 'B', lastTransitionTime: '1970-01-01T00:00:00Z', observedGeneration: 2 });
   expect(second.changed).toHaveLength(1);
-  const third = mergeConditions(second.conditions, [judged('Ready', 'True', 'B')], { generation: 2, now: 9_000 });
+  const third = stampConditions(second.conditions, [condition('Ready', 'True', 'B')], { generation: 2, now: 9_000 });
   expect(third.conditions[0]).toMatchObject({ lastTransitionTime: '1970-01-01T00:00:09Z' });
-  expect(mergeConditions(third.conditions, [judged('Ready', 'True', 'B')], { generation: 3, now: 20_000 }).changed).toEqual([]);
+  expect(stampConditions(third.conditions, [condition('Ready', 'True', 'B')], { generation: 3, now: 20_000 }).changed).toEqual([]);
 });

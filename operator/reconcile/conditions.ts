@@ -1,5 +1,4 @@
-// From what was found out about an object to the conditions of its status: all of them on the first visit, a time that moves only when the status does,
-// and what changed since, for Events. Reasons are API (docs/operator.md).
+// The conditions of an object's status. A condition's reason is API (docs/operator.md).
 
 import { Failure } from '../../services/core/failure.ts';
 import type { FaultReason, ObjectFault } from '../../services/core/fault.ts';
@@ -16,15 +15,15 @@ export type ConditionType =
   | 'ReconciliationPaused';
 export type ConditionStatus = Condition['status'];
 
-/** One condition as it was judged this time. */
-export interface Judged {
+/** A condition before `stampConditions` adds its generation and time. */
+export interface NewCondition {
   readonly type: ConditionType;
   readonly status: ConditionStatus;
   readonly reason: string;
   readonly message: string;
 }
 
-const conditionOf: Record<FaultReason, 'Accepted' | 'ReferencesResolved' | 'Compiled'> = {
+const conditionTypeOf: Record<FaultReason, 'Accepted' | 'ReferencesResolved' | 'Compiled'> = {
   InvalidSpec: 'Accepted',
   DomainConflict: 'Accepted',
   IdentifierConflict: 'Accepted',
@@ -42,77 +41,102 @@ const conditionOf: Record<FaultReason, 'Accepted' | 'ReferencesResolved' | 'Comp
   TooLarge: 'Compiled',
 };
 
-const fine = {
-  Accepted: { reason: 'Accepted', message: 'the spec can be used' },
-  ReferencesResolved: { reason: 'Resolved', message: 'all that it refers to is there' },
+const whenTrue = {
+  Accepted: { reason: 'Accepted', message: 'the spec is valid' },
+  ReferencesResolved: { reason: 'Resolved', message: 'all references are resolved' },
   Compiled: { reason: 'Compiled', message: 'each locale of each environment renders with the sample data' },
 } as const;
 
-/** What the faults of an object say of one of its conditions; what comes after one that does not hold is pending. */
-export function judgeFaults(type: keyof typeof fine, faults: readonly ObjectFault[], isReached: boolean): Judged {
-  const own = faults.filter(({ reason }) => conditionOf[reason] === type);
+export type FaultCondition = keyof typeof whenTrue;
+
+/** The condition that follows from an object's faults. `isReached` is false when an earlier condition does not hold. */
+export function conditionFromFaults(type: FaultCondition, faults: readonly ObjectFault[], isReached: boolean): NewCondition {
+  const own = faults.filter(({ reason }) => conditionTypeOf[reason] === type);
   const [first] = own;
   if (first !== undefined) return { type, status: 'False', reason: first.reason, message: messageOf(own) };
-  return isReached ? { type, status: 'True', ...fine[type] } : pending(type);
+  return isReached ? { type, status: 'True', ...whenTrue[type] } : pending(type);
 }
 
-export const pending = (type: ConditionType): Judged => ({
+/** Conditions in a given order. After the first that does not hold, the others are pending unless they have faults of their own. */
+export function conditionsFromFaults(types: readonly FaultCondition[], faults: readonly ObjectFault[]): readonly NewCondition[] {
+  let isReached = true;
+  return types.map((type) => {
+    const condition = conditionFromFaults(type, faults, isReached);
+    isReached &&= condition.status === 'True';
+    return condition;
+  });
+}
+
+export const pending = (type: ConditionType): NewCondition => ({
   type,
   status: 'Unknown',
   reason: 'Pending',
-  message: 'waits for what comes before it',
+  message: 'waiting for an earlier condition',
 });
 
-/** The API server does not say what an object refers to. Throws what is no refusal: that is tried again, and soon. */
-export function notReadable(what: 'Secrets' | 'ConfigMaps', error: unknown): Judged {
-  if (!(error instanceof Failure) || error.kind !== 'forbidden') throw error;
-  const message = `the operator may not read ${what} in this namespace`;
-  return { type: 'ReferencesResolved', status: 'Unknown', reason: 'ApiUnavailable', message };
+/** The API server forbids the operator to read what an object refers to. */
+export const unreadableReferences = (kind: 'Secrets' | 'ConfigMaps'): NewCondition => ({
+  type: 'ReferencesResolved',
+  status: 'Unknown',
+  reason: 'ApiUnavailable',
+  message: `the operator is not allowed to read ${kind} in this namespace`,
+});
+
+/** Null when the API server forbids the read; any other error is thrown, and the visit retried. */
+export function nullIfForbidden(error: unknown): null {
+  if (error instanceof Failure && error.kind === 'forbidden') return null;
+  throw error;
 }
 
-const SHOWN_MAX = 5;
+const FAULTS_IN_MESSAGE_MAX = 5;
 
-/** Each fault with its path, the first few of them. */
+/** The first faults, each with its path. */
 function messageOf(faults: readonly ObjectFault[]): string {
-  const lines = faults.slice(0, SHOWN_MAX).map(({ path, message }) => (path.length === 0 ? message : `${showPath(path)}: ${message}`));
+  const lines = faults
+    .slice(0, FAULTS_IN_MESSAGE_MAX)
+    .map(({ path, message }) => (path.length === 0 ? message : `${showPath(path)}: ${message}`));
   const more = faults.length - lines.length;
   return `${lines.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }
 
-/** The first that does not hold decides. `DomainVerified` counts only where it is enforced. */
-export function judgeReady(
-  judged: readonly Judged[],
-  { isSuspended, isEnforced }: { readonly isSuspended: boolean; readonly isEnforced: boolean },
-): Judged {
-  const counted = judged.filter(({ type }) => type !== 'DomainVerified' || isEnforced);
+/** What Ready depends on besides the other conditions. */
+export interface ReadyRules {
+  readonly isSuspended: boolean;
+  /** False: DomainVerified does not count. */
+  readonly isEnforced: boolean;
+}
+
+/** The first condition that does not hold decides; False takes precedence over Unknown. */
+export function readyCondition(conditions: readonly NewCondition[], { isSuspended, isEnforced }: ReadyRules): NewCondition {
+  const counted = conditions.filter(({ type }) => type !== 'DomainVerified' || isEnforced);
   const broken = counted.find(({ status }) => status === 'False') ?? counted.find(({ status }) => status !== 'True');
   if (broken === undefined) {
     return isSuspended
-      ? { type: 'Ready', status: 'True', reason: 'Suspended', message: 'mail is accepted, and held until spec.suspend is false' }
-      : { type: 'Ready', status: 'True', reason: 'Ready', message: 'it can be used' };
+      ? { type: 'Ready', status: 'True', reason: 'Suspended', message: 'mail is accepted and held until spec.suspend is false' }
+      : { type: 'Ready', status: 'True', reason: 'Ready', message: 'ready to use' };
   }
   const { type, status, reason, message } = broken;
   return { type: 'Ready', status, reason: type === 'DomainVerified' ? 'DomainNotVerified' : reason, message };
 }
 
-/** Conditions to write, in order. `changed`: those whose status or reason is another than before. */
-export function mergeConditions(
+/** The conditions to write, in order; a time changes only when the status does. `changed`: the conditions whose status or reason is new. */
+export function stampConditions(
   before: readonly Condition[],
-  judged: readonly Judged[],
+  conditions: readonly NewCondition[],
   at: { readonly generation: number; readonly now: number },
-): { readonly conditions: readonly Condition[]; readonly changed: readonly Judged[] } {
+): { readonly conditions: readonly Condition[]; readonly changed: readonly NewCondition[] } {
   const known = new Map(before.map((condition) => [condition.type, condition]));
   const now = timeText(at.now);
-  const conditions = judged.map(({ type, status, reason, message }) => {
+  const stamped = conditions.map(({ type, status, reason, message }) => {
     const old = known.get(type);
     const lastTransitionTime = old?.status === status ? old.lastTransitionTime : now;
     return { type, status, reason, message, observedGeneration: at.generation, lastTransitionTime };
   });
-  const changed = judged.filter(({ type, status, reason }) => {
+  const changed = conditions.filter(({ type, status, reason }) => {
     const old = known.get(type);
     return old?.status !== status || old.reason !== reason;
   });
-  return { conditions, changed };
+  return { conditions: stamped, changed };
 }
 
 /** RFC 3339 with whole seconds. */

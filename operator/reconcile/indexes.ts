@@ -1,45 +1,47 @@
-// What objects are found by: whoever changes asks by it whom that concerns. A spec may be one that nobody has judged.
+// The indexes of the mirrors: they find the objects that a change affects. They read specs that nobody has validated.
 
 import { parseDomain } from '../../services/core/address.ts';
+import { SENDER_UID_LABEL } from '../api/v1alpha1/names.ts';
 import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources.ts';
 import type { Indexers } from '../kubernetes/object-store.ts';
 import { type KubernetesObject, keyText } from '../kubernetes/resource.ts';
 import { configMapFields, namesIn, secretFields } from './references.ts';
-import { SENDER_UID } from './sender/key-secrets.ts';
 
 export type SenderIndex = 'domain' | 'secret' | 'uid';
 export type TemplateIndex = 'identifier' | 'sender' | 'layout' | 'configMap';
 export type SecretIndex = 'sender';
 
-/** Names are of the object's own namespace: `namespace/name`. */
-const near = ({ metadata: { namespace = '' } }: KubernetesObject, names: readonly string[]): readonly string[] =>
+/** References stay within a namespace, so each name is completed with the object's own: `namespace/name`. */
+const keysOf = ({ metadata: { namespace = '' } }: KubernetesObject, names: readonly string[]): readonly string[] =>
   names.map((name) => keyText({ namespace, name }));
 
 export const senderIndexers: Indexers<SenderResource, SenderIndex> = {
   domain: (sender) => [domainOf(sender)].filter((domain) => domain !== null),
-  secret: (sender) => near(sender, namesIn(sender.spec, secretFields)),
+  secret: (sender) => keysOf(sender, namesIn(sender.spec, secretFields)),
   uid: ({ metadata: { uid } }) => (uid === undefined ? [] : [uid]),
 };
 
 export const templateIndexers: Indexers<TemplateResource, TemplateIndex> = {
-  identifier: (template) => [claimedBy(template)],
-  sender: (template) => near(template, namesIn(template.spec, ['senderRef'])),
-  layout: (template) => near(template, namesIn(template.spec, ['layoutRef'])),
-  configMap: (template) => near(template, namesIn(template.spec, configMapFields)),
+  identifier: (template) => [identifierIn(template)],
+  sender: (template) => keysOf(template, namesIn(template.spec, ['senderRef'])),
+  layout: (template) => keysOf(template, namesIn(template.spec, ['layoutRef'])),
+  configMap: (template) => keysOf(template, namesIn(template.spec, configMapFields)),
 };
 
-/** Of managed keys: uid of the Sender whose they are. */
+/** Of a managed key's Secret: the uid of its Sender. */
 export const secretIndexers: Indexers<KubernetesObject, SecretIndex> = {
-  sender: ({ metadata: { labels } }) => [labels?.[SENDER_UID]].filter((uid) => uid !== undefined),
+  sender: ({ metadata: { labels } }) => [labels?.[SENDER_UID_LABEL]].filter((uid) => uid !== undefined),
 };
 
+/** Null: the spec names no valid domain. */
 export function domainOf({ spec }: SenderResource): string | null {
-  const said =
-    typeof spec === 'object' && spec !== null && 'domain' in spec && typeof spec.domain === 'string' ? parseDomain(spec.domain) : null;
-  return typeof said === 'string' ? said : null;
+  const text = typeof spec === 'object' && spec !== null && 'domain' in spec ? spec.domain : undefined;
+  const domain = typeof text === 'string' ? parseDomain(text) : null;
+  return typeof domain === 'string' ? domain : null;
 }
 
-export function claimedBy({ metadata, spec }: TemplateResource): string {
+/** The identifier that a template claims, valid or not. */
+export function identifierIn({ metadata, spec }: TemplateResource): string {
   const identifier = typeof spec === 'object' && spec !== null && 'identifier' in spec ? spec.identifier : undefined;
   return typeof identifier === 'string' ? identifier : metadata.name;
 }

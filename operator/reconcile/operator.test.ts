@@ -204,7 +204,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
         const { reason, message } = object.status.conditions?.find(({ type }) => type === 'Ready') ?? {};
         const expected =
           offline.length === 0
-            ? { reason: 'Ready', message: 'it can be used' }
+            ? { reason: 'Ready', message: 'ready to use' }
             : { reason: offline[0]?.reason, message: offline.map((fault) => fault?.message).join('; ') };
         expect([metadata.name, reason, message]).toEqual([metadata.name, expected.reason, expected.message]);
       }, WAIT);

@@ -1,17 +1,16 @@
-// Whose a namespace is: its label says so, else it is a tenant by itself. The label of a Sender or Template would let their authors cross tenants.
+// The tenant of a namespace: what its label names, else the namespace itself. Labels of Senders and Templates do not count: their authors could cross tenants.
 
 import type { ObjectFault } from '../../services/core/fault.ts';
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
+import { TENANT_LABEL } from '../api/v1alpha1/names.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { namespaces } from '../kubernetes/resource.ts';
-
-export const TENANT_LABEL = 'packetboat.dev/tenant';
 
 export const tenantNotAllowed: ObjectFault = {
   reason: 'NamespaceNotAllowed',
   path: [],
-  message: `the label ${TENANT_LABEL} of the namespace is not a name that a tenant may have`,
+  message: `the value of the namespace's label ${TENANT_LABEL} is not a valid tenant name`,
 };
 
 const tenantName = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -26,7 +25,7 @@ export class Tenants {
     this.#clock = clock;
   }
 
-  /** Null: the label names none that may be. Asked anew after `limits.tenantKnownMs`. */
+  /** Null: the label is not a valid name. Read again after `limits.tenantKnownMs`. */
   async of(namespace: string): Promise<string | null> {
     const now = this.#clock.monotonic();
     const known = this.#known.get(namespace);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type JudgedRecord, judgeRecord, verify, wantedRecords } from './domain-records.ts';
+import { type CheckedRecord, checkRecord, verify, wantedRecords } from './domain-records.ts';
 
 const sender = {
   domain: 'shop.example',
@@ -44,23 +44,23 @@ test.each([
 ] as const)('of %s %j is %s', (purpose, found, state) => {
   const [wanted] = records.filter((one) => one.purpose === purpose);
   if (wanted === undefined) return expect.fail('it is wanted');
-  expect(judgeRecord(wanted, found).state).toBe(state);
+  expect(checkRecord(wanted, found).state).toBe(state);
 });
 
-const judged = (...states: readonly JudgedRecord['state'][]): JudgedRecord[] =>
+const recordsIn = (...states: readonly CheckedRecord['state'][]): CheckedRecord[] =>
   records.map((wanted, i) => ({ ...wanted, state: states[i] ?? 'Found' }));
 
 test.each([
-  [judged(), 'True', 'Verified'],
-  [judged('Found', 'Found', 'Missing', 'Mismatch'), 'True', 'Verified'],
-  [judged('Missing'), 'False', 'RecordsMissing'],
-  [judged('Missing', 'Mismatch'), 'False', 'RecordsMismatch'],
-  [judged('Found', 'Unknown'), 'Unknown', 'LookupFailed'],
-  [judged('Missing', 'Unknown'), 'False', 'RecordsMissing'],
+  [recordsIn(), 'True', 'Verified'],
+  [recordsIn('Found', 'Found', 'Missing', 'Mismatch'), 'True', 'Verified'],
+  [recordsIn('Missing'), 'False', 'RecordsMissing'],
+  [recordsIn('Missing', 'Mismatch'), 'False', 'RecordsMismatch'],
+  [recordsIn('Found', 'Unknown'), 'Unknown', 'LookupFailed'],
+  [recordsIn('Missing', 'Unknown'), 'False', 'RecordsMissing'],
 ] as const)('%#: all together are %s, %s', (all, status, reason) => {
   expect(verify(all)).toMatchObject({ status, reason });
 });
 
 test('what is missing is named', () => {
-  expect(verify(judged('Missing')).message).toBe('is missing in DNS: DKIM at k1._domainkey.shop.example');
+  expect(verify(recordsIn('Missing')).message).toBe('is missing in DNS: DKIM at k1._domainkey.shop.example');
 });

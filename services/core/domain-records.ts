@@ -4,11 +4,11 @@
 import type { Sender } from './catalog.ts';
 import { dkimName } from './dkim/key.ts';
 
-export type Purpose = 'SPF' | 'DKIM' | 'DMARC' | 'ReturnPath';
+export type RecordPurpose = 'SPF' | 'DKIM' | 'DMARC' | 'ReturnPath';
 export type RecordState = 'Found' | 'Missing' | 'Mismatch' | 'Unknown';
 
 export interface WantedRecord {
-  readonly purpose: Purpose;
+  readonly purpose: RecordPurpose;
   readonly name: string;
   readonly type: 'TXT' | 'MX';
   /** What to enter. */
@@ -17,7 +17,7 @@ export interface WantedRecord {
   readonly isRequired: boolean;
 }
 
-export interface JudgedRecord extends WantedRecord {
+export interface CheckedRecord extends WantedRecord {
   readonly state: RecordState;
 }
 
@@ -36,23 +36,23 @@ export function wantedRecords(
   const { domain, returnPathDomain, routes } = sender;
   const relay = routes[0]?.host ?? 'relay.example';
   return [
-    ...keys.map(
-      ({ selector, record, isRequired }): WantedRecord => ({
-        purpose: 'DKIM',
-        name: dkimName(selector, domain),
-        type: 'TXT',
-        value: record,
-        isRequired,
-      }),
-    ),
+    ...keys.map((key) => dkimRecordFor(key, domain)),
     { purpose: 'SPF', name: returnPathDomain, type: 'TXT', value: `v=spf1 a:${relay} ~all`, isRequired: true },
     { purpose: 'DMARC', name: `_dmarc.${domain}`, type: 'TXT', value: 'v=DMARC1; p=none', isRequired: false },
     { purpose: 'ReturnPath', name: returnPathDomain, type: 'MX', value: `10 ${relay}`, isRequired: false },
   ];
 }
 
+export const dkimRecordFor = ({ selector, record, isRequired }: WantedKey, domain: string): WantedRecord => ({
+  purpose: 'DKIM',
+  name: dkimName(selector, domain),
+  type: 'TXT',
+  value: record,
+  isRequired,
+});
+
 /** `found`: what DNS has under the record's name and type, MX as `preference exchange`; null: it could not be asked. */
-export function judgeRecord(wanted: WantedRecord, found: readonly string[] | null): JudgedRecord {
+export function checkRecord(wanted: WantedRecord, found: readonly string[] | null): CheckedRecord {
   return { ...wanted, state: found === null ? 'Unknown' : stateOf(wanted, found) };
 }
 
@@ -104,7 +104,7 @@ export interface Verification {
   readonly message: string;
 }
 
-export function verify(records: readonly JudgedRecord[]): Verification {
+export function verify(records: readonly CheckedRecord[]): Verification {
   const required = records.filter(({ isRequired }) => isRequired);
   const shown = (state: RecordState): string =>
     required

@@ -409,6 +409,8 @@ export const limits = {
   tenantKnownMs: 30 * SECOND,
   /** A store that did not take an object is tried again. */
   reconcileStoreRetryMs: 5 * SECOND,
+  /** How long a sender waits for the next look at its DNS records while a required one, or the record of a new key, is not there. */
+  domainRecheckMs: 60 * SECOND,
   /** How often the mail of a sender that is being deleted is looked for. */
   drainLookMs: 5 * SECOND,
   /** Objects are compared with the catalog this often, whatever happened. */

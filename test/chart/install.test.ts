@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { FINALIZER } from '../../operator/reconcile/sender/reconcile.ts';
+import { DRAIN_FINALIZER } from '../../operator/api/v1alpha1/names.ts';
 import { type Controllers, playControllers } from '../support/controllers.ts';
 import { describeWith } from '../support/describe-with.ts';
 import { chart, combinations, type Helm, helm, helmOk, helms, podOf, render, valuesOf } from '../support/helm.ts';
@@ -15,7 +15,7 @@ import { requireFile } from '../support/need.ts';
 import { operatorAccount } from '../support/operator-account.ts';
 
 const sender = (name: string) => ({
-  ...{ apiVersion: 'packetboat.dev/v1alpha1', kind: 'Sender', metadata: { name, namespace: 'mail', finalizers: [FINALIZER] } },
+  ...{ apiVersion: 'packetboat.dev/v1alpha1', kind: 'Sender', metadata: { name, namespace: 'mail', finalizers: [DRAIN_FINALIZER] } },
   spec: {
     domain: `${name}.example`,
     from: { address: `hi@${name}.example` },

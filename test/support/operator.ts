@@ -2,7 +2,7 @@
 
 import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
 import { openKubernetesClient } from '../../operator/kubernetes/http-client.ts';
-import type { OperatorMetrics } from '../../operator/reconcile/context.ts';
+import type { OperatorMetrics } from '../../operator/reconcile/metrics.ts';
 import { operate } from '../../operator/reconcile/operator.ts';
 import { createResolver } from '../../services/adapters/dns/resolver.ts';
 import { MemoryNotices } from '../../services/adapters/memory/notices.ts';

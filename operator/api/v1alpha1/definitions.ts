@@ -41,7 +41,7 @@ const revision: Column = {
 };
 const message = conditionColumn('Message', 'Ready', 'message', 'Why, at length.', true);
 
-export interface Kind {
+export interface KindDefinition {
   readonly kind: 'Sender' | 'Template';
   readonly plural: string;
   readonly singular: string;
@@ -52,7 +52,7 @@ export interface Kind {
   readonly selectableFields: readonly string[];
 }
 
-export const kinds: readonly Kind[] = [
+export const kinds: readonly KindDefinition[] = [
   {
     kind: 'Sender',
     plural: 'senders',
@@ -90,7 +90,7 @@ export const kinds: readonly Kind[] = [
 ];
 
 /** apiextensions.k8s.io/v1. */
-export function definitionOf({ kind, plural, singular, shortName, description, status, columns, selectableFields }: Kind): Json {
+export function definitionOf({ kind, plural, singular, shortName, description, status, columns, selectableFields }: KindDefinition): Json {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',

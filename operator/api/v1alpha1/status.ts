@@ -115,5 +115,3 @@ export const templateStatus = z.object({
 export type Condition = z.infer<typeof condition>;
 export type SenderStatus = z.infer<typeof senderStatus>;
 export type TemplateStatus = z.infer<typeof templateStatus>;
-export type ManagedKey = z.infer<typeof dkimKey>;
-export type DnsRecordStatus = z.infer<typeof dnsRecord>;

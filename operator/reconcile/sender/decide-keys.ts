@@ -1,6 +1,6 @@
-// What becomes of a sender's managed DKIM keys. A new key waits until its record is seen, since mail that is signed with a key that nobody finds is worse
-// off than unsigned mail; for a day, where an older key signs meanwhile, so that the caches of the world have it. The old one keeps its record for a
-// week: mail that it signed is under way. A first key signs as soon as it is seen, since there is nothing to lose.
+// The life of a sender's managed DKIM keys. A new key waits until DNS shows its record, because receivers trust mail with an unknown key less than unsigned
+// mail. While an older key signs, the new one waits for another day, so that resolvers everywhere have its record. The old key keeps its record for a week,
+// because mail that it signed is still under way. A first key signs as soon as its record is seen: no signature is lost by that.
 
 import type { DkimAlgorithm } from '../../../services/core/catalog.ts';
 
@@ -13,25 +13,25 @@ export interface ManagedKey {
   readonly selector: string;
   readonly algorithm: DkimAlgorithm;
   readonly createdAt: number;
-  /** Since when its record has been seen without a break. */
+  /** When its record was first seen, without a break since. */
   readonly seenAt: number | null;
   readonly activeAt: number | null;
   readonly retiredAt: number | null;
 }
 
 export interface KeysContext {
-  /** One key of each signs. None: keys are not managed, and those that are there go. */
+  /** One key of each signs. None: keys are not managed, and existing keys retire. */
   readonly algorithms: readonly DkimAlgorithm[];
   /** 0: never. */
   readonly rotationMs: number;
   readonly now: number;
-  /** What DNS says of the key's record; null: it could not be asked. */
+  /** Whether DNS has the key's record; null: DNS did not answer. */
   readonly isSeen: (key: ManagedKey) => boolean | null;
 }
 
 export interface KeysDecision {
   readonly create: readonly DkimAlgorithm[];
-  /** All keys that stay, as they are to be. */
+  /** All keys that stay, in their new state. */
   readonly keys: readonly ManagedKey[];
   readonly remove: readonly ManagedKey[];
 }
@@ -45,7 +45,7 @@ export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): K
     const isWanted = algorithms.includes(key.algorithm);
     if (stateOf(key) === 'Standby' && !isWanted) remove.push(key);
     else if (key.retiredAt !== null && now - key.retiredAt >= keptForMs) remove.push(key);
-    else kept.push(isWanted || key.retiredAt !== null ? looked(key, context) : { ...key, retiredAt: now });
+    else kept.push(isWanted || key.retiredAt !== null ? afterLookUp(key, context) : { ...key, retiredAt: now });
   }
   const next = algorithms.reduce<readonly ManagedKey[]>((all, algorithm) => {
     const own = all.filter((key) => key.algorithm === algorithm);
@@ -64,10 +64,10 @@ export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): K
 export const stateOf = ({ activeAt, retiredAt }: ManagedKey): 'Standby' | 'Active' | 'Retiring' =>
   retiredAt !== null ? 'Retiring' : activeAt !== null ? 'Active' : 'Standby';
 
-function looked(key: ManagedKey, { now, isSeen }: KeysContext): ManagedKey {
+function afterLookUp(key: ManagedKey, { now, isSeen }: KeysContext): ManagedKey {
   if (stateOf(key) !== 'Standby') return key;
   const seen = isSeen(key);
-  // an answer that did not come says nothing
+  // without an answer the record counts as unchanged
   if (seen === null) return key;
   return { ...key, seenAt: seen ? (key.seenAt ?? now) : null };
 }

@@ -1,15 +1,18 @@
-// Managed keys as they are kept: one Secret each, owned by the Sender, with what happened to the key in its annotations. Nothing else remembers it.
+// Managed keys as Kubernetes keeps them: one Secret each, owned by the Sender. Its annotations are the only record of the key's history.
 
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { DkimAlgorithm, DkimKey } from '../../../services/core/catalog.ts';
 import { dkimRecord, readDkimKey } from '../../../services/core/dkim/key.ts';
 import { Failure } from '../../../services/core/failure.ts';
+import { secretValues } from '../../../services/core/objects/secret-values.ts';
+import type { Random } from '../../../services/ports/random.ts';
+import { dkimAnnotations as annotation, DKIM_SECRET_TYPE, SENDER_UID_LABEL } from '../../api/v1alpha1/names.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import { senders } from '../../api/v1alpha1/resources.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { type Secret, secrets } from '../../kubernetes/resource.ts';
 import { timeText } from '../conditions.ts';
-import type { Context } from '../context.ts';
 import type { ManagedKey } from './decide-keys.ts';
 
 /** A managed key, its Secret, and the key itself. */
@@ -21,25 +24,20 @@ export interface KeptKey {
   readonly record: string;
 }
 
-export const SENDER_UID = 'packetboat.dev/sender-uid';
 const FIELD = 'private.pem';
-const annotation = {
-  selector: 'packetboat.dev/dkim-selector',
-  seenAt: 'packetboat.dev/dkim-seen-at',
-  activeAt: 'packetboat.dev/dkim-active-at',
-  retiredAt: 'packetboat.dev/dkim-retired-at',
-};
 const SELECTOR_BYTES = 4;
 const SELECTOR_PREFIX: Record<DkimAlgorithm, string> = { 'rsa-sha256': 'pb-r', 'ed25519-sha256': 'pb-e' };
 const generate = promisify(generateKeyPair);
 
-/** Oldest first. A Secret that holds no key is left out: a new key is made in its place. */
-export async function readKeys({ client }: Context, { metadata }: SenderResource): Promise<readonly KeptKey[]> {
-  const { items } = await client.list(secrets, { namespace: metadata.namespace ?? '', labelSelector: `${SENDER_UID}=${metadata.uid}` });
+/** Oldest first. A Secret without a usable key is left out, and a new key takes its place. */
+export async function readKeys(client: Pick<KubernetesClient, 'list'>, { metadata }: SenderResource): Promise<readonly KeptKey[]> {
+  const { items } = await client.list(secrets, {
+    namespace: metadata.namespace ?? '',
+    labelSelector: `${SENDER_UID_LABEL}=${metadata.uid}`,
+  });
   const kept = items.flatMap((secret): KeptKey[] => {
     const about = secret.metadata.annotations ?? {};
-    const pem = Buffer.from(secret.data?.[FIELD] ?? '', 'base64').toString('utf8');
-    const key = readDkimKey(about[annotation.selector] ?? '', pem);
+    const key = readDkimKey(about[annotation.selector] ?? '', secretValues(secret)[FIELD] ?? '');
     if (typeof key === 'string' || key.privateKey === null) return [];
     const time = (text: string | undefined): number | null => (text === undefined ? null : Date.parse(text));
     const managed = {
@@ -55,7 +53,11 @@ export async function readKeys({ client }: Context, { metadata }: SenderResource
   return kept.toSorted((a, b) => a.managed.createdAt - b.managed.createdAt || (a.managed.selector < b.managed.selector ? -1 : 1));
 }
 
-export async function createKey({ client, random }: Context, { metadata }: SenderResource, algorithm: DkimAlgorithm): Promise<void> {
+export async function createKey(
+  { client, random }: { readonly client: Pick<KubernetesClient, 'create'>; readonly random: Random },
+  { metadata }: SenderResource,
+  algorithm: DkimAlgorithm,
+): Promise<void> {
   const { name, namespace = '', uid = '' } = metadata;
   const selector = `${SELECTOR_PREFIX[algorithm]}${Buffer.from(random.bytes(SELECTOR_BYTES)).toString('hex')}`;
   const { privateKey } = algorithm === 'rsa-sha256' ? await generate('rsa', { modulusLength: 2_048 }) : await generate('ed25519', {});
@@ -63,17 +65,21 @@ export async function createKey({ client, random }: Context, { metadata }: Sende
     metadata: {
       namespace,
       name: `${name.slice(0, 200)}-dkim-${selector}`,
-      labels: { [SENDER_UID]: uid },
+      labels: { [SENDER_UID_LABEL]: uid },
       annotations: { [annotation.selector]: selector },
       ownerReferences: [{ apiVersion: senders.apiVersion, kind: senders.kind, name, uid, controller: true }],
     },
-    type: 'packetboat.dev/dkim',
+    type: DKIM_SECRET_TYPE,
     stringData: { [FIELD]: String(privateKey.export({ type: 'pkcs8', format: 'pem' })) },
   });
 }
 
-/** Writes what was decided about a key, if it is another than before. */
-export async function updateKey({ client }: Context, { secret, managed }: KeptKey, next: ManagedKey): Promise<void> {
+/** Writes the key's times where they changed. */
+export async function updateKey(
+  client: Pick<KubernetesClient, 'patchMetadata'>,
+  { secret, managed }: KeptKey,
+  next: ManagedKey,
+): Promise<void> {
   const text = (time: number | null): string | null => (time === null ? null : timeText(time));
   const times = (key: ManagedKey) => ({
     [annotation.seenAt]: text(key.seenAt),
@@ -85,7 +91,7 @@ export async function updateKey({ client }: Context, { secret, managed }: KeptKe
   await client.patchMetadata(secrets, { namespace, name, resourceVersion }, { annotations: times(next) });
 }
 
-export async function removeKey({ client }: Context, { secret }: KeptKey): Promise<void> {
+export async function removeKey(client: Pick<KubernetesClient, 'delete'>, { secret }: KeptKey): Promise<void> {
   const { name, namespace = '', uid } = secret.metadata;
   try {
     await client.delete(secrets, { namespace, name, ...(uid === undefined ? {} : { uid }) });

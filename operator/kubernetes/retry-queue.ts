@@ -4,23 +4,23 @@
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 
-export interface WorkQueueParts {
+export interface RetryQueueParts {
   readonly clock: Clock;
   /** Answers when to come again, in milliseconds; null: when it is added again. A rejection comes again too. */
   readonly work: (key: string, signal: AbortSignal) => Promise<number | null>;
   readonly report: (what: string, error: unknown) => void;
-  readonly metrics: WorkQueueMetrics;
+  readonly metrics: RetryQueueMetrics;
 }
 
-export interface WorkQueueMetrics {
+export interface RetryQueueMetrics {
   added(): void;
   retried(): void;
   depth(count: number): void;
   worked(result: 'success' | 'error' | 'requeue_after', ms: number): void;
 }
 
-export class WorkQueue {
-  readonly #parts: WorkQueueParts;
+export class RetryQueue {
+  readonly #parts: RetryQueueParts;
   readonly #ready = new Set<string>();
   readonly #working = new Set<string>();
   /** Added again while it was worked on. */
@@ -30,7 +30,7 @@ export class WorkQueue {
   readonly #due = new Map<string, number>();
   #wake = Promise.withResolvers<void>();
 
-  constructor(parts: WorkQueueParts) {
+  constructor(parts: RetryQueueParts) {
     this.#parts = parts;
   }
 
@@ -79,7 +79,7 @@ export class WorkQueue {
 
   async #work(key: string, signal: AbortSignal): Promise<void> {
     const startedAt = this.#parts.clock.monotonic();
-    const ended = (result: Parameters<WorkQueueMetrics['worked']>[0]): void =>
+    const ended = (result: Parameters<RetryQueueMetrics['worked']>[0]): void =>
       this.#parts.metrics.worked(result, this.#parts.clock.monotonic() - startedAt);
     try {
       const afterMs = await this.#parts.work(key, signal);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../services/adapters/memory/clock.ts';
-import { WorkQueue } from './work-queue.ts';
+import { RetryQueue } from './retry-queue.ts';
 
 type Work = (key: string) => Promise<number | null>;
 
@@ -11,7 +11,7 @@ function open(work: Work, workers = 4) {
   const reported: string[] = [];
   const results: string[] = [];
   const start = clock.monotonic();
-  const queue = new WorkQueue({
+  const queue = new RetryQueue({
     clock,
     work: (key) => {
       begun.push([key, clock.monotonic() - start]);

@@ -1,5 +1,5 @@
-// What became of a sender's mail lately, in `status.figures`: at most once a minute, and only where it changed. Its fields are another manager's than the
-// rest of the status, so neither writes over the other.
+// Writes the figures of each sender's last hour into `status.figures`: at most once a minute, and only where they changed. Their field manager differs from
+// that of the rest of the status, so neither overwrites the other.
 
 import { limits } from '../../../services/core/limits.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
@@ -8,9 +8,10 @@ import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
 import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { timeText } from '../conditions.ts';
-import { keyOf, type Mirror } from '../context.ts';
+import { isSame } from '../decide-status.ts';
+import { keyOf } from '../identity.ts';
+import type { Mirror } from '../mirror.ts';
 import type { Tenants } from '../tenants.ts';
-import { isSame } from '../write-status.ts';
 
 export interface FiguresParts {
   readonly client: Pick<KubernetesClient, 'applyStatus'>;
@@ -24,32 +25,32 @@ export interface FiguresParts {
 const MANAGER = 'packetboat-operator-figures';
 
 /** Until the signal aborts. Never rejects. */
-export async function tellFigures(parts: FiguresParts, signal: AbortSignal): Promise<void> {
+export async function writeFigures(parts: FiguresParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      await tellOnce(parts, signal);
+      await writeOnce(parts, signal);
     } catch (error) {
-      if (!signal.aborted) parts.report('figures of senders could not be shown', error);
+      if (!signal.aborted) parts.report('the figures of senders could not be written', error);
     }
     await parts.clock.sleep(limits.figuresShownEveryMs, signal);
   }
 }
 
-async function tellOnce({ client, clock, figures, senders: mirror, tenants }: FiguresParts, signal: AbortSignal): Promise<void> {
-  const found = new Map((await figures.lastHour()).map((one) => [`${one.tenant}/${one.sender}`, one]));
+async function writeOnce({ client, clock, figures, senders: mirror, tenants }: FiguresParts, signal: AbortSignal): Promise<void> {
+  const found = new Map((await figures.lastHour()).map((entry) => [`${entry.tenant}/${entry.sender}`, entry]));
   for (const object of mirror.objects()) {
     if (signal.aborted) return;
     const { metadata, status } = object;
     const before = status?.figures;
     if (metadata.deletionTimestamp !== undefined || (found.size === 0 && before === undefined)) continue;
-    const next = shown(found.get(`${await tenants.of(metadata.namespace ?? '')}/${metadata.name}`), clock.now());
+    const next = statusFigures(found.get(`${await tenants.of(metadata.namespace ?? '')}/${metadata.name}`), clock.now());
     if (isSame(before, next)) continue;
     const key = { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
     await client.applyStatus(senders, key, next === undefined ? {} : { figures: next }, { signal, fieldManager: MANAGER });
   }
 }
 
-function shown(figures: SenderFigures | undefined, now: number): SenderStatus['figures'] {
+function statusFigures(figures: SenderFigures | undefined, now: number): SenderStatus['figures'] {
   if (figures === undefined) return undefined;
   const { sent, deferred, bounced, lastReply, pausedRoutes } = figures;
   const paused = Object.entries(pausedRoutes).flatMap(([name, until]) => (until > now ? [name] : []));

@@ -1,0 +1,30 @@
+// The names below `packetboat.dev/` that the operator reads and writes. They are API: users set some of them, and clusters store them all.
+
+/** Label of a Namespace: the tenant that it belongs to. */
+export const TENANT_LABEL = 'packetboat.dev/tenant';
+
+/** Annotation: `true` stops reconciliation of the object. */
+export const PAUSED_ANNOTATION = 'packetboat.dev/paused';
+
+/** Annotation: a new value requests a visit. */
+export const REQUESTED_AT_ANNOTATION = 'packetboat.dev/requested-at';
+
+/** Finalizer of each Sender: the object stays until its mail has left. */
+export const DRAIN_FINALIZER = 'packetboat.dev/drain';
+
+/** Label of a managed key's Secret: the uid of its Sender. */
+export const SENDER_UID_LABEL = 'packetboat.dev/sender-uid';
+
+/** Type of a managed key's Secret. */
+export const DKIM_SECRET_TYPE = 'packetboat.dev/dkim';
+
+/** Annotations of a managed key's Secret: the only record of the key's history. */
+export const dkimAnnotations = {
+  selector: 'packetboat.dev/dkim-selector',
+  seenAt: 'packetboat.dev/dkim-seen-at',
+  activeAt: 'packetboat.dev/dkim-active-at',
+  retiredAt: 'packetboat.dev/dkim-retired-at',
+} as const;
+
+/** Who reports Events. */
+export const CONTROLLER = 'packetboat.dev/operator';

@@ -1,0 +1,65 @@
+// The status to write at the end of a visit, and the Events of what changed in it.
+
+import { REQUESTED_AT_ANNOTATION } from '../api/v1alpha1/names.ts';
+import type { SenderStatus, TemplateStatus } from '../api/v1alpha1/status.ts';
+import type { EventNote } from '../kubernetes/event-recorder.ts';
+import type { KubernetesObject } from '../kubernetes/resource.ts';
+import { type NewCondition, stampConditions } from './conditions.ts';
+
+type Stamped = 'conditions' | 'observedGeneration' | 'lastHandledRequest' | 'figures';
+
+/** The fields of a status that depend on the kind. */
+export type StatusFields = Omit<SenderStatus, Stamped> | Omit<TemplateStatus, Stamped>;
+
+export interface ObjectWithStatus extends KubernetesObject {
+  readonly status?: SenderStatus | TemplateStatus;
+}
+
+export interface StatusChange {
+  /** The whole status to apply; null: the object has this status already. */
+  readonly status: object | null;
+  readonly events: readonly EventNote[];
+}
+
+/** Reasons of a true condition that are worth an Event even on the first visit: otherwise each of thousands of good objects causes several. */
+const REMARKABLE: ReadonlySet<string> = new Set(['Ready', 'Paused', 'CompiledWithWarnings']);
+
+export function decideStatus(
+  { metadata, status }: ObjectWithStatus,
+  conditions: readonly NewCondition[],
+  fields: StatusFields,
+  now: number,
+): StatusChange {
+  // another field manager owns the figures
+  const { figures: _, ...before }: SenderStatus = { ...status };
+  const generation = metadata.generation ?? 0;
+  const stamped = stampConditions(before.conditions ?? [], conditions, { generation, now });
+  const request = metadata.annotations?.[REQUESTED_AT_ANNOTATION];
+  const next = {
+    ...fields,
+    observedGeneration: generation,
+    conditions: stamped.conditions,
+    ...(request === undefined ? {} : { lastHandledRequest: request }),
+  };
+  return { status: isSame(before, next) ? null : next, events: eventsOf(stamped.changed, before) };
+}
+
+function eventsOf(changed: readonly NewCondition[], before: SenderStatus): readonly EventNote[] {
+  const decidedBefore = new Set((before.conditions ?? []).flatMap(({ type, reason }) => (reason === 'Pending' ? [] : [type])));
+  return changed
+    .filter(({ reason }) => reason !== 'Pending')
+    .filter(({ type, status, reason }) => status !== 'True' || REMARKABLE.has(reason) || decidedBefore.has(type))
+    .map(({ status, reason, message }) => ({
+      type: status === 'False' ? 'Warning' : 'Normal',
+      reason,
+      action: 'Reconcile',
+      note: message,
+    }));
+}
+
+/** Whatever the order of their fields. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const [x, y] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))];
+  return x.length === y.size && x.every(([key, value]) => y.has(key) && isSame(value, y.get(key)));
+}

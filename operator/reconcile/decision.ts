@@ -1,0 +1,84 @@
+// The decision of a visit, whatever the kind of the object, and its conclusion once the catalog has answered. Pure: handlers gather facts, call the kind's
+// own `decide`, publish, conclude, and apply the status.
+
+import { limits } from '../../services/core/limits.ts';
+import type { CatalogEntry } from '../../services/ports/catalog-writer.ts';
+import type { SenderStatus } from '../api/v1alpha1/status.ts';
+import { type NewCondition, pending, type ReadyRules, readyCondition, timeText } from './conditions.ts';
+import { decideStatus, type ObjectWithStatus, type StatusChange, type StatusFields } from './decide-status.ts';
+import type { PublishResult } from './publish.ts';
+
+export interface Decision {
+  /** To write to the catalog; null: what was published last stays. */
+  readonly entry: CatalogEntry | null;
+  /** In the order of the status; `concludeVisit` adds Published and Ready. */
+  readonly conditions: readonly NewCondition[];
+  /** Replaces Accepted when another source owns the entry. */
+  readonly foreign: NewCondition;
+  readonly fields: StatusFields;
+  readonly ready: ReadyRules;
+  /** Milliseconds until the next visit; null: when something changes. */
+  readonly nextVisitMs: number | null;
+}
+
+export interface Conclusion extends StatusChange {
+  readonly nextVisitMs: number | null;
+}
+
+/** `result` is null exactly when the decision has no entry. */
+export function concludeVisit(object: ObjectWithStatus, decision: Decision, result: PublishResult | null, now: number): Conclusion {
+  const before = result?.kind === 'foreign' ? whenForeign(decision) : decision.conditions;
+  const conditions = [...before, publishedCondition(result)];
+  const fields = { ...catalogFields(object.status, decision.entry, result, now), ...decision.fields };
+  return {
+    ...decideStatus(object, [...conditions, readyCondition(conditions, decision.ready)], fields, now),
+    nextVisitMs: result?.kind === 'unavailable' ? limits.reconcileStoreRetryMs : decision.nextVisitMs,
+  };
+}
+
+function whenForeign({ conditions, foreign }: Decision): readonly NewCondition[] {
+  return conditions.map((condition) => {
+    if (condition.type === 'Accepted') return foreign;
+    return condition.type === 'DomainVerified' ? condition : pending(condition.type);
+  });
+}
+
+function publishedCondition(result: PublishResult | null): NewCondition {
+  switch (result?.kind) {
+    case undefined:
+      return pending('Published');
+    case 'published':
+      return { type: 'Published', status: 'True', reason: 'Published', message: `revision ${result.revision} is in the catalog` };
+    case 'foreign':
+      return { ...pending('Published'), message: 'another source owns the catalog entry of this name; the operator does not change it' };
+    case 'unavailable':
+      return {
+        type: 'Published',
+        status: 'False',
+        reason: 'StoreUnavailable',
+        message: 'the catalog cannot be written; the last published revision stays in use',
+      };
+  }
+}
+
+type CatalogFields = Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'>;
+
+/** While an object has faults, or cannot be written, the status keeps naming what was published last. */
+function catalogFields(
+  { revision, configHash, publishedTime }: CatalogFields = {},
+  entry: CatalogEntry | null,
+  result: PublishResult | null,
+  now: number,
+): CatalogFields {
+  if (entry === null || result?.kind !== 'published')
+    return {
+      ...(revision === undefined ? {} : { revision }),
+      ...(configHash === undefined ? {} : { configHash }),
+      ...(publishedTime === undefined ? {} : { publishedTime }),
+    };
+  return {
+    revision: result.revision,
+    configHash: entry.kind === 'sender' ? entry.sender.hash : entry.template.hash,
+    publishedTime: result.isNew || publishedTime === undefined ? timeText(now) : publishedTime,
+  };
+}

@@ -1,0 +1,15 @@
+// The figures that an operator reports about its work.
+
+import type { WriteResult } from '../../services/ports/catalog-writer.ts';
+import type { RetryQueueMetrics } from '../kubernetes/retry-queue.ts';
+
+export interface OperatorMetrics {
+  readonly senders: RetryQueueMetrics;
+  readonly templates: RetryQueueMetrics;
+  /** Number of objects of a kind by the status of their condition Ready. */
+  ready(kind: string, status: 'True' | 'False' | 'Unknown', count: number): void;
+  /** Result of one write to the catalog. */
+  published(kind: string, result: WriteResult['kind'] | 'failed'): void;
+  /** The API server has just answered about the kind. */
+  contact(kind: string): void;
+}

@@ -1,0 +1,169 @@
+// What becomes of a Sender: from its spec, Secrets, keys, DNS records and previous status to the catalog entry, the conditions and the next visit. Pure.
+
+import type { DkimKey, Sender } from '../../../services/core/catalog.ts';
+import { compileSender, type Standing } from '../../../services/core/compile-sender.ts';
+import { dkimRecord } from '../../../services/core/dkim/key.ts';
+import { type CheckedRecord, verify, type WantedKey, type WantedRecord, wantedRecords } from '../../../services/core/domain-records.ts';
+import { Failure } from '../../../services/core/failure.ts';
+import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
+import { limits } from '../../../services/core/limits.ts';
+import { apiVersion, readObject, type SenderObject } from '../../../services/core/objects.ts';
+import type { SenderResource } from '../../api/v1alpha1/resources.ts';
+import { conditionsFromFaults, type NewCondition, pending, timeText, unreadableReferences } from '../conditions.ts';
+import type { Decision } from '../decision.ts';
+import { tenantNotAllowed } from '../tenants.ts';
+import { stateOf } from './decide-keys.ts';
+import type { KeptKey } from './key-secrets.ts';
+import { senderFields } from './status-fields.ts';
+
+/** Secrets in clear, by name; null: there is none of that name. */
+export type SecretValues = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
+
+/** What was gathered about a Sender. Facts that earlier ones make pointless are left empty. */
+export interface SenderFacts {
+  readonly object: SenderResource;
+  /** Null: the label of the namespace is not a tenant's name. */
+  readonly tenant: string | null;
+  /** The Sender, of any namespace, that has the domain already; null: this one may have it. */
+  readonly owner: SenderResource | null;
+  /** Null: the API server forbids reading them. */
+  readonly secrets: SecretValues | null;
+  /** Managed keys, as `decideKeys` left them. */
+  readonly keys: readonly KeptKey[];
+  /** One for each record that `recordsFor` asks for. */
+  readonly records: readonly CheckedRecord[];
+  readonly now: number;
+}
+
+/** What decides whether a Sender is accepted, besides its spec. */
+export type SenderClaim = Pick<SenderFacts, 'object' | 'tenant' | 'owner'>;
+
+/** Syntax alone. */
+export function readSender({ metadata: { name, namespace }, spec }: SenderResource): SenderObject | readonly ObjectFault[] {
+  const read = readObject({ apiVersion, kind: 'Sender', metadata: { name, namespace }, spec });
+  if (isFaults(read)) return read;
+  if (read.kind !== 'Sender') throw new Failure('internal', 'a Sender was read as another kind');
+  return read;
+}
+
+/** A Sender whose namespace may have it and whose domain is its own: as the catalog names it, with the tenant for a namespace. */
+export function acceptSender({ object, tenant, owner }: SenderClaim): SenderObject | readonly ObjectFault[] {
+  const read = readSender(object);
+  if (isFaults(read)) return read;
+  if (tenant === null) return [tenantNotAllowed];
+  if (owner === null) return { ...read, metadata: { ...read.metadata, namespace: tenant } };
+  const isSameNamespace = owner.metadata.namespace === object.metadata.namespace;
+  const message = isSameNamespace ? `is taken by Sender "${owner.metadata.name}"` : 'is taken in another namespace';
+  return [{ reason: 'DomainConflict', path: ['spec', 'domain'], message }];
+}
+
+export const compileWith = (spec: SenderObject, secrets: SecretValues, standing: Standing = {}): Sender | readonly ObjectFault[] =>
+  compileSender(spec, { secret: (name) => secrets.get(name) ?? null }, standing);
+
+/** The DNS records that a compiled Sender and its managed keys need. */
+export function recordsFor(sender: Sender, keys: readonly KeptKey[]): readonly WantedRecord[] {
+  return wantedRecords(sender, [...managedKeyRecords(keys), ...sender.dkim.flatMap(providedKeyRecord)]);
+}
+
+/** Keys that sign now, and keys that are to sign: the record of a successor is advice while an older key of its algorithm signs. */
+function managedKeyRecords(keys: readonly KeptKey[]): readonly WantedKey[] {
+  const active = keys.filter(isActive);
+  const standby = keys.filter(isStandby);
+  const signing = new Set(active.map(({ managed }) => managed.algorithm));
+  return [...active, ...standby].map((key) => ({
+    selector: key.managed.selector,
+    record: key.record,
+    isRequired: isActive(key) || !signing.has(key.managed.algorithm),
+  }));
+}
+
+const providedKeyRecord = ({ selector, privateKey }: DkimKey): readonly WantedKey[] =>
+  privateKey === null ? [] : [{ selector, record: dkimRecord(privateKey), isRequired: true }];
+
+export const isActive = ({ managed }: KeptKey): boolean => stateOf(managed) === 'Active';
+const isStandby = ({ managed }: KeptKey): boolean => stateOf(managed) === 'Standby';
+
+const foreign: NewCondition = {
+  type: 'Accepted',
+  status: 'False',
+  reason: 'DomainConflict',
+  message: 'another source, a folder or another cluster, owns the sender of this name in the catalog',
+};
+
+export function decideSender(facts: SenderFacts): Decision {
+  const { object, secrets, keys, records, now } = facts;
+  const wasVerified = object.status?.verifiedTime;
+  const spec = acceptSender(facts);
+  if (isFaults(spec)) return withoutEntry(faultConditions(spec), { spec: null, wasVerified });
+  if (secrets === null) {
+    const [accepted] = faultConditions([]);
+    const conditions = accepted === undefined ? [] : [accepted, unreadableReferences('Secrets')];
+    return { ...withoutEntry(conditions, { spec, wasVerified }), nextVisitMs: limits.reconcileStoreRetryMs };
+  }
+  const { policy } = spec.spec.verification;
+  const verified = policy === 'Disabled' ? verificationDisabled : ({ type: 'DomainVerified', ...verify(records) } as const);
+  const verifiedTime = policy === 'Disabled' ? undefined : verifiedSince(verified.status, wasVerified, now);
+  const sender = compileWith(spec, secrets, {
+    managedKeys: keys.filter(isActive).map(({ key }) => key),
+    verified: policy !== 'Enforce' || verifiedTime !== undefined,
+  });
+  if (isFaults(sender)) return withoutEntry(faultConditions(sender), { spec, wasVerified });
+
+  const isSettled = verified.status === 'True' && !keys.some(isStandby);
+  const periodMs = periodOf(spec);
+  return {
+    entry: { kind: 'sender', sender },
+    conditions: [...faultConditions([]), verified],
+    foreign,
+    fields: senderFields({ verifiedTime, keys, records }),
+    ready: readyRules(spec),
+    nextVisitMs: isSettled ? periodMs : Math.min(periodMs ?? Number.POSITIVE_INFINITY, limits.domainRecheckMs),
+  };
+}
+
+function withoutEntry(
+  conditions: readonly NewCondition[],
+  { spec, wasVerified }: { readonly spec: SenderObject | null; readonly wasVerified: string | undefined },
+): Decision {
+  return {
+    entry: null,
+    conditions: [...conditions, pending('DomainVerified')],
+    foreign,
+    fields: senderFields({ verifiedTime: wasVerified, keys: [], records: [] }),
+    ready: spec === null ? { isSuspended: false, isEnforced: true } : readyRules(spec),
+    nextVisitMs: spec === null ? null : periodOf(spec),
+  };
+}
+
+const faultConditions = (faults: readonly ObjectFault[]): readonly NewCondition[] =>
+  conditionsFromFaults(['Accepted', 'ReferencesResolved'], faults);
+
+const readyRules = ({ spec }: SenderObject) => ({ isSuspended: spec.suspend, isEnforced: spec.verification.policy === 'Enforce' });
+
+const periodOf = ({ spec: { verification } }: SenderObject): number | null =>
+  verification.policy === 'Disabled' ? null : verification.periodSeconds * 1_000;
+
+const verificationDisabled: NewCondition = {
+  type: 'DomainVerified',
+  status: 'True',
+  reason: 'VerificationDisabled',
+  message: 'DNS is not checked',
+};
+
+/** A DNS server that does not answer stops nobody who was verified before. */
+function verifiedSince(status: NewCondition['status'], before: string | undefined, now: number): string | undefined {
+  if (status === 'True') return before ?? timeText(now);
+  return status === 'Unknown' ? before : undefined;
+}
+
+/** The entry of a Sender that is being deleted: it accepts no mail any more. Null: it has faults, and what was published last serves its mail. */
+export function retiringEntry(facts: SenderClaim & Pick<SenderFacts, 'keys'>, secrets: SecretValues): Sender | null {
+  const spec = acceptSender(facts);
+  if (isFaults(spec)) return null;
+  const sender = compileWith(spec, secrets, {
+    managedKeys: facts.keys.filter(isActive).map(({ key }) => key),
+    verified: spec.spec.verification.policy !== 'Enforce' || facts.object.status?.verifiedTime !== undefined,
+    retiring: true,
+  });
+  return isFaults(sender) ? null : sender;
+}

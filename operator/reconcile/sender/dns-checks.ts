@@ -1,0 +1,60 @@
+// Checks a domain's DNS records no more often than the sender asks for: most visits have causes that are no reason to ask DNS again.
+
+import { type CheckedRecord, checkRecord, type WantedRecord } from '../../../services/core/domain-records.ts';
+import { Failure } from '../../../services/core/failure.ts';
+import type { Clock } from '../../../services/ports/clock.ts';
+import type { Resolver } from '../../../services/ports/resolver.ts';
+
+interface Check {
+  /** The trigger and the wanted records. */
+  readonly subject: string;
+  readonly records: readonly CheckedRecord[];
+  readonly at: number;
+}
+
+/** A visit at the end of a period may come a moment early, and is to check all the same. */
+const PERIOD_SHARE = 0.95;
+
+export class DnsChecks {
+  readonly #resolver: Resolver;
+  readonly #clock: Clock;
+  /** The last check that found every required record, by the sender's uid. */
+  readonly #passed = new Map<string, Check>();
+
+  constructor(resolver: Resolver, clock: Clock) {
+    this.#resolver = resolver;
+    this.#clock = clock;
+  }
+
+  /** Asks DNS when `trigger` or the wanted records changed, when the period is over, or when a required record was not found last time. */
+  async check(
+    uid: string,
+    wanted: readonly WantedRecord[],
+    { trigger, periodMs }: { readonly trigger: string; readonly periodMs: number },
+  ): Promise<readonly CheckedRecord[]> {
+    const subject = JSON.stringify([trigger, wanted]);
+    const last = this.#passed.get(uid);
+    const now = this.#clock.monotonic();
+    if (last?.subject === subject && now - last.at < periodMs * PERIOD_SHARE) return last.records;
+    const records = await Promise.all(wanted.map(async (record) => checkRecord(record, await this.find(record))));
+    const hasPassed = records.every(({ isRequired, state }) => !isRequired || state === 'Found');
+    if (hasPassed) this.#passed.set(uid, { subject, records, at: now });
+    else this.#passed.delete(uid);
+    return records;
+  }
+
+  forget(uid: string): void {
+    this.#passed.delete(uid);
+  }
+
+  /** The records of this name and type, as `checkRecord` takes them; null: DNS did not answer. */
+  async find({ type, name }: WantedRecord): Promise<readonly string[] | null> {
+    try {
+      if (type === 'TXT') return (await this.#resolver.txt(name)).records;
+      return (await this.#resolver.mx(name)).records.map(({ preference, exchange }) => `${preference} ${exchange}`);
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'unavailable') return null;
+      throw error;
+    }
+  }
+}

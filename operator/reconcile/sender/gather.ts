@@ -1,0 +1,79 @@
+// Gathers the facts about a Sender. A fact is asked for only where the earlier ones leave a use for it: a spec with faults reads no Secret, and a Sender that
+// does not compile makes no keys.
+
+import { domainName } from '../../../services/core/compile-sender.ts';
+import { checkRecord } from '../../../services/core/domain-records.ts';
+import { Failure } from '../../../services/core/failure.ts';
+import { isFaults } from '../../../services/core/fault.ts';
+import { secretValues } from '../../../services/core/objects/secret-values.ts';
+import type { Clock } from '../../../services/ports/clock.ts';
+import { REQUESTED_AT_ANNOTATION } from '../../api/v1alpha1/names.ts';
+import type { SenderResource } from '../../api/v1alpha1/resources.ts';
+import type { KubernetesClient } from '../../kubernetes/client.ts';
+import { secrets } from '../../kubernetes/resource.ts';
+import { nullIfForbidden } from '../conditions.ts';
+import { hasPrecedence } from '../identity.ts';
+import type { SenderIndex } from '../indexes.ts';
+import type { Mirror } from '../mirror.ts';
+import { namesIn, secretFields } from '../references.ts';
+import type { Tenants } from '../tenants.ts';
+import { acceptSender, compileWith, readSender, recordsFor, type SecretValues, type SenderClaim, type SenderFacts } from './decide.ts';
+import type { DnsChecks } from './dns-checks.ts';
+import { type ManagedKeyParts, manageKeys } from './manage-keys.ts';
+
+export interface GatherParts extends ManagedKeyParts {
+  readonly clock: Clock;
+  readonly senders: Mirror<SenderResource, SenderIndex>;
+  readonly tenants: Tenants;
+  readonly dns: DnsChecks;
+}
+
+export async function gatherSender(parts: GatherParts, object: SenderResource): Promise<SenderFacts> {
+  const { client, clock, dns } = parts;
+  const claim = await gatherClaim(parts, object);
+  const empty = { ...claim, secrets: new Map(), keys: [], records: [], now: clock.now() };
+  const spec = acceptSender(claim);
+  if (isFaults(spec)) return empty;
+  const values = await readSecrets(client, object).catch(nullIfForbidden);
+  if (values === null) return { ...empty, secrets: null };
+  const draft = compileWith(spec, values);
+  if (isFaults(draft)) return { ...empty, secrets: values };
+
+  const keys = await manageKeys(parts, object, spec);
+  const wanted = recordsFor(draft, keys);
+  const { policy, periodSeconds } = spec.spec.verification;
+  const { uid = '', generation, annotations } = object.metadata;
+  const records =
+    policy === 'Disabled'
+      ? wanted.map((record) => checkRecord(record, null))
+      : await dns.check(uid, wanted, {
+          trigger: `${generation} ${annotations?.[REQUESTED_AT_ANNOTATION]}`,
+          periodMs: periodSeconds * 1_000,
+        });
+  return { ...claim, secrets: values, keys, records, now: clock.now() };
+}
+
+/** A spec that cannot be read claims no domain. */
+export async function gatherClaim(
+  { senders, tenants }: Pick<GatherParts, 'senders' | 'tenants'>,
+  object: SenderResource,
+): Promise<SenderClaim> {
+  const read = readSender(object);
+  if (isFaults(read)) return { object, tenant: null, owner: null };
+  const tenant = await tenants.of(object.metadata.namespace ?? '');
+  const owner = senders.by('domain', domainName(read.spec.domain)).find((rival) => hasPrecedence(rival, object));
+  return { object, tenant, owner: owner ?? null };
+}
+
+/** The Secrets that the spec names. */
+export async function readSecrets(client: Pick<KubernetesClient, 'get'>, { metadata, spec }: SenderResource): Promise<SecretValues> {
+  const read = namesIn(spec, secretFields).map(async (name) => {
+    try {
+      return [name, secretValues(await client.get(secrets, { namespace: metadata.namespace ?? '', name }))] as const;
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'not_found') return [name, null] as const;
+      throw error;
+    }
+  });
+  return new Map(await Promise.all(read));
+}

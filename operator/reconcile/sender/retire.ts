@@ -1,0 +1,60 @@
+// A Sender that is being deleted. It accepts no mail any more; its finalizer goes once its mail has left, and no sooner than every ingest knows. While the
+// store is unreachable the Sender stays.
+
+import { senderKey } from '../../../services/core/catalog.ts';
+import { isFaults } from '../../../services/core/fault.ts';
+import { limits } from '../../../services/core/limits.ts';
+import type { MessageStatus } from '../../../services/core/message.ts';
+import type { MessageStore } from '../../../services/ports/message-store.ts';
+import { DRAIN_FINALIZER } from '../../api/v1alpha1/names.ts';
+import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
+import { keyOf } from '../identity.ts';
+import { type CatalogAccess, type PublishResult, publish, sourceOf } from '../publish.ts';
+import { acceptSender, retiringEntry } from './decide.ts';
+import { type GatherParts, gatherClaim, readSecrets } from './gather.ts';
+import { readKnownKeys } from './manage-keys.ts';
+
+export interface RetireParts extends GatherParts {
+  readonly catalog: CatalogAccess;
+  readonly messages: Pick<MessageStore, 'list'>;
+}
+
+const unfinished: readonly MessageStatus[] = ['queued', 'scheduled', 'sending', 'deferred'];
+
+/** Resolves to the milliseconds until the next visit; null: the finalizer is off. */
+export async function retireSender(parts: RetireParts, object: SenderResource): Promise<number | null> {
+  const { client, clock, tenants, dns, catalog, messages } = parts;
+  const { metadata } = object;
+  dns.forget(metadata.uid ?? '');
+  if (!metadata.finalizers?.includes(DRAIN_FINALIZER)) return null;
+  const tenant = await tenants.of(metadata.namespace ?? '');
+  const result = tenant === null ? null : await publishRetiring(parts, object);
+  if (result?.kind === 'unavailable') return limits.reconcileStoreRetryMs;
+  // an entry of another source is not removed
+  if (tenant !== null && result?.kind !== 'foreign') {
+    if (clock.now() < knownByAllAt(object) || (await hasMail(messages, tenant, metadata.name))) return limits.drainLookMs;
+    await catalog.writer.remove(sourceOf(catalog, object), senderKey(tenant, metadata.name));
+  }
+  const { resourceVersion = '' } = metadata;
+  const finalizers = metadata.finalizers.filter((finalizer) => finalizer !== DRAIN_FINALIZER);
+  await client.patchMetadata(senders, { ...keyOf(object), resourceVersion }, { finalizers });
+  return null;
+}
+
+/** Null: it has faults, and what was published last serves its mail. */
+async function publishRetiring(parts: RetireParts, object: SenderResource): Promise<PublishResult | null> {
+  const claim = await gatherClaim(parts, object);
+  if (isFaults(acceptSender(claim))) return null;
+  const secrets = await readSecrets(parts.client, object);
+  const sender = retiringEntry({ ...claim, keys: await readKnownKeys(parts, object) }, secrets);
+  return sender === null ? null : publish(parts.catalog, object, { kind: 'sender', sender });
+}
+
+/** From then on each ingest has read the catalog since the deletion. */
+const knownByAllAt = ({ metadata }: SenderResource): number =>
+  Date.parse(metadata.deletionTimestamp ?? '') + limits.catalogHeadEveryMs + limits.drainLookMs;
+
+async function hasMail(messages: Pick<MessageStore, 'list'>, tenant: string, sender: string): Promise<boolean> {
+  for (const status of unfinished) if ((await messages.list({ tenant, sender, status, limit: 1 })).length > 0) return true;
+  return false;
+}

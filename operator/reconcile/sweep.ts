@@ -1,0 +1,33 @@
+// Compares the catalog with the objects, so that missed watches, restored databases and entries that somebody else changed are repaired.
+
+import type { OwnEntry } from '../../services/ports/catalog-writer.ts';
+import type { TemplateResource } from '../api/v1alpha1/resources.ts';
+import type { KubernetesObject } from '../kubernetes/resource.ts';
+import type { Mirrors } from './affected.ts';
+import { identifierIn } from './indexes.ts';
+import type { CatalogAccess } from './publish.ts';
+
+/** Removes each entry of this cluster that no object accounts for. */
+export async function removeOrphans({ writer, cluster, term }: CatalogAccess, { senders, templates }: Mirrors): Promise<void> {
+  // listed before the mirrors are read: an object that is published meanwhile is no orphan
+  const listed = await writer.list({ kind: 'operator', name: cluster });
+  for (const { key, uid, fence } of orphansAmong(listed, senders.objects(), templates.objects())) {
+    const source = { kind: 'operator', name: cluster, fence: { term, generation: fence.generation } } as const;
+    await writer.remove({ ...source, ...(uid === null ? {} : { uid }) }, key);
+  }
+}
+
+/** Entries whose object is gone, and entries under an identifier that their Template no longer has. */
+export function orphansAmong(
+  entries: readonly OwnEntry[],
+  senders: readonly KubernetesObject[],
+  templates: readonly TemplateResource[],
+): readonly OwnEntry[] {
+  const uids = new Set([...senders, ...templates].map(({ metadata }) => metadata.uid));
+  const identifiers = new Map(templates.map((template) => [template.metadata.uid, identifierIn(template)]));
+  return entries.filter(({ key, uid }) => {
+    if (uid === null || !uids.has(uid)) return true;
+    const identifier = identifiers.get(uid);
+    return identifier !== undefined && key.startsWith('template/') && !key.endsWith(`/${identifier}`);
+  });
+}

@@ -1,0 +1,113 @@
+// What becomes of a Template: from its spec, its layouts, ConfigMaps and rivals to the catalog entry, the conditions and the next visit. Pure.
+
+import { compileTemplate, identifierOf } from '../../../services/core/compile-template.ts';
+import { Failure } from '../../../services/core/failure.ts';
+import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
+import { limits } from '../../../services/core/limits.ts';
+import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects.ts';
+import { normalizeLocale } from '../../../services/core/template/locale.ts';
+import { judgeUse, type TemplateUse, type TemplateWarning } from '../../../services/core/template/warnings.ts';
+import type { TemplateResource } from '../../api/v1alpha1/resources.ts';
+import type { TemplateStatus } from '../../api/v1alpha1/status.ts';
+import { conditionFromFaults, conditionsFromFaults, type NewCondition, pending, unreadableReferences } from '../conditions.ts';
+import type { Decision } from '../decision.ts';
+import { tenantNotAllowed } from '../tenants.ts';
+
+/** The data of ConfigMaps, by name; null: there is none of that name. */
+export type ConfigMapData = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
+
+/** What was gathered about a Template. Facts that earlier ones make pointless are left empty. */
+export interface TemplateFacts {
+  readonly object: TemplateResource;
+  /** Null: the label of the namespace is not a tenant's name. */
+  readonly tenant: string | null;
+  /** The Template of this tenant that has the identifier already; null: this one may have it. */
+  readonly owner: TemplateResource | null;
+  /** The layouts around it, by name. */
+  readonly layouts: ReadonlyMap<string, TemplateObject>;
+  readonly hasSender: boolean;
+  /** Those that the template and its layouts name. Null: the API server forbids reading them. */
+  readonly configMaps: ConfigMapData | null;
+}
+
+/** What decides whether a Template is accepted, besides its spec. */
+export type TemplateClaim = Pick<TemplateFacts, 'object' | 'tenant' | 'owner'>;
+
+/** Syntax alone. */
+export function readTemplate({ metadata: { name, namespace }, spec }: TemplateResource): TemplateObject | readonly ObjectFault[] {
+  const read = readObject({ apiVersion, kind: 'Template', metadata: { name, namespace }, spec });
+  if (isFaults(read)) return read;
+  if (read.kind !== 'Template') throw new Failure('internal', 'a Template was read as another kind');
+  return read;
+}
+
+/** A Template whose namespace may have it and whose identifier is its own: as the catalog names it, with the tenant for a namespace. */
+export function acceptTemplate({ object, tenant, owner }: TemplateClaim): TemplateObject | readonly ObjectFault[] {
+  const read = readTemplate(object);
+  if (isFaults(read)) return read;
+  if (tenant === null) return [tenantNotAllowed];
+  if (owner === null) return { ...read, metadata: { ...read.metadata, namespace: tenant } };
+  const isSameNamespace = owner.metadata.namespace === object.metadata.namespace;
+  const message = isSameNamespace ? `is taken by Template "${owner.metadata.name}"` : 'is taken in another namespace of this tenant';
+  return [{ reason: 'IdentifierConflict', path: ['spec', 'identifier'], message }];
+}
+
+const foreign: NewCondition = {
+  type: 'Accepted',
+  status: 'False',
+  reason: 'IdentifierConflict',
+  message: 'another source, a folder or another cluster, owns the template of this identifier in the catalog',
+};
+
+export function decideTemplate(facts: TemplateFacts): Decision {
+  const { object, layouts, hasSender, configMaps } = facts;
+  const fields = identifyingFields(object);
+  const template = acceptTemplate(facts);
+  if (isFaults(template)) return withoutEntry(faultConditions(template), fields);
+  if (configMaps === null) {
+    const conditions = [conditionFromFaults('Accepted', [], true), unreadableReferences('ConfigMaps'), pending('Compiled')];
+    return { ...withoutEntry(conditions, fields), nextVisitMs: limits.reconcileStoreRetryMs };
+  }
+  const compiled = compileTemplate(template, {
+    configMap: (name) => configMaps.get(name) ?? null,
+    hasSender: () => hasSender,
+    template: (name) => layouts.get(name) ?? null,
+  });
+  if (isFaults(compiled)) return withoutEntry(faultConditions(compiled), fields);
+  const use = judgeUse(compiled);
+  return {
+    ...withoutEntry([...faultConditions([]).slice(0, 2), compiledCondition(use)], { ...fields, ...useFields(use) }),
+    entry: { kind: 'template', template: compiled },
+  };
+}
+
+const withoutEntry = (conditions: readonly NewCondition[], fields: Decision['fields']): Decision => ({
+  entry: null,
+  conditions,
+  foreign,
+  fields,
+  ready: { isSuspended: false, isEnforced: false },
+  nextVisitMs: null,
+});
+
+const faultConditions = (faults: readonly ObjectFault[]): readonly NewCondition[] =>
+  conditionsFromFaults(['Accepted', 'ReferencesResolved', 'Compiled'], faults);
+
+function compiledCondition({ warnings }: { readonly warnings: readonly TemplateWarning[] }): NewCondition {
+  const [first] = warnings;
+  if (first === undefined) return conditionFromFaults('Compiled', [], true);
+  const more = warnings.length > 1 ? `; and ${warnings.length - 1} more in status.warnings` : '';
+  return { type: 'Compiled', status: 'True', reason: 'CompiledWithWarnings', message: `${first.path} ${first.message}${more}` };
+}
+
+/** Of any spec that can be read, whether the tenant may have it or not. */
+function identifyingFields(object: TemplateResource): Pick<TemplateStatus, 'identifier' | 'locales'> {
+  const read = readTemplate(object);
+  if (isFaults(read)) return {};
+  return { identifier: identifierOf(read), locales: read.spec.locales.map(({ locale }) => normalizeLocale(locale)) };
+}
+
+const useFields = ({ usedVariables, warnings }: TemplateUse): Pick<TemplateStatus, 'usedVariables' | 'warnings'> => ({
+  usedVariables: [...usedVariables],
+  warnings: warnings.slice(0, limits.warningsShownMax),
+});
