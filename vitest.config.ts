@@ -10,7 +10,13 @@ const onThisMachine = [
   'gateway/{grpc-ingest,grpc-ingest-tls,large-bodies,unread-bodies,early-answers}.test.ts',
   'cli/packetboat.test.ts',
 ];
-const onBackends = ['services/adapters/{mongo,nats,redis}/**/*.test.ts', 'operator/**/*.test.ts', 'test/support/**/*.test.ts'];
+const onBackends = [
+  'services/adapters/{mongo,nats,redis}/**/*.test.ts',
+  'operator/*.test.ts',
+  'operator/{api,kubernetes}/**/*.test.ts',
+  'operator/reconcile/operator.test.ts',
+  'test/support/**/*.test.ts',
+];
 const slow = ['simulation', 'e2e', 'chaos', 'bench', 'chart'].map((folder) => `test/${folder}/**/*.test.ts`);
 
 function group(

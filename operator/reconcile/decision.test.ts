@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { limits } from '../../services/core/limits.ts';
+import type { Condition, SenderStatus } from '../api/v1alpha1/status.ts';
+import type { NewCondition } from './conditions.ts';
+import { type Conclusion, concludeVisit, type Decision } from './decision.ts';
+import type { PublishResult } from './publish.ts';
+import { decideSender } from './sender/decide.ts';
+import { NOW, senderFacts, senderObject } from './sender/facts.fixture.ts';
+
+const object = (status?: SenderStatus, annotations: Readonly<Record<string, string>> = {}) => {
+  const { metadata, ...rest } = senderObject();
+  return { ...rest, metadata: { ...metadata, annotations }, ...(status === undefined ? {} : { status }) };
+};
+const good = decideSender(senderFacts());
+const faulty = decideSender(senderFacts(senderObject({ domain: 7 })));
+const conclude = (decision: Decision, result: PublishResult | null, status?: SenderStatus): Conclusion =>
+  concludeVisit(object(status), decision, result, NOW);
+const statusOf = ({ status }: Conclusion): SenderStatus => status ?? {};
+const shown = (conclusion: Conclusion): readonly string[] =>
+  (statusOf(conclusion).conditions ?? []).map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+const published = (revision: number, isNew = true): PublishResult => ({ kind: 'published', revision, isNew });
+const before = { revision: 4, configHash: 'old', publishedTime: '2026-02-01T00:00:00Z' };
+const now = '2026-03-01T12:00:00Z';
+
+describe('what the catalog answered', () => {
+  test.each([
+    [
+      'it took the entry',
+      published(5),
+      [
+        'Accepted True Accepted',
+        'ReferencesResolved True Resolved',
+        'DomainVerified True Verified',
+        'Published True Published',
+        'Ready True Ready',
+      ],
+      { revision: 5, publishedTime: now },
+      good.nextVisitMs,
+    ],
+    [
+      'it had the entry',
+      published(4, false),
+      [
+        'Accepted True Accepted',
+        'ReferencesResolved True Resolved',
+        'DomainVerified True Verified',
+        'Published True Published',
+        'Ready True Ready',
+      ],
+      { revision: 4, publishedTime: before.publishedTime },
+      good.nextVisitMs,
+    ],
+    [
+      'another source owns the entry',
+      { kind: 'foreign' },
+      [
+        'Accepted False DomainConflict',
+        'ReferencesResolved Unknown Pending',
+        'DomainVerified True Verified',
+        'Published Unknown Pending',
+        'Ready False DomainConflict',
+      ],
+      before,
+      good.nextVisitMs,
+    ],
+    [
+      'it could not be written',
+      { kind: 'unavailable' },
+      [
+        'Accepted True Accepted',
+        'ReferencesResolved True Resolved',
+        'DomainVerified True Verified',
+        'Published False StoreUnavailable',
+        'Ready False StoreUnavailable',
+      ],
+      before,
+      limits.reconcileStoreRetryMs,
+    ],
+  ] as const)('%s', (_, result, conditions, fields, nextVisitMs) => {
+    const conclusion = conclude(good, result, before);
+    expect(shown(conclusion)).toEqual(conditions);
+    expect(statusOf(conclusion)).toMatchObject(fields);
+    expect(conclusion.nextVisitMs).toBe(nextVisitMs);
+  });
+
+  test('of an object without an entry the status keeps what was published last', () => {
+    const conclusion = conclude(faulty, null, before);
+    expect(statusOf(conclusion)).toMatchObject(before);
+    expect(shown(conclusion)).toEqual([
+      ...['Accepted False InvalidSpec', 'ReferencesResolved Unknown Pending', 'DomainVerified Unknown Pending'],
+      ...['Published Unknown Pending', 'Ready False InvalidSpec'],
+    ]);
+  });
+
+  test('an entry that was there already, of a time that nobody knows, is published now', () => {
+    expect(statusOf(conclude(good, published(4, false)))).toMatchObject({ publishedTime: now });
+  });
+});
+
+describe('the status', () => {
+  const first = statusOf(conclude(good, published(1)));
+
+  test('is not written again when nothing changed, whatever the figures', () => {
+    const figures = { sent: 1, deferred: 0, bounced: 0 };
+    expect(conclude(good, published(1, false), { ...first, figures }).status).toBeNull();
+    expect(conclude(good, published(2), first).status).not.toBeNull();
+  });
+
+  test('names the generation and the last request', () => {
+    const { status } = concludeVisit(object(undefined, { 'packetboat.dev/requested-at': '7' }), good, published(1), NOW);
+    expect(status).toMatchObject({ observedGeneration: 3, lastHandledRequest: '7' });
+  });
+
+  test('changes when only the last request does', () => {
+    const { status } = concludeVisit(object(first, { 'packetboat.dev/requested-at': '7' }), good, published(1, false), NOW);
+    expect(status).toMatchObject({ lastHandledRequest: '7' });
+  });
+});
+
+describe('Events', () => {
+  const notes = ({ events }: Conclusion): readonly string[] => events.map(({ type, reason }) => `${type} ${reason}`);
+  const conditionsBefore = (conditions: readonly Pick<NewCondition, 'type' | 'status' | 'reason'>[]): SenderStatus => ({
+    conditions: conditions.map((condition): Condition => ({ ...condition, message: '', lastTransitionTime: now })),
+  });
+
+  test.each([
+    ['a first good visit is Ready, and nothing else', good, published(1), undefined, ['Normal Ready']],
+    ['a first visit with faults', faulty, null, undefined, ['Warning InvalidSpec', 'Warning InvalidSpec']],
+    ['a store that is unavailable', good, { kind: 'unavailable' }, undefined, ['Warning StoreUnavailable', 'Warning StoreUnavailable']],
+    [
+      'what becomes true again',
+      good,
+      published(1),
+      conditionsBefore([
+        { type: 'Accepted', status: 'True', reason: 'Accepted' },
+        { type: 'Published', status: 'False', reason: 'StoreUnavailable' },
+        { type: 'Ready', status: 'False', reason: 'StoreUnavailable' },
+      ]),
+      ['Normal Published', 'Normal Ready'],
+    ],
+    ['nothing new', good, published(1, false), statusOf(conclude(good, published(1))), []],
+  ] as const)('%s', (_, decision, result, status, expected) => {
+    expect(notes(conclude(decision, result, status))).toEqual(expected);
+  });
+});

@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest';
+import { limits } from '../../../services/core/limits.ts';
+import type { Decision } from '../decision.ts';
+import { decideSender, recordsFor, retiringEntry, type SenderFacts } from './decide.ts';
+import { allRecords, managedKey, NOW, senderFacts, senderObject } from './facts.fixture.ts';
+
+const DAY = 24 * 3_600_000;
+const PERIOD_MS = 21_600_000;
+
+const shown = ({ conditions }: Decision): readonly string[] => conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+const entryOf = ({ entry }: Decision) => (entry?.kind === 'sender' ? entry.sender : null);
+
+const login = { routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'login' } } }] };
+const verifying = (policy: string) => ({ verification: { policy } });
+const verified = { status: { verifiedTime: '2026-02-01T00:00:00Z' } };
+const unseen = (object = senderObject(), state: 'Missing' | 'Mismatch' | 'Unknown' = 'Missing', keys: SenderFacts['keys'] = []) =>
+  senderFacts(object, { keys, records: allRecords(object, keys, state) });
+const owner = senderObject({}, { metadata: { name: 'older', namespace: 'shop', uid: 'u0' } });
+const active = managedKey({ selector: 'a', seenAt: NOW - DAY, activeAt: NOW - DAY });
+const standby = managedKey({ selector: 'b' });
+
+describe('a Sender without an entry', () => {
+  test.each([
+    [
+      'that is not valid',
+      senderFacts(senderObject({ domain: 7 })),
+      ['Accepted False InvalidSpec', 'ReferencesResolved Unknown Pending'],
+      null,
+    ],
+    [
+      'in a namespace that is no tenant',
+      senderFacts(senderObject(), { tenant: null }),
+      ['Accepted False NamespaceNotAllowed', 'ReferencesResolved Unknown Pending'],
+      null,
+    ],
+    [
+      'whose domain another one has',
+      senderFacts(senderObject(), { owner }),
+      ['Accepted False DomainConflict', 'ReferencesResolved Unknown Pending'],
+      null,
+    ],
+    [
+      'whose Secrets cannot be read',
+      senderFacts(senderObject(login), { secrets: null }),
+      ['Accepted True Accepted', 'ReferencesResolved Unknown ApiUnavailable'],
+      limits.reconcileStoreRetryMs,
+    ],
+    [
+      'whose Secret is missing',
+      senderFacts(senderObject(login), { secrets: new Map([['login', null]]) }),
+      ['Accepted True Accepted', 'ReferencesResolved False SecretNotFound'],
+      PERIOD_MS,
+    ],
+    [
+      'that lies outside its domain',
+      senderFacts(senderObject({ returnPathDomain: 'other.example' })),
+      ['Accepted False InvalidSpec', 'ReferencesResolved Unknown Pending'],
+      PERIOD_MS,
+    ],
+  ])('%s', (_, facts, conditions, nextVisitMs) => {
+    const decision = decideSender(facts);
+    expect([decision.entry, shown(decision), decision.nextVisitMs]).toEqual([
+      null,
+      [...conditions, 'DomainVerified Unknown Pending'],
+      nextVisitMs,
+    ]);
+  });
+
+  test('keeps the time since when it was verified', () => {
+    expect(decideSender(senderFacts(senderObject(login, verified), { secrets: null })).fields).toEqual(verified.status);
+  });
+
+  test.each([
+    ['the same namespace', owner, 'is taken by Sender "older"'],
+    [
+      'another namespace, which it does not name',
+      { ...owner, metadata: { ...owner.metadata, namespace: 'bakery' } },
+      'is taken in another namespace',
+    ],
+  ])('is told whether the owner of its domain is in %s', (_, other, message) => {
+    expect(decideSender(senderFacts(senderObject(), { owner: other })).conditions[0]?.message).toBe(`spec.domain: ${message}`);
+  });
+});
+
+describe('a Sender with an entry', () => {
+  test.each([
+    ['Enforce', 'with all records', senderFacts(senderObject(verifying('Enforce'))), 'True Verified', true, PERIOD_MS],
+    ['Enforce', 'without records', unseen(), 'False RecordsMissing', false, limits.domainRecheckMs],
+    ['Enforce', 'with other records', unseen(senderObject(), 'Mismatch'), 'False RecordsMismatch', false, limits.domainRecheckMs],
+    ['Enforce', 'without an answer', unseen(senderObject(), 'Unknown'), 'Unknown LookupFailed', false, limits.domainRecheckMs],
+    [
+      'Enforce',
+      'without an answer after it was verified',
+      unseen(senderObject({}, verified), 'Unknown'),
+      'Unknown LookupFailed',
+      true,
+      limits.domainRecheckMs,
+    ],
+    ['Enforce', 'that lost its records', unseen(senderObject({}, verified)), 'False RecordsMissing', false, limits.domainRecheckMs],
+    ['Warn', 'without records', unseen(senderObject(verifying('Warn'))), 'False RecordsMissing', true, limits.domainRecheckMs],
+    ['Disabled', 'whatever DNS says', unseen(senderObject(verifying('Disabled'))), 'True VerificationDisabled', true, null],
+  ] as const)('under %s, %s', (policy, _, facts, domainVerified, isVerified, nextVisitMs) => {
+    const decision = decideSender(facts);
+    expect(shown(decision)).toEqual(['Accepted True Accepted', 'ReferencesResolved True Resolved', `DomainVerified ${domainVerified}`]);
+    expect([entryOf(decision)?.verified, decision.ready.isEnforced, decision.nextVisitMs]).toEqual([
+      isVerified,
+      policy === 'Enforce',
+      nextVisitMs,
+    ]);
+  });
+
+  test('is named by its tenant, not by its namespace', () => {
+    expect(entryOf(decideSender(senderFacts(senderObject(), { tenant: 'acme' })))).toMatchObject({ tenant: 'acme', name: 'billing' });
+  });
+
+  test('is verified since the first time that all records were there', () => {
+    expect(decideSender(senderFacts()).fields).toMatchObject({ verifiedTime: '2026-03-01T12:00:00Z' });
+    expect(decideSender(senderFacts(senderObject({}, verified))).fields).toMatchObject(verified.status);
+    expect(decideSender(unseen(senderObject({}, verified))).fields).not.toHaveProperty('verifiedTime');
+    expect(decideSender(senderFacts(senderObject(verifying('Disabled'), verified))).fields).not.toHaveProperty('verifiedTime');
+  });
+
+  test('opens its login', () => {
+    const secrets = new Map([['login', { username: 'u', password: 'p' }]]);
+    const [route] = entryOf(decideSender(senderFacts(senderObject(login), { secrets })))?.routes ?? [];
+    expect(route?.credentials).toEqual({ username: 'u', password: 'p' });
+  });
+
+  test('is ready as suspended when its spec says so', () => {
+    expect(decideSender(senderFacts(senderObject({ suspend: true }))).ready.isSuspended).toBe(true);
+  });
+});
+
+describe('managed keys', () => {
+  const object = senderObject({ dkim: {} });
+
+  test.each([
+    ['an active key signs', [active], ['a'], PERIOD_MS],
+    ['a key in Standby does not sign, and is looked for each minute', [active, standby], ['a'], limits.domainRecheckMs],
+    ['a retired key does not sign', [{ ...active, managed: { ...active.managed, retiredAt: NOW } }], [], PERIOD_MS],
+  ])('%s', (_, keys, signing, nextVisitMs) => {
+    const decision = decideSender(senderFacts(object, { keys }));
+    expect([entryOf(decision)?.dkim.map(({ selector }) => selector), decision.nextVisitMs]).toEqual([signing, nextVisitMs]);
+    expect(decision.fields).toMatchObject({ dkimKeys: keys.map(({ managed: { selector } }) => expect.objectContaining({ selector })) });
+  });
+
+  test.each([
+    ['the first key', [standby], ['b true']],
+    ['the key that signs and its successor', [active, standby], ['a true', 'b false']],
+    ['no key that retires', [{ ...active, managed: { ...active.managed, retiredAt: NOW } }], []],
+  ])('a Sender needs the record of %s', (_, keys, expected) => {
+    const sender = entryOf(decideSender(senderFacts(object)));
+    if (sender === null) return expect.fail('it compiles');
+    const records = recordsFor(sender, keys).filter(({ purpose }) => purpose === 'DKIM');
+    expect(records.map(({ name, isRequired }) => `${name.split('.')[0]} ${isRequired}`)).toEqual(expected);
+  });
+});
+
+describe('a Sender that is being deleted', () => {
+  const facts = (object = senderObject(), more: Partial<SenderFacts> = {}) => senderFacts(object, { keys: [active, standby], ...more });
+
+  test('is published as retiring, with the keys that sign', () => {
+    const sender = retiringEntry(facts(senderObject({ dkim: {} })), new Map());
+    expect(sender).toMatchObject({ retiring: true, verified: false });
+    expect(sender?.dkim.map(({ selector }) => selector)).toEqual(['a']);
+  });
+
+  test.each([
+    ['was verified', senderObject({}, verified), true],
+    ['was not verified', senderObject(), false],
+    ['need not be verified', senderObject(verifying('Warn')), true],
+  ])('sends its mail when it %s: %#', (_, object, isVerified) => {
+    expect(retiringEntry(facts(object), new Map())?.verified).toBe(isVerified);
+  });
+
+  test.each([
+    ['is not valid', facts(senderObject({ domain: 7 }))],
+    ['lost its domain to another one', facts(senderObject(), { owner })],
+    ['lost its login', facts(senderObject(login))],
+  ])('keeps its last entry when it %s', (_, gathered) => {
+    expect(retiringEntry(gathered, new Map([['login', null]]))).toBeNull();
+  });
+});
