@@ -114,7 +114,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'kub
 
   it('describes where a broken template is wrong: the locale, the line and why', async () => {
     expect(await ctl('describe', 'template', 'broken')).toMatch(
-      /spec\.locales\[1\]\.text: text, line 1: a block that is opened, .* \(locale de, live\)/,
+      /spec\.locales\[1\]\.text: text, line 1: a block, .* is not closed .* \(locale de, live\)/,
     );
   });
 });

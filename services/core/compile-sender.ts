@@ -1,5 +1,5 @@
-// From a Sender object to the compiled sender that services read. What one object and its Secrets can tell; whether another sender claims the same
-// domain is judged where all are known (`compile.ts`, later the operator).
+// Compiles a Sender object into the sender that services read. It looks at one object and its Secrets; `compile.ts` and the operator decide which of several
+// Senders has a domain.
 
 import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from './address.ts';
 import type { DkimKey, Route, Sender } from './catalog.ts';
@@ -16,9 +16,9 @@ export interface SenderReferences {
 
 type RouteObject = SenderObject['spec']['routes'][number];
 
-/** What the object itself does not tell. A folder knows nothing of it. */
+/** Facts that the object itself does not hold. A folder has none of them. */
 export interface Standing {
-  /** What signs with policy Managed. */
+  /** The keys that sign under policy Managed. */
   readonly managedKeys?: readonly DkimKey[];
   readonly verified?: boolean;
   readonly retiring?: boolean;
@@ -39,16 +39,16 @@ export function compileSender(
   const domain = domainName(spec.domain);
   const from = mailboxOf(spec.from.name, spec.from.address);
   if (from === null) add('InvalidSpec', ['from', 'name'], 'must be a name without control characters');
-  else if (!liesIn(domainOf(from.address), domain)) add('InvalidSpec', ['from', 'address'], `must lie in ${domain}`);
+  else if (!liesIn(domainOf(from.address), domain)) add('InvalidSpec', ['from', 'address'], `must be in the domain ${domain}`);
   const returnPathDomain = domainName(spec.returnPathDomain ?? spec.domain);
-  if (!liesIn(returnPathDomain, domain)) add('InvalidSpec', ['returnPathDomain'], `must lie in ${domain}`);
+  if (!liesIn(returnPathDomain, domain)) add('InvalidSpec', ['returnPathDomain'], `must be in the domain ${domain}`);
 
   const provided = spec.dkim.policy === 'Provided' ? compileKeys(spec.dkim.keys, references) : { keys: [] };
   if (isFaults(provided)) faults.push(...provided);
 
   const routes = spec.routes.flatMap((route, at) => {
     if (spec.routes.findIndex(({ name }) => name === route.name) < at) {
-      add('InvalidSpec', ['routes', at, 'name'], 'must be different from the other routes');
+      add('InvalidSpec', ['routes', at, 'name'], 'must differ from the names of the other routes');
     }
     const compiled = compileRoute(route, ['spec', 'routes', at, 'smtp'], references);
     if (!isFaults(compiled)) return [compiled];
@@ -73,7 +73,7 @@ export function compileSender(
     limits: {
       messagesPerSecond: spec.limits.messagesPerSecond,
       messagesPerDay: spec.limits.messagesPerDay,
-      // 0 means no limit of the sender's own; the platform's stays.
+      // 0: only the platform's limit applies
       maxRecipients: spec.limits.maxRecipients || limits.recipientsMax,
       maxMessageBytes: spec.limits.maxMessageBytes || limits.bodyBytesMax,
     },
@@ -95,7 +95,7 @@ function liesIn(inner: string, outer: string): boolean {
   return inner === outer || inner.endsWith(`.${outer}`);
 }
 
-/** Of each algorithm the first one signs; the others are read all the same, so that a broken one is found before its turn comes. */
+/** The first key of each algorithm signs. The others are read too, so that a broken key is found before it is needed. */
 function compileKeys(
   keys: SenderObject['spec']['dkim']['keys'],
   references: SenderReferences,
@@ -148,7 +148,7 @@ function compileRoute(route: RouteObject, path: FaultPath, references: SenderRef
   };
 }
 
-// What follows reads again what `objects.ts` has found readable, for the canonical spelling.
+// The functions below parse again what `objects.ts` has validated, to get the canonical spelling.
 
 export function domainName(text: string): string {
   const domain = parseDomain(text);

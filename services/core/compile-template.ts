@@ -1,5 +1,5 @@
-// From a Template object to the revision that services render. Everything that can be wrong is found here, where somebody is there to repair it:
-// each locale of each environment is rendered with the sample data before the revision counts as compiled.
+// Compiles a Template object into the revision that services render. Faults are found here, while the author can repair them: each locale of each
+// environment is rendered with the sample data before the revision counts as compiled.
 
 import { type Environment, environments, type LocaleContent, type TemplateRevision } from './catalog.ts';
 import { contentHash } from './content-hash.ts';
@@ -57,7 +57,7 @@ export function compileTemplate(object: TemplateObject, references: TemplateRefe
   return broken.length > 0 ? broken : revision;
 }
 
-/** What callers name a template by. */
+/** The name that callers use. */
 export function identifierOf(object: TemplateObject): string {
   return object.spec.identifier ?? object.metadata.name;
 }
@@ -83,7 +83,7 @@ function resolveContent(object: TemplateObject, references: TemplateReferences):
     locales.forEach((entry, at) => {
       const here = [...path, at];
       const locale = normalizeLocale(entry.locale);
-      if (seen.has(locale)) faults.push(fault('InvalidSpec', [...here, 'locale'], 'is there twice'));
+      if (seen.has(locale)) faults.push(fault('InvalidSpec', [...here, 'locale'], 'is a duplicate'));
       seen.add(locale);
       const under = result.findIndex((content) => content.locale === locale);
       const base = result[under];
@@ -118,7 +118,7 @@ function resolveContent(object: TemplateObject, references: TemplateReferences):
     const there = content[environment];
     const isMissing = !there.some(({ locale }) => locale === normalizeLocale(spec.defaultLocale));
     if (isMissing && (there.length > 0 || environment === 'draft')) {
-      faults.push(fault('InvalidSpec', ['defaultLocale'], `must be one of the locales; ${environment} has no content for it`));
+      faults.push(fault('InvalidSpec', ['defaultLocale'], `must be one of the locales: ${environment} has no content for it`));
       break;
     }
   }
@@ -155,15 +155,16 @@ function resolveLayouts(
   const at = ['layoutRef', 'name'];
   for (let next = object.spec.layoutRef?.name; next !== undefined; ) {
     const name: string = next;
-    if (names.includes(name)) return [fault('LayoutCycle', at, `leads back to itself: ${[...names, name].join(' → ')}`)];
+    if (names.includes(name)) return [fault('LayoutCycle', at, `is part of a cycle: ${[...names, name].join(' → ')}`)];
     names.push(name);
-    if (layouts.length === limits.layoutDepthMax) return [fault('InvalidSpec', at, `is more than ${limits.layoutDepthMax} layouts deep`)];
+    if (layouts.length === limits.layoutDepthMax)
+      return [fault('InvalidSpec', at, `wraps the template in more than ${limits.layoutDepthMax} layouts`)];
     const layout = references.template(name);
-    if (!layout) return [fault('LayoutNotFound', at, `there is no Template "${name}" in this namespace that can be read`)];
+    if (!layout) return [fault('LayoutNotFound', at, `there is no valid Template "${name}" in this namespace`)];
     const resolved = resolveContent(layout, references);
-    if (isFaults(resolved)) return [fault('LayoutNotFound', at, `the Template "${name}" has faults of its own`)];
+    if (isFaults(resolved)) return [fault('LayoutNotFound', at, `the Template "${name}" has faults`)];
     if (environments.flatMap((environment) => resolved.content[environment]).some((content) => !isLayout(content))) {
-      return [fault('InvalidSpec', at, `the Template "${name}" is no layout: it must place its child by {{{content}}} in each locale`)];
+      return [fault('InvalidSpec', at, `the Template "${name}" is not a layout: each of its locales must contain {{{content}}}`)];
     }
     layouts.push({ content: resolved.content, defaultLocale: normalizeLocale(layout.spec.defaultLocale) });
     next = layout.spec.layoutRef?.name;

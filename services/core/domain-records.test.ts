@@ -62,5 +62,5 @@ test.each([
 });
 
 test('what is missing is named', () => {
-  expect(verify(recordsIn('Missing')).message).toBe('is missing in DNS: DKIM at k1._domainkey.shop.example');
+  expect(verify(recordsIn('Missing')).message).toBe('missing DNS records: DKIM at k1._domainkey.shop.example');
 });

@@ -1,5 +1,5 @@
-// The DNS records that a sender's domain needs, what to enter, and what to think of what is there. Packetboat hands mail to a relay, which receivers
-// see: which hosts SPF has to allow only whoever runs the relay knows. So of SPF one record is asked for, and its content is not judged.
+// The DNS records that a sender's domain needs, and whether DNS has them. Receivers see the relay, and only its operator knows which hosts SPF has to allow.
+// So the check wants exactly one SPF record and does not read its content.
 
 import type { Sender } from './catalog.ts';
 import { dkimName } from './dkim/key.ts';
@@ -13,7 +13,7 @@ export interface WantedRecord {
   readonly type: 'TXT' | 'MX';
   /** What to enter. */
   readonly value: string;
-  /** The domain does not count as verified without it. */
+  /** The domain is verified only with this record. */
   readonly isRequired: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface CheckedRecord extends WantedRecord {
 export interface WantedKey {
   readonly selector: string;
   readonly record: string;
-  /** False of a successor, while an older key still signs. */
+  /** False for a successor while an older key still signs. */
   readonly isRequired: boolean;
 }
 
@@ -51,7 +51,7 @@ export const dkimRecordFor = ({ selector, record, isRequired }: WantedKey, domai
   isRequired,
 });
 
-/** `found`: what DNS has under the record's name and type, MX as `preference exchange`; null: it could not be asked. */
+/** `found`: the records of this name and type, MX as `preference exchange`; null: the lookup failed. */
 export function checkRecord(wanted: WantedRecord, found: readonly string[] | null): CheckedRecord {
   return { ...wanted, state: found === null ? 'Unknown' : stateOf(wanted, found) };
 }
@@ -64,7 +64,7 @@ function stateOf({ purpose, value }: WantedRecord, found: readonly string[]): Re
     }
     case 'SPF': {
       const policies = found.filter((text) => /^v=spf1(?: |$)/i.test(text));
-      // RFC 7208, section 4.5: two are an error, and nothing passes
+      // RFC 7208, section 4.5: with two policies SPF fails for every mail
       return policies.length === 1 ? 'Found' : policies.length === 0 ? 'Missing' : 'Mismatch';
     }
     case 'DMARC': {
@@ -80,7 +80,7 @@ function stateOf({ purpose, value }: WantedRecord, found: readonly string[]): Re
   }
 }
 
-/** DNS panels add quotes, blanks and tags of their own; what counts is the key. */
+/** DNS panels add quotes, spaces and tags of their own, so only the key is compared. */
 function isSameKey(found: string, wanted: string): boolean {
   const [there, here] = [tagsOf(found), tagsOf(wanted)];
   const kindOf = (tags: ReadonlyMap<string, string>): string => tags.get('k') ?? 'rsa';
@@ -97,7 +97,7 @@ function tagsOf(record: string): ReadonlyMap<string, string> {
   );
 }
 
-/** What the condition DomainVerified says. */
+/** The condition DomainVerified. */
 export interface Verification {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: 'Verified' | 'RecordsMissing' | 'RecordsMismatch' | 'LookupFailed';
@@ -106,15 +106,14 @@ export interface Verification {
 
 export function verify(records: readonly CheckedRecord[]): Verification {
   const required = records.filter(({ isRequired }) => isRequired);
-  const shown = (state: RecordState): string =>
+  const namesOf = (state: RecordState): string =>
     required
       .filter((record) => record.state === state)
       .map(({ purpose, name }) => `${purpose} at ${name}`)
       .join(', ');
   const is = (state: RecordState): boolean => required.some((record) => record.state === state);
-  if (is('Mismatch'))
-    return { status: 'False', reason: 'RecordsMismatch', message: `is not what it should be in DNS: ${shown('Mismatch')}` };
-  if (is('Missing')) return { status: 'False', reason: 'RecordsMissing', message: `is missing in DNS: ${shown('Missing')}` };
-  if (is('Unknown')) return { status: 'Unknown', reason: 'LookupFailed', message: `DNS could not be asked for ${shown('Unknown')}` };
-  return { status: 'True', reason: 'Verified', message: 'all required DNS records are there' };
+  if (is('Mismatch')) return { status: 'False', reason: 'RecordsMismatch', message: `wrong DNS records: ${namesOf('Mismatch')}` };
+  if (is('Missing')) return { status: 'False', reason: 'RecordsMissing', message: `missing DNS records: ${namesOf('Missing')}` };
+  if (is('Unknown')) return { status: 'Unknown', reason: 'LookupFailed', message: `DNS lookups failed: ${namesOf('Unknown')}` };
+  return { status: 'True', reason: 'Verified', message: 'DNS has all required records' };
 }

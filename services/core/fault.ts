@@ -1,5 +1,4 @@
-// What can be wrong with an object that people write, in the words of OPERATOR's table of conditions: they are API, the operator writes them
-// into `status` and the folder into the log.
+// The faults of a Sender or Template. Reasons are API: the operator writes them into conditions, the folder into the log, and docs/operator.md lists them.
 
 export type FaultReason =
   // condition Accepted
@@ -41,7 +40,7 @@ export interface Fault {
   readonly namespace: string;
   readonly name: string;
   readonly reason: FaultReason;
-  /** For example `spec.routes[0].smtp.tls`; empty when it is about the whole. */
+  /** For example `spec.routes[0].smtp.tls`; empty for the whole object. */
   readonly path: string;
   readonly message: string;
 }

@@ -1,8 +1,6 @@
-// The objects that people write: Sender and Template as OPERATOR describes them, and the Secrets and ConfigMaps that they refer to. Strict, because
-// a misspelt field that is silently ignored is mail sent wrong: any field that is not here is refused with its path. Fields that the
-// design has and that do not work yet (tracking, direct routes) are not here either. This is the one description: the
-// CustomResourceDefinitions are made from it (operator/api), so each field says what it means, and what JSON Schema cannot say of it stands
-// beside as a rule in CEL.
+// The schema of the objects that people write: Sender and Template, and the Secrets and ConfigMaps that they refer to. It is strict, because a misspelt field
+// that is silently ignored sends mail wrong: an unknown field is refused with its path, and so is a field that does not work yet (tracking, direct routes).
+// The CustomResourceDefinitions are generated from this schema (operator/api), so each field has a description, and a CEL rule where JSON Schema falls short.
 
 import { z } from 'zod';
 import { isRefusal, parseAddress, parseDomain, parseMailbox } from './address.ts';
@@ -23,7 +21,7 @@ interface Rule {
   readonly fieldPath?: string;
 }
 const rules = (...list: readonly Rule[]) => ({ 'x-kubernetes-validations': list });
-/** A list whose entries are told apart by one of their fields. */
+/** A list whose entries are identified by one of their fields. */
 const keyedBy = (key: string) => ({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
 
 /** A Kubernetes object name, at most 253 octets. */
@@ -36,7 +34,7 @@ const namespace = z
   .string()
   .max(63)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens');
-// Labels, annotations and what the API server adds are none of our business.
+// Labels, annotations and the fields that the API server adds pass unread.
 const metadata = z.looseObject({ name, namespace: namespace.optional() });
 const status = z.unknown().optional();
 const reference = (what: string) => z.strictObject({ name: name.meta({ description: `Name of the ${what}, in the same namespace.` }) });
@@ -47,10 +45,10 @@ const keyReference = (what: string) =>
       .string()
       .min(1)
       .max(253)
-      .meta({ description: `Which of the entries of the ${what}.` }),
+      .meta({ description: `Key in the ${what}.` }),
   });
 
-// What the parsers know cannot be told in JSON Schema. The patterns, for the API server alone, keep out what would mislead its rules.
+// The parsers check more than JSON Schema can. The patterns are for the API server alone, and keep values out that would mislead its CEL rules.
 const address = z
   .string()
   .refine((text) => !isRefusal(parseAddress(text)), 'must be an email address')
@@ -70,7 +68,7 @@ const teamMember = z
     return typeof parsed === 'string';
   }, 'must be an email address, or *@ and a domain')
   .meta({ pattern: '^[^@\\s]+@[^@\\s]+$', maxLength: 254 });
-/** A name or an IP address; where it may lead is judged at each dial. */
+/** A name or an IP address. Each dial checks whether the address is allowed. */
 const host = z
   .string()
   .min(1)
@@ -85,28 +83,29 @@ const locale = z
 const smtp = z
   .strictObject({
     host: host.meta({
-      description: 'Name or IP address of the relay. Addresses that are not public are dialled only where the installation allows them.',
+      description:
+        'Name or IP address of the relay. Packetboat connects to an address that is not public only where the installation allows it.',
     }),
     port: z.int().min(1).max(65_535).default(587).meta({ description: 'TCP port.' }),
     tls: z.enum(['StartTLS', 'Implicit', 'Opportunistic', 'None']).default('StartTLS').meta({
       description:
-        'StartTLS and Implicit verify the certificate of the relay and send nothing without it. Opportunistic encrypts where it is offered, unverified. None never encrypts.',
+        'StartTLS and Implicit verify the certificate of the relay, and send nothing when that fails. Opportunistic encrypts without verification when the relay offers TLS. None never encrypts.',
     }),
     credentialsSecretRef: reference('Secret')
       .optional()
-      .meta({ description: 'Secret with the keys username and password. Sent over verified TLS only: with StartTLS or Implicit.' }),
+      .meta({ description: 'Secret with the keys username and password. They are sent over verified TLS only: StartTLS or Implicit.' }),
     caSecretRef: keyReference('Secret')
       .optional()
-      .meta({ description: "Certificate of the authority, in PEM, to trust for this relay instead of the system's." }),
+      .meta({ description: "CA certificate in PEM that replaces the system's authorities for this relay." }),
   })
   .refine((route) => !route.credentialsSecretRef || route.tls === 'StartTLS' || route.tls === 'Implicit', {
     path: ['tls'],
-    message: 'must be StartTLS or Implicit where there are credentials',
+    message: 'must be StartTLS or Implicit when credentialsSecretRef is set',
   })
   .meta(
     rules({
       rule: "!has(self.credentialsSecretRef) || self.tls in ['StartTLS', 'Implicit']",
-      message: 'must be StartTLS or Implicit where there are credentials',
+      message: 'must be StartTLS or Implicit when credentialsSecretRef is set',
       fieldPath: '.tls',
     }),
   );
@@ -115,7 +114,7 @@ const dkim = z
   .strictObject({
     policy: z.enum(['Managed', 'Provided', 'Disabled']).default('Managed').meta({
       description:
-        'Managed: the operator makes the keys, signs with them once their DNS records are seen, and replaces them from time to time; a folder has nobody to do so, and its mail is not signed. Provided: the keys below sign. Disabled: nothing signs.',
+        'Managed: the operator generates the keys, signs with them once DNS has their records, and rotates them. Without an operator, mail of a folder is not signed. Provided: the keys below sign. Disabled: mail is not signed.',
     }),
     algorithms: z
       .array(z.enum(['RSA2048', 'Ed25519']))
@@ -124,7 +123,7 @@ const dkim = z
       .default(['RSA2048'])
       .meta({
         description:
-          'Of managed keys: one key of each signs. Not every receiver reads Ed25519 yet, so it stands beside RSA2048, not in its place.',
+          'Algorithms of managed keys; one key of each signs. Not every receiver verifies Ed25519 yet, so use it together with RSA2048.',
         'x-kubernetes-list-type': 'set',
       }),
     rotationPeriodDays: z
@@ -132,7 +131,7 @@ const dkim = z
       .min(0)
       .max(3_650)
       .default(180)
-      .meta({ description: 'Days after which a managed key gets a successor. 0: never.' }),
+      .meta({ description: 'Days after which a managed key is rotated. 0: never.' }),
     keys: z
       .array(
         z.strictObject({
@@ -140,7 +139,7 @@ const dkim = z
             .string()
             .max(63)
             .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens')
-            .meta({ description: 'Names the DNS record of the public key: <selector>._domainkey.<domain>.' }),
+            .meta({ description: 'Selector: the DNS record of the public key is <selector>._domainkey.<domain>.' }),
           privateKeySecretRef: keyReference('Secret').meta({
             description: 'The private key in PEM: RSA of 2048 to 4096 bits, or Ed25519.',
           }),
@@ -148,126 +147,118 @@ const dkim = z
       )
       .max(8)
       .default([])
-      .meta({ description: 'The keys of policy Provided. The first of each algorithm signs.', ...keyedBy('selector') }),
+      .meta({ description: 'Keys of policy Provided. The first key of each algorithm signs.', ...keyedBy('selector') }),
   })
   .refine(({ policy, keys }) => (policy === 'Provided') === keys.length > 0, {
     path: ['keys'],
-    message: 'must be there with policy Provided, and only then',
+    message: 'must be set with policy Provided, and with no other policy',
   })
   .meta(
     rules({
       rule: "(self.policy == 'Provided') == (size(self.keys) > 0)",
-      message: 'must be there with policy Provided, and only then',
+      message: 'must be set with policy Provided, and with no other policy',
       fieldPath: '.keys',
     }),
   );
 
 const senderSpec = z
   .strictObject({
-    suspend: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'True: nothing leaves. Mail is still accepted, and held until this is false again.' }),
+    suspend: z.boolean().default(false).meta({ description: 'True: no mail is sent. Mail is accepted and held until this is false.' }),
     domain: domain.meta({
       description:
-        'What this sender sends for; From and the return path lie in it. Belongs to one Sender only, the oldest, and cannot be changed.',
-      ...rules({ rule: 'self == oldSelf', message: 'cannot be changed: make another Sender for another domain' }),
+        'Domain of the sender: From and the return path must be in it. Only one Sender, the oldest, may have a domain. Cannot be changed.',
+      ...rules({ rule: 'self == oldSelf', message: 'cannot be changed: create another Sender for another domain' }),
     }),
     from: z
       .strictObject({
-        address: address.meta({ description: 'Email address, in the domain or below it.' }),
-        name: z.string().max(limits.displayNameCharsMax).optional().meta({ description: 'Name that is shown beside the address.' }),
+        address: address.meta({ description: 'Email address in the domain or a subdomain.' }),
+        name: z.string().max(limits.displayNameCharsMax).optional().meta({ description: 'Display name.' }),
       })
-      .meta({ description: 'From of the mail, unless the request or the template says another.' }),
+      .meta({ description: 'From of the mail, unless the request names another.' }),
     replyTo: z
       .array(mailbox)
       .max(limits.recipientsMax)
       .default([])
       .meta({ description: 'Reply-To of the mail: addresses, or names with addresses in < >.' }),
     returnPathDomain: domain.optional().meta({
-      description: 'Domain of the envelope sender, in the domain or below it; where bounces go. By default the domain itself.',
+      description: 'Domain of the envelope sender, which receives bounces: the domain or a subdomain. Default: the domain.',
     }),
-    team: z.array(teamMember).max(1_000).default([]).meta({ description: 'Who may receive drafts: addresses, or *@ and a domain.' }),
+    team: z
+      .array(teamMember)
+      .max(1_000)
+      .default([])
+      .meta({ description: 'Recipients who may receive drafts: addresses, or *@ and a domain.' }),
     routes: z
       .array(
         z.strictObject({
-          name: name.meta({ description: 'Names the route in events and metrics.' }),
+          name: name.meta({ description: 'Name of the route in events and metrics.' }),
           smtp: smtp.meta({ description: 'An SMTP relay.' }),
         }),
       )
       .min(1)
       .max(20)
-      .meta({ description: 'Ways out, tried in this order: the next one while one is paused.', ...keyedBy('name') }),
-    dkim: dkim.prefault({}).meta({ description: 'Signing by DKIM.' }),
+      .meta({ description: 'Relays in order of preference: the next route is used while one is paused.', ...keyedBy('name') }),
+    dkim: dkim.prefault({}).meta({ description: 'DKIM signatures.' }),
     limits: z
       .strictObject({
-        messagesPerSecond: z
-          .number()
-          .min(0)
-          .default(50)
-          .meta({ description: 'Mails a second, to start with at most as many at once. 0: no limit.' }),
-        messagesPerDay: z.int().min(0).default(0).meta({ description: 'Mails in 24 hours. 0: no limit.' }),
+        messagesPerSecond: z.number().min(0).default(50).meta({ description: 'Mails per second, and the size of a burst. 0: no limit.' }),
+        messagesPerDay: z.int().min(0).default(0).meta({ description: 'Mails per 24 hours. 0: no limit.' }),
         maxRecipients: z
           .int()
           .min(0)
           .max(limits.recipientsMax)
           .default(limits.recipientsMax)
-          .meta({ description: `Recipients of one message. 0: that of the platform, ${limits.recipientsMax}.` }),
+          .meta({ description: `Recipients per message. 0: the limit of the platform, ${limits.recipientsMax}.` }),
         maxMessageBytes: z
           .int()
           .min(0)
           .max(limits.bodyBytesMax)
           .default(limits.bodyBytesMax)
-          .meta({ description: `Bytes of one message as it is handed over. 0: that of the platform, ${limits.bodyBytesMax}.` }),
+          .meta({ description: `Bytes per message, as submitted. 0: the limit of the platform, ${limits.bodyBytesMax}.` }),
       })
       .prefault({})
-      .meta({ description: 'What this sender keeps to.' }),
+      .meta({ description: 'Limits of this sender.' }),
     retry: z
       .strictObject({
         delaysSeconds: z
           .array(z.number().min(1).max(secondsMax(limits.retryDelayMaxMs)))
           .max(limits.retryDelaysMax)
           .default(limits.retryDelaysMs.map((ms) => ms / 1_000))
-          .meta({ description: 'Seconds from the end of an attempt to the next one, in order; after the last one the delivery bounces.' }),
+          .meta({ description: 'Seconds between attempts, in order. A delivery bounces when the attempt after the last delay fails.' }),
         maxAgeSeconds: z
           .number()
           .min(60)
           .max(secondsMax(limits.maxAgeMaxMs))
           .default(secondsMax(limits.maxAgeMs))
-          .meta({ description: 'Seconds after which a delivery that could not be made bounces, whatever attempts are left.' }),
+          .meta({ description: 'Seconds after which an undelivered delivery bounces, even if attempts are left.' }),
       })
       .prefault({})
-      .meta({ description: 'When what could not be delivered is tried again.' }),
+      .meta({ description: 'Retries after temporary failures.' }),
     copies: z.enum(['AtLeastOnce', 'AtMostOnce']).default('AtLeastOnce').meta({
       description:
-        'What is done when nobody can know whether an attempt delivered. AtLeastOnce: try again, at the risk of a second copy. AtMostOnce: never again, and the delivery ends as unknown.',
+        'Policy for an attempt whose outcome cannot be known. AtLeastOnce: try again, at the risk of a second copy. AtMostOnce: do not try again; the delivery ends as unknown.',
     }),
     verification: z
       .strictObject({
         policy: z.enum(['Enforce', 'Warn', 'Disabled']).default('Enforce').meta({
           description:
-            'Enforce: mail is accepted, and held until the required DNS records are there. Warn: only the conditions tell. Disabled: DNS is not asked. A folder does not ask it.',
+            'Enforce: mail is accepted and held until DNS has the required records. Warn: the conditions report missing records, and mail is sent. Disabled: DNS is not checked. Only the operator checks DNS.',
         }),
-        periodSeconds: z
-          .int()
-          .min(60)
-          .max(604_800)
-          .default(21_600)
-          .meta({ description: 'Seconds from one look at the DNS records to the next.' }),
+        periodSeconds: z.int().min(60).max(604_800).default(21_600).meta({ description: 'Seconds between checks of the DNS records.' }),
       })
       .prefault({})
-      .meta({ description: 'Checking of the DNS records that the domain needs.' }),
+      .meta({ description: 'Checks of the DNS records that the domain needs.' }),
   })
   .meta(
     rules(
       {
         rule: "self.from.address.lowerAscii().endsWith('@' + self.domain.lowerAscii()) || self.from.address.lowerAscii().endsWith('.' + self.domain.lowerAscii())",
-        message: 'must lie in spec.domain',
+        message: 'must be in spec.domain',
         fieldPath: '.from.address',
       },
       {
         rule: "!has(self.returnPathDomain) || self.returnPathDomain.lowerAscii() == self.domain.lowerAscii() || self.returnPathDomain.lowerAscii().endsWith('.' + self.domain.lowerAscii())",
-        message: 'must lie in spec.domain',
+        message: 'must be in spec.domain',
         fieldPath: '.returnPathDomain',
       },
     ),
@@ -278,19 +269,19 @@ const senderObject = z.strictObject({ apiVersion: z.literal(apiVersion), kind: z
 const localeContent = z
   .strictObject({
     locale: locale.meta({ description: 'Language tag such as de or de-AT.' }),
-    subject: z.string().optional().meta({ description: 'Handlebars. Not HTML: nothing is escaped.' }),
-    html: z.string().optional().meta({ description: 'Handlebars; values are escaped for HTML. Not beside htmlFrom.' }),
+    subject: z.string().optional().meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
+    html: z.string().optional().meta({ description: 'Handlebars; values are escaped for HTML. Not together with htmlFrom.' }),
     htmlFrom: z
-      .strictObject({ configMapKeyRef: keyReference('ConfigMap').meta({ description: 'An entry of a ConfigMap.' }) })
+      .strictObject({ configMapKeyRef: keyReference('ConfigMap').meta({ description: 'A key of a ConfigMap.' }) })
       .optional()
-      .meta({ description: 'Where the html is, when it is not here.' }),
-    text: z.string().optional().meta({ description: 'Handlebars. Not HTML: nothing is escaped.' }),
+      .meta({ description: 'Reads the html from a ConfigMap.' }),
+    text: z.string().optional().meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
   })
   .refine((content) => content.html === undefined || content.htmlFrom === undefined, {
     path: ['htmlFrom'],
-    message: 'cannot stand beside html',
+    message: 'must not be set together with html',
   })
-  .meta(rules({ rule: '!has(self.html) || !has(self.htmlFrom)', message: 'cannot stand beside html', fieldPath: '.htmlFrom' }));
+  .meta(rules({ rule: '!has(self.html) || !has(self.htmlFrom)', message: 'must not be set together with html', fieldPath: '.htmlFrom' }));
 const localesOf = (description: string) =>
   z
     .array(localeContent)
@@ -298,33 +289,35 @@ const localesOf = (description: string) =>
     .meta({ description, ...keyedBy('locale') });
 const overlayOf = (what: string, below: string) =>
   z
-    .strictObject({ locales: localesOf(`What differs from ${below}, locale by locale and field by field.`) })
+    .strictObject({ locales: localesOf(`Differences from ${below}, per locale and field.`) })
     .optional()
-    .meta({ description: `The content of environment ${what}.` });
+    .meta({ description: `Content of the environment ${what}.` });
 const anyObject = (description: string) => ({ description, 'x-kubernetes-preserve-unknown-fields': true });
 
 const templateSpec = z.strictObject({
-  // No @, which separates a pinned revision (`invoice@3`).
+  // no @, which separates a pinned revision (`invoice@3`)
   identifier: z
     .string()
     .max(128)
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'must be letters, digits, _ . and -')
     .optional()
-    .meta({ description: 'What callers name it by. By default metadata.name; unique within a tenant.' }),
-  senderRef: reference('Sender').optional().meta({ description: 'Who sends it, unless the request says another.' }),
-  layoutRef: reference('Template')
-    .optional()
-    .meta({ description: 'Template around this one, which places it by {{{content}}}. At most three deep, and never itself.' }),
-  defaultLocale: locale.meta({ description: 'One of the locales: what recipients of other languages get.' }),
+    .meta({ description: 'Name that callers use, unique within a tenant. Default: metadata.name.' }),
+  senderRef: reference('Sender').optional().meta({ description: 'Sender of the mail, unless the request names another.' }),
+  layoutRef: reference('Template').optional().meta({
+    description: 'Layout: a Template that contains {{{content}}}, where this one is inserted. At most three layouts deep, without cycles.',
+  }),
+  defaultLocale: locale.meta({
+    description: 'Locale for recipients of languages without a locale of their own. Must be one of the locales.',
+  }),
   variables: z
     .record(z.string(), z.unknown())
     .optional()
-    .meta(anyObject("JSON Schema of the caller's data, without patterns; writeOnly marks what is masked in lists and searches.")),
+    .meta(anyObject("JSON Schema of the caller's data, without patterns. Values marked writeOnly are masked in lists and searches.")),
   sampleData: z
     .record(z.string(), z.unknown())
     .default({})
-    .meta(anyObject('Data with which each locale is rendered before a revision counts as good.')),
-  locales: localesOf('The live content.'),
+    .meta(anyObject('Data to render each locale with before a revision is published.')),
+  locales: localesOf('Live content.'),
   testing: overlayOf('testing', 'the live content'),
   draft: overlayOf('draft', 'the content of testing'),
 });
@@ -337,7 +330,7 @@ const templateObject = z.strictObject({
   spec: templateSpec,
 });
 
-/** What the CustomResourceDefinitions are made from. */
+/** The CustomResourceDefinitions are generated from these. */
 export const specs = { Sender: senderSpec, Template: templateSpec } as const;
 
 const texts = z.record(z.string(), z.string());
@@ -359,14 +352,14 @@ export type SecretObject = z.infer<typeof secretObject>;
 export type ConfigMapObject = z.infer<typeof configMapObject>;
 export type CatalogObject = SenderObject | TemplateObject | SecretObject | ConfigMapObject;
 
-/** Who an object is, as far as that can be told of something that may not be one. */
+/** The kind, name and namespace of a value that may not be an object at all. */
 export interface Identity {
   readonly kind: string;
   readonly name: string;
   readonly namespace: string;
 }
 
-/** Reads one object, filling in defaults; or everything that is wrong with it, each with its path. */
+/** Reads one object and fills in defaults; or returns every fault with its path. */
 export function readObject(value: unknown): CatalogObject | readonly ObjectFault[] {
   const { kind } = identify(value);
   const schema = Object.hasOwn(kinds, kind) ? kinds[kind as keyof typeof kinds] : undefined;

@@ -1,5 +1,5 @@
-// The CustomResourceDefinitions, made from the description of the objects (services/core/objects.ts) and of their status. `make crds` writes them into
-// the chart.
+// Generates the CustomResourceDefinitions from the schemas of the objects (services/core/objects.ts) and of their status. `make crds` writes them into the
+// chart.
 
 import { z } from 'zod';
 import { specs } from '../../../services/core/objects.ts';
@@ -28,18 +28,18 @@ const conditionColumn = (name: string, type: string, field: string, description:
 });
 
 const ready = [
-  conditionColumn('Ready', 'Ready', 'status', 'Whether it can be used.'),
-  conditionColumn('Reason', 'Ready', 'reason', 'Why.'),
+  conditionColumn('Ready', 'Ready', 'status', 'Whether the object is ready to use.'),
+  conditionColumn('Reason', 'Ready', 'reason', 'Reason of Ready.'),
 ];
-const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it is there.' };
+const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' };
 const revision: Column = {
   name: 'Revision',
   type: 'integer',
   jsonPath: '.status.revision',
-  description: 'Number in the catalog.',
+  description: 'Revision in the catalog.',
   isWide: true,
 };
-const message = conditionColumn('Message', 'Ready', 'message', 'Why, at length.', true);
+const message = conditionColumn('Message', 'Ready', 'message', 'Message of Ready.', true);
 
 export interface KindDefinition {
   readonly kind: 'Sender' | 'Template';
@@ -58,12 +58,12 @@ export const kinds: readonly KindDefinition[] = [
     plural: 'senders',
     singular: 'sender',
     shortName: 'snd',
-    description: 'An identity that may send: a domain, its From, the ways out, and what they keep to.',
+    description: 'Sender of mail: a domain, its From, its routes and its limits.',
     status: senderStatus,
     columns: [
       ...ready,
-      { name: 'Domain', type: 'string', jsonPath: '.spec.domain', description: 'What it sends for.', isWide: true },
-      conditionColumn('Verified', 'DomainVerified', 'reason', 'How its DNS records stand.', true),
+      { name: 'Domain', type: 'string', jsonPath: '.spec.domain', description: 'Domain of the sender.', isWide: true },
+      conditionColumn('Verified', 'DomainVerified', 'reason', 'State of its DNS records.', true),
       revision,
       age,
       message,
@@ -75,11 +75,11 @@ export const kinds: readonly KindDefinition[] = [
     plural: 'templates',
     singular: 'template',
     shortName: 'mtpl',
-    description: 'Content of mail in several languages, versioned: what callers name instead of sending it along.',
+    description: 'Content of mail in several languages, with revisions. Callers refer to it by its identifier.',
     status: templateStatus,
     columns: [
       ...ready,
-      { name: 'Identifier', type: 'string', jsonPath: '.status.identifier', description: 'What callers name it by.', isWide: true },
+      { name: 'Identifier', type: 'string', jsonPath: '.status.identifier', description: 'Name that callers use.', isWide: true },
       { name: 'Locales', type: 'string', jsonPath: '.status.locales', description: 'Languages of the live content.', isWide: true },
       revision,
       age,
@@ -116,11 +116,11 @@ export function definitionOf({ kind, plural, singular, shortName, description, s
                 apiVersion: { type: 'string' },
                 kind: { type: 'string' },
                 metadata: { type: 'object' },
-                spec: { ...schemaOf(specs[kind]), description: 'What is wanted.' },
-                // so that whoever waits for observedGeneration waits for the operator's first visit
+                spec: { ...schemaOf(specs[kind]), description: 'Desired state.' },
+                // clients that wait for observedGeneration thus wait for the operator's first visit
                 status: {
                   ...schemaOf(status),
-                  description: 'How it stands; written by the operator.',
+                  description: 'Observed state, written by the operator.',
                   default: { observedGeneration: -1 },
                 },
               },
@@ -136,7 +136,7 @@ function schemaOf(description: z.ZodType): Schema {
   return structural(z.toJSONSchema(description, { io: 'input', target: 'openapi-3.0', unrepresentable: 'any' }) as Schema) as Schema;
 }
 
-/** The subset of OpenAPI that the API server takes: fields that are not described are pruned, so none need to be refused. */
+/** Reduces a schema to the subset of OpenAPI that the API server accepts. The server prunes or refuses unknown fields by itself. */
 function structural(schema: Json): Json {
   if (Array.isArray(schema)) return schema.map(structural);
   if (!isObject(schema)) return schema;
@@ -145,10 +145,10 @@ function structural(schema: Json): Json {
   return isObject(read.default) ? { ...read, default: withDefaults(read) } : read;
 }
 
-/** What these hold is data, not schema. */
+/** The values of these keywords are data, not schemas. */
 const isVerbatim = (key: string): boolean => key === 'default' || key === 'enum' || key.startsWith('x-kubernetes-');
 
-/** Rules run before nested defaults are filled in, so a default that has nested ones is written out. */
+/** The API server runs CEL rules before it fills in nested defaults, so nested defaults are written out. */
 function withDefaults(schema: Readonly<Record<string, Json>>): Json {
   const { properties, default: given } = schema;
   const nested = isObject(properties) ? Object.entries(properties) : [];

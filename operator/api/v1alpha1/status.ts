@@ -1,5 +1,4 @@
-// What the operator says of an object: `status`, described field by field for the CustomResourceDefinitions. Written by server-side apply, read by
-// people and by whoever waits for a condition.
+// The schema of `status`, with a description of each field for the CustomResourceDefinitions. The operator writes it by server-side apply.
 
 import { z } from 'zod';
 
@@ -7,23 +6,27 @@ import { z } from 'zod';
 const time = (description: string) => z.string().meta({ format: 'date-time', description });
 
 const condition = z.object({
-  type: z.string().max(316).meta({ description: 'What it is about.' }),
-  status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it holds.' }),
-  observedGeneration: z.int().min(0).optional().meta({ description: 'Generation of the object that was judged.', format: 'int64' }),
-  lastTransitionTime: time('When status changed last.'),
+  type: z.string().max(316).meta({ description: 'Type of the condition.' }),
+  status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether the condition holds.' }),
+  observedGeneration: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'Generation of the object that this condition describes.', format: 'int64' }),
+  lastTransitionTime: time('When the status of the condition last changed.'),
   reason: z
     .string()
     .min(1)
     .max(1_024)
-    .meta({ description: 'Why, in one word for programs.', pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$' }),
-  message: z.string().max(32_768).meta({ description: 'Why, for people.' }),
+    .meta({ description: 'Reason in one word, for programs.', pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$' }),
+  message: z.string().max(32_768).meta({ description: 'Explanation for people.' }),
 });
 
 const conditions = z
   .array(condition)
   .optional()
   .meta({
-    description: 'How the object stands. Ready sums the others up.',
+    description: 'State of the object. Ready summarizes the others.',
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': ['type'],
   });
@@ -32,56 +35,56 @@ const common = {
   observedGeneration: z
     .int()
     .optional()
-    .meta({ description: 'Generation that this status is about; -1 until the operator has been here.', format: 'int64' }),
-  revision: z.int().optional().meta({ description: 'Number of the revision in the catalog.', format: 'int64' }),
-  configHash: z.string().optional().meta({ description: 'SHA-256 of what is in the catalog, without secrets.' }),
+    .meta({ description: 'Generation that this status describes; -1 before the first visit of the operator.', format: 'int64' }),
+  revision: z.int().optional().meta({ description: 'Revision in the catalog.', format: 'int64' }),
+  configHash: z.string().optional().meta({ description: 'SHA-256 of the catalog entry, without secrets.' }),
   publishedTime: time('When this revision was written to the catalog.').optional(),
   lastHandledRequest: z
     .string()
     .optional()
-    .meta({ description: 'Value of the annotation packetboat.dev/requested-at that was acted on last.' }),
+    .meta({ description: 'Last value of the annotation packetboat.dev/requested-at that the operator acted on.' }),
 };
 
 const dkimKey = z.object({
-  selector: z.string().meta({ description: 'Names the DNS record: <selector>._domainkey.<domain>.' }),
-  algorithm: z.enum(['rsa-sha256', 'ed25519-sha256']).meta({ description: 'As in the signature.' }),
+  selector: z.string().meta({ description: 'Selector: the DNS record is <selector>._domainkey.<domain>.' }),
+  algorithm: z.enum(['rsa-sha256', 'ed25519-sha256']).meta({ description: 'Algorithm, as in the signature.' }),
   state: z.enum(['Standby', 'Active', 'Retiring']).meta({
     description:
-      'Standby: waits for its DNS record. Active: signs. Retiring: no longer signs, while mail that it signed is still under way.',
+      'Standby: waits for its DNS record. Active: signs. Retiring: no longer signs, but mail that it signed may still be under way.',
   }),
   secretName: z.string().meta({ description: 'Secret that holds the private key.' }),
   fingerprint: z.string().meta({ description: 'SHA-256 of the public key.' }),
-  createdTime: time('When the key was made.').optional(),
-  seenTime: time('When its DNS record was seen first.').optional(),
-  changedTime: time('When it began to sign, or ceased to.').optional(),
+  createdTime: time('When the key was created.').optional(),
+  seenTime: time('When DNS first had its record.').optional(),
+  changedTime: time('When the key started or stopped signing.').optional(),
 });
 
 const dnsRecord = z.object({
-  purpose: z.enum(['SPF', 'DKIM', 'DMARC', 'ReturnPath']).meta({ description: 'What it is for.' }),
-  name: z.string().meta({ description: 'Name of the record, without the last dot.' }),
+  purpose: z.enum(['SPF', 'DKIM', 'DMARC', 'ReturnPath']).meta({ description: 'Purpose of the record.' }),
+  name: z.string().meta({ description: 'Name of the record, without the trailing dot.' }),
   type: z.enum(['TXT', 'MX', 'CNAME']).meta({ description: 'Type of the record.' }),
-  value: z.string().meta({ description: 'What to enter.' }),
-  state: z.enum(['Found', 'Missing', 'Mismatch', 'Unknown']).meta({ description: 'What DNS says.' }),
-  required: z.boolean().meta({ description: 'Whether the domain counts as verified without it.' }),
+  value: z.string().meta({ description: 'Value to publish.' }),
+  state: z.enum(['Found', 'Missing', 'Mismatch', 'Unknown']).meta({ description: 'State of the record in DNS.' }),
+  required: z.boolean().meta({ description: 'Whether the domain needs the record to be verified.' }),
 });
 
 const figures = z.object({
-  sent: z.int().min(0).meta({ description: 'Attempts that delivered.', format: 'int64' }),
-  deferred: z.int().min(0).meta({ description: 'Attempts that are made again later.', format: 'int64' }),
-  bounced: z.int().min(0).meta({ description: 'Attempts that were refused for good.', format: 'int64' }),
-  lastReply: z.string().optional().meta({ description: 'Codes of the last reply of a server: "250 2.0.0".' }),
-  lastReplyTime: time('When that was.').optional(),
+  sent: z.int().min(0).meta({ description: 'Attempts that were delivered.', format: 'int64' }),
+  deferred: z.int().min(0).meta({ description: 'Attempts that will be retried.', format: 'int64' }),
+  bounced: z.int().min(0).meta({ description: 'Attempts that were permanently refused.', format: 'int64' }),
+  lastReply: z.string().optional().meta({ description: 'Codes of the last SMTP reply, for example "250 2.0.0".' }),
+  lastReplyTime: time('When the last reply came.').optional(),
   pausedRoutes: z
     .array(z.string())
     .optional()
-    .meta({ description: 'Routes that a dispatcher has paused, since the fault was theirs.', 'x-kubernetes-list-type': 'atomic' }),
+    .meta({ description: 'Routes that a dispatcher has paused because they failed.', 'x-kubernetes-list-type': 'atomic' }),
 });
 
 export const senderStatus = z.object({
   ...common,
   conditions,
-  verifiedTime: time('Since when all required DNS records have been there; an answer that did not come changes nothing.').optional(),
-  figures: figures.optional().meta({ description: 'What became of mail in the last hour, told at most once a minute.' }),
+  verifiedTime: time('Since when DNS has had all required records. A failed lookup does not change it.').optional(),
+  figures: figures.optional().meta({ description: 'Figures of the last hour, updated at most once a minute.' }),
   dkimKeys: z
     .array(dkimKey)
     .optional()
@@ -89,18 +92,18 @@ export const senderStatus = z.object({
   dnsRecords: z
     .array(dnsRecord)
     .optional()
-    .meta({ description: 'DNS records to publish: a list for whoever looks after the zone.', 'x-kubernetes-list-type': 'atomic' }),
+    .meta({ description: 'DNS records to publish, for the administrator of the zone.', 'x-kubernetes-list-type': 'atomic' }),
 });
 
 const warning = z.object({
-  path: z.string().meta({ description: 'Field that it is about.' }),
-  message: z.string().meta({ description: 'What may be wrong.' }),
+  path: z.string().meta({ description: 'Field that the warning is about.' }),
+  message: z.string().meta({ description: 'The warning.' }),
 });
 
 export const templateStatus = z.object({
   ...common,
   conditions,
-  identifier: z.string().optional().meta({ description: 'What callers name the template by.' }),
+  identifier: z.string().optional().meta({ description: 'Name that callers use.' }),
   locales: z.array(z.string()).optional().meta({ description: 'Languages of the live content.', 'x-kubernetes-list-type': 'atomic' }),
   usedVariables: z
     .array(z.string())
@@ -109,7 +112,7 @@ export const templateStatus = z.object({
   warnings: z
     .array(warning)
     .optional()
-    .meta({ description: 'What may be wrong, though it can be sent.', 'x-kubernetes-list-type': 'atomic' }),
+    .meta({ description: 'Warnings about content that can be sent.', 'x-kubernetes-list-type': 'atomic' }),
 });
 
 export type Condition = z.infer<typeof condition>;

@@ -1,4 +1,4 @@
-// Keys of DKIM: reading what people provide, and the DNS record that goes with a key (RFC 6376, section 3.6.1; RFC 8463 for Ed25519).
+// DKIM keys: reads private keys, and makes the DNS record of a key (RFC 6376, section 3.6.1; RFC 8463 for Ed25519).
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { DkimAlgorithm, DkimKey } from '../catalog.ts';
@@ -8,13 +8,13 @@ const RSA_BITS_MAX = 4_096;
 /** What stands before the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo. */
 const ED25519_PREFIX_BYTES = 12;
 
-/** Reads a private key in PEM; or what is wrong with it, as the end of a sentence that repeats nothing of it. */
+/** Reads a private key in PEM. A string says what is wrong with the key, as the end of a sentence, and repeats nothing of it. */
 export function readDkimKey(selector: string, pem: string): DkimKey | string {
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);
   } catch {
-    return 'is not a private key in PEM, without a passphrase';
+    return 'is not a private key in PEM without a passphrase';
   }
   const algorithm = algorithmOf(key);
   if (algorithm === null) return `must be RSA of ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits, or Ed25519`;

@@ -105,12 +105,12 @@ function meaningOf(message: string): string | null {
   const [, expected = '', got = ''] = /^Expecting (.+), got '(\w+)'$/.exec(message) ?? [];
   const isWithin = !/'(?:CONTENT|OPEN_ENDBLOCK|EOF)'/.test(expected);
   if (got === '') return null;
-  if (got === 'EOF') return isWithin ? 'a tag is not closed: }} is missing' : 'a block that is opened, {{#…}}, is not closed, {{/…}}';
-  if (got === 'OPEN_ENDBLOCK' && !isWithin) return 'a block is closed, {{/…}}, that is not open';
+  if (got === 'EOF') return isWithin ? 'a tag is not closed: }} is missing' : 'a block, {{#…}}, is not closed by {{/…}}';
+  if (got === 'OPEN_ENDBLOCK' && !isWithin) return '{{/…}} closes a block that is not open';
   if ((got === 'INVERSE' || got === 'OPEN_INVERSE_CHAIN') && !isWithin) return '{{else}} stands outside a block, or there are two';
-  if (got === 'CLOSE' && expected.includes("'CLOSE_UNESCAPED'")) return 'what {{{ opens is closed by }}';
-  if (got === 'CLOSE_UNESCAPED' && expected.includes("'CLOSE'")) return 'what {{ opens is closed by }}}';
-  if (got === 'CLOSE') return 'there is nothing in a tag, {{}}, or something is missing at its end';
-  if (got === 'INVALID') return 'there is a character in a tag that no name has, or its }} is missing';
-  return `a tag cannot be read (${got.toLowerCase()} where it may not stand)`;
+  if (got === 'CLOSE' && expected.includes("'CLOSE_UNESCAPED'")) return 'a tag opens with {{{ and closes with }}';
+  if (got === 'CLOSE_UNESCAPED' && expected.includes("'CLOSE'")) return 'a tag opens with {{ and closes with }}}';
+  if (got === 'CLOSE') return 'a tag is empty or incomplete';
+  if (got === 'INVALID') return 'a tag has an invalid character, or its }} is missing';
+  return `a tag is malformed: unexpected ${got.toLowerCase()}`;
 }

@@ -18,15 +18,20 @@ test('what is used is told in order, each once, whatever part it stands in', () 
 
 test.each([
   ['nothing', { text: 'Hello' }, properties('name'), []],
-  ['a name that is not declared', { text: '{{city}}' }, properties('name'), ['variables.properties "city" is used, and not declared']],
-  ['a name that is not used', { text: 'Hi' }, properties('name', 'city'), ['variables.properties.city is declared, and not used']],
+  ['a name that is not declared', { text: '{{city}}' }, properties('name'), ['variables.properties "city" is used but not declared']],
+  ['a name that is not used', { text: 'Hi' }, properties('name', 'city'), ['variables.properties.city is declared but not used']],
   ['nothing where nothing is declared', { text: '{{city}}' }, {}, []],
-  ['no text', { html: '<p>Hi</p>' }, {}, ['locales[en] has no text: some readers show nothing else, and filters mind']],
+  [
+    'no text',
+    { html: '<p>Hi</p>' },
+    {},
+    ['locales[en] has no text part: some mail programs show nothing else, and spam filters penalize its absence'],
+  ],
   [
     'a link over http',
     { html: '<a href="http://shop.example">x</a>', text: 'x' },
     {},
-    ['locales[en].html has links over http, which anybody on the way can change'],
+    ['locales[en].html has http links, which anybody on the network path can change'],
   ],
   ['no link over http', { html: '<a href="https://shop.example">http://shop.example</a>', text: 'x' }, {}, []],
 ])('warns of %s', (_, content, around, expected) => {

@@ -1,4 +1,4 @@
-// What may be wrong with a template that compiles: for its status, and for whoever checks files before they apply them.
+// Warnings about a template that compiles, for its status and for `packetboat validate`.
 
 import { environments, type LocaleContent, type TemplateRevision } from '../catalog.ts';
 import { limits } from '../limits.ts';
@@ -17,12 +17,12 @@ export interface TemplateUse {
   readonly warnings: readonly TemplateWarning[];
 }
 
-/** Of a revision that compiles. */
+/** The revision must compile. */
 export function judgeUse(revision: TemplateRevision): TemplateUse {
   const layouts = revision.layouts.flatMap(({ content }) => environments.flatMap((environment) => content[environment]));
   const own = environments.flatMap((environment) => revision.content[environment]);
   const used = new Set(own.flatMap(namesOf));
-  // where a layout places its child, it is no name of the caller's
+  // in a layout, `content` is the child and not a name in the caller's data
   for (const name of layouts.flatMap(namesOf)) if (name !== 'content') used.add(name);
   const usedVariables = [...used].toSorted();
   return { usedVariables, warnings: [...aboutVariables(revision, usedVariables), ...aboutContent(revision)] };
@@ -38,10 +38,10 @@ function aboutVariables({ variables }: TemplateRevision, used: readonly string[]
   return [
     ...used
       .filter((name) => !declared.includes(name))
-      .map((name) => ({ path: 'variables.properties', message: `"${name}" is used, and not declared` })),
+      .map((name) => ({ path: 'variables.properties', message: `"${name}" is used but not declared` })),
     ...declared
       .filter((name) => !used.includes(name))
-      .map((name) => ({ path: `variables.properties.${name}`, message: 'is declared, and not used' })),
+      .map((name) => ({ path: `variables.properties.${name}`, message: 'is declared but not used' })),
   ];
 }
 
@@ -50,7 +50,7 @@ function aboutContent(revision: TemplateRevision): readonly TemplateWarning[] {
   const seen = new Set<LocaleContent>();
   return (['live', 'testing', 'draft'] as const).flatMap((environment) =>
     revision.content[environment].flatMap((content): TemplateWarning[] => {
-      // environments share what no overlay touches
+      // environments share content that no overlay changes
       if (seen.has(content)) return [];
       seen.add(content);
       const at = `${environment === 'live' ? '' : `${environment}.`}locales[${content.locale}]`;
@@ -59,11 +59,11 @@ function aboutContent(revision: TemplateRevision): readonly TemplateWarning[] {
       const html = renderContent(template, content, request).html ?? '';
       const warnings: TemplateWarning[] = [];
       const add = (part: string, message: string): number => warnings.push({ path: `${at}${part}`, message });
-      if (content.text === null) add('', 'has no text: some readers show nothing else, and filters mind');
+      if (content.text === null) add('', 'has no text part: some mail programs show nothing else, and spam filters penalize its absence');
       const bytes = Buffer.byteLength(html);
       if (bytes > limits.htmlShownBytes)
-        add('.html', `has ${bytes} bytes with the sample data: Gmail shows the first ${limits.htmlShownBytes}`);
-      if (/\b(?:href|src)\s*=\s*["']?http:\/\//i.test(html)) add('.html', 'has links over http, which anybody on the way can change');
+        add('.html', `has ${bytes} bytes with the sample data: Gmail cuts mail off after ${limits.htmlShownBytes}`);
+      if (/\b(?:href|src)\s*=\s*["']?http:\/\//i.test(html)) add('.html', 'has http links, which anybody on the network path can change');
       return warnings;
     }),
   );
