@@ -1,4 +1,4 @@
-// The operator: Senders and Templates of a Kubernetes cluster into the catalog. Any number of it may run; the one that holds the Lease works.
+// The operator: publishes the Senders and Templates of a Kubernetes cluster to the catalog. Any number of operators may run; the holder of the Lease works.
 
 import { createResolver } from '../services/adapters/dns/resolver.ts';
 import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';
@@ -48,7 +48,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   const events = open.use(new EventRecorder({ client, clock: systemClock, controller: CONTROLLER, instance: config.identity, report }));
   const [namespace = config.namespace] = config.namespaces ?? [config.namespace];
   const api = {
-    // what it cannot do without: the first kind that it watches
+    // ready means that the operator may list the first kind that it watches
     check: async () => void (await client.list(senders, namespace === '*' ? { limit: 1 } : { namespace, limit: 1 })),
   };
   operations.health.watch({ store: messages, kubernetes: api });

@@ -1,5 +1,5 @@
-// Before the operator goes for good: lets go of the Senders, which nobody could delete without it. It takes the Lease away from whoever has it, so that no
-// operator puts back what is taken off here, and keeps it for a while.
+// Removes the finalizer from every Sender before the operator is uninstalled: without an operator no Sender could be deleted. It takes the Lease and keeps it
+// for a while, so that no operator adds a finalizer again.
 
 import { Failure } from '../services/core/failure.ts';
 import { limits } from '../services/core/limits.ts';
@@ -21,7 +21,7 @@ export interface ReleaseParts {
 
 const IDENTITY = 'release-finalizers';
 
-/** Answers how many Senders were let go. Rejects when the API server does not answer, or says no. */
+/** Resolves to the number of Senders released. Rejects when the API server does not answer or refuses. */
 export async function releaseFinalizers(parts: ReleaseParts): Promise<number> {
   if (await takeLease(parts)) await parts.clock.sleep(limits.electionRenewByMs);
   let released = 0;
@@ -32,7 +32,7 @@ export async function releaseFinalizers(parts: ReleaseParts): Promise<number> {
   }
 }
 
-/** True: another one had it, and has to notice that it is gone. */
+/** True: another process held the Lease and has to notice the loss. */
 async function takeLease({ client, clock, lease }: ReleaseParts): Promise<boolean> {
   for (;;) {
     const found = await orNull('not_found', client.get(leases, lease));
@@ -59,10 +59,10 @@ async function heldSenders({ client, namespaces }: ReleaseParts): Promise<readon
   return lists.flatMap(({ items }) => items).filter(({ metadata }) => metadata.finalizers?.includes(DRAIN_FINALIZER));
 }
 
-/** False: it was changed meanwhile, or is gone; it is looked at again. */
+/** False: the Sender changed meanwhile or is gone; the next list shows which. */
 async function release({ client }: ReleaseParts, sender: SenderResource): Promise<boolean> {
   const { finalizers = [], resourceVersion = '' } = sender.metadata;
-  const rest = { finalizers: finalizers.filter((one) => one !== DRAIN_FINALIZER) };
+  const rest = { finalizers: finalizers.filter((finalizer) => finalizer !== DRAIN_FINALIZER) };
   const patched = client.patchMetadata(senders, { ...keyOf(sender), resourceVersion }, rest);
   return (await orNull('conflict', orNull('not_found', patched))) !== null;
 }

@@ -52,12 +52,12 @@ describe('a service account', () => {
     const path = join(serviceAccount.folder, name);
     await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
       kind: 'invalid',
-      message: `${path} of the service account is empty`,
+      message: `the service account file ${path} is empty`,
     });
     await rm(path);
     await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
       kind: 'invalid',
-      message: `${path} of the service account cannot be read`,
+      message: `the service account file ${path} cannot be read`,
     });
   });
 
@@ -68,7 +68,7 @@ describe('a service account', () => {
     ['ca.crt', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'certificate as PEM'],
   ])('says which file is not what it should be: %s', async (name, text, what) => {
     await put(name, text);
-    const message = `${join(serviceAccount.folder, name)} of the service account holds no ${what}`;
+    const message = `the service account file ${join(serviceAccount.folder, name)} contains no ${what}`;
     await expect(openAccess({ serviceAccount })).rejects.toMatchObject({ kind: 'invalid', message });
   });
 
@@ -81,7 +81,7 @@ describe('a service account', () => {
     await writeFile(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }));
     await expect(openAccess({ kubeconfig })).rejects.toMatchObject({
       kind: 'invalid',
-      message: `the kubeconfig ${kubeconfig} names no cluster`,
+      message: `the kubeconfig ${kubeconfig} names no current cluster`,
     });
     const cluster = { name: 'c', cluster: { server: 'http://127.0.0.1:8080' } };
     const context = { name: 'c', context: { cluster: 'c', user: 'u' } };
@@ -90,7 +90,7 @@ describe('a service account', () => {
     await expect(openAccess({ kubeconfig })).rejects.toMatchObject({ message: `the kubeconfig ${kubeconfig} names no https:// server` });
     vi.stubEnv('HOME', serviceAccount.folder).stubEnv('KUBECONFIG', '').stubEnv('USERPROFILE', '');
     onTestFinished(() => void vi.unstubAllEnvs());
-    await expect(openAccess({})).rejects.toMatchObject({ kind: 'invalid', message: 'there is no kubeconfig, and no service account' });
+    await expect(openAccess({})).rejects.toMatchObject({ kind: 'invalid', message: 'there is neither a kubeconfig nor a service account' });
     const settings = { kubeconfig: undefined, kubernetesPort: 443, serviceAccountDir: serviceAccount.folder };
     expect(accessOf({ ...settings, kubernetesHost: undefined }).serviceAccount).toBeUndefined();
     expect(accessOf({ ...settings, kubernetesHost: '10.0.0.1' })).toEqual({ kubeconfig: undefined, serviceAccount });

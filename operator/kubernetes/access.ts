@@ -1,5 +1,5 @@
-// How the API server is reached, and as whom. A pod's service account is read here: two files and an address. Kubeconfigs, with their contexts, commands and
-// certificates, are the Kubernetes library's, which is loaded only where one is used: its generated models take 83 MiB.
+// The address of the API server and the credential for it. This file reads a pod's service account: two files and an address. The Kubernetes library reads
+// kubeconfigs, with their contexts, commands and certificates; it is loaded only for them, because its generated models take 83 MiB.
 
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -10,17 +10,17 @@ import { Failure } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
 
 export interface Access {
-  /** `https://host:port`, without a slash at its end. */
+  /** `https://host:port`, without a trailing slash. */
   readonly server: string;
-  /** What a request carries: a token or a certificate, and whom to trust. */
+  /** TLS and header options of a request: a token or a client certificate, and the trusted authority. */
   options(): Promise<RequestOptions>;
 }
 
-/** In this order: the kubeconfig that is named; in a pod the service account; a kubeconfig where kubectl finds one. */
+/** In order of precedence: the named kubeconfig; in a pod its service account; the kubeconfig that kubectl would use. */
 export interface AccessSettings {
   /** Path of a kubeconfig. */
   readonly kubeconfig?: string | undefined;
-  /** What a pod is given; undefined: not in a pod. */
+  /** Undefined outside a pod. */
   readonly serviceAccount?: ServiceAccount | undefined;
 }
 
@@ -28,11 +28,11 @@ export interface ServiceAccount {
   /** Address of the API server. */
   readonly host: string;
   readonly port: number;
-  /** Folder of `token` and `ca.crt`. */
+  /** Folder with `token` and `ca.crt`. */
   readonly folder: string;
 }
 
-/** As the settings of a program tell it. */
+/** From the configuration of a program. */
 export function accessOf(settings: {
   readonly kubeconfig: string | undefined;
   readonly kubernetesHost: string | undefined;
@@ -43,13 +43,13 @@ export function accessOf(settings: {
   return { kubeconfig, serviceAccount: host === undefined ? undefined : { host, port, folder } };
 }
 
-/** Throws `Failure('invalid')` when there is none that can be used. */
+/** Throws `Failure('invalid')` without a usable kubeconfig or service account. */
 export async function openAccess({ kubeconfig, serviceAccount }: AccessSettings): Promise<Access> {
   return kubeconfig === undefined && serviceAccount !== undefined ? openServiceAccount(serviceAccount) : openKubeconfig(kubeconfig);
 }
 
-const holds = { token: 'token', 'ca.crt': 'certificate as PEM' } as const;
-const isGood: Record<keyof typeof holds, (text: string) => boolean> = {
+const contents = { token: 'token', 'ca.crt': 'certificate as PEM' } as const;
+const isGood: Record<keyof typeof contents, (text: string) => boolean> = {
   token: (text) => /^[\x21-\x7e]+$/.test(text),
   'ca.crt': (text) => {
     try {
@@ -61,15 +61,15 @@ const isGood: Record<keyof typeof holds, (text: string) => boolean> = {
   },
 };
 
-/** The kubelet replaces both files, the token long before it ends. */
+/** The kubelet replaces both files; it replaces the token long before the token expires. */
 async function openServiceAccount({ host, port, folder }: ServiceAccount): Promise<Access> {
-  const read = async (name: keyof typeof holds): Promise<string> => {
+  const read = async (name: keyof typeof contents): Promise<string> => {
     const file = join(folder, name);
     const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-      throw new Failure('invalid', `${file} of the service account cannot be read`, { cause });
+      throw new Failure('invalid', `the service account file ${file} cannot be read`, { cause });
     });
-    if (text.trim() === '') throw new Failure('invalid', `${file} of the service account is empty`);
-    if (!isGood[name](text.trim())) throw new Failure('invalid', `${file} of the service account holds no ${holds[name]}`);
+    if (text.trim() === '') throw new Failure('invalid', `the service account file ${file} is empty`);
+    if (!isGood[name](text.trim())) throw new Failure('invalid', `the service account file ${file} contains no ${contents[name]}`);
     return text.trim();
   };
   const readBoth = async (): Promise<RequestOptions> => {
@@ -83,7 +83,7 @@ async function openServiceAccount({ host, port, folder }: ServiceAccount): Promi
     async options() {
       if (performance.now() - readAt >= limits.serviceAccountReadEveryMs) {
         readAt = performance.now();
-        options = await readBoth().catch(() => options); // a token that is good no more is the server's to refuse
+        options = await readBoth().catch(() => options); // the server refuses a token that has expired
       }
       return options;
     },
@@ -101,20 +101,22 @@ async function openKubeconfig(path: string | undefined): Promise<Access> {
     throw new Failure('invalid', `${which} cannot be read`, { cause });
   }
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Failure('invalid', `${which} names no cluster`);
-  // without any, the library makes one up
+  if (cluster === null) throw new Failure('invalid', `${which} names no current cluster`);
+  // without a kubeconfig the library invents a cluster
   if (!cluster.server?.startsWith('https://'))
     throw new Failure(
       'invalid',
-      path === undefined ? 'there is no kubeconfig, and no service account' : `${which} names no https:// server`,
+      path === undefined ? 'there is neither a kubeconfig nor a service account' : `${which} names no https:// server`,
     );
   return {
     server: cluster.server.replace(/\/$/, ''),
     async options() {
       const options: RequestOptions = {};
       await config.applyToHTTPSOptions(options).catch((error: unknown) => {
-        // what a command printed may be a token, and a parser quotes it
-        throw error instanceof SyntaxError ? new Failure('unavailable', `what ${which} names gives no credential that can be read`) : error;
+        // the parser's message quotes the output of a credential command, which may be a token
+        throw error instanceof SyntaxError
+          ? new Failure('unavailable', `the credential command or file of ${which} returned no valid credential`)
+          : error;
       });
       return options;
     },

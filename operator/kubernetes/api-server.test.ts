@@ -150,7 +150,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await kubectlOk(kubernetes.kubeconfig, ['delete', 'configmap', 'a', '-n', namespace]);
     await vi.waitFor(() => expect(reflector.objects()).toEqual([]), WAIT);
     expect(seen.filter((line) => line.endsWith(' a'))).toEqual(['new a', 'changed a', 'gone a']);
-    expect(reported.every((what) => what.startsWith('a change of configmaps'))).toBe(true);
+    expect(reported.every((what) => what.startsWith('handling a change of configmaps'))).toBe(true);
   });
 
   test('the reflector lists in pages', async () => {

@@ -1,5 +1,5 @@
-// The operator's way to the API server. Each call ends within its time, or fails with a Failure whose kind says what may be done about it; nothing is
-// repeated here, but for one thing: a refused credential is read anew, since it may have been replaced a moment ago.
+// The interface to the API server. Each call ends within its timeout or fails with a Failure, whose kind tells the caller how to react. The client retries in
+// one case only: after a 401 it reads its credential again, because the credential may just have been replaced.
 
 import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
 
@@ -8,27 +8,27 @@ export interface KubernetesClient extends AsyncDisposable {
   /** Fails with `not_found`. */
   get<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey, options?: CallOptions): Promise<T>;
 
-  /** All of them, in pages, as they were at one time. */
+  /** All objects, read in pages of one snapshot. */
   list<T extends KubernetesObject>(resource: Resource<T>, options?: ListOptions): Promise<List<T>>;
 
   /**
-   * What happens after `resourceVersion`, until the server ends it, which it does in good order after `timeoutSeconds`. Fails with code `expired` (the
-   * version is forgotten: list anew) and with `unavailable` after `idleMs` of silence, as of a connection whose other end is gone.
+   * Changes after `resourceVersion`, until the server ends the watch, at the latest after `timeoutSeconds`. Fails with code `expired` when the server no longer
+   * has that version (list again), and with `unavailable` after `idleMs` of silence, for example on a half-open connection.
    */
   watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
 
-  /** Fails with `conflict` where one of that name is there, `invalid` with the server's field causes. */
+  /** Fails with `conflict` when an object of that name exists, and with `invalid` and the server's field errors. */
   create<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: CallOptions): Promise<T>;
 
-  /** Replaces the whole object. Fails with `conflict` unless `metadata.resourceVersion` is what is stored; `invalid`, `not_found`. */
+  /** Replaces the whole object. Fails with `conflict` unless `metadata.resourceVersion` is the stored one; with `invalid`, `not_found`. */
   update<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: CallOptions): Promise<T>;
 
-  /** Fails with `not_found`, and with `conflict` where `uid` or `resourceVersion` is not that of the object. */
+  /** Fails with `not_found`, and with `conflict` unless `uid` and `resourceVersion` match the object. */
   delete<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey & Precondition, options?: CallOptions): Promise<void>;
 
   /**
-   * Makes `status` the part of the object's status that is ours: fields that an earlier call set and this one does not are taken away. Fails with
-   * `not_found`, `invalid`, and with `conflict` where `uid` is that of a predecessor with the same name.
+   * Server-side apply of the status: fields that an earlier call of this field manager set, and this call does not, are removed. Fails with `not_found`,
+   * `invalid`, and with `conflict` when `uid` belongs to a predecessor of the same name.
    */
   applyStatus<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -38,8 +38,8 @@ export interface KubernetesClient extends AsyncDisposable {
   ): Promise<T>;
 
   /**
-   * Changes these metadata and nothing else. Fails with `conflict` where the object is no longer at `resourceVersion`, so that a list of finalizers
-   * is never written over a newer one; `not_found`.
+   * Changes these metadata and nothing else. Fails with `not_found`, and with `conflict` when the object has another `resourceVersion`, so that no patch
+   * overwrites a newer list of finalizers.
    */
   patchMetadata<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -50,41 +50,41 @@ export interface KubernetesClient extends AsyncDisposable {
 }
 
 export interface CallOptions {
-  /** Gives the call up. */
+  /** Cancels the call. */
   readonly signal?: AbortSignal;
 }
 
 export interface ApplyOptions extends CallOptions {
-  /** Owner of these fields, when it is another than the client's own. */
+  /** Field manager; default: that of the client. */
   readonly fieldManager?: string;
 }
 
 export interface ListOptions extends CallOptions {
-  /** Of one namespace; absent: of all. */
+  /** Absent: all namespaces. */
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** The first so many, and no more; absent: all. */
+  /** Stops after this many objects; absent: all. */
   readonly limit?: number;
 }
 
 export interface List<T> {
   readonly items: readonly T[];
-  /** Watch from here. */
+  /** Version to watch from. */
   readonly resourceVersion: string;
 }
 
 export interface WatchOptions extends ListOptions {
   readonly resourceVersion: string;
-  /** After which the server ends the watch. */
+  /** The server ends the watch after this time. */
   readonly timeoutSeconds: number;
-  /** The server sends a bookmark about once a minute, so longer silence means that nobody is there. */
+  /** The server sends a bookmark about once a minute, so longer silence means that the connection is dead. */
   readonly idleMs?: number;
 }
 
 export type WatchEvent<T> =
   | { readonly type: 'added' | 'modified' | 'deleted'; readonly object: T }
-  /** Nothing happened up to this version. */
+  /** All changes up to this version have been sent. */
   | { readonly type: 'bookmark'; readonly resourceVersion: string };
 
 export interface Precondition {
@@ -95,12 +95,12 @@ export interface Precondition {
 export interface MetadataPatch {
   /** The whole list. */
   readonly finalizers?: readonly string[];
-  /** null takes one away; what is not named stays. */
+  /** null removes an annotation; others stay. */
   readonly annotations?: Readonly<Record<string, string | null>>;
   readonly labels?: Readonly<Record<string, string | null>>;
 }
 
-/** Of one answer, or of one call that got none (`code` null), for metrics. */
+/** One response, or a call without one (`code` null), for metrics. */
 export interface AnsweredRequest {
   readonly verb: string;
   readonly resource: string;

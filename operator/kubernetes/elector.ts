@@ -1,5 +1,5 @@
-// Which of several operators works: whoever holds the Lease. Only so that two do not do the same work: what they write bears their term, and an older
-// one changes nothing.
+// Leader election by a Lease, so that two operators do not do the same work. Correctness does not depend on it: each write to the catalog carries the
+// leader's term, and a write of an older term changes nothing.
 
 import { Failure } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
@@ -11,49 +11,49 @@ export interface ElectorParts {
   readonly client: Pick<KubernetesClient, 'get' | 'create' | 'update'>;
   readonly clock: Clock;
   readonly lease: ObjectKey;
-  /** Differs from that of each other candidate. */
+  /** Unique among the candidates. */
   readonly identity: string;
-  /** A term above all that were ever written with: whoever deletes the Lease, or counts it back, does no harm. May reject; then the Lease's own count is used. */
+  /** A term above every term in the catalog, so that a deleted or reset Lease does no harm. When it rejects, the Lease's own count is used. */
   readonly freshTerm: () => Promise<number>;
   readonly report: (what: string, error: unknown) => void;
 }
 
 export interface Leadership {
-  /** Grows with each new leader. */
+  /** Increases with each new leader. */
   readonly term: number;
-  /** Aborts when the Lease is no longer ours, or may not be. */
+  /** Aborts when the Lease is lost or may be lost. */
   readonly lost: AbortSignal;
-  /** Gives it back, so that another need not wait until it is over. Resolves once that is written, or cannot be. */
+  /** Releases the Lease, so that the next leader need not wait for it to expire. Resolves when the write has succeeded or failed. */
   release(): Promise<void>;
 }
 
-interface Held {
+interface HeldLease {
   readonly lease: Lease;
   readonly term: number;
 }
 
-/** Waits for its turn. Rejects when the signal aborts first. */
+/** Resolves when this candidate leads. Rejects when the signal aborts first. */
 export async function elect(parts: ElectorParts, signal: AbortSignal): Promise<Leadership> {
   const { clock } = parts;
-  /** The record as it was seen last, and since when: times in it are by the clocks of others, and say nothing. */
-  let seen = { record: '', since: clock.monotonic() };
+  /** The last record, and when it changed by this process's clock: the times in the record come from other clocks and are ignored. */
+  let observed = { record: '', since: clock.monotonic() };
   while (!signal.aborted) {
     try {
       const lease = await read(parts);
       const record = JSON.stringify(lease?.spec ?? null);
-      if (record !== seen.record) seen = { record, since: clock.monotonic() };
+      if (record !== observed.record) observed = { record, since: clock.monotonic() };
       const durationMs = (lease?.spec?.leaseDurationSeconds ?? limits.electionSeconds) * 1_000;
       const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === parts.identity;
-      if (isFree || clock.monotonic() - seen.since >= durationMs) {
+      if (isFree || clock.monotonic() - observed.since >= durationMs) {
         const held = await take(parts, lease);
         if (held !== null) return keep(parts, held);
       }
     } catch (error) {
-      parts.report('the Lease could not be asked for', error);
+      parts.report('the Lease could not be read or acquired', error);
     }
     await clock.sleep(limits.electionRetryMs, signal);
   }
-  throw new Failure('unavailable', 'stopped before it was elected');
+  throw new Failure('unavailable', 'stopped before the election was won');
 }
 
 async function read({ client, lease }: ElectorParts): Promise<Lease | null> {
@@ -65,12 +65,12 @@ async function read({ client, lease }: ElectorParts): Promise<Lease | null> {
   }
 }
 
-/** Null: another one was faster. */
-async function take(parts: ElectorParts, lease: Lease | null): Promise<Held | null> {
+/** Null: another candidate was faster. */
+async function take(parts: ElectorParts, lease: Lease | null): Promise<HeldLease | null> {
   const next = (lease?.spec?.leaseTransitions ?? 0) + 1;
   const fresh = await parts.freshTerm().catch((error: unknown) => {
-    // what is written then is refused if it has to be
-    parts.report('the catalog could not be asked for its newest term', error);
+    // the catalog refuses writes of a term that is too old
+    parts.report('the newest term in the catalog could not be read', error);
     return next;
   });
   const term = Math.max(next, fresh);
@@ -85,7 +85,7 @@ async function take(parts: ElectorParts, lease: Lease | null): Promise<Held | nu
   return write(parts, { metadata: lease?.metadata ?? parts.lease, spec }, term);
 }
 
-async function write({ client }: ElectorParts, lease: Lease, term: number, options: CallOptions = {}): Promise<Held | null> {
+async function write({ client }: ElectorParts, lease: Lease, term: number, options: CallOptions = {}): Promise<HeldLease | null> {
   try {
     const isNew = lease.metadata.resourceVersion === undefined;
     return { lease: await (isNew ? client.create(leases, lease, options) : client.update(leases, lease, options)), term };
@@ -95,7 +95,7 @@ async function write({ client }: ElectorParts, lease: Lease, term: number, optio
   }
 }
 
-function keep(parts: ElectorParts, first: Held): Leadership {
+function keep(parts: ElectorParts, first: HeldLease): Leadership {
   const { clock } = parts;
   const lost = new AbortController();
   const stopped = new AbortController();
@@ -108,13 +108,13 @@ function keep(parts: ElectorParts, first: Held): Leadership {
       if (stopped.signal.aborted) return;
       const askedAt = clock.monotonic();
       const leftMs = renewedAt + limits.electionRenewByMs - askedAt;
-      // an answer that is late is none: another one may lead by then
+      // after the deadline another candidate may lead, so a late answer does not count
       const answered = new AbortController();
       const late = new AbortController();
       void clock.sleep(leftMs, answered.signal).then(() => late.abort(new Failure('unavailable', 'the Lease was not renewed in time')));
       try {
         const next = leftMs > 0 ? await renew(parts, held, late.signal) : null;
-        // whoever woke up late may find that it wrote after another had taken over: the server would have refused that
+        // null after a late wake-up, or because another candidate has taken over
         if (next === null) return lost.abort();
         held = next;
         renewedAt = askedAt;
@@ -137,14 +137,14 @@ function keep(parts: ElectorParts, first: Held): Leadership {
       lost.abort();
       const spec = { ...held.lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime(clock.now()) };
       await write(parts, { ...held.lease, spec }, held.term).catch((error: unknown) =>
-        parts.report('the Lease could not be given back', error),
+        parts.report('the Lease could not be released', error),
       );
     },
   };
 }
 
-const renew = (parts: ElectorParts, { lease, term }: Held, signal: AbortSignal): Promise<Held | null> =>
+const renew = (parts: ElectorParts, { lease, term }: HeldLease, signal: AbortSignal): Promise<HeldLease | null> =>
   write(parts, { ...lease, spec: { ...lease.spec, renewTime: microTime(parts.clock.now()) } }, term, { signal });
 
-/** RFC 3339 with six digits of a second, which the server insists on. */
+/** RFC 3339 with microseconds, which the server requires. */
 export const microTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace('Z', '000Z');

@@ -1,5 +1,5 @@
-// The client over HTTPS. Of the Kubernetes library only its reading of kubeconfigs is used (access.ts): its generated calls know no time-outs, and what
-// they type is checked by the server anyway.
+// The client over HTTPS. It uses the Kubernetes library for kubeconfigs only (access.ts): the library's generated calls have no timeouts, and the server
+// validates objects anyway.
 
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
@@ -22,20 +22,20 @@ import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
 
 export interface ClientOptions {
   readonly access: AccessSettings;
-  /** Owner of the fields that it applies. */
+  /** Field manager of everything that the client writes. */
   readonly fieldManager: string;
   readonly onAnswer?: (answered: AnsweredRequest) => void;
   readonly pageSize?: number;
   readonly callMs?: number;
 }
 
-/** Throws `Failure('invalid')` when there is no access that can be used. */
+/** Throws `Failure('invalid')` without a usable kubeconfig or service account. */
 export async function openKubernetesClient(options: ClientOptions): Promise<KubernetesClient> {
   return new HttpClient(options, await openAccess(options.access));
 }
 
 interface Call {
-  /** As metrics name it: GET, LIST, WATCH … */
+  /** As in metrics: GET, LIST, WATCH … */
   readonly verb: string;
   readonly method: string;
   readonly path: string;
@@ -54,7 +54,7 @@ const METADATA = {
 class HttpClient implements KubernetesClient {
   readonly #options: ClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: limits.kubernetesCallsMax });
-  /** A watch keeps its connection: however many there are, calls do not wait for them. */
+  /** Watches have an agent of their own, so that calls never wait for a connection that a watch holds. */
   readonly #watching = new Agent();
   #access: Access;
 
@@ -96,7 +96,7 @@ class HttpClient implements KubernetesClient {
         accept: METADATA.list,
         signal: options.signal,
       });
-      items.push(...(page.items ?? [])); // a list of metadata without any has null
+      items.push(...(page.items ?? [])); // null in an empty list of metadata
       next = page.metadata.continue ?? '';
       if (next === '' || options.limit !== undefined) return { items, resourceVersion: page.metadata.resourceVersion };
     }
@@ -119,7 +119,7 @@ class HttpClient implements KubernetesClient {
       signal: options.signal,
     });
     const idle = setTimeout(
-      () => answer.destroy(new Failure('unavailable', 'a watch has been silent for too long')),
+      () => answer.destroy(new Failure('unavailable', 'a watch received nothing for too long')),
       options.idleMs ?? limits.kubernetesIdleMs,
     );
     try {
@@ -140,12 +140,12 @@ class HttpClient implements KubernetesClient {
 
   create<T extends KubernetesObject>(resource: Resource<T>, object: T, { signal }: CallOptions = {}): Promise<T> {
     const path = pathOf(resource, object.metadata.namespace);
-    return this.#call<T>(resource, { verb: 'CREATE', method: 'POST', path, body: named(resource, object), signal });
+    return this.#call<T>(resource, { verb: 'CREATE', method: 'POST', path, body: withKind(resource, object), signal });
   }
 
   update<T extends KubernetesObject>(resource: Resource<T>, object: T, { signal }: CallOptions = {}): Promise<T> {
     const path = pathOf(resource, object.metadata.namespace, object.metadata.name);
-    return this.#call<T>(resource, { verb: 'UPDATE', method: 'PUT', path, body: named(resource, object), signal });
+    return this.#call<T>(resource, { verb: 'UPDATE', method: 'PUT', path, body: withKind(resource, object), signal });
   }
 
   async delete<T extends KubernetesObject>(
@@ -205,33 +205,33 @@ class HttpClient implements KubernetesClient {
     const signal = call.signal === undefined ? late : AbortSignal.any([call.signal, late]);
     const answer = await this.#open(resource, { ...call, signal });
     try {
-      return parsed<R>(call.verb, resource, await bodyOf(answer));
+      return parseJson<R>(call.verb, resource, await readBody(answer));
     } catch (error) {
       throw unavailable(call.verb, resource, error);
     }
   }
 
-  /** An answer of 2xx; all others are read and thrown. A credential that is refused may have been replaced: it is read anew, once. */
+  /** Resolves to a 2xx response; any other is thrown. After a first 401 the credential is read again, because it may just have been replaced. */
   async #open(resource: Resource<KubernetesObject>, call: Call): Promise<IncomingMessage> {
     for (let isSecond = false; ; isSecond = true) {
       const startedAt = performance.now();
-      const told = (code: number | null): void =>
+      const reportAnswer = (code: number | null): void =>
         this.#options.onAnswer?.({ verb: call.verb, resource: resource.plural, code, ms: performance.now() - startedAt });
       const answer = await this.#send(resource, call).catch((error: unknown) => {
-        told(null);
+        reportAnswer(null);
         throw unavailable(call.verb, resource, error);
       });
       const code = answer.statusCode ?? 0;
-      told(code);
+      reportAnswer(code);
       if (code >= 200 && code < 300) return answer;
-      const late = setTimeout(() => answer.destroy(new Error('no whole answer in time')), this.#callMs);
-      const text = await bodyOf(answer).catch(() => '');
+      const late = setTimeout(() => answer.destroy(new Error('the response body did not arrive in time')), this.#callMs);
+      const text = await readBody(answer).catch(() => '');
       clearTimeout(late);
       if (code === 401 && !isSecond) {
         this.#access = await openAccess(this.#options.access).catch(() => this.#access);
         continue;
       }
-      throw refusal(call.verb, resource, code, answer.headers['retry-after'], text);
+      throw failureOf(call.verb, resource, code, answer.headers['retry-after'], text);
     }
   }
 
@@ -252,17 +252,17 @@ class HttpClient implements KubernetesClient {
         ...(body === null ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
       },
     });
-    // a request that waits for a connection tells nobody that it was ended
+    // a request that still waits for a connection emits no event when it is destroyed
     const end = (error: Error): void => {
       reject(error);
       sent.destroy(error);
     };
     const aborted = (): void =>
       end(
-        call.signal?.reason instanceof Error ? call.signal.reason : new Failure('unavailable', `${call.verb} ${resource.plural} was ended`),
+        call.signal?.reason instanceof Error ? call.signal.reason : new Failure('unavailable', `${call.verb} ${resource.plural} was aborted`),
       );
-    // headers must come in time even where the answer itself, a watch, goes on for long
-    const late = setTimeout(() => end(new Failure('unavailable', `${call.verb} ${resource.plural} got no answer in time`)), this.#callMs);
+    // the timeout covers the response headers only: the body of a watch takes as long as the watch
+    const late = setTimeout(() => end(new Failure('unavailable', `${call.verb} ${resource.plural} got no response in time`)), this.#callMs);
     sent.once('response', resolve);
     sent.on('error', reject);
     sent.once('close', () => call.signal?.removeEventListener('abort', aborted));
@@ -288,13 +288,13 @@ const selectors = ({ labelSelector, fieldSelector }: ListOptions): Record<string
   ...(fieldSelector === undefined ? {} : { fieldSelector }),
 });
 
-const named = <T extends KubernetesObject>(resource: Resource<T>, object: T): T => ({
+const withKind = <T extends KubernetesObject>(resource: Resource<T>, object: T): T => ({
   ...object,
   apiVersion: resource.apiVersion,
   kind: resource.kind,
 });
 
-async function bodyOf(answer: IncomingMessage): Promise<string> {
+async function readBody(answer: IncomingMessage): Promise<string> {
   let text = '';
   for await (const chunk of answer.setEncoding('utf8')) text += String(chunk);
   return text;
@@ -305,17 +305,17 @@ interface RawEvent<T> {
   readonly object: T;
 }
 
-/** What the parser would say of it quotes it, and it may be a Secret. */
-function parsed<R>(verb: string, resource: Resource<KubernetesObject>, text: string): R {
+/** The parser's own message is dropped: it quotes the text, which may be a Secret. */
+function parseJson<R>(verb: string, resource: Resource<KubernetesObject>, text: string): R {
   try {
     return JSON.parse(text) as R;
   } catch {
-    throw new Failure('unavailable', `${verb} ${resource.plural} was answered with something else than JSON`);
+    throw new Failure('unavailable', `${verb} ${resource.plural}: the response is not JSON`);
   }
 }
 
 function readEvent<T extends KubernetesObject>(resource: Resource<T>, line: string): WatchEvent<T> {
-  const { type, object } = parsed<RawEvent<T>>('WATCH', resource, line);
+  const { type, object } = parseJson<RawEvent<T>>('WATCH', resource, line);
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
@@ -325,12 +325,12 @@ function readEvent<T extends KubernetesObject>(resource: Resource<T>, line: stri
       return { type: 'bookmark', resourceVersion: object.metadata.resourceVersion ?? '' };
     default: {
       const { code, message } = object as { readonly code?: number; readonly message?: string };
-      throw code === 410 ? expired() : new Failure('unavailable', `a watch ended${said(resource, message ?? type)}`);
+      throw code === 410 ? expired() : new Failure('unavailable', `WATCH ${resource.plural} ended${detail(resource, message ?? type)}`);
     }
   }
 }
 
-const expired = (): Failure => new Failure('conflict', 'the version to watch from is forgotten', { code: 'expired' });
+const expired = (): Failure => new Failure('conflict', 'the server no longer has the version to watch from', { code: 'expired' });
 
 const kindOf = (code: number): FailureKind => {
   switch (code) {
@@ -354,7 +354,13 @@ interface Status {
   readonly details?: { readonly causes?: readonly { readonly field?: string; readonly reason?: string; readonly message?: string }[] };
 }
 
-function refusal(verb: string, resource: Resource<KubernetesObject>, code: number, retryAfter: string | undefined, text: string): Failure {
+function failureOf(
+  verb: string,
+  resource: Resource<KubernetesObject>,
+  code: number,
+  retryAfter: string | undefined,
+  text: string,
+): Failure {
   if (code === 410) return expired();
   const { message = '', details } = readStatus(text);
   const errors = (details?.causes ?? []).map((cause) => ({
@@ -364,11 +370,14 @@ function refusal(verb: string, resource: Resource<KubernetesObject>, code: numbe
   }));
   const seconds = retryAfter === undefined ? Number.NaN : Number(retryAfter);
   const retry = seconds >= 0 ? { retryAfterMs: Math.min(seconds * 1_000, limits.kubernetesRetryAfterMaxMs) } : {};
-  return new Failure(kindOf(code), `${verb} ${resource.plural} was answered with ${code}${said(resource, message)}`, { errors, ...retry });
+  return new Failure(kindOf(code), `${verb} ${resource.plural} was refused with status ${code}${detail(resource, message)}`, {
+    errors,
+    ...retry,
+  });
 }
 
-/** What the server says of a Secret may repeat what is in it. */
-const said = (resource: Resource<KubernetesObject>, message: string): string =>
+/** The server's message. Empty for Secrets: their message may repeat their content. */
+const detail = (resource: Resource<KubernetesObject>, message: string): string =>
   resource.plural === 'secrets' || message === '' ? '' : `: ${message.slice(0, limits.replyCharsMax)}`;
 
 function readStatus(text: string): Status {
@@ -383,5 +392,5 @@ function readStatus(text: string): Status {
 
 function unavailable(verb: string, resource: Resource<KubernetesObject>, cause: unknown): Failure {
   if (cause instanceof Failure) return cause;
-  return new Failure('unavailable', `${verb} ${resource.plural} got no answer`, { cause });
+  return new Failure('unavailable', `${verb} ${resource.plural} got no response`, { cause });
 }

@@ -1,14 +1,14 @@
-// Objects by their key, and by what they are about: whoever asks which of thousands name a Secret need not look at all of them.
+// Objects by their key and by indexes, so that finding the objects that name a Secret does not scan thousands of them.
 
 import { type KubernetesObject, keyText, type ObjectKey } from './resource.ts';
 
-/** What an object is found by, for each index. */
+/** For each index, the values under which an object is found. */
 export type Indexers<T, I extends string> = Readonly<Record<I, (object: T) => readonly string[]>>;
 
 export class ObjectStore<T extends KubernetesObject, I extends string = never> {
   readonly #indexers: Indexers<T, I>;
   readonly #objects = new Map<string, T>();
-  /** Keys of objects, by index and value. */
+  /** Object keys, by index and value. */
   readonly #indexes = new Map<string, Set<string>>();
 
   constructor(indexers: Indexers<T, I>) {

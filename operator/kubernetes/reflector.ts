@@ -1,5 +1,5 @@
-// What the API server has of one kind, kept up to date here: a list, then a watch from where it ended, and a list again whenever that cannot go on.
-// Everything else asks this copy, so the server is asked for each change once.
+// Mirrors the objects of one kind: lists them, watches from the version of the list, and lists again when the watch cannot continue. The rest of the operator
+// reads the mirror, so the server sends each change once.
 
 import { Failure } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
@@ -9,7 +9,7 @@ import type { KubernetesClient, ListOptions } from './client.ts';
 import { type Indexers, ObjectStore } from './object-store.ts';
 import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
 
-/** `before` null: new. `after` null: gone. */
+/** `before` null: created. `after` null: deleted. */
 export interface ObjectChange<T> {
   readonly before: T | null;
   readonly after: T | null;
@@ -20,9 +20,9 @@ export interface ReflectorParts<T, I extends string = never> {
   readonly clock: Clock;
   readonly random: Random;
   readonly indexers: Indexers<T, I>;
-  /** Of each change, one after the other. What it throws is reported, and nothing else. */
+  /** Called for each change, in order. An error that it throws is reported and goes no further. */
   readonly onChange: (change: ObjectChange<T>) => void;
-  /** The server said something. */
+  /** Called whenever the server sends something. */
   readonly onContact?: () => void;
   readonly report: (what: string, error: unknown) => void;
   readonly idleMs?: number;
@@ -35,7 +35,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   readonly #synced = Promise.withResolvers<void>();
   #objects: ObjectStore<T, I>;
   #lastContactAt = Number.NEGATIVE_INFINITY;
-  /** Watches and lists that brought nothing, in a row: a list alone is no success, where it can be had and a watch cannot. */
+  /** Watches and lists in a row that brought no event. A successful list does not reset it: a server may allow lists and refuse watches. */
   #fruitless = 0;
 
   constructor(resource: Resource<T>, scope: Pick<ListOptions, 'namespace' | 'labelSelector'>, parts: ReflectorParts<T, I>) {
@@ -50,7 +50,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
     return this.#synced.promise;
   }
 
-  /** By the monotonic clock: when the server said something last. */
+  /** Time of the server's last sign of life, by the monotonic clock. */
   get lastContactAt(): number {
     return this.#lastContactAt;
   }
@@ -76,14 +76,14 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
         const relistAt = clock.monotonic() + limits.relistEveryMs;
         while (!signal.aborted && clock.monotonic() < relistAt) {
           version = await this.#watch(version, signal);
-          // the server ends a watch that is old; one that it ends again and again without a word is to be let alone
+          // a server that keeps ending watches without an event gets a pause before the next one
           if (this.#fruitless++ > 0) await clock.sleep(this.#backOffMs(null), signal);
         }
       } catch (error) {
         if (signal.aborted) return;
         const isExpired = error instanceof Failure && error.code === 'expired';
         if (this.#fruitless++ === 0 && isExpired) continue;
-        report(`${this.#resource.plural} could not be watched`, error);
+        report(`watching ${this.#resource.plural} failed`, error);
         await clock.sleep(this.#backOffMs(error), signal);
       }
     }
@@ -91,61 +91,61 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
 
   async #list(signal: AbortSignal): Promise<string> {
     const { items, resourceVersion } = await this.#parts.client.list(this.#resource, { ...this.#scope, signal });
-    this.#heard();
+    this.#recordContact();
     const before = this.#objects;
     this.#objects = new ObjectStore(this.#parts.indexers);
-    for (const object of items) this.#objects.set(kept(object));
+    for (const object of items) this.#objects.set(trimmed(object));
     for (const old of before.objects()) {
       const now = this.#objects.get(old.metadata);
-      // another one of the same name is not the same object
-      if (now === null || now.metadata.uid !== old.metadata.uid) this.#tell({ before: old, after: null });
+      // a new object of the same name has another uid
+      if (now === null || now.metadata.uid !== old.metadata.uid) this.#notify({ before: old, after: null });
     }
     for (const now of this.#objects.objects()) {
       const old = before.get(now.metadata);
       const known = old !== null && old.metadata.uid === now.metadata.uid ? old : null;
-      if (known === null || known.metadata.resourceVersion !== now.metadata.resourceVersion) this.#tell({ before: known, after: now });
+      if (known === null || known.metadata.resourceVersion !== now.metadata.resourceVersion) this.#notify({ before: known, after: now });
     }
     this.#synced.resolve();
     return resourceVersion;
   }
 
-  /** Answers from where the next one goes on. */
+  /** Resolves to the version that the next watch continues from. */
   async #watch(from: string, signal: AbortSignal): Promise<string> {
     let version = from;
     const timeoutSeconds = Math.round(limits.watchSeconds * (1 + this.#parts.random.fraction()));
     const { idleMs } = this.#parts;
     const options = { ...this.#scope, resourceVersion: version, timeoutSeconds, signal, ...(idleMs === undefined ? {} : { idleMs }) };
     for await (const event of this.#parts.client.watch(this.#resource, options)) {
-      this.#heard();
+      this.#recordContact();
       this.#fruitless = 0;
       if (event.type === 'bookmark') {
         version = event.resourceVersion;
         continue;
       }
-      const object = kept(event.object);
+      const object = trimmed(event.object);
       version = object.metadata.resourceVersion ?? version;
       const before = this.#objects.get(object.metadata);
       if (event.type === 'deleted') {
         this.#objects.delete(object.metadata);
-        this.#tell({ before: before ?? object, after: null });
+        this.#notify({ before: before ?? object, after: null });
       } else {
         this.#objects.set(object);
-        this.#tell({ before, after: object });
+        this.#notify({ before, after: object });
       }
     }
     return version;
   }
 
-  #heard(): void {
+  #recordContact(): void {
     this.#lastContactAt = this.#parts.clock.monotonic();
     this.#parts.onContact?.();
   }
 
-  #tell(change: ObjectChange<T>): void {
+  #notify(change: ObjectChange<T>): void {
     try {
       this.#parts.onChange(change);
     } catch (error) {
-      this.#parts.report(`a change of ${this.#resource.plural} could not be handled`, error);
+      this.#parts.report(`handling a change of ${this.#resource.plural} failed`, error);
     }
   }
 
@@ -156,8 +156,8 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   }
 }
 
-/** Who owns which field is of no use here, and as large as the object. */
-function kept<T extends KubernetesObject>(object: T): T {
+/** Drops `managedFields`, which nothing here reads and which are as large as the object. */
+function trimmed<T extends KubernetesObject>(object: T): T {
   const { managedFields: _, ...metadata }: KubernetesObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
   return { ...object, metadata };
 }

@@ -1,19 +1,19 @@
-// What the API server keeps: objects, and the kinds of them that the operator's runtime itself needs. Objects are the plain JSON of the API, times as
-// strings, nothing renamed; kinds that are about mail are described where they are known (operator/api).
+// Kubernetes objects as plain JSON of the API, and the kinds that the operator's runtime uses. Times are strings and fields keep their names. operator/api
+// describes the kinds that are about mail.
 
-/** What every object says about itself. */
+/** Metadata of an object. */
 export interface ObjectMeta {
   readonly name: string;
-  /** Absent on what belongs to no namespace. */
+  /** Absent on cluster-scoped objects. */
   readonly namespace?: string;
   readonly uid?: string;
   /** Opaque: compared for equality, never for order. */
   readonly resourceVersion?: string;
-  /** Counts changes of the spec; absent on kinds that do not count them, Secret and ConfigMap among them. */
+  /** Counts changes of the spec; absent on some kinds, Secret and ConfigMap among them. */
   readonly generation?: number;
   /** RFC 3339, whole seconds. */
   readonly creationTimestamp?: string;
-  /** Set once the object is being deleted, and waits for its finalizers. */
+  /** Set while a deleted object waits for its finalizers. */
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
@@ -30,33 +30,33 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-/** Any object. What the client is given to create or update need not say `apiVersion` and `kind`; what it answers always does. */
+/** Any object. `apiVersion` and `kind` may be absent on objects to create or update; results always have them. */
 export interface KubernetesObject {
   readonly apiVersion?: string;
   readonly kind?: string;
   readonly metadata: ObjectMeta;
 }
 
-/** Where an object stands among those of its kind. */
+/** Identifies an object among those of its kind. */
 export interface ObjectKey {
-  /** Absent for what belongs to no namespace. */
+  /** Absent on cluster-scoped objects. */
   readonly namespace?: string;
   readonly name: string;
 }
 
 declare const shape: unique symbol;
 
-/** A kind as the API server addresses it. `T` is the shape of its objects, which the server has checked. */
+/** A kind as the API server addresses it. `T` is the type of its objects, which the server has validated. */
 export interface Resource<T extends KubernetesObject> {
   /** `v1`, or group and version: `coordination.k8s.io/v1`. */
   readonly apiVersion: string;
   readonly kind: string;
-  /** As in the path, lower case. */
+  /** Lower case, as in the path. */
   readonly plural: string;
   readonly isNamespaced: boolean;
-  /** Lists, watches and reads bring the metadata only: what an object holds never reaches this process. */
+  /** Lists, watches and reads return metadata only: the content never reaches this process. */
   readonly isMetadataOnly: boolean;
-  /** For the compiler alone; never there. */
+  /** Exists for the compiler alone. */
   readonly [shape]?: T;
 }
 
@@ -69,12 +69,12 @@ export function describeResource<T extends KubernetesObject>(
   return { apiVersion, kind, plural, isNamespaced: scope === 'namespaced', isMetadataOnly: false };
 }
 
-/** The same kind without its content, for watching Secrets and ConfigMaps without holding what is in them. */
+/** The same kind without its content: watches of Secrets and ConfigMaps keep no content in memory. */
 export function metadataOf<T extends KubernetesObject>(resource: Resource<T>): Resource<KubernetesObject> {
   return { ...resource, isMetadataOnly: true };
 }
 
-/** `namespace/name`, or the name alone: how an object is called in stores, queues, logs. */
+/** `namespace/name`, or the name alone: the key in stores, queues and logs. */
 export function keyText({ namespace, name }: ObjectKey): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
@@ -88,7 +88,7 @@ export interface Secret extends KubernetesObject {
   readonly type?: string;
   /** Base64. */
   readonly data?: Readonly<Record<string, string>>;
-  /** Written only: the server turns it into `data`. */
+  /** Write-only: the server moves it into `data`. */
   readonly stringData?: Readonly<Record<string, string>>;
   readonly immutable?: boolean;
 }
@@ -103,7 +103,7 @@ export interface Lease extends KubernetesObject {
   readonly spec?: {
     readonly holderIdentity?: string;
     readonly leaseDurationSeconds?: number;
-    /** RFC 3339 with six digits of a second, and no fewer on writing. */
+    /** RFC 3339 with microseconds; the server refuses fewer digits. */
     readonly acquireTime?: string;
     readonly renewTime?: string;
     readonly leaseTransitions?: number;
@@ -121,7 +121,7 @@ export interface ObjectReference {
 
 /** events.k8s.io/v1. */
 export interface KubernetesEvent extends KubernetesObject {
-  /** RFC 3339 with six digits of a second. */
+  /** RFC 3339 with microseconds. */
   readonly eventTime: string;
   readonly reportingController: string;
   readonly reportingInstance: string;

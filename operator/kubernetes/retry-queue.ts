@@ -1,12 +1,12 @@
-// Keys whose turn it is. A key that is added while it waits is there once; one that is added while it is being worked on comes again afterwards, and
-// never to two workers at a time. What failed comes again after a while, ever longer.
+// A work queue of keys. A key that is added while it waits is queued once. A key that is added while a worker has it is queued again afterwards: no two workers
+// ever have the same key. A key whose work failed is retried with exponential back-off.
 
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 
 export interface RetryQueueParts {
   readonly clock: Clock;
-  /** Answers when to come again, in milliseconds; null: when it is added again. A rejection comes again too. */
+  /** Resolves to the milliseconds until the key is due again; null: when it is added again. When it rejects, the key is retried. */
   readonly work: (key: string, signal: AbortSignal) => Promise<number | null>;
   readonly report: (what: string, error: unknown) => void;
   readonly metrics: RetryQueueMetrics;
@@ -23,10 +23,10 @@ export class RetryQueue {
   readonly #parts: RetryQueueParts;
   readonly #ready = new Set<string>();
   readonly #working = new Set<string>();
-  /** Added again while it was worked on. */
+  /** Keys that were added while a worker had them. */
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
-  /** When a key comes by itself. */
+  /** When a key is due without being added, by the monotonic clock. */
   readonly #due = new Map<string, number>();
   #wake = Promise.withResolvers<void>();
 
@@ -42,7 +42,7 @@ export class RetryQueue {
     this.#changed();
   }
 
-  /** Comes by itself after `ms`, or sooner if it was to come sooner. */
+  /** Queues the key after `ms`, unless it is due sooner. */
   addAfter(key: string, ms: number): void {
     const at = this.#parts.clock.monotonic() + ms;
     const known = this.#due.get(key);
@@ -51,7 +51,7 @@ export class RetryQueue {
     this.#changed();
   }
 
-  /** Works until the signal aborts and what was begun has ended. Never rejects. */
+  /** Works until the signal aborts and the work under way has ended. Never rejects. */
   async run(workers: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#changed(), { once: true });
     await Promise.all([this.#timer(signal), ...Array.from({ length: workers }, () => this.#worker(signal))]);
@@ -89,7 +89,7 @@ export class RetryQueue {
     } catch (error) {
       ended('error');
       if (signal.aborted) return;
-      this.#parts.report(`${key} could not be reconciled`, error);
+      this.#parts.report(`reconciling ${key} failed`, error);
       const failures = this.#failures.get(key) ?? 0;
       this.#failures.set(key, failures + 1);
       this.#parts.metrics.retried();
@@ -97,7 +97,7 @@ export class RetryQueue {
     }
   }
 
-  /** Moves keys whose time has come. */
+  /** Queues keys that are due. */
   async #timer(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const now = this.#parts.clock.monotonic();

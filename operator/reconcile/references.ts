@@ -1,6 +1,6 @@
-// What a spec refers to by name, found without judging it: a spec that cannot be used may still wait for a Secret.
+// Finds the names that a spec refers to without validating the spec: an invalid spec may still wait for a Secret.
 
-/** Names under these fields, anywhere in the spec. */
+/** The names under these fields, at any depth. */
 export function namesIn(spec: unknown, fields: readonly string[]): readonly string[] {
   if (Array.isArray(spec)) return [...new Set(spec.flatMap((entry: unknown) => namesIn(entry, fields)))];
   if (typeof spec !== 'object' || spec === null) return [];
