@@ -1,4 +1,4 @@
-// `make chart`: writes the README of the chart from the comments of values.yaml, which has one value a line.
+// `make chart`: writes the chart's README from the comments of values.yaml, which has one value per line.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,12 +9,12 @@ const LINE = /^(?<indent> *)(?<key>[A-Za-z]+):(?: (?<value>.*?))??(?: +# (?<comm
 export interface ValueLine {
   /** `gateway.service.port`. */
   readonly path: string;
-  /** As it is written; empty for what has values below it. */
+  /** As written; empty where values are nested below. */
   readonly value: string;
   readonly comment: string;
 }
 
-/** Throws on a line that is none, and on a value without a comment. */
+/** Throws on a line that is not one value, and on a value without a comment. */
 export function readValues(text: string): readonly ValueLine[] {
   const values: ValueLine[] = [];
   const parents: { readonly indent: number; readonly key: string }[] = [];
@@ -29,12 +29,12 @@ export function readValues(text: string): readonly ValueLine[] {
       continue;
     }
     const { indent = '', key = '', value = '', comment } = LINE.exec(line)?.groups ?? {};
-    if (key === '') throw new Error(`values.yaml: not one value a line: ${line}`);
+    if (key === '') throw new Error(`values.yaml: not one value per line: ${line}`);
     while ((parents.at(-1)?.indent ?? -1) >= indent.length) parents.pop();
     const path = [...parents.map((parent) => parent.key), key].join('.');
-    const said = comment ?? above.join(' ');
-    if (value !== '' && said === '') throw new Error(`values.yaml: ${path} has no comment`);
-    values.push({ path, value, comment: said });
+    const description = comment ?? above.join(' ');
+    if (value !== '' && description === '') throw new Error(`values.yaml: ${path} has no comment`);
+    values.push({ path, value, comment: description });
     if (value === '') parents.push({ indent: indent.length, key });
     above = [];
   }
@@ -50,14 +50,14 @@ export function readme(text: string): string {
   return [
     '# Packetboat, the chart',
     '',
-    'Gateways, ingest, dispatchers, sweepers and operators over MongoDB, NATS JetStream and Redis that you have. [The guide](../../docs/kubernetes.md) installs it step by step. Kubernetes from 1.31, Helm 3',
-    'or 4.',
+    'Installs gateways, ingest, dispatchers, sweepers and operators over your MongoDB, NATS JetStream and Redis. [The guide](../../docs/kubernetes.md) has the steps. Needs Kubernetes 1.31 or later and',
+    'Helm 3 or 4.',
     '',
     '```sh',
     'helm install packetboat charts/packetboat --namespace mail --create-namespace --set dev.enabled=true   # a trial',
     '```',
     '',
-    'Combinations that are tested: [`ci/`](ci). This file is made from `values.yaml` by `make chart`.',
+    '[`ci/`](ci) has the tested combinations. `make chart` generates this file from `values.yaml`.',
     '',
     '| value | default | meaning |',
     '| --- | --- | --- |',

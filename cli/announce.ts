@@ -1,4 +1,4 @@
-// What `packetboat dev` says once it runs: where everything is, a key, and a request that can be pasted.
+// The banner of `packetboat dev`: addresses, an API key, and a request to paste.
 
 import type { EmbeddedProgram } from '../services/embedded/main.ts';
 import type { Config } from '../services/runtime/config.ts';
@@ -28,10 +28,10 @@ export function announce(program: Pick<EmbeddedProgram, 'ports' | 'firstKey'>, c
   );
 }
 
-/** An address to listen on need not be one to connect to. */
+/** A wildcard address to listen on is no address to connect to. */
 const hostOf = (host: string): string => (host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host);
 
-/** On one line, so that it can be pasted anywhere. */
+/** One line, which any shell accepts. */
 export function requestToPaste(url: string, key: string): string[] {
   const body = {
     recipient: 'user@example.com',

@@ -1,5 +1,5 @@
-// `packetboat catalog apply`: what fills a cluster's catalog without an operator. Good objects are written although others have faults: of those the
-// last good revision stays, and the exit code says that something is to be mended.
+// `packetboat catalog apply`: writes a folder to a cluster's catalog, where there is no operator. Faults in some objects do not stop the others: an object with
+// faults keeps its last good revision, and the exit code is 1.
 
 import { documentsOf, stampsOf } from '../services/adapters/file/folder.ts';
 import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';
@@ -17,17 +17,17 @@ import type { CatalogEntry, CatalogSource, WriteResult } from '../services/ports
 import type { Config } from '../services/runtime/config.ts';
 import { readKeyring } from '../services/runtime/keyring.ts';
 
-/** What is printed goes here; tests hand in their own. */
+/** Receives the output; tests pass their own. */
 export interface Printer {
-  /** What changed. */
+  /** For results. */
   readonly say: (line: string) => void;
-  /** What is to be mended. */
+  /** For faults. */
   readonly complain: (line: string) => void;
 }
 
 export const toConsole: Printer = { say: (line) => console.log(line), complain: (line) => console.error(line) };
 
-/** Answers the exit code: 0 when all of the folder is in the catalog now. Throws a `Failure` when the folder or the store cannot be used. */
+/** Resolves to the exit code: 0 when the whole folder is in the catalog. Throws a `Failure` when the folder cannot be read or the store not be written. */
 export async function applyCatalog(folder: string, config: Config<'catalog'>, { say, complain }: Printer = toConsole): Promise<0 | 1> {
   const read = await readFolder(folder);
   const compiled = compileFolder(read.documents);
@@ -43,7 +43,7 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
     .check()
     .catch(() => complain(`NATS does not answer: services will see the change within ${limits.catalogHeadEveryMs / 1000} s`));
   await using writer = await openCatalogWriter(mongo, { notices, random: new SystemRandom(), keys });
-  // of two that run at once the later one wins, by the store's clock
+  // of two concurrent applies the later wins, by the store's clock
   const source: CatalogSource = { kind: 'folder', name: 'apply', fence: { term: Math.floor(mongo.now()), generation: 0 } };
 
   let isDone = faults.length === 0;
@@ -57,7 +57,7 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
     isDone &&= isWritten;
     (isWritten ? say : complain)(`${wordOf(result)} ${entryKey(entry)}${entry.kind === 'template' ? `@${result.revision}` : ''}`);
   }
-  // nobody knows what stood in a file that cannot be read
+  // a file that cannot be read may hold any of the objects that seem to be gone
   if (read.isWhole) {
     const removed = await writer.prune(source, compiled.present);
     if (removed > 0) say(`removed ${removed} that the folder no longer has`);

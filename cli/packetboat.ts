@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `packetboat` command: starts each program, and does the tasks of people. Only the program that is asked for is loaded.
+// The `packetboat` command: starts programs and runs tasks. It loads only the program that it is asked for.
 
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -80,7 +80,7 @@ const validateCommand = new Command('validate')
     process.exitCode = await validate({ path: file, isPartial: partial }, process.stdin);
   });
 
-/** Of a task that ends by itself. */
+/** The log of a task. */
 const taskLog = (program: ProgramName, level: string) => createLog({ program, level, isForPeople: process.stdout.isTTY === true });
 
 const releaseCommand = new Command('release-finalizers')

@@ -1,4 +1,4 @@
-// `packetboat release-finalizers`: what `helm uninstall` does before it takes the operator away.
+// `packetboat release-finalizers`: `helm uninstall` runs it before it removes the operator.
 
 import { accessOf } from '../operator/kubernetes/access.ts';
 import { openKubernetesClient } from '../operator/kubernetes/http-client.ts';
@@ -15,7 +15,7 @@ export async function runReleaseFinalizers(config: Config<'release-finalizers'>,
   });
   const namespaces = config.namespaces ?? [config.namespace];
   const lease = { namespace: config.namespace, name: config.leaseName };
-  log.info({ namespaces }, 'letting go of the Senders, which takes some seconds while an operator is at work');
+  log.info({ namespaces }, 'removing the finalizers of all Senders; this takes some seconds while an operator runs');
   const released = await releaseFinalizers({ client, clock: systemClock, lease, namespaces: namespaces.includes('*') ? null : namespaces });
-  log.info({ released }, 'Senders can be deleted without an operator');
+  log.info({ released }, 'Senders can now be deleted without an operator');
 }

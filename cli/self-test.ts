@@ -1,4 +1,4 @@
-// `packetboat self-test`, which `helm test` runs: sends a message through an installation to an SMTP server of its own, and waits until it is delivered.
+// `packetboat self-test`, which `helm test` runs: sends a message through an installation to an SMTP server of its own and waits for the delivery.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,28 +14,28 @@ import type { Logger } from '../services/runtime/log.ts';
 
 type Settings = Pick<Config<'self-test'>, 'url' | 'apiKey' | 'smtpAddr' | 'sender' | 'waitMs'>;
 
-const refused = z.object({
+const errorBody = z.object({
   error: z.object({ message: z.string(), errors: z.array(z.object({ field: z.string(), message: z.string() })).default([]) }),
 });
-const accepted = z.object({ message_id: z.string() });
-const shown = z.object({
+const acceptedBody = z.object({ message_id: z.string() });
+const messageBody = z.object({
   status: z.string(),
   deliveries: z.array(z.object({ status: z.string(), hold: z.string().optional(), last_reply: z.object({ text: z.string() }).optional() })),
 });
 
-/** Resolves when the message is delivered, and here. Rejects with a Failure that says how far it came. */
+/** Resolves when the message has been delivered to this process. Rejects with a Failure that names the last state. */
 export async function runSelfTest(settings: Settings, log: Pick<Logger, 'info'>): Promise<void> {
   await using open = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-self-test-'));
   open.defer(() => rm(folder, { recursive: true, force: true }));
   const inbox = open.use(await startInbox({ smtp: settings.smtpAddr, folder }));
-  log.info({ smtpPort: inbox.smtpPort }, 'waiting for the mail here');
+  log.info({ smtpPort: inbox.smtpPort }, 'listening for the mail');
   const giveUpAt = systemClock.monotonic() + settings.waitMs;
 
   const subject = `Self-test ${randomBytes(12).toString('hex')}`;
   const request = {
     ...{ sender: settings.sender, to: ['self-test@example.net'], subject, text: 'Sent by packetboat self-test.' },
-    // a sender that is deleted after the test waits for mail that is on its way
+    // without it, deleting the sender after a failed test would wait for this message
     expires_at: new Date(systemClock.now() + settings.waitMs + limits.selfTestAnswerMs).toISOString(),
   };
   const id = await untilDone('sent', () => send(settings, request), giveUpAt, log);
@@ -44,7 +44,7 @@ export async function runSelfTest(settings: Settings, log: Pick<Logger, 'info'>)
   log.info({ message_id: id }, 'delivered');
 }
 
-/** The same at each try, as its idempotency key promises. */
+/** Identical in each attempt, as its idempotency key requires. */
 interface Request {
   readonly sender: string;
   readonly to: readonly string[];
@@ -53,46 +53,49 @@ interface Request {
   readonly expires_at: string;
 }
 
-/** What came of one try: an answer, or why there is none yet. */
-type Tried = { readonly done: string } | { readonly notYet: string };
+/** The result of one attempt, or the reason why there is none yet. */
+type Attempt = { readonly done: string } | { readonly notYet: string };
 
-async function untilDone(what: string, attempt: () => Promise<Tried>, giveUpAt: number, log: Pick<Logger, 'info'>): Promise<string> {
-  let told = '';
+async function untilDone(what: string, attempt: () => Promise<Attempt>, giveUpAt: number, log: Pick<Logger, 'info'>): Promise<string> {
+  let lastLogged = '';
   for (;;) {
     const tried = await attempt();
     if ('done' in tried) return tried.done;
     if (systemClock.monotonic() >= giveUpAt) throw new Failure('unavailable', `The message was not ${what}: ${tried.notYet}`);
-    if (tried.notYet !== told) log.info(`not ${what} yet: ${tried.notYet}`);
-    told = tried.notYet;
+    if (tried.notYet !== lastLogged) log.info(`not ${what} yet: ${tried.notYet}`);
+    lastLogged = tried.notYet;
     await systemClock.sleep(limits.selfTestEveryMs);
   }
 }
 
-/** A sender that was applied a moment ago is not known to ingest yet, so a refusal is no answer; a key that is none will not become one. */
-async function send(settings: Settings, request: Request): Promise<Tried> {
+/** A refusal is retried, because ingest may not know a new sender yet. A refused key is final. */
+async function send(settings: Settings, request: Request): Promise<Attempt> {
   const answer = await ask(settings, '/v1/messages', {
     method: 'POST',
     body: JSON.stringify(request),
     headers: { 'idempotency-key': request.subject },
   });
   if ('notYet' in answer) return answer;
-  const { data } = accepted.safeParse(answer.body);
+  const { data } = acceptedBody.safeParse(answer.body);
   return data === undefined ? { notYet: `${answer.status} without a message_id` } : { done: data.message_id };
 }
 
-async function look(settings: Settings, id: string, inbox: Inbox, subject: string): Promise<Tried> {
+async function look(settings: Settings, id: string, inbox: Inbox, subject: string): Promise<Attempt> {
   const answer = await ask(settings, `/v1/messages/${id}`, {});
   if ('notYet' in answer) return answer;
-  const { data } = shown.safeParse(answer.body);
-  if (data === undefined) return { notYet: `${answer.status}, and not a message` };
+  const { data } = messageBody.safeParse(answer.body);
+  if (data === undefined) return { notYet: `${answer.status} without a message` };
   const isHere = inbox.mails.list().some((mail) => mail.subject === subject);
   const [delivery] = data.deliveries;
   if (delivery?.status === 'delivered') {
     if (isHere) return { done: id };
-    throw new Failure('conflict', `The message was delivered, but not here: the route of sender ${settings.sender} leads elsewhere.`);
+    throw new Failure(
+      'conflict',
+      `The message was delivered elsewhere: the route of sender ${settings.sender} does not lead to this process.`,
+    );
   }
   const why = [delivery?.hold, delivery?.last_reply?.text].filter((reason) => reason !== undefined);
-  return { notYet: [`it is ${data.status}`, ...why].join(', ') };
+  return { notYet: [`status ${data.status}`, ...why].join(', ') };
 }
 
 async function ask(
@@ -110,7 +113,7 @@ async function ask(
   }
   const body: unknown = await response.json().catch(() => null);
   if (response.ok) return { status: response.status, body };
-  const error = refused.safeParse(body).data?.error;
+  const error = errorBody.safeParse(body).data?.error;
   const fields = error?.errors.map(({ field, message }) => `${field}: ${message}`) ?? [];
   const reason = [String(response.status), error?.message, ...fields].filter((part) => part !== undefined).join(' ');
   if (response.status === 401 || response.status === 403) throw new Failure('unauthenticated', `The gateway refused the key: ${reason}`);

@@ -1,5 +1,5 @@
-// `packetboat validate`: the verdicts of the operator about files, before anybody applies them. The same functions judge here and there; what only a
-// cluster knows, DNS and other namespaces, is not asked.
+// `packetboat validate`: checks files with the functions that the operator uses, before the files are applied. It asks neither DNS nor a cluster, so it does not
+// see objects of the cluster.
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,13 +13,13 @@ import { describeFault, type Printer, toConsole } from './catalog-apply.ts';
 export interface ValidateOptions {
   /** A folder, a file, or `-` for standard input. */
   readonly path: string;
-  /** Secrets and ConfigMaps stand elsewhere: that one is not in the files is no fault. */
+  /** References to objects that are not in the files are no faults. */
   readonly isPartial?: boolean;
 }
 
-const standsElsewhere = new Set(['SecretNotFound', 'ConfigMapNotFound', 'SenderNotFound', 'LayoutNotFound']);
+const missingReferences = new Set(['SecretNotFound', 'ConfigMapNotFound', 'SenderNotFound', 'LayoutNotFound']);
 
-/** Answers the exit code: 0 when nothing is at fault, warnings or not. Throws a `Failure` when the path cannot be read. */
+/** Resolves to the exit code: 0 without faults, with or without warnings. Throws a `Failure` when the path cannot be read. */
 export async function validate(
   { path, isPartial = false }: ValidateOptions,
   input: NodeJS.ReadableStream,
@@ -27,7 +27,7 @@ export async function validate(
 ): Promise<0 | 1> {
   const read = await readPath(path, input);
   const compiled = compileFolder(read.documents);
-  const faults = [...read.faults, ...compiled.faults].filter(({ reason }) => !isPartial || !standsElsewhere.has(reason));
+  const faults = [...read.faults, ...compiled.faults].filter(({ reason }) => !isPartial || !missingReferences.has(reason));
   for (const fault of faults) complain(describeFault(fault));
   let warned = 0;
   for (const template of compiled.templates) {

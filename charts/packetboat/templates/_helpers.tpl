@@ -37,7 +37,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- default (list .Release.Namespace) .Values.operator.namespaces | uniq | join "," }}
 {{- end }}
 
-{{- /* Pod Security "restricted", and a root that nobody writes to. */}}
+{{- /* Pod Security "restricted", with a read-only root filesystem. */}}
 {{- define "packetboat.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 1000
@@ -53,7 +53,7 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- /* The environment variable of a backend's URL. Called with {root, name: mongodb|nats|redis}. */}}
+{{- /* The environment variable with the URL of a backend. Called with {root, name: mongodb|nats|redis}. */}}
 {{- define "packetboat.backendEnv" -}}
 {{- $backend := index .root.Values .name }}
 {{- $variable := upper .name }}
@@ -66,7 +66,7 @@ capabilities: {drop: [ALL]}
   {{- $host := printf "%s-dev-%s" (include "packetboat.fullname" .root) .name }}
   value: {{ dict "mongodb" (printf "mongodb://%s:27017/packetboat?directConnection=true" $host) "nats" (printf "nats://%s:4222" $host) "redis" (printf "redis://%s:6379" $host) | dig .name "" | quote }}
 {{- else }}
-  {{- fail (printf "%s.url: is missing. Set it, or %s.existingSecret, or for a trial dev.enabled=true" .name .name) }}
+  {{- fail (printf "%s.url: is missing. Set it or %s.existingSecret; for a trial set dev.enabled=true" .name .name) }}
 {{- end }}
 {{- if $backend.caSecret.name }}
 - name: {{ $variable }}_CA_FILE
@@ -78,7 +78,7 @@ capabilities: {drop: [ALL]}
 {{- if .Values.keyring.existingSecret }}{{ .Values.keyring.existingSecret }}
 {{- else if .Values.dev.enabled }}{{ include "packetboat.fullname" . }}-dev-keyring
 {{- else }}
-{{- fail "keyring.existingSecret: is missing. docs/kubernetes.md says how to make the Secret; for a trial dev.enabled=true makes one up" }}
+{{- fail "keyring.existingSecret: is missing. docs/kubernetes.md says how to make the Secret; for a trial dev.enabled=true generates one" }}
 {{- end }}
 {{- end }}
 
@@ -101,7 +101,6 @@ capabilities: {drop: [ALL]}
 {{ include "packetboat.fullname" . }}-gateway.{{ .Release.Namespace }}.svc
 {{- end }}
 
-{{- /* What a container of a program has in its environment and its folders: settings first, then what it reads of Secrets. Called with {root, component}. */}}
 {{- define "packetboat.publicUrl" -}}
 {{- $ingress := .Values.ingress -}}
 {{- if .Values.config.publicUrl -}}
@@ -111,6 +110,7 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 {{- end }}
 
+{{- /* Environment and volume mounts of a program's container: first its settings, then its Secrets. Called with {root, component}. */}}
 {{- define "packetboat.env" -}}
 {{- $root := .root }}
 {{- $component := .component }}
@@ -214,7 +214,7 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{- /* Backends that a program talks to, as a JSON list. */}}
+{{- /* The backends of a program, as a JSON list. */}}
 {{- define "packetboat.backendsOf" -}}
 {{- dict "gateway" list "ingest" (list "mongodb" "nats" "redis") "dispatcher" (list "mongodb" "nats" "redis") "sweeper" (list "mongodb" "nats") "operator" (list "mongodb" "nats") | dig .component list | toJson }}
 {{- end }}

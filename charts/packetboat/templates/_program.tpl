@@ -1,4 +1,4 @@
-{{- /* What every program has: ServiceAccount, Deployment, PodDisruptionBudget. Called with {root, component, ports, grace, preStopSeconds}. */}}
+{{- /* The objects of every program: ServiceAccount, Deployment, PodDisruptionBudget. Called with {root, component, ports, grace, preStopSeconds}. */}}
 {{- define "packetboat.program" -}}
 {{- $root := .root }}
 {{- $component := .component }}
@@ -6,7 +6,7 @@
 {{- $name := printf "%s-%s" (include "packetboat.fullname" $root) $component }}
 {{- $isScaled := ne (dig "autoscaling" "type" "none" $values) "none" }}
 {{- if and $root.Values.production (not $isScaled) (lt (int $values.replicas) 2) }}
-{{- fail (printf "%s.replicas: production wants at least 2" $component) }}
+{{- fail (printf "%s.replicas: production needs at least 2" $component) }}
 {{- end }}
 apiVersion: v1
 kind: ServiceAccount
@@ -97,7 +97,7 @@ spec:
             periodSeconds: 5
             timeoutSeconds: 3
           {{- if .preStopSeconds }}
-          # those who still send requests here are told first that it goes
+          # endpoints are updated before the program stops, so that clients stop sending requests here
           lifecycle:
             preStop: {sleep: {seconds: {{ .preStopSeconds }}}}
           {{- end }}
@@ -124,7 +124,7 @@ spec:
 {{- end }}
 {{- end }}
 
-{{- /* By processor time. Called as the program is. */}}
+{{- /* Autoscaling by CPU utilization. Called with the program's arguments. */}}
 {{- define "packetboat.cpuScaler" -}}
 {{- $values := index .root.Values .component }}
 {{- $name := printf "%s-%s" (include "packetboat.fullname" .root) .component }}
