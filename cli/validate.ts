@@ -7,7 +7,7 @@ import { boundedBytes, catalogReader, mapFiles, stampsOf } from '../services/ada
 import { compileFolder } from '../services/core/compile.ts';
 import { type ParsedFile, parseFile } from '../services/core/documents.ts';
 import { Failure } from '../services/core/failure.ts';
-import { judgeUse } from '../services/core/template/warnings.ts';
+import { describeUse } from '../services/core/template/warnings.ts';
 import { describeFault, type Printer, toConsole } from './catalog-apply.ts';
 
 export interface ValidateOptions {
@@ -31,7 +31,7 @@ export async function validate(
   for (const fault of faults) complain(describeFault(fault));
   let warned = 0;
   for (const template of compiled.templates) {
-    const { warnings } = judgeUse(template);
+    const { warnings } = describeUse(template);
     warned += warnings.length;
     for (const warning of warnings) say(`warning: Template ${template.tenant}/${template.identifier}: ${warning.path} ${warning.message}`);
   }

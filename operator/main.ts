@@ -17,10 +17,9 @@ import { type About, dependenciesOf, openOperations, type Program, started } fro
 import { CONTROLLER } from './api/v1alpha1/names.ts';
 import { senders } from './api/v1alpha1/resources.ts';
 import { accessOf } from './kubernetes/access.ts';
-import { elect } from './kubernetes/elector.ts';
 import { EventRecorder } from './kubernetes/event-recorder.ts';
 import { openKubernetesClient } from './kubernetes/http-client.ts';
-import { operate } from './reconcile/operator.ts';
+import { lead } from './lead.ts';
 
 const NAME = 'packetboat-operator';
 
@@ -54,41 +53,25 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   operations.health.watch({ store: messages, kubernetes: api });
 
   const stop = new AbortController();
-  const lead = async (): Promise<void> => {
-    const lease = { namespace: config.namespace, name: config.leaseName };
-    const own = { kind: 'operator', name: config.cluster } as const;
-    const freshTerm = async () => Math.max(0, ...(await writer.list(own)).map(({ fence }) => fence.term)) + 1;
-    while (!stop.signal.aborted) {
-      const leadership = await elect({ client, clock: systemClock, lease, identity: config.identity, freshTerm, report }, stop.signal);
-      log.info({ term: leadership.term }, 'leading');
-      metrics.leader(NAME, true);
-      const fenced = new AbortController();
-      const { term } = leadership;
-      const namespaces = config.namespaces ?? [config.namespace];
-      await operate(
-        {
-          ...{ client, clock: systemClock, random, writer, messages, figures, resolver, events, term, report },
-          cluster: config.cluster,
-          namespaces: namespaces.includes('*') ? null : namespaces,
-          onFenced: () => fenced.abort(),
-          metrics: {
-            senders: metrics.workQueue('sender'),
-            templates: metrics.workQueue('template'),
-            ready: metrics.resourceReady,
-            published: metrics.published,
-            contact: metrics.contact,
-          },
-        },
-        AbortSignal.any([stop.signal, leadership.lost, fenced.signal]),
-      );
-      metrics.leader(NAME, false);
-      await leadership.release();
-      log.info({ term }, 'no longer leading');
-    }
-  };
-  const leading = lead().catch((error: unknown) => {
-    if (!stop.signal.aborted) throw error;
-  });
+  const namespaces = config.namespaces ?? [config.namespace];
+  const leading = lead(
+    {
+      ...{ client, clock: systemClock, random, writer, messages, figures, resolver, events, report, log },
+      cluster: config.cluster,
+      namespaces: namespaces.includes('*') ? null : namespaces,
+      lease: { namespace: config.namespace, name: config.leaseName },
+      identity: config.identity,
+      onLeader: (isLeader) => metrics.leader(NAME, isLeader),
+      metrics: {
+        senders: metrics.workQueue('sender'),
+        templates: metrics.workQueue('template'),
+        ready: metrics.resourceReady,
+        published: metrics.published,
+        contact: metrics.contact,
+      },
+    },
+    stop.signal,
+  );
   open.defer(async () => {
     operations.health.stopping();
     stop.abort();

@@ -26,9 +26,9 @@ export async function releaseFinalizers(parts: ReleaseParts): Promise<number> {
   if (await takeLease(parts)) await parts.clock.sleep(limits.electionRenewByMs);
   let released = 0;
   for (;;) {
-    const held = await heldSenders(parts);
-    if (held.length === 0) return released;
-    for (const sender of held) released += (await release(parts, sender)) ? 1 : 0;
+    const found = await sendersWithFinalizer(parts);
+    if (found.length === 0) return released;
+    for (const sender of found) released += (await release(parts, sender)) ? 1 : 0;
   }
 }
 
@@ -52,7 +52,7 @@ async function takeLease({ client, clock, lease }: ReleaseParts): Promise<boolea
   }
 }
 
-async function heldSenders({ client, namespaces }: ReleaseParts): Promise<readonly SenderResource[]> {
+async function sendersWithFinalizer({ client, namespaces }: ReleaseParts): Promise<readonly SenderResource[]> {
   const lists = await Promise.all(
     (namespaces ?? [undefined]).map((namespace) => client.list(senders, namespace === undefined ? {} : { namespace })),
   );

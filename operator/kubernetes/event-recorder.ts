@@ -73,10 +73,10 @@ export class EventRecorder implements AsyncDisposable {
     const namespace = metadata.namespace ?? 'default';
     const now = clock.now();
     await client.create(events, {
-      metadata: { namespace, name: `${metadata.name.slice(0, 200)}.${now.toString(16)}${key.slice(0, 8)}` },
+      metadata: { namespace, name: `${metadata.name.slice(0, limits.objectNamePrefixMax)}.${now.toString(16)}${key.slice(0, 8)}` },
       eventTime: microTime(now),
       reportingController: controller,
-      reportingInstance: instance.slice(0, 128),
+      reportingInstance: instance.slice(0, limits.eventInstanceCharsMax),
       action,
       reason,
       type,

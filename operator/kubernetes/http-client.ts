@@ -231,7 +231,7 @@ class HttpClient implements KubernetesClient {
         this.#access = await openAccess(this.#options.access).catch(() => this.#access);
         continue;
       }
-      throw failureOf(call.verb, resource, code, answer.headers['retry-after'], text);
+      throw failureOf(call.verb, resource, { code, retryAfter: answer.headers['retry-after'], text });
     }
   }
 
@@ -354,13 +354,15 @@ interface Status {
   readonly details?: { readonly causes?: readonly { readonly field?: string; readonly reason?: string; readonly message?: string }[] };
 }
 
-function failureOf(
-  verb: string,
-  resource: Resource<KubernetesObject>,
-  code: number,
-  retryAfter: string | undefined,
-  text: string,
-): Failure {
+interface RefusedRequest {
+  readonly code: number;
+  /** The header Retry-After. */
+  readonly retryAfter: string | undefined;
+  /** The body. */
+  readonly text: string;
+}
+
+function failureOf(verb: string, resource: Resource<KubernetesObject>, { code, retryAfter, text }: RefusedRequest): Failure {
   if (code === 410) return expired();
   const { message = '', details } = readStatus(text);
   const errors = (details?.causes ?? []).map((cause) => ({

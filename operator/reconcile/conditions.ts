@@ -3,6 +3,7 @@
 import { Failure } from '../../services/core/failure.ts';
 import type { FaultReason, ObjectFault } from '../../services/core/fault.ts';
 import { showPath } from '../../services/core/fault.ts';
+import { limits } from '../../services/core/limits.ts';
 import type { Condition } from '../api/v1alpha1/status.ts';
 
 export type ConditionType =
@@ -88,12 +89,10 @@ export function nullIfForbidden(error: unknown): null {
   throw error;
 }
 
-const FAULTS_IN_MESSAGE_MAX = 5;
-
 /** The first faults, each with its path. */
 function messageOf(faults: readonly ObjectFault[]): string {
   const lines = faults
-    .slice(0, FAULTS_IN_MESSAGE_MAX)
+    .slice(0, limits.faultsInMessageMax)
     .map(({ path, message }) => (path.length === 0 ? message : `${showPath(path)}: ${message}`));
   const more = faults.length - lines.length;
   return `${lines.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;

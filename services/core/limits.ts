@@ -411,6 +411,16 @@ export const limits = {
   reconcileStoreRetryMs: 5 * SECOND,
   /** How long a sender waits for the next look at its DNS records while a required one, or the record of a new key, is not there. */
   domainRecheckMs: 60 * SECOND,
+  /** How long DNS must have shown the record of a new DKIM key before the key replaces an older one: resolvers cache for up to a day. */
+  dkimStandbyMs: 24 * HOUR,
+  /** How long a retired DKIM key stays, because mail that it signed may still be under way. */
+  dkimRetiringMs: 7 * 24 * HOUR,
+  /** Part of a sender's period after which a visit checks DNS again: a visit at the end of the period may come a moment early. */
+  dnsPeriodShare: 0.95,
+  /** Faults that the message of a condition names. */
+  faultsInMessageMax: 5,
+  /** Characters of an object's name that the names of its Secrets and Events begin with: a name has at most 253. */
+  objectNamePrefixMax: 200,
   /** How often the mail of a sender that is being deleted is looked for. */
   drainLookMs: 5 * SECOND,
   /** Objects are compared with the catalog this often, whatever happened. */
@@ -424,11 +434,13 @@ export const limits = {
   /** `packetboat self-test`: how often it asks, and how long it waits for one answer. */
   selfTestEveryMs: 500,
   selfTestAnswerMs: 10 * SECOND,
+  /** An Event is not repeated within this time. */
   eventAgainMs: 10 * MINUTE,
   eventsUnderWayMax: 100,
   eventsRememberedMax: 10_000,
-  /** As the API server has it. */
+  /** Limits of the API server. */
   eventNoteCharsMax: 1_024,
+  eventInstanceCharsMax: 128,
 } as const;
 
 /** Stops the process when limits that rest on each other do not fit. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { decideKeys, keptForMs, type ManagedKey, seenForMs, stateOf } from './decide-keys.ts';
+import { limits } from '../../../services/core/limits.ts';
+import { decideKeys, type ManagedKey, stateOf } from './decide-keys.ts';
 
 const now = 1_750_000_000_000;
 const day = 24 * 3_600_000;
@@ -35,8 +36,8 @@ describe('managed keys', () => {
 
   test.each([
     [null, ['active Active', 'b Standby']],
-    [now - seenForMs + 1, ['active Active', 'b Standby']],
-    [now - seenForMs, ['active Retiring', 'b Active']],
+    [now - limits.dkimStandbyMs + 1, ['active Active', 'b Standby']],
+    [now - limits.dkimStandbyMs, ['active Retiring', 'b Active']],
   ])('a successor that has been seen since %s', (seenAt, expected) => {
     expect(states(decideKeys([active, key({ selector: 'b', seenAt })], context).keys)).toEqual(expected);
   });
@@ -56,9 +57,9 @@ describe('managed keys', () => {
   });
 
   test('a retired key goes after a week', () => {
-    const retired = { ...active, selector: 'old', retiredAt: now - keptForMs };
+    const retired = { ...active, selector: 'old', retiredAt: now - limits.dkimRetiringMs };
     expect(decideKeys([active, retired], context).remove).toEqual([retired]);
-    expect(decideKeys([active, { ...retired, retiredAt: now - keptForMs + 1 }], context).remove).toEqual([]);
+    expect(decideKeys([active, { ...retired, retiredAt: now - limits.dkimRetiringMs + 1 }], context).remove).toEqual([]);
   });
 
   test('an algorithm that is no longer wanted, or keys that are no longer managed, retire what signs and drop what waits', () => {

@@ -3,10 +3,7 @@
 // because mail that it signed is still under way. A first key signs as soon as its record is seen: no signature is lost by that.
 
 import type { DkimAlgorithm } from '../../../services/core/catalog.ts';
-
-const HOUR = 3_600_000;
-export const seenForMs = 24 * HOUR;
-export const keptForMs = 7 * 24 * HOUR;
+import { limits } from '../../../services/core/limits.ts';
 
 /** Times in milliseconds since 1970. */
 export interface ManagedKey {
@@ -44,14 +41,14 @@ export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): K
   for (const key of keys) {
     const isWanted = algorithms.includes(key.algorithm);
     if (stateOf(key) === 'Standby' && !isWanted) remove.push(key);
-    else if (key.retiredAt !== null && now - key.retiredAt >= keptForMs) remove.push(key);
+    else if (key.retiredAt !== null && now - key.retiredAt >= limits.dkimRetiringMs) remove.push(key);
     else kept.push(isWanted || key.retiredAt !== null ? afterLookUp(key, context) : { ...key, retiredAt: now });
   }
   const next = algorithms.reduce<readonly ManagedKey[]>((all, algorithm) => {
     const own = all.filter((key) => key.algorithm === algorithm);
     const active = own.filter((key) => stateOf(key) === 'Active');
     const standby = own.filter((key) => stateOf(key) === 'Standby');
-    const successor = standby.find(({ seenAt }) => seenAt !== null && (active.length === 0 || now - seenAt >= seenForMs));
+    const successor = standby.find(({ seenAt }) => seenAt !== null && (active.length === 0 || now - seenAt >= limits.dkimStandbyMs));
     const isOld = rotationMs > 0 && active.every(({ createdAt }) => now - createdAt >= rotationMs);
     if (standby.length === 0 && isOld) create.push(algorithm);
     else if (standby.length === 0 && active.length === 0) create.push(algorithm);

@@ -2,6 +2,7 @@
 
 import { type CheckedRecord, checkRecord, type WantedRecord } from '../../../services/core/domain-records.ts';
 import { Failure } from '../../../services/core/failure.ts';
+import { limits } from '../../../services/core/limits.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { Resolver } from '../../../services/ports/resolver.ts';
 
@@ -11,9 +12,6 @@ interface Check {
   readonly records: readonly CheckedRecord[];
   readonly at: number;
 }
-
-/** A visit at the end of a period may come a moment early, and is to check all the same. */
-const PERIOD_SHARE = 0.95;
 
 export class DnsChecks {
   readonly #resolver: Resolver;
@@ -35,7 +33,7 @@ export class DnsChecks {
     const subject = JSON.stringify([trigger, wanted]);
     const last = this.#passed.get(uid);
     const now = this.#clock.monotonic();
-    if (last?.subject === subject && now - last.at < periodMs * PERIOD_SHARE) return last.records;
+    if (last?.subject === subject && now - last.at < periodMs * limits.dnsPeriodShare) return last.records;
     const records = await Promise.all(wanted.map(async (record) => checkRecord(record, await this.find(record))));
     const hasPassed = records.every(({ isRequired, state }) => !isRequired || state === 'Found');
     if (hasPassed) this.#passed.set(uid, { subject, records, at: now });

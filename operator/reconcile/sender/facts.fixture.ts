@@ -7,7 +7,7 @@ import { isFaults } from '../../../services/core/fault.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import { compileWith, readSender, recordsFor, type SenderFacts } from './decide.ts';
 import type { ManagedKey } from './decide-keys.ts';
-import type { KeptKey } from './key-secrets.ts';
+import type { StoredKey } from './key-secrets.ts';
 
 export const NOW = Date.parse('2026-03-01T12:00:00Z');
 
@@ -29,7 +29,7 @@ export const senderFacts = (object: SenderResource = senderObject(), more: Parti
 };
 
 /** All records that the Sender needs, in one state. */
-export function allRecords(object: SenderResource, keys: readonly KeptKey[], state: CheckedRecord['state']): readonly CheckedRecord[] {
+export function allRecords(object: SenderResource, keys: readonly StoredKey[], state: CheckedRecord['state']): readonly CheckedRecord[] {
   const read = readSender(object);
   const compiled = isFaults(read) ? read : compileWith(read, new Map());
   if (isFaults(compiled)) return [];
@@ -39,7 +39,7 @@ export function allRecords(object: SenderResource, keys: readonly KeptKey[], sta
 const { privateKey } = generateKeyPairSync('ed25519');
 const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 
-export function managedKey(managed: Partial<ManagedKey>): KeptKey {
+export function managedKey(managed: Partial<ManagedKey>): StoredKey {
   const selector = managed.selector ?? 'pb-1';
   const key = readDkimKey(selector, pem);
   if (typeof key === 'string') throw new Error(key);

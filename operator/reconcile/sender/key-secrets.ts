@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { DkimAlgorithm, DkimKey } from '../../../services/core/catalog.ts';
 import { dkimRecord, readDkimKey } from '../../../services/core/dkim/key.ts';
 import { Failure } from '../../../services/core/failure.ts';
+import { limits } from '../../../services/core/limits.ts';
 import { secretValues } from '../../../services/core/objects/secret-values.ts';
 import type { Random } from '../../../services/ports/random.ts';
 import { dkimAnnotations as annotation, DKIM_SECRET_TYPE, SENDER_UID_LABEL } from '../../api/v1alpha1/names.ts';
@@ -16,7 +17,7 @@ import { timeText } from '../conditions.ts';
 import type { ManagedKey } from './decide-keys.ts';
 
 /** A managed key, its Secret, and the key itself. */
-export interface KeptKey {
+export interface StoredKey {
   readonly managed: ManagedKey;
   readonly secret: Secret;
   readonly key: DkimKey;
@@ -30,12 +31,12 @@ const SELECTOR_PREFIX: Record<DkimAlgorithm, string> = { 'rsa-sha256': 'pb-r', '
 const generate = promisify(generateKeyPair);
 
 /** Oldest first. A Secret without a usable key is left out, and a new key takes its place. */
-export async function readKeys(client: Pick<KubernetesClient, 'list'>, { metadata }: SenderResource): Promise<readonly KeptKey[]> {
+export async function readKeys(client: Pick<KubernetesClient, 'list'>, { metadata }: SenderResource): Promise<readonly StoredKey[]> {
   const { items } = await client.list(secrets, {
     namespace: metadata.namespace ?? '',
     labelSelector: `${SENDER_UID_LABEL}=${metadata.uid}`,
   });
-  const kept = items.flatMap((secret): KeptKey[] => {
+  const kept = items.flatMap((secret): StoredKey[] => {
     const about = secret.metadata.annotations ?? {};
     const key = readDkimKey(about[annotation.selector] ?? '', secretValues(secret)[FIELD] ?? '');
     if (typeof key === 'string' || key.privateKey === null) return [];
@@ -64,7 +65,7 @@ export async function createKey(
   await client.create(secrets, {
     metadata: {
       namespace,
-      name: `${name.slice(0, 200)}-dkim-${selector}`,
+      name: `${name.slice(0, limits.objectNamePrefixMax)}-dkim-${selector}`,
       labels: { [SENDER_UID_LABEL]: uid },
       annotations: { [annotation.selector]: selector },
       ownerReferences: [{ apiVersion: senders.apiVersion, kind: senders.kind, name, uid, controller: true }],
@@ -77,7 +78,7 @@ export async function createKey(
 /** Writes the key's times where they changed. */
 export async function updateKey(
   client: Pick<KubernetesClient, 'patchMetadata'>,
-  { secret, managed }: KeptKey,
+  { secret, managed }: StoredKey,
   next: ManagedKey,
 ): Promise<void> {
   const text = (time: number | null): string | null => (time === null ? null : timeText(time));
@@ -91,7 +92,7 @@ export async function updateKey(
   await client.patchMetadata(secrets, { namespace, name, resourceVersion }, { annotations: times(next) });
 }
 
-export async function removeKey(client: Pick<KubernetesClient, 'delete'>, { secret }: KeptKey): Promise<void> {
+export async function removeKey(client: Pick<KubernetesClient, 'delete'>, { secret }: StoredKey): Promise<void> {
   const { name, namespace = '', uid } = secret.metadata;
   try {
     await client.delete(secrets, { namespace, name, ...(uid === undefined ? {} : { uid }) });

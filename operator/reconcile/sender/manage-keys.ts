@@ -13,7 +13,7 @@ import type { SecretIndex } from '../indexes.ts';
 import type { Mirror } from '../mirror.ts';
 import { decideKeys, stateOf } from './decide-keys.ts';
 import type { DnsChecks } from './dns-checks.ts';
-import { createKey, type KeptKey, readKeys, removeKey, updateKey } from './key-secrets.ts';
+import { createKey, readKeys, removeKey, type StoredKey, updateKey } from './key-secrets.ts';
 
 export interface ManagedKeyParts {
   readonly client: KubernetesClient;
@@ -31,7 +31,7 @@ const algorithmOf: Record<SenderObject['spec']['dkim']['algorithms'][number], Dk
 };
 
 /** The keys as they are afterwards. The records of new keys are looked for on the visit that their Secrets cause. */
-export async function manageKeys(parts: ManagedKeyParts, object: SenderResource, { spec }: SenderObject): Promise<readonly KeptKey[]> {
+export async function manageKeys(parts: ManagedKeyParts, object: SenderResource, { spec }: SenderObject): Promise<readonly StoredKey[]> {
   const { client, clock, random, dns } = parts;
   const { policy, algorithms, rotationPeriodDays } = spec.dkim;
   const kept = policy === 'Managed' ? await readKeys(client, object) : await readKnownKeys(parts, object);
@@ -50,7 +50,7 @@ export async function manageKeys(parts: ManagedKeyParts, object: SenderResource,
     const key = bySelector.get(selector);
     if (key !== undefined) await removeKey(client, key);
   }
-  const stayed: KeptKey[] = [];
+  const stayed: StoredKey[] = [];
   for (const next of decided.keys) {
     const key = bySelector.get(next.selector);
     if (key === undefined) continue;
@@ -67,7 +67,7 @@ export async function manageKeys(parts: ManagedKeyParts, object: SenderResource,
 export async function readKnownKeys(
   { client, secrets }: Pick<ManagedKeyParts, 'client' | 'secrets'>,
   object: SenderResource,
-): Promise<readonly KeptKey[]> {
+): Promise<readonly StoredKey[]> {
   return secrets.by('sender', object.metadata.uid ?? '').length === 0 ? [] : readKeys(client, object);
 }
 
@@ -75,7 +75,7 @@ export async function readKnownKeys(
 async function seenKeys(
   dns: Pick<DnsChecks, 'find'>,
   domain: string,
-  keys: readonly KeptKey[],
+  keys: readonly StoredKey[],
 ): Promise<ReadonlyMap<string, boolean | null>> {
   const seen = new Map<string, boolean | null>();
   for (const { managed, record } of keys) {

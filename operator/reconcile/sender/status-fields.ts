@@ -4,7 +4,7 @@ import type { CheckedRecord } from '../../../services/core/domain-records.ts';
 import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import { timeText } from '../conditions.ts';
 import { stateOf } from './decide-keys.ts';
-import type { KeptKey } from './key-secrets.ts';
+import type { StoredKey } from './key-secrets.ts';
 
 type SenderFields = Pick<SenderStatus, 'verifiedTime' | 'dkimKeys' | 'dnsRecords'>;
 
@@ -14,7 +14,7 @@ export function senderFields({
   records,
 }: {
   readonly verifiedTime: string | undefined;
-  readonly keys: readonly KeptKey[];
+  readonly keys: readonly StoredKey[];
   readonly records: readonly CheckedRecord[];
 }): SenderFields {
   return {
@@ -27,7 +27,7 @@ export function senderFields({
 type KeyStatus = NonNullable<SenderStatus['dkimKeys']>[number];
 type RecordStatus = NonNullable<SenderStatus['dnsRecords']>[number];
 
-function keyStatus({ managed, key, secret }: KeptKey): KeyStatus {
+function keyStatus({ managed, key, secret }: StoredKey): KeyStatus {
   const changedAt = managed.retiredAt ?? managed.activeAt;
   return {
     selector: managed.selector,

@@ -6,7 +6,7 @@ import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
 import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects.ts';
 import { normalizeLocale } from '../../../services/core/template/locale.ts';
-import { judgeUse, type TemplateUse, type TemplateWarning } from '../../../services/core/template/warnings.ts';
+import { describeUse, type TemplateUse, type TemplateWarning } from '../../../services/core/template/warnings.ts';
 import type { TemplateResource } from '../../api/v1alpha1/resources.ts';
 import type { TemplateStatus } from '../../api/v1alpha1/status.ts';
 import { conditionFromFaults, conditionsFromFaults, type NewCondition, pending, unreadableReferences } from '../conditions.ts';
@@ -74,7 +74,7 @@ export function decideTemplate(facts: TemplateFacts): Decision {
     template: (name) => layouts.get(name) ?? null,
   });
   if (isFaults(compiled)) return withoutEntry(faultConditions(compiled), fields);
-  const use = judgeUse(compiled);
+  const use = describeUse(compiled);
   return {
     ...withoutEntry([...faultConditions([]).slice(0, 2), compiledCondition(use)], { ...fields, ...useFields(use) }),
     entry: { kind: 'template', template: compiled },

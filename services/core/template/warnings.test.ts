@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { limits } from '../limits.ts';
 import { revision } from './revision.fixture.ts';
-import { judgeUse } from './warnings.ts';
+import { describeUse } from './warnings.ts';
 
 const locale = (more: object) => ({ locale: 'en', subject: 'Hi {{name}}', html: null, text: null, ...more });
 const of = (more: object, around: object = {}) => {
   const content = [locale(more)];
-  return judgeUse(revision({ ...around, content: { live: content, testing: content, draft: content } }));
+  return describeUse(revision({ ...around, content: { live: content, testing: content, draft: content } }));
 };
 const properties = (...names: string[]) => ({
   variables: { type: 'object', properties: Object.fromEntries(names.map((name) => [name, {}])) },

@@ -18,7 +18,7 @@ export interface TemplateUse {
 }
 
 /** The revision must compile. */
-export function judgeUse(revision: TemplateRevision): TemplateUse {
+export function describeUse(revision: TemplateRevision): TemplateUse {
   const layouts = revision.layouts.flatMap(({ content }) => environments.flatMap((environment) => content[environment]));
   const own = environments.flatMap((environment) => revision.content[environment]);
   const used = new Set(own.flatMap(namesOf));
