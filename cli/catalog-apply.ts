@@ -1,5 +1,6 @@
-// `packetboat catalog apply`: writes a folder to a cluster's catalog, where there is no operator. Faults in some objects do not stop the others: an object with
-// faults keeps its last good revision, and the exit code is 1.
+// `packetboat catalog apply`: writes a folder to a cluster's catalog, where there is no operator.
+// Faults in some objects do not stop the others: an object with faults keeps its last good
+// revision, and the exit code is 1.
 
 import { documentsOf, stampsOf } from '../services/adapters/file/folder.ts';
 import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';
@@ -27,7 +28,10 @@ export interface Printer {
 
 export const toConsole: Printer = { say: (line) => console.log(line), complain: (line) => console.error(line) };
 
-/** Resolves to the exit code: 0 when the whole folder is in the catalog. Throws a `Failure` when the folder cannot be read or the store not be written. */
+/**
+ * Resolves to the exit code: 0 when the whole folder is in the catalog. Throws a `Failure` when the
+ * folder cannot be read or the store not be written.
+ */
 export async function applyCatalog(folder: string, config: Config<'catalog'>, { say, complain }: Printer = toConsole): Promise<0 | 1> {
   const read = await readFolder(folder);
   const compiled = compileFolder(read.documents);

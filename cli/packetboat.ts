@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The `packetboat` command: starts programs and runs tasks. It loads only the program that it is asked for.
+// The `packetboat` command: starts programs and runs tasks. It loads only the program that it is
+// asked for.
 
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';

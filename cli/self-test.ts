@@ -1,4 +1,5 @@
-// `packetboat self-test`, which `helm test` runs: sends a message through an installation to an SMTP server of its own and waits for the delivery.
+// `packetboat self-test`, which `helm test` runs: sends a message through an installation to an
+// SMTP server of its own and waits for the delivery.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,7 +24,10 @@ const messageBody = z.object({
   deliveries: z.array(z.object({ status: z.string(), hold: z.string().optional(), last_reply: z.object({ text: z.string() }).optional() })),
 });
 
-/** Resolves when the message has been delivered to this process. Rejects with a Failure that names the last state. */
+/**
+ * Resolves when the message has been delivered to this process. Rejects with a Failure that names
+ * the last state.
+ */
 export async function runSelfTest(settings: Settings, log: Pick<Logger, 'info'>): Promise<void> {
   await using open = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-self-test-'));

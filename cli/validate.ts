@@ -1,5 +1,5 @@
-// `packetboat validate`: checks files with the functions that the operator uses, before the files are applied. It asks neither DNS nor a cluster, so it does not
-// see objects of the cluster.
+// `packetboat validate`: checks files with the functions that the operator uses, before the files
+// are applied. It asks neither DNS nor a cluster, so it does not see objects of the cluster.
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,10 @@ export interface ValidateOptions {
 
 const missingReferences = new Set(['SecretNotFound', 'ConfigMapNotFound', 'SenderNotFound', 'LayoutNotFound']);
 
-/** Resolves to the exit code: 0 without faults, with or without warnings. Throws a `Failure` when the path cannot be read. */
+/**
+ * Resolves to the exit code: 0 without faults, with or without warnings. Throws a `Failure` when
+ * the path cannot be read.
+ */
 export async function validate(
   { path, isPartial = false }: ValidateOptions,
   input: NodeJS.ReadableStream,

@@ -1,5 +1,6 @@
-// What people see who use kubectl, word for word: goldens of get, get mail, -o wide, describe, explain and wait. Ages, uids, revisions of the server and what is
-// made up at random are taken out. `make golden` writes them anew.
+// What people see who use kubectl, word for word: goldens of get, get mail, -o wide, describe,
+// explain and wait. Ages, uids, revisions of the server and what is made up at random are taken
+// out. `make golden` writes them anew.
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';

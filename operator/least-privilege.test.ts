@@ -1,4 +1,5 @@
-// What the operator may not do, with exactly the rights that the chart gives it: the API server says 403. What it may do, all its other tests show.
+// What the operator may not do, with exactly the rights that the chart gives it: the API server
+// says 403. What it may do, all its other tests show.
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';

@@ -1,4 +1,5 @@
-// The operator: publishes the Senders and Templates of a Kubernetes cluster to the catalog. Any number of operators may run; the holder of the Lease works.
+// The operator: publishes the Senders and Templates of a Kubernetes cluster to the catalog. Any
+// number of operators may run; the holder of the Lease works.
 
 import { createResolver } from '../services/adapters/dns/resolver.ts';
 import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';

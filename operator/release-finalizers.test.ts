@@ -1,4 +1,5 @@
-// On a real API server: nobody can delete a Sender that has a finalizer, and nobody else takes it off.
+// On a real API server: nobody can delete a Sender that has a finalizer, and nobody else takes it
+// off.
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

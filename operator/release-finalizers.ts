@@ -1,5 +1,6 @@
-// Removes the finalizer from every Sender before the operator is uninstalled: without an operator no Sender could be deleted. It takes the Lease and keeps it
-// for a while, so that no operator adds a finalizer again.
+// Removes the finalizer from every Sender before the operator is uninstalled: without an operator
+// no Sender could be deleted. It takes the Lease and keeps it for a while, so that no operator adds
+// a finalizer again.
 
 import { Failure } from '../services/core/failure.ts';
 import { limits } from '../services/core/limits.ts';
@@ -21,7 +22,10 @@ export interface ReleaseParts {
 
 const IDENTITY = 'release-finalizers';
 
-/** Resolves to the number of Senders released. Rejects when the API server does not answer or refuses. */
+/**
+ * Resolves to the number of Senders released. Rejects when the API server does not answer or
+ * refuses.
+ */
 export async function releaseFinalizers(parts: ReleaseParts): Promise<number> {
   if (await takeLease(parts)) await parts.clock.sleep(limits.electionRenewByMs);
   let released = 0;

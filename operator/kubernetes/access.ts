@@ -1,5 +1,6 @@
-// The address of the API server and the credential for it. This file reads a pod's service account: two files and an address. The Kubernetes library reads
-// kubeconfigs, with their contexts, commands and certificates; it is loaded only for them, because its generated models take 83 MiB.
+// The address of the API server and the credential for it. This file reads a pod's service account:
+// two files and an address. The Kubernetes library reads kubeconfigs, with their contexts, commands
+// and certificates; it is loaded only for them, because its generated models take 83 MiB.
 
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,11 +13,17 @@ import { limits } from '../../services/core/limits.ts';
 export interface Access {
   /** `https://host:port`, without a trailing slash. */
   readonly server: string;
-  /** TLS and header options of a request: a token or a client certificate, and the trusted authority. */
+  /**
+   * TLS and header options of a request: a token or a client certificate, and the trusted
+   * authority.
+   */
   options(): Promise<RequestOptions>;
 }
 
-/** In order of precedence: the named kubeconfig; in a pod its service account; the kubeconfig that kubectl would use. */
+/**
+ * In order of precedence: the named kubeconfig; in a pod its service account; the kubeconfig that
+ * kubectl would use.
+ */
 export interface AccessSettings {
   /** Path of a kubeconfig. */
   readonly kubeconfig?: string | undefined;

@@ -1,4 +1,5 @@
-// The client, the reflector, the elector and the recorder on a real API server, which is killed, cut off, slowed down and made to forget.
+// The client, the reflector, the elector and the recorder on a real API server, which is killed,
+// cut off, slowed down and made to forget.
 
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -331,7 +332,10 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
       get leadership() {
         return leadership;
       },
-      /** Lets time pass here, but none while the server is being asked: however long it takes, that says nothing about the candidate. */
+      /**
+       * Lets time pass here, but none while the server is being asked: however long it takes, that
+       * says nothing about the candidate.
+       */
       async pass(ms: number) {
         for (let passed = 0; passed < ms; passed += 500) {
           await clock.advance(500);

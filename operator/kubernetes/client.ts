@@ -1,9 +1,13 @@
-// The interface to the API server. Each call ends within its timeout or fails with a Failure, whose kind tells the caller how to react. The client retries in
-// one case only: after a 401 it reads its credential again, because the credential may just have been replaced.
+// The interface to the API server. Each call ends within its timeout or fails with a Failure, whose
+// kind tells the caller how to react. The client retries in one case only: after a 401 it reads its
+// credential again, because the credential may just have been replaced.
 
 import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
 
-/** Fails with `unavailable` (no answer, or 5xx), `rate_limited` (with `retryAfterMs` where the server said so), `unauthenticated`, `forbidden`. */
+/**
+ * Fails with `unavailable` (no answer, or 5xx), `rate_limited` (with `retryAfterMs` where the
+ * server said so), `unauthenticated`, `forbidden`.
+ */
 export interface KubernetesClient extends AsyncDisposable {
   /** Fails with `not_found`. */
   get<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey, options?: CallOptions): Promise<T>;
@@ -12,23 +16,35 @@ export interface KubernetesClient extends AsyncDisposable {
   list<T extends KubernetesObject>(resource: Resource<T>, options?: ListOptions): Promise<List<T>>;
 
   /**
-   * Changes after `resourceVersion`, until the server ends the watch, at the latest after `timeoutSeconds`. Fails with code `expired` when the server no longer
-   * has that version (list again), and with `unavailable` after `idleMs` of silence, for example on a half-open connection.
+   * Changes after `resourceVersion`, until the server ends the watch, at the latest after
+   * `timeoutSeconds`. Fails with code `expired` when the server no longer has that version (list
+   * again), and with `unavailable` after `idleMs` of silence, for example on a half-open
+   * connection.
    */
   watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
 
-  /** Fails with `conflict` when an object of that name exists, and with `invalid` and the server's field errors. */
+  /**
+   * Fails with `conflict` when an object of that name exists, and with `invalid` and the server's
+   * field errors.
+   */
   create<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: CallOptions): Promise<T>;
 
-  /** Replaces the whole object. Fails with `conflict` unless `metadata.resourceVersion` is the stored one; with `invalid`, `not_found`. */
+  /**
+   * Replaces the whole object. Fails with `conflict` unless `metadata.resourceVersion` is the
+   * stored one; with `invalid`, `not_found`.
+   */
   update<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: CallOptions): Promise<T>;
 
-  /** Fails with `not_found`, and with `conflict` unless `uid` and `resourceVersion` match the object. */
+  /**
+   * Fails with `not_found`, and with `conflict` unless `uid` and `resourceVersion` match the
+   * object.
+   */
   delete<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey & Precondition, options?: CallOptions): Promise<void>;
 
   /**
-   * Server-side apply of the status: fields that an earlier call of this field manager set, and this call does not, are removed. Fails with `not_found`,
-   * `invalid`, and with `conflict` when `uid` belongs to a predecessor of the same name.
+   * Server-side apply of the status: fields that an earlier call of this field manager set, and
+   * this call does not, are removed. Fails with `not_found`, `invalid`, and with `conflict` when
+   * `uid` belongs to a predecessor of the same name.
    */
   applyStatus<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -38,8 +54,8 @@ export interface KubernetesClient extends AsyncDisposable {
   ): Promise<T>;
 
   /**
-   * Changes these metadata and nothing else. Fails with `not_found`, and with `conflict` when the object has another `resourceVersion`, so that no patch
-   * overwrites a newer list of finalizers.
+   * Changes these metadata and nothing else. Fails with `not_found`, and with `conflict` when the
+   * object has another `resourceVersion`, so that no patch overwrites a newer list of finalizers.
    */
   patchMetadata<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -78,7 +94,10 @@ export interface WatchOptions extends ListOptions {
   readonly resourceVersion: string;
   /** The server ends the watch after this time. */
   readonly timeoutSeconds: number;
-  /** The server sends a bookmark about once a minute, so longer silence means that the connection is dead. */
+  /**
+   * The server sends a bookmark about once a minute, so longer silence means that the connection is
+   * dead.
+   */
   readonly idleMs?: number;
 }
 

@@ -1,5 +1,6 @@
-// Leader election by a Lease, so that two operators do not do the same work. Correctness does not depend on it: each write to the catalog carries the
-// leader's term, and a write of an older term changes nothing.
+// Leader election by a Lease, so that two operators do not do the same work. Correctness does not
+// depend on it: each write to the catalog carries the leader's term, and a write of an older term
+// changes nothing.
 
 import { Failure } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
@@ -13,7 +14,10 @@ export interface ElectorParts {
   readonly lease: ObjectKey;
   /** Unique among the candidates. */
   readonly identity: string;
-  /** A term above every term in the catalog, so that a deleted or reset Lease does no harm. When it rejects, the Lease's own count is used. */
+  /**
+   * A term above every term in the catalog, so that a deleted or reset Lease does no harm. When it
+   * rejects, the Lease's own count is used.
+   */
   readonly freshTerm: () => Promise<number>;
   readonly report: (what: string, error: unknown) => void;
 }
@@ -23,7 +27,10 @@ export interface Leadership {
   readonly term: number;
   /** Aborts when the Lease is lost or may be lost. */
   readonly lost: AbortSignal;
-  /** Releases the Lease, so that the next leader need not wait for it to expire. Resolves when the write has succeeded or failed. */
+  /**
+   * Releases the Lease, so that the next leader need not wait for it to expire. Resolves when the
+   * write has succeeded or failed.
+   */
   release(): Promise<void>;
 }
 
@@ -35,7 +42,10 @@ interface HeldLease {
 /** Resolves when this candidate leads. Rejects when the signal aborts first. */
 export async function elect(parts: ElectorParts, signal: AbortSignal): Promise<Leadership> {
   const { clock } = parts;
-  /** The last record, and when it changed by this process's clock: the times in the record come from other clocks and are ignored. */
+  /**
+   * The last record, and when it changed by this process's clock: the times in the record come from
+   * other clocks and are ignored.
+   */
   let observed = { record: '', since: clock.monotonic() };
   while (!signal.aborted) {
     try {

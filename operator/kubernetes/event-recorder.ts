@@ -1,4 +1,5 @@
-// Writes Events, for `kubectl describe`, in the background. A lost Event loses nothing, so no caller waits.
+// Writes Events, for `kubectl describe`, in the background. A lost Event loses nothing, so no
+// caller waits.
 
 import { createHash } from 'node:crypto';
 import { limits } from '../../services/core/limits.ts';
@@ -35,7 +36,10 @@ export class EventRecorder implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** Drops an Event that this object had within `limits.eventAgainMs`, and an Event beyond `limits.eventsUnderWayMax` writes under way. */
+  /**
+   * Drops an Event that this object had within `limits.eventAgainMs`, and an Event beyond
+   * `limits.eventsUnderWayMax` writes under way.
+   */
   record<T extends KubernetesObject>(resource: Resource<T>, object: T, event: EventNote): void {
     const { clock, report } = this.#parts;
     const now = clock.monotonic();

@@ -1,4 +1,5 @@
-// Against servers of the test's own, which answer as no good API server does: late, never, with half of it, or with what is no JSON.
+// Against servers of the test's own, which answer as no good API server does: late, never, with
+// half of it, or with what is no JSON.
 
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -110,7 +111,10 @@ describe('the reflector', () => {
   const event = (object: object, type = 'ERROR') => `${JSON.stringify({ type, object })}\n`;
   const bookmark = event({ metadata: { resourceVersion: '2' } }, 'BOOKMARK');
 
-  /** Answers how long it sleeps before each of its next tries, and how often the server was asked by then. */
+  /**
+   * Answers how long it sleeps before each of its next tries, and how often the server was asked by
+   * then.
+   */
   async function waits(answer: (response: ServerResponse) => void, count: number) {
     let asked = 0;
     const client = await against((response, isWatch) => {

@@ -1,5 +1,5 @@
-// The client over HTTPS. It uses the Kubernetes library for kubeconfigs only (access.ts): the library's generated calls have no timeouts, and the server
-// validates objects anyway.
+// The client over HTTPS. It uses the Kubernetes library for kubeconfigs only (access.ts): the
+// library's generated calls have no timeouts, and the server validates objects anyway.
 
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
@@ -54,7 +54,10 @@ const METADATA = {
 class HttpClient implements KubernetesClient {
   readonly #options: ClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: limits.kubernetesCallsMax });
-  /** Watches have an agent of their own, so that calls never wait for a connection that a watch holds. */
+  /**
+   * Watches have an agent of their own, so that calls never wait for a connection that a watch
+   * holds.
+   */
   readonly #watching = new Agent();
   #access: Access;
 
@@ -211,7 +214,10 @@ class HttpClient implements KubernetesClient {
     }
   }
 
-  /** Resolves to a 2xx response; any other is thrown. After a first 401 the credential is read again, because it may just have been replaced. */
+  /**
+   * Resolves to a 2xx response; any other is thrown. After a first 401 the credential is read
+   * again, because it may just have been replaced.
+   */
   async #open(resource: Resource<KubernetesObject>, call: Call): Promise<IncomingMessage> {
     for (let isSecond = false; ; isSecond = true) {
       const startedAt = performance.now();

@@ -1,4 +1,5 @@
-// Objects by their key and by indexes, so that finding the objects that name a Secret does not scan thousands of them.
+// Objects by their key and by indexes, so that finding the objects that name a Secret does not scan
+// thousands of them.
 
 import { type KubernetesObject, keyText, type ObjectKey } from './resource.ts';
 

@@ -1,5 +1,6 @@
-// Mirrors the objects of one kind: lists them, watches from the version of the list, and lists again when the watch cannot continue. The rest of the operator
-// reads the mirror, so the server sends each change once.
+// Mirrors the objects of one kind: lists them, watches from the version of the list, and lists
+// again when the watch cannot continue. The rest of the operator reads the mirror, so the server
+// sends each change once.
 
 import { Failure } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
@@ -35,7 +36,10 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   readonly #synced = Promise.withResolvers<void>();
   #objects: ObjectStore<T, I>;
   #lastContactAt = Number.NEGATIVE_INFINITY;
-  /** Watches and lists in a row that brought no event. A successful list does not reset it: a server may allow lists and refuse watches. */
+  /**
+   * Watches and lists in a row that brought no event. A successful list does not reset it: a server
+   * may allow lists and refuse watches.
+   */
   #fruitless = 0;
 
   constructor(resource: Resource<T>, scope: Pick<ListOptions, 'namespace' | 'labelSelector'>, parts: ReflectorParts<T, I>) {

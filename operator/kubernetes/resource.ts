@@ -1,5 +1,6 @@
-// Kubernetes objects as plain JSON of the API, and the kinds that the operator's runtime uses. Times are strings and fields keep their names. operator/api
-// describes the kinds that are about mail.
+// Kubernetes objects as plain JSON of the API, and the kinds that the operator's runtime uses.
+// Times are strings and fields keep their names. operator/api describes the kinds that are about
+// mail.
 
 /** Metadata of an object. */
 export interface ObjectMeta {
@@ -30,7 +31,10 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-/** Any object. `apiVersion` and `kind` may be absent on objects to create or update; results always have them. */
+/**
+ * Any object. `apiVersion` and `kind` may be absent on objects to create or update; results always
+ * have them.
+ */
 export interface KubernetesObject {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -46,7 +50,10 @@ export interface ObjectKey {
 
 declare const shape: unique symbol;
 
-/** A kind as the API server addresses it. `T` is the type of its objects, which the server has validated. */
+/**
+ * A kind as the API server addresses it. `T` is the type of its objects, which the server has
+ * validated.
+ */
 export interface Resource<T extends KubernetesObject> {
   /** `v1`, or group and version: `coordination.k8s.io/v1`. */
   readonly apiVersion: string;
@@ -69,7 +76,9 @@ export function describeResource<T extends KubernetesObject>(
   return { apiVersion, kind, plural, isNamespaced: scope === 'namespaced', isMetadataOnly: false };
 }
 
-/** The same kind without its content: watches of Secrets and ConfigMaps keep no content in memory. */
+/**
+ * The same kind without its content: watches of Secrets and ConfigMaps keep no content in memory.
+ */
 export function metadataOf<T extends KubernetesObject>(resource: Resource<T>): Resource<KubernetesObject> {
   return { ...resource, isMetadataOnly: true };
 }

@@ -1,12 +1,16 @@
-// A work queue of keys. A key that is added while it waits is queued once. A key that is added while a worker has it is queued again afterwards: no two workers
-// ever have the same key. A key whose work failed is retried with exponential back-off.
+// A work queue of keys. A key that is added while it waits is queued once. A key that is added
+// while a worker has it is queued again afterwards: no two workers ever have the same key. A key
+// whose work failed is retried with exponential back-off.
 
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 
 export interface RetryQueueParts {
   readonly clock: Clock;
-  /** Resolves to the milliseconds until the key is due again; null: when it is added again. When it rejects, the key is retried. */
+  /**
+   * Resolves to the milliseconds until the key is due again; null: when it is added again. When it
+   * rejects, the key is retried.
+   */
   readonly work: (key: string, signal: AbortSignal) => Promise<number | null>;
   readonly report: (what: string, error: unknown) => void;
   readonly metrics: RetryQueueMetrics;

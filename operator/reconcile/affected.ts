@@ -22,7 +22,10 @@ export interface Affected {
 
 const nothing: Affected = { senders: [], templates: [], isSweepDue: false };
 
-/** A Sender that appears or disappears also affects the other claimants of its domain, and the templates that name it. */
+/**
+ * A Sender that appears or disappears also affects the other claimants of its domain, and the
+ * templates that name it.
+ */
 export function affectedBySender({ before, after }: ObjectChange<SenderResource>, { senders, templates }: Mirrors): Affected {
   const object = after ?? before;
   if (object === null || !isRelevant(before, after)) return nothing;
@@ -35,7 +38,10 @@ export function affectedBySender({ before, after }: ObjectChange<SenderResource>
   };
 }
 
-/** A Template affects the templates that it wraps, and the other claimants of the identifiers that it had and has. */
+/**
+ * A Template affects the templates that it wraps, and the other claimants of the identifiers that
+ * it had and has.
+ */
 export function affectedByTemplate({ before, after }: ObjectChange<TemplateResource>, { templates }: Mirrors): Affected {
   const object = after ?? before;
   if (object === null || !isRelevant(before, after)) return nothing;

@@ -50,7 +50,10 @@ const whenTrue = {
 
 export type FaultCondition = keyof typeof whenTrue;
 
-/** The condition that follows from an object's faults. `isReached` is false when an earlier condition does not hold. */
+/**
+ * The condition that follows from an object's faults. `isReached` is false when an earlier
+ * condition does not hold.
+ */
 export function conditionFromFaults(type: FaultCondition, faults: readonly ObjectFault[], isReached: boolean): NewCondition {
   const own = faults.filter(({ reason }) => conditionTypeOf[reason] === type);
   const [first] = own;
@@ -58,7 +61,10 @@ export function conditionFromFaults(type: FaultCondition, faults: readonly Objec
   return isReached ? { type, status: 'True', ...whenTrue[type] } : pending(type);
 }
 
-/** Conditions in a given order. After the first that does not hold, the others are pending unless they have faults of their own. */
+/**
+ * Conditions in a given order. After the first that does not hold, the others are pending unless
+ * they have faults of their own.
+ */
 export function conditionsFromFaults(types: readonly FaultCondition[], faults: readonly ObjectFault[]): readonly NewCondition[] {
   let isReached = true;
   return types.map((type) => {
@@ -118,7 +124,10 @@ export function readyCondition(conditions: readonly NewCondition[], { isSuspende
   return { type: 'Ready', status, reason: type === 'DomainVerified' ? 'DomainNotVerified' : reason, message };
 }
 
-/** The conditions to write, in order; a time changes only when the status does. `changed`: the conditions whose status or reason is new. */
+/**
+ * The conditions to write, in order; a time changes only when the status does. `changed`: the
+ * conditions whose status or reason is new.
+ */
 export function stampConditions(
   before: readonly Condition[],
   conditions: readonly NewCondition[],

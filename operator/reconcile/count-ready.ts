@@ -1,4 +1,5 @@
-// Counts objects by their condition Ready, for metrics. A loop of its own, because each visit would have to look at all objects.
+// Counts objects by their condition Ready, for metrics. A loop of its own, because each visit would
+// have to look at all objects.
 
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';

@@ -21,7 +21,10 @@ export interface StatusChange {
   readonly events: readonly EventNote[];
 }
 
-/** Reasons of a true condition that are worth an Event even on the first visit: otherwise each of thousands of good objects causes several. */
+/**
+ * Reasons of a true condition that are worth an Event even on the first visit: otherwise each of
+ * thousands of good objects causes several.
+ */
 const REMARKABLE: ReadonlySet<string> = new Set(['Ready', 'Paused', 'CompiledWithWarnings']);
 
 export function decideStatus(

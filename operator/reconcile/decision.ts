@@ -1,5 +1,6 @@
-// The decision of a visit, whatever the kind of the object, and its conclusion once the catalog has answered. Pure: handlers gather facts, call the kind's
-// own `decide`, publish, conclude, and apply the status.
+// The decision of a visit, whatever the kind of the object, and its conclusion once the catalog has
+// answered. Pure: handlers gather facts, call the kind's own `decide`, publish, conclude, and apply
+// the status.
 
 import { limits } from '../../services/core/limits.ts';
 import type { CatalogEntry } from '../../services/ports/catalog-writer.ts';
@@ -63,7 +64,10 @@ function publishedCondition(result: PublishResult | null): NewCondition {
 
 type CatalogFields = Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'>;
 
-/** While an object has faults, or cannot be written, the status keeps naming what was published last. */
+/**
+ * While an object has faults, or cannot be written, the status keeps naming what was published
+ * last.
+ */
 function catalogFields(
   { revision, configHash, publishedTime }: CatalogFields = {},
   entry: CatalogEntry | null,

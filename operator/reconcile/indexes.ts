@@ -1,4 +1,5 @@
-// The indexes of the mirrors: they find the objects that a change affects. They read specs that nobody has validated.
+// The indexes of the mirrors: they find the objects that a change affects. They read specs that
+// nobody has validated.
 
 import { parseDomain } from '../../services/core/address.ts';
 import { SENDER_UID_LABEL } from '../api/v1alpha1/names.ts';
@@ -11,7 +12,10 @@ export type SenderIndex = 'domain' | 'secret' | 'uid';
 export type TemplateIndex = 'identifier' | 'sender' | 'layout' | 'configMap';
 export type SecretIndex = 'sender';
 
-/** References stay within a namespace, so each name is completed with the object's own: `namespace/name`. */
+/**
+ * References stay within a namespace, so each name is completed with the object's own:
+ * `namespace/name`.
+ */
 const keysOf = ({ metadata: { namespace = '' } }: KubernetesObject, names: readonly string[]): readonly string[] =>
   names.map((name) => keyText({ namespace, name }));
 

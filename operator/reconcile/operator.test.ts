@@ -1,5 +1,6 @@
-// The operator on a real API server and a store of its own, for what people seldom do on purpose: references that come late, two of one name, a store
-// that is away. What they do every day is in test/e2e/kubernetes.test.ts.
+// The operator on a real API server and a store of its own, for what people seldom do on purpose:
+// references that come late, two of one name, a store that is away. What they do every day is in
+// test/e2e/kubernetes.test.ts.
 
 import { join } from 'node:path';
 import { Readable } from 'node:stream';

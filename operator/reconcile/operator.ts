@@ -1,4 +1,5 @@
-// The operator at work: it mirrors the objects of the API server, queues the objects that a change affects, and visits them.
+// The operator at work: it mirrors the objects of the API server, queues the objects that a change
+// affects, and visits them.
 
 import { Failure } from '../../services/core/failure.ts';
 import { limits } from '../../services/core/limits.ts';
@@ -106,7 +107,8 @@ class Operator {
       ),
     ]);
     const reflecting = reflectors.map((reflector) => reflector.run(signal));
-    // before everything is listed, the oldest claimant of a domain or identifier may still be unknown
+    // before everything is listed, the oldest claimant of a domain or identifier may still be
+    // unknown
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([Promise.all(reflectors.map(({ synced }) => synced)), stopped]);
     this.#isSynced = true;

@@ -14,7 +14,10 @@ export interface CatalogAccess {
   readonly metrics: Pick<OperatorMetrics, 'published'>;
 }
 
-/** `foreign`: another source owns the entry, which stays as it is. `unavailable`: the store did not take it; what was published last stays. */
+/**
+ * `foreign`: another source owns the entry, which stays as it is. `unavailable`: the store did not
+ * take it; what was published last stays.
+ */
 export type PublishResult =
   | {
       readonly kind: 'published';
@@ -24,7 +27,10 @@ export type PublishResult =
     }
   | { readonly kind: 'foreign' | 'unavailable' };
 
-/** Rejects with `Failure('conflict')`, code `fenced`, when a newer leader has written: then this one has to stop. */
+/**
+ * Rejects with `Failure('conflict')`, code `fenced`, when a newer leader has written: then this one
+ * has to stop.
+ */
 export async function publish(parts: CatalogAccess, object: KubernetesObject, entry: CatalogEntry): Promise<PublishResult> {
   const { writer, metrics } = parts;
   try {

@@ -1,4 +1,5 @@
-// Finds the names that a spec refers to without validating the spec: an invalid spec may still wait for a Secret.
+// Finds the names that a spec refers to without validating the spec: an invalid spec may still wait
+// for a Secret.
 
 /** The names under these fields, at any depth. */
 export function namesIn(spec: unknown, fields: readonly string[]): readonly string[] {

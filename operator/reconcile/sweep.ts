@@ -1,4 +1,5 @@
-// Compares the catalog with the objects, so that missed watches, restored databases and entries that somebody else changed are repaired.
+// Compares the catalog with the objects, so that missed watches, restored databases and entries
+// that somebody else changed are repaired.
 
 import type { OwnEntry } from '../../services/ports/catalog-writer.ts';
 import type { TemplateResource } from '../api/v1alpha1/resources.ts';
@@ -17,7 +18,9 @@ export async function removeOrphans({ writer, cluster, term }: CatalogAccess, { 
   }
 }
 
-/** Entries whose object is gone, and entries under an identifier that their Template no longer has. */
+/**
+ * Entries whose object is gone, and entries under an identifier that their Template no longer has.
+ */
 export function orphansAmong(
   entries: readonly OwnEntry[],
   senders: readonly KubernetesObject[],

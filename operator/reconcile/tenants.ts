@@ -1,4 +1,5 @@
-// The tenant of a namespace: what its label names, else the namespace itself. Labels of Senders and Templates do not count: their authors could cross tenants.
+// The tenant of a namespace: what its label names, else the namespace itself. Labels of Senders and
+// Templates do not count: their authors could cross tenants.
 
 import type { ObjectFault } from '../../services/core/fault.ts';
 import { limits } from '../../services/core/limits.ts';

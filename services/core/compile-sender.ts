@@ -1,5 +1,5 @@
-// Compiles a Sender object into the sender that services read. It looks at one object and its Secrets; `compile.ts` and the operator decide which of several
-// Senders has a domain.
+// Compiles a Sender object into the sender that services read. It looks at one object and its
+// Secrets; `compile.ts` and the operator decide which of several Senders has a domain.
 
 import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from './address.ts';
 import type { DkimKey, Route, Sender } from './catalog.ts';
@@ -24,7 +24,10 @@ export interface Standing {
   readonly retiring?: boolean;
 }
 
-/** `revision` is 0: the writer of the catalog numbers it. The hash leaves secrets out, so a rotated password does not change it. */
+/**
+ * `revision` is 0: the writer of the catalog numbers it. The hash leaves secrets out, so a rotated
+ * password does not change it.
+ */
 export function compileSender(
   object: SenderObject,
   references: SenderReferences,
@@ -95,7 +98,10 @@ function liesIn(inner: string, outer: string): boolean {
   return inner === outer || inner.endsWith(`.${outer}`);
 }
 
-/** The first key of each algorithm signs. The others are read too, so that a broken key is found before it is needed. */
+/**
+ * The first key of each algorithm signs. The others are read too, so that a broken key is found
+ * before it is needed.
+ */
 function compileKeys(
   keys: SenderObject['spec']['dkim']['keys'],
   references: SenderReferences,

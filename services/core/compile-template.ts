@@ -1,5 +1,6 @@
-// Compiles a Template object into the revision that services render. Faults are found here, while the author can repair them: each locale of each
-// environment is rendered with the sample data before the revision counts as compiled.
+// Compiles a Template object into the revision that services render. Faults are found here, while
+// the author can repair them: each locale of each environment is rendered with the sample data
+// before the revision counts as compiled.
 
 import { type Environment, environments, type LocaleContent, type TemplateRevision } from './catalog.ts';
 import { contentHash } from './content-hash.ts';
@@ -15,7 +16,10 @@ export interface TemplateReferences {
   configMap(name: string): Readonly<Record<string, string>> | null;
   /** True when the namespace has a Sender of this name, whether it compiles or not. */
   hasSender(name: string): boolean;
-  /** A Template of the same namespace by its object's name, for layouts; null when there is none that can be read. */
+  /**
+   * A Template of the same namespace by its object's name, for layouts; null when there is none
+   * that can be read.
+   */
   template(name: string): TemplateObject | null;
 }
 
@@ -113,7 +117,8 @@ function resolveContent(object: TemplateObject, references: TemplateReferences):
   const testing = overlay(live, spec.testing?.locales ?? [], ['testing', 'locales']);
   const draft = overlay(testing, spec.draft?.locales ?? [], ['draft', 'locales']);
   const content = { live, testing, draft };
-  // A template that is only being drafted has no live content yet; what there is must have the default to fall back to.
+  // A template that is only being drafted has no live content yet; what there is must have the
+  // default to fall back to.
   for (const environment of environments) {
     const there = content[environment];
     const isMissing = !there.some(({ locale }) => locale === normalizeLocale(spec.defaultLocale));
@@ -178,7 +183,8 @@ function tryOut(revision: TemplateRevision, written: Written): readonly ObjectFa
   const faults: ObjectFault[] = template.variables
     .check(revision.sampleData)
     .map(({ field, message }) => fault('SchemaMismatch', ['sampleData', ...field.split('.').slice(1)], message));
-  // Environments share the content that no overlay touches, and the part of one that it leaves alone.
+  // Environments share the content that no overlay touches, and the part of one that it leaves
+  // alone.
   const tried = new Set<LocaleContent>();
   const blamed = new Set<string>();
   for (const environment of ['live', 'testing', 'draft'] as const) {

@@ -92,7 +92,10 @@ export function parseDocuments(file: string, text: string): ParsedFile {
   return faults.length > 0 ? { documents: [], faults } : { documents, faults };
 }
 
-/** The lexer is quick, what comes after it is not. A text of many lines, as the HTML of a mail is, is one token. */
+/**
+ * The lexer is quick, what comes after it is not. A text of many lines, as the HTML of a mail is,
+ * is one token.
+ */
 function isParsedSoon(text: string): boolean {
   let tokens = 0;
   for (const _ of new Lexer().lex(text)) if (++tokens > limits.catalogFileTokensMax) return false;

@@ -1,5 +1,6 @@
-// The DNS records that a sender's domain needs, and whether DNS has them. Receivers see the relay, and only its operator knows which hosts SPF has to allow.
-// So the check wants exactly one SPF record and does not read its content.
+// The DNS records that a sender's domain needs, and whether DNS has them. Receivers see the relay,
+// and only its operator knows which hosts SPF has to allow. So the check wants exactly one SPF
+// record and does not read its content.
 
 import type { Sender } from './catalog.ts';
 import { dkimName } from './dkim/key.ts';
@@ -51,7 +52,9 @@ export const dkimRecordFor = ({ selector, record, isRequired }: WantedKey, domai
   isRequired,
 });
 
-/** `found`: the records of this name and type, MX as `preference exchange`; null: the lookup failed. */
+/**
+ * `found`: the records of this name and type, MX as `preference exchange`; null: the lookup failed.
+ */
 export function checkRecord(wanted: WantedRecord, found: readonly string[] | null): CheckedRecord {
   return { ...wanted, state: found === null ? 'Unknown' : stateOf(wanted, found) };
 }

@@ -1,4 +1,5 @@
-// The faults of a Sender or Template. Reasons are API: the operator writes them into conditions, the folder into the log, and docs/operator.md lists them.
+// The faults of a Sender or Template. Reasons are API: the operator writes them into conditions,
+// the folder into the log, and docs/operator.md lists them.
 
 export type FaultReason =
   // condition Accepted
@@ -22,7 +23,9 @@ export type FaultReason =
 
 export type FaultPath = readonly (string | number)[];
 
-/** One fault of one object. The message is a sentence's end ("must be …") and never holds a secret. */
+/**
+ * One fault of one object. The message is a sentence's end ("must be …") and never holds a secret.
+ */
 export interface ObjectFault {
   readonly reason: FaultReason;
   readonly path: FaultPath;

@@ -1,4 +1,5 @@
-// Idempotency keys (RELIABILITY P3, P4): what one looks like, what makes two requests the same, and what to answer when a key is taken.
+// Idempotency keys (RELIABILITY P3, P4): what one looks like, what makes two requests the same, and
+// what to answer when a key is taken.
 
 import { createHash } from 'node:crypto';
 import { type Reach, reaches } from './access/caller.ts';
@@ -34,7 +35,10 @@ export function parseIdempotencyKeys(given: readonly string[]): {
   return { key: first as IdempotencyKey, errors: [] };
 }
 
-/** SHA-256 of a request: equal for equal requests, whatever the order of their fields. Of a blob the request holds the digest. */
+/**
+ * SHA-256 of a request: equal for equal requests, whatever the order of their fields. Of a blob the
+ * request holds the digest.
+ */
 export function fingerprint(request: unknown): string {
   return createHash('sha256').update(canonicalJson(request)).digest('hex');
 }

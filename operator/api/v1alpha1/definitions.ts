@@ -1,5 +1,5 @@
-// Generates the CustomResourceDefinitions from the schemas of the objects (services/core/objects.ts) and of their status. `make crds` writes them into the
-// chart.
+// Generates the CustomResourceDefinitions from the schemas of the objects
+// (services/core/objects.ts) and of their status. `make crds` writes them into the chart.
 
 import { z } from 'zod';
 import { specs } from '../../../services/core/objects.ts';
@@ -136,7 +136,10 @@ function schemaOf(description: z.ZodType): Schema {
   return structural(z.toJSONSchema(description, { io: 'input', target: 'openapi-3.0', unrepresentable: 'any' }) as Schema) as Schema;
 }
 
-/** Reduces a schema to the subset of OpenAPI that the API server accepts. The server prunes or refuses unknown fields by itself. */
+/**
+ * Reduces a schema to the subset of OpenAPI that the API server accepts. The server prunes or
+ * refuses unknown fields by itself.
+ */
 function structural(schema: Json): Json {
   if (Array.isArray(schema)) return schema.map(structural);
   if (!isObject(schema)) return schema;
@@ -148,7 +151,10 @@ function structural(schema: Json): Json {
 /** The values of these keywords are data, not schemas. */
 const isVerbatim = (key: string): boolean => key === 'default' || key === 'enum' || key.startsWith('x-kubernetes-');
 
-/** The API server runs CEL rules before it fills in nested defaults, so nested defaults are written out. */
+/**
+ * The API server runs CEL rules before it fills in nested defaults, so nested defaults are written
+ * out.
+ */
 function withDefaults(schema: Readonly<Record<string, Json>>): Json {
   const { properties, default: given } = schema;
   const nested = isObject(properties) ? Object.entries(properties) : [];

@@ -1,4 +1,5 @@
-// The names below `packetboat.dev/` that the operator reads and writes. They are API: users set some of them, and clusters store them all.
+// The names below `packetboat.dev/` that the operator reads and writes. They are API: users set
+// some of them, and clusters store them all.
 
 /** Label of a Namespace: the tenant that it belongs to. */
 export const TENANT_LABEL = 'packetboat.dev/tenant';

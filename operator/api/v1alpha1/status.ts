@@ -1,4 +1,5 @@
-// The schema of `status`, with a description of each field for the CustomResourceDefinitions. The operator writes it by server-side apply.
+// The schema of `status`, with a description of each field for the CustomResourceDefinitions. The
+// operator writes it by server-side apply.
 
 import { z } from 'zod';
 

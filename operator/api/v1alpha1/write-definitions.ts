@@ -1,4 +1,5 @@
-// `make crds`: writes the CustomResourceDefinitions into a folder, or into the chart when none is named.
+// `make crds`: writes the CustomResourceDefinitions into a folder, or into the chart when none is
+// named.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

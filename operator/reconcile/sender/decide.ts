@@ -1,4 +1,5 @@
-// What becomes of a Sender: from its spec, Secrets, keys, DNS records and previous status to the catalog entry, the conditions and the next visit. Pure.
+// What becomes of a Sender: from its spec, Secrets, keys, DNS records and previous status to the
+// catalog entry, the conditions and the next visit. Pure.
 
 import type { DkimKey, Sender } from '../../../services/core/catalog.ts';
 import { compileSender, type Standing } from '../../../services/core/compile-sender.ts';
@@ -46,7 +47,10 @@ export function readSender({ metadata: { name, namespace }, spec }: SenderResour
   return read;
 }
 
-/** A Sender whose namespace may have it and whose domain is its own: as the catalog names it, with the tenant for a namespace. */
+/**
+ * A Sender whose namespace may have it and whose domain is its own: as the catalog names it, with
+ * the tenant for a namespace.
+ */
 export function acceptSender({ object, tenant, owner }: SenderClaim): SenderObject | readonly ObjectFault[] {
   const read = readSender(object);
   if (isFaults(read)) return read;
@@ -65,7 +69,10 @@ export function recordsFor(sender: Sender, keys: readonly StoredKey[]): readonly
   return wantedRecords(sender, [...managedKeyRecords(keys), ...sender.dkim.flatMap(providedKeyRecord)]);
 }
 
-/** Keys that sign now, and keys that are to sign: the record of a successor is advice while an older key of its algorithm signs. */
+/**
+ * Keys that sign now, and keys that are to sign: the record of a successor is advice while an older
+ * key of its algorithm signs.
+ */
 function managedKeyRecords(keys: readonly StoredKey[]): readonly WantedKey[] {
   const active = keys.filter(isActive);
   const standby = keys.filter(isStandby);
@@ -156,7 +163,10 @@ function verifiedSince(status: NewCondition['status'], before: string | undefine
   return status === 'Unknown' ? before : undefined;
 }
 
-/** The entry of a Sender that is being deleted: it accepts no mail any more. Null: it has faults, and what was published last serves its mail. */
+/**
+ * The entry of a Sender that is being deleted: it accepts no mail any more. Null: it has faults,
+ * and what was published last serves its mail.
+ */
 export function retiringEntry(facts: SenderClaim & Pick<SenderFacts, 'keys'>, secrets: SecretValues): Sender | null {
   const spec = acceptSender(facts);
   if (isFaults(spec)) return null;

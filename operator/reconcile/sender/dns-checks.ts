@@ -1,4 +1,5 @@
-// Checks a domain's DNS records no more often than the sender asks for: most visits have causes that are no reason to ask DNS again.
+// Checks a domain's DNS records no more often than the sender asks for: most visits have causes
+// that are no reason to ask DNS again.
 
 import { type CheckedRecord, checkRecord, type WantedRecord } from '../../../services/core/domain-records.ts';
 import { Failure } from '../../../services/core/failure.ts';
@@ -24,7 +25,10 @@ export class DnsChecks {
     this.#clock = clock;
   }
 
-  /** Asks DNS when `trigger` or the wanted records changed, when the period is over, or when a required record was not found last time. */
+  /**
+   * Asks DNS when `trigger` or the wanted records changed, when the period is over, or when a
+   * required record was not found last time.
+   */
   async check(
     uid: string,
     wanted: readonly WantedRecord[],

@@ -1,4 +1,5 @@
-// A Sender and what was gathered about it: valid, verified and without managed keys, unless a test says otherwise.
+// A Sender and what was gathered about it: valid, verified and without managed keys, unless a test
+// says otherwise.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { dkimRecord, readDkimKey } from '../../../services/core/dkim/key.ts';

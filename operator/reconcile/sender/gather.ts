@@ -1,5 +1,5 @@
-// Gathers the facts about a Sender. A fact is asked for only where the earlier ones leave a use for it: a spec with faults reads no Secret, and a Sender that
-// does not compile makes no keys.
+// Gathers the facts about a Sender. A fact is asked for only where the earlier ones leave a use for
+// it: a spec with faults reads no Secret, and a Sender that does not compile makes no keys.
 
 import { domainName } from '../../../services/core/compile-sender.ts';
 import { checkRecord } from '../../../services/core/domain-records.ts';

@@ -1,4 +1,5 @@
-// Managed keys as Kubernetes keeps them: one Secret each, owned by the Sender. Its annotations are the only record of the key's history.
+// Managed keys as Kubernetes keeps them: one Secret each, owned by the Sender. Its annotations are
+// the only record of the key's history.
 
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';

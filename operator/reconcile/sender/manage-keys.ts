@@ -1,4 +1,5 @@
-// Managed DKIM keys of a Sender: reads them, looks for the records of those that wait, and carries out what `decideKeys` says.
+// Managed DKIM keys of a Sender: reads them, looks for the records of those that wait, and carries
+// out what `decideKeys` says.
 
 import type { DkimAlgorithm } from '../../../services/core/catalog.ts';
 import { domainName } from '../../../services/core/compile-sender.ts';
@@ -30,7 +31,10 @@ const algorithmOf: Record<SenderObject['spec']['dkim']['algorithms'][number], Dk
   Ed25519: 'ed25519-sha256',
 };
 
-/** The keys as they are afterwards. The records of new keys are looked for on the visit that their Secrets cause. */
+/**
+ * The keys as they are afterwards. The records of new keys are looked for on the visit that their
+ * Secrets cause.
+ */
 export async function manageKeys(parts: ManagedKeyParts, object: SenderResource, { spec }: SenderObject): Promise<readonly StoredKey[]> {
   const { client, clock, random, dns } = parts;
   const { policy, algorithms, rotationPeriodDays } = spec.dkim;
@@ -63,7 +67,10 @@ export async function manageKeys(parts: ManagedKeyParts, object: SenderResource,
   return [...stayed, ...created];
 }
 
-/** Reads keys only where the mirror has a Secret of this Sender; a Secret that comes later causes a visit. */
+/**
+ * Reads keys only where the mirror has a Secret of this Sender; a Secret that comes later causes a
+ * visit.
+ */
 export async function readKnownKeys(
   { client, secrets }: Pick<ManagedKeyParts, 'client' | 'secrets'>,
   object: SenderResource,

@@ -1,5 +1,5 @@
-// A Sender that is being deleted. It accepts no mail any more; its finalizer goes once its mail has left, and no sooner than every ingest knows. While the
-// store is unreachable the Sender stays.
+// A Sender that is being deleted. It accepts no mail any more; its finalizer goes once its mail has
+// left, and no sooner than every ingest knows. While the store is unreachable the Sender stays.
 
 import { senderKey } from '../../../services/core/catalog.ts';
 import { isFaults } from '../../../services/core/fault.ts';

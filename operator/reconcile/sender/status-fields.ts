@@ -1,4 +1,5 @@
-// What the status of a Sender says besides conditions and the catalog: verification, DKIM keys and DNS records.
+// What the status of a Sender says besides conditions and the catalog: verification, DKIM keys and
+// DNS records.
 
 import type { CheckedRecord } from '../../../services/core/domain-records.ts';
 import type { SenderStatus } from '../../api/v1alpha1/status.ts';

@@ -1,5 +1,6 @@
-// Writes the figures of each sender's last hour into `status.figures`: at most once a minute, and only where they changed. Their field manager differs from
-// that of the rest of the status, so neither overwrites the other.
+// Writes the figures of each sender's last hour into `status.figures`: at most once a minute, and
+// only where they changed. Their field manager differs from that of the rest of the status, so
+// neither overwrites the other.
 
 import { limits } from '../../../services/core/limits.ts';
 import type { Clock } from '../../../services/ports/clock.ts';

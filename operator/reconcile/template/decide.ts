@@ -1,4 +1,5 @@
-// What becomes of a Template: from its spec, its layouts, ConfigMaps and rivals to the catalog entry, the conditions and the next visit. Pure.
+// What becomes of a Template: from its spec, its layouts, ConfigMaps and rivals to the catalog
+// entry, the conditions and the next visit. Pure.
 
 import { compileTemplate, identifierOf } from '../../../services/core/compile-template.ts';
 import { Failure } from '../../../services/core/failure.ts';
@@ -41,7 +42,10 @@ export function readTemplate({ metadata: { name, namespace }, spec }: TemplateRe
   return read;
 }
 
-/** A Template whose namespace may have it and whose identifier is its own: as the catalog names it, with the tenant for a namespace. */
+/**
+ * A Template whose namespace may have it and whose identifier is its own: as the catalog names it,
+ * with the tenant for a namespace.
+ */
 export function acceptTemplate({ object, tenant, owner }: TemplateClaim): TemplateObject | readonly ObjectFault[] {
   const read = readTemplate(object);
   if (isFaults(read)) return read;

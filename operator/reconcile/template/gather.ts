@@ -1,4 +1,5 @@
-// Gathers the facts about a Template. ConfigMaps are read only where the template may have its identifier.
+// Gathers the facts about a Template. ConfigMaps are read only where the template may have its
+// identifier.
 
 import { identifierOf } from '../../../services/core/compile-template.ts';
 import { Failure } from '../../../services/core/failure.ts';
@@ -59,7 +60,10 @@ async function gatherClaim(
   return { object, tenant, owner: null };
 }
 
-/** The layouts that the template names, directly or through another layout; at most one more than the depth that compiles, so that cycles end. */
+/**
+ * The layouts that the template names, directly or through another layout; at most one more than
+ * the depth that compiles, so that cycles end.
+ */
 function layoutsAround(
   templates: Pick<Mirror<TemplateResource>, 'get'>,
   namespace: string,

@@ -1,4 +1,5 @@
-// DKIM keys: reads private keys, and makes the DNS record of a key (RFC 6376, section 3.6.1; RFC 8463 for Ed25519).
+// DKIM keys: reads private keys, and makes the DNS record of a key (RFC 6376, section 3.6.1; RFC
+// 8463 for Ed25519).
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { DkimAlgorithm, DkimKey } from '../catalog.ts';
@@ -8,7 +9,10 @@ const RSA_BITS_MAX = 4_096;
 /** What stands before the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo. */
 const ED25519_PREFIX_BYTES = 12;
 
-/** Reads a private key in PEM. A string says what is wrong with the key, as the end of a sentence, and repeats nothing of it. */
+/**
+ * Reads a private key in PEM. A string says what is wrong with the key, as the end of a sentence,
+ * and repeats nothing of it.
+ */
 export function readDkimKey(selector: string, pem: string): DkimKey | string {
   let key: KeyObject;
   try {
