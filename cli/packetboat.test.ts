@@ -16,7 +16,7 @@ function packetboat(args: readonly string[], env: Readonly<Record<string, string
 }
 
 describe('the packetboat command', () => {
-  test('says its version', async () => {
+  test('prints its version', async () => {
     expect(await packetboat(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, complaint: '' });
   });
 
@@ -30,7 +30,7 @@ describe('the packetboat command', () => {
     ['dev', ['dev', '--help']],
     ['dispatcher', ['help', 'dispatcher']],
     ['catalog', ['catalog', 'apply', '--help']],
-  ] as const)('tells every variable of %s with unit and default', async (program, args) => {
+  ] as const)('lists every variable of %s with unit and default', async (program, args) => {
     const { code, out } = await packetboat(args);
     expect(code).toBe(0);
     for (const { name, programs: ofVariable } of Object.values(variables))
@@ -38,7 +38,7 @@ describe('the packetboat command', () => {
     expect(out).toMatch(/; (?:needed|default: )/);
   });
 
-  test('does not start with a configuration that cannot be used, and says all that is wrong with it', async () => {
+  test('does not start with an invalid configuration, and prints all of its faults', async () => {
     const { code, out, complaint } = await packetboat(['ingest'], { PACKETBOAT_GRPC_ADDR: 'nowhere', REDIS_URL: 'http://cache.example' });
     expect([code, out]).toEqual([1, '']);
     expect(complaint).toBe(
@@ -80,7 +80,7 @@ describe('the packetboat command', () => {
 });
 
 describe('the request to paste', () => {
-  test('is one line that a shell takes as it is', () => {
+  test('is one line that a shell accepts', () => {
     const [line = '', ...more] = requestToPaste('http://127.0.0.1:8080', 'sk_live_x');
     expect(more).toEqual([]);
     expect(line).toMatch(/^curl -X POST http:\/\/127\.0\.0\.1:8080\/v1\/messages -H '[^']+' -H '[^']+' -d '[^'\n]+'$/);

@@ -34,7 +34,7 @@ spec:
   - {locale: en, subject: Invoice, html: '<p>Yours</p>'}
 `;
 
-test.each(['examples/sender.yaml', 'examples/catalog'])('%s is without fault', async (path) => {
+test.each(['examples/sender.yaml', 'examples/catalog'])('%s has no faults', async (path) => {
   expect(await run({ path: join(root, path) })).toMatchObject({ code: 0, complaints: [] });
 });
 
@@ -51,13 +51,13 @@ test('each fault has its file, line, column, path and reason, and each warning i
   ]);
 });
 
-test('what stands elsewhere is no fault of a part', async () => {
+test('with --partial a missing reference is no fault', async () => {
   const { code, complaints } = await run({ path: '-', isPartial: true }, sender.replace('billing@shop', 'billing@mail.shop'));
   expect({ code, complaints }).toEqual({ code: 0, complaints: [] });
   expect((await run({ path: '-', isPartial: true }, template)).code).toBe(0);
 });
 
-test('a file of its own is read too, and one that is not there is said', async () => {
+test('a single file is read, and a missing file is reported', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-validate-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'bad.yaml'), 'a: [');

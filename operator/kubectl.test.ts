@@ -1,6 +1,5 @@
-// What people see who use kubectl, word for word: goldens of get, get mail, -o wide, describe,
-// explain and wait. Ages, uids, revisions of the server and what is made up at random are taken
-// out. `make golden` writes them anew.
+// The output of kubectl, as goldens: get, get mail, -o wide, describe, explain and wait. Ages, uids,
+// versions and random values are replaced. `make golden` renews the files.
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -75,9 +74,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'kub
       ...{ 'sender/ready': 'Ready', 'sender/late': 'SecretNotFound' },
       ...{ 'sender/unverified': 'DomainNotVerified', 'sender/quiet': 'Suspended' },
     });
-    // after their Senders, or the first visit may find none
+    // after their Senders, because the first visit looks for them
     await apply('Template', { 'template/order': 'Ready', 'template/broken': 'SyntaxError' });
-    // Events are written beside
+    // Events are written in the background
     await vi.waitFor(async () => expect(await ctl('describe', 'template', 'broken')).toContain('SyntaxError  '), {
       timeout: 10_000,
       interval: 200,
@@ -108,12 +107,12 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'kub
     );
   });
 
-  it('waits in vain for a sender that is not ready', async () => {
+  it('wait times out for a sender that is not ready', async () => {
     const args = ['-n', 'shop', 'wait', '--for=condition=Ready', '--timeout=2s', 'sender/late'];
     expect(await kubectl(kubernetes.kubeconfig, args)).toMatchObject({ code: 1, stderr: expect.stringContaining('timed out waiting') });
   });
 
-  it('describes where a broken template is wrong: the locale, the line and why', async () => {
+  it('describe shows the locale, the line and the problem of a broken template', async () => {
     expect(await ctl('describe', 'template', 'broken')).toMatch(
       /spec\.locales\[1\]\.text: text, line 1: a block, .* is not closed .* \(locale de, live\)/,
     );

@@ -16,7 +16,7 @@ import { releaseFinalizers } from './release-finalizers.ts';
 const crds = join(import.meta.dirname, '../charts/packetboat/files/crds');
 const lease = { namespace: 'mail', name: 'packetboat-operator' };
 
-describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Senders before the operator goes', () => {
+describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'release-finalizers', () => {
   const open = new AsyncDisposableStack();
   let kubernetes: Kubernetes;
   let client: Awaited<ReturnType<typeof openKubernetesClient>>;
@@ -45,7 +45,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Sende
     kubectlOk(kubernetes.kubeconfig, ['-n', namespace, 'get', 'sender', name, '-o', 'jsonpath={.metadata.finalizers}']);
   const release = (namespaces: readonly string[] | null) => releaseFinalizers({ client, clock: systemClock, lease, namespaces });
 
-  it('takes off its own finalizer and nobody else’s, in its own namespaces', async () => {
+  it('removes the operator’s finalizer, and no other, in the operator’s namespaces', async () => {
     await apply(sender('shop', 'held', [DRAIN_FINALIZER]), sender('shop', 'shared', ['acme.example/audit', DRAIN_FINALIZER]));
     await apply(sender('shop', 'free', []), sender('other', 'elsewhere', [DRAIN_FINALIZER]));
     expect(await release(['shop'])).toBe(2);
@@ -56,14 +56,14 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Sende
     expect(await release(null)).toBe(0);
   });
 
-  it('lets go of a Sender that somebody waits to be rid of', async () => {
+  it('releases a Sender that is being deleted', async () => {
     await apply(sender('shop', 'leaving', [DRAIN_FINALIZER]));
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'sender', 'leaving', '--wait=false']);
     await release(['shop']);
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/leaving', '--timeout=10s']);
   });
 
-  it('is not begun before the operator that leads has noticed, which does not lead again meanwhile', async () => {
+  it('starts after the leader has noticed the loss of its Lease, and no operator leads meanwhile', async () => {
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'mail', 'delete', 'lease', lease.name]);
     const stop = new AbortController();
     const candidate = { client, clock: systemClock, lease, identity: 'an-operator', freshTerm: async () => 1, report: () => {} };
@@ -80,6 +80,6 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'letting go of Sende
 
     await leadership.release(); // as a loser does, and it gives nothing back that is not its own
     const again = elect(candidate, AbortSignal.timeout(limits.electionSeconds * 1_000 + 2_000));
-    await expect(again).rejects.toThrow('stopped before it was elected');
+    await expect(again).rejects.toThrow('stopped before the election was won');
   }, 60_000);
 });

@@ -20,7 +20,7 @@ describe('a service account', () => {
     await put('token', 'first\n');
   });
 
-  test('is an address, a token and who is trusted', async () => {
+  test('gives the address, a token and the trusted authority', async () => {
     const access = await openAccess({ serviceAccount });
     expect(access.server).toBe('https://10.0.0.1:443');
     expect(await access.options()).toEqual({ ca: authority.cert.trim(), headers: { authorization: 'Bearer first' } });
@@ -29,7 +29,7 @@ describe('a service account', () => {
     );
   });
 
-  test('is read anew each minute, and stays as it was while it cannot be read', async () => {
+  test('is read again each minute, and its last content is kept while it cannot be read', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const access = await openAccess({ serviceAccount });
@@ -47,7 +47,7 @@ describe('a service account', () => {
     expect(await token()).toEqual({ authorization: 'Bearer third' });
   });
 
-  test.each(['token', 'ca.crt'])('says which file is not there or empty: %s', async (name) => {
+  test.each(['token', 'ca.crt'])('is refused with the name of a file that is missing or empty: %s', async (name) => {
     await put(name, ' \n');
     const path = join(serviceAccount.folder, name);
     await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
@@ -66,13 +66,13 @@ describe('a service account', () => {
     ['token', 'b\u0000in', 'token'],
     ['ca.crt', 'who signed', 'certificate as PEM'],
     ['ca.crt', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'certificate as PEM'],
-  ])('says which file is not what it should be: %s', async (name, text, what) => {
+  ])('is refused with the name of a file with the wrong content: %s', async (name, text, what) => {
     await put(name, text);
     const message = `the service account file ${join(serviceAccount.folder, name)} contains no ${what}`;
     await expect(openAccess({ serviceAccount })).rejects.toMatchObject({ kind: 'invalid', message });
   });
 
-  test('gives way to a kubeconfig that is named, and is none outside of a pod', async () => {
+  test('yields to a named kubeconfig, and is not used outside a pod', async () => {
     const kubeconfig = join(serviceAccount.folder, 'kubeconfig');
     await expect(openAccess({ kubeconfig, serviceAccount })).rejects.toMatchObject({
       kind: 'invalid',

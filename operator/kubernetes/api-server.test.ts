@@ -93,7 +93,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
   }
   const held = (reflector: Reflector<ConfigMap>, namespace: string, name: string) => reflector.get({ namespace, name })?.data?.value;
 
-  test('the client tells not found, conflict, invalid and forbidden apart, and names the field', async () => {
+  test('the client distinguishes not found, conflict, invalid and forbidden, and names the field', async () => {
     const client = await open();
     const key = { namespace: 'default', name: 'one' };
     await expect(client.get(configMaps, key)).rejects.toMatchObject({ kind: 'not_found' });
@@ -122,7 +122,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     return open({ access: { kubeconfig: path } });
   }
 
-  test('metadata patches are refused over a newer object, and what a Secret holds stays on the server when only metadata are asked for', async () => {
+  test('a metadata patch of an older version is refused, and a metadata read returns no content of a Secret', async () => {
     const client = await open();
     const key = { namespace: 'default', name: 'login' };
     const made = await client.create(secrets, { metadata: key, stringData: { password: 'hunter2' } });
@@ -137,7 +137,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await client.patchMetadata(secrets, { ...key, resourceVersion: patched.metadata.resourceVersion ?? '' }, { finalizers: [] });
   });
 
-  test('the reflector follows what happens, and a handler that throws loses nothing', async () => {
+  test('the reflector reports each change, and a handler that throws loses none', async () => {
     const namespace = await newNamespace();
     const { reflector, seen, reported } = reflect(namespace, {
       onChange: () => {
@@ -164,7 +164,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     expect(asked.filter(({ verb }) => verb === 'LIST')).toHaveLength(3);
   });
 
-  test('the reflector survives a killed API server, and sees what changed meanwhile', async () => {
+  test('the reflector survives a killed API server and reports the changes of the outage', async () => {
     const namespace = await newNamespace();
     const { reflector, seen } = reflect(namespace);
     await put('kept', namespace, '1');
@@ -176,7 +176,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     expect(seen.filter((line) => line === 'new kept')).toHaveLength(1);
   });
 
-  test('the reflector lists anew once etcd has forgotten the version that it watched from', async () => {
+  test('the reflector lists again when etcd has compacted the version that it watches from', async () => {
     const namespace = await newNamespace();
     await put('old', namespace, '1');
     const gate = await startGate(kubernetes.url);
@@ -196,7 +196,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await expect(Array.fromAsync(forgotten)).rejects.toMatchObject({ code: 'expired' });
   });
 
-  test('the reflector lists anew at once when its version is forgotten', async () => {
+  test('the reflector lists again at once when its version has expired', async () => {
     const namespace = await newNamespace();
     const client = await open();
     let watches = 0;
@@ -217,7 +217,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     return (await fetch(`${kubernetes.etcdUrl}/v3/${path}`, { method: 'POST', body: JSON.stringify(body) })).json();
   };
 
-  test('the reflector notices a connection whose other end is gone', async () => {
+  test('the reflector notices a half-open connection', async () => {
     const namespace = await newNamespace();
     const gate = await startGate(kubernetes.url);
     const kubeconfig = await kubernetes.kubeconfigFor('operator', gate.url);
@@ -230,7 +230,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await vi.waitFor(() => expect(held(reflector, namespace, 'unseen')).toBe('1'), WAIT);
   });
 
-  test('a refused credential is read anew, since it may have been replaced', async () => {
+  test('a refused credential is read again, because it may have been replaced', async () => {
     const path = await kubernetes.kubeconfigFor('operator');
     const client = await open({ access: { kubeconfig: path } });
     await client.list(configMaps, { namespace: 'default' });
@@ -240,7 +240,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await client.list(configMaps, { namespace: 'default' });
   });
 
-  test('a pod goes by its service account: its token is read anew when it is refused, and only its authority is trusted', async () => {
+  test('in a pod a refused token of the service account is read again, and only its authority is trusted', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'packetboat-service-account-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const serviceAccount = { host: '127.0.0.1', port: Number(new URL(kubernetes.url).port), folder };
@@ -256,7 +256,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await expect(deceived.list(configMaps, { namespace: 'default' })).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
-  test('a server that is too busy says for how long, and the reflector waits so long', async () => {
+  test('the reflector waits as long as a busy server asks', async () => {
     const certificate = makeAuthority().issue({ names: ['127.0.0.1'] });
     let answers = 0;
     const times: number[] = [];
@@ -347,7 +347,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     };
   }
 
-  test('one of two is elected; the other follows a leader that died, and not one that lives', async () => {
+  test('one of two candidates leads; the other takes over when the leader has died, not while it lives', async () => {
     const a = candidate('died', 'a');
     await a.pass(1_000);
     expect(a.leadership?.term).toBe(7);
@@ -366,7 +366,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await b.leadership?.release();
   });
 
-  test('a Lease that is given back is taken at once', async () => {
+  test('a released Lease is acquired at once', async () => {
     const a = candidate('released', 'a');
     await a.pass(1_000);
     const b = candidate('released', 'b');
@@ -377,7 +377,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await b.leadership?.release();
   });
 
-  test('a leader without an API server stops before another one may begin', async () => {
+  test('a leader without an API server stops before another candidate may lead', async () => {
     const gate = await startGate(kubernetes.url);
     const a = candidate('cut', 'a', {
       client: await open({ access: { kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url) }, callMs: 500 }),
@@ -390,7 +390,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     gate.mend();
   });
 
-  test('a renewal that is not answered ends in time, however long the call might take', async () => {
+  test('a renewal without a response ends before its deadline, whatever the timeout of the call', async () => {
     let hangs = false;
     const client: ElectorParts['client'] = {
       get: admin.get.bind(admin),
@@ -411,7 +411,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     expect(leadership.lost.aborted).toBe(true);
   });
 
-  test('who deleted the Lease does no harm: the next term comes from what was written', async () => {
+  test('a deleted Lease does no harm: the next term is above all terms in the catalog', async () => {
     const a = candidate('deleted', 'a');
     await a.pass(1_000);
     await kubectlOk(kubernetes.kubeconfig, ['delete', 'lease', 'deleted']);
@@ -424,7 +424,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await b.leadership?.release();
   });
 
-  test('an Event is told once, and is found where kubectl looks for it', async () => {
+  test('an Event is written once, and kubectl finds it', async () => {
     const made = await admin.create(configMaps, { metadata: { namespace: 'default', name: 'told' } });
     {
       await using recorder = new EventRecorder({

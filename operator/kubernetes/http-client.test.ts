@@ -49,7 +49,7 @@ const watchOf = (client: Awaited<ReturnType<typeof against>>, resource: typeof c
     .next();
 
 describe('the client', () => {
-  test('makes its calls however many watches there are', async () => {
+  test('makes calls while many watches are open', async () => {
     let watches = 0;
     const client = await against((response, isWatch) => {
       if (!isWatch) return void response.end('{}');
@@ -61,7 +61,7 @@ describe('the client', () => {
     await client.get(configMaps, key);
   });
 
-  test('gives a call up in time, and when it is told to, also where it still waits for a connection', async () => {
+  test('cancels a call after its timeout and on its signal, even while the call waits for a connection', async () => {
     const client = await against(() => {}, 30_000);
     const waiting = Array.from({ length: limits.kubernetesCallsMax }, () => client.get(configMaps, key).catch(() => {}));
     const stop = new AbortController();
@@ -73,7 +73,7 @@ describe('the client', () => {
     await Promise.all(waiting);
   });
 
-  test.each([401, 500])('waits for the end of a refusal (%i) no longer than for an answer', async (code) => {
+  test.each([401, 500])('waits no longer for the body of a refusal (%i) than for a response', async (code) => {
     const client = await against((response) => {
       response.writeHead(code, { 'content-length': 100 }).write('{');
     }, 200);
@@ -85,7 +85,7 @@ describe('the client', () => {
     ['an event that is no JSON', `{"type":"ADDED","object":{"data":{"password":${MARKER}}}}\n`, 200],
     ['an event that ends the watch', `${JSON.stringify({ type: 'ERROR', object: { code: 500, message: MARKER } })}\n`, 200],
     ['a refusal', JSON.stringify({ message: MARKER }), 500],
-  ])('repeats nothing of a Secret: %s', async (_, body, code) => {
+  ])('repeats no content of a Secret: %s', async (_, body, code) => {
     const client = await against((response) => void response.writeHead(code).end(body));
     const asked = [client.get(secrets, key), client.list(secrets), watchOf(client, secrets)];
     const failures = (await Promise.allSettled(asked)).flatMap((settled): unknown[] =>
@@ -100,7 +100,7 @@ describe('the client', () => {
     ['99999999999', limits.kubernetesRetryAfterMaxMs],
     ['-1', null],
     ['soon', null],
-  ])('takes Retry-After: %s as it may be meant', async (text, retryAfterMs) => {
+  ])('reads Retry-After: %s', async (text, retryAfterMs) => {
     const client = await against((response) => void response.writeHead(429, { 'retry-after': text }).end('{}'));
     await expect(client.get(configMaps, key)).rejects.toMatchObject({ kind: 'rate_limited', retryAfterMs });
   });
@@ -147,13 +147,13 @@ describe('the reflector', () => {
     ['is forgotten', (response) => void response.writeHead(410).end('{}'), 4],
     ['is forgotten at once', (response) => void response.end(event({ code: 410 })), 4],
     ['ends without a word', (response) => void response.end(), 3],
-  ])('asks less and less often for a watch that %s, although it is given lists', async (_, answer, askedAtFirst) => {
+  ])('backs off from a watch that %s, although lists succeed', async (_, answer, askedAtFirst) => {
     const slept = await waits(answer, 9);
     expect(slept[0]?.asked).toBe(askedAtFirst);
     for (const { ms } of slept.slice(-2)) expect(ms).toBeGreaterThanOrEqual(limits.kubernetesRetryMaxMs / 2);
   });
 
-  test('asks soon again after a watch that brought something', async () => {
+  test('watches again soon after a watch with an event', async () => {
     let isBroken = true;
     const slept = await waits((response) => {
       isBroken = !isBroken;

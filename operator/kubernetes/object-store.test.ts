@@ -8,7 +8,7 @@ interface Pet extends KubernetesObject {
 
 const pet = (name: string, ...colours: readonly string[]): Pet => ({ metadata: { namespace: 'home', name }, colours });
 
-it('finds objects by what they are about, as they are now', () => {
+it('finds the current objects by their indexes', () => {
   const store = new ObjectStore<Pet, 'colour'>({ colour: ({ colours }) => colours });
   store.set(pet('cat', 'grey', 'white'));
   store.set(pet('dog', 'white'));

@@ -32,15 +32,15 @@ function open(work: Work, workers = 4) {
   };
 }
 
-describe('the work queue', () => {
-  test('works on a key that was added many times once', async () => {
+describe('the retry queue', () => {
+  test('works once on a key that was added many times', async () => {
     await using q = open(async () => null);
     for (let i = 0; i < 10; i += 1) q.queue.add('shop/a');
     await q.clock.advance(1_000);
     expect(q.begun).toEqual([['shop/a', 0]]);
   });
 
-  test('never gives one key to two workers, and brings back what was added meanwhile', async () => {
+  test('never gives a key to two workers, and queues it again when it was added meanwhile', async () => {
     const ended = Promise.withResolvers<null>();
     await using q = open((key) => (key === 'shop/a' ? ended.promise : Promise.resolve(null)));
     q.queue.add('shop/a');
@@ -54,7 +54,7 @@ describe('the work queue', () => {
     expect(q.begun.map(([key]) => key)).toEqual(['shop/a', 'shop/b', 'shop/a']);
   });
 
-  test('works on as many keys at a time as it has workers', async () => {
+  test('works on one key per worker at a time', async () => {
     await using q = open(() => q.clock.sleep(100).then(() => null), 2);
     for (const key of ['a', 'b', 'c']) q.queue.add(key);
     await q.clock.advance(50);
@@ -64,7 +64,7 @@ describe('the work queue', () => {
     await q.clock.advance(100);
   });
 
-  test('what fails comes again after 0.5 s, then ever later up to 5 min, and anew once it succeeded', async () => {
+  test('retries after 0.5 s, backs off up to 5 min, and starts over after a success', async () => {
     let isBroken = true;
     await using q = open(async () => {
       if (isBroken) throw new Error('no');
@@ -85,7 +85,7 @@ describe('the work queue', () => {
     expect(q.results.at(before - 1)).toBe('success');
   });
 
-  test('comes again when the work says so, or sooner when it is added', async () => {
+  test('queues a key after the time that its work asks for, or sooner when it is added', async () => {
     await using q = open(async () => 60_000);
     q.queue.add('a');
     await q.clock.advance(30_000);

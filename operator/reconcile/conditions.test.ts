@@ -25,7 +25,7 @@ test.each([
   expect(conditionFromFaults(type, faults, isReached)).toMatchObject({ type, status, reason });
 });
 
-test('a message names the path of each fault, the first five of them', () => {
+test('a message names the first five faults with their paths', () => {
   const faults = Array.from({ length: 7 }, (_, i) => fault('InvalidSpec', `is wrong ${i}`));
   const { message } = conditionFromFaults('Accepted', faults, true);
   expect(message).toMatch(/^spec\.routes\[0\]: is wrong 0; .*is wrong 4; and 2 more$/);
@@ -49,11 +49,11 @@ test.each([
     'False',
     'StoreUnavailable',
   ],
-] as const)('%#: Ready sums up', (all, isSuspended, isEnforced, status, reason) => {
+] as const)('%#: Ready summarizes the others', (all, isSuspended, isEnforced, status, reason) => {
   expect(readyCondition(all, { isSuspended, isEnforced })).toMatchObject({ type: 'Ready', status, reason });
 });
 
-test('a time moves only when the status does, and an Event is due when the reason does', () => {
+test('a time changes with the status only; a new reason counts as a change', () => {
   const first = stampConditions([], [condition('Ready', 'False', 'A')], { generation: 1, now: 0 });
   expect(first.conditions[0]).toMatchObject({ lastTransitionTime: '1970-01-01T00:00:00Z', observedGeneration: 1 });
   expect(first.changed).toHaveLength(1);

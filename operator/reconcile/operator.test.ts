@@ -1,6 +1,5 @@
-// The operator on a real API server and a store of its own, for what people seldom do on purpose:
-// references that come late, two of one name, a store that is away. What they do every day is in
-// test/e2e/kubernetes.test.ts.
+// The operator on a real API server and a real store, in unusual situations: late references,
+// conflicts, an unreachable store. test/e2e/kubernetes.test.ts has the usual ones.
 
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -66,7 +65,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
   const configMap = (name: string, data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'shop' }, data });
   const html = (html: string) => ({ locales: [{ locale: 'en', subject: 'Hi', html, text: 'Hello' }] });
 
-  it('a template whose sender, ConfigMap and layout come late', async () => {
+  it('a template is published once its sender, ConfigMap and layout exist', async () => {
     const fromMap = {
       locales: [{ locale: 'en', subject: 'Hi', text: 'Hello', htmlFrom: { configMapKeyRef: { name: 'bodies', key: 'late.html' } } }],
     };
@@ -92,7 +91,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     });
     await until('template', 'child', { Ready: 'True Ready' });
 
-    // an edit of the ConfigMap is a new revision, and a broken layout is the child's fault to show
+    // an edited ConfigMap makes a new revision, and a broken layout is a fault of the template that it wraps
     await apply(configMap('bodies', { 'late.html': '<p>{{#if}}</p>' }));
     await until('template', 'late', { Compiled: 'False SyntaxError' });
     await apply(template('base', html('<div>{{{content}}}{{#each}}</div>')));
@@ -124,7 +123,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     await until('template', name, wanted);
   });
 
-  it('two templates of one identifier in one tenant: the older has it until it goes', async () => {
+  it('of two templates with one identifier in one tenant, the older has it until it is deleted', async () => {
     await apply(template('one', { identifier: 'Shared_Id' }));
     await until('template', 'one', { Ready: 'True Ready' });
     const { metadata } = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'get', 'template', 'one', '-o', 'json'])) as {
@@ -137,13 +136,13 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     await until('template', 'two', { Ready: 'True Ready' }, 'sister');
   });
 
-  it('a namespace whose tenant may not be', async () => {
+  it('a namespace with an invalid tenant', async () => {
     await apply(sender('stray', {}, 'odd'), template('stray', {}, 'odd'));
     await until('sender', 'stray', { Accepted: 'False NamespaceNotAllowed', Ready: 'False NamespaceNotAllowed' }, 'odd');
     await until('template', 'stray', { Accepted: 'False NamespaceNotAllowed' }, 'odd');
   });
 
-  it('a key that is none', async () => {
+  it('an invalid key', async () => {
     const privateKeySecretRef = { name: 'dkim', key: 'k.pem' };
     await apply(
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'dkim', namespace: 'shop' }, stringData: { 'k.pem': 'hunter2' } },
@@ -153,7 +152,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     expect(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'describe', 'sender', 'provided'])).not.toContain('hunter2');
   });
 
-  it('packetboat validate says the same of the same objects, word for word', async () => {
+  it('packetboat validate reports the same faults, word for word', async () => {
     const fromMap = (key: string) => ({
       locales: [{ locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'same', key } } }],
     });
@@ -193,7 +192,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     for (const { kind, metadata } of objects) {
       if (kind !== 'Sender' && kind !== 'Template') continue;
       const about = ` ${kind} shop/${metadata.name}: `;
-      // file and line before it, the reason behind
+      // between the file with the line and the reason
       const offline = said.flatMap((line) =>
         line.includes(about) ? [/: (?<message>.*) \((?<reason>\w+)\)$/s.exec(line.slice(line.indexOf(about)))?.groups] : [],
       );
@@ -213,7 +212,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     expect(faulty).toBe(13);
   });
 
-  it('what it may not read is unknown, and known again once it may', async () => {
+  it('forbidden references are Unknown until the operator may read them', async () => {
     const role = 'mail-packetboat-operator';
     const found = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['get', 'clusterrole', role, '-o', 'json'])) as {
       readonly rules: readonly { readonly resources: readonly string[] }[];
@@ -232,12 +231,12 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     await until('template', 'blind', { ReferencesResolved: 'False ConfigMapNotFound' });
   });
 
-  it('a domain without records is not verified, and only Enforce makes much of it', async () => {
+  it('a domain without records is not verified, and with policy Warn its sender is ready', async () => {
     await apply(sender('warned', { verification: { policy: 'Warn' }, dkim: { policy: 'Disabled' } }));
     await until('sender', 'warned', { DomainVerified: 'False RecordsMissing', Ready: 'True Ready' });
   });
 
-  it('a domain that is all right is not asked for again before its time, unless somebody wants it', async () => {
+  it('a verified domain is not checked again before its period ends, except on request', async () => {
     dns.zone['looked.example'] = { txt: ['v=spf1 -all'] };
     await apply(sender('looked', { verification: { policy: 'Enforce' }, dkim: { policy: 'Disabled' } }));
     await until('sender', 'looked', { DomainVerified: 'True Verified', Ready: 'True Ready' });
@@ -255,7 +254,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     await until('sender', 'looked', { DomainVerified: 'False RecordsMismatch', Ready: 'False DomainNotVerified' });
   });
 
-  it('a store that is away: what is published stays, a deletion waits, and both go on by themselves', async () => {
+  it('while the store is unreachable, published revisions stay and a deletion waits; both continue afterwards', async () => {
     await until('sender', 'waited-for', { Ready: 'True Ready' });
     mongoServer.pause();
     await apply(sender('waited-for', { replyTo: ['help@waited-for.example'] }));

@@ -18,6 +18,6 @@ test.each([
   ['login', secretFields, []],
   [null, secretFields, []],
   [undefined, secretFields, []],
-] as const)('%#: names are found wherever they stand, and nothing else', (from, fields, names) => {
+] as const)('%#: names are found at any depth, and nothing else is', (from, fields, names) => {
   expect(namesIn(from, fields)).toEqual(names);
 });

@@ -10,15 +10,15 @@ import { definitionOf, type Json, kinds } from './definitions.ts';
 
 const folder = join(import.meta.dirname, '../../../charts/packetboat/files/crds');
 
-test.each(kinds)('the file of $plural in the chart is what is made of the description (make crds)', (kind) => {
+test.each(kinds)('the chart’s file of $plural is up to date (make crds)', (kind) => {
   expect(parse(readFileSync(join(folder, `${kind.plural}.yaml`), 'utf8'))).toEqual(definitionOf(kind));
 });
 
-test.each(kinds)('each field of $kind is described', (kind) => {
+test.each(kinds)('each field of $kind has a description', (kind) => {
   expect(undescribed(definitionOf(kind), [])).toEqual([]);
 });
 
-/** Paths of properties without a description, but for those that each object has. */
+/** Paths of properties without a description, except those of every object. */
 function undescribed(schema: Json, path: readonly string[]): string[] {
   if (typeof schema !== 'object' || schema === null) return [];
   if (Array.isArray(schema)) return schema.flatMap((entry: Json) => undescribed(entry, path));
@@ -58,7 +58,7 @@ const login = { credentialsSecretRef: { name: 'login' } };
 const key = { selector: 'a', privateKeySecretRef: { name: 'dkim', key: 'a.pem' } };
 const configMapKey = { configMapKeyRef: { name: 'texts', key: 'body.html' } };
 
-/** One that both the API server and the parser of the folder take. */
+/** The API server and the parser accept these. */
 const good: readonly [string, object][] = [
   ['the least that a Sender says', sender()],
   ['From below the domain', sender({ from: { address: 'a@deep.mail.shop.example', name: 'Shop' } })],
@@ -77,7 +77,7 @@ const good: readonly [string, object][] = [
   ['a draft that overlays a subject', template({ draft: { locales: [{ locale: 'en', subject: 'New' }] } })],
 ];
 
-/** One that both refuse, at the same field. */
+/** The API server and the parser refuse these at the same field. */
 const bad: readonly [string, object, string][] = [
   ['From outside the domain', sender({ from: { address: 'billing@shop.example' } }), 'spec.from.address'],
   ['From of a domain that only ends alike', sender({ from: { address: 'billing@notmail.shop.example' } }), 'spec.from.address'],
@@ -96,19 +96,16 @@ const bad: readonly [string, object, string][] = [
   ['a locale that is no language', template(content({ locale: '?' })), 'spec.locales[0].locale'],
 ];
 
-test.each(good)('the parser of the folder takes %s', (_, object) => {
+test.each(good)('the parser accepts %s', (_, object) => {
   expect(readObject(object)).not.toSatisfy(isFaults);
 });
 
-// Where From and return path lie is told by what compiles the object, not by what reads it.
-test.each(bad.filter(([title]) => !/^(From of|From outside|a return path)/.test(title)))(
-  'the parser of the folder refuses %s',
-  (_, object, path) => {
-    const faults = readObject(object);
-    if (!isFaults(faults)) return expect.fail('it was taken');
-    expect(faults.map((fault) => showPath(fault.path))).toContain(path);
-  },
-);
+// The compiler checks the domains of From and the return path, not the parser.
+test.each(bad.filter(([title]) => !/^(From of|From outside|a return path)/.test(title)))('the parser refuses %s', (_, object, path) => {
+  const faults = readObject(object);
+  if (!isFaults(faults)) return expect.fail('it was taken');
+  expect(faults.map((fault) => showPath(fault.path))).toContain(path);
+});
 
 describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
   let kubeconfig = '';
@@ -121,12 +118,12 @@ describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
 
   const apply = (object: object) => kubectl(kubeconfig, ['create', '--dry-run=server', '-o', 'json', '-f', '-'], JSON.stringify(object));
 
-  test('the definitions are installed by kubectl, by server-side apply, and again without a change', async () => {
+  test('kubectl installs the definitions, also by server-side apply, and a second apply changes nothing', async () => {
     expect(await kubectlOk(kubeconfig, ['apply', '-f', folder])).toMatch(/senders\S* unchanged\n.*templates\S* unchanged/);
     expect(await kubectlOk(kubeconfig, ['apply', '--server-side', '--force-conflicts', '-f', folder])).toContain('serverside-applied');
   });
 
-  test.each(good)('takes %s', async (_, object) => {
+  test.each(good)('accepts %s', async (_, object) => {
     const { code, stderr } = await apply(object);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
@@ -137,11 +134,11 @@ describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
     expect(stderr).toContain(`${path}: `);
   });
 
-  test('refuses a field that does not work, by its name', async () => {
+  test('refuses an unknown field and names it', async () => {
     expect((await apply(sender({ tracking: { opens: true } }))).stderr).toContain('unknown field "spec.tracking"');
   });
 
-  test('fills in what the parser of the folder fills in, and a status that waits for the operator', async () => {
+  test('fills in the defaults of the parser, and the status before the first visit', async () => {
     for (const object of [sender(), sender(route(login)), template()]) {
       const { stdout } = await apply(object);
       const stored = JSON.parse(stdout) as { readonly spec: object; readonly status: object };

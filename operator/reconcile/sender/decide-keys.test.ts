@@ -18,16 +18,16 @@ const context = { algorithms: ['rsa-sha256'] as const, rotationMs: 180 * day, no
 const states = (keys: readonly ManagedKey[]) => keys.map(({ selector, ...rest }) => `${selector} ${stateOf({ selector, ...rest })}`);
 
 describe('managed keys', () => {
-  test('the first one is made, one of each algorithm', () => {
+  test('the first key of each algorithm is created', () => {
     expect(decideKeys([], { ...context, algorithms: ['rsa-sha256', 'ed25519-sha256'] }).create).toEqual(['rsa-sha256', 'ed25519-sha256']);
     expect(decideKeys([active], { ...context, algorithms: ['rsa-sha256', 'ed25519-sha256'] }).create).toEqual(['ed25519-sha256']);
   });
 
   test.each([
     ['is not seen', key(), false, 'a Standby', null],
-    ['could not be asked for', key(), null, 'a Standby', null],
+    ['could not be looked up', key(), null, 'a Standby', null],
     ['is seen', key(), true, 'a Active', now],
-  ] as const)('a first one whose record %s', (_, first, isSeen, state, seenAt) => {
+  ] as const)('a first key whose record %s', (_, first, isSeen, state, seenAt) => {
     const { keys, create } = decideKeys([first], { ...context, isSeen: () => isSeen });
     expect(states(keys)).toEqual([state]);
     expect(keys[0]?.seenAt).toBe(seenAt);
@@ -42,13 +42,13 @@ describe('managed keys', () => {
     expect(states(decideKeys([active, key({ selector: 'b', seenAt })], context).keys)).toEqual(expected);
   });
 
-  test('a successor whose record went away begins to wait anew, and one that DNS said nothing about does not', () => {
+  test('a successor whose record disappears waits from the start; a failed lookup changes nothing', () => {
     const successor = key({ selector: 'b', seenAt: now - day / 2 });
     expect(decideKeys([active, successor], { ...context, isSeen: () => false }).keys[1]?.seenAt).toBeNull();
     expect(decideKeys([active, successor], { ...context, isSeen: () => null }).keys[1]?.seenAt).toBe(now - day / 2);
   });
 
-  test('a key gets a successor when it is old, once, and never when the period is 0', () => {
+  test('a key gets one successor at the end of its period, and none with period 0', () => {
     const old = { ...active, createdAt: now - 180 * day };
     expect(decideKeys([old], context).create).toEqual(['rsa-sha256']);
     expect(decideKeys([old, key({ selector: 'b' })], { ...context, isSeen: () => false }).create).toEqual([]);
@@ -56,13 +56,13 @@ describe('managed keys', () => {
     expect(decideKeys([active], context).create).toEqual([]);
   });
 
-  test('a retired key goes after a week', () => {
+  test('a retired key is removed after a week', () => {
     const retired = { ...active, selector: 'old', retiredAt: now - limits.dkimRetiringMs };
     expect(decideKeys([active, retired], context).remove).toEqual([retired]);
     expect(decideKeys([active, { ...retired, retiredAt: now - limits.dkimRetiringMs + 1 }], context).remove).toEqual([]);
   });
 
-  test('an algorithm that is no longer wanted, or keys that are no longer managed, retire what signs and drop what waits', () => {
+  test('without its algorithm, or without policy Managed, an active key retires and a waiting key is removed', () => {
     const { keys, remove, create } = decideKeys([active, key({ selector: 'b' })], { ...context, algorithms: [] });
     expect(states(keys)).toEqual(['active Retiring']);
     expect(remove.map(({ selector }) => selector)).toEqual(['b']);
