@@ -10,7 +10,7 @@ import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
 import { apiVersion, readObject, type SenderObject } from '../../../services/core/objects.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
-import { conditionsFromFaults, type NewCondition, pending, timeText, unreadableReferences } from '../conditions.ts';
+import { conditionFromFaults, conditionsFromFaults, type NewCondition, pending, timeText, unreadableReferences } from '../conditions.ts';
 import type { Decision } from '../decision.ts';
 import { tenantNotAllowed } from '../tenants.ts';
 import { stateOf } from './decide-keys.ts';
@@ -103,8 +103,7 @@ export function decideSender(facts: SenderFacts): Decision {
   const spec = acceptSender(facts);
   if (isFaults(spec)) return withoutEntry(faultConditions(spec), { spec: null, wasVerified });
   if (secrets === null) {
-    const [accepted] = faultConditions([]);
-    const conditions = accepted === undefined ? [] : [accepted, unreadableReferences('Secrets')];
+    const conditions = [conditionFromFaults('Accepted', [], true), unreadableReferences('Secrets')];
     return { ...withoutEntry(conditions, { spec, wasVerified }), nextVisitMs: limits.reconcileStoreRetryMs };
   }
   const { policy } = spec.spec.verification;
@@ -116,7 +115,7 @@ export function decideSender(facts: SenderFacts): Decision {
   });
   if (isFaults(sender)) return withoutEntry(faultConditions(sender), { spec, wasVerified });
 
-  const isSettled = verified.status === 'True' && !keys.some(isStandby);
+  const isComplete = verified.status === 'True' && !keys.some(isStandby);
   const periodMs = periodOf(spec);
   return {
     entry: { kind: 'sender', sender },
@@ -124,7 +123,7 @@ export function decideSender(facts: SenderFacts): Decision {
     foreign,
     fields: senderFields({ verifiedTime, keys, records }),
     ready: readyRules(spec),
-    nextVisitMs: isSettled ? periodMs : Math.min(periodMs ?? Number.POSITIVE_INFINITY, limits.domainRecheckMs),
+    nextVisitMs: isComplete ? periodMs : Math.min(periodMs ?? Number.POSITIVE_INFINITY, limits.domainRecheckMs),
   };
 }
 

@@ -21,14 +21,14 @@ import { acceptSender, compileWith, readSender, recordsFor, type SecretValues, t
 import type { DnsChecks } from './dns-checks.ts';
 import { type ManagedKeyParts, manageKeys } from './manage-keys.ts';
 
-export interface GatherParts extends ManagedKeyParts {
+export interface SenderGatherParts extends ManagedKeyParts {
   readonly clock: Clock;
   readonly senders: Mirror<SenderResource, SenderIndex>;
   readonly tenants: Tenants;
   readonly dns: DnsChecks;
 }
 
-export async function gatherSender(parts: GatherParts, object: SenderResource): Promise<SenderFacts> {
+export async function gatherSender(parts: SenderGatherParts, object: SenderResource): Promise<SenderFacts> {
   const { client, clock, dns } = parts;
   const claim = await gatherClaim(parts, object);
   const empty = { ...claim, secrets: new Map(), keys: [], records: [], now: clock.now() };
@@ -55,7 +55,7 @@ export async function gatherSender(parts: GatherParts, object: SenderResource): 
 
 /** A spec that cannot be read claims no domain. */
 export async function gatherClaim(
-  { senders, tenants }: Pick<GatherParts, 'senders' | 'tenants'>,
+  { senders, tenants }: Pick<SenderGatherParts, 'senders' | 'tenants'>,
   object: SenderResource,
 ): Promise<SenderClaim> {
   const read = readSender(object);

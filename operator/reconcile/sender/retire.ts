@@ -11,10 +11,10 @@ import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
 import { keyOf } from '../identity.ts';
 import { type CatalogAccess, type PublishResult, publish, sourceOf } from '../publish.ts';
 import { acceptSender, retiringEntry } from './decide.ts';
-import { type GatherParts, gatherClaim, readSecrets } from './gather.ts';
+import { gatherClaim, readSecrets, type SenderGatherParts } from './gather.ts';
 import { readKnownKeys } from './manage-keys.ts';
 
-export interface RetireParts extends GatherParts {
+export interface RetireParts extends SenderGatherParts {
   readonly catalog: CatalogAccess;
   readonly messages: Pick<MessageStore, 'list'>;
 }

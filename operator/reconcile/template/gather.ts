@@ -17,14 +17,14 @@ import { configMapFields, namesIn } from '../references.ts';
 import type { Tenants } from '../tenants.ts';
 import { acceptTemplate, type ConfigMapData, readTemplate, type TemplateClaim, type TemplateFacts } from './decide.ts';
 
-export interface GatherParts {
+export interface TemplateGatherParts {
   readonly client: Pick<KubernetesClient, 'get'>;
   readonly senders: Pick<Mirror<SenderResource>, 'get'>;
   readonly templates: Mirror<TemplateResource, TemplateIndex>;
   readonly tenants: Tenants;
 }
 
-export async function gatherTemplate(parts: GatherParts, object: TemplateResource): Promise<TemplateFacts> {
+export async function gatherTemplate(parts: TemplateGatherParts, object: TemplateResource): Promise<TemplateFacts> {
   const { client, senders, templates } = parts;
   const { namespace = '' } = object.metadata;
   const claim = await gatherClaim(parts, object);
@@ -44,7 +44,7 @@ export async function gatherTemplate(parts: GatherParts, object: TemplateResourc
 
 /** A spec that cannot be read claims no identifier. */
 async function gatherClaim(
-  { templates, tenants }: Pick<GatherParts, 'templates' | 'tenants'>,
+  { templates, tenants }: Pick<TemplateGatherParts, 'templates' | 'tenants'>,
   object: TemplateResource,
 ): Promise<TemplateClaim> {
   const read = readTemplate(object);

@@ -7,9 +7,9 @@ import { applyStatus, type StatusParts } from '../apply-status.ts';
 import { concludeVisit } from '../decision.ts';
 import { type CatalogAccess, publish } from '../publish.ts';
 import { decideTemplate } from './decide.ts';
-import { type GatherParts, gatherTemplate } from './gather.ts';
+import { gatherTemplate, type TemplateGatherParts } from './gather.ts';
 
-export interface TemplateParts extends GatherParts, StatusParts {
+export interface TemplateParts extends TemplateGatherParts, StatusParts {
   readonly client: KubernetesClient;
   readonly clock: Clock;
   readonly catalog: CatalogAccess;
