@@ -2,7 +2,7 @@
 // receivers trust mail with an unknown key less than unsigned mail. While an older key signs, the
 // new one waits for another day, so that resolvers everywhere have its record. The old key keeps
 // its record for a week, because mail that it signed is still under way. A first key signs as soon
-// as its record is seen: no signature is lost by that.
+// as its record is seen: there is no other signature to lose.
 
 import type { DkimAlgorithm } from '../../../services/core/catalog.ts';
 import { limits } from '../../../services/core/limits.ts';

@@ -23,6 +23,8 @@ export type SecretValues = ReadonlyMap<string, Readonly<Record<string, string>> 
 /** What was gathered about a Sender. Facts that earlier ones make pointless are left empty. */
 export interface SenderFacts {
   readonly object: SenderResource;
+  /** The object, parsed; or the faults of its spec. */
+  readonly read: SenderObject | readonly ObjectFault[];
   /** Null: the label of the namespace is not a tenant's name. */
   readonly tenant: string | null;
   /** The Sender, of any namespace, that has the domain already; null: this one may have it. */
@@ -37,9 +39,9 @@ export interface SenderFacts {
 }
 
 /** What decides whether a Sender is accepted, besides its spec. */
-export type SenderClaim = Pick<SenderFacts, 'object' | 'tenant' | 'owner'>;
+export type SenderClaim = Pick<SenderFacts, 'object' | 'read' | 'tenant' | 'owner'>;
 
-/** Syntax alone. */
+/** Parses the object. */
 export function readSender({ metadata: { name, namespace }, spec }: SenderResource): SenderObject | readonly ObjectFault[] {
   const read = readObject({ apiVersion, kind: 'Sender', metadata: { name, namespace }, spec });
   if (isFaults(read)) return read;
@@ -51,8 +53,7 @@ export function readSender({ metadata: { name, namespace }, spec }: SenderResour
  * A Sender whose namespace may have it and whose domain is its own: as the catalog names it, with
  * the tenant for a namespace.
  */
-export function acceptSender({ object, tenant, owner }: SenderClaim): SenderObject | readonly ObjectFault[] {
-  const read = readSender(object);
+export function acceptSender({ object, read, tenant, owner }: SenderClaim): SenderObject | readonly ObjectFault[] {
   if (isFaults(read)) return read;
   if (tenant === null) return [tenantNotAllowed];
   if (owner === null) return { ...read, metadata: { ...read.metadata, namespace: tenant } };
@@ -156,7 +157,7 @@ const verificationDisabled: NewCondition = {
   message: 'DNS is not checked',
 };
 
-/** A DNS server that does not answer stops nobody who was verified before. */
+/** A failed DNS lookup does not revoke an earlier verification. */
 function verifiedSince(status: NewCondition['status'], before: string | undefined, now: number): string | undefined {
   if (status === 'True') return before ?? timeText(now);
   return status === 'Unknown' ? before : undefined;

@@ -26,7 +26,8 @@ export const senderObject = (spec: object = {}, more: Partial<SenderResource> = 
 
 export const senderFacts = (object: SenderResource = senderObject(), more: Partial<SenderFacts> = {}): SenderFacts => {
   const { keys = [] } = more;
-  return { object, tenant: 'shop', owner: null, secrets: new Map(), keys, records: allRecords(object, keys, 'Found'), now: NOW, ...more };
+  const claim = { object, read: readSender(object), tenant: 'shop', owner: null };
+  return { ...claim, secrets: new Map(), keys, records: allRecords(object, keys, 'Found'), now: NOW, ...more };
 };
 
 /** All records that the Sender needs, in one state. */

@@ -59,10 +59,10 @@ export async function gatherClaim(
   object: SenderResource,
 ): Promise<SenderClaim> {
   const read = readSender(object);
-  if (isFaults(read)) return { object, tenant: null, owner: null };
+  if (isFaults(read)) return { object, read, tenant: null, owner: null };
   const tenant = await tenants.of(object.metadata.namespace ?? '');
   const owner = senders.by('domain', domainName(read.spec.domain)).find((rival) => hasPrecedence(rival, object));
-  return { object, tenant, owner: owner ?? null };
+  return { object, read, tenant, owner: owner ?? null };
 }
 
 /** The Secrets that the spec names. */

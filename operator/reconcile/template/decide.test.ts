@@ -9,10 +9,11 @@ const template = (spec: object = {}, name = 'invoice', namespace = 'shop'): Temp
   metadata: { name, namespace, uid: name, generation: 1 },
   spec: { defaultLocale: 'en', locales: [{ locale: 'en', subject: 'Hi', text: 'Hello' }], ...spec },
 });
-const facts = (spec: object = {}, more: Partial<TemplateFacts> = {}): TemplateFacts => ({
-  ...{ object: template(spec), tenant: 'shop', owner: null, layouts: new Map(), hasSender: false, configMaps: new Map() },
-  ...more,
-});
+const facts = (spec: object = {}, more: Partial<TemplateFacts> = {}): TemplateFacts => {
+  const object = template(spec);
+  const claim = { object, read: readTemplate(object), tenant: 'shop', owner: null };
+  return { ...claim, layouts: new Map(), hasSender: false, configMaps: new Map(), ...more };
+};
 const shown = ({ conditions }: Decision): readonly string[] => conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
 const accepted = ['Accepted True Accepted'];
 const resolved = [...accepted, 'ReferencesResolved True Resolved'];

@@ -20,6 +20,8 @@ export type ConfigMapData = ReadonlyMap<string, Readonly<Record<string, string>>
 /** What was gathered about a Template. Facts that earlier ones make pointless are left empty. */
 export interface TemplateFacts {
   readonly object: TemplateResource;
+  /** The object, parsed; or the faults of its spec. */
+  readonly read: TemplateObject | readonly ObjectFault[];
   /** Null: the label of the namespace is not a tenant's name. */
   readonly tenant: string | null;
   /** The Template of this tenant that has the identifier already; null: this one may have it. */
@@ -32,9 +34,9 @@ export interface TemplateFacts {
 }
 
 /** What decides whether a Template is accepted, besides its spec. */
-export type TemplateClaim = Pick<TemplateFacts, 'object' | 'tenant' | 'owner'>;
+export type TemplateClaim = Pick<TemplateFacts, 'object' | 'read' | 'tenant' | 'owner'>;
 
-/** Syntax alone. */
+/** Parses the object. */
 export function readTemplate({ metadata: { name, namespace }, spec }: TemplateResource): TemplateObject | readonly ObjectFault[] {
   const read = readObject({ apiVersion, kind: 'Template', metadata: { name, namespace }, spec });
   if (isFaults(read)) return read;
@@ -46,8 +48,7 @@ export function readTemplate({ metadata: { name, namespace }, spec }: TemplateRe
  * A Template whose namespace may have it and whose identifier is its own: as the catalog names it,
  * with the tenant for a namespace.
  */
-export function acceptTemplate({ object, tenant, owner }: TemplateClaim): TemplateObject | readonly ObjectFault[] {
-  const read = readTemplate(object);
+export function acceptTemplate({ object, read, tenant, owner }: TemplateClaim): TemplateObject | readonly ObjectFault[] {
   if (isFaults(read)) return read;
   if (tenant === null) return [tenantNotAllowed];
   if (owner === null) return { ...read, metadata: { ...read.metadata, namespace: tenant } };
@@ -64,8 +65,8 @@ const foreign: NewCondition = {
 };
 
 export function decideTemplate(facts: TemplateFacts): Decision {
-  const { object, layouts, hasSender, configMaps } = facts;
-  const fields = identifyingFields(object);
+  const { read, layouts, hasSender, configMaps } = facts;
+  const fields = identifyingFields(read);
   const template = acceptTemplate(facts);
   if (isFaults(template)) return withoutEntry(faultConditions(template), fields);
   if (configMaps === null) {
@@ -105,8 +106,7 @@ function compiledCondition({ warnings }: { readonly warnings: readonly TemplateW
 }
 
 /** Of any spec that can be read, whether the tenant may have it or not. */
-function identifyingFields(object: TemplateResource): Pick<TemplateStatus, 'identifier' | 'locales'> {
-  const read = readTemplate(object);
+function identifyingFields(read: TemplateFacts['read']): Pick<TemplateStatus, 'identifier' | 'locales'> {
   if (isFaults(read)) return {};
   return { identifier: identifierOf(read), locales: read.spec.locales.map(({ locale }) => normalizeLocale(locale)) };
 }

@@ -48,16 +48,16 @@ async function gatherClaim(
   object: TemplateResource,
 ): Promise<TemplateClaim> {
   const read = readTemplate(object);
-  if (isFaults(read)) return { object, tenant: null, owner: null };
+  if (isFaults(read)) return { object, read, tenant: null, owner: null };
   const { namespace = '' } = object.metadata;
   const tenant = await tenants.of(namespace);
-  if (tenant === null) return { object, tenant, owner: null };
+  if (tenant === null) return { object, read, tenant, owner: null };
   for (const rival of templates.by('identifier', identifierOf(read))) {
     if (!hasPrecedence(rival, object)) continue;
     const { namespace: itsNamespace = '' } = rival.metadata;
-    if (itsNamespace === namespace || (await tenants.of(itsNamespace)) === tenant) return { object, tenant, owner: rival };
+    if (itsNamespace === namespace || (await tenants.of(itsNamespace)) === tenant) return { object, read, tenant, owner: rival };
   }
-  return { object, tenant, owner: null };
+  return { object, read, tenant, owner: null };
 }
 
 /**
