@@ -42,8 +42,8 @@ test('each fault has its file, line, column, path and reason, and each warning i
   const { code, said, complaints } = await run({ path: '-' }, `${sender}---\n${template}`);
   expect(code).toBe(1);
   expect(complaints).toEqual([
-      '-:6:10: Sender default/billing: spec.from.address: must be in the domain mail.shop.example (InvalidSpec)',
-      '-:8:51: Sender default/billing: spec.routes[0].smtp.credentialsSecretRef: there is no Secret "login" in this namespace (SecretNotFound)',
+    '-:6:10: Sender default/billing: spec.from.address: must be in the domain mail.shop.example (InvalidSpec)',
+    '-:8:51: Sender default/billing: spec.routes[0].smtp.credentialsSecretRef: there is no Secret "login" in this namespace (SecretNotFound)',
   ]);
   expect(said).toEqual([
     'warning: Template default/invoice: locales[en] has no text part: some mail programs show nothing else, and spam filters penalize its absence',

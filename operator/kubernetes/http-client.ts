@@ -265,7 +265,9 @@ class HttpClient implements KubernetesClient {
     };
     const aborted = (): void =>
       end(
-        call.signal?.reason instanceof Error ? call.signal.reason : new Failure('unavailable', `${call.verb} ${resource.plural} was aborted`),
+        call.signal?.reason instanceof Error
+          ? call.signal.reason
+          : new Failure('unavailable', `${call.verb} ${resource.plural} was aborted`),
       );
     // the timeout covers the response headers only: the body of a watch takes as long as the watch
     const late = setTimeout(() => end(new Failure('unavailable', `${call.verb} ${resource.plural} got no response in time`)), this.#callMs);
