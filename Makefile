@@ -43,7 +43,7 @@ proto: install ## generate proto/gen from proto/packetboat
 	@$(BIN)/buf generate
 	@$(BIN)/buf build --as-file-descriptor-set --exclude-source-info -o proto/gen/descriptors.binpb
 
-crds: install ## generate the CustomResourceDefinitions in the chart from services/core/objects.ts
+crds: install ## generate the CustomResourceDefinitions in the chart from services/core/objects/objects.ts
 	@$(BIN)/node operator/api/v1alpha1/write-definitions.ts
 
 chart: install ## write the chart's README from the comments of its values

@@ -4,9 +4,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { boundedBytes, catalogReader, mapFiles, stampsOf } from '../services/adapters/file/folder.ts';
-import { compileFolder } from '../services/core/compile.ts';
-import { type ParsedFile, parseFile } from '../services/core/documents.ts';
+import { type ParsedFile, parseFile } from '../services/core/documents/documents.ts';
 import { Failure } from '../services/core/failure.ts';
+import { compileFolder } from '../services/core/objects/compile.ts';
 import { describeUse } from '../services/core/template/warnings.ts';
 import { describeFault, type Printer, toConsole } from './catalog-apply.ts';
 

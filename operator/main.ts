@@ -10,7 +10,7 @@ import { openNats } from '../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../services/adapters/nats/notices.ts';
 import { systemClock } from '../services/adapters/system/clock.ts';
 import { SystemRandom } from '../services/adapters/system/random.ts';
-import { keysFor } from '../services/core/keyring.ts';
+import { keysFor } from '../services/core/secrets/keyring.ts';
 import type { Config } from '../services/runtime/config.ts';
 import { readKeyring } from '../services/runtime/keyring.ts';
 import { reporter } from '../services/runtime/log.ts';

@@ -49,7 +49,7 @@ describe('what is needed', () => {
 
 describe('docs/sending.md', () => {
   test('explains every reason to hold a delivery', () => {
-    const [, type = ''] = /export type HoldReason = ([^;]+);/.exec(read('services/core/delivery.ts')) ?? [];
+    const [, type = ''] = /export type HoldReason = ([^;]+);/.exec(read('services/core/delivery/delivery.ts')) ?? [];
     const reasons = [...type.matchAll(/'(\w+)'/g)].map((m) => m[1]);
     expect(reasons.length).toBeGreaterThan(3);
     expect(reasons.filter((reason) => !read('docs/sending.md').includes(`| \`${reason}\` |`))).toEqual([]);

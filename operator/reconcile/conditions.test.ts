@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { FaultReason, ObjectFault } from '../../services/core/fault.ts';
+import type { FaultReason, ObjectFault } from '../../services/core/documents/fault.ts';
 import { conditionFromFaults, type NewCondition, readyCondition, stampConditions } from './conditions.ts';
 
 const fault = (reason: FaultReason, message = 'is wrong'): ObjectFault => ({ reason, path: ['spec', 'routes', 0], message });

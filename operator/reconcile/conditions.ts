@@ -1,8 +1,8 @@
 // The conditions of an object's status. A condition's reason is API (docs/operator.md).
 
+import type { FaultReason, ObjectFault } from '../../services/core/documents/fault.ts';
+import { showPath } from '../../services/core/documents/fault.ts';
 import { Failure } from '../../services/core/failure.ts';
-import type { FaultReason, ObjectFault } from '../../services/core/fault.ts';
-import { showPath } from '../../services/core/fault.ts';
 import { limits } from '../../services/core/limits.ts';
 import type { Condition } from '../api/v1alpha1/status.ts';
 

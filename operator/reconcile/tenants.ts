@@ -1,7 +1,7 @@
 // The tenant of a namespace: what its label names, else the namespace itself. Labels of Senders and
 // Templates do not count: their authors could cross tenants.
 
-import type { ObjectFault } from '../../services/core/fault.ts';
+import type { ObjectFault } from '../../services/core/documents/fault.ts';
 import { limits } from '../../services/core/limits.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import { TENANT_LABEL } from '../api/v1alpha1/names.ts';

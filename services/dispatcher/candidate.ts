@@ -1,8 +1,8 @@
 // An entry whose delivery may go now, with the sender and the route that the plan chose for it; and what a gate answers about candidates.
 
-import type { Route, Sender } from '../core/catalog.ts';
-import type { HoldReason } from '../core/delivery.ts';
-import type { Message } from '../core/message.ts';
+import type { Route, Sender } from '../core/catalog/catalog.ts';
+import type { HoldReason } from '../core/delivery/delivery.ts';
+import type { Message } from '../core/delivery/message.ts';
 import type { Taken } from '../ports/work-queue.ts';
 
 export interface Candidate {

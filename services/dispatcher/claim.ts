@@ -1,9 +1,9 @@
 // Claiming: bulks of compare-and-sets that put a lease on each candidate's delivery (R2). Whoever lost to another claim drops its entry.
 
-import { claim } from '../core/delivery.ts';
+import { claim } from '../core/delivery/delivery.ts';
+import { subjectOf, withProgress } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
-import { subjectOf, withProgress } from '../core/message.ts';
 import type { Batch } from './batch.ts';
 import type { Candidate } from './candidate.ts';
 import { DeliveryInHand } from './delivery-in-hand.ts';

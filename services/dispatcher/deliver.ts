@@ -2,13 +2,13 @@
 // when the connection is used; the fence stands before the last bytes (RELIABILITY R6).
 
 import { needsSmtpUtf8 } from '../core/address.ts';
-import type { Route, Sender } from '../core/catalog.ts';
+import type { Route, Sender } from '../core/catalog/catalog.ts';
+import { type Change, type LastReply, type Outcome, record, release, type Subject, type Verdict } from '../core/delivery/delivery.ts';
 import { isUnanswered } from '../core/delivery/first-reply.ts';
-import { type Change, type LastReply, type Outcome, record, release, type Subject, type Verdict } from '../core/delivery.ts';
+import { judge } from '../core/delivery/reply.ts';
+import { returnPath } from '../core/delivery/return-path.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
-import { judge } from '../core/reply.ts';
-import { returnPath } from '../core/return-path.ts';
 import type { Report } from '../ports/transport.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';

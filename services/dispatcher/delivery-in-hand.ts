@@ -1,9 +1,9 @@
 // A delivery that this dispatcher holds a lease on, and the one way to change it: read, decide, write, and when the store has moved on, read and
 // decide again. Changes of one delivery go one after the other, so that a renewal never overtakes a record.
 
-import { type Change, commit, renew, type Subject } from '../core/delivery.ts';
+import { type Change, commit, renew, type Subject } from '../core/delivery/delivery.ts';
+import { type Message, subjectOf, withProgress } from '../core/delivery/message.ts';
 import { limits } from '../core/limits.ts';
-import { type Message, subjectOf, withProgress } from '../core/message.ts';
 import { type Dispatcher, leaseOf } from './dispatcher.ts';
 
 /** The store moves on a few times at most while a lease is held: a cancel, a lapse, another claim. */

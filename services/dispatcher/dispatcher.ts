@@ -1,9 +1,9 @@
 // What a dispatcher works with.
 
-import type { Route, Sender } from '../core/catalog.ts';
+import type { HashKey } from '../core/access/suppression.ts';
+import type { Route, Sender } from '../core/catalog/catalog.ts';
+import type { Tier } from '../core/delivery/message.ts';
 import { limits } from '../core/limits.ts';
-import type { Tier } from '../core/message.ts';
-import type { HashKey } from '../core/suppression.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Budgets } from '../ports/budgets.ts';

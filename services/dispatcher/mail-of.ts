@@ -1,11 +1,11 @@
 // From a stored message to the bytes of its mail: rendered, composed, signed, the same at each attempt (RELIABILITY R8).
 
-import type { Sender } from '../core/catalog.ts';
+import type { Sender } from '../core/catalog/catalog.ts';
+import type { Message, Part } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
-import type { Message, Part } from '../core/message.ts';
-import { compose } from '../core/mime/compose.ts';
-import { contentEncoder } from '../core/mime/content-encoder.ts';
-import { type Body, type MailPart, messageIdHeader } from '../core/mime/mail.ts';
+import { compose } from '../core/mail/mime/compose.ts';
+import { contentEncoder } from '../core/mail/mime/content-encoder.ts';
+import { type Body, type MailPart, messageIdHeader } from '../core/mail/mime/mail.ts';
 import { isRefusal } from '../core/template/render.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { signatures } from './sign.ts';

@@ -14,7 +14,7 @@ import { openRedis } from '../adapters/redis/connection.ts';
 import { createSmtpTransport } from '../adapters/smtp/transport.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
-import { keysFor } from '../core/keyring.ts';
+import { keysFor } from '../core/secrets/keyring.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Config } from '../runtime/config.ts';
 import { readKeyring } from '../runtime/keyring.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Route } from '../core/catalog.ts';
+import type { Route } from '../core/catalog/catalog.ts';
 import { limits } from '../core/limits.ts';
 import { PausedRoutes } from './paused-routes.ts';
 

@@ -1,9 +1,9 @@
 // The gate of the routes: a candidate goes when its route has room among all that is in flight. It stands before the budgets, so that mail which
 // cannot go takes no token.
 
-import type { Route } from '../core/catalog.ts';
+import type { Route } from '../core/catalog/catalog.ts';
+import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
 import { limits } from '../core/limits.ts';
-import { routeDigest } from '../core/route-digest.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MessageStore } from '../ports/message-store.ts';
 import type { Taken } from '../ports/work-queue.ts';

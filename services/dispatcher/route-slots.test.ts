@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../adapters/memory/clock.ts';
-import type { Route } from '../core/catalog.ts';
+import type { Route } from '../core/catalog/catalog.ts';
 import { limits } from '../core/limits.ts';
 import { RouteSlots } from './route-slots.ts';
 

@@ -5,10 +5,10 @@
 // than a second. Only the surplus of a slow one is taken all the same, to see what stands behind it, and held in the store. Connections
 // are far fewer than that (`limits.connectionsPerRouteMax`): more in hand would only wait for one of them.
 
-import type { Route } from '../core/catalog.ts';
+import type { Route } from '../core/catalog/catalog.ts';
+import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
 import type { MessageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import { routeDigest } from '../core/route-digest.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { WaitingLine } from './waiting-line.ts';
 

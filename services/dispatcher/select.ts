@@ -1,9 +1,9 @@
 // Which entries of a batch can go now. Entries that are outdated are settled; deliveries that end or wait are changed in the store first, and their
 // entries settled then (R3).
 
-import { type Change, type HoldReason, hold } from '../core/delivery.ts';
-import { type Message, subjectOf } from '../core/message.ts';
-import { earlyBy, plan } from '../core/plan.ts';
+import { type Change, type HoldReason, hold } from '../core/delivery/delivery.ts';
+import { type Message, subjectOf } from '../core/delivery/message.ts';
+import { earlyBy, plan } from '../core/delivery/plan.ts';
 import type { Taken } from '../ports/work-queue.ts';
 import type { Batch } from './batch.ts';
 import { type Admitted, type Candidate, type Gate, inTurn } from './candidate.ts';

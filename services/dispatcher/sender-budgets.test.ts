@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MemoryBudgets } from '../adapters/memory/budgets.ts';
 import { ManualClock } from '../adapters/memory/clock.ts';
-import type { Sender } from '../core/catalog.ts';
+import type { Sender } from '../core/catalog/catalog.ts';
 import { type MessageId, messageId } from '../core/ids.ts';
 import { SenderBudgets } from './sender-budgets.ts';
 

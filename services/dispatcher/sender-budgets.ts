@@ -5,7 +5,7 @@
 // is accepted: it is bounded by what comes in while a line lasts, mail of a line takes part in each dispatcher's turns when it is due, and a shared
 // line would cost a round trip for each batch.
 
-import type { Sender } from '../core/catalog.ts';
+import type { Sender } from '../core/catalog/catalog.ts';
 import type { MessageId } from '../core/ids.ts';
 import type { Budget } from '../ports/budgets.ts';
 import type { Dispatcher } from './dispatcher.ts';

@@ -2,11 +2,11 @@
 
 import { createHash, createPrivateKey, type KeyObject, sign as signWith } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { DkimKey, Sender } from '../core/catalog.ts';
-import { BodyHash } from '../core/dkim/canonical.ts';
-import { signedField, type ToSign, unsigned } from '../core/dkim/signature.ts';
+import type { DkimKey, Sender } from '../core/catalog/catalog.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
+import { BodyHash } from '../core/mail/dkim/canonical.ts';
+import { signedField, type ToSign, unsigned } from '../core/mail/dkim/signature.ts';
 
 const signAsync = promisify(signWith) as (algorithm: string | null, data: Uint8Array, key: KeyObject) => Promise<Buffer>;
 const END_OF_HEADER = '\r\n\r\n';

@@ -1,8 +1,8 @@
 // Suppressed recipients are taken out after the claim, so that every suppression which was acknowledged before the claim counts (P11).
 
-import { type Change, release, type Subject, suppress } from '../core/delivery.ts';
+import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
+import { type Change, release, type Subject, suppress } from '../core/delivery/delivery.ts';
 import { Failure } from '../core/failure.ts';
-import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
 import type { Claimed } from './claim.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';

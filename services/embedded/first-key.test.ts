@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newKey } from '../../test/support/installation.ts';
 import { MemoryKeyStore } from '../adapters/memory/key-store.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
+import { readKey } from '../core/access/api-key.ts';
 import { faultOfKey } from '../core/access/key-life.ts';
-import { readKey } from '../core/api-key.ts';
 import { type FirstKeyParts, firstKey } from './first-key.ts';
 
 const NOW = 1_000;

@@ -3,8 +3,8 @@
 
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
 import { makesKeys } from '../core/access/key-life.ts';
-import { KEY_RANDOM_BYTES, makeKey } from '../core/api-key.ts';
 import { Failure } from '../core/failure.ts';
 import { describeFirstKey, ensureFirstKey } from '../ingest/bootstrap-key.ts';
 import type { KeyStore } from '../ports/key-store.ts';

@@ -8,7 +8,7 @@ import { SqliteKeyStore } from '../adapters/sqlite/key-store.ts';
 import { SqliteMessageStore } from '../adapters/sqlite/message-store.ts';
 import { SqliteSuppressionStore } from '../adapters/sqlite/suppression-store.ts';
 import { Failure } from '../core/failure.ts';
-import { type Keys, keysFor, type Purpose } from '../core/keyring.ts';
+import { type Keys, keysFor, type Purpose } from '../core/secrets/keyring.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyStore } from '../ports/key-store.ts';

@@ -8,10 +8,10 @@ import type { Environment as EnvironmentProto } from '../../proto/gen/packetboat
 import { sampleMessage } from '../../test/contract/sample-message.ts';
 import { type MemoryIngest, memoryIngest } from '../../test/support/memory-ingest.ts';
 import { type AccessRule, accessRules, type Bearing } from '../core/access/access-rules.ts';
-import { KEY_RANDOM_BYTES, makeKey } from '../core/api-key.ts';
-import type { Environment } from '../core/catalog.ts';
+import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
+import { scopes } from '../core/access/principal.ts';
+import type { Environment } from '../core/catalog/catalog.ts';
 import { Failure } from '../core/failure.ts';
-import { scopes } from '../core/principal.ts';
 import type { ApiKey } from '../ports/key-store.ts';
 import { call, send } from './calls.ts';
 

@@ -2,9 +2,9 @@ import { beforeEach, expect, test } from 'vitest';
 import { sampleMessage } from '../../test/contract/sample-message.ts';
 import { ManualClock } from '../adapters/memory/clock.ts';
 import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
-import { published } from '../core/delivery.ts';
+import { published } from '../core/delivery/delivery.ts';
+import { subjectOf } from '../core/delivery/message.ts';
 import { limits } from '../core/limits.ts';
-import { subjectOf } from '../core/message.ts';
 import { Backlogs } from './backlogs.ts';
 
 let clock: ManualClock;

@@ -2,8 +2,8 @@
 // so nothing overtakes (RELIABILITY R4). A publish that was refused says so at once; the store says it of what other processes met, and of what was
 // there before this one started.
 
+import type { Tier } from '../core/delivery/message.ts';
 import { limits } from '../core/limits.ts';
-import type { Tier } from '../core/message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MessageStore } from '../ports/message-store.ts';
 

@@ -1,9 +1,9 @@
 // The first API key of a tenant: of the user's own making (`PACKETBOAT_BOOTSTRAP_KEY`), or in embedded mode one of ours.
 
+import { readKey } from '../core/access/api-key.ts';
 import { type FirstKeyVerdict, judgeFirstKey } from '../core/access/key-life.ts';
-import { readKey } from '../core/api-key.ts';
+import { scopes } from '../core/access/principal.ts';
 import { Failure } from '../core/failure.ts';
-import { scopes } from '../core/principal.ts';
 import type { KeyStore } from '../ports/key-store.ts';
 
 /** What a start wants of the store. */

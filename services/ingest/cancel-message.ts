@@ -1,9 +1,9 @@
 // Cancelling (RELIABILITY P7): what waits is cancelled at once; what is in flight, or may have been sent, answers a conflict.
 
 import type { Caller } from '../core/access/caller.ts';
-import { cancel } from '../core/delivery.ts';
+import { cancel } from '../core/delivery/delivery.ts';
+import { type Message, subjectOf } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
-import { type Message, subjectOf } from '../core/message.ts';
 import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest.ts';
 

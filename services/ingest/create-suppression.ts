@@ -2,9 +2,9 @@
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import type { Caller } from '../core/access/caller.ts';
+import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import { isRefusal, parseAddress } from '../core/address.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
-import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
 import type { Suppression } from '../ports/suppression-store.ts';
 import type { Ingest } from './ingest.ts';
 

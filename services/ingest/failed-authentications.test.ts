@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../adapters/memory/clock.ts';
 import { MemoryFailureCounts } from '../adapters/memory/failure-counts.ts';
 import { MemoryKeyStore } from '../adapters/memory/key-store.ts';
-import { KEY_RANDOM_BYTES, makeKey } from '../core/api-key.ts';
+import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
 import type { ApiKey } from '../ports/key-store.ts';

@@ -1,10 +1,10 @@
 // Counts failed authentications by client address and by key id, and tells further failing callers to wait. A good key never gets here.
 
 import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
+import type { Principal } from '../core/access/principal.ts';
+import type { HashKey } from '../core/access/suppression.ts';
 import type { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
-import type { Principal } from '../core/principal.ts';
-import type { HashKey } from '../core/suppression.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FailureCounts } from '../ports/failure-counts.ts';
 import { AuthenticationFailure, type KeyCache } from './authenticate.ts';

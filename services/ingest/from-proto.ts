@@ -3,10 +3,10 @@
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
 import type { Copies as CopiesProto, Environment as EnvironmentProto, Priority, Status } from '../../proto/gen/packetboat/v1/types.ts';
-import type { Copies, Environment } from '../core/catalog.ts';
-import type { DeliveryState } from '../core/delivery.ts';
-import type { Tier } from '../core/message.ts';
-import { mailbindrNames, packetboatNames, type SendRequest, type Uploaded } from '../core/send-request.ts';
+import { mailbindrNames, packetboatNames, type SendRequest, type Uploaded } from '../core/accept/send-request.ts';
+import type { Copies, Environment } from '../core/catalog/catalog.ts';
+import type { DeliveryState } from '../core/delivery/delivery.ts';
+import type { Tier } from '../core/delivery/message.ts';
 
 const environments: Readonly<Record<string, Environment>> = {
   ENVIRONMENT_DRAFT: 'draft',

@@ -1,9 +1,9 @@
 // The state of one message. A message of another tenant is not found, nor is one beyond the caller's reach.
 
 import { type Caller, reaches } from '../core/access/caller.ts';
+import type { Message } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
-import type { Message } from '../core/message.ts';
 import type { Ingest } from './ingest.ts';
 
 /** Throws `not_found`; also the first step of every call that names a message. */

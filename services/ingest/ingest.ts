@@ -3,9 +3,9 @@
 
 import type { AccessRule } from '../core/access/access-rules.ts';
 import { type Caller, judgeAccess, lacksScope } from '../core/access/caller.ts';
+import { hasScope, type Principal } from '../core/access/principal.ts';
+import type { HashKey } from '../core/access/suppression.ts';
 import { Failure } from '../core/failure.ts';
-import { hasScope, type Principal } from '../core/principal.ts';
-import type { HashKey } from '../core/suppression.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Budgets, Reservation } from '../ports/budgets.ts';

@@ -1,10 +1,10 @@
 // Making, listing and revoking API keys. A key makes, sees and revokes only what lies within its own ceilings.
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
+import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
 import type { Caller } from '../core/access/caller.ts';
 import { ceilingsOf, isWithin, judgeCeilings, type WantedCeilings } from '../core/access/ceilings.ts';
 import { faultOfKey, refusalToRevoke } from '../core/access/key-life.ts';
-import { KEY_RANDOM_BYTES, makeKey } from '../core/api-key.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import type { ApiKey } from '../ports/key-store.ts';
 import type { Ingest } from './ingest.ts';

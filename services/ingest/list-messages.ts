@@ -1,13 +1,13 @@
 // Messages, newest first, filtered and paged by a signed cursor that belongs to its filters.
 
+import { readCursor, writeCursor } from '../core/accept/cursor.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import type { Caller } from '../core/access/caller.ts';
 import { isRefusal, parseAddress } from '../core/address.ts';
-import type { Environment } from '../core/catalog.ts';
-import { readCursor, writeCursor } from '../core/cursor.ts';
+import type { Environment } from '../core/catalog/catalog.ts';
+import type { Message, MessageStatus } from '../core/delivery/message.ts';
 import { type FieldError, validationFailed } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
-import type { Message, MessageStatus } from '../core/message.ts';
 import type { ListQuery } from '../ports/message-store.ts';
 import type { Ingest } from './ingest.ts';
 

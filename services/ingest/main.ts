@@ -15,7 +15,7 @@ import { RedisFailureCounts } from '../adapters/redis/failure-counts.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
 import { Failure } from '../core/failure.ts';
-import { keysFor } from '../core/keyring.ts';
+import { keysFor } from '../core/secrets/keyring.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Config } from '../runtime/config.ts';
 import { loadContract } from '../runtime/contract.ts';

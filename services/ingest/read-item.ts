@@ -3,11 +3,11 @@
 
 import type { ContentRef } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import type { SendRequest, Uploaded } from '../core/accept/send-request.ts';
+import type { Principal } from '../core/access/principal.ts';
 import { type Failure, validationFailed } from '../core/failure.ts';
 import { parseBlobId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import type { Principal } from '../core/principal.ts';
-import type { SendRequest, Uploaded } from '../core/send-request.ts';
 import { fromSendEmail, fromSendMessage } from './from-proto.ts';
 import type { Ingest } from './ingest.ts';
 import { uploadContent } from './upload-content.ts';

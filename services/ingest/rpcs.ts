@@ -21,8 +21,8 @@ import type { ListSendersResponse } from '../../proto/gen/packetboat/v1/senders.
 import type { CreateSuppressionRequest, CreateSuppressionResponse } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import type { ListTemplatesResponse } from '../../proto/gen/packetboat/v1/templates.ts';
 import { type Caller, reachesSender } from '../core/access/caller.ts';
+import { statusOf } from '../core/delivery/message.ts';
 import type { FieldError } from '../core/failure.ts';
-import { statusOf } from '../core/message.ts';
 import { cancelMessage } from './cancel-message.ts';
 import { createSuppression } from './create-suppression.ts';
 import { environmentOf, statusOfProto, timeOf } from './from-proto.ts';

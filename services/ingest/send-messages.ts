@@ -2,21 +2,21 @@
 // The order is what P1 rests on: content first, then the insert, then the publish, then the answer. Whatever fails after the insert is the
 // sweeper's business and never the caller's.
 
+import { type Draft, judge, toMessage } from '../core/accept/accept.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
-import { type Draft, judge, toMessage } from '../core/accept.ts';
+import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/accept/idempotency.ts';
+import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/accept/send-request.ts';
 import type { AccessRule } from '../core/access/access-rules.ts';
 import { type Caller, type Reach, reaches } from '../core/access/caller.ts';
+import type { Principal } from '../core/access/principal.ts';
+import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import type { Address } from '../core/address.ts';
-import { notPublished } from '../core/delivery.ts';
+import { notPublished } from '../core/delivery/delivery.ts';
+import { blobsOf, type Message, subjectOf } from '../core/delivery/message.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
-import { IDEMPOTENCY_KEY_HEADER } from '../core/headers.ts';
-import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/idempotency.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import { blobsOf, type Message, subjectOf } from '../core/message.ts';
-import type { Principal } from '../core/principal.ts';
-import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/send-request.ts';
-import { SCOPE_ALL, suppressionHashes } from '../core/suppression.ts';
+import { IDEMPOTENCY_KEY_HEADER } from '../core/mail/headers.ts';
 import type { Inserted, NewMessage } from '../ports/message-store.ts';
 import type { Publication } from '../ports/work-queue.ts';
 import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';

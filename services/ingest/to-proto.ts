@@ -12,9 +12,9 @@ import type {
 import type { Sender as SenderProto } from '../../proto/gen/packetboat/v1/senders.ts';
 import type { Template as TemplateProto } from '../../proto/gen/packetboat/v1/templates.ts';
 import type { Copies, Environment, Priority, Status } from '../../proto/gen/packetboat/v1/types.ts';
-import type { Sender, TemplateRevision } from '../core/catalog.ts';
-import { type Delivery, type DeliveryState, isTerminal } from '../core/delivery.ts';
-import { type Message, statusOf } from '../core/message.ts';
+import type { Sender, TemplateRevision } from '../core/catalog/catalog.ts';
+import { type Delivery, type DeliveryState, isTerminal } from '../core/delivery/delivery.ts';
+import { type Message, statusOf } from '../core/delivery/message.ts';
 import type { ApiKey } from '../ports/key-store.ts';
 
 /** `nanos` count forward from `seconds`, also before 1970. */

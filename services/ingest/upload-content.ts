@@ -1,9 +1,9 @@
 // Streams one part of a message's content into the BlobStore, before the message that refers to it.
 
+import type { Principal } from '../core/access/principal.ts';
 import { Failure } from '../core/failure.ts';
 import { blobId, ID_RANDOM_BYTES } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import type { Principal } from '../core/principal.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
 import type { Ingest } from './ingest.ts';
 import { requireScope } from './ingest.ts';

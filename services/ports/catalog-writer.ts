@@ -1,6 +1,6 @@
 // Writing the catalog: the operator, or the folder through `packetboat catalog apply`. Each source writes only its own objects.
 
-import type { CatalogEntry } from '../core/catalog.ts';
+import type { CatalogEntry } from '../core/catalog/catalog.ts';
 
 /**
  * Who writes: an old leader's fence is lower than its successor's, and its writes change nothing. Compared by term, then by generation; of an object

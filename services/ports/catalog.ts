@@ -1,6 +1,6 @@
 // The compiled senders and templates, read only.
 
-import type { CatalogSnapshot, TemplateRevision } from '../core/catalog.ts';
+import type { CatalogSnapshot, TemplateRevision } from '../core/catalog/catalog.ts';
 
 export interface Catalog extends AsyncDisposable {
   /** The newest snapshot known here. Never blocks; a reader keeps one for the whole of a decision. */

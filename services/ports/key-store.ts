@@ -1,6 +1,6 @@
 // API keys. The secret is never stored, only its SHA-256.
 
-import type { Environment } from '../core/catalog.ts';
+import type { Environment } from '../core/catalog/catalog.ts';
 
 export interface ApiKey {
   /** Public part: stands in the key itself, in logs and in answers. */

@@ -1,10 +1,10 @@
 // The only record: messages with their deliveries and events. Everything else may be lost whole.
-// The store decides nothing. It inserts, it finds, and it makes changes that `core/delivery.ts` decided, each as one compare-and-set.
+// The store decides nothing. It inserts, it finds, and it makes changes that `core/delivery/delivery.ts` decided, each as one compare-and-set.
 
 import type { Reach } from '../core/access/caller.ts';
-import type { Change, DeliveryState } from '../core/delivery.ts';
+import type { Change, DeliveryState } from '../core/delivery/delivery.ts';
+import type { Message, MessageStatus, NewMessage, Tier } from '../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../core/ids.ts';
-import type { Message, MessageStatus, NewMessage, Tier } from '../core/message.ts';
 
 export type { NewMessage };
 

@@ -1,4 +1,4 @@
-// Addresses that must not be sent to. The store never sees one: entries are keyed by an HMAC of the address (core/suppression.ts).
+// Addresses that must not be sent to. The store never sees one: entries are keyed by an HMAC of the address (core/access/suppression.ts).
 
 export interface Suppression {
   readonly tenant: string;

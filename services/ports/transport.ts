@@ -1,8 +1,8 @@
-// Handing a message to the next hop. It says what happened and decides nothing: what an answer means is `core/reply.ts`.
+// Handing a message to the next hop. It says what happened and decides nothing: what an answer means is `core/delivery/reply.ts`.
 
 import type { Address } from '../core/address.ts';
-import type { Route } from '../core/catalog.ts';
-import type { Answer } from '../core/reply.ts';
+import type { Route } from '../core/catalog/catalog.ts';
+import type { Answer } from '../core/delivery/reply.ts';
 
 /** One message to one recipient, as it goes over the wire. */
 export interface Transaction {

@@ -1,7 +1,7 @@
 // The queue: a bounded window over the store that carries ids. It may lose everything and repeat anything; the claim makes both harmless.
 
+import type { Tier } from '../core/delivery/message.ts';
 import type { MessageId } from '../core/ids.ts';
-import type { Tier } from '../core/message.ts';
 
 /** One delivery's turn. `attempt` makes an entry about an earlier attempt recognizable. */
 export interface Entry {

@@ -6,13 +6,13 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { isBootstrapKey } from '../core/api-key.ts';
-import type { Route } from '../core/catalog.ts';
-import { type Cidr, parseCidr } from '../core/dialable.ts';
-import { type DnsServer, readDnsServer } from '../core/dns-server.ts';
+import { isBootstrapKey } from '../core/access/api-key.ts';
+import type { Route } from '../core/catalog/catalog.ts';
+import { sentenceOf } from '../core/documents/schema-faults.ts';
 import { Failure } from '../core/failure.ts';
 import { limits } from '../core/limits.ts';
-import { sentenceOf } from '../core/schema-faults.ts';
+import { type Cidr, parseCidr } from '../core/network/dialable.ts';
+import { type DnsServer, readDnsServer } from '../core/network/dns-server.ts';
 
 /** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
 export const programs = [

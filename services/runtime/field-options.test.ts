@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type FieldRules, judgeFields } from '../core/accept/field-rules.ts';
-import type { HoldReason } from '../core/delivery.ts';
-import type { EventType } from '../core/event.ts';
+import { parseTemplateName } from '../core/accept/send-request.ts';
+import { scopes } from '../core/access/principal.ts';
+import { SCOPE_ALL } from '../core/access/suppression.ts';
+import type { HoldReason } from '../core/delivery/delivery.ts';
+import type { EventType } from '../core/delivery/event.ts';
+import type { Stage } from '../core/delivery/reply.ts';
 import { limits } from '../core/limits.ts';
-import { scopes } from '../core/principal.ts';
-import type { Stage } from '../core/reply.ts';
-import { parseTemplateName } from '../core/send-request.ts';
-import { SCOPE_ALL } from '../core/suppression.ts';
 import { loadContract } from './contract.ts';
 import { judgedFieldsOf, loadFieldRules } from './field-options.ts';
 

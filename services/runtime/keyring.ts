@@ -3,7 +3,7 @@
 import { link, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../core/failure.ts';
-import { type Keyring, newKeyring, parseKeyring, purposes } from '../core/keyring.ts';
+import { type Keyring, newKeyring, parseKeyring, purposes } from '../core/secrets/keyring.ts';
 import type { Random } from '../ports/random.ts';
 
 /**

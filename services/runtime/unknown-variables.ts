@@ -1,6 +1,6 @@
 // Variables of the environment that look like settings of Packetboat and are none: most are misspelt, and the setting that was meant has its default.
 
-import { nearest } from '../core/nearest.ts';
+import { nearest } from '../core/documents/nearest.ts';
 import { type Environment, variables } from './config.ts';
 
 /** Settings of some program. A variable of another program is not unknown: several programs are often given the same environment. */

@@ -2,9 +2,9 @@
 // fed into its window. It alone can run the system with the queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two
 // of them publish is claimed once.
 
-import { type Change, fallDue, lapse, published, tooOld } from '../core/delivery.ts';
+import { type Change, fallDue, lapse, published, tooOld } from '../core/delivery/delivery.ts';
+import { subjectOf } from '../core/delivery/message.ts';
 import { limits } from '../core/limits.ts';
-import { subjectOf } from '../core/message.ts';
 import type { Backlog, Found } from '../ports/message-store.ts';
 import type { Publication } from '../ports/work-queue.ts';
 import { sweepBlobs } from './sweep-blobs.ts';

@@ -1,7 +1,7 @@
 // What every CatalogWriter promises: numbering, fences, ownership, notices.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CatalogSnapshot, TemplateRevision } from '../../services/core/catalog.ts';
+import type { CatalogSnapshot, TemplateRevision } from '../../services/core/catalog/catalog.ts';
 import type { CatalogEntry, CatalogSource, CatalogWriter } from '../../services/ports/catalog-writer.ts';
 import { compiledSender, compiledTemplate, type SampleSender, type SampleTemplate } from './sample-catalog.ts';
 

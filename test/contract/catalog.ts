@@ -1,7 +1,7 @@
 // What every Catalog promises to those who read it.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CatalogSnapshot } from '../../services/core/catalog.ts';
+import type { CatalogSnapshot } from '../../services/core/catalog/catalog.ts';
 import type { Catalog } from '../../services/ports/catalog.ts';
 import { senderYaml, templateYaml } from './sample-catalog.ts';
 

@@ -2,9 +2,9 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Reach } from '../../services/core/access/caller.ts';
-import type { Change, DeliveryState, Progress } from '../../services/core/delivery.ts';
+import type { Change, DeliveryState, Progress } from '../../services/core/delivery/delivery.ts';
+import { type Message, messageStatuses, statusOf, type Tier, tiers } from '../../services/core/delivery/message.ts';
 import type { MessageId } from '../../services/core/ids.ts';
-import { type Message, messageStatuses, statusOf, type Tier, tiers } from '../../services/core/message.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../services/ports/message-store.ts';
 import { newBlobId, newMessageId, type Sample, type SampleDelivery, sampleMessage } from './sample-message.ts';
 

@@ -1,8 +1,8 @@
 // Senders and templates as people write them, and compiled, for the contract suites of the catalog.
 
-import type { Sender, TemplateRevision } from '../../services/core/catalog.ts';
-import { compileFolder } from '../../services/core/compile.ts';
-import { parseDocuments } from '../../services/core/documents.ts';
+import type { Sender, TemplateRevision } from '../../services/core/catalog/catalog.ts';
+import { parseDocuments } from '../../services/core/documents/documents.ts';
+import { compileFolder } from '../../services/core/objects/compile.ts';
 
 export interface SampleSender {
   readonly name?: string;

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { type Address, domainOf, isRefusal, parseAddress } from '../../services/core/address.ts';
-import { arrive, type Progress } from '../../services/core/delivery.ts';
+import { arrive, type Progress } from '../../services/core/delivery/delivery.ts';
 import { type BlobId, blobId, type MessageId, messageId } from '../../services/core/ids.ts';
 import type { NewMessage } from '../../services/ports/message-store.ts';
 

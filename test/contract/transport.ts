@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Address, isRefusal, parseAddress } from '../../services/core/address.ts';
-import type { Route } from '../../services/core/catalog.ts';
-import type { Answer } from '../../services/core/reply.ts';
+import type { Route } from '../../services/core/catalog/catalog.ts';
+import type { Answer } from '../../services/core/delivery/reply.ts';
 import type { Report, Session, Transaction, Transport } from '../../services/ports/transport.ts';
 import type { Sink, SinkOptions } from '../support/smtp-sink.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';

@@ -1,8 +1,8 @@
 // What every WorkQueue promises.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Tier, tiers } from '../../services/core/delivery/message.ts';
 import { limits } from '../../services/core/limits.ts';
-import { type Tier, tiers } from '../../services/core/message.ts';
 import type { Entry, Publication, Published, Taken, WorkQueue } from '../../services/ports/work-queue.ts';
 import { newMessageId } from './sample-message.ts';
 

@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { describe, expect, it } from 'vitest';
-import { dkimName, dkimRecord } from '../../services/core/dkim/key.ts';
+import { dkimName, dkimRecord } from '../../services/core/mail/dkim/key.ts';
 import { describeWith } from '../support/describe-with.ts';
 import { verifyWithPython } from '../support/python-dkim.ts';
 import type { ReceivedMail } from '../support/smtp-sink.ts';

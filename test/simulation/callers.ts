@@ -1,12 +1,12 @@
 // The callers of a simulated world: they send, repeat themselves with the same key, cancel and suppress, and remember every answer. What they were
 // told is held against what happened (RELIABILITY P1 to P4).
 
+import { packetboatNames, type SendRequest } from '../../services/core/accept/send-request.ts';
 import { accessRules } from '../../services/core/access/access-rules.ts';
 import type { Caller } from '../../services/core/access/caller.ts';
+import type { Message } from '../../services/core/delivery/message.ts';
 import { Failure } from '../../services/core/failure.ts';
 import { ID_RANDOM_BYTES, type MessageId, messageId } from '../../services/core/ids.ts';
-import type { Message } from '../../services/core/message.ts';
-import { packetboatNames, type SendRequest } from '../../services/core/send-request.ts';
 import { cancelMessage } from '../../services/ingest/cancel-message.ts';
 import { createSuppression } from '../../services/ingest/create-suppression.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';

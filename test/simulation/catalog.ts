@@ -1,7 +1,7 @@
 // The catalog of a simulated world: one sender, replaced whole when it changes.
 
-import type { Sender } from '../../services/core/catalog.ts';
-import { snapshotOf } from '../../services/core/snapshot.ts';
+import type { Sender } from '../../services/core/catalog/catalog.ts';
+import { snapshotOf } from '../../services/core/catalog/snapshot.ts';
 import type { Catalog } from '../../services/ports/catalog.ts';
 import { address } from '../contract/sample-message.ts';
 

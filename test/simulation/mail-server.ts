@@ -2,9 +2,9 @@
 // its time. It is the world's witness of what was sent.
 
 import { createHash } from 'node:crypto';
-import type { Route } from '../../services/core/catalog.ts';
-import type { Stage } from '../../services/core/reply.ts';
-import { parseReturnPath } from '../../services/core/return-path.ts';
+import type { Route } from '../../services/core/catalog/catalog.ts';
+import type { Stage } from '../../services/core/delivery/reply.ts';
+import { parseReturnPath } from '../../services/core/delivery/return-path.ts';
 import type { Report, Session, Transaction, Transport } from '../../services/ports/transport.ts';
 import type { Chance } from './chance.ts';
 import type { WorldClock } from './clock.ts';

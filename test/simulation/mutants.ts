@@ -20,7 +20,7 @@ export interface Mutant {
 /** Each is caught within so many seeds. */
 export const SEEDS_MAX = 600;
 
-const DELIVERY = 'services/core/delivery.ts';
+const DELIVERY = 'services/core/delivery/delivery.ts';
 const DISPATCH = 'services/dispatcher/dispatch.ts';
 const SELECT = 'services/dispatcher/select.ts';
 const CLAIM = 'services/dispatcher/claim.ts';
@@ -63,7 +63,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(DELIVERY, "d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now", 'isTerminal(d.state)'),
       edit(
-        'services/core/plan.ts',
+        'services/core/delivery/plan.ts',
         "if (d.state !== 'queued' || d.attempt !== context.attempt || d.due > now) return { kind: 'drop' };",
         '',
       ),
@@ -173,7 +173,7 @@ export const mutants: readonly Mutant[] = [
     name: 'held mail: the due is looked at neither by the plan nor by the claim',
     edits: [
       edit(DELIVERY, 'd.attempt !== input.attempt || d.due > input.now', 'd.attempt !== input.attempt'),
-      edit('services/core/plan.ts', 'd.attempt !== context.attempt || d.due > now', 'd.attempt !== context.attempt'),
+      edit('services/core/delivery/plan.ts', 'd.attempt !== context.attempt || d.due > now', 'd.attempt !== context.attempt'),
     ],
     breaks: [R3, P6early],
   },
@@ -354,7 +354,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'expiry is looked at neither by the plan nor by the claim',
     edits: [
-      edit('services/core/plan.ts', 'if (old !== null) return', 'if (old !== null && now < 0) return'),
+      edit('services/core/delivery/plan.ts', 'if (old !== null) return', 'if (old !== null && now < 0) return'),
       edit(DELIVERY, '(expiresAt === null ? due : Math.min(due, expiresAt))', '(void expiresAt, due)'),
       edit(DELIVERY, 's.expiresAt <= input.now) return null;', 's.expiresAt < 0) return null;'),
     ],
@@ -392,19 +392,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the idempotency key is left out of the insert',
-    edits: [edit('services/core/accept.ts', '    idempotency: input.idempotency,', '    idempotency: null,')],
+    edits: [edit('services/core/accept/accept.ts', '    idempotency: input.idempotency,', '    idempotency: null,')],
     breaks: [P3],
   },
   {
     name: 'a key is taken for ever',
-    edits: [edit('services/core/idempotency.ts', 'if (now - holder.createdAt >= limits.idempotencyWindowMs)', 'if (now < 0)')],
+    edits: [edit('services/core/accept/idempotency.ts', 'if (now - holder.createdAt >= limits.idempotencyWindowMs)', 'if (now < 0)')],
     breaks: [P3],
   },
   {
     name: 'a key is free again after an hour',
     edits: [
       edit(
-        'services/core/idempotency.ts',
+        'services/core/accept/idempotency.ts',
         'if (now - holder.createdAt >= limits.idempotencyWindowMs)',
         'if (now - holder.createdAt >= 3_600_000)',
       ),
@@ -415,7 +415,7 @@ export const mutants: readonly Mutant[] = [
     name: 'the fingerprint is not compared',
     edits: [
       edit(
-        'services/core/idempotency.ts',
+        'services/core/accept/idempotency.ts',
         'if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return',
         'if (fingerprintOfRequest && reaches(reach, holder)) return',
       ),

@@ -1,10 +1,10 @@
 // What really happened, kept beside the store: each change as it is made, each copy that the mail server took. It knows the rules only as promises
 // (laws.ts), and holds every step to them.
 
-import { type Change, isTerminal, type Progress } from '../../services/core/delivery.ts';
+import { type Change, isTerminal, type Progress } from '../../services/core/delivery/delivery.ts';
+import type { Message, NewMessage } from '../../services/core/delivery/message.ts';
 import type { MessageId } from '../../services/core/ids.ts';
 import { limits } from '../../services/core/limits.ts';
-import type { Message, NewMessage } from '../../services/core/message.ts';
 import type { Break } from './laws.ts';
 import type { Process } from './process.ts';
 

@@ -7,7 +7,7 @@ import { MemoryFailureCounts } from '../../services/adapters/memory/failure-coun
 import { MemoryKeyStore } from '../../services/adapters/memory/key-store.ts';
 import { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
 import { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
-import { bootstrapKey } from '../../services/core/api-key.ts';
+import { bootstrapKey } from '../../services/core/access/api-key.ts';
 import { limits } from '../../services/core/limits.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { dispatch } from '../../services/dispatcher/dispatch.ts';

@@ -1,7 +1,7 @@
 // A composed mail as one buffer, its blobs put in their places in chunks of any size: what a dispatcher does with streams.
 
-import { contentEncoder } from '../../services/core/mime/content-encoder.ts';
-import type { MailPart } from '../../services/core/mime/mail.ts';
+import { contentEncoder } from '../../services/core/mail/mime/content-encoder.ts';
+import type { MailPart } from '../../services/core/mail/mime/mail.ts';
 
 export function mailBytes(parts: readonly MailPart[], blobs: ReadonlyMap<string, Uint8Array>, chunkBytes = 1_000): Buffer {
   const out: Uint8Array[] = [];

@@ -10,9 +10,9 @@ import { MemorySuppressionStore } from '../../services/adapters/memory/suppressi
 import { MemoryWorkQueue } from '../../services/adapters/memory/work-queue.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { compileFolder } from '../../services/core/compile.ts';
+import { snapshotOf } from '../../services/core/catalog/snapshot.ts';
 import { limits } from '../../services/core/limits.ts';
-import { snapshotOf } from '../../services/core/snapshot.ts';
+import { compileFolder } from '../../services/core/objects/compile.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';

@@ -12,7 +12,7 @@ import { openMessageStore } from '../../services/adapters/mongo/message-store.ts
 import { openSenderFigures } from '../../services/adapters/mongo/sender-figures.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import type { Keys } from '../../services/core/keyring.ts';
+import type { Keys } from '../../services/core/secrets/keyring.ts';
 
 const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () => {} };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openDatabase } from '../../services/adapters/sqlite/database.ts';
 import { SqliteMessageStore } from '../../services/adapters/sqlite/message-store.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
-import type { Change } from '../../services/core/delivery.ts';
+import type { Change } from '../../services/core/delivery/delivery.ts';
 import { sampleMessage } from '../contract/sample-message.ts';
 
 const [, , folder = '.'] = process.argv;

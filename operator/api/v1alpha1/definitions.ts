@@ -1,8 +1,8 @@
 // Generates the CustomResourceDefinitions from the schemas of the objects
-// (services/core/objects.ts) and of their status. `make crds` writes them into the chart.
+// (services/core/objects/objects.ts) and of their status. `make crds` writes them into the chart.
 
 import { z } from 'zod';
-import { specs } from '../../../services/core/objects.ts';
+import { specs } from '../../../services/core/objects/objects.ts';
 import { group, version } from './resources.ts';
 import { senderStatus, templateStatus } from './status.ts';
 

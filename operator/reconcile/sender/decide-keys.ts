@@ -4,7 +4,7 @@
 // its record for a week, because mail that it signed is still under way. A first key signs as soon
 // as its record is seen: there is no other signature to lose.
 
-import type { DkimAlgorithm } from '../../../services/core/catalog.ts';
+import type { DkimAlgorithm } from '../../../services/core/catalog/catalog.ts';
 import { limits } from '../../../services/core/limits.ts';
 
 /** Times in milliseconds since 1970. */

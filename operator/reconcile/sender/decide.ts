@@ -1,14 +1,20 @@
 // What becomes of a Sender: from its spec, Secrets, keys, DNS records and previous status to the
 // catalog entry, the conditions and the next visit. Pure.
 
-import type { DkimKey, Sender } from '../../../services/core/catalog.ts';
-import { compileSender, type Standing } from '../../../services/core/compile-sender.ts';
-import { dkimRecord } from '../../../services/core/dkim/key.ts';
-import { type CheckedRecord, verify, type WantedKey, type WantedRecord, wantedRecords } from '../../../services/core/domain-records.ts';
+import type { DkimKey, Sender } from '../../../services/core/catalog/catalog.ts';
+import { isFaults, type ObjectFault } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
-import { apiVersion, readObject, type SenderObject } from '../../../services/core/objects.ts';
+import { dkimRecord } from '../../../services/core/mail/dkim/key.ts';
+import { compileSender, type Standing } from '../../../services/core/objects/compile-sender.ts';
+import {
+  type CheckedRecord,
+  verify,
+  type WantedKey,
+  type WantedRecord,
+  wantedRecords,
+} from '../../../services/core/objects/domain-records.ts';
+import { apiVersion, readObject, type SenderObject } from '../../../services/core/objects/objects.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import { conditionFromFaults, conditionsFromFaults, type NewCondition, pending, timeText, unreadableReferences } from '../conditions.ts';
 import type { Decision } from '../decision.ts';

@@ -1,9 +1,9 @@
 // Checks a domain's DNS records no more often than the sender asks for: most visits have causes
 // that are no reason to ask DNS again.
 
-import { type CheckedRecord, checkRecord, type WantedRecord } from '../../../services/core/domain-records.ts';
 import { Failure } from '../../../services/core/failure.ts';
 import { limits } from '../../../services/core/limits.ts';
+import { type CheckedRecord, checkRecord, type WantedRecord } from '../../../services/core/objects/domain-records.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { Resolver } from '../../../services/ports/resolver.ts';
 

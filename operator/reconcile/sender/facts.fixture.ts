@@ -2,9 +2,9 @@
 // says otherwise.
 
 import { generateKeyPairSync } from 'node:crypto';
-import { dkimRecord, readDkimKey } from '../../../services/core/dkim/key.ts';
-import { type CheckedRecord, checkRecord } from '../../../services/core/domain-records.ts';
-import { isFaults } from '../../../services/core/fault.ts';
+import { isFaults } from '../../../services/core/documents/fault.ts';
+import { dkimRecord, readDkimKey } from '../../../services/core/mail/dkim/key.ts';
+import { type CheckedRecord, checkRecord } from '../../../services/core/objects/domain-records.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import { compileWith, readSender, recordsFor, type SenderFacts } from './decide.ts';
 import type { ManagedKey } from './decide-keys.ts';

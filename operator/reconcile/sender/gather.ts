@@ -1,10 +1,10 @@
 // Gathers the facts about a Sender. A fact is asked for only where the earlier ones leave a use for
 // it: a spec with faults reads no Secret, and a Sender that does not compile makes no keys.
 
-import { domainName } from '../../../services/core/compile-sender.ts';
-import { checkRecord } from '../../../services/core/domain-records.ts';
+import { isFaults } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { isFaults } from '../../../services/core/fault.ts';
+import { domainName } from '../../../services/core/objects/compile-sender.ts';
+import { checkRecord } from '../../../services/core/objects/domain-records.ts';
 import { secretValues } from '../../../services/core/objects/secret-values.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import { REQUESTED_AT_ANNOTATION } from '../../api/v1alpha1/names.ts';

@@ -3,10 +3,10 @@
 
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { DkimAlgorithm, DkimKey } from '../../../services/core/catalog.ts';
-import { dkimRecord, readDkimKey } from '../../../services/core/dkim/key.ts';
+import type { DkimAlgorithm, DkimKey } from '../../../services/core/catalog/catalog.ts';
 import { Failure } from '../../../services/core/failure.ts';
 import { limits } from '../../../services/core/limits.ts';
+import { dkimRecord, readDkimKey } from '../../../services/core/mail/dkim/key.ts';
 import { secretValues } from '../../../services/core/objects/secret-values.ts';
 import type { Random } from '../../../services/ports/random.ts';
 import { dkimAnnotations as annotation, DKIM_SECRET_TYPE, SENDER_UID_LABEL } from '../../api/v1alpha1/names.ts';

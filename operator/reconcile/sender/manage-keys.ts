@@ -1,10 +1,10 @@
 // Managed DKIM keys of a Sender: reads them, looks for the records of those that wait, and carries
 // out what `decideKeys` says.
 
-import type { DkimAlgorithm } from '../../../services/core/catalog.ts';
-import { domainName } from '../../../services/core/compile-sender.ts';
-import { checkRecord, dkimRecordFor } from '../../../services/core/domain-records.ts';
-import type { SenderObject } from '../../../services/core/objects.ts';
+import type { DkimAlgorithm } from '../../../services/core/catalog/catalog.ts';
+import { domainName } from '../../../services/core/objects/compile-sender.ts';
+import { checkRecord, dkimRecordFor } from '../../../services/core/objects/domain-records.ts';
+import type { SenderObject } from '../../../services/core/objects/objects.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { Random } from '../../../services/ports/random.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';

@@ -1,10 +1,10 @@
 // A Sender that is being deleted. It accepts no mail any more; its finalizer goes once its mail has
 // left, and no sooner than every ingest knows. While the store is unreachable the Sender stays.
 
-import { senderKey } from '../../../services/core/catalog.ts';
-import { isFaults } from '../../../services/core/fault.ts';
+import { senderKey } from '../../../services/core/catalog/catalog.ts';
+import type { MessageStatus } from '../../../services/core/delivery/message.ts';
+import { isFaults } from '../../../services/core/documents/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
-import type { MessageStatus } from '../../../services/core/message.ts';
 import type { MessageStore } from '../../../services/ports/message-store.ts';
 import { DRAIN_FINALIZER } from '../../api/v1alpha1/names.ts';
 import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';

@@ -1,7 +1,7 @@
 // What the status of a Sender says besides conditions and the catalog: verification, DKIM keys and
 // DNS records.
 
-import type { CheckedRecord } from '../../../services/core/domain-records.ts';
+import type { CheckedRecord } from '../../../services/core/objects/domain-records.ts';
 import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import { timeText } from '../conditions.ts';
 import { stateOf } from './decide-keys.ts';

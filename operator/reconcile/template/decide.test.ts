@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isFaults } from '../../../services/core/fault.ts';
+import { isFaults } from '../../../services/core/documents/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
 import type { TemplateResource } from '../../api/v1alpha1/resources.ts';
 import type { Decision } from '../decision.ts';

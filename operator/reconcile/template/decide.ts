@@ -1,11 +1,11 @@
 // What becomes of a Template: from its spec, its layouts, ConfigMaps and rivals to the catalog
 // entry, the conditions and the next visit. Pure.
 
-import { compileTemplate, identifierOf } from '../../../services/core/compile-template.ts';
+import { isFaults, type ObjectFault } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { isFaults, type ObjectFault } from '../../../services/core/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
-import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects.ts';
+import { compileTemplate, identifierOf } from '../../../services/core/objects/compile-template.ts';
+import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects/objects.ts';
 import { normalizeLocale } from '../../../services/core/template/locale.ts';
 import { describeUse, type TemplateUse, type TemplateWarning } from '../../../services/core/template/warnings.ts';
 import type { TemplateResource } from '../../api/v1alpha1/resources.ts';

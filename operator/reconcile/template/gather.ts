@@ -1,11 +1,11 @@
 // Gathers the facts about a Template. ConfigMaps are read only where the template may have its
 // identifier.
 
-import { identifierOf } from '../../../services/core/compile-template.ts';
+import { isFaults } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { isFaults } from '../../../services/core/fault.ts';
 import { limits } from '../../../services/core/limits.ts';
-import type { TemplateObject } from '../../../services/core/objects.ts';
+import { identifierOf } from '../../../services/core/objects/compile-template.ts';
+import type { TemplateObject } from '../../../services/core/objects/objects.ts';
 import type { SenderResource, TemplateResource } from '../../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { configMaps } from '../../kubernetes/resource.ts';

@@ -15,9 +15,9 @@ import {
   type RecordType,
   streamEncode,
 } from 'dns-packet';
-import { type DnsServer, readDnsServer } from '../../core/dns-server.ts';
 import { Failure } from '../../core/failure.ts';
 import { limits } from '../../core/limits.ts';
+import { type DnsServer, readDnsServer } from '../../core/network/dns-server.ts';
 import type { Answer, Resolver } from '../../ports/resolver.ts';
 
 /** RFC 1035, section 4.1.1. */

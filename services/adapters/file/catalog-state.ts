@@ -5,11 +5,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type CatalogSnapshot, type Sender, type TemplateRevision, templateKey } from '../../core/catalog.ts';
-import type { StoredObject } from '../../core/catalog-write.ts';
-import type { Keys } from '../../core/keyring.ts';
-import { openSender, type SealedSender } from '../../core/sealed-sender.ts';
-import { snapshotOf } from '../../core/snapshot.ts';
+import { type CatalogSnapshot, type Sender, type TemplateRevision, templateKey } from '../../core/catalog/catalog.ts';
+import type { StoredObject } from '../../core/catalog/catalog-write.ts';
+import { openSender, type SealedSender } from '../../core/catalog/sealed-sender.ts';
+import { snapshotOf } from '../../core/catalog/snapshot.ts';
+import type { Keys } from '../../core/secrets/keyring.ts';
 
 /** An object as its file holds it. Removed ones stay, so that their numbers go on and old leaders are known. */
 export interface KeptObject extends StoredObject {

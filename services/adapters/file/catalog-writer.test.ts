@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogWriterContract } from '../../../test/contract/catalog-writer.ts';
 import { compiledSender, compiledTemplate } from '../../../test/contract/sample-catalog.ts';
-import type { Key, Keys } from '../../core/keyring.ts';
+import type { Key, Keys } from '../../core/secrets/keyring.ts';
 import type { CatalogSource, CatalogWriter } from '../../ports/catalog-writer.ts';
 import { MemoryNotices } from '../memory/notices.ts';
 import { SystemRandom } from '../system/random.ts';

@@ -1,11 +1,11 @@
 // Writing the catalog of a folder's state: the one way by which its revisions are numbered. Writers of one state take turns; a revision is kept
 // before the object that points to it.
 
-import { entryKey, noticeOf } from '../../core/catalog.ts';
-import { judgeWrite, mayRemove } from '../../core/catalog-write.ts';
-import type { Keys } from '../../core/keyring.ts';
-import { NONCE_BYTES } from '../../core/seal.ts';
-import { isStoredAs, sealSender } from '../../core/sealed-sender.ts';
+import { entryKey, noticeOf } from '../../core/catalog/catalog.ts';
+import { judgeWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
+import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
+import type { Keys } from '../../core/secrets/keyring.ts';
+import { NONCE_BYTES } from '../../core/secrets/seal.ts';
 import type { CatalogEntry, CatalogSource, CatalogWriter, OwnEntry, WriteResult } from '../../ports/catalog-writer.ts';
 import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';

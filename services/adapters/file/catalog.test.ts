@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogContract } from '../../../test/contract/catalog.ts';
 import { senderYaml, templateYaml } from '../../../test/contract/sample-catalog.ts';
-import type { Fault } from '../../core/fault.ts';
+import type { Fault } from '../../core/documents/fault.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import { SystemRandom } from '../system/random.ts';
 import { openCatalog } from './catalog.ts';

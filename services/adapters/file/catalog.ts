@@ -2,12 +2,12 @@
 // systems get lost on mounts of containers and networks. A good change is live within a second; of what is bad the last good revision stays.
 
 import { setTimeout } from 'node:timers/promises';
-import type { CatalogSnapshot, TemplateRevision } from '../../core/catalog.ts';
-import { compileFolder } from '../../core/compile.ts';
+import type { CatalogSnapshot, TemplateRevision } from '../../core/catalog/catalog.ts';
+import type { Fault } from '../../core/documents/fault.ts';
 import { Failure } from '../../core/failure.ts';
-import type { Fault } from '../../core/fault.ts';
-import type { Keys } from '../../core/keyring.ts';
 import { limits } from '../../core/limits.ts';
+import { compileFolder } from '../../core/objects/compile.ts';
+import type { Keys } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { CatalogSource, CatalogWriter } from '../../ports/catalog-writer.ts';
 import type { Random } from '../../ports/random.ts';

@@ -3,9 +3,9 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { faultOfFile, parseFile, type SourceDocument } from '../../core/documents.ts';
+import { faultOfFile, parseFile, type SourceDocument } from '../../core/documents/documents.ts';
+import type { Fault } from '../../core/documents/fault.ts';
 import { Failure } from '../../core/failure.ts';
-import type { Fault } from '../../core/fault.ts';
 import { limits } from '../../core/limits.ts';
 
 /** By path in the folder, in alphabetical order; a stamp changes whenever its file does. */

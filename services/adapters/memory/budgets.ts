@@ -1,6 +1,6 @@
 // Token buckets of one process. With one process there is nobody to share them with, so nothing is reserved ahead.
 
-import { type Bucket, fullBucket, fullInMs, nextTokenMs, take, tokensIn } from '../../core/bucket.ts';
+import { type Bucket, fullBucket, fullInMs, nextTokenMs, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
 import { limits } from '../../core/limits.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import type { Clock } from '../../ports/clock.ts';

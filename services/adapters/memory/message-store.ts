@@ -2,9 +2,9 @@
 // are numbered, and every call does its work in one go before anything else runs.
 
 import { reaches } from '../../core/access/caller.ts';
-import type { Change, DeliveryState } from '../../core/delivery.ts';
+import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
+import { blobsOf, type Message, statusOf } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
-import { blobsOf, type Message, statusOf } from '../../core/message.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
 

@@ -1,9 +1,9 @@
 // The queue of one process. It forgets everything when the process ends, as any queue may: the store is the record, and the sweeper feeds it.
 
+import type { Tier } from '../../core/delivery/message.ts';
+import { Turns } from '../../core/delivery/pacing/shares.ts';
+import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
 import { limits } from '../../core/limits.ts';
-import type { Tier } from '../../core/message.ts';
-import { Turns } from '../../core/shares.ts';
-import { TenantTurns } from '../../core/tenant-turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Entry, Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
 

@@ -2,8 +2,8 @@
 // What people wrote is kept as JSON text: their keys are no field names.
 
 import type { Collection } from 'mongodb';
-import type { StoredObject } from '../../core/catalog-write.ts';
-import type { SealedSender } from '../../core/sealed-sender.ts';
+import type { StoredObject } from '../../core/catalog/catalog-write.ts';
+import type { SealedSender } from '../../core/catalog/sealed-sender.ts';
 import { ensureIndexes, type Mongo } from './connection.ts';
 
 export interface ObjectDocument {

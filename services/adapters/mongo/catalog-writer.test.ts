@@ -3,8 +3,8 @@ import { catalogWriterContract } from '../../../test/contract/catalog-writer.ts'
 import { compiledSender, compiledTemplate } from '../../../test/contract/sample-catalog.ts';
 import { describeWith } from '../../../test/support/describe-with.ts';
 import { openTestMongo } from '../../../test/support/mongo.ts';
-import type { Key, Keys } from '../../core/keyring.ts';
-import { sealedWith } from '../../core/seal.ts';
+import type { Key, Keys } from '../../core/secrets/keyring.ts';
+import { sealedWith } from '../../core/secrets/seal.ts';
 import type { CatalogSource } from '../../ports/catalog-writer.ts';
 import { MemoryNotices } from '../memory/notices.ts';
 import { SystemRandom } from '../system/random.ts';

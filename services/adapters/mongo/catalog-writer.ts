@@ -1,12 +1,12 @@
 // Writing the catalog in MongoDB. Each write compares what it read, so two writers never mix; a revision is stored before the object that points to it.
 
-import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog.ts';
-import { judgeWrite, mayRemove } from '../../core/catalog-write.ts';
+import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog/catalog.ts';
+import { judgeWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
+import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
 import { Failure } from '../../core/failure.ts';
-import type { Keys } from '../../core/keyring.ts';
 import { limits } from '../../core/limits.ts';
-import { NONCE_BYTES } from '../../core/seal.ts';
-import { isStoredAs, sealSender } from '../../core/sealed-sender.ts';
+import type { Keys } from '../../core/secrets/keyring.ts';
+import { NONCE_BYTES } from '../../core/secrets/seal.ts';
 import type { CatalogEntry, CatalogSource, CatalogWriter, OwnEntry, WriteResult } from '../../ports/catalog-writer.ts';
 import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';

@@ -1,11 +1,11 @@
 // The catalog as services read it from MongoDB: all of it in memory, brought up to date by notices and by a look of our own now and then.
 
-import type { CatalogSnapshot, Sender, TemplateRevision } from '../../core/catalog.ts';
-import { NOTICE, templateKey } from '../../core/catalog.ts';
-import type { Key } from '../../core/keyring.ts';
+import type { CatalogSnapshot, Sender, TemplateRevision } from '../../core/catalog/catalog.ts';
+import { NOTICE, templateKey } from '../../core/catalog/catalog.ts';
+import { openSender } from '../../core/catalog/sealed-sender.ts';
+import { snapshotOf } from '../../core/catalog/snapshot.ts';
 import { limits } from '../../core/limits.ts';
-import { openSender } from '../../core/sealed-sender.ts';
-import { snapshotOf } from '../../core/snapshot.ts';
+import type { Key } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { Notices } from '../../ports/notices.ts';
 import { type CatalogCollections, type ObjectDocument, openCatalogCollections, revisionId } from './catalog-document.ts';

@@ -1,7 +1,7 @@
 // API keys in MongoDB: one document a key, under its public id.
 
 import type { Collection } from 'mongodb';
-import type { Environment } from '../../core/catalog.ts';
+import type { Environment } from '../../core/catalog/catalog.ts';
 import type { ApiKey, KeyStore } from '../../ports/key-store.ts';
 import { ensureIndexes, isNew, type Mongo } from './connection.ts';
 

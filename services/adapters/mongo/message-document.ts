@@ -2,10 +2,10 @@
 // Keys that callers chose (headers, tags, metadata, data of events) are stored as JSON text: as field names, `$` and `.` would mean something.
 
 import type { UpdateFilter } from 'mongodb';
-import type { Delivery, LastReply, Progress } from '../../core/delivery.ts';
-import type { Event } from '../../core/event.ts';
+import type { Delivery, LastReply, Progress } from '../../core/delivery/delivery.ts';
+import type { Event } from '../../core/delivery/event.ts';
+import { blobsOf, type Content, type Message, type Tier } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
-import { blobsOf, type Content, type Message, type Tier } from '../../core/message.ts';
 import type { NewMessage } from '../../ports/message-store.ts';
 
 /** Times are milliseconds since 1970 by the store's clock, as numbers. */

@@ -2,11 +2,11 @@
 // Indexes make it fast on a real server and are no part of what makes it right, but for the two unique ones: `_id` and the idempotency key.
 
 import { type AnyBulkWriteOperation, type Collection, type Filter, type IndexDescription, MongoBulkWriteError, ObjectId } from 'mongodb';
-import type { Environment } from '../../core/catalog.ts';
-import type { Change, DeliveryState } from '../../core/delivery.ts';
+import type { Environment } from '../../core/catalog/catalog.ts';
+import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
+import { type Message, messageStatuses } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
-import { type Message, messageStatuses } from '../../core/message.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
 import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
 import { Gatherer } from './gatherer.ts';

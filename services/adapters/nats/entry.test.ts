@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { tiers } from '../../core/delivery/message.ts';
 import { messageId } from '../../core/ids.ts';
-import { tiers } from '../../core/message.ts';
 import { encodeEntry, parseEntry, parseSubject, subjectOf } from './entry.ts';
 
 const message = messageId(1_750_000_000_000, new Uint8Array(10));

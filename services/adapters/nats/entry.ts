@@ -1,7 +1,7 @@
 // How an entry and its tenant travel: the entry as compact JSON, tier and tenant in the subject, so that the server can bound each tenant's window.
 
+import { type Tier, tiers } from '../../core/delivery/message.ts';
 import { parseMessageId } from '../../core/ids.ts';
-import { type Tier, tiers } from '../../core/message.ts';
 import type { Entry } from '../../ports/work-queue.ts';
 
 const VERSION = 1;

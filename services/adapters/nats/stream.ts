@@ -12,9 +12,9 @@ import {
   StorageType,
   type StreamConfig,
 } from 'nats';
+import { type Tier, tiers } from '../../core/delivery/message.ts';
 import { Failure } from '../../core/failure.ts';
 import { limits } from '../../core/limits.ts';
-import { type Tier, tiers } from '../../core/message.ts';
 
 export interface StreamSettings {
   /** Also the first token of its subjects. */

@@ -8,11 +8,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from 'nats';
+import { type Tier, tiers } from '../../core/delivery/message.ts';
+import { Turns } from '../../core/delivery/pacing/shares.ts';
+import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
 import { Failure } from '../../core/failure.ts';
 import { limits } from '../../core/limits.ts';
-import { type Tier, tiers } from '../../core/message.ts';
-import { Turns } from '../../core/shares.ts';
-import { TenantTurns } from '../../core/tenant-turns.ts';
 import type { Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
 import type { Nats } from './connection.ts';
 import { parseEntry, parseSubject } from './entry.ts';

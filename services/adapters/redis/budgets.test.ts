@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { budgetsContract } from '../../../test/contract/budgets.ts';
 import { type Backend, startRedis, uniqueName } from '../../../test/support/backend.ts';
 import { borrow, describeWith } from '../../../test/support/describe-with.ts';
-import { fullBucket, take, tokensIn } from '../../core/bucket.ts';
+import { fullBucket, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
 import { limits } from '../../core/limits.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import { systemClock } from '../system/clock.ts';

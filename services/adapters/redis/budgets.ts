@@ -9,7 +9,7 @@
 // each of them always has one token.
 
 import { randomBytes } from 'node:crypto';
-import { type Bucket, fullBucket, fullInMs, nextTokenMs, type Rate, refill, take, tokensIn } from '../../core/bucket.ts';
+import { type Bucket, fullBucket, fullInMs, nextTokenMs, type Rate, refill, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
 import { limits } from '../../core/limits.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import type { Clock } from '../../ports/clock.ts';

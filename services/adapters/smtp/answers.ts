@@ -1,6 +1,6 @@
 // How an answer is put together from what the server said, or from what happened instead.
 
-import { type Answer, type AnswerKind, oneLine, type Reason, type Reply, type Stage } from '../../core/reply.ts';
+import { type Answer, type AnswerKind, oneLine, type Reason, type Reply, type Stage } from '../../core/delivery/reply.ts';
 import { faultOf } from './connection-faults.ts';
 
 /** The server's own words. */

@@ -1,7 +1,7 @@
 // The connections that are open: how many may go to one route at a time, who is next, and which idle one to go on with.
 
-import type { Route } from '../../core/catalog.ts';
-import { routeDigest } from '../../core/route-digest.ts';
+import type { Route } from '../../core/catalog/catalog.ts';
+import { routeDigest } from '../../core/delivery/pacing/route-digest.ts';
 import type { Connection } from './connection.ts';
 import type { SmtpLimits } from './settings.ts';
 

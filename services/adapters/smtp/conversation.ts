@@ -1,8 +1,8 @@
 // What was said on a connection, heard through nodemailer's own log: which question is unanswered (nodemailer hides whether a drop came before or
 // after the dot), which answer refused, the transcript, and when each step was reached. Replies come in the order of commands, pipelined or not.
 
-import type { Reply, Stage } from '../../core/reply.ts';
-import { parseReply } from '../../core/reply.ts';
+import type { Reply, Stage } from '../../core/delivery/reply.ts';
+import { parseReply } from '../../core/delivery/reply.ts';
 
 export class Conversation {
   /** For nodemailer, with `transactionLog: true`: level debug carries each command and each whole reply. */

@@ -4,7 +4,7 @@
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
-import { type Cidr, isDialable } from '../../core/dialable.ts';
+import { type Cidr, isDialable } from '../../core/network/dialable.ts';
 
 /** Resolves a host name to its addresses, best first; rejects when there are none. */
 export type Resolve = (host: string) => Promise<readonly string[]>;

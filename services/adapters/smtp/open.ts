@@ -1,8 +1,8 @@
 // From a route to a connection that is ready for MAIL: dial, TLS, greeting, EHLO, AUTH.
 
 import type { Socket } from 'node:net';
-import type { Route } from '../../core/catalog.ts';
-import type { Answer } from '../../core/reply.ts';
+import type { Route } from '../../core/catalog/catalog.ts';
+import type { Answer } from '../../core/delivery/reply.ts';
 import type { Report } from '../../ports/transport.ts';
 import { aborted, fault } from './answers.ts';
 import { Connection } from './connection.ts';

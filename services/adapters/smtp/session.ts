@@ -1,7 +1,7 @@
 // A dispatcher's turn on a route: transactions one after the other, each on the connection at hand or on a new one.
 
 import assert from 'node:assert';
-import type { Route } from '../../core/catalog.ts';
+import type { Route } from '../../core/catalog/catalog.ts';
 import type { Report, Session, Transaction } from '../../ports/transport.ts';
 import { Connection } from './connection.ts';
 import type { Connections, Turn } from './connections.ts';

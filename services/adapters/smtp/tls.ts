@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, TLSSocket } from 'node:tls';
-import type { Route } from '../../core/catalog.ts';
+import type { Route } from '../../core/catalog/catalog.ts';
 import type { TlsUsed } from '../../ports/transport.ts';
 
 export const isVerified = (route: Route): boolean => route.tls === 'StartTLS' || route.tls === 'Implicit';

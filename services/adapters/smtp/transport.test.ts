@@ -5,9 +5,9 @@ import { address, body, inChunks, openSession, sendOne, transaction, transportCo
 import { makeAuthority } from '../../../test/support/certificates.ts';
 import { type Sink, type SinkOptions, startSink } from '../../../test/support/smtp-sink.ts';
 import type { Address } from '../../core/address.ts';
-import type { Route, TlsPolicy } from '../../core/catalog.ts';
-import { parseCidr } from '../../core/dialable.ts';
-import { judge } from '../../core/reply.ts';
+import type { Route, TlsPolicy } from '../../core/catalog/catalog.ts';
+import { judge } from '../../core/delivery/reply.ts';
+import { parseCidr } from '../../core/network/dialable.ts';
 import type { Transport } from '../../ports/transport.ts';
 import type { Resolve } from './dial.ts';
 import type { SmtpLimits } from './settings.ts';

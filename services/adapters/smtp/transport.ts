@@ -1,8 +1,8 @@
 // Transport over SMTP (RFC 5321) to a relay.
 
 import { hostname } from 'node:os';
-import type { Route } from '../../core/catalog.ts';
-import type { Cidr } from '../../core/dialable.ts';
+import type { Route } from '../../core/catalog/catalog.ts';
+import type { Cidr } from '../../core/network/dialable.ts';
 import type { Report, Session, Transport } from '../../ports/transport.ts';
 import { aborted } from './answers.ts';
 import { Connection } from './connection.ts';

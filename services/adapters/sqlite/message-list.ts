@@ -1,6 +1,6 @@
 // The statement of a list: newest first, from the index that fits best, never more rows than the page asks for where an index allows it.
 
-import { messageStatuses } from '../../core/message.ts';
+import { messageStatuses } from '../../core/delivery/message.ts';
 import type { ListQuery } from '../../ports/message-store.ts';
 import type { Value } from './statement.ts';
 

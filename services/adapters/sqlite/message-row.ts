@@ -1,9 +1,9 @@
 // A message as rows and back: one immutable document, a row per delivery, a row per event.
 
 import type { Address } from '../../core/address.ts';
-import type { Delivery, HoldReason, LastReply, Progress } from '../../core/delivery.ts';
-import type { Event } from '../../core/event.ts';
-import type { Message } from '../../core/message.ts';
+import type { Delivery, HoldReason, LastReply, Progress } from '../../core/delivery/delivery.ts';
+import type { Event } from '../../core/delivery/event.ts';
+import type { Message } from '../../core/delivery/message.ts';
 import type { NewMessage } from '../../ports/message-store.ts';
 import type { Row, Value } from './statement.ts';
 

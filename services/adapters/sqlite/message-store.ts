@@ -1,10 +1,10 @@
 // The message store of embedded mode. Each call is one job of the database, so it is durable, and seen whole, when it answers.
 // Statements that hang on one another do so by `changes()`: how many rows the statement before them changed.
 
-import type { Change, DeliveryState, Progress } from '../../core/delivery.ts';
+import type { Change, DeliveryState, Progress } from '../../core/delivery/delivery.ts';
+import { blobsOf, type Message, type Tier, tiers } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { limits } from '../../core/limits.ts';
-import { blobsOf, type Message, type Tier, tiers } from '../../core/message.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
 import type { Jobs } from './database.ts';

@@ -1,7 +1,7 @@
 // What each public rpc asks of an API key: the one table that ingest enforces, that docs/keys.md prints and that the tests walk. The scope also
 // stands in the proto (option `rest`), where the gateway and the API reference read it; a test compares the two.
 
-import type { Scope } from '../principal.ts';
+import type { Scope } from './principal.ts';
 
 /** How a restriction of a key, its environment or its senders, bears on a call. */
 export type Bearing =

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type Environment, environments } from '../catalog.ts';
+import { type Environment, environments } from '../catalog/catalog.ts';
 import { Failure } from '../failure.ts';
-import type { Principal } from '../principal.ts';
 import type { AccessRule, Bearing } from './access-rules.ts';
 import { judgeAccess, reaches, reachesSender } from './caller.ts';
+import type { Principal } from './principal.ts';
 
 const principal: Principal = {
   kind: 'key',

@@ -1,9 +1,9 @@
 // A key at work on one call: whether the call is open to the key at all, and which of the tenant's objects exist for the call.
 
-import { type Environment, environments } from '../catalog.ts';
+import { type Environment, environments } from '../catalog/catalog.ts';
 import { Failure } from '../failure.ts';
-import { hasScope, mayUseEnvironment, type Principal } from '../principal.ts';
 import type { AccessRule, Bearing } from './access-rules.ts';
+import { hasScope, mayUseEnvironment, type Principal } from './principal.ts';
 
 /** The part of the tenant that one call may touch. Null: no limit. */
 export interface Reach {

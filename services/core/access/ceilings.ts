@@ -1,11 +1,11 @@
 // The ceilings of a key. A key that is made stays within those of its maker, and a key sees and revokes only itself and keys within its own.
 // Ceilings hold for each key: the children of a key may together send more often than the key itself.
 
-import { type Environment, environments } from '../catalog.ts';
+import { type Environment, environments } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';
 import { limits } from '../limits.ts';
-import { mayUseEnvironment } from '../principal.ts';
 import type { Caller } from './caller.ts';
+import { mayUseEnvironment } from './principal.ts';
 
 export interface Ceilings {
   readonly scopes: readonly string[];

@@ -2,11 +2,11 @@
 // A good key is never judged here, so nobody can lock out somebody else behind the same address.
 
 import { Failure } from '../failure.ts';
-import { hmacSha256 } from '../hmac.ts';
 import { limits } from '../limits.ts';
 import { addressBlock } from '../network/address-block.ts';
-import type { HashKey } from '../suppression.ts';
+import { hmacSha256 } from '../secrets/hmac.ts';
 import type { WindowCount } from './failure-windows.ts';
+import type { HashKey } from './suppression.ts';
 
 /** `unknown`: there is no key of this id. `wrong_secret`: there is one, and its secret is another; no caller is told the difference. */
 export type FailureReason = 'missing' | 'malformed' | 'unknown' | 'wrong_secret' | 'revoked' | 'expired';

@@ -1,7 +1,7 @@
 // The life of keys: which still work, which may make others, when the last of those may go, and whether a start makes one.
 
 import { Failure } from '../failure.ts';
-import type { Scope } from '../principal.ts';
+import type { Scope } from './principal.ts';
 
 /** What the store says of a key, as far as these decisions need it. */
 export interface StoredKey {

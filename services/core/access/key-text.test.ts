@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { KEY_RANDOM_BYTES, makeKey } from '../api-key.ts';
+import { KEY_RANDOM_BYTES, makeKey } from './api-key.ts';
 import { readKeyText } from './key-text.ts';
 
 const random = Uint8Array.from({ length: KEY_RANDOM_BYTES }, (_, i) => i * 6);

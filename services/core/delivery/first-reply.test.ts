@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Delivery, LastReply } from '../delivery.ts';
-import type { Event } from '../event.ts';
+import type { Delivery, LastReply } from './delivery.ts';
+import type { Event } from './event.ts';
 import { isUnanswered } from './first-reply.ts';
 
 const reply = (code: number | null): LastReply => ({ stage: 'rcpt', code, enhanced: null, text: '' });

@@ -1,7 +1,7 @@
 // Whether a reply is the first that a delivery gets: what the time to the first reply is measured by.
 
-import type { Subject } from '../delivery.ts';
-import type { Event } from '../event.ts';
+import type { Subject } from './delivery.ts';
+import type { Event } from './event.ts';
 
 /**
  * True when no outcome with a server's reply was recorded for this delivery. What a relay says to everybody is no reply about a delivery: the route is

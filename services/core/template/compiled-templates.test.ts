@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { TemplateRevision } from '../catalog.ts';
+import type { TemplateRevision } from '../catalog/catalog.ts';
 import { limits } from '../limits.ts';
 import { CompiledTemplates } from './compiled-templates.ts';
 import { revision } from './revision.fixture.ts';

@@ -1,7 +1,7 @@
 // Compiled revisions by name and number, so that each is compiled once a process. Revisions are immutable, so an entry is never wrong, only unused.
 
-import type { RenderSubject } from '../accept.ts';
-import type { TemplateRevision } from '../catalog.ts';
+import type { RenderSubject } from '../accept/accept.ts';
+import type { TemplateRevision } from '../catalog/catalog.ts';
 import { limits } from '../limits.ts';
 import {
   type CompiledTemplate,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isClean } from '../address.ts';
-import type { LocaleContent } from '../catalog.ts';
+import type { LocaleContent } from '../catalog/catalog.ts';
 import { compileRevision, isRefusal, maskedSubject, type RenderRequest, render } from './render.ts';
 import { revision } from './revision.fixture.ts';
 

@@ -2,7 +2,7 @@
 // links. Pure: the same revision and request always give the same mail, which is how each attempt gets the same bytes (RELIABILITY R8).
 
 import { isClean } from '../address.ts';
-import type { Environment, LocaleContent, TemplateRevision } from '../catalog.ts';
+import type { Environment, LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';
 import { limits } from '../limits.ts';
 import { Budget } from './budget.ts';

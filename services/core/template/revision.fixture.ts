@@ -1,6 +1,6 @@
 // Revisions for tests, with as little said as the test is about.
 
-import type { LocaleContent, TemplateRevision } from '../catalog.ts';
+import type { LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
 
 type Said = Partial<Omit<TemplateRevision, 'content'>> &
   Partial<Omit<LocaleContent, 'locale'>> & { readonly content?: Partial<TemplateRevision['content']> };

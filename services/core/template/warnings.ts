@@ -1,6 +1,6 @@
 // Warnings about a template that compiles, for its status and for `packetboat validate`.
 
-import { environments, type LocaleContent, type TemplateRevision } from '../catalog.ts';
+import { environments, type LocaleContent, type TemplateRevision } from '../catalog/catalog.ts';
 import { limits } from '../limits.ts';
 import { compileRevision, renderContent } from './render.ts';
 import { usedNames } from './used-names.ts';

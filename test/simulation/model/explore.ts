@@ -1,4 +1,4 @@
-// delivery.mjs once more, with every decision about the delivery made by services/core/delivery.ts: two dispatchers, a sweeper, a queue that loses and
+// delivery.mjs once more, with every decision about the delivery made by services/core/delivery/delivery.ts: two dispatchers, a sweeper, a queue that loses and
 // repeats, a client that cancels, crashes and freezes anywhere, over a store of one delivery that compares and sets. Every reachable state is visited.
 // The steps, the invariants and their names are those of the model, and so is the number of states, or else the two have come apart.
 //
@@ -6,7 +6,7 @@
 // after each change. A compare-and-set makes each decision one step: what was decided about an older version changes nothing.
 
 import type { Address } from '../../../services/core/address.ts';
-import type { Copies } from '../../../services/core/catalog.ts';
+import type { Copies } from '../../../services/core/catalog/catalog.ts';
 import {
   arrive,
   type Change,
@@ -26,7 +26,7 @@ import {
   suppress,
   tooOld,
   type Verdict,
-} from '../../../services/core/delivery.ts';
+} from '../../../services/core/delivery/delivery.ts';
 import type { MessageId } from '../../../services/core/ids.ts';
 import { limits } from '../../../services/core/limits.ts';
 

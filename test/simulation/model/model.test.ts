@@ -1,4 +1,4 @@
-// The model of one delivery holds; leaving a rule out of it breaks what the rule is for; and services/core/delivery.ts decides as the model does, to the
+// The model of one delivery holds; leaving a rule out of it breaks what the rule is for; and services/core/delivery/delivery.ts decides as the model does, to the
 // same number of reachable states.
 
 import { execFile } from 'node:child_process';
@@ -36,7 +36,7 @@ describe('the model', () => {
   });
 });
 
-describe('core/delivery.ts', () => {
+describe('core/delivery/delivery.ts', () => {
   it.each(Object.entries(states) as ['at_least_once' | 'at_most_once', number][])(
     'holds in the states of the model with %s (%i)',
     (copies, count) => {

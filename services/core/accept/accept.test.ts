@@ -1,0 +1,322 @@
+import { describe, expect, it } from 'vitest';
+import { address } from '../../../test/contract/sample-message.ts';
+import { sampleSender } from '../../../test/simulation/catalog.ts';
+import { accessRules } from '../access/access-rules.ts';
+import { type Caller, judgeAccess } from '../access/caller.ts';
+import type { Principal } from '../access/principal.ts';
+import type { Environment, Sender, TemplateRevision } from '../catalog/catalog.ts';
+import { snapshotOf } from '../catalog/snapshot.ts';
+import { Failure } from '../failure.ts';
+import { messageId } from '../ids.ts';
+import { type AcceptContext, type Draft, judge, toMessage } from './accept.ts';
+import { type ParsedRequest, packetboatNames } from './send-request.ts';
+
+const NOW = 1_750_000_000_000;
+const acme = sampleSender([30_000]);
+const other: Sender = { ...acme, name: 'other', domain: 'other.example', from: mailbox('hi@other.example'), copies: 'at_most_once' };
+const foreign: Sender = { ...acme, tenant: 'foreign', name: 'foreign' };
+
+function mailbox(email: string) {
+  return { name: null, address: address(email) };
+}
+
+function template(more: Partial<TemplateRevision> = {}): TemplateRevision {
+  const none = { draft: [], testing: [], live: [] };
+  return {
+    tenant: 'default',
+    identifier: 'otp-code',
+    revision: 3,
+    hash: '',
+    sender: null,
+    defaultLocale: 'en',
+    variables: null,
+    sampleData: {},
+    content: none,
+    layouts: [],
+    ...more,
+  };
+}
+
+const key: Principal = {
+  kind: 'key',
+  keyId: 'key_1',
+  tenant: 'default',
+  scopes: ['messages:send'],
+  environment: 'live',
+  senders: [],
+  requestsPerMinute: 60,
+  expiresAt: null,
+};
+
+/** That key with other limits, as it sends. */
+function caller(more: Partial<Principal> = {}): Caller {
+  const judged = judgeAccess({ ...key, ...more }, accessRules['/packetboat.v1.MessagesService/SendMessage']);
+  if (judged instanceof Failure) throw judged;
+  return judged;
+}
+
+function context(more: Partial<AcceptContext> = {}, senders = [acme], templates: TemplateRevision[] = []): AcceptContext {
+  return {
+    caller: caller(),
+    catalog: snapshotOf(1, [...senders, foreign], templates),
+    pinned: null,
+    renderSubject: (revision, { language }) => ({ subject: `Code, revision ${revision.revision}, ${language}` }),
+    ...more,
+  };
+}
+
+const to = (email: string, i = 0) => ({ mailbox: mailbox(email), role: 'to', field: `to[${i}]` }) as const;
+const request: ParsedRequest = {
+  recipients: [to('ana@example.com')],
+  from: null,
+  replyTo: [],
+  sender: null,
+  subject: 'Hello',
+  html: null,
+  text: { inline: 'Hi.' },
+  template: null,
+  templateData: {},
+  templateDataPart: null,
+  language: null,
+  environment: null,
+  headers: {},
+  attachments: [],
+  tags: {},
+  metadata: {},
+  tier: 'normal',
+  scheduledAt: null,
+  expiresAt: null,
+  copies: null,
+  names: packetboatNames,
+};
+const otp: ParsedRequest = { ...request, subject: null, text: null, template: { identifier: 'otp-code', revision: null } };
+
+function accepted(parsed: ParsedRequest, within: AcceptContext): Draft {
+  const judgement = judge(parsed, [], within);
+  if (judgement.kind === 'refused') throw new Error(JSON.stringify(judgement.failure.errors));
+  return judgement.draft;
+}
+
+function refused(parsed: ParsedRequest, within: AcceptContext): string[] {
+  const judgement = judge(parsed, [], within);
+  return judgement.kind === 'refused'
+    ? [judgement.failure.kind, ...judgement.failure.errors.map((e) => `${e.field} ${e.code}`)]
+    : ['accepted'];
+}
+
+describe('the sender', () => {
+  const both = [acme, other];
+  const ofKey = (senders: string[]): Partial<AcceptContext> => ({ caller: caller({ senders }) });
+
+  it.each([
+    ['is the one that is named', { ...request, sender: 'other' }, context({}, both), 'other'],
+    ['is the template’s', otp, context({}, both, [template({ sender: 'other' })]), 'other'],
+    ['that is named wins over the template’s', { ...otp, sender: 'acme' }, context({}, both, [template({ sender: 'other' })]), 'acme'],
+    ['is the one whose domain holds the author', { ...request, from: mailbox('x@other.example') }, context({}, both), 'other'],
+    ['is the key’s first', request, context(ofKey(['other', 'acme']), both), 'other'],
+    ['is the tenant’s only one', request, context(), 'acme'],
+    ['is the only one that the key may use', request, context(ofKey(['other']), both), 'other'],
+  ])('%s', (_, parsed, within, name) => {
+    expect(accepted(parsed, within).sender).toBe(name);
+  });
+
+  it.each([
+    [
+      'that is being deleted',
+      { ...request, sender: 'leaving' },
+      context({}, [acme, { ...other, name: 'leaving', retiring: true }]),
+      ['invalid', 'sender unknown_sender'],
+    ],
+    ['that nobody knows', { ...request, sender: 'nobody' }, context(), ['invalid', 'sender unknown_sender']],
+    ['of another tenant', { ...request, sender: 'foreign' }, context(), ['invalid', 'sender unknown_sender']],
+    ['that the key may not use', { ...request, sender: 'other' }, context(ofKey(['acme']), both), ['forbidden', 'sender forbidden']],
+    [
+      'that nobody knows, to a limited key',
+      { ...request, sender: 'nobody' },
+      context(ofKey(['acme']), both),
+      ['forbidden', 'sender forbidden'],
+    ],
+    ['that could be two', request, context({}, both), ['invalid', 'sender missing']],
+    ['where there is none', request, context({}, []), ['invalid', 'sender missing']],
+    ['of an unknown domain', { ...request, from: mailbox('x@nobody.example') }, context({}, both), ['invalid', 'from unknown_domain']],
+    [
+      'of a domain that the key may not use',
+      { ...request, from: mailbox('x@other.example') },
+      context(ofKey(['acme']), both),
+      ['invalid', 'from unknown_domain'],
+    ],
+    [
+      'and an author of another',
+      { ...request, sender: 'acme', from: mailbox('x@other.example') },
+      context({}, both),
+      ['invalid', 'from foreign_domain'],
+    ],
+  ])('%s is refused', (_, parsed, within, faults) => {
+    expect(refused(parsed, within)).toEqual(faults);
+  });
+});
+
+describe('the environment', () => {
+  const all: Environment[] = ['draft', 'testing', 'live'];
+  const team = { ...acme, team: ['*@example.com'] };
+  const may = all.flatMap((of, i) => all.map((wanted, j) => [of, wanted, j <= i] as const));
+
+  it.each(may)('of a key for %s allows %s: %s', (environment, wanted, allowed) => {
+    const within = context({ caller: caller({ environment }) }, [team]);
+    expect(refused({ ...request, environment: wanted }, within)).toEqual(allowed ? ['accepted'] : ['forbidden', 'environment forbidden']);
+  });
+
+  it('is the key’s where none is named', () => {
+    expect(accepted(request, context({ caller: caller({ environment: 'testing' }) })).environment).toBe('testing');
+  });
+
+  it.each([
+    ['an address', ['ana@example.com'], ['invalid', 'to[1] not_on_team']],
+    ['a domain', ['*@example.com'], ['invalid', 'to[1] not_on_team']],
+    ['nobody', [], ['invalid', 'to[0] not_on_team', 'to[1] not_on_team']],
+    ['all', ['ana@example.com', '*@example.org'], ['accepted']],
+  ])('draft reaches the team only: %s', (_, members, outcome) => {
+    const drafted: ParsedRequest = { ...request, environment: 'draft', recipients: [to('ana@example.com'), to('ben@example.org', 1)] };
+    expect(refused(drafted, context({}, [{ ...acme, team: members }]))).toEqual(outcome);
+  });
+});
+
+describe('a template', () => {
+  it('gives the subject, and the revision is pinned', () => {
+    const draft = accepted({ ...otp, language: 'de' }, context({}, [acme], [template()]));
+    expect(draft.subject).toBe('Code, revision 3, de');
+    expect(draft.content).toMatchObject({ template: { identifier: 'otp-code', revision: 3, language: 'de' }, subject: null });
+  });
+
+  it('leaves a subject of the request’s own as it is', () => {
+    const draft = accepted({ ...otp, subject: 'Mine' }, context({}, [acme], [template()]));
+    expect([draft.subject, draft.content.subject]).toEqual(['Mine', 'Mine']);
+  });
+
+  it('may be an older revision', () => {
+    const pinning: ParsedRequest = { ...otp, template: { identifier: 'otp-code', revision: 2 } };
+    const draft = accepted(pinning, context({ pinned: template({ revision: 2 }) }, [acme], [template()]));
+    expect(draft.content.template?.revision).toBe(2);
+  });
+
+  it('of the live revision by its number is the live one', () => {
+    const pinning: ParsedRequest = { ...otp, template: { identifier: 'otp-code', revision: 3 } };
+    expect(accepted(pinning, context({}, [acme], [template()])).content.template?.revision).toBe(3);
+  });
+
+  const errors = [{ field: 'template_data.code', code: 'missing', message: 'is missing' }];
+  it.each([
+    ['that nobody knows', otp, context(), ['invalid', 'template unknown_template']],
+    ['of another tenant', otp, context({}, [acme], [template({ tenant: 'foreign' })]), ['invalid', 'template unknown_template']],
+    [
+      'of a revision that is not kept',
+      { ...otp, template: { identifier: 'otp-code', revision: 9 } },
+      context({}, [acme], [template()]),
+      ['invalid', 'template unknown_revision'],
+    ],
+    [
+      'of a sender that the key may not use',
+      otp,
+      context({ caller: caller({ senders: ['acme'] }) }, [acme, other], [template({ sender: 'other' })]),
+      ['invalid', 'template unknown_template'],
+    ],
+    [
+      'of a sender that the key may not use, although the request names its own',
+      { ...otp, sender: 'acme' },
+      context({ caller: caller({ senders: ['acme'] }) }, [acme, other], [template({ sender: 'other' })]),
+      ['invalid', 'template unknown_template'],
+    ],
+    [
+      'of a revision that had a sender which the key may not use',
+      { ...otp, template: { identifier: 'otp-code', revision: 2 } },
+      context(
+        { caller: caller({ senders: ['acme'] }), pinned: template({ revision: 2, sender: 'other' }) },
+        [acme, other],
+        [template({ sender: 'acme' })],
+      ),
+      ['invalid', 'template unknown_revision'],
+    ],
+    [
+      'whose data is at fault',
+      otp,
+      context({ renderSubject: () => ({ errors }) }, [acme], [template()]),
+      ['invalid', 'template_data.code missing'],
+    ],
+  ])('%s is refused', (_, parsed, within, faults) => {
+    expect(refused(parsed, within)).toEqual(faults);
+  });
+});
+
+describe('what the sender allows', () => {
+  const limited = (more: Partial<Sender['limits']>): AcceptContext => context({}, [{ ...acme, limits: { ...acme.limits, ...more } }]);
+  const two: ParsedRequest = { ...request, recipients: [to('ana@example.com'), to('ben@example.org', 1)] };
+
+  it.each([
+    ['as many recipients', two, limited({ maxRecipients: 2 }), ['accepted']],
+    ['a recipient more', two, limited({ maxRecipients: 1 }), ['invalid', 'to[1] too_many_recipients']],
+    ['as many bytes', { ...request, text: { inline: 'äö' } }, limited({ maxMessageBytes: 4 }), ['accepted']],
+    ['a byte more', { ...request, text: { inline: 'äö.' } }, limited({ maxMessageBytes: 4 }), ['invalid', 'attachments too_large']],
+  ])('%s', (_, parsed, within, outcome) => {
+    expect(refused(parsed, within)).toEqual(outcome);
+  });
+});
+
+it('faults of the request and of its meeting with the catalog are told at once', () => {
+  const judgement = judge({ ...otp, sender: 'nobody' }, [{ field: 'to[0]', code: 'invalid_address', message: '' }], context());
+  expect(judgement).toMatchObject({
+    kind: 'refused',
+    failure: { code: 'validation_failed', errors: [{ field: 'to[0]' }, { field: 'template' }, { field: 'sender' }] },
+  });
+});
+
+it('the request’s own words win over the sender’s', () => {
+  const replyTo = [mailbox('help@acme.example')];
+  const sender: Sender = { ...acme, replyTo, copies: 'at_most_once' };
+  expect(accepted(request, context({}, [sender]))).toMatchObject({ from: acme.from, replyTo, copies: 'at_most_once' });
+  const own: ParsedRequest = {
+    ...request,
+    from: mailbox('me@acme.example'),
+    replyTo: [mailbox('you@example.net')],
+    copies: 'at_least_once',
+  };
+  expect(accepted(own, context({}, [sender]))).toMatchObject({ from: own.from, replyTo: own.replyTo, copies: 'at_least_once' });
+});
+
+describe('a message', () => {
+  const id = messageId(NOW, new Uint8Array(10));
+  const recipients = [to('ana@example.com'), { ...to('ben@bücher.example', 1), role: 'bcc' as const }];
+  const start = (parsed: Partial<ParsedRequest>, suppressed: readonly string[] = []) =>
+    toMessage(accepted({ ...request, recipients, ...parsed }, context()), {
+      id,
+      now: NOW,
+      trace: null,
+      idempotency: { key: 'k', fingerprint: 'f' },
+      isSuppressed: (a) => suppressed.includes(a),
+      isPublished: true,
+    });
+
+  it('has a delivery and an event per recipient, and hides blind copies', () => {
+    const message = start({});
+    expect(message.deliveries.map((d) => [d.recipient, d.role, d.domain, d.state])).toEqual([
+      ['ana@example.com', 'to', 'example.com', 'queued'],
+      ['ben@xn--bcher-kva.example', 'bcc', 'xn--bcher-kva.example', 'queued'],
+    ]);
+    expect(message.events).toEqual([
+      { type: 'queued', data: {}, delivery: 0 },
+      { type: 'queued', data: {}, delivery: 1 },
+    ]);
+    expect([message.to.length, message.cc.length]).toEqual([1, 0]);
+    expect(message).toMatchObject({ id, tenant: 'default', createdAt: NOW, keyId: 'key_1', idempotency: { key: 'k', fingerprint: 'f' } });
+    expect(message).not.toHaveProperty('recipients');
+  });
+
+  it.each([
+    ['queued', {}, []],
+    ['queued', {}, ['ana@example.com']],
+    ['scheduled', { scheduledAt: NOW + 1 }, ['ana@example.com']],
+    ['suppressed', {}, ['ana@example.com', 'ben@xn--bcher-kva.example']],
+    ['suppressed', { scheduledAt: NOW + 1 }, ['ana@example.com', 'ben@xn--bcher-kva.example']],
+  ] as const)('is accepted as %s, with %o and suppressed %j', (status, parsed, suppressed) => {
+    expect(start(parsed, suppressed).acceptedAs).toBe(status);
+  });
+});

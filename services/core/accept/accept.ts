@@ -1,0 +1,231 @@
+// Whether a request becomes a message, and which: the deciding half of accepting. Parsing is in `send-request.ts`; here the request meets the
+// catalog and the key's rights. All faults at once.
+
+import { type Caller, reachesEnvironment, reachesSender } from '../access/caller.ts';
+import type { Address, Mailbox } from '../address.ts';
+import { domainOf } from '../address.ts';
+import { type CatalogSnapshot, type Environment, isOnTeam, type Sender, type TemplateRevision } from '../catalog/catalog.ts';
+import { arrive, type Delivery } from '../delivery/delivery.ts';
+import type { Content, Message, NewMessage, Part } from '../delivery/message.ts';
+import { Failure, type FieldError, validationFailed } from '../failure.ts';
+import type { MessageId } from '../ids.ts';
+import type { ParsedRequest } from './send-request.ts';
+
+/** Renders the subject with the caller's data, secrets masked; or says what is wrong with the data. Errors carry paths below the template data. */
+export type RenderSubject = (
+  revision: TemplateRevision,
+  input: {
+    readonly environment: Environment;
+    readonly language: string | null;
+    readonly data: Readonly<Record<string, unknown>>;
+    readonly field: string;
+  },
+) => { readonly subject: string } | { readonly errors: readonly FieldError[] };
+
+export interface AcceptContext {
+  readonly caller: Caller;
+  readonly catalog: CatalogSnapshot;
+  /** The revision that the request pins, where it pins one; null also when there is none of that number. */
+  readonly pinned: TemplateRevision | null;
+  readonly renderSubject: RenderSubject;
+}
+
+/** Everything of a message but its id, its time and what its deliveries start as. */
+export type Draft = Omit<Message, 'id' | 'createdAt' | 'trace' | 'idempotency' | 'acceptedAs' | 'deliveries' | 'events'> & {
+  readonly recipients: readonly { readonly address: Address; readonly role: Delivery['role'] }[];
+};
+
+export type Judgement = { readonly kind: 'accepted'; readonly draft: Draft } | { readonly kind: 'refused'; readonly failure: Failure };
+
+export function judge(parsed: ParsedRequest, faults: readonly FieldError[], context: AcceptContext): Judgement {
+  const { caller, catalog } = context;
+  const errors: FieldError[] = [...faults];
+  const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
+
+  const environment = parsed.environment ?? caller.environment;
+  if (!reachesEnvironment(caller.reach, environment)) {
+    return refusedByKey('environment', `This key may not send in ${environment}; its environment is ${caller.environment}.`);
+  }
+  // Also a name that nobody has: whether a sender exists is not for this key to know. Below only senders within reach are chosen.
+  if (parsed.sender !== null && !reachesSender(caller.reach, parsed.sender))
+    return refusedByKey('sender', 'This key may not use this sender.');
+
+  const template = chooseTemplate(parsed, context, fault);
+  const isUntold = errors.some(({ field }) => field === 'from' || field === parsed.names.template);
+  const sender = chooseSender(parsed, template, isUntold, caller, catalog, fault);
+
+  if (sender !== null) judgeForSender(parsed, sender, environment, fault);
+  let subject = parsed.subject;
+  if (template !== null) {
+    const input = { environment, language: parsed.language, data: parsed.templateData, field: parsed.names.templateData };
+    const rendered = context.renderSubject(template, input);
+    if ('errors' in rendered) errors.push(...rendered.errors);
+    else subject ??= rendered.subject;
+  }
+  if (errors.length > 0 || sender === null || subject === null) return { kind: 'refused', failure: validationFailed(errors) };
+
+  const content: Content = {
+    template: template === null ? null : { identifier: template.identifier, revision: template.revision, language: parsed.language },
+    templateData: parsed.templateDataPart,
+    subject: parsed.subject,
+    html: parsed.html,
+    text: parsed.text,
+    headers: parsed.headers,
+    attachments: parsed.attachments,
+  };
+  const shownIn = (role: Delivery['role']): Mailbox[] => parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
+  const draft: Draft = {
+    tenant: caller.tenant,
+    keyId: caller.keyId,
+    environment,
+    sender: sender.name,
+    from: parsed.from ?? sender.from,
+    replyTo: parsed.replyTo.length > 0 ? parsed.replyTo : sender.replyTo,
+    to: shownIn('to'),
+    cc: shownIn('cc'),
+    subject,
+    content,
+    tier: parsed.tier,
+    copies: parsed.copies ?? sender.copies,
+    scheduledAt: parsed.scheduledAt,
+    expiresAt: parsed.expiresAt,
+    tags: parsed.tags,
+    metadata: parsed.metadata,
+    recipients: parsed.recipients.map((r) => ({ address: r.mailbox.address, role: r.role })),
+  };
+  return { kind: 'accepted', draft };
+}
+
+type Fault = (field: string, code: string, message: string) => void;
+
+const refusedByKey = (field: string, message: string): Judgement => ({
+  kind: 'refused',
+  failure: new Failure('forbidden', message, { code: 'forbidden', errors: [{ field, code: 'forbidden', message }] }),
+});
+
+/** A template, or a revision, of a sender that the key may not use does not exist for it. */
+function chooseTemplate(parsed: ParsedRequest, { caller, catalog, pinned }: AcceptContext, fault: Fault): TemplateRevision | null {
+  if (parsed.template === null) return null;
+  const { identifier, revision } = parsed.template;
+  const live = catalog.template(caller.tenant, identifier);
+  if (live === null || !reachesSender(caller.reach, live.sender)) {
+    fault(parsed.names.template, 'unknown_template', 'There is no template of this identifier.');
+    return null;
+  }
+  if (revision === null || revision === live.revision) return live;
+  if (pinned !== null && reachesSender(caller.reach, pinned.sender)) return pinned;
+  fault(parsed.names.template, 'unknown_revision', 'There is no such revision of this template, or it is no longer kept.');
+  return null;
+}
+
+/**
+ * The sender named, else the template's, else the one whose domain holds From, else the key's, else the tenant's only one.
+ * @param isUntold the template or From that would tell it is at fault itself, which is reported already
+ */
+function chooseSender(
+  parsed: ParsedRequest,
+  template: TemplateRevision | null,
+  isUntold: boolean,
+  caller: Caller,
+  catalog: CatalogSnapshot,
+  fault: Fault,
+): Sender | null {
+  const named = parsed.sender ?? template?.sender ?? null;
+  if (named !== null) {
+    const sender = accepting(catalog.sender(caller.tenant, named));
+    if (sender === null) fault('sender', 'unknown_sender', 'There is no sender of this name.');
+    return sender;
+  }
+  if (isUntold) return null;
+  const usable = catalog.senders(caller.tenant).filter((s) => !s.retiring && reachesSender(caller.reach, s.name));
+  if (parsed.from !== null) {
+    const domain = domainOf(parsed.from.address);
+    const holding = usable.find((s) => s.domain === domain);
+    if (holding !== undefined) return holding;
+    fault('from', 'unknown_domain', 'No sender that this key may use has this domain.');
+    return null;
+  }
+  const [first] = caller.senders;
+  const own = first === undefined ? null : accepting(catalog.sender(caller.tenant, first));
+  const [only, ...others] = usable;
+  const sender = own ?? (others.length === 0 ? (only ?? null) : null);
+  if (sender === null)
+    fault(
+      'sender',
+      'missing',
+      usable.length === 0 ? 'There is no sender yet.' : 'Name the sender, or give a from that lies in its domain.',
+    );
+  return sender;
+}
+
+/** A sender that was deleted only sees off the mail that it has. */
+const accepting = (sender: Sender | null): Sender | null => (sender?.retiring ? null : sender);
+
+function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Environment, fault: Fault): void {
+  if (parsed.from !== null && domainOf(parsed.from.address) !== sender.domain) {
+    fault('from', 'foreign_domain', `The author must lie in the domain of the sender ${sender.name}.`);
+  }
+  if (parsed.recipients.length > sender.limits.maxRecipients) {
+    const field = parsed.recipients[sender.limits.maxRecipients]?.field ?? 'to';
+    fault(field, 'too_many_recipients', `The sender ${sender.name} allows at most ${sender.limits.maxRecipients} recipients.`);
+  }
+  const bytes = bytesOf(parsed);
+  if (bytes > sender.limits.maxMessageBytes)
+    fault('attachments', 'too_large', `The sender ${sender.name} allows at most ${sender.limits.maxMessageBytes} bytes a message.`);
+  if (environment !== 'draft') return;
+  for (const r of parsed.recipients) {
+    if (!isOnTeam(sender, r.mailbox.address))
+      fault(
+        r.field,
+        'not_on_team',
+        `In draft only the team of the sender ${sender.name} may receive; use testing or live to reach the public.`,
+      );
+  }
+}
+
+const partBytes = (part: Part | null): number => (part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline));
+const bytesOf = (parsed: ParsedRequest): number =>
+  partBytes(parsed.html) + partBytes(parsed.text) + parsed.attachments.reduce((sum, a) => sum + a.bytes, 0);
+
+export function toMessage(
+  draft: Draft,
+  input: {
+    readonly id: MessageId;
+    readonly now: number;
+    readonly trace: string | null;
+    readonly idempotency: Message['idempotency'];
+    readonly isSuppressed: (address: Address) => boolean;
+    /** Whether entries go to the queue right after the insert. */
+    readonly isPublished: boolean;
+    readonly republishMs?: number;
+  },
+): NewMessage {
+  const { recipients, ...rest } = draft;
+  const starts = recipients.map((r) => ({
+    recipient: r,
+    ...arrive({
+      now: input.now,
+      scheduledAt: draft.scheduledAt,
+      expiresAt: draft.expiresAt,
+      isSuppressed: input.isSuppressed(r.address),
+      isPublished: input.isPublished,
+      ...(input.republishMs === undefined ? {} : { republishMs: input.republishMs }),
+    }),
+  }));
+  const states = starts.map((s) => s.progress.state);
+  return {
+    ...rest,
+    id: input.id,
+    createdAt: input.now,
+    trace: input.trace,
+    idempotency: input.idempotency,
+    acceptedAs: states.includes('queued') ? 'queued' : states.includes('scheduled') ? 'scheduled' : 'suppressed',
+    deliveries: starts.map(({ recipient, progress }) => ({
+      ...progress,
+      recipient: recipient.address,
+      role: recipient.role,
+      domain: domainOf(recipient.address),
+    })),
+    events: starts.map(({ event }, delivery) => ({ ...event, delivery })),
+  };
+}

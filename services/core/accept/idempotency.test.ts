@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { sampleMessage } from '../../../test/contract/sample-message.ts';
+import type { Message } from '../delivery/message.ts';
+import { limits } from '../limits.ts';
+import { fingerprint, judgeTakenKey, parseIdempotencyKeys } from './idempotency.ts';
+
+describe('an idempotency key', () => {
+  it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(limits.idempotencyKeyCharsMax)])('may be %j', (key) => {
+    expect(parseIdempotencyKeys([key])).toEqual({ key, errors: [] });
+  });
+
+  it.each(['', ' ', ' a', 'a ', 'é', 'a\nb', 'a\tb', '\u007f', 'x'.repeat(limits.idempotencyKeyCharsMax + 1)])('may not be %j', (key) => {
+    const { key: read, errors } = parseIdempotencyKeys([key]);
+    expect(read).toBeNull();
+    expect(errors).toMatchObject([{ field: 'headers.Idempotency-Key', code: 'invalid_idempotency_key' }]);
+    if (key.length > 1) expect(errors[0]?.message).not.toContain(key);
+  });
+
+  it('may be missing', () => {
+    expect(parseIdempotencyKeys([])).toEqual({ key: null, errors: [] });
+  });
+
+  it('may be said in two places, if it is the same', () => {
+    expect(parseIdempotencyKeys(['a', 'a']).key).toBe('a');
+    expect(parseIdempotencyKeys(['a', 'b'])).toMatchObject({ key: null, errors: [{ code: 'idempotency_keys_differ' }] });
+  });
+});
+
+describe('a fingerprint', () => {
+  const request = { to: ['a', 'b'], subject: 'x', data: { n: 1, deep: { a: null, b: undefined } } };
+
+  it.each([
+    ['the order of fields', { subject: 'x', data: { deep: { b: undefined, a: null }, n: 1 }, to: ['a', 'b'] }],
+    ['fields that are absent', { ...request, html: undefined, data: { n: 1, deep: { a: null } } }],
+  ])('does not see %s', (_, same) => {
+    expect(fingerprint(same)).toBe(fingerprint(request));
+  });
+
+  it.each([
+    ['the order of a list', { ...request, to: ['b', 'a'] }],
+    ['a value', { ...request, subject: 'y' }],
+    ['a type', { ...request, data: { ...request.data, n: '1' } }],
+    ['a null', { ...request, html: null }],
+    ['entries for an object', { ...request, data: Object.entries(request.data) }],
+    ['a list for an object', { ...request, to: { 0: 'a', 1: 'b' } }],
+    ['a deep value', { ...request, data: { n: 1, deep: { a: 0 } } }],
+  ])('sees %s', (_, other) => {
+    expect(fingerprint(other)).not.toBe(fingerprint(request));
+  });
+
+  it('is a SHA-256', () => {
+    expect(fingerprint({})).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('a key that is taken', () => {
+  const DAY = limits.idempotencyWindowMs;
+  const EVERYTHING = { environments: null, senders: null };
+  const holder = {
+    ...sampleMessage({ createdAt: 1_000, idempotency: { key: 'k', fingerprint: 'f' } }),
+    deliveries: [],
+    events: [],
+  } as Message;
+
+  it.each([
+    ['the same request is a replay', 'f', 1_000, 'replay'],
+    ['the same request is a replay until the day is over', 'f', 1_000 + DAY - 1, 'replay'],
+    ['another request is refused', 'g', 1_000 + DAY - 1, 'reused'],
+    ['after a day the same request is a new one', 'f', 1_000 + DAY, 'outdated'],
+    ['after a day another request is a new one', 'g', 1_000 + DAY, 'outdated'],
+  ])('%s', (_, print, now, kind) => {
+    expect(judgeTakenKey(holder, print, now, EVERYTHING).kind).toBe(kind);
+  });
+
+  it.each([
+    ['a sender', { environments: null, senders: ['another'] }],
+    ['an environment', { environments: ['draft'], senders: null }],
+  ] as const)('a message beyond the reach of %s is not replayed, and holds the key for its day all the same', (_, reach) => {
+    const answers = [1_000, 1_000 + DAY].map((now) => judgeTakenKey(holder, 'f', now, reach));
+    expect(answers.map(({ kind }) => kind)).toEqual(['reused', 'outdated']);
+    expect(answers[0]).toEqual(judgeTakenKey(holder, 'g', 1_000, EVERYTHING));
+  });
+
+  it('says which message, or why not', () => {
+    expect(judgeTakenKey(holder, 'f', 1_000, EVERYTHING)).toMatchObject({ message: holder });
+    expect(judgeTakenKey(holder, 'g', 1_000, EVERYTHING)).toMatchObject({ failure: { kind: 'invalid', code: 'idempotency_key_reused' } });
+  });
+});

@@ -1,0 +1,64 @@
+// Idempotency keys (RELIABILITY P3, P4): what one looks like, what makes two requests the same, and
+// what to answer when a key is taken.
+
+import { createHash } from 'node:crypto';
+import { type Reach, reaches } from '../access/caller.ts';
+import { canonicalJson } from '../catalog/canonical-json.ts';
+import type { Message } from '../delivery/message.ts';
+import { Failure, type FieldError } from '../failure.ts';
+import { limits } from '../limits.ts';
+
+declare const keyBrand: unique symbol;
+/** 1 to 255 printable ASCII characters. */
+export type IdempotencyKey = string & { readonly [keyBrand]: true };
+
+const SYNTAX = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+const FIELD = 'headers.Idempotency-Key';
+
+/** All places of one request may name a key; they must name the same. */
+export function parseIdempotencyKeys(given: readonly string[]): {
+  readonly key: IdempotencyKey | null;
+  readonly errors: readonly FieldError[];
+} {
+  const [first, ...others] = new Set(given);
+  if (first === undefined) return { key: null, errors: [] };
+  if (others.length > 0) {
+    return {
+      key: null,
+      errors: [{ field: FIELD, code: 'idempotency_keys_differ', message: 'The request names two different idempotency keys.' }],
+    };
+  }
+  if (first.length > limits.idempotencyKeyCharsMax || !SYNTAX.test(first)) {
+    const message = `An idempotency key is 1 to ${limits.idempotencyKeyCharsMax} printable ASCII characters.`;
+    return { key: null, errors: [{ field: FIELD, code: 'invalid_idempotency_key', message }] };
+  }
+  return { key: first as IdempotencyKey, errors: [] };
+}
+
+/**
+ * SHA-256 of a request: equal for equal requests, whatever the order of their fields. Of a blob the
+ * request holds the digest.
+ */
+export function fingerprint(request: unknown): string {
+  return createHash('sha256').update(canonicalJson(request)).digest('hex');
+}
+
+/** `outdated`: take the key off that message and try again. */
+export type KeyTaken =
+  | { readonly kind: 'replay'; readonly message: Message }
+  | { readonly kind: 'outdated' }
+  | { readonly kind: 'reused'; readonly failure: Failure };
+
+/**
+ * What a request meets whose key a message holds already. Idempotency keys are the tenant's, so the holder may be a message that does not exist for
+ * this caller: then the answer is that of another request, which says that the key is taken and nothing of the message.
+ */
+export function judgeTakenKey(holder: Message, fingerprintOfRequest: string, now: number, reach: Reach): KeyTaken {
+  if (now - holder.createdAt >= limits.idempotencyWindowMs) return { kind: 'outdated' };
+  if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return { kind: 'replay', message: holder };
+  const failure = new Failure('invalid', 'The idempotency key was used for a different request within the last 24 hours.', {
+    code: 'idempotency_key_reused',
+    errors: [{ field: FIELD, code: 'idempotency_key_reused', message: 'Use a new key for a new request.' }],
+  });
+  return { kind: 'reused', failure };
+}

@@ -1,0 +1,266 @@
+// A request to send, parsed at the door: what can be told from the request alone, without the catalog. All faults at once, with their paths. What
+// the contract says of a field by itself (required, lengths, counts, patterns) is judged by its rules, in `accept/field-rules.ts`.
+
+import { type Address, isRefusal, type Mailbox, parseMailbox } from '../address.ts';
+import type { Copies, Environment } from '../catalog/catalog.ts';
+import type { Attachment, Part, Tier } from '../delivery/message.ts';
+import type { FieldError } from '../failure.ts';
+import type { BlobId } from '../ids.ts';
+import { limits } from '../limits.ts';
+import { headerTextError, IDEMPOTENCY_KEY_HEADER, parseHeaders } from '../mail/headers.ts';
+
+/** A blob that was uploaded before the request that refers to it. */
+export interface Uploaded {
+  readonly blob: BlobId;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** What a caller may say. Well-shaped: of the right types, with no unknown fields; nothing else is promised. Absent is null, or empty for lists. */
+export interface SendRequest {
+  readonly recipient: string;
+  readonly to: readonly { readonly email: string; readonly name: string }[];
+  readonly cc: readonly { readonly email: string; readonly name: string }[];
+  readonly bcc: readonly { readonly email: string; readonly name: string }[];
+  readonly from: { readonly email: string; readonly name: string } | null;
+  readonly replyTo: readonly { readonly email: string; readonly name: string }[];
+  readonly sender: string;
+  readonly subject: string | null;
+  readonly html: string | Uploaded | null;
+  readonly text: string | Uploaded | null;
+  readonly template: string;
+  /** When it was uploaded, `templateDataBlob` says where; then `templateData` has been read back from there. */
+  readonly templateData: Readonly<Record<string, unknown>> | null;
+  readonly templateDataBlob: Uploaded | null;
+  readonly language: string;
+  readonly environment: Environment | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly attachments: readonly {
+    readonly filename: string;
+    readonly content: Uploaded | null;
+    readonly contentType: string;
+    readonly contentId: string;
+    readonly disposition: string;
+  }[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly tier: Tier | null;
+  /** Milliseconds since 1970. */
+  readonly scheduledAt: number | null;
+  readonly expiresAt: number | null;
+  readonly copies: Copies | null;
+  /** The paths under which the door's own fields are known to the caller; Mailbindr's form has other names. */
+  readonly names: FieldNames;
+}
+
+/** How the caller's form calls the fields that two forms name differently. */
+export interface FieldNames {
+  readonly recipient: string;
+  readonly template: string;
+  readonly templateData: string;
+}
+export const packetboatNames: FieldNames = { recipient: 'recipient', template: 'template', templateData: 'template_data' };
+export const mailbindrNames: FieldNames = { recipient: 'receiver', template: 'identifier', templateData: 'context' };
+
+export interface Recipient {
+  readonly mailbox: Mailbox;
+  readonly role: 'to' | 'cc' | 'bcc';
+  /** Where the caller wrote it, for example `to[2]`. */
+  readonly field: string;
+}
+
+export interface TemplateName {
+  readonly identifier: string;
+  /** Null: the live one. */
+  readonly revision: number | null;
+}
+
+/** The request behind the door. */
+export interface ParsedRequest {
+  readonly recipients: readonly Recipient[];
+  readonly from: Mailbox | null;
+  readonly replyTo: readonly Mailbox[];
+  readonly sender: string | null;
+  readonly subject: string | null;
+  readonly html: Part | null;
+  readonly text: Part | null;
+  readonly template: TemplateName | null;
+  readonly templateData: Readonly<Record<string, unknown>>;
+  readonly templateDataPart: Part | null;
+  readonly language: string | null;
+  readonly environment: Environment | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly attachments: readonly Attachment[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly tier: Tier;
+  readonly scheduledAt: number | null;
+  readonly expiresAt: number | null;
+  readonly copies: Copies | null;
+  readonly names: FieldNames;
+}
+
+const TEMPLATE = /^([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:@([1-9][0-9]{0,8}))?$/;
+
+/** Reads a template's name, `invoice` or `invoice@3`. Null: it cannot be one. */
+export function parseTemplateName(text: string): TemplateName | null {
+  const [, identifier, revision] = TEMPLATE.exec(text) ?? [];
+  return identifier === undefined ? null : { identifier, revision: revision === undefined ? null : Number(revision) };
+}
+
+/** The idempotency keys that a request names inside its `headers{}`. */
+export const keysInHeaders = (headers: Readonly<Record<string, string>>): string[] =>
+  Object.entries(headers).flatMap(([name, value]) => (name.toLowerCase() === IDEMPOTENCY_KEY_HEADER ? [value] : []));
+
+export function parseSendRequest(
+  request: SendRequest,
+  now: number,
+): { readonly parsed: ParsedRequest; readonly errors: readonly FieldError[] } {
+  const errors: FieldError[] = [];
+  const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
+
+  const mailbox = (field: string, given: { readonly email: string; readonly name: string } | string): Mailbox | null => {
+    const read = parseMailbox(given);
+    if (!isRefusal(read)) return read;
+    errors.push({ field, code: read.code, message: read.message });
+    return null;
+  };
+  const mailboxes = (field: string, given: SendRequest['to']): Mailbox[] => given.flatMap((m, i) => mailbox(`${field}[${i}]`, m) ?? []);
+
+  const recipients = readRecipients(request, mailbox, fault);
+  const from = request.from === null ? null : mailbox('from', request.from);
+  const replyTo = mailboxes('reply_to', request.replyTo.slice(0, limits.replyToMax));
+
+  const { headers, errors: headerErrors } = parseHeaders(request.headers);
+  errors.push(...headerErrors);
+
+  if (request.subject !== null) {
+    const error = headerTextError('subject', request.subject);
+    if (error !== null) errors.push(error);
+  }
+  for (const [field, part] of [
+    ['html', request.html],
+    ['text', request.text],
+  ] as const) {
+    if (typeof part === 'string' && !part.isWellFormed()) fault(field, 'invalid_text', 'The text is not valid Unicode.');
+  }
+
+  const template = request.template === '' ? null : parseTemplateName(request.template);
+  if (request.template !== '' && template === null) {
+    fault(request.names.template, 'invalid_template', 'A template is named by its identifier, or by identifier@revision.');
+  }
+  const hasRaw = request.html !== null || request.text !== null;
+  if (request.template !== '' && hasRaw) {
+    fault(request.html !== null ? 'html' : 'text', 'content_twice', 'Give either a template or html and text, not both.');
+  } else if (request.template === '' && !hasRaw) {
+    fault(request.names.template, 'missing_content', 'Give a template, or html or text.');
+  }
+  if (request.template === '' && hasRaw && request.subject === null)
+    fault('subject', 'missing', 'A message without a template needs a subject.');
+  if (request.template === '' && request.templateData !== null)
+    fault(request.names.templateData, 'unused', 'Template data needs a template.');
+  const dataText = request.templateData === null ? '' : JSON.stringify(request.templateData);
+  if (Buffer.byteLength(dataText) > limits.templateDataBytesMax) {
+    fault(request.names.templateData, 'too_large', `Template data has at most ${limits.templateDataBytesMax} bytes.`);
+  }
+
+  if (request.metadata !== null && Buffer.byteLength(JSON.stringify(request.metadata)) > limits.metadataBytesMax) {
+    fault('metadata', 'too_large', `Metadata has at most ${limits.metadataBytesMax} bytes.`);
+  }
+  readTimes(request, now, fault);
+  const attachments = readAttachments(request.attachments, errors, fault);
+
+  const parsed: ParsedRequest = {
+    recipients,
+    from,
+    replyTo,
+    sender: request.sender === '' ? null : request.sender,
+    subject: request.subject,
+    html: partOf(request.html),
+    text: partOf(request.text),
+    template,
+    templateData: request.templateData ?? {},
+    templateDataPart: request.templateDataBlob !== null ? partOf(request.templateDataBlob) : dataText === '' ? null : { inline: dataText },
+    language: request.language === '' ? null : request.language,
+    environment: request.environment,
+    headers,
+    attachments,
+    tags: request.tags,
+    metadata: request.metadata ?? {},
+    tier: request.tier ?? 'normal',
+    scheduledAt: request.scheduledAt,
+    expiresAt: request.expiresAt,
+    copies: request.copies,
+    names: request.names,
+  };
+  return { parsed, errors };
+}
+
+type Fault = (field: string, code: string, message: string) => void;
+
+function readRecipients(
+  request: SendRequest,
+  mailbox: (field: string, given: { readonly email: string; readonly name: string } | string) => Mailbox | null,
+  fault: Fault,
+): Recipient[] {
+  const given = [
+    ...(request.recipient === '' ? [] : [{ role: 'to' as const, field: request.names.recipient, value: request.recipient }]),
+    ...(['to', 'cc', 'bcc'] as const).flatMap((role) => request[role].map((value, i) => ({ role, field: `${role}[${i}]`, value }))),
+  ];
+  if (given.length === 0) fault(request.names.recipient, 'missing', 'Name at least one recipient.');
+  if (given.length > limits.recipientsMax) {
+    const field = given[limits.recipientsMax]?.field ?? 'to';
+    fault(field, 'too_many_recipients', `A message has at most ${limits.recipientsMax} recipients in all.`);
+    return [];
+  }
+  const seen = new Set<Address>();
+  return given.flatMap(({ role, field, value }) => {
+    const read = mailbox(field, value);
+    if (read === null) return [];
+    if (seen.has(read.address)) {
+      fault(field, 'duplicate_recipient', 'This recipient is named twice.');
+      return [];
+    }
+    seen.add(read.address);
+    return [{ mailbox: read, role, field }];
+  });
+}
+
+const partOf = (value: string | Uploaded | null): Part | null =>
+  value === null ? null : typeof value === 'string' ? { inline: value } : { blob: value.blob, bytes: value.bytes };
+
+function readTimes(request: SendRequest, now: number, fault: Fault): void {
+  const { scheduledAt, expiresAt } = request;
+  if (scheduledAt !== null && scheduledAt > now + limits.scheduleAheadMs)
+    fault('scheduled_time', 'too_far_ahead', 'A message may be scheduled at most 365 days ahead.');
+  if (expiresAt !== null && expiresAt <= Math.max(now, scheduledAt ?? 0)) {
+    fault('expires_at', 'too_early', 'A message must expire later than now, and later than its scheduled_time.');
+  }
+}
+
+function readAttachments(given: SendRequest['attachments'], errors: FieldError[], fault: Fault): Attachment[] {
+  return given.slice(0, limits.attachmentsMax).flatMap((a, i): Attachment[] => {
+    const path = `attachments[${i}]`;
+    const before = errors.length;
+    if (/[/\\]/.test(a.filename)) fault(`${path}.filename`, 'invalid_filename', 'A filename has no path.');
+    else {
+      const error = headerTextError(`${path}.filename`, a.filename);
+      if (error !== null) errors.push(error);
+    }
+    if (/^(?:multipart|message)\//i.test(a.contentType)) {
+      fault(`${path}.content_type`, 'invalid_content_type', 'A content type is type/subtype, and neither multipart nor message.');
+    }
+    if (errors.length > before || a.content === null) return [];
+    const isInline = a.disposition === 'inline' || (a.disposition === '' && a.contentId !== '');
+    return [
+      {
+        filename: a.filename,
+        contentType: a.contentType === '' ? 'application/octet-stream' : a.contentType.toLowerCase(),
+        contentId: a.contentId === '' ? null : a.contentId,
+        disposition: isInline ? 'inline' : 'attachment',
+        blob: a.content.blob,
+        bytes: a.content.bytes,
+      },
+    ];
+  });
+}

@@ -1,0 +1,36 @@
+// Who is asking, and what the API key allows. Made by ingest, once a request, for all doors. What each rpc asks of a key is in
+// `access/access-rules.ts`.
+
+import { type Environment, environments } from '../catalog/catalog.ts';
+
+/** Everything that a key can be allowed to do. The rpcs name theirs in the proto option `rest`. */
+export const scopes = [
+  'messages:send',
+  'messages:read',
+  'suppressions:write',
+  'senders:read',
+  'templates:read',
+  'keys:read',
+  'keys:write',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+export interface Principal {
+  readonly kind: 'key';
+  readonly keyId: string;
+  readonly tenant: string;
+  readonly scopes: readonly string[];
+  /** Default and ceiling. */
+  readonly environment: Environment;
+  /** Names of the senders it may use; empty: all of the tenant. */
+  readonly senders: readonly string[];
+  readonly requestsPerMinute: number;
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null;
+}
+
+export const hasScope = (principal: Principal, scope: string): boolean => scope === '' || principal.scopes.includes(scope);
+
+/** `live` allows all three, `testing` also `draft`, `draft` itself. */
+export const mayUseEnvironment = (ceiling: Environment, wanted: Environment): boolean =>
+  environments.indexOf(wanted) <= environments.indexOf(ceiling);

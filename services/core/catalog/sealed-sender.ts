@@ -1,0 +1,75 @@
+// A sender as it is stored: its secrets (logins of relays, private keys of DKIM) sealed, all the rest readable.
+
+import type { Key, Keys } from '../secrets/keyring.ts';
+import { open, seal, sealedWith } from '../secrets/seal.ts';
+import { type Sender, senderKey } from './catalog.ts';
+
+export interface SealedSender {
+  /** JSON of the sender, secrets left out. */
+  readonly config: string;
+  readonly sealed: readonly { readonly field: string; readonly value: string }[];
+}
+
+const loginField = (route: string): string => `routes/${route}/credentials`;
+const keyField = (selector: string): string => `dkim/${selector}`;
+
+/** `nonce` gives `NONCE_BYTES` new random bytes at each call. */
+export function sealSender(sender: Sender, keys: Keys, nonce: () => Uint8Array): SealedSender {
+  const document = senderKey(sender.tenant, sender.name);
+  return {
+    config: configOf(sender),
+    sealed: secretsOf(sender).map(({ field, value }) => ({ field, value: seal(keys, { document, field }, value, nonce()) })),
+  };
+}
+
+/** Without keys, secrets are null. With keys it throws `Failure('internal')` when one does not open. */
+export function openSender(stored: SealedSender, keys: readonly Key[] | null): Sender {
+  const sender = JSON.parse(stored.config) as Sender;
+  if (keys === null || stored.sealed.length === 0) return sender;
+  const document = senderKey(sender.tenant, sender.name);
+  const values = new Map(stored.sealed.map(({ field, value }) => [field, value]));
+  const secret = (field: string): string | null => {
+    const value = values.get(field);
+    return value === undefined ? null : open(keys, { document, field }, value);
+  };
+  return {
+    ...sender,
+    routes: sender.routes.map((route) => ({ ...route, credentials: JSON.parse(secret(loginField(route.name)) ?? 'null') })),
+    // what was stored before senders had keys has none
+    dkim: (sender.dkim ?? []).map((key) => ({ ...key, privateKey: secret(keyField(key.selector)) })),
+  };
+}
+
+/**
+ * True when what is stored is this sender, with these secrets, sealed with the active key; else it has to be written, although the hash is the same: a
+ * login was changed, or the document, by hand.
+ */
+export function isStoredAs(stored: SealedSender, sender: Sender, keys: Keys): boolean {
+  if (stored.config !== configOf(sender)) return false;
+  if (stored.sealed.some(({ value }) => sealedWith(value) !== keys[0].id)) return false;
+  try {
+    return JSON.stringify(secretsOf(openSender(stored, keys))) === JSON.stringify(secretsOf(sender));
+  } catch {
+    // what does not open has to be sealed again
+    return false;
+  }
+}
+
+function configOf(sender: Sender): string {
+  return JSON.stringify({
+    ...sender,
+    routes: sender.routes.map((route) => ({ ...route, credentials: null })),
+    dkim: sender.dkim.map((key) => ({ ...key, privateKey: null })),
+  });
+}
+
+function secretsOf({ routes, dkim }: Sender): { readonly field: string; readonly value: string }[] {
+  return [
+    ...routes.flatMap(({ name, credentials }) => {
+      if (credentials === null) return [];
+      const { username, password } = credentials;
+      return [{ field: loginField(name), value: JSON.stringify({ username, password }) }];
+    }),
+    ...dkim.flatMap(({ selector, privateKey }) => (privateKey === null ? [] : [{ field: keyField(selector), value: privateKey }])),
+  ];
+}

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import type { Route } from '../../catalog/catalog.ts';
+import { routeDigest } from './route-digest.ts';
+
+const route: Route = {
+  name: 'relay',
+  host: 'relay.example.net',
+  port: 587,
+  tls: 'StartTLS',
+  credentials: { username: 'ana', password: 'one' },
+  ca: null,
+};
+
+test('the same server in the same way is one route, whatever it is called', () => {
+  expect(routeDigest({ ...route, name: 'other' })).toBe(routeDigest(route));
+});
+
+test.each<[string, Partial<Route>]>([
+  ['host', { host: 'mx.example.net' }],
+  ['port', { port: 25 }],
+  ['TLS policy', { tls: 'Implicit' }],
+  ['login', { credentials: { username: 'ana', password: 'two' } }],
+  ['no login', { credentials: null }],
+  ['authority', { ca: 'another' }],
+])('another %s makes it another', (_, difference) => {
+  expect(routeDigest({ ...route, ...difference })).not.toBe(routeDigest(route));
+});

@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import { sampleSender } from '../../../test/simulation/catalog.ts';
+import type { MessageId } from '../ids.ts';
+import { limits } from '../limits.ts';
+import { arrive, type DeliveryState, type Subject } from './delivery.ts';
+import { earlyBy, plan } from './plan.ts';
+
+const now = 1_000_000;
+
+function subject(due: number, state: DeliveryState = 'queued'): Subject {
+  const { progress } = arrive({ now: due, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true });
+  const delivery = {
+    ...progress,
+    state,
+    recipient: 'ana@example.com' as Subject['delivery']['recipient'],
+    role: 'to',
+    domain: 'example.com',
+    version: '1',
+  } as const;
+  return { message: 'msg_1' as MessageId, index: 0, delivery, copies: 'at_least_once', startsAt: due, expiresAt: null };
+}
+
+test.each([
+  ['due long ago', subject(now - 1_000), 1, 0],
+  ['due now', subject(now), 1, 0],
+  ['due a moment from now, by a clock that is ahead of ours', subject(now + 3), 1, 3],
+  ['due at the most that clocks may differ', subject(now + limits.clockSkewMs), 1, limits.clockSkewMs],
+  ['due later than clocks can explain', subject(now + limits.clockSkewMs + 1), 1, 0],
+  ['about another attempt', subject(now + 3), 2, 0],
+  ['about a delivery that waits for its schedule', subject(now + 3, 'deferred'), 1, 0],
+])('an entry that is %s', (_, s, attempt, early) => {
+  expect(earlyBy(s, { attempt, now })).toBe(early);
+});
+
+describe('a plan', () => {
+  const sender = sampleSender([30_000]);
+  const [first, second] = sender.routes;
+  if (first === undefined || second === undefined) throw new Error('the sample sender has two routes');
+  const context = { attempt: 1, now, sender, routes: sender.routes, pausedUntil: () => Number.NEGATIVE_INFINITY };
+  const pausedBy = (until: Readonly<Record<string, number>>) => (route: { readonly name: string }) => until[route.name] ?? 0;
+
+  test('goes by the first route that is open', () => {
+    expect(plan(subject(now), context)).toEqual({ kind: 'go', route: first });
+    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now + 1 }) })).toEqual({ kind: 'go', route: second });
+  });
+
+  test('takes a route again when its pause is over', () => {
+    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now }) })).toMatchObject({ route: first });
+  });
+
+  test('waits until the first of the paused routes is open again', () => {
+    const planned = plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now + 9, second: now + 5 }) });
+    expect(planned).toMatchObject({ kind: 'hold', change: { set: { due: now + 5, hold: { reason: 'route' } }, event: null } });
+  });
+
+  test.each([
+    ['without a sender', 'route', { sender: null, routes: [] }],
+    ['of a suspended sender', 'suspended', { sender: { ...sender, suspended: true } }],
+    ['of a sender that is not verified', 'unverified', { sender: { ...sender, verified: false } }],
+    ['of a sender without routes', 'route', { routes: [] }],
+  ])('%s is looked at again after a minute', (_, reason, more) => {
+    const planned = plan(subject(now), { ...context, ...more });
+    expect(planned).toMatchObject({ kind: 'hold', change: { set: { due: now + limits.heldRecheckMs, hold: { reason } } } });
+  });
+
+  test.each([
+    ['before its time', subject(now + 1), 1],
+    ['of another attempt', subject(now), 2],
+    ...(['scheduled', 'sending', 'deferred', 'delivered', 'cancelled'] as const).map(
+      (state) => [`of what is ${state}`, subject(now, state), 1] as const,
+    ),
+  ] as const)('%s drops the entry', (_, s, attempt) => {
+    expect(plan(s, { ...context, attempt })).toEqual({ kind: 'drop' });
+  });
+
+  test.each([
+    ['past its expiry', { expiresAt: now }, sender, 'expired'],
+    ['past the age that its sender allows', { startsAt: now - sender.retry.maxAgeMs }, sender, 'bounced'],
+    ['past the usual age, without a sender', { startsAt: now - limits.maxAgeMs }, null, 'bounced'],
+    ['past its expiry, of a suspended sender', { expiresAt: now }, { ...sender, suspended: true }, 'expired'],
+  ] as const)('%s ends the delivery', (_, around, of, state) => {
+    const planned = plan({ ...subject(now), ...around }, { ...context, sender: of });
+    expect(planned).toMatchObject({ kind: 'end', change: { set: { state } } });
+  });
+});

@@ -1,0 +1,47 @@
+// What to do with one entry of the queue: go, wait, end, or nothing. Budgets are asked afterwards, for those that could go.
+
+import type { Route, Sender } from '../catalog/catalog.ts';
+import { limits } from '../limits.ts';
+import { type Change, hold, type Subject, tooOld } from './delivery.ts';
+
+export type Plan =
+  /** Outdated, repeated, or about mail that waits: another entry or the sweeper takes care of it. */
+  { readonly kind: 'drop' } | { readonly kind: 'end' | 'hold'; readonly change: Change } | { readonly kind: 'go'; readonly route: Route };
+
+export interface PlanContext {
+  readonly attempt: number;
+  readonly now: number;
+  /** Null: the message's sender is not in the catalog (any more). */
+  readonly sender: Sender | null;
+  /** The ways out, in order of preference. */
+  readonly routes: readonly Route[];
+  /** Until when a route is paused by a fault of ours; at or before `now`: it is not. */
+  readonly pausedUntil: (route: Route) => number;
+}
+
+/**
+ * Milliseconds until an entry's delivery is due, where that is so soon that the two clocks of who published it and who took it may be all there is
+ * to it; otherwise 0. Worth waiting for: what is dropped comes back when a sweeper finds it unclaimed, a minute later.
+ */
+export function earlyBy(s: Subject, context: Pick<PlanContext, 'attempt' | 'now'>): number {
+  const early = s.delivery.due - context.now;
+  const isItsTurn = s.delivery.state === 'queued' && s.delivery.attempt === context.attempt;
+  return isItsTurn && early > 0 && early <= limits.clockSkewMs ? early : 0;
+}
+
+export function plan(s: Subject, context: PlanContext): Plan {
+  const { now, sender } = context;
+  const d = s.delivery;
+  if (d.state !== 'queued' || d.attempt !== context.attempt || d.due > now) return { kind: 'drop' };
+  const old = tooOld(s, now, sender?.retry.maxAgeMs ?? limits.maxAgeMs);
+  if (old !== null) return { kind: 'end', change: old };
+  if (sender === null) return held(hold(s, 'route', now + limits.heldRecheckMs));
+  if (sender.suspended) return held(hold(s, 'suspended', now + limits.heldRecheckMs));
+  if (!sender.verified) return held(hold(s, 'unverified', now + limits.heldRecheckMs));
+  const open = context.routes.find((route) => context.pausedUntil(route) <= now);
+  if (open !== undefined) return { kind: 'go', route: open };
+  const earliest = Math.min(...context.routes.map(context.pausedUntil));
+  return held(hold(s, 'route', Number.isFinite(earliest) ? earliest : now + limits.heldRecheckMs));
+}
+
+const held = (change: Change | null): Plan => (change === null ? { kind: 'drop' } : { kind: 'hold', change });

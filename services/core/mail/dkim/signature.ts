@@ -1,0 +1,66 @@
+// The DKIM-Signature field (RFC 6376, section 3.5): which fields it covers, and the text that a key has to sign. Nothing here signs: RSA takes so long
+// that it belongs on another thread.
+
+import type { DkimAlgorithm } from '../../catalog/catalog.ts';
+import { fieldsOf, relaxedField } from './canonical.ts';
+
+/** Signed once more often than they are there, so that nobody can add another (RELIABILITY security 17). */
+const OVERSIGNED = ['from', 'to', 'cc', 'reply-to', 'subject', 'date', 'message-id', 'list-unsubscribe', 'list-unsubscribe-post'];
+/** Signed as often as they are there. */
+const SIGNED = [...OVERSIGNED, 'mime-version', 'content-type', 'content-transfer-encoding', 'in-reply-to', 'references', 'list-id'];
+const LINE_CHARS = 72;
+
+export interface ToSign {
+  /** Of the mail, with folded lines. */
+  readonly header: string;
+  /** Base 64, of the canonical body. */
+  readonly bodyHash: string;
+  /** A-label. */
+  readonly domain: string;
+  readonly selector: string;
+  readonly algorithm: DkimAlgorithm;
+  /** Milliseconds since 1970: of the acceptance, so that each attempt has the same bytes (RELIABILITY R8). */
+  readonly time: number;
+}
+
+export interface Unsigned {
+  /** What the key signs. */
+  readonly data: string;
+  /** The field, whole but for the signature at its end. */
+  readonly field: string;
+}
+
+export function unsigned({ header, bodyHash, domain, selector, algorithm, time }: ToSign): Unsigned {
+  const byName = Map.groupBy(fieldsOf(header), (field) => field.slice(0, field.indexOf(':')).trim().toLowerCase());
+  const names = SIGNED.flatMap((name) => {
+    const count = (byName.get(name)?.length ?? 0) + (OVERSIGNED.includes(name) ? 1 : 0);
+    return Array.from({ length: count }, () => name);
+  });
+  const field = [
+    `DKIM-Signature: v=1; a=${algorithm}; c=relaxed/relaxed; d=${domain};`,
+    ` s=${selector}; t=${Math.floor(time / 1_000)};`,
+    ` h=${folded(names.map((name, i) => (i === names.length - 1 ? name : `${name}:`)))};`,
+    ` bh=${bodyHash};`,
+    ' b=',
+  ].join('\r\n');
+  // of several of one name the last is taken first
+  const left = new Map([...byName].map(([name, fields]) => [name, [...fields]]));
+  const signed = names.flatMap((name) => left.get(name)?.pop() ?? []);
+  return { field, data: [...signed, field].map(relaxedField).join('\r\n') };
+}
+
+/** The field with its signature, ending in CRLF: it goes before all others. */
+export function signedField({ field }: Unsigned, signature: Uint8Array): string {
+  const base64 = Buffer.from(signature).toString('base64');
+  return `${field}${base64.match(new RegExp(`.{1,${LINE_CHARS}}`, 'g'))?.join('\r\n ') ?? ''}\r\n`;
+}
+
+function folded(words: readonly string[]): string {
+  const lines = [''];
+  for (const word of words) {
+    const line = lines.at(-1) ?? '';
+    if (line.length + word.length > LINE_CHARS && line !== '') lines.push(word);
+    else lines[lines.length - 1] = line + word;
+  }
+  return lines.join('\r\n  ');
+}

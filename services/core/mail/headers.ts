@@ -1,0 +1,112 @@
+// Which headers a caller may set, and what may stand in one (RELIABILITY, security 1). What decides where mail goes, who it is from and how its
+// body is read is ours: it has a field of its own in the request, or is written by the dispatcher.
+
+import type { FieldError } from '../failure.ts';
+import { limits } from '../limits.ts';
+
+/**
+ * The header that callers of other services put inside `headers{}` to say the idempotency key, in lower case; compare without regard to case.
+ * It is never part of the mail: `parseHeaders` leaves it out, and whoever reads the request takes the key from it.
+ */
+export const IDEMPOTENCY_KEY_HEADER = 'x-idempotency-key';
+
+/** `token`: ASCII that programs read, so it must not be wrapped into encoded words. `text`: for people, any Unicode. */
+const named: ReadonlyMap<string, 'token' | 'text'> = new Map([
+  ['auto-submitted', 'token'],
+  ['comments', 'text'],
+  ['feedback-id', 'token'],
+  ['importance', 'token'],
+  ['in-reply-to', 'token'],
+  ['keywords', 'text'],
+  ['organization', 'text'],
+  ['precedence', 'token'],
+  ['priority', 'token'],
+  ['references', 'token'],
+  ['sensitivity', 'token'],
+  ['thread-index', 'token'],
+  ['thread-topic', 'text'],
+]);
+
+const requestField: ReadonlyMap<string, string> = new Map([
+  ['bcc', 'bcc'],
+  ['cc', 'cc'],
+  ['from', 'from'],
+  ['reply-to', 'reply_to'],
+  ['sender', 'from'],
+  ['subject', 'subject'],
+  ['to', 'to'],
+]);
+
+const reserved =
+  /^(?:arc-|authentication-results$|content-|date$|delivered-to$|dkim-|domainkey-|errors-to$|list-|message-id$|mime-version$|received|resent-|return-|x-packetboat-)/;
+const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
+/** What would end a header or hide in one. A tab is no exception: nothing that is typed into a header needs one. */
+const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
+/** Reads `headers{}` of a request. All faults at once, each with its path, for example `headers.X-Foo`; the headers are complete only without any. */
+export function parseHeaders(given: Readonly<Record<string, string>>): {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly errors: readonly FieldError[];
+} {
+  // how many there may be is a rule of the contract; of too many, as many are looked at as there may be
+  const entries = Object.entries(given).slice(0, limits.headersMax);
+  const headers: [string, string][] = [];
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [name, value] of entries) {
+    const lower = name.toLowerCase();
+    if (lower === IDEMPOTENCY_KEY_HEADER) continue;
+    const field = `headers.${shown(name)}`;
+    const error = nameError(field, name, lower) ?? valueError(field, lower, value);
+    if (error !== null) errors.push(error);
+    else if (seen.has(lower))
+      errors.push({ field, code: 'duplicate_header', message: 'The header is given twice, in different capitals.' });
+    else headers.push([name, value.trim()]);
+    seen.add(lower);
+  }
+  return { headers: Object.fromEntries(headers), errors };
+}
+
+/** The fault of a text that will stand in a header (a subject, a name, a filename), or null. */
+export function headerTextError(field: string, text: string): FieldError | null {
+  if (control.test(text))
+    return { field, code: 'invalid_header_text', message: 'Line breaks and other control characters are not allowed here.' };
+  return text.isWellFormed() ? null : { field, code: 'invalid_header_text', message: 'The text is not valid Unicode.' };
+}
+
+function nameError(field: string, name: string, lower: string): FieldError | null {
+  if (!nameSyntax.test(name))
+    return { field, code: 'invalid_header', message: 'A header name is letters, digits, hyphens and underscores.' };
+  if (name.length > limits.headerNameCharsMax)
+    return { field, code: 'invalid_header', message: `A header name has at most ${limits.headerNameCharsMax} characters.` };
+  const own = requestField.get(lower);
+  if (own !== undefined)
+    return { field, code: 'reserved_header', message: `This header cannot be set here; use the field ${own} of the request.` };
+  if (reserved.test(lower)) return { field, code: 'reserved_header', message: 'This header is reserved: callers cannot set it.' };
+  if (lower.startsWith('x-') || named.has(lower)) return null;
+  return {
+    field,
+    code: 'unknown_header',
+    message: `Only headers that begin with X- may be set, and these: ${[...named.keys()].join(', ')}.`,
+  };
+}
+
+function valueError(field: string, lower: string, value: string): FieldError | null {
+  if (Buffer.byteLength(value) + lower.length > limits.headerBytesMax) {
+    return { field, code: 'header_too_long', message: `A header has at most ${limits.headerBytesMax} bytes.` };
+  }
+  if (named.get(lower) === 'token' && !value.split(' ').every(isToken)) {
+    return { field, code: 'invalid_header', message: `This header holds ASCII words of at most ${limits.headerWordCharsMax} characters.` };
+  }
+  return headerTextError(field, value);
+}
+
+/** `=?` would read as the start of an encoded word. */
+function isToken(word: string): boolean {
+  return word.length <= limits.headerWordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
+}
+
+/** A caller's own header name as part of a path: printable and short, whatever it was. */
+function shown(name: string): string {
+  return name.slice(0, limits.headerNameCharsMax).replace(/[^!-~]/g, '?');
+}

@@ -1,0 +1,150 @@
+// The MIME writer: from a mail to its bytes, in order, with the places of its blobs. Our own because a library's general one costs 25 times as much
+// (PERFORMANCE) and repairs what should be refused; kept honest by two parsers that are not ours. Same mail, same bytes.
+//
+//   mixed ┬ alternative ┬ text
+//         │             └ related ┬ html
+//         │                       └ images that the html shows
+//         └ attachments
+//
+// A container with a single part in it is left out.
+
+import type { Attachment } from '../../delivery/message.ts';
+import { dateTime, mailboxField, parameter, textField } from './header-field.ts';
+import type { Body, Mail, MailPart } from './mail.ts';
+import { encodeText } from './text-encoding.ts';
+
+/** A part of the tree above: what the writer needs to write it, without any bytes yet. */
+type Node =
+  | { readonly kind: 'text'; readonly type: 'plain' | 'html'; readonly body: Body }
+  | { readonly kind: 'attachment'; readonly attachment: Attachment }
+  | { readonly kind: 'multipart'; readonly type: 'mixed' | 'alternative' | 'related'; readonly parts: readonly Node[] };
+
+const typeSyntax =
+  /^(?!multipart\/|message\/)[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}(?:; ?[a-z0-9-]{1,40}=[a-z0-9!#$&^_.+-]{1,70}){0,4}$/i;
+const contentIdSyntax = /^[!-;=?-~]{1,250}$/;
+
+/** True for a media type that an attachment may have, with simple parameters. Containers are none: their content may not be encoded (RFC 2046). */
+export function isContentType(text: string): boolean {
+  return typeSyntax.test(text);
+}
+
+/** True for what may stand between the angle brackets of a Content-ID. */
+export function isContentId(text: string): boolean {
+  return contentIdSyntax.test(text);
+}
+
+/** The whole mail, headers first, ending in CRLF. */
+export function compose(mail: Mail): MailPart[] {
+  const writer = new Writer(mail.boundarySeed);
+  writer.write(headersOf(mail));
+  writer.node(treeOf(mail));
+  return writer.finish();
+}
+
+function headersOf(mail: Mail): string {
+  let headers = mailboxField('From', [mail.from]);
+  if (mail.to.length > 0) headers += mailboxField('To', mail.to);
+  if (mail.cc.length > 0) headers += mailboxField('Cc', mail.cc);
+  if (mail.to.length + mail.cc.length === 0) headers += 'To: undisclosed-recipients:;\r\n';
+  if (mail.replyTo.length > 0) headers += mailboxField('Reply-To', mail.replyTo);
+  headers += textField('Subject', mail.subject);
+  headers += `Message-ID: ${mail.messageId}\r\nDate: ${dateTime(mail.date)}\r\n`;
+  for (const [name, value] of Object.entries(mail.headers)) headers += textField(name, value);
+  return `${headers}MIME-Version: 1.0\r\n`;
+}
+
+function treeOf(mail: Mail): Node {
+  const isShown = (a: Attachment) => mail.html !== null && a.contentId !== null && a.disposition === 'inline';
+  const leaf = (attachment: Attachment): Node => ({ kind: 'attachment', attachment });
+  const versions: Node[] = [];
+  if (mail.text !== null || mail.html === null) versions.push({ kind: 'text', type: 'plain', body: mail.text ?? '' });
+  if (mail.html !== null) {
+    versions.push(multipart('related', [{ kind: 'text', type: 'html', body: mail.html }, ...mail.attachments.filter(isShown).map(leaf)]));
+  }
+  return multipart('mixed', [multipart('alternative', versions), ...mail.attachments.filter((a) => !isShown(a)).map(leaf)]);
+}
+
+function multipart(type: 'mixed' | 'alternative' | 'related', parts: readonly Node[]): Node {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : { kind: 'multipart', type, parts };
+}
+
+/** Gathers text into as few buffers as the blobs allow. */
+class Writer {
+  readonly #seed: string;
+  readonly #parts: MailPart[] = [];
+  #boundaries = 0;
+  #pending = '';
+
+  constructor(seed: string) {
+    this.#seed = seed;
+  }
+
+  write(text: string): void {
+    this.#pending += text;
+  }
+
+  node(node: Node): void {
+    switch (node.kind) {
+      case 'text':
+        this.#text(node.type, node.body);
+        break;
+      case 'attachment':
+        this.#attachment(node.attachment);
+        break;
+      case 'multipart':
+        this.#multipart(node.type, node.parts);
+        break;
+      default:
+        node satisfies never;
+    }
+  }
+
+  finish(): MailPart[] {
+    if (!this.#pending.endsWith('\r\n')) this.write('\r\n');
+    this.#flush();
+    return this.#parts;
+  }
+
+  #text(type: 'plain' | 'html', body: Body): void {
+    const head = `Content-Type: text/${type}; charset=utf-8\r\nContent-Transfer-Encoding: `;
+    if (typeof body === 'string') {
+      const { encoding, content } = encodeText(body);
+      this.write(`${head}${encoding}\r\n\r\n${content}`);
+    } else {
+      this.write(`${head}quoted-printable\r\n\r\n`);
+      this.#blob({ ...body, encoding: 'quoted-printable' });
+    }
+  }
+
+  #attachment(attachment: Attachment): void {
+    const type = isContentType(attachment.contentType) ? attachment.contentType : 'application/octet-stream';
+    this.write(`Content-Type: ${type}\r\nContent-Transfer-Encoding: base64\r\n`);
+    if (attachment.contentId !== null && isContentId(attachment.contentId)) this.write(`Content-ID: <${attachment.contentId}>\r\n`);
+    const filename = attachment.filename === '' ? '' : parameter('filename', attachment.filename);
+    this.write(`Content-Disposition: ${attachment.disposition}${filename}\r\n\r\n`);
+    this.#blob({ blob: attachment.blob, bytes: attachment.bytes, encoding: 'base64' });
+  }
+
+  #multipart(type: string, parts: readonly Node[]): void {
+    // `=_` cannot occur in quoted-printable or base 64, and the seed in no text that was written before the message had it.
+    const boundary = `=_${this.#seed}.${++this.#boundaries}`;
+    const ofType = type === 'related' ? '; type="text/html"' : '';
+    this.write(`Content-Type: multipart/${type}${ofType};\r\n boundary="${boundary}"\r\n`);
+    for (const part of parts) {
+      this.write(`\r\n--${boundary}\r\n`);
+      this.node(part);
+    }
+    this.write(`\r\n--${boundary}--\r\n`);
+  }
+
+  #blob(blob: Exclude<MailPart, Uint8Array>): void {
+    this.#flush();
+    this.#parts.push({ blob: blob.blob, bytes: blob.bytes, encoding: blob.encoding });
+  }
+
+  #flush(): void {
+    if (this.#pending !== '') this.#parts.push(Buffer.from(this.#pending));
+    this.#pending = '';
+  }
+}

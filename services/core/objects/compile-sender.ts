@@ -1,0 +1,173 @@
+// Compiles a Sender object into the sender that services read. It looks at one object and its
+// Secrets; `compile.ts` and the operator decide which of several Senders has a domain.
+
+import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from '../address.ts';
+import type { DkimKey, Route, Sender } from '../catalog/catalog.ts';
+import { contentHash } from '../catalog/content-hash.ts';
+import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '../documents/fault.ts';
+import { limits } from '../limits.ts';
+import { readDkimKey } from '../mail/dkim/key.ts';
+import { defaultTenant, type SenderObject } from './objects.ts';
+
+export interface SenderReferences {
+  /** The values of a Secret of the same namespace, in clear; null when there is none. */
+  secret(name: string): Readonly<Record<string, string>> | null;
+}
+
+type RouteObject = SenderObject['spec']['routes'][number];
+
+/** Facts that the object itself does not hold. A folder has none of them. */
+export interface Standing {
+  /** The keys that sign under policy Managed. */
+  readonly managedKeys?: readonly DkimKey[];
+  readonly verified?: boolean;
+  readonly retiring?: boolean;
+}
+
+/**
+ * `revision` is 0: the writer of the catalog numbers it. The hash leaves secrets out, so a rotated
+ * password does not change it.
+ */
+export function compileSender(
+  object: SenderObject,
+  references: SenderReferences,
+  { managedKeys = [], verified = true, retiring = false }: Standing = {},
+): Sender | readonly ObjectFault[] {
+  const { spec, metadata } = object;
+  const faults: ObjectFault[] = [];
+  const add = (reason: FaultReason, path: FaultPath, message: string): void => {
+    faults.push({ reason, path: ['spec', ...path], message });
+  };
+
+  const domain = domainName(spec.domain);
+  const from = mailboxOf(spec.from.name, spec.from.address);
+  if (from === null) add('InvalidSpec', ['from', 'name'], 'must be a name without control characters');
+  else if (!liesIn(domainOf(from.address), domain)) add('InvalidSpec', ['from', 'address'], `must be in the domain ${domain}`);
+  const returnPathDomain = domainName(spec.returnPathDomain ?? spec.domain);
+  if (!liesIn(returnPathDomain, domain)) add('InvalidSpec', ['returnPathDomain'], `must be in the domain ${domain}`);
+
+  const provided = spec.dkim.policy === 'Provided' ? compileKeys(spec.dkim.keys, references) : { keys: [] };
+  if (isFaults(provided)) faults.push(...provided);
+
+  const routes = spec.routes.flatMap((route, at) => {
+    if (spec.routes.findIndex(({ name }) => name === route.name) < at) {
+      add('InvalidSpec', ['routes', at, 'name'], 'must differ from the names of the other routes');
+    }
+    const compiled = compileRoute(route, ['spec', 'routes', at, 'smtp'], references);
+    if (!isFaults(compiled)) return [compiled];
+    faults.push(...compiled);
+    return [];
+  });
+
+  if (faults.length > 0 || from === null || isFaults(provided)) return faults;
+  const sender: Omit<Sender, 'hash'> = {
+    tenant: metadata.namespace ?? defaultTenant,
+    name: metadata.name,
+    revision: 0,
+    suspended: spec.suspend,
+    verified,
+    retiring,
+    domain,
+    from,
+    replyTo: spec.replyTo.map((text) => parseMailbox(text)).filter((reply): reply is Mailbox => !isRefusal(reply)),
+    returnPathDomain,
+    team: spec.team.map(teamMember),
+    routes,
+    limits: {
+      messagesPerSecond: spec.limits.messagesPerSecond,
+      messagesPerDay: spec.limits.messagesPerDay,
+      // 0: only the platform's limit applies
+      maxRecipients: spec.limits.maxRecipients || limits.recipientsMax,
+      maxMessageBytes: spec.limits.maxMessageBytes || limits.bodyBytesMax,
+    },
+    retry: { delaysMs: spec.retry.delaysSeconds.map((seconds) => seconds * 1_000), maxAgeMs: spec.retry.maxAgeSeconds * 1_000 },
+    copies: spec.copies === 'AtMostOnce' ? 'at_most_once' : 'at_least_once',
+    dkim: spec.dkim.policy === 'Managed' ? managedKeys : provided.keys,
+  };
+  const open = {
+    ...sender,
+    revision: undefined,
+    routes: routes.map((route) => ({ ...route, credentials: route.credentials !== null })),
+    dkim: sender.dkim.map(({ selector, algorithm, fingerprint }) => ({ selector, algorithm, fingerprint })),
+  };
+  return { ...sender, hash: contentHash(open) };
+}
+
+/** True when a domain is another one or lies below it. */
+function liesIn(inner: string, outer: string): boolean {
+  return inner === outer || inner.endsWith(`.${outer}`);
+}
+
+/**
+ * The first key of each algorithm signs. The others are read too, so that a broken key is found
+ * before it is needed.
+ */
+function compileKeys(
+  keys: SenderObject['spec']['dkim']['keys'],
+  references: SenderReferences,
+): { readonly keys: readonly DkimKey[] } | readonly ObjectFault[] {
+  const faults: ObjectFault[] = [];
+  const read = keys.flatMap(({ selector, privateKeySecretRef: { name, key } }, at) => {
+    const path = ['spec', 'dkim', 'keys', at, 'privateKeySecretRef'];
+    const values = references.secret(name);
+    const value = values !== null && Object.hasOwn(values, key) ? values[key] : undefined;
+    if (values === null) faults.push({ reason: 'SecretNotFound', path, message: `there is no Secret "${name}" in this namespace` });
+    else if (value === undefined) faults.push({ reason: 'SecretKeyMissing', path, message: `the Secret "${name}" has no key "${key}"` });
+    if (value === undefined) return [];
+    const found = readDkimKey(selector, value);
+    if (typeof found !== 'string') return [found];
+    faults.push({ reason: 'InvalidKey', path, message: found });
+    return [];
+  });
+  if (faults.length > 0) return faults;
+  return { keys: read.filter((key, at) => read.findIndex(({ algorithm }) => algorithm === key.algorithm) === at) };
+}
+
+function compileRoute(route: RouteObject, path: FaultPath, references: SenderReferences): Route | readonly ObjectFault[] {
+  const { host, port, tls, credentialsSecretRef, caSecretRef } = route.smtp;
+  const faults: ObjectFault[] = [];
+  const read = (secret: string, keys: readonly string[], field: string): readonly string[] => {
+    const values = references.secret(secret);
+    const add = (reason: FaultReason, message: string) => faults.push({ reason, path: [...path, field], message });
+    if (values === null) {
+      add('SecretNotFound', `there is no Secret "${secret}" in this namespace`);
+      return [];
+    }
+    for (const key of keys) if (!Object.hasOwn(values, key)) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
+    return keys.map((key) => values[key] ?? '');
+  };
+
+  const login = credentialsSecretRef ? read(credentialsSecretRef.name, ['username', 'password'], 'credentialsSecretRef') : null;
+  const ca = caSecretRef ? (read(caSecretRef.name, [caSecretRef.key], 'caSecretRef')[0] ?? null) : null;
+  if (faults.length > 0) return faults;
+  if (ca !== null && !ca.includes('-----BEGIN CERTIFICATE-----')) {
+    return [{ reason: 'InvalidKey', path: [...path, 'caSecretRef'], message: 'is not a certificate in PEM' }];
+  }
+  const [username = '', password = ''] = login ?? [];
+  return {
+    name: route.name,
+    host: host.toLowerCase(),
+    port,
+    tls,
+    credentials: login ? { username, password } : null,
+    ca,
+  };
+}
+
+// The functions below parse again what `objects.ts` has validated, to get the canonical spelling.
+
+export function domainName(text: string): string {
+  const domain = parseDomain(text);
+  return typeof domain === 'string' ? domain : text;
+}
+
+function mailboxOf(name: string | undefined, address: string): Mailbox | null {
+  const mailbox = parseMailbox(name ? { name, address } : { address });
+  return isRefusal(mailbox) ? null : mailbox;
+}
+
+function teamMember(text: string): string {
+  if (text.startsWith('*@')) return `*@${domainName(text.slice(2))}`;
+  const address = parseAddress(text);
+  return (isRefusal(address) ? text : address).toLowerCase();
+}

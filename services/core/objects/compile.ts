@@ -1,0 +1,133 @@
+// A whole folder of objects, compiled: what one object can tell is in `compile-sender.ts` and `compile-template.ts`, here is what takes all of
+// them, names that must be unique and references from one to another.
+
+import type { Sender, TemplateRevision } from '../catalog/catalog.ts';
+import type { SourceDocument } from '../documents/documents.ts';
+import { type Fault, isFaults, type ObjectFault, showPath } from '../documents/fault.ts';
+import { compileSender, domainName } from './compile-sender.ts';
+import { compileTemplate, identifierOf } from './compile-template.ts';
+import { type CatalogObject, defaultTenant, type Identity, identify, readObject, type TemplateObject } from './objects.ts';
+import { secretValues } from './secret-values.ts';
+
+export interface CompiledFolder {
+  readonly senders: readonly Sender[];
+  readonly templates: readonly TemplateRevision[];
+  /** In the order of the documents. An object with a fault is in neither list: its last good revision is to stay. */
+  readonly faults: readonly Fault[];
+  /** Every Sender and Template that is written down, good or not (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`): what is not here is gone. */
+  readonly present: ReadonlySet<string>;
+}
+
+interface Entry {
+  readonly document: SourceDocument;
+  readonly identity: Identity;
+  /** Null when it cannot be read. */
+  readonly object: CatalogObject | null;
+  readonly faults: ObjectFault[];
+}
+
+/** Compiles documents in a given order: of two that claim the same name, identifier or domain the first has it. */
+export function compileFolder(documents: readonly SourceDocument[]): CompiledFolder {
+  const entries = documents.map(readEntry);
+  refuseSecond(entries, 'InvalidSpec', ['metadata', 'name'], ({ identity }) =>
+    identity.name ? objectKey(identity.kind, identity.namespace, identity.name) : null,
+  );
+  refuseSecond(entries, 'DomainConflict', ['spec', 'domain'], ({ object }) =>
+    object?.kind === 'Sender' ? domainName(object.spec.domain) : null,
+  );
+  refuseSecond(entries, 'IdentifierConflict', ['spec', 'identifier'], ({ object }) =>
+    object?.kind === 'Template' ? objectKey('', object.metadata.namespace ?? defaultTenant, identifierOf(object)) : null,
+  );
+
+  const objects = new Map(
+    entries.map((entry) => [objectKey(entry.identity.kind, entry.identity.namespace, entry.identity.name), entry]).reverse() as [
+      string,
+      Entry,
+    ][],
+  );
+  const senders: Sender[] = [];
+  const templates: TemplateRevision[] = [];
+  for (const entry of entries) {
+    if (entry.faults.length > 0 || !entry.object) continue;
+    if (entry.object.kind === 'Sender') keep(entry, compileSender(entry.object, referencesOf(entry.identity.namespace, objects)), senders);
+    if (entry.object.kind === 'Template')
+      keep(entry, compileTemplate(entry.object, referencesOf(entry.identity.namespace, objects)), templates);
+  }
+  return { senders, templates, faults: entries.flatMap(faultsOf), present: new Set(entries.flatMap(presentAs)) };
+}
+
+function readEntry(document: SourceDocument): Entry {
+  const identity = identify(document.value);
+  const object = readObject(document.value);
+  return isFaults(object) ? { document, identity, object: null, faults: [...object] } : { document, identity, object, faults: [] };
+}
+
+function keep<Compiled>(entry: Entry, result: Compiled | readonly ObjectFault[], compiled: Compiled[]): void {
+  if (isFaults(result)) entry.faults.push(...result);
+  else compiled.push(result);
+}
+
+function refuseSecond(
+  entries: readonly Entry[],
+  reason: ObjectFault['reason'],
+  path: ObjectFault['path'],
+  keyOf: (entry: Entry) => string | null,
+): void {
+  const owners = new Map<string, Entry>();
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    const owner = key === null ? undefined : owners.get(key);
+    if (owner)
+      entry.faults.push({
+        reason,
+        path,
+        message:
+          owner.identity.namespace === entry.identity.namespace
+            ? `is taken by ${owner.identity.kind} "${owner.identity.name}"`
+            : 'is taken in another namespace',
+      });
+    else if (key !== null) owners.set(key, entry);
+  }
+}
+
+function objectKey(kind: string, namespace: string, name: string): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+function referencesOf(namespace: string, objects: ReadonlyMap<string, Entry>) {
+  const find = (kind: string, name: string): CatalogObject | null => objects.get(objectKey(kind, namespace, name))?.object ?? null;
+  return {
+    secret(name: string) {
+      const found = find('Secret', name);
+      return found?.kind === 'Secret' ? secretValues(found) : null;
+    },
+    configMap(name: string) {
+      const found = find('ConfigMap', name);
+      return found?.kind === 'ConfigMap' ? found.data : null;
+    },
+    template(name: string): TemplateObject | null {
+      const found = find('Template', name);
+      return found?.kind === 'Template' ? found : null;
+    },
+    hasSender: (name: string) => objects.has(objectKey('Sender', namespace, name)),
+  };
+}
+
+function faultsOf({ document, identity, faults }: Entry): readonly Fault[] {
+  return faults.map(({ reason, path, message }) => ({
+    file: document.origin.file,
+    ...document.placeOf(path),
+    ...identity,
+    reason,
+    path: showPath(path),
+    message,
+  }));
+}
+
+function presentAs({ identity, object, document }: Entry): readonly string[] {
+  if (identity.kind === 'Sender') return [objectKey('sender', identity.namespace, identity.name)];
+  if (identity.kind !== 'Template') return [];
+  if (object?.kind === 'Template') return [objectKey('template', identity.namespace, identifierOf(object))];
+  const written = (document.value as { readonly spec?: { readonly identifier?: unknown } }).spec?.identifier;
+  return [objectKey('template', identity.namespace, typeof written === 'string' ? written : identity.name)];
+}

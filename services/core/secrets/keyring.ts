@@ -1,0 +1,88 @@
+// The keyring: secrets of our own, by purpose, so that a program is given only those it needs. Each purpose has several keys during a rotation:
+// the first one writes, all of them read.
+
+import { parseDocuments } from '../documents/documents.ts';
+import { Failure } from '../failure.ts';
+
+/** `catalog` seals relay logins; `suppression` hides addresses; `cursor` signs pages of lists; `return` marks envelope senders. */
+export type Purpose = 'catalog' | 'suppression' | 'cursor' | 'return';
+export const purposes: readonly Purpose[] = ['catalog', 'suppression', 'cursor', 'return'];
+
+export interface Key {
+  /** Stands beside what was made with the key: `[a-z0-9-]`, at most 32. */
+  readonly id: string;
+  /** At least 32 bytes. */
+  readonly secret: Uint8Array;
+}
+
+/** At least one key; the first is the active one. */
+export type Keys = readonly [Key, ...Key[]];
+export type Keyring = Readonly<Partial<Record<Purpose, Keys>>>;
+
+export const KEY_BYTES = 32;
+const keyId = /^[a-z0-9][a-z0-9-]{0,31}$/;
+const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/**
+ * Reads `{purpose: [{id, secret}, …], …}` as YAML or JSON, the secrets in base64. Throws `Failure('invalid')` with all faults, each by its place;
+ * no message repeats anything of the text but names of purposes.
+ */
+export function parseKeyring(text: string): Keyring {
+  const content = read(text);
+  const faults: string[] = [];
+  const keyring: Partial<Record<Purpose, Keys>> = {};
+  for (const [name, value] of Object.entries(content)) {
+    const purpose = purposes.find((known) => known === name);
+    if (purpose === undefined) {
+      faults.push(`a purpose is none of ${purposes.join(', ')}`);
+      continue;
+    }
+    const [first, ...rest] = readKeys(purpose, value, faults);
+    if (first !== undefined) keyring[purpose] = [first, ...rest];
+  }
+  if (faults.length > 0) throw invalid(faults);
+  return keyring;
+}
+
+function read(text: string): Record<string, unknown> {
+  const { documents, faults } = parseDocuments('the keyring', text);
+  const [fault] = faults;
+  if (fault !== undefined) throw invalid([`line ${fault.line}, column ${fault.column} ${fault.message}`]);
+  const [content] = documents.map(({ value }) => value);
+  if (documents.length > 1 || !isRecord(content)) throw invalid(['it is not one object of purposes']);
+  return content;
+}
+
+function readKeys(purpose: Purpose, value: unknown, faults: string[]): Key[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    faults.push(`${purpose} is not a list of keys`);
+    return [];
+  }
+  const keys = value.flatMap((entry: unknown, i): Key[] => {
+    const { id, secret } = isRecord(entry) ? entry : {};
+    const bytes = typeof secret === 'string' && base64.test(secret) ? Buffer.from(secret, 'base64') : null;
+    if (typeof id !== 'string' || !keyId.test(id)) faults.push(`${purpose}[${i}].id is not 1 to 32 of a-z, 0-9 and -`);
+    else if (bytes === null || bytes.length < KEY_BYTES)
+      faults.push(`${purpose}[${i}].secret is not base64 of at least ${KEY_BYTES} bytes`);
+    else return [{ id, secret: bytes }];
+    return [];
+  });
+  if (new Set(keys.map(({ id }) => id)).size < keys.length) faults.push(`two keys of ${purpose} have the same id`);
+  return keys;
+}
+
+/** The keys of a purpose. Throws `Failure('invalid')` when the keyring has none. */
+export function keysFor(keyring: Keyring, purpose: Purpose): Keys {
+  const keys = keyring[purpose];
+  if (keys === undefined) throw new Failure('invalid', `the keyring has no key for ${purpose}`);
+  return keys;
+}
+
+/** A new keyring's text, one key for each purpose. `bytes` is a source of strong randomness. */
+export function newKeyring(bytes: (count: number) => Uint8Array): string {
+  const entries = purposes.map((purpose) => [purpose, [{ id: 'k1', secret: Buffer.from(bytes(KEY_BYTES)).toString('base64') }]]);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const invalid = (faults: readonly string[]): Failure => new Failure('invalid', `the keyring cannot be used: ${faults.join('; ')}`);
