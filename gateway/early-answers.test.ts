@@ -8,9 +8,9 @@ import { limits } from '../services/core/limits.ts';
 import { describeWith } from '../test/support/describe-with.ts';
 import { newKey } from '../test/support/installation.ts';
 import { requireFile } from '../test/support/need.ts';
-import { Discard, type DiscardOptions } from './discard.ts';
+import { Discard, type DiscardOptions } from './front/discard.ts';
+import { RawConnection } from './front/raw-connection.fixture.ts';
 import { type TestGateway, testGateway } from './gateway.fixture.ts';
-import { RawConnection } from './raw-connection.fixture.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {

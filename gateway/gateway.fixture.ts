@@ -4,7 +4,7 @@ import type { FieldFault } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { inProcessIngest } from '../services/embedded/in-process-ingest.ts';
 import { type MemoryIngest, memoryIngest } from '../test/support/memory-ingest.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
-import type { IngestClient } from './ingest-client.ts';
+import type { IngestClient } from './ingest/ingest-client.ts';
 
 export interface TestGateway extends Gateway, MemoryIngest {
   /** What was logged, and what the metrics were told. */

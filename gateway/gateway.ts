@@ -11,19 +11,19 @@ import { cannotListen } from '../services/runtime/listen.ts';
 import type { Logger } from '../services/runtime/log.ts';
 import type { Metrics } from '../services/runtime/metrics.ts';
 import { healthz, readyz } from '../services/runtime/operations-server.ts';
-import { refusedWith } from './answer.ts';
-import { clientAddressFrom, isTrustedProxy, type TrustedProxies } from './client-address.ts';
-import { drain } from './connections.ts';
-import { documentation } from './documentation.ts';
-import { Front } from './front.ts';
-import type { Door } from './handle.ts';
-import type { IngestClient } from './ingest-client.ts';
-import { KnownKeys } from './known-keys.ts';
-import { ParserPool } from './parser-pool.ts';
-import { internal, notFound } from './refusal.ts';
-import { restRoutes, sendAnswer } from './rest-routes.ts';
-import { RouteTable } from './route-table.ts';
-import { Turns } from './turns.ts';
+import { documentation } from './docs/documentation.ts';
+import { clientAddressFrom, isTrustedProxy, type TrustedProxies } from './front/client-address.ts';
+import { drain } from './front/connections.ts';
+import { Front } from './front/front.ts';
+import { RouteTable } from './front/route-table.ts';
+import type { IngestClient } from './ingest/ingest-client.ts';
+import { KnownKeys } from './ingest/known-keys.ts';
+import { internal, notFound } from './ingest/refusal.ts';
+import { Turns } from './ingest/turns.ts';
+import { refusedWith } from './rest/answer.ts';
+import type { Door } from './rest/handle.ts';
+import { ParserPool } from './rest/parser-pool.ts';
+import { restRoutes, sendAnswer } from './rest/rest-routes.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -5,9 +5,9 @@ import type { Config } from '../services/runtime/config.ts';
 import { reporter } from '../services/runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../services/runtime/program.ts';
 import { openTlsIdentity } from '../services/runtime/tls.ts';
-import { frontPage } from './front-page.ts';
+import { frontPage } from './docs/front-page.ts';
 import { startGateway } from './gateway.ts';
-import { connectIngest } from './grpc-ingest.ts';
+import { connectIngest } from './ingest/grpc-ingest.ts';
 
 export async function start(config: Config<'gateway'>, about: About): Promise<Program> {
   const { log, metrics } = about;

@@ -3,8 +3,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KEY_RANDOM_BYTES, makeKey } from '../services/core/access/api-key.ts';
 import { limits } from '../services/core/limits.ts';
+import { type RawAnswer, RawConnection } from './front/raw-connection.fixture.ts';
 import { type TestGateway, testGateway } from './gateway.fixture.ts';
-import { type RawAnswer, RawConnection } from './raw-connection.fixture.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {

@@ -210,7 +210,7 @@ describe('the image', () => {
   test('has every file that the packetboat command can come to', () => {
     for (const file of [
       'operator/main.ts',
-      'gateway/parse-worker.ts',
+      'gateway/rest/parse-worker.ts',
       'services/adapters/sqlite/thread.ts',
       'services/inbox/page/inbox.js',
     ])

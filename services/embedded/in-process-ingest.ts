@@ -1,6 +1,6 @@
 // How the gateway reaches ingest when both are one process: the same calls without a wire.
 
-import type { CallAnswer, IngestClient } from '../../gateway/ingest-client.ts';
+import type { CallAnswer, IngestClient } from '../../gateway/ingest/ingest-client.ts';
 import { Failure } from '../core/failure.ts';
 import { admit, type Calls, call, sendTurn, upload } from '../ingest/calls.ts';
 import { toRateFigures, toRefusal } from '../ingest/grpc-status.ts';

@@ -2,7 +2,7 @@
 // cluster, wired to other adapters, with a development inbox that receives all mail unless a relay is named.
 
 import { join } from 'node:path';
-import { frontPage } from '../../gateway/front-page.ts';
+import { frontPage } from '../../gateway/docs/front-page.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { IngestServiceService } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { openCatalog } from '../adapters/file/catalog.ts';

@@ -1,5 +1,5 @@
 // The one table from kinds of failure to gRPC, and the two forms in which a refusal travels: as a `Refusal` inside an answer, and as a status with
-// the details of google.rpc (gateway/ingest-client.ts says how they are read back).
+// the details of google.rpc (gateway/ingest/ingest-client.ts says how they are read back).
 
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';

@@ -1,0 +1,23 @@
+// The comments of the proto files, which are the reference of the API. proto-loader drops them, so the files are read a second time.
+
+import protobuf from 'protobufjs';
+import { loadProtoRoot } from '../../services/runtime/proto-root.ts';
+
+/** By full name, of services, rpcs, messages, fields, enums and their values; paragraphs are kept, line breaks inside them are not. */
+export function loadComments(files: readonly string[]): ReadonlyMap<string, string> {
+  const root = loadProtoRoot(files);
+  const comments = new Map<string, string>();
+  const note = (name: string, comment: string | null | undefined): void => {
+    if (comment) comments.set(name.replace(/^\./, ''), comment.replaceAll(/(?<!\n)\n(?!\n)/g, ' ').trim());
+  };
+  const visit = (object: protobuf.ReflectionObject): void => {
+    note(object.fullName, object.comment);
+    if (object instanceof protobuf.Enum)
+      for (const [name, comment] of Object.entries(object.comments)) note(`${object.fullName}.${name}`, comment);
+    if (object instanceof protobuf.Service) object.methodsArray.forEach(visit);
+    if (object instanceof protobuf.Type) object.fieldsArray.forEach(visit);
+    if (object instanceof protobuf.Namespace) object.nestedArray.forEach(visit);
+  };
+  visit(root);
+  return comments;
+}

@@ -1,0 +1,82 @@
+// How many connections one address may have open. What is beyond is answered 503, as long as few enough are waiting for that, and closed; whoever runs
+// the gateway sees a metric and a line in the log.
+
+import type { Socket } from 'node:net';
+import { limits } from '../../services/core/limits.ts';
+
+export interface ConnectionLimitOptions {
+  readonly perAddress: number;
+  /** Proxies hold connections of many callers: theirs are not limited. */
+  readonly isProxy: (address: string) => boolean;
+  readonly metrics: { connectionRefused(answer: '503' | 'none'): void };
+  readonly log: { warn(fields: object, message: string): void };
+}
+
+export class ConnectionLimit implements Disposable {
+  readonly #options: ConnectionLimitOptions;
+  readonly #open = new Map<string, number>();
+  /** Those that get a 503 once their request is there. */
+  readonly #refused = new Set<Socket>();
+  #unlogged = 0;
+  #logging: NodeJS.Timeout | null = null;
+
+  constructor(options: ConnectionLimitOptions) {
+    this.#options = options;
+  }
+
+  /** Of each new connection. */
+  take(socket: Socket): void {
+    const address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+    if (address === undefined || this.#options.isProxy(address)) return;
+    const count = (this.#open.get(address) ?? 0) + 1;
+    if (count > this.#options.perAddress) {
+      this.#refuse(socket);
+      return;
+    }
+    this.#open.set(address, count);
+    socket.once('close', () => {
+      const left = (this.#open.get(address) ?? 1) - 1;
+      if (left > 0) this.#open.set(address, left);
+      else this.#open.delete(address);
+    });
+  }
+
+  isRefused(socket: Socket): boolean {
+    return this.#refused.has(socket);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#logging !== null) clearTimeout(this.#logging);
+  }
+
+  #refuse(socket: Socket): void {
+    const isAnswered = this.#refused.size < limits.refusedConnectionsMax;
+    this.#options.metrics.connectionRefused(isAnswered ? '503' : 'none');
+    this.#unlogged++;
+    if (this.#logging === null) this.#tell();
+    if (!isAnswered) {
+      socket.destroy();
+      return;
+    }
+    this.#refused.add(socket);
+    const timer = setTimeout(() => socket.destroy(), limits.refusedConnectionMs);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#refused.delete(socket);
+    });
+  }
+
+  /** One line now, and one a minute for what comes after it. */
+  #tell(): void {
+    const { log, perAddress } = this.#options;
+    log.warn(
+      { connections: this.#unlogged, perAddress },
+      'connections were refused: an address has as many open as PACKETBOAT_CONNECTIONS_PER_ADDRESS allows',
+    );
+    this.#unlogged = 0;
+    this.#logging = setTimeout(() => {
+      this.#logging = null;
+      if (this.#unlogged > 0) this.#tell();
+    }, limits.refusedConnectionsLogEveryMs).unref();
+  }
+}

@@ -1,0 +1,103 @@
+// What the HTTP server does with connections rather than requests: what a broken request is told, and how connections end at a shutdown without an
+// answer being lost.
+
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { limits } from '../../services/core/limits.ts';
+import { malformed, notFound } from '../ingest/refusal.ts';
+import { type Answer, refusedWith } from '../rest/answer.ts';
+
+/** How often connections that have become idle are looked for while the server closes. */
+const CLOSE_IDLE_EVERY_MS = 50;
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** Answers what never became a request: not HTTP, headers too long, too slow. A request that is being answered on the same connection goes first. */
+export class BrokenRequests {
+  readonly #current = new WeakMap<Duplex, Exchange>();
+  readonly #newId: () => string;
+
+  constructor(newId: () => string) {
+    this.#newId = newId;
+  }
+
+  /** Told of each request. */
+  began(request: IncomingMessage, response: ServerResponse): void {
+    this.#current.set(request.socket, { request, response });
+  }
+
+  /** Of the server's `clientError`. */
+  answer(error: Error & { readonly code?: string }, socket: Duplex): void {
+    const before = this.#current.get(socket);
+    const isOpen = before !== undefined && !before.response.closed;
+    if (isOpen && before.request.complete) {
+      before.response.once('close', () => socket.destroy());
+    } else if (isOpen && before.response.writableEnded) {
+      // answered, and then its body broke
+      socket.end(() => socket.destroy());
+    } else if (!socket.writable || error.code === 'ECONNRESET' || (isOpen && before.response.headersSent)) {
+      socket.destroy();
+    } else {
+      socket.end(this.#text(error.code), () => socket.destroy());
+    }
+  }
+
+  /** A tunnel has no path, so there is nothing at it. */
+  answerConnect(socket: Duplex): void {
+    const id = this.#newId();
+    socket.on('error', () => {}); // a client that is gone misses its answer
+    socket.end(rawText(id, refusedWith(notFound(), undefined, id)), () => socket.destroy());
+  }
+
+  #text(code: string | undefined): string {
+    const id = this.#newId();
+    const { status, message } = meaningOf(code);
+    return rawText(id, { ...refusedWith(malformed([], message), undefined, id), status });
+  }
+}
+
+function meaningOf(code: string | undefined): { readonly status: number; readonly message: string } {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, message: `The headers have more than ${limits.httpHeaderBytesMax} bytes.` };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, message: 'The request took too long to come in.' };
+    default:
+      return { status: 400, message: 'This is not an HTTP request.' };
+  }
+}
+
+function rawText(id: string, { status, headers, body }: Answer): string {
+  const text = JSON.stringify(body);
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    `X-Request-Id: ${id}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n${text}`;
+}
+
+/**
+ * Lets requests under way end, up to `limits.drainMs`, and closes each connection once it is idle.
+ * @param close stops listening; resolves when no connection is left
+ */
+export async function drain(servers: readonly Server[], close: () => Promise<void>): Promise<void> {
+  const closeIdle = setInterval(() => {
+    for (const server of servers) server.closeIdleConnections();
+  }, CLOSE_IDLE_EVERY_MS);
+  const cutOff = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections();
+  }, limits.drainMs);
+  try {
+    await close();
+  } finally {
+    clearInterval(closeIdle);
+    clearTimeout(cutOff);
+  }
+}

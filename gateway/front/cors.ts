@@ -1,0 +1,41 @@
+// Cross-origin requests from browsers: none, unless origins are listed. Keys travel in headers that a page sets by itself, so credentials (cookies)
+// are never allowed.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { limits } from '../../services/core/limits.ts';
+
+const REQUEST_HEADERS = ['Authorization', 'Content-Type', 'Idempotency-Key', 'Traceparent', 'X-Api-Token', 'X-Idempotency-Key'];
+const EXPOSED_HEADERS = [
+  'Allow',
+  'Idempotent-Replayed',
+  'Retry-After',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'X-Request-Id',
+];
+
+/**
+ * What the headers of an answer have to say about origins.
+ * @param origins that may ask: `https://app.example`
+ * @param methods of the path, when the request is an OPTIONS; a preflight asks for them
+ */
+export function corsHeaders(origins: readonly string[], headers: IncomingHttpHeaders, methods?: readonly string[]): Record<string, string> {
+  if (origins.length === 0) return {};
+  const isPreflight = methods !== undefined && headers['access-control-request-method'] !== undefined;
+  // caches must not give the answer for one origin to another, nor the one without any
+  const vary = { vary: isPreflight ? 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers' : 'Origin' };
+  const { origin } = headers;
+  if (origin === undefined || !origins.includes(origin)) return vary;
+  return {
+    ...vary,
+    'access-control-allow-origin': origin,
+    ...(isPreflight
+      ? {
+          'access-control-allow-methods': methods.join(', '),
+          'access-control-allow-headers': REQUEST_HEADERS.join(', '),
+          'access-control-max-age': String(limits.corsMaxAgeSeconds),
+        }
+      : { 'access-control-expose-headers': EXPOSED_HEADERS.join(', ') }),
+  };
+}

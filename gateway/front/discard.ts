@@ -1,0 +1,76 @@
+// What a client still sends of a request that has been answered: it is read and thrown away, so that a client which sends first and reads then gets to
+// its answer instead of a reset connection. For some time only, and for some connections only.
+
+import type { IncomingMessage } from 'node:http';
+import { limits } from '../../services/core/limits.ts';
+
+export interface DiscardOptions {
+  /** Told of every byte that is thrown away. */
+  readonly discarded: (bytes: number) => void;
+  /** `limits` unless told. */
+  readonly totalMs?: number;
+  readonly silentMs?: number;
+  readonly connectionsMax?: number;
+}
+
+export class Discard {
+  readonly #options: DiscardOptions;
+  #open = 0;
+
+  constructor(options: DiscardOptions) {
+    this.#options = options;
+  }
+
+  /** Connections whose rest is being read now. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Called when the answer is out, before Node closes the connection behind it or waits for the next request. */
+  rest(request: IncomingMessage): void {
+    const { socket } = request;
+    if (request.complete || socket.destroyed) {
+      if (request.readableLength > 0) this.#options.discarded(request.readableLength);
+      return;
+    }
+    const { totalMs = limits.discardMs, silentMs = limits.discardSilentMs, connectionsMax = limits.discardingMax } = this.#options;
+    if (this.#open >= connectionsMax) {
+      socket.destroySoon();
+      return;
+    }
+    this.#open++;
+    this.#readOn(request, totalMs, silentMs);
+  }
+
+  #readOn(request: IncomingMessage, totalMs: number, silentMs: number): void {
+    const { socket } = request;
+    const total = setTimeout(() => socket.destroy(), totalMs);
+    const silence = setTimeout(() => socket.destroy(), silentMs);
+    // Node closes the connection with this when the answer said so. Closing while bytes arrive resets the connection, and the client loses what it
+    // has not read; ending our side alone makes clients stop in the middle of their body. So both wait until the body has come.
+    const { destroySoon } = socket;
+    let isLast = false;
+    socket.destroySoon = () => {
+      isLast = true;
+    };
+    request.on('data', (chunk: Buffer) => {
+      this.#options.discarded(chunk.length);
+      silence.refresh();
+    });
+    const ended = (): void => {
+      request.off('close', ended);
+      socket.off('close', ended);
+      this.#open--;
+      clearTimeout(total);
+      clearTimeout(silence);
+      socket.destroySoon = destroySoon;
+      if (isLast) socket.destroySoon();
+    };
+    request.once('close', ended);
+    // Node does not tell a request that was answered that its connection broke
+    socket.once('close', ended);
+    // Node throws unread bodies away by itself, without a limit, unless somebody has begun to read
+    request.read(0);
+    request.resume();
+  }
+}

@@ -1,0 +1,146 @@
+// What every request meets first. The front decides by its head (`judge-head.ts`), answers what goes no further, and hands the rest on; it gives each
+// answer its headers, counts it, and reads on what a client still sends behind one.
+
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { limits } from '../../services/core/limits.ts';
+import type { Logger } from '../../services/runtime/log.ts';
+import type { Metrics } from '../../services/runtime/metrics.ts';
+import { unavailable } from '../ingest/refusal.ts';
+import { rateHeaders, refusedWith } from '../rest/answer.ts';
+import { isExpecting } from '../rest/request-headers.ts';
+import { respond } from '../rest/respond.ts';
+import { ConnectionLimit, type ConnectionLimitOptions } from './connection-limit.ts';
+import { BrokenRequests } from './connections.ts';
+import { corsHeaders } from './cors.ts';
+import { Discard } from './discard.ts';
+import { type HeadVerdict, judgeHead } from './judge-head.ts';
+import type { RouteTable } from './route-table.ts';
+
+export interface FrontOptions {
+  readonly routes: RouteTable;
+  readonly corsOrigins: readonly string[];
+  readonly connections: Pick<ConnectionLimitOptions, 'perAddress' | 'isProxy'>;
+  readonly log: Pick<Logger, 'debug' | 'warn'>;
+  readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused'>;
+}
+
+const newRequestId = (): string => `req_${randomUUID()}`;
+
+export class Front implements Disposable {
+  /** Each address that the gateway listens on has a server of its own. */
+  readonly servers: Server[] = [];
+  readonly #options: FrontOptions;
+  readonly #limit: ConnectionLimit;
+  readonly #discard: Discard;
+  readonly #broken = new BrokenRequests(newRequestId);
+  readonly #unanswered = new Set<ServerResponse>();
+  #isClosing = false;
+
+  constructor(options: FrontOptions) {
+    const { metrics, log, connections } = options;
+    this.#options = options;
+    this.#limit = new ConnectionLimit({ ...connections, metrics, log });
+    this.#discard = new Discard({ discarded: (bytes) => metrics.bodyBytes('discarded', bytes) });
+  }
+
+  /** A server whose requests go on to `next` when nothing speaks against it. */
+  createServer(next: RequestListener): Server {
+    const server = createServer({
+      maxHeaderSize: limits.httpHeaderBytesMax,
+      headersTimeout: limits.httpHeadersMs,
+      requestTimeout: limits.httpRequestMs,
+      keepAliveTimeout: limits.httpIdleMs,
+      connectionsCheckingInterval: 1_000,
+      // answered here, with the headers that every answer has
+      requireHostHeader: false,
+    });
+    // Node drops headers beyond a number without a word; their bytes are limited
+    server.maxHeadersCount = 0;
+    const receive: RequestListener = (request, response) => this.#receive(request, response, next);
+    server
+      .on('request', receive)
+      .on('checkContinue', receive)
+      .on('checkExpectation', receive)
+      .on('connection', (socket) => this.#limit.take(socket))
+      .on('connect', (_request, socket) => this.#broken.answerConnect(socket))
+      .on('clientError', (error, socket) => this.#broken.answer(error, socket));
+    this.servers.push(server);
+    return server;
+  }
+
+  /** From now on each answer tells its client that the connection closes. */
+  closing(): void {
+    this.#isClosing = true;
+    for (const response of this.#unanswered) if (!response.headersSent) response.setHeader('connection', 'close');
+  }
+
+  [Symbol.dispose](): void {
+    this.#limit[Symbol.dispose]();
+  }
+
+  #receive(request: IncomingMessage, response: ServerResponse, next: RequestListener): void {
+    const id = newRequestId();
+    const verdict = this.#limit.isRefused(request.socket) ? null : judgeHead(headOf(request), this.#options.routes);
+    this.#broken.began(request, response);
+    this.#unanswered.add(response);
+    response.once('close', () => this.#unanswered.delete(response));
+    this.#observe(request, response, id, verdict);
+    this.#addHeaders(request, response, id, verdict);
+    if (verdict === null) {
+      respond(
+        response,
+        id,
+        refusedWith(unavailable('Too many connections come from this address; close some, or reuse them.'), undefined, id),
+      );
+    } else if (verdict.kind === 'refused') {
+      const { headers, ...answer } = refusedWith(verdict.refused, undefined, id);
+      respond(response, id, { ...answer, headers: { ...headers, ...verdict.headers } });
+    } else if (verdict.kind === 'options') {
+      respond(response, id, { status: 204, headers: { ...rateHeaders(undefined), allow: verdict.methods.join(', ') }, body: null });
+    } else {
+      request.url = verdict.url;
+      // ours, wherever it is read; and what a body calls itself is no matter to anybody behind this
+      request.headers['x-request-id'] = id;
+      delete request.headers['content-type'];
+      next(request, response);
+    }
+  }
+
+  #addHeaders({ headers }: IncomingMessage, response: ServerResponse, id: string, verdict: HeadVerdict | null): void {
+    // whatever a page answers; all others say both by themselves, and setting headers twice costs the main job
+    if (verdict?.kind === 'passed' && !verdict.route.needsKey) {
+      for (const [name, value] of Object.entries({ 'x-request-id': id, ...rateHeaders(undefined) })) response.setHeader(name, value);
+    }
+    if (this.#options.corsOrigins.length > 0 && isForOrigins(verdict)) {
+      const methods = verdict?.kind === 'options' ? verdict.methods : undefined;
+      for (const [name, value] of Object.entries(corsHeaders(this.#options.corsOrigins, headers, methods))) response.setHeader(name, value);
+    }
+    // a client that was not asked for its body may leave it away, and then its next request would be taken for it
+    const isLast = verdict === null || (verdict.kind === 'refused' && verdict.isLast) || isExpecting(headers);
+    if (isLast || this.#isClosing) response.setHeader('connection', 'close');
+  }
+
+  /** Before Node's own listener, which closes the connection or waits for the next request. */
+  #observe(request: IncomingMessage, response: ServerResponse, id: string, verdict: HeadVerdict | null): void {
+    const { log, metrics } = this.#options;
+    const startedAt = performance.now();
+    response.prependOnceListener('finish', () => {
+      this.#discard.rest(request);
+      // the pattern, never the URL: addresses stand in paths and queries
+      const route = verdict?.route?.pattern ?? 'unmatched';
+      const ms = performance.now() - startedAt;
+      metrics.http(request.method ?? '', route, response.statusCode, ms);
+      log.debug({ request: id, method: request.method, route, status: response.statusCode, ms: Math.round(ms) }, 'answered');
+    });
+  }
+}
+
+function headOf({ method = '', url = '', httpVersion, headers, rawHeaders }: IncomingMessage): Parameters<typeof judgeHead>[0] {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;
+  return { method, target: url, version: httpVersion, headers, hosts };
+}
+
+/** Pages (the development inbox, the documentation) are not for scripts of other sites. */
+const isForOrigins = (verdict: HeadVerdict | null): boolean => verdict?.route?.needsKey !== false;

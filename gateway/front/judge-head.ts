@@ -1,0 +1,101 @@
+// What the line and the headers of a request decide, before a byte of its body is read: whether the address and the method exist, whether the text of
+// the key can be a key, and whether the rest can be read at all. Pure, and first of all.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { readKeyText } from '../../services/core/access/key-text.ts';
+import {
+  expectationFailed,
+  malformed,
+  methodNotAllowed,
+  notFound,
+  unauthenticated,
+  unsupportedTransferEncoding,
+} from '../ingest/refusal.ts';
+import { credentialOf, isExpecting } from '../rest/request-headers.ts';
+import { type Methods, partsOf, type Route, type RouteTable } from './route-table.ts';
+
+export interface RequestHead {
+  readonly method: string;
+  /** As it was sent: `/v1/messages?limit=5`, `http://host/v1/messages`, `*`. */
+  readonly target: string;
+  /** `1.1`. */
+  readonly version: string;
+  readonly headers: IncomingHttpHeaders;
+  /** `Host` headers that were sent; Node keeps the first one only. */
+  readonly hosts: number;
+}
+
+export type HeadVerdict =
+  | { readonly kind: 'passed'; readonly route: Route; readonly url: string }
+  | { readonly kind: 'options'; readonly route: Route | null; readonly methods: readonly string[] }
+  | {
+      readonly kind: 'refused';
+      /** Null: the path has none. */
+      readonly route: Route | null;
+      readonly refused: Refusal;
+      readonly headers: Readonly<Record<string, string>>;
+      /** Where the request ends cannot be told, so nothing can follow it on its connection. */
+      readonly isLast: boolean;
+    };
+
+export function judgeHead(head: RequestHead, routes: RouteTable): HeadVerdict {
+  const fault = faultOf(head);
+  if (fault !== null) return refuse(null, malformed([], fault), { isLast: true });
+  if (head.target === '*' && head.method === 'OPTIONS')
+    return { kind: 'options', route: null, methods: ['GET', 'HEAD', 'OPTIONS', 'POST'] };
+  const url = head.target.replace(ABSOLUTE, '') || '/';
+  const parts = url.startsWith('/') ? decodedParts(url) : [url];
+  if (parts === null) return refuse(null, malformed([], 'The URL is not valid.'));
+  const methods = routes.find(parts);
+  if (methods === null) return refuse(null, notFound());
+  return judgeRoute(head, url, methods);
+}
+
+function judgeRoute({ method, version, headers }: RequestHead, url: string, methods: Methods): HeadVerdict {
+  const [first = null] = methods.values();
+  if (method === 'OPTIONS') return { kind: 'options', route: first, methods: allowed(methods) };
+  const route = methods.get(method);
+  if (route === undefined) return refuse(first, methodNotAllowed(), { headers: { allow: allowed(methods).join(', ') } });
+  if (route.needsKey && readKeyText(credentialOf(headers)) === null) return refuse(route, unauthenticated(hasCredential(headers)));
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+    return refuse(route, unsupportedTransferEncoding(), { isLast: true });
+  }
+  // an older client knows of no expectations (RFC 9110 10.1.1)
+  if (version === '1.1' && headers.expect !== undefined && !isExpecting(headers)) return refuse(route, expectationFailed());
+  return { kind: 'passed', route, url };
+}
+
+/** RFC 9112, 3.2 and 6.1. */
+function faultOf({ version, headers, hosts }: RequestHead): string | null {
+  if (version !== '1.1' && version !== '1.0') return 'This server speaks HTTP/1.1 and HTTP/1.0.';
+  if (version === '1.1' && hosts !== 1) return 'A request has one Host header.';
+  if (version === '1.0' && headers['transfer-encoding'] !== undefined) return 'HTTP/1.0 has no Transfer-Encoding.';
+  return null;
+}
+
+const ABSOLUTE = /^https?:\/\/[^/?#]*/i;
+
+/** Null: a percent sign is not followed by what it should be. */
+function decodedParts(url: string): string[] | null {
+  const end = url.search(/[?#]/);
+  const path = end < 0 ? url : url.slice(0, end);
+  if (!path.includes('%')) return partsOf(path);
+  try {
+    return partsOf(path).map(decodeURIComponent);
+  } catch {
+    return null;
+  }
+}
+
+const allowed = (methods: Methods): string[] => [...methods.keys(), 'OPTIONS'].toSorted();
+
+const hasCredential = (headers: IncomingHttpHeaders): boolean =>
+  headers.authorization !== undefined || headers['x-api-token'] !== undefined;
+
+const refuse = (
+  route: Route | null,
+  refused: Refusal,
+  { headers = {}, isLast = false }: { headers?: Readonly<Record<string, string>>; isLast?: boolean } = {},
+): HeadVerdict => ({ kind: 'refused', route, refused, headers, isLast });

@@ -1,0 +1,267 @@
+// Ingest over gRPC, round robin over all instances that the target names. `ingest-client.ts` says how refusals and rate figures travel.
+
+import { once } from 'node:events';
+import {
+  Client,
+  type ClientWritableStream,
+  credentials,
+  experimental,
+  status as Grpc,
+  logVerbosity,
+  Metadata,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type StatusObject,
+  setLogVerbosity,
+} from '@grpc/grpc-js';
+import { service as health } from 'grpc-health-check';
+import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import { Status } from '../../proto/gen/google/rpc/status.ts';
+import {
+  IngestServiceService,
+  type RateFigures,
+  type Refusal,
+  type SendItem,
+  type SendResult,
+  type UploadContentRequest,
+  type UploadContentResponse,
+  type UploadHeader,
+} from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { EventsServiceService } from '../../proto/gen/packetboat/v1/events.ts';
+import { KeysServiceService } from '../../proto/gen/packetboat/v1/keys.ts';
+import { MessagesServiceService } from '../../proto/gen/packetboat/v1/messages.ts';
+import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts';
+import { SuppressionsServiceService } from '../../proto/gen/packetboat/v1/suppressions.ts';
+import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { TlsIdentity } from '../../services/runtime/tls.ts';
+import type { CallContext, IngestClient } from './ingest-client.ts';
+import { internal, refusal, unavailable } from './refusal.ts';
+
+/** Every service of the contract; a test compares it with the proto. */
+const services: readonly ServiceDefinition[] = [
+  EventsServiceService,
+  KeysServiceService,
+  MessagesServiceService,
+  SendersServiceService,
+  SuppressionsServiceService,
+  TemplatesServiceService,
+];
+
+export interface GrpcIngest extends IngestClient, Disposable {
+  /** For readiness. Rejects when no instance of ingest answers; asks a second one, since one of several may be frozen. */
+  check(): Promise<void>;
+}
+
+/**
+ * @param target `host:port`, `dns:///name:port` or `ipv4:a:port,b:port`
+ * @param tls who the gateway is, and whom it believes to be ingest: then the name in the target has to stand in ingest's certificate; null: plain
+ */
+export function connectIngest(target: string, tls: TlsIdentity | null = null): GrpcIngest {
+  // the library writes to standard error what it is told of by others
+  setLogVerbosity(logVerbosity.NONE);
+  const channel = tls === null ? credentials.createInsecure() : experimental.createCertificateProviderChannelCredentials(tls, tls);
+  const client = new Client(target, channel, {
+    'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+    'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
+    'grpc.max_send_message_length': limits.grpcMessageBytesMax,
+    'grpc.keepalive_time_ms': limits.grpcKeepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.grpcKeepaliveTimeoutMs,
+    'grpc.max_reconnect_backoff_ms': limits.connectMs,
+    'grpc.initial_reconnect_backoff_ms': limits.reconnectMs,
+  });
+  const methods = new Map(services.flatMap((service) => Object.values(service).map((method) => [method.path, method] as const)));
+  const { sendMessages, admit, uploadContent } = IngestServiceService;
+
+  return {
+    async sendMessages(request) {
+      const first = await unary(client, sendMessages, request, new Metadata());
+      // an instance died under the call: the items have their ids, so handing them to another makes no second message of any
+      const isRepeated = isAway(first);
+      const outcome = isRepeated ? await unary(client, sendMessages, request, new Metadata()) : first;
+      const results =
+        'response' in outcome
+          ? outcome.response.results
+          : request.items.map(() => ({ accepted: undefined, refused: outcome.refused, replayed: false, rate: outcome.rate }));
+      if ('response' in outcome && !isRepeated) return { results };
+      // the call that was lost may have stored them, so whatever is refused names its message (RELIABILITY P2)
+      const named = (result: SendResult, item: SendItem | undefined): SendResult =>
+        result.refused === undefined || (!isRepeated && isJudged(result.refused))
+          ? result
+          : { ...result, refused: { ...result.refused, message_id: item?.message_id ?? '' } };
+      return { results: results.map((result, i) => named(result, request.items[i])) };
+    },
+
+    async admit(request) {
+      const outcome = await unary(client, admit, request, new Metadata());
+      return 'response' in outcome ? outcome.response : outcome;
+    },
+
+    async uploadContent(header, chunks) {
+      const outcome = await upload(client, uploadContent, header, chunks);
+      return 'response' in outcome ? outcome.response : outcome;
+    },
+
+    async call(path, credential, request, context) {
+      const method = methods.get(path);
+      if (method === undefined) throw new Error(`there is no rpc ${path}`);
+      return unary<object, object>(client, method, request, metadataOf(credential, context));
+    },
+
+    check: () => askHealth(client).catch(() => askHealth(client)),
+
+    [Symbol.dispose]() {
+      client.close();
+    },
+  };
+}
+
+const isAway = (outcome: Outcome<unknown>): boolean => 'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
+/** Ingest said so of the call as a whole, before it looked at an item. */
+const isJudged = ({ grpc_code }: Refusal): boolean => grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
+
+const identity = (bytes: Buffer): Buffer => bytes;
+const healthCheck = health.Check as unknown as MethodDefinition<object, object>;
+const isServing = (answer: object | undefined): boolean => answer !== undefined && 'status' in answer && answer.status === 'SERVING';
+
+/**
+ * The standard health service; an empty request asks for the whole server. A channel that is not connected yet is waited for. An instance of ingest
+ * that says that it does not serve, because it starts, stops or lacks its store, is as good as none.
+ */
+function askHealth(client: Client): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const metadata = new Metadata({ waitForReady: true });
+  const deadline = Date.now() + limits.ingestCheckMs;
+  const { path, responseDeserialize } = healthCheck;
+  client.makeUnaryRequest(path, identity, responseDeserialize, Buffer.alloc(0), metadata, { deadline }, (error, answer) => {
+    if (error !== null) reject(Object.assign(error, { code: Grpc[error.code] }));
+    else if (isServing(answer)) resolve();
+    else reject(Object.assign(new Error('ingest says that it does not serve'), { code: 'NOT_SERVING' }));
+  });
+  return promise;
+}
+
+type Outcome<Response> = { readonly rate: RateFigures | undefined } & ({ readonly response: Response } | { readonly refused: Refusal });
+
+function unary<Request, Response>(
+  client: Client,
+  {
+    path,
+    requestSerialize,
+    responseDeserialize,
+  }: Pick<MethodDefinition<Request, Response>, 'path' | 'requestSerialize' | 'responseDeserialize'>,
+  request: Request,
+  metadata: Metadata,
+): Promise<Outcome<Response>> {
+  return new Promise((resolve) => {
+    let response: Response | null = null;
+    const deadline = Date.now() + limits.ingestCallMs;
+    client
+      .makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, { deadline }, (_error, value) => {
+        response = value ?? null;
+      })
+      // comes right after the callback, and has the trailer in either case
+      .on('status', (status) => resolve(outcomeOf(status, response)));
+  });
+}
+
+type UploadMethod = typeof IngestServiceService.uploadContent;
+
+/** Writes no faster than ingest takes it. Rejects only with what `chunks` throws. */
+async function upload(
+  client: Client,
+  { path, requestSerialize, responseDeserialize }: UploadMethod,
+  header: UploadHeader,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<Outcome<UploadContentResponse>> {
+  const ended = Promise.withResolvers<Outcome<UploadContentResponse>>();
+  let response: UploadContentResponse | null = null;
+  const options = { deadline: Date.now() + limits.uploadMs };
+  const call: ClientWritableStream<UploadContentRequest> = client.makeClientStreamRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+    new Metadata(),
+    options,
+    (_error, value) => {
+      response = value ?? null;
+    },
+  );
+  // writing to a call that ingest has ended already
+  call.on('error', () => {});
+  let hasEnded = false;
+  call.on('status', (status) => {
+    hasEnded = true;
+    ended.resolve(outcomeOf(status, response));
+  });
+  const write = async (part: UploadContentRequest): Promise<void> => {
+    if (!call.write(part)) await Promise.race([once(call, 'drain'), ended.promise]);
+  };
+  try {
+    await write({ header });
+    for await (const chunk of chunks) {
+      if (hasEnded) break;
+      await write({ chunk: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) });
+    }
+  } catch (error) {
+    call.cancel();
+    throw error;
+  }
+  call.end();
+  return ended.promise;
+}
+
+function outcomeOf<Response>(status: StatusObject, response: Response | null): Outcome<Response> {
+  const rate = rateOf(status.metadata);
+  if (status.code === Grpc.OK && response !== null) return { rate, response };
+  return { rate, refused: refusalOf(status) };
+}
+
+function metadataOf(credential: string, { requestId, traceparent, clientAddress }: CallContext): Metadata {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${credential}`);
+  metadata.set('x-request-id', requestId);
+  if (clientAddress !== '') metadata.set('x-packetboat-client-address', clientAddress);
+  if (traceparent !== '') metadata.set('traceparent', traceparent);
+  return metadata;
+}
+
+function rateOf(metadata: Metadata): RateFigures | undefined {
+  const figure = (name: string): number => Number(metadata.get(`x-ratelimit-${name}`)[0] ?? Number.NaN);
+  const rate = { limit: figure('limit'), remaining: figure('remaining'), reset: figure('reset') };
+  return Number.isNaN(rate.limit) ? undefined : rate;
+}
+
+const DOMAIN = 'packetboat.dev';
+
+/** The refusal that ingest meant; without its mark, what it means that gRPC failed. */
+export function refusalOf({ code, details, metadata }: StatusObject): Refusal {
+  const [bytes] = metadata.get('grpc-status-details-bin');
+  const found = Buffer.isBuffer(bytes) ? Status.decode(bytes).details : [];
+  const detail = (name: string): Uint8Array | undefined =>
+    found.find((any) => any.type_url === `type.googleapis.com/google.rpc.${name}`)?.value;
+
+  const infoBytes = detail('ErrorInfo');
+  const info = infoBytes === undefined ? null : ErrorInfo.decode(infoBytes);
+  if (info?.domain !== DOMAIN) return ofGrpcItself(code);
+  const badRequest = detail('BadRequest');
+  const retryInfo = detail('RetryInfo');
+  const delay = retryInfo === undefined ? undefined : RetryInfo.decode(retryInfo).retry_delay;
+  return refusal(code, info.reason, details, {
+    errors:
+      badRequest === undefined
+        ? []
+        : BadRequest.decode(badRequest).field_violations.map(({ field, reason, description }) => ({
+            field,
+            code: reason,
+            message: description,
+          })),
+    retry_after_ms: delay === undefined ? 0 : delay.seconds * 1000 + Math.ceil(delay.nanos / 1e6),
+    message_id: info.metadata.message_id ?? '',
+  });
+}
+
+function ofGrpcItself(code: number): Refusal {
+  const isAway = code === Grpc.UNAVAILABLE || code === Grpc.DEADLINE_EXCEEDED || code === Grpc.CANCELLED;
+  return isAway ? unavailable('The service did not answer. Repeat the request with the same idempotency key.') : internal();
+}

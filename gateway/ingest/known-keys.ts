@@ -1,0 +1,68 @@
+// Keys that ingest has admitted in the last seconds. The first request of a key asks before its body is read; the ones behind it are read at once and
+// judged by the call that they become. Keys are held as hashes.
+
+import { hash } from 'node:crypto';
+import { status as Grpc } from '@grpc/grpc-js';
+import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { IngestClient } from './ingest-client.ts';
+
+export interface KnownKey {
+  /** Before a body is read: what ingest refuses the key for, if it has not admitted the key lately. The request is not counted. */
+  judge(): Promise<Refusal | undefined>;
+  /** Told of each answer of ingest to a request with this key; undefined: ingest did not refuse the request. */
+  answered(refused: Refusal | undefined): void;
+}
+
+export class KnownKeys {
+  readonly #ingest: Pick<IngestClient, 'admit'>;
+  readonly #now: () => number;
+  /** Until when, by hash; the one that came first is first. */
+  readonly #until = new Map<string, number>();
+  readonly #asking = new Map<string, Promise<Refusal | undefined>>();
+
+  /** `now`: monotonic, milliseconds. */
+  constructor(ingest: Pick<IngestClient, 'admit'>, now: () => number = () => performance.now()) {
+    this.#ingest = ingest;
+    this.#now = now;
+  }
+
+  /** The key of one request. */
+  of({ credential, clientAddress }: { readonly credential: string; readonly clientAddress: string }): KnownKey {
+    const key = hash('sha256', credential, 'base64');
+    return {
+      judge: async () => {
+        if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;
+        const asking = this.#asking.get(key) ?? this.#ask(key, { credential, client_address: clientAddress });
+        this.#asking.set(key, asking);
+        return asking;
+      },
+      answered: (refused) => {
+        if (refused?.grpc_code === Grpc.UNAUTHENTICATED) this.#until.delete(key);
+        else if (refused === undefined) this.#keep(key);
+      },
+    };
+  }
+
+  get size(): number {
+    return this.#until.size;
+  }
+
+  async #ask(key: string, caller: Pick<AdmitRequest, 'credential' | 'client_address'>): Promise<Refusal | undefined> {
+    try {
+      const { refused } = await this.#ingest.admit({ ...caller, scope: '', uncounted: true });
+      if (refused === undefined) this.#keep(key);
+      return refused;
+    } finally {
+      this.#asking.delete(key);
+    }
+  }
+
+  #keep(key: string): void {
+    if (this.#until.size >= limits.keyCacheMax && !this.#until.has(key)) {
+      const [oldest] = this.#until.keys();
+      if (oldest !== undefined) this.#until.delete(oldest);
+    }
+    this.#until.set(key, this.#now() + limits.keyCacheMs);
+  }
+}

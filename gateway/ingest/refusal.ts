@@ -1,0 +1,118 @@
+// What a caller is told when a request is refused: the one table from gRPC to HTTP (API.md, "Errors"), and the body that goes with it.
+
+import { status as Grpc } from '@grpc/grpc-js';
+import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+
+export function refusal(grpcCode: number, code: string, message: string, more: Partial<Refusal> = {}): Refusal {
+  return { grpc_code: grpcCode, code, message, errors: [], retry_after_ms: 0, message_id: '', ...more };
+}
+
+/** The request has not the shape that the contract gives it. `faults` may be empty when there is nothing to point at. */
+export function malformed(faults: readonly FieldFault[], message = sentenceOf(faults.length)): Refusal {
+  return refusal(Grpc.INVALID_ARGUMENT, 'invalid_request', message, { errors: [...faults] });
+}
+
+const sentenceOf = (count: number): string =>
+  count === 1 ? 'One field of the request is not of the right form.' : `${count} fields of the request are not of the right form.`;
+
+export const notFound = (): Refusal => refusal(Grpc.NOT_FOUND, 'not_found', 'There is nothing at this address.');
+
+/** `isGiven`: some text was given as a key, and cannot be one. */
+export const unauthenticated = (isGiven: boolean): Refusal =>
+  refusal(
+    Grpc.UNAUTHENTICATED,
+    'unauthenticated',
+    isGiven ? 'This is not an API key.' : 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
+  );
+
+export const methodNotAllowed = (): Refusal =>
+  refusal(Grpc.UNIMPLEMENTED, 'method_not_allowed', 'This address does not have this method; the header Allow lists those that it has.');
+
+export const unsupportedContentEncoding = (): Refusal =>
+  refusal(
+    Grpc.UNIMPLEMENTED,
+    'unsupported_content_encoding',
+    'The body has a Content-Encoding that is not supported. Supported: identity, which is a body as it is.',
+  );
+
+export const expectationFailed = (): Refusal =>
+  refusal(Grpc.UNIMPLEMENTED, 'expectation_failed', 'The header Expect may only be 100-continue.');
+
+export const unsupportedTransferEncoding = (): Refusal =>
+  refusal(Grpc.UNIMPLEMENTED, 'unsupported_transfer_encoding', 'The header Transfer-Encoding may only be chunked.');
+
+/** What HTTP refuses by itself, before anything of a call is looked at: gRPC has one code for all of it. By the refusal's word. */
+const HTTP_ONLY: Readonly<Record<string, number>> = {
+  method_not_allowed: 405,
+  unsupported_content_encoding: 415,
+  expectation_failed: 417,
+  unsupported_transfer_encoding: 501,
+};
+
+export const tooLarge = (message: string): Refusal => refusal(Grpc.RESOURCE_EXHAUSTED, 'too_large', message);
+
+/** Safe to repeat. */
+export const unavailable = (message: string, retryAfterMs = 1_000): Refusal =>
+  refusal(Grpc.UNAVAILABLE, 'unavailable', message, { retry_after_ms: retryAfterMs });
+
+export const internal = (): Refusal =>
+  refusal(Grpc.INTERNAL, 'internal', 'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.');
+
+/** HTTP status of a refusal. */
+export function httpStatusOf(refused: Refusal): number {
+  switch (refused.grpc_code) {
+    case Grpc.INVALID_ARGUMENT:
+      return isJudged(refused.code) ? 422 : 400;
+    case Grpc.UNAUTHENTICATED:
+      return 401;
+    case Grpc.PERMISSION_DENIED:
+      return 403;
+    case Grpc.NOT_FOUND:
+      return 404;
+    case Grpc.ABORTED:
+      return 409;
+    case Grpc.RESOURCE_EXHAUSTED:
+      return refused.retry_after_ms > 0 ? 429 : 413;
+    case Grpc.UNAVAILABLE:
+      return 503;
+    case Grpc.UNIMPLEMENTED:
+      return HTTP_ONLY[refused.code] ?? 500;
+    default:
+      return 500;
+  }
+}
+
+/** Well-shaped, and refused for what it says. */
+const isJudged = (code: string): boolean => code === 'validation_failed' || code.startsWith('idempotency_');
+
+/** Seconds for `Retry-After`, which 429 and 503 carry. */
+export function retryAfterOf(refused: Refusal): number | null {
+  const status = httpStatusOf(refused);
+  return status === 429 || status === 503 ? Math.max(Math.ceil(refused.retry_after_ms / 1000), 1) : null;
+}
+
+/** Headers that HTTP wants beside a status (RFC 9110 11.6.1, 15.5.16, 10.2.3). */
+export function headersOf(refused: Refusal): Record<string, string> {
+  const retryAfter = retryAfterOf(refused);
+  switch (httpStatusOf(refused)) {
+    case 401:
+      return { 'www-authenticate': 'Bearer' };
+    case 415:
+      return { 'accept-encoding': 'identity' };
+    default:
+      return retryAfter === null ? {} : { 'retry-after': String(retryAfter) };
+  }
+}
+
+/** The body of an error, snake_case as everything. */
+export function errorBody(refused: Refusal, requestId: string): object {
+  return {
+    error: {
+      code: refused.code,
+      message: refused.message,
+      errors: refused.errors,
+      ...(refused.message_id === '' ? {} : { message_id: refused.message_id }),
+    },
+    request_id: requestId,
+  };
+}

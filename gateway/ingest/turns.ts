@@ -1,0 +1,55 @@
+// Requests to send that arrive in one turn of the event loop go to ingest as one `SendMessages`, and each is answered for itself (PERFORMANCE, "Where
+// to batch"). No timer: a lone request waits for nobody.
+
+import type { SendItem, SendResult } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { IngestClient } from './ingest-client.ts';
+
+interface Waiting {
+  readonly item: SendItem;
+  readonly resolve: (result: SendResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Turns {
+  readonly #ingest: Pick<IngestClient, 'sendMessages'>;
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+
+  constructor(ingest: Pick<IngestClient, 'sendMessages'>) {
+    this.#ingest = ingest;
+  }
+
+  /** @param bytes what the item takes at most as a part of a gRPC message */
+  send(item: SendItem, bytes: number): Promise<SendResult> {
+    if (this.#bytes + bytes > limits.turnBytesMax) this.#flush();
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+    const { promise, resolve, reject } = Promise.withResolvers<SendResult>();
+    this.#waiting.push({ item, resolve, reject });
+    this.#bytes += bytes;
+    if (this.#waiting.length >= limits.turnItemsMax) this.#flush();
+    return promise;
+  }
+
+  #flush(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#bytes = 0;
+    void this.#hand(waiting);
+  }
+
+  /** Never rejects: whoever waits is told. */
+  async #hand(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      const { results } = await this.#ingest.sendMessages({ items: waiting.map(({ item }) => item) });
+      for (const [i, { resolve, reject }] of waiting.entries()) {
+        const result = results[i];
+        if (result === undefined) reject(new Error('ingest answered fewer items than it was given'));
+        else resolve(result);
+      }
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+}

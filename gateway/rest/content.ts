@@ -1,0 +1,78 @@
+// Which parts of a request to send are content that travels as a blob and not inside a gRPC message: every attachment, html and text when they
+// are large together, and large template data. The paths are those of `ContentRef`.
+
+import { Buffer } from 'node:buffer';
+import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { TypedMessage } from './read-message.ts';
+
+/** The two rpcs that hand over mail, and the item of `SendMessages` that each becomes. */
+export const sendMethods: ReadonlyMap<string, 'send_message' | 'send_email'> = new Map([
+  ['/packetboat.v1.MessagesService/SendMessage', 'send_message'],
+  ['/packetboat.v1.MessagesService/SendEmail', 'send_email'],
+]);
+
+export interface ContentPart {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Takes the content out of a request, one part at a time; once a part is given, the request no longer holds it. */
+export function* takeContent(method: string, request: TypedMessage): Generator<ContentPart> {
+  if (sendMethods.get(method) === 'send_message') yield* takeFromMessage(request as unknown as SendMessageRequest);
+  if (sendMethods.get(method) === 'send_email') yield* takeFromEmail(request as unknown as SendEmailRequest);
+}
+
+function* takeFromMessage(request: SendMessageRequest): Generator<ContentPart> {
+  for (const [i, attachment] of request.attachments.entries()) {
+    const { content } = attachment;
+    if (content.length === 0) continue;
+    attachment.content = Buffer.alloc(0);
+    yield { path: `attachments[${i}].content`, bytes: content };
+  }
+  const { html = '', text = '' } = request;
+  if (Buffer.byteLength(html) + Buffer.byteLength(text) > limits.contentInlineBytes) {
+    if (html !== '') {
+      request.html = undefined;
+      yield { path: 'html', bytes: Buffer.from(html) };
+    }
+    if (text !== '') {
+      request.text = undefined;
+      yield { path: 'text', bytes: Buffer.from(text) };
+    }
+  }
+  const data = largeData(request.template_data);
+  if (data === null) return;
+  request.template_data = undefined;
+  yield { path: 'template_data', bytes: data };
+}
+
+function* takeFromEmail(request: SendEmailRequest): Generator<ContentPart> {
+  const data = largeData(request.context);
+  if (data === null) return;
+  request.context = undefined;
+  yield { path: 'context', bytes: data };
+}
+
+function largeData(data: object | undefined): Buffer | null {
+  if (data === undefined) return null;
+  const text = JSON.stringify(data);
+  return Buffer.byteLength(text) > limits.contentInlineBytes ? Buffer.from(text) : null;
+}
+
+/** JSON that becomes a `Struct` may grow: `1,` are 2 bytes of JSON and 11 of proto. */
+const STRUCT_GROWTH = 8;
+
+/** What a request takes at most as a gRPC message. */
+export function encodedBytesMost(method: string, request: TypedMessage): number {
+  const isSend = sendMethods.has(method);
+  const free = isSend ? [request.template_data, request.metadata, request.context].filter((data) => data !== undefined) : [];
+  return jsonBytes(request) + (STRUCT_GROWTH - 1) * jsonBytes(free);
+}
+const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
+
+/** The same for a request whose JSON had this size, cheaper and less exact. */
+export function encodedBytesOf(bodyBytes: number, request: TypedMessage): number {
+  const hasFree = request.template_data !== undefined || request.metadata !== undefined || request.context !== undefined;
+  return hasFree ? bodyBytes * STRUCT_GROWTH : bodyBytes;
+}

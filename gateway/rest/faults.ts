@@ -1,0 +1,23 @@
+// What is wrong with the shape of a request: every fault with its path, up to a limit on how many are told.
+
+import type { FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { limits } from '../../services/core/limits.ts';
+
+/** Names of unknown fields and keys are the caller's and may be of any length; this much of one is shown. */
+const KEY_CHARS_SHOWN = 64;
+
+export class Faults {
+  readonly list: FieldFault[] = [];
+
+  /** `message` never holds the value. */
+  add(field: string, code: string, message: string): undefined {
+    if (this.list.length < limits.fieldFaultsMax) this.list.push({ field, code, message });
+    return undefined;
+  }
+}
+
+/** The path of a field below another path: `to[2].email`. */
+export function below(path: string, key: string): string {
+  const shown = key.length > KEY_CHARS_SHOWN ? `${key.slice(0, KEY_CHARS_SHOWN)}…` : key;
+  return path === '' ? shown : `${path}.${shown}`;
+}

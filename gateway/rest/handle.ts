@@ -1,0 +1,185 @@
+// One REST request, whichever rpc it means: read it strictly, hand it to ingest, and say what came of it. Routes differ in their types only; the two
+// rpcs that hand over mail also carry content, and go in turns.
+
+import type { IncomingMessage } from 'node:http';
+import type { ContentRef, Refusal, SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { HttpRoute, Method } from '../../services/runtime/contract.ts';
+import { newMessageId } from '../../services/runtime/message-id.ts';
+import { Admission } from '../ingest/admission.ts';
+import type { IngestClient } from '../ingest/ingest-client.ts';
+import type { KnownKey, KnownKeys } from '../ingest/known-keys.ts';
+import { malformed, unsupportedContentEncoding } from '../ingest/refusal.ts';
+import type { Turns } from '../ingest/turns.ts';
+import { type Answer, refusedWith, succeeded } from './answer.ts';
+import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
+import { Faults } from './faults.ts';
+import { decodeText, parseJson } from './parse.ts';
+import type { ParserPool } from './parser-pool.ts';
+import { readBody } from './read-body.ts';
+import { emptyMessage, readMessage, type TypedMessage } from './read-message.ts';
+import { readPath, readQuery } from './read-url.ts';
+import { credentialOf, hasContentEncoding, idempotencyKeysOf, traceparentOf } from './request-headers.ts';
+import type { Spool } from './spool.ts';
+
+/** What requests are handled with. */
+export interface Door {
+  readonly ingest: IngestClient;
+  readonly keys: KnownKeys;
+  readonly turns: Turns;
+  readonly parsers: ParserPool;
+  /** Where large bodies wait. */
+  readonly folder: string;
+  /** Told of the bytes of bodies. */
+  readonly bodyBytes: (what: 'buffered' | 'parsed', bytes: number) => void;
+  /** The IP address that a request comes from. */
+  readonly clientAddressOf: (request: IncomingMessage) => string;
+}
+
+export interface RestRequest {
+  readonly id: string;
+  readonly raw: IncomingMessage;
+  /** Tells a client that waits for it to send its body. */
+  readonly invite: () => void;
+  /** Decoded parts of the path, by field. */
+  readonly parts: Readonly<Record<string, string>>;
+  /** What follows the `?`, still encoded. */
+  readonly query: string;
+}
+
+/** Rejects when the connection breaks while the body comes in, and for bugs. */
+export async function handle(door: Door, method: Method, route: HttpRoute, request: RestRequest): Promise<Answer> {
+  await using open = new AsyncDisposableStack();
+  const form = sendMethods.get(method.path);
+  const caller = { credential: credentialOf(request.raw.headers), clientAddress: door.clientAddressOf(request.raw) };
+  const admission = new Admission(door.ingest, caller, { scope: method.rest.scope, isCountedByCall: form === undefined });
+  const key = door.keys.of(caller);
+  const unknown = route.body === '' ? undefined : await key.judge();
+  if (unknown !== undefined) return refusedWith(unknown, undefined, request.id);
+  const read = await readRequest(door, method, route, request, admission, open);
+  if ('refused' in read) {
+    const refused = await admission.refusal();
+    key.answered(refused);
+    return refusedWith(refused ?? read.refused, admission.rate, request.id);
+  }
+  // awaited here: the spooled content must stay open until it is uploaded
+  if (form !== undefined) return await send(door, method, request, { admission, key }, read, form);
+  const context = { requestId: request.id, traceparent: traceparentOf(request.raw.headers), clientAddress: caller.clientAddress };
+  const answer = await door.ingest.call(method.path, caller.credential, read.message, context);
+  key.answered('refused' in answer ? answer.refused : undefined);
+  return 'refused' in answer ? refusedWith(answer.refused, answer.rate, request.id) : succeeded(method, answer.response, answer.rate);
+}
+
+/** Content that goes ahead of the message. */
+interface Part {
+  readonly path: string;
+  readonly chunks: () => AsyncIterable<Uint8Array>;
+}
+
+interface ReadRequest {
+  readonly message: TypedMessage;
+  readonly parts: readonly Part[];
+  /** What the message takes at most as a part of a gRPC message. */
+  readonly bytes: number;
+}
+
+type Reading = ReadRequest | { readonly refused: Refusal };
+
+/** Body and URL, each for itself, so that the faults of both are told. */
+async function readRequest(
+  door: Door,
+  method: Method,
+  route: HttpRoute,
+  request: RestRequest,
+  admission: Admission,
+  open: AsyncDisposableStack,
+): Promise<Reading> {
+  const faults = new Faults();
+  const fields = new Map(route.body === '' ? method.requestType.fields : []);
+  for (const name of Object.keys(request.parts)) fields.delete(name);
+  const fromUrl: TypedMessage = {};
+  readPath(method.requestType, request.parts, fromUrl, faults);
+  readQuery(fields, request.query, fromUrl, faults);
+
+  const read = route.body === '' ? nothing(method) : await readBodyMessage(door, method, request, admission, open, faults);
+  if ('refused' in read) return read;
+  if (faults.list.length > 0) return { refused: malformed(faults.list) };
+  return { ...read, message: { ...read.message, ...fromUrl } };
+}
+
+const nothing = (method: Method): ReadRequest => ({ message: emptyMessage(method.requestType), parts: [], bytes: 0 });
+
+async function readBodyMessage(
+  door: Door,
+  method: Method,
+  request: RestRequest,
+  admission: Admission,
+  open: AsyncDisposableStack,
+  faults: Faults,
+): Promise<Reading> {
+  const bound = new Set(Object.keys(request.parts));
+  if (hasContentEncoding(request.raw.headers)) return { refused: unsupportedContentEncoding() };
+  const toRead = { stream: request.raw, invite: request.invite, buffered: (bytes: number) => door.bodyBytes('buffered', bytes) };
+  const body = await readBody(toRead, admission, door.folder);
+  if ('refused' in body) return body;
+  if ('spool' in body) return readSpooled(door, method, open.use(body.spool), bound, faults);
+  door.bodyBytes('parsed', body.bytes.length);
+  const parsed = parseJson(decodeText(body.bytes));
+  if ('refused' in parsed) return parsed;
+  const message = readMessage(method.requestType, parsed.json, faults, bound);
+  if (faults.list.length > 0) return { message, parts: [], bytes: 0 };
+  const parts = [...takeContent(method.path, message)].map(({ path, bytes }) => ({ path, chunks: () => pieces(bytes) }));
+  return { message, parts, bytes: encodedBytesOf(body.bytes.length, message) };
+}
+
+async function readSpooled(door: Door, method: Method, spool: Spool, bound: ReadonlySet<string>, faults: Faults): Promise<Reading> {
+  door.bodyBytes('parsed', spool.bytes);
+  const result = await door.parsers.parse({ fd: spool.fd, bytes: spool.bytes, method: method.path, bound });
+  if ('refused' in result) return result;
+  faults.list.push(...result.faults);
+  const parts = result.parts.map(({ path, ...extent }) => ({ path, chunks: () => spool.read(extent) }));
+  return { message: result.request, parts, bytes: result.encodedBytesMost };
+}
+
+async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += limits.uploadChunkBytes) yield bytes.subarray(at, at + limits.uploadChunkBytes);
+}
+
+/** Content first, one part after the other, then the message that refers to it. */
+async function send(
+  door: Door,
+  method: Method,
+  request: RestRequest,
+  { admission, key }: { readonly admission: Admission; readonly key: KnownKey },
+  { message, parts, bytes }: ReadRequest,
+  form: 'send_message' | 'send_email',
+): Promise<Answer> {
+  const refuse = (refused: Refusal): Answer => refusedWith(refused, admission.rate, request.id);
+  const content: ContentRef[] = [];
+  if (parts.length > 0) {
+    const refused = await admission.refusal();
+    if (refused !== undefined) return refuse(refused);
+  }
+  for (const { path, chunks } of parts) {
+    const stored = await door.ingest.uploadContent({ credential: admission.credential, client_address: admission.clientAddress }, chunks());
+    if ('refused' in stored) return refuse(stored.refused);
+    content.push({ path, blob_id: stored.blob_id });
+  }
+  const item: SendItem = {
+    credential: admission.credential,
+    client_address: admission.clientAddress,
+    idempotency_keys: idempotencyKeysOf(request.raw),
+    traceparent: traceparentOf(request.raw.headers),
+    request_id: request.id,
+    message_id: newMessageId(),
+    admitted: admission.isCounted,
+    content,
+    [form]: message,
+  };
+  const result = await door.turns.send(item, bytes);
+  key.answered(result.refused);
+  const rate = result.rate ?? admission.rate;
+  if (result.accepted !== undefined) return succeeded(method, result.accepted, rate, result.replayed);
+  if (result.refused !== undefined) return refusedWith(result.refused, rate, request.id);
+  throw new Error('ingest neither accepted nor refused an item');
+}

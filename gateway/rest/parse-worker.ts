@@ -1,0 +1,94 @@
+// Parses large bodies, in a thread of its own: reads the spooled file, checks the shape, and writes content behind the body in the same file, so
+// that only a small request goes back to the event loop.
+
+import { readSync, writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { MessageType } from '../../services/runtime/contract.ts';
+import { tooLarge } from '../ingest/refusal.ts';
+import { encodedBytesMost, takeContent } from './content.ts';
+import { Faults } from './faults.ts';
+import { decodeText, parseJson } from './parse.ts';
+import { readMessage, type TypedMessage } from './read-message.ts';
+import type { Extent } from './spool.ts';
+
+/** Request types by the path of their rpc, given when the thread starts. */
+export type ParserTypes = ReadonlyMap<string, MessageType>;
+
+export interface ParseJob {
+  readonly fd: number;
+  /** Of the body, from the start of the file. */
+  readonly bytes: number;
+  /** Path of the rpc, as in the contract. */
+  readonly method: string;
+  /** Fields that the URL says. */
+  readonly bound: ReadonlySet<string>;
+}
+
+export type ParseResult =
+  | {
+      readonly request: TypedMessage;
+      readonly faults: Faults['list'];
+      /** By path; not inside `request` any more. */
+      readonly parts: readonly (Extent & { readonly path: string })[];
+      /** What is left of the request takes at most this as a gRPC message. */
+      readonly encodedBytesMost: number;
+    }
+  | { readonly refused: Refusal };
+
+const types: ParserTypes = workerData;
+
+function parse({ fd, bytes, method, bound }: ParseJob): ParseResult {
+  const type = types.get(method);
+  if (type === undefined) throw new Error(`there is no rpc ${method}`);
+  const faults = new Faults();
+  const read = readRequest(fd, bytes, type, bound, faults);
+  if ('refused' in read) return read;
+  if (faults.list.length > 0) return { request: {}, faults: faults.list, parts: [], encodedBytesMost: 0 };
+  const { request } = read;
+  const parts: (Extent & { path: string })[] = [];
+  let offset = bytes;
+  for (const part of takeContent(method, request)) {
+    writeAll(fd, part.bytes, offset);
+    parts.push({ path: part.path, offset, bytes: part.bytes.length });
+    offset += part.bytes.length;
+  }
+  const rest = encodedBytesMost(method, request);
+  if (rest > limits.turnBytesMax) {
+    return {
+      refused: tooLarge('Only html, text, template data and the content of attachments may be large; the rest of this request is.'),
+    };
+  }
+  return { request, faults: [], parts, encodedBytesMost: rest };
+}
+
+/** Bytes, text and JSON each die with the function that makes the next: a body of 50 MiB is in memory once or twice, not five times. */
+function readRequest(
+  fd: number,
+  bytes: number,
+  type: MessageType,
+  bound: ReadonlySet<string>,
+  faults: Faults,
+): { readonly request: TypedMessage } | { readonly refused: Refusal } {
+  const parsed = parseJson(readText(fd, bytes));
+  return 'refused' in parsed ? parsed : { request: readMessage(type, parsed.json, faults, bound) };
+}
+
+function readText(fd: number, bytes: number): string | null {
+  const body = Buffer.allocUnsafeSlow(bytes);
+  for (let at = 0; at < bytes; ) {
+    const read = readSync(fd, body, at, bytes - at, at);
+    if (read === 0) throw new Error('the spooled body is shorter than it was');
+    at += read;
+  }
+  const text = decodeText(body);
+  body.buffer.transfer(0); // gives the memory back now, not when a garbage collection comes
+  return text;
+}
+
+function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+}
+
+parentPort?.on('message', (job: ParseJob) => parentPort?.postMessage(parse(job)));

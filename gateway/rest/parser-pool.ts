@@ -1,0 +1,97 @@
+// At most `limits.parsersMax` large bodies are parsed at a time, each in a thread, and very large ones one by one; the others wait on disk, in their
+// order. Threads start when they are first needed, and one that has read a very large body is replaced: only the end of a thread gives all of its
+// memory back.
+
+import { Worker } from 'node:worker_threads';
+import { limits } from '../../services/core/limits.ts';
+import { unavailable } from '../ingest/refusal.ts';
+import type { ParseJob, ParseResult, ParserTypes } from './parse-worker.ts';
+
+/** MiB of V8's heap, per parser: twice a body of 50 MiB whose text V8 keeps in two bytes a character, and room. */
+const HEAP_MIB = 384;
+
+interface Waiting {
+  readonly job: ParseJob;
+  readonly resolve: (result: ParseResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class ParserPool implements AsyncDisposable {
+  readonly #types: ParserTypes;
+  readonly #idle: Worker[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #ending = new Set<Promise<unknown>>();
+  #busy = 0;
+  #bytes = 0;
+
+  constructor(types: ParserTypes) {
+    this.#types = types;
+  }
+
+  /** Refuses when too many wait already. Rejects when a parser breaks, which is a bug, or takes too long. */
+  async parse(job: ParseJob): Promise<ParseResult> {
+    if (this.#waiting.length >= limits.parserQueueMax) {
+      return { refused: unavailable('Too many large requests at a time; try again soon.') };
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<ParseResult>();
+    this.#waiting.push({ job, resolve, reject });
+    this.#next();
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#idle.splice(0).map((worker) => this.#end(worker)));
+    await Promise.all(this.#ending);
+  }
+
+  #next(): void {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#busy >= limits.parsersMax || this.#bytes + first.job.bytes > limits.parserBytesMax) return;
+    this.#waiting.shift();
+    this.#busy++;
+    this.#bytes += first.job.bytes;
+    void this.#run(first);
+    this.#next();
+  }
+
+  /** Never rejects: whoever waits is told. */
+  async #run({ job, resolve, reject }: Waiting): Promise<void> {
+    const worker = this.#idle.pop() ?? this.#start();
+    try {
+      resolve(await ask(worker, job));
+      if (job.bytes > limits.parserKeptBytesMax) await this.#end(worker);
+      else this.#idle.push(worker);
+    } catch (error) {
+      reject(error);
+      await this.#end(worker);
+    }
+    this.#busy--;
+    this.#bytes -= job.bytes;
+    this.#next();
+  }
+
+  #start(): Worker {
+    return new Worker(new URL('./parse-worker.ts', import.meta.url), {
+      workerData: this.#types,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+    });
+  }
+
+  async #end(worker: Worker): Promise<void> {
+    const ended = worker.terminate();
+    this.#ending.add(ended);
+    await ended;
+    this.#ending.delete(ended);
+  }
+}
+
+function ask(worker: Worker, job: ParseJob): Promise<ParseResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<ParseResult>();
+  const late = setTimeout(() => reject(new Error('a parser took too long')), limits.parseMs);
+  const gone = (): void => reject(new Error('a parser ended before its answer'));
+  worker.once('message', resolve).once('error', reject).once('exit', gone).postMessage(job);
+  return promise.finally(() => {
+    clearTimeout(late);
+    worker.off('message', resolve).off('error', reject).off('exit', gone);
+  });
+}

@@ -1,0 +1,95 @@
+// The body of a request whose key ingest knows: small ones into memory; larger ones, once ingest has admitted the request, onto the disk, while their
+// bytes and tokens are counted. Whoever is refused is answered at once; `discard.ts` has what becomes of the rest.
+
+import type { IncomingMessage } from 'node:http';
+import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { Admission } from '../ingest/admission.ts';
+import { malformed, tooLarge, unavailable } from '../ingest/refusal.ts';
+import { JsonScan } from './json-scan.ts';
+import { Spool } from './spool.ts';
+
+export interface BodyToRead {
+  readonly stream: IncomingMessage;
+  /** Tells a client that waits for it to send its body. */
+  readonly invite: () => void;
+  /** Told of all that is taken into memory or onto the disk. */
+  readonly buffered: (bytes: number) => void;
+}
+
+export type Body = { readonly bytes: Buffer } | { readonly spool: Spool } | { readonly refused: Refusal };
+
+/** Rejects when the connection breaks. The caller disposes of the spool. */
+export async function readBody({ stream, invite, buffered }: BodyToRead, admission: Admission, folder: string): Promise<Body> {
+  const announced = Number(stream.headers['content-length'] ?? 0);
+  if (announced > limits.bodyBytesMax) return { refused: beyondMax() };
+  if (announced > limits.bodyInMemoryBytes) {
+    const refused = await admission.refusalOfLarge();
+    if (refused !== undefined) return { refused };
+  }
+  invite();
+  const head: Buffer[] = [];
+  let bytes = 0;
+  // Leaving the loop must not destroy the stream: its connection is still to carry the answer.
+  const chunks: AsyncIterator<Buffer> = stream.iterator({ destroyOnReturn: false });
+  for (let next = await chunks.next(); ; next = await chunks.next()) {
+    if (next.done === true) return { bytes: head.length === 1 && head[0] !== undefined ? head[0] : Buffer.concat(head) };
+    head.push(next.value);
+    bytes += next.value.length;
+    buffered(next.value.length);
+    if (bytes > limits.bodyInMemoryBytes) break;
+  }
+  const refused = announced > limits.bodyInMemoryBytes ? undefined : await admission.refusalOfLarge();
+  const body = refused === undefined ? await spoolRest(head, chunks, { folder, buffered }) : { refused };
+  if ('refused' in body) await chunks.return?.();
+  return body;
+}
+
+async function spoolRest(
+  head: Buffer[],
+  chunks: AsyncIterator<Buffer>,
+  { folder, buffered }: Pick<BodyToRead, 'buffered'> & { readonly folder: string },
+): Promise<Body> {
+  let spool: Spool | null = null;
+  try {
+    spool = await Spool.create(folder);
+    const refused = await fill(spool, head, chunks, buffered);
+    if (refused === null) return { spool };
+    await spool[Symbol.asyncDispose]();
+    return { refused };
+  } catch (error) {
+    await spool?.[Symbol.asyncDispose]();
+    if (isDiskFault(error)) return { refused: unavailable('There is no room for large requests now; try again soon.') };
+    throw error;
+  }
+}
+
+async function fill(
+  spool: Spool,
+  head: Buffer[],
+  chunks: AsyncIterator<Buffer>,
+  buffered: BodyToRead['buffered'],
+): Promise<Refusal | null> {
+  const scan = new JsonScan();
+  const take = async (chunk: Buffer): Promise<Refusal | null> => {
+    if (spool.bytes + chunk.length > limits.bodyBytesMax) return beyondMax();
+    const verdict = scan.scan(chunk);
+    if (verdict === 'too_deep') return malformed([], `JSON may be nested ${limits.jsonDepthMax} deep.`);
+    if (verdict === 'too_many_tokens') return malformed([], `JSON may hold ${limits.jsonTokensMax} brackets, commas and colons.`);
+    await spool.append(chunk);
+    return null;
+  };
+  const first = await take(Buffer.concat(head.splice(0)));
+  if (first !== null) return first;
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+    buffered(next.value.length);
+    const refused = await take(next.value);
+    if (refused !== null) return refused;
+  }
+  return null;
+}
+
+const beyondMax = (): Refusal => tooLarge(`A request has at most ${limits.bodyBytesMax} bytes.`);
+
+const isDiskFault = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'EIO'].includes(String(error.code));

@@ -1,0 +1,225 @@
+// The strict JSON reader: from parsed JSON to the typed request that proto/gen knows, by walking the message type of the contract. It collects
+// every fault with its path instead of stopping at the first, and lets nothing through that is unknown, converted or dropped.
+
+import { Buffer } from 'node:buffer';
+import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
+import { limits } from '../../services/core/limits.ts';
+import type { EnumType, Field, MessageType, ScalarKind, ValueType } from '../../services/runtime/contract.ts';
+import { below, type Faults } from './faults.ts';
+import { splitMailbox } from './mailbox-text.ts';
+import { parseTimestamp } from './timestamp.ts';
+
+export type TypedMessage = Record<string, unknown>;
+
+/**
+ * Reads one message. Absent fields get the values that proto3 gives them; null counts as absent, as proto3 JSON has it. What is returned means
+ * something only when no fault was added.
+ * @param bound names of fields that the URL says, which the body must not
+ */
+export function readMessage(type: MessageType, json: unknown, faults: Faults, bound: ReadonlySet<string> = new Set()): TypedMessage {
+  if (!isObject(json)) {
+    faults.add('', 'wrong_type', 'The body must be a JSON object.');
+    return emptyMessage(type);
+  }
+  return readFields(type, json, { path: '', depth: 1, faults }, bound);
+}
+
+/** A message of this type with nothing in it, as ts-proto's types want it: every field there. */
+export function emptyMessage(type: MessageType): TypedMessage {
+  const message: TypedMessage = {};
+  for (const field of type.fields.values()) message[field.name] = absent(field);
+  return message;
+}
+
+function absent({ shape, hasPresence, value }: Field): unknown {
+  if (shape === 'list') return [];
+  if (shape === 'map') return {};
+  if (hasPresence || value.kind === 'message') return undefined;
+  if (value.kind === 'enum') return value.type.zero;
+  if (value.kind === 'string') return '';
+  if (value.kind === 'bool') return false;
+  return value.kind === 'bytes' ? Buffer.alloc(0) : 0;
+}
+
+/** Where the reader stands. `depth` counts the objects and arrays that are open. */
+interface Place {
+  readonly path: string;
+  readonly depth: number;
+  readonly faults: Faults;
+}
+
+const into = (place: Place, key: string): Place => ({ ...place, path: below(place.path, key), depth: place.depth + 1 });
+const item = (place: Place, index: number): Place => ({ ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 });
+
+/** Own keys of these names turn into something else in other people's code. */
+const isPrototypeKey = (key: string): boolean => key === '__proto__' || key === 'constructor' || key === 'prototype';
+
+function readFields(type: MessageType, json: JsonObject, place: Place, bound: ReadonlySet<string> = new Set()): TypedMessage {
+  const message = emptyMessage(type);
+  for (const key of Object.keys(json)) {
+    const field = type.fields.get(key);
+    if (field === undefined || bound.has(key)) {
+      place.faults.add(below(place.path, key), 'unknown_field', 'There is no such field.');
+      continue;
+    }
+    const given = json[key];
+    if (given !== null) message[key] = readField(field, given, { ...place, path: below(place.path, key) });
+  }
+  return message;
+}
+
+function readField(field: Field, json: unknown, place: Place): unknown {
+  switch (field.shape) {
+    case 'one':
+      return readValue(field.value, json, place);
+    case 'list':
+      if (!Array.isArray(json)) return place.faults.add(place.path, 'wrong_type', 'This must be an array.');
+      return json.map((value, i) => readValue(field.value, value, item(place, i)));
+    case 'map':
+      if (!isObject(json)) return place.faults.add(place.path, 'wrong_type', 'This must be an object.');
+      return readMap(field.value, json, place);
+  }
+}
+
+function readMap(type: ValueType, json: JsonObject, place: Place): TypedMessage {
+  const map: TypedMessage = {};
+  for (const key of Object.keys(json)) {
+    const at = into(place, key);
+    if (isGoodKey(key, at)) map[key] = readValue(type, json[key], at);
+  }
+  return map;
+}
+
+function isGoodKey(key: string, place: Place): boolean {
+  if (isPrototypeKey(key)) place.faults.add(place.path, 'forbidden_name', 'This name is not allowed.');
+  else if (!key.isWellFormed()) place.faults.add(place.path, 'invalid_text', 'The name is not valid Unicode.');
+  else return true;
+  return false;
+}
+
+function readValue(type: ValueType, json: unknown, place: Place): unknown {
+  switch (type.kind) {
+    case 'message':
+      return readMessageValue(type.type, json, place);
+    case 'enum':
+      return readEnum(type.type, json, place);
+    default:
+      return readScalar(type.kind, json, place);
+  }
+}
+
+function readMessageValue(type: MessageType, json: unknown, place: Place): unknown {
+  const { faults, path } = place;
+  switch (type.name) {
+    case 'google.protobuf.Timestamp':
+      return readTimestamp(json, place);
+    case 'google.protobuf.Struct':
+      if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
+      return isPlain(json, { ...place, depth: place.depth + 1 }) ? json : undefined;
+    case 'packetboat.v1.Address':
+      if (typeof json === 'string') return isText(json, place) ? (splitMailbox(json) satisfies Address) : undefined;
+      if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an address: a string, or an object with email and name.');
+      break;
+    default:
+      if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
+  }
+  return readFields(type, json, { ...place, depth: place.depth + 1 });
+}
+
+function readTimestamp(json: unknown, { faults, path }: Place): unknown {
+  const timestamp = typeof json === 'string' ? parseTimestamp(json) : null;
+  return timestamp ?? faults.add(path, 'invalid_time', 'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.');
+}
+
+export function readEnum(type: EnumType, json: unknown, { faults, path }: Pick<Place, 'faults' | 'path'>): unknown {
+  const value = typeof json === 'string' ? type.values.get(json) : undefined;
+  return value ?? faults.add(path, 'invalid_value', `This must be one of ${[...type.values.keys()].join(', ')}.`);
+}
+
+function readScalar(kind: ScalarKind, json: unknown, place: Place): unknown {
+  const { faults, path } = place;
+  switch (kind) {
+    case 'string':
+      if (typeof json !== 'string') return faults.add(path, 'wrong_type', 'This must be a string.');
+      return isText(json, place) ? json : undefined;
+    case 'bool':
+      return typeof json === 'boolean' ? json : faults.add(path, 'wrong_type', 'This must be true or false.');
+    case 'bytes':
+      if (typeof json !== 'string') return faults.add(path, 'wrong_type', 'This must be a string of base64.');
+      return (
+        decodeBase64(json) ??
+        faults.add(path, 'invalid_base64', 'This must be base64 (RFC 4648 section 4), padded and without line breaks.')
+      );
+    case 'float':
+    case 'double':
+      return typeof json === 'number' && Number.isFinite(json) ? json : faults.add(path, 'wrong_type', 'This must be a number.');
+    default:
+      if (typeof json !== 'number') return faults.add(path, 'wrong_type', 'This must be a whole number.');
+      return readWhole(kind, json, place);
+  }
+}
+
+/** 64-bit integers are numbers up to 2^53, where JSON stops being exact. */
+const ranges = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  uint64: [0, Number.MAX_SAFE_INTEGER],
+} as const;
+
+export function readWhole(kind: keyof typeof ranges, value: number, { faults, path }: Pick<Place, 'faults' | 'path'>): unknown {
+  const [least, most] = ranges[kind];
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  return faults.add(path, 'out_of_range', `This must be a whole number from ${least} to ${most}.`);
+}
+
+/** `\ud800` alone is JSON, but no text: it would be stored as something else. */
+function isText(text: string, { faults, path }: Place): boolean {
+  if (text.isWellFormed()) return true;
+  faults.add(path, 'invalid_text', 'The text is not valid Unicode.');
+  return false;
+}
+
+/** Characters of base64 that are looked at in one go; a whole number of quads. */
+const BASE64_PIECE = 64 * 1024;
+
+/** Strict: what does not read back as it was written is none. A pattern would do, were it not for its stack at 60 million characters. */
+function decodeBase64(text: string): Buffer | null {
+  if (text.length % 4 !== 0) return null;
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const bytes = Buffer.allocUnsafe((text.length / 4) * 3 - padding);
+  for (let at = 0, to = 0; at < text.length; at += BASE64_PIECE) {
+    const piece = text.slice(at, at + BASE64_PIECE);
+    const end = Math.min(to + (piece.length / 4) * 3, bytes.length);
+    if (bytes.write(piece, to, 'base64') !== end - to || bytes.toString('base64', to, end) !== piece) return null;
+    to = end;
+  }
+  return bytes;
+}
+
+/** Free JSON: kept as it is, if every text, name and number in it can be kept. */
+function isPlain(json: JsonObject | readonly unknown[], place: Place): boolean {
+  if (place.depth > limits.jsonDepthMax) {
+    place.faults.add(place.path, 'too_deep', `JSON may be nested ${limits.jsonDepthMax} deep.`);
+    return false;
+  }
+  const check = (value: unknown, at: Place): boolean => {
+    if (typeof value === 'string') return isText(value, at);
+    if (typeof value === 'object' && value !== null) return isPlain(value as JsonObject, at);
+    if (typeof value !== 'number' || Number.isFinite(value)) return true;
+    at.faults.add(at.path, 'out_of_range', 'This number is too large.');
+    return false;
+  };
+  let isGood = true;
+  if (Array.isArray(json)) for (const [i, value] of json.entries()) isGood = check(value, item(place, i)) && isGood;
+  else {
+    for (const [key, value] of Object.entries(json)) {
+      const at = into(place, key);
+      isGood = isGoodKey(key, at) && check(value, at) && isGood;
+    }
+  }
+  return isGood;
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+const isObject = (json: unknown): json is JsonObject => typeof json === 'object' && json !== null && !Array.isArray(json);

@@ -1,0 +1,64 @@
+// REST routes from the contract: an rpc with an annotation is a route, without a line of its own here.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { limits } from '../../services/core/limits.ts';
+import type { Contract, HttpRoute, Method } from '../../services/runtime/contract.ts';
+import { unavailable } from '../ingest/refusal.ts';
+import { type Answer, refusedWith } from './answer.ts';
+import { type Door, handle } from './handle.ts';
+import { isExpecting } from './request-headers.ts';
+import { respond } from './respond.ts';
+
+export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsync {
+  let inFlight = 0;
+
+  const answer = async (method: Method, route: HttpRoute, request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
+    if (inFlight >= limits.httpRequestsInFlightMax) {
+      return refusedWith(unavailable('Too many requests at a time; try again soon.'), undefined, request.id);
+    }
+    inFlight++;
+    try {
+      const parts = request.params as Readonly<Record<string, string>>;
+      const { id, raw } = request;
+      return await handle(door, method, route, { id, raw, parts, query: queryOf(request), invite: () => invite(raw, reply.raw) });
+    } finally {
+      inFlight--;
+    }
+  };
+
+  return async (app) => {
+    for (const method of methods) {
+      for (const route of method.http) {
+        if (route.body !== '' && route.body !== '*') throw new Error(`${method.path}: a body that is one field is not built yet`);
+        app.route({
+          method: route.verb.toUpperCase(),
+          url: urlOf(route.pattern),
+          config: { needsKey: true },
+          handler: async (request, reply) => sendAnswer(reply, await answer(method, route, request, reply)),
+        });
+      }
+    }
+  };
+}
+
+/** Past fastify, which would look at the answer once more. */
+export function sendAnswer(reply: FastifyReply, answer: Answer): void {
+  reply.hijack();
+  respond(reply.raw, reply.request.id, answer);
+}
+
+/** `/v1/messages/{message_id}` as the router writes it: `/v1/messages/:message_id`. */
+const urlOf = (pattern: string): string => pattern.replaceAll(':', '::').replace(/\{([a-z0-9_]+)\}/g, ':$1');
+
+const queryOf = ({ raw: { url = '' } }: FastifyRequest): string => {
+  const at = url.indexOf('?');
+  return at < 0 ? '' : url.slice(at + 1);
+};
+
+/** The connection was to close, in case the body is not asked for: a client need not send one then, and what follows could be taken for it. */
+function invite({ headers, httpVersion }: IncomingMessage, response: ServerResponse): void {
+  if (httpVersion !== '1.1' || !isExpecting(headers)) return;
+  response.removeHeader('connection');
+  response.writeContinue();
+}

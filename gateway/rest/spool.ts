@@ -1,0 +1,62 @@
+// A large body on disk. The file has no name from the moment it is made, so nothing is left behind however the process ends; threads of the same
+// process reach it by its descriptor. What a parser takes out of the body is written behind it, into the same file.
+
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { limits } from '../../services/core/limits.ts';
+
+/** A part of the file. */
+export interface Extent {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export class Spool implements AsyncDisposable {
+  readonly #file: FileHandle;
+  #bytes = 0;
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  static async create(folder: string): Promise<Spool> {
+    const path = join(folder, `packetboat-${randomUUID()}`);
+    const file = await open(path, 'wx+', 0o600);
+    await unlink(path);
+    return new Spool(file);
+  }
+
+  /** Valid until it is disposed. */
+  get fd(): number {
+    return this.#file.fd;
+  }
+
+  /** Of the body. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    for (let done = 0; done < chunk.length; ) {
+      const { bytesWritten } = await this.#file.write(chunk, done, chunk.length - done, this.#bytes);
+      done += bytesWritten;
+      this.#bytes += bytesWritten;
+    }
+  }
+
+  /** In chunks of `limits.uploadChunkBytes`, each in memory of its own. */
+  async *read({ offset, bytes }: Extent): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < bytes; ) {
+      const chunk = Buffer.allocUnsafe(Math.min(limits.uploadChunkBytes, bytes - at));
+      const { bytesRead } = await this.#file.read(chunk, 0, chunk.length, offset + at);
+      if (bytesRead === 0) throw new Error('the spooled body is shorter than it was');
+      yield chunk.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+}
