@@ -11,7 +11,7 @@ import { SystemRandom } from '../services/adapters/system/random.ts';
 import { entryKey } from '../services/core/catalog/catalog.ts';
 import type { Fault } from '../services/core/documents/fault.ts';
 import { Failure } from '../services/core/failure.ts';
-import { limits } from '../services/core/limits.ts';
+import { catalogLimits } from '../services/core/limits/catalog.ts';
 import { compileFolder } from '../services/core/objects/compile.ts';
 import { keysFor } from '../services/core/secrets/keyring.ts';
 import type { CatalogEntry, CatalogSource, WriteResult } from '../services/ports/catalog-writer.ts';
@@ -45,7 +45,7 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
   // a notice goes to whoever listens while there is a connection, so the first try to connect is waited for
   await nats
     .check()
-    .catch(() => complain(`NATS does not answer: services will see the change within ${limits.catalogHeadEveryMs / 1000} s`));
+    .catch(() => complain(`NATS does not answer: services will see the change within ${catalogLimits.catalogHeadEveryMs / 1000} s`));
   await using writer = await openCatalogWriter(mongo, { notices, random: new SystemRandom(), keys });
   // of two concurrent applies the later wins, by the store's clock
   const source: CatalogSource = { kind: 'folder', name: 'apply', fence: { term: Math.floor(mongo.now()), generation: 0 } };

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../services/adapters/system/clock.ts';
 import { Failure } from '../services/core/failure.ts';
-import { limits } from '../services/core/limits.ts';
+import { tasksLimits } from '../services/core/limits/tasks.ts';
 import { type Inbox, startInbox } from '../services/inbox/inbox.ts';
 import type { Config } from '../services/runtime/config.ts';
 import type { Logger } from '../services/runtime/log.ts';
@@ -40,7 +40,7 @@ export async function runSelfTest(settings: Settings, log: Pick<Logger, 'info'>)
   const request = {
     ...{ sender: settings.sender, to: ['self-test@example.net'], subject, text: 'Sent by packetboat self-test.' },
     // without it, deleting the sender after a failed test would wait for this message
-    expires_at: new Date(systemClock.now() + settings.waitMs + limits.selfTestAnswerMs).toISOString(),
+    expires_at: new Date(systemClock.now() + settings.waitMs + tasksLimits.selfTestAnswerMs).toISOString(),
   };
   const id = await untilDone('sent', () => send(settings, request), giveUpAt, log);
   log.info({ message_id: id }, 'accepted');
@@ -68,7 +68,7 @@ async function untilDone(what: string, attempt: () => Promise<Attempt>, giveUpAt
     if (systemClock.monotonic() >= giveUpAt) throw new Failure('unavailable', `The message was not ${what}: ${tried.notYet}`);
     if (tried.notYet !== lastLogged) log.info(`not ${what} yet: ${tried.notYet}`);
     lastLogged = tried.notYet;
-    await systemClock.sleep(limits.selfTestEveryMs);
+    await systemClock.sleep(tasksLimits.selfTestEveryMs);
   }
 }
 
@@ -110,7 +110,7 @@ async function ask(
   let response: Response;
   try {
     const headers = { ...init.headers, authorization: `Bearer ${apiKey}` };
-    response = await fetch(new URL(path, url), { ...init, headers, signal: AbortSignal.timeout(limits.selfTestAnswerMs) });
+    response = await fetch(new URL(path, url), { ...init, headers, signal: AbortSignal.timeout(tasksLimits.selfTestAnswerMs) });
   } catch (error) {
     const { cause } = error as { readonly cause?: { readonly code?: unknown } };
     return { notYet: `no answer from the gateway (${String(cause?.code ?? 'timeout')})` };

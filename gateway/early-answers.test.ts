@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { limits } from '../services/core/limits.ts';
+import { doorLimits } from '../services/core/limits/door.ts';
 import { describeWith } from '../test/support/describe-with.ts';
 import { newKey } from '../test/support/installation.ts';
 import { requireFile } from '../test/support/need.ts';
@@ -82,8 +82,8 @@ describe('a client that waits for 100 Continue', () => {
     ['there is no key', '/v1/messages', () => null, 2, 401],
     ['the key is malformed', '/v1/messages', () => 'sk_live_x', 2, 401],
     ['the key is unknown', '/v1/messages', newKey, 2, 401],
-    ['the length is above the limit', '/v1/messages', () => gateway.key, limits.bodyBytesMax + 1, 413],
-    ['the length is above the limit, with an unknown key', '/v1/messages', newKey, limits.bodyBytesMax + 1, 401],
+    ['the length is above the limit', '/v1/messages', () => gateway.key, doorLimits.bodyBytesMax + 1, 413],
+    ['the length is above the limit, with an unknown key', '/v1/messages', newKey, doorLimits.bodyBytesMax + 1, 401],
   ])('is not asked for its body when %s', async (_, path, key, length, status) => {
     using connection = await RawConnection.open(gateway.port);
     await connection.write(headOf(path, key(), `Content-Length: ${length}`, 'Expect: 100-continue'));
@@ -97,7 +97,7 @@ describe('a client that waits for 100 Continue', () => {
     expect((await connection.answer())?.status).toBe(415);
   });
 
-  test.each([message.length, limits.bodyBytesMax])('is asked for %s bytes, and its connection stays', async (length) => {
+  test.each([message.length, doorLimits.bodyBytesMax])('is asked for %s bytes, and its connection stays', async (length) => {
     using connection = await RawConnection.open(gateway.port);
     await connection.write(headOf('/v1/messages', gateway.key, `Content-Length: ${length}`, 'expect: 100-Continue'));
     expect((await connection.answer())?.status).toBe(100);

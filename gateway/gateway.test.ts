@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { limits } from '../services/core/limits.ts';
+import { doorLimits } from '../services/core/limits/door.ts';
 import { goodMessage, type TestGateway, testGateway } from './gateway.fixture.ts';
 
 let gateway: TestGateway;
@@ -157,7 +157,7 @@ describe('refusing', () => {
     ['a key that no header can carry further', { 'x-api-token': 'ké' }],
     ['another scheme', { authorization: 'Basic abc' }],
   ])('%s comes before every other fault', async (_, headers) => {
-    for (const body of ['not json', json({ bogus: 1 }), 'x'.repeat(limits.bodyInMemoryBytes + 1), json(otp)]) {
+    for (const body of ['not json', json({ bogus: 1 }), 'x'.repeat(doorLimits.bodyInMemoryBytes + 1), json(otp)]) {
       const answer = await gateway.send('/v1/messages', { body, headers });
       expect([answer.status, answer.body.error.code]).toEqual([401, 'unauthenticated']);
       expect(JSON.stringify(answer.body)).not.toContain('nothing');
@@ -230,7 +230,7 @@ describe('every answer', () => {
   test('counts once, also when the body of a call that carries no mail is large', async () => {
     const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'counted', requests_per_minute: 3 }) });
     const headers = { authorization: `Bearer ${key.secret}` };
-    const large = json({ recipient: 'x'.repeat(limits.bodyInMemoryBytes) });
+    const large = json({ recipient: 'x'.repeat(doorLimits.bodyInMemoryBytes) });
     const statuses: number[] = [];
     for (const body of [large, large, `${large}}`, large])
       statuses.push((await gateway.send('/v1/suppressions', { body, headers })).status);

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
-import { limits } from '../services/core/limits.ts';
+import { doorLimits } from '../services/core/limits/door.ts';
 import type { ListenAddress } from '../services/runtime/config.ts';
 import { type Contract, loadContract } from '../services/runtime/contract.ts';
 import type { Health } from '../services/runtime/health.ts';
@@ -62,7 +62,7 @@ export interface Gateway extends AsyncDisposable {
 }
 
 /**
- * Listens once it resolves. Disposing answers what is under way, up to `limits.drainMs`, then cuts off; `ingest` stays open. Throws
+ * Listens once it resolves. Disposing answers what is under way, up to `runningLimits.drainMs`, then cuts off; `ingest` stays open. Throws
  * `Failure('invalid')` when the address cannot be had.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -84,7 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     routes,
     corsOrigins: options.corsOrigins ?? [],
     connections: {
-      perAddress: options.connectionsPerAddressMax ?? limits.httpConnectionsPerAddressMax,
+      perAddress: options.connectionsPerAddressMax ?? doorLimits.httpConnectionsPerAddressMax,
       isProxy: (address) => isTrustedProxy(address, proxies),
     },
     log,
@@ -132,7 +132,7 @@ function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOpt
     clientErrorHandler: () => {},
     requestIdHeader: 'x-request-id',
     // paths are as long as the headers may be
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.httpHeaderBytesMax },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: doorLimits.httpHeaderBytesMax },
     // Those that still come on open connections are answered as ever, and told that the connection closes.
     return503OnClosing: false,
   });

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { limits } from '../services/core/limits.ts';
+import { acceptLimits } from '../services/core/limits/accept.ts';
+import { doorLimits } from '../services/core/limits/door.ts';
+import { ingestLimits } from '../services/core/limits/ingest.ts';
+import { runningLimits } from '../services/core/limits/running.ts';
 import { goodMessage, type TestGateway, testGateway } from './gateway.fixture.ts';
 
 let folder: Awaited<ReturnType<typeof mkdtempDisposable>>;
@@ -75,17 +78,17 @@ describe('content', () => {
   test('in template data is judged like small data, with the paths of the caller', async () => {
     const send = (data: object) =>
       gateway.send('/v1/messages', { body: json({ recipient: 'a@example.com', template: 'otp-code', template_data: data }) });
-    const large = await send({ code: '847291', unknown: 'x'.repeat(limits.contentInlineBytes) });
+    const large = await send({ code: '847291', unknown: 'x'.repeat(ingestLimits.contentInlineBytes) });
     expect([large.status, large.body.error]).toEqual([202, undefined]);
-    const wrong = await send({ code: '1', expires_in: 'x'.repeat(limits.contentInlineBytes) });
+    const wrong = await send({ code: '1', expires_in: 'x'.repeat(ingestLimits.contentInlineBytes) });
     expect(wrong.body.error.errors.map((e) => e.field)).toEqual(['template_data.code', 'template_data.expires_in']);
-    const tooMuch = await send({ code: 'x'.repeat(limits.templateDataBytesMax) });
+    const tooMuch = await send({ code: 'x'.repeat(acceptLimits.templateDataBytesMax) });
     expect([tooMuch.status, tooMuch.body.error.errors[0]?.field]).toEqual([422, 'template_data']);
   });
 });
 
 describe('the size of a body', () => {
-  test.each([limits.bodyInMemoryBytes - 1, limits.bodyInMemoryBytes, limits.bodyInMemoryBytes + 1])(
+  test.each([doorLimits.bodyInMemoryBytes - 1, doorLimits.bodyInMemoryBytes, doorLimits.bodyInMemoryBytes + 1])(
     'around what stays in memory: %s',
     async (size) => {
       expect((await gateway.send('/v1/messages', { body: bodyOf(size) })).status).toBe(202);
@@ -93,7 +96,7 @@ describe('the size of a body', () => {
   );
 
   test('may be 50 MiB', async () => {
-    const { status, body } = await gateway.send('/v1/messages', { body: bodyOf(limits.bodyBytesMax) });
+    const { status, body } = await gateway.send('/v1/messages', { body: bodyOf(doorLimits.bodyBytesMax) });
     expect([status, body.error]).toEqual([202, undefined]);
   });
 
@@ -107,7 +110,7 @@ describe('the size of a body', () => {
         })(),
     ],
   ])('may not be one byte more, %s', async (_, given) => {
-    const { status, body } = await gateway.send('/v1/messages', { body: given(bodyOf(limits.bodyBytesMax + 1)) });
+    const { status, body } = await gateway.send('/v1/messages', { body: given(bodyOf(doorLimits.bodyBytesMax + 1)) });
     expect([status, body.error.code]).toEqual([413, 'too_large']);
   });
 
@@ -141,8 +144,8 @@ describe('what would cost too much to read', () => {
     const answer = await gateway.send('/v1/messages', { body: stream });
     delay.disable();
     expect([answer.status, answer.body.error.code]).toEqual([400, 'invalid_request']);
-    expect(answer.body.error.errors.length).toBeLessThanOrEqual(limits.fieldFaultsMax);
-    expect(delay.max / 1e6).toBeLessThan(limits.eventLoopStallMs * STALL_ALLOWANCE);
+    expect(answer.body.error.errors.length).toBeLessThanOrEqual(acceptLimits.fieldFaultsMax);
+    expect(delay.max / 1e6).toBeLessThan(runningLimits.eventLoopStallMs * STALL_ALLOWANCE);
   });
 });
 
@@ -154,8 +157,8 @@ test('nothing is left behind', async () => {
 });
 
 test('more at a time than may wait are told to come back', async () => {
-  const body = bodyOf(limits.bodyInMemoryBytes + 1);
-  const many = limits.parserQueueMax + limits.parsersMax + 60;
+  const body = bodyOf(doorLimits.bodyInMemoryBytes + 1);
+  const many = doorLimits.parserQueueMax + doorLimits.parsersMax + 60;
   const answers = await Promise.all(Array.from({ length: many }, () => gateway.send('/v1/messages', { body })));
   const statuses = new Set(answers.map((a) => a.status));
   expect([...statuses].filter((status) => status !== 202 && status !== 503)).toEqual([]);

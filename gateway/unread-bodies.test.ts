@@ -2,7 +2,8 @@ import { METHODS } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KEY_RANDOM_BYTES, makeKey } from '../services/core/access/api-key.ts';
-import { limits } from '../services/core/limits.ts';
+import { doorLimits } from '../services/core/limits/door.ts';
+import { runningLimits } from '../services/core/limits/running.ts';
 import { type RawAnswer, RawConnection } from './front/raw-connection.fixture.ts';
 import { type TestGateway, testGateway } from './gateway.fixture.ts';
 
@@ -22,7 +23,7 @@ const paths: Readonly<Record<string, readonly [known: string | null, wrong: stri
 };
 const NOWHERE = [null, '/v1/messages/msg_x'] as const;
 
-const tokens = '{},'.repeat(limits.bodyBytesMax / 50 / 3);
+const tokens = '{},'.repeat(doorLimits.bodyBytesMax / 50 / 3);
 const chunked = (text: string): string => `Transfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n`;
 /** What stands behind the other headers; `bytes`: of the body, `null` when the body does not end. */
 const bodies: readonly { readonly name: string; readonly text: string; readonly bytes: number | null }[] = [
@@ -32,7 +33,7 @@ const bodies: readonly { readonly name: string; readonly text: string; readonly 
   { name: 'malformed JSON', text: 'Content-Type: application/json\r\nContent-Length: 6\r\n\r\n{"a":}', bytes: 6 },
   { name: 'a huge body', text: `Content-Length: ${tokens.length}\r\n\r\n${tokens}`, bytes: tokens.length },
   { name: 'a body that never ends', text: chunked('[{},{},'), bytes: null },
-  { name: 'a length that never comes', text: `Content-Length: ${limits.bodyBytesMax}\r\n\r\n[{},{},`, bytes: null },
+  { name: 'a length that never comes', text: `Content-Length: ${doorLimits.bodyBytesMax}\r\n\r\n[{},{},`, bytes: null },
   { name: 'chunks', text: `${chunked('[{},{}]')}0\r\n\r\n`, bytes: 7 },
 ];
 
@@ -153,7 +154,7 @@ test.each([
   ['an unknown key', `POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Api-Token: ${unknownKey}`, 401],
 ])('50 MiB of tokens with %s neither stall the event loop nor stay in memory', async (_, head, status) => {
   const before = { ...gateway.bodies };
-  const body = Buffer.alloc(limits.bodyBytesMax, '{},');
+  const body = Buffer.alloc(doorLimits.bodyBytesMax, '{},');
   const memory = process.memoryUsage().rss;
   const delay = monitorEventLoopDelay({ resolution: 10 });
   using connection = await RawConnection.open(gateway.port);
@@ -164,7 +165,7 @@ test.each([
   await connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
   expect((await connection.answer())?.status).toBe(200);
   delay.disable();
-  expect(delay.max / 1e6).toBeLessThan(limits.eventLoopStallMs * STALL_ALLOWANCE);
+  expect(delay.max / 1e6).toBeLessThan(runningLimits.eventLoopStallMs * STALL_ALLOWANCE);
   expect(process.memoryUsage().rss - memory).toBeLessThan(body.length * 2);
   expect(gateway.bodies).toEqual({ ...before, discarded: before.discarded + body.length });
 });

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../services/adapters/system/clock.ts';
-import { limits } from '../services/core/limits.ts';
+import { kubernetesLimits } from '../services/core/limits/kubernetes.ts';
 import { describeWith } from '../test/support/describe-with.ts';
 import { type Kubernetes, kubectlOk, startKubernetes } from '../test/support/kubernetes.ts';
 import { grantOperator, operatorAccount } from '../test/support/operator-account.ts';
@@ -79,7 +79,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'release-finalizers'
     expect(await releasing).toBe(1);
 
     await leadership.release(); // as a loser does, and it gives nothing back that is not its own
-    const again = elect(candidate, AbortSignal.timeout(limits.electionSeconds * 1_000 + 2_000));
+    const again = elect(candidate, AbortSignal.timeout(kubernetesLimits.electionSeconds * 1_000 + 2_000));
     await expect(again).rejects.toThrow('stopped before the election was won');
   }, 60_000);
 });

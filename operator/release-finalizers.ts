@@ -3,7 +3,8 @@
 // a finalizer again.
 
 import { Failure } from '../services/core/failure.ts';
-import { limits } from '../services/core/limits.ts';
+import { kubernetesLimits } from '../services/core/limits/kubernetes.ts';
+import { tasksLimits } from '../services/core/limits/tasks.ts';
 import type { Clock } from '../services/ports/clock.ts';
 import { DRAIN_FINALIZER } from './api/v1alpha1/names.ts';
 import { type SenderResource, senders } from './api/v1alpha1/resources.ts';
@@ -27,7 +28,7 @@ const IDENTITY = 'release-finalizers';
  * refuses.
  */
 export async function releaseFinalizers(parts: ReleaseParts): Promise<number> {
-  if (await takeLease(parts)) await parts.clock.sleep(limits.electionRenewByMs);
+  if (await takeLease(parts)) await parts.clock.sleep(kubernetesLimits.electionRenewByMs);
   let released = 0;
   for (;;) {
     const found = await sendersWithFinalizer(parts);
@@ -45,7 +46,7 @@ async function takeLease({ client, clock, lease }: ReleaseParts): Promise<boolea
       metadata: found?.metadata ?? lease,
       spec: {
         holderIdentity: IDENTITY,
-        leaseDurationSeconds: limits.releaseLeaseSeconds,
+        leaseDurationSeconds: tasksLimits.releaseLeaseSeconds,
         acquireTime: time,
         renewTime: time,
         leaseTransitions: (found?.spec?.leaseTransitions ?? 0) + 1,

@@ -45,7 +45,7 @@ const rooms: readonly Room[] = [
   },
   {
     folder: /^gateway\//,
-    from: ['proto/gen/', 'services/core/limits.ts', 'services/core/access/key-text.ts', 'services/runtime/', 'gateway/'],
+    from: ['proto/gen/', 'services/core/limits/', 'services/core/access/key-text.ts', 'services/runtime/', 'gateway/'],
   },
   { folder: /^operator\//, from: ['services/core/', 'services/ports/', 'services/runtime/', 'operator/'] },
 ];

@@ -2,15 +2,15 @@
 // made from the rules of the proto: each boundary of each field, its absence, and another type.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import type { Field, MessageType, Method } from '../../services/runtime/contract.ts';
-import { described, routeOf } from './described.fixture.ts';
 import { type Answered, type TestGateway, testGateway } from '../gateway.fixture.ts';
+import { described, routeOf } from './described.fixture.ts';
 
 const api = described();
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await testGateway({ requestsPerMinute: limits.requestsPerMinuteMax });
+  gateway = await testGateway({ requestsPerMinute: accessLimits.requestsPerMinuteMax });
 });
 afterAll(() => gateway[Symbol.asyncDispose]());
 

@@ -2,7 +2,8 @@
 // what is special to a route stands in the proto. The names of components are made for generators: see `schemaNameOf`.
 
 import packageJson from '../../package.json' with { type: 'json' };
-import { limits } from '../../services/core/limits.ts';
+import { acceptLimits } from '../../services/core/limits/accept.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Contract, EnumType, Field, HttpRoute, MessageType, Method, ValueType } from '../../services/runtime/contract.ts';
 import { sendMethods } from '../rest/content.ts';
 import { canBeText } from '../rest/read-url.ts';
@@ -137,7 +138,7 @@ const idempotencyKey: Parameter = {
   required: false,
   description:
     'Repeating a request with the same key within 24 hours answers what the first one did. `X-Idempotency-Key` means the same, also inside `headers` of the body.',
-  schema: { type: 'string', minLength: 1, maxLength: limits.idempotencyKeyCharsMax, pattern: '^[!-~]([ -~]*[!-~])?$' },
+  schema: { type: 'string', minLength: 1, maxLength: acceptLimits.idempotencyKeyCharsMax, pattern: '^[!-~]([ -~]*[!-~])?$' },
 };
 
 function requestBodyOf(method: Method, schemas: Schemas): NonNullable<Operation['requestBody']> {
@@ -334,7 +335,7 @@ const errors: readonly ErrorKind[] = [
   {
     status: '431',
     name: 'HeadersTooLarge',
-    description: `The request's line and headers have more than ${limits.httpHeaderBytesMax} bytes. The connection closes.`,
+    description: `The request's line and headers have more than ${doorLimits.httpHeaderBytesMax} bytes. The connection closes.`,
     appliesTo: always,
   },
   { status: '500', name: 'Internal', description: 'Our fault. Safe to repeat with the same idempotency key.', appliesTo: always },

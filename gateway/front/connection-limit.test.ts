@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import { ConnectionLimit, type ConnectionLimitOptions } from './connection-limit.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -64,12 +64,12 @@ describe('connections of one address', () => {
   test('that are refused wait for their answer: so many, and so long', () => {
     const { limit, open, answers } = limitOf();
     open();
-    const waiting = Array.from({ length: limits.refusedConnectionsMax }, () => open());
+    const waiting = Array.from({ length: doorLimits.refusedConnectionsMax }, () => open());
     const beyond = open();
     expect([beyond.isClosed, limit.isRefused(beyond)]).toEqual([true, false]);
     expect(waiting.every((socket) => !socket.isClosed && limit.isRefused(socket))).toBe(true);
-    expect(answers).toEqual([...Array(limits.refusedConnectionsMax).fill('503'), 'none']);
-    vi.advanceTimersByTime(limits.refusedConnectionMs);
+    expect(answers).toEqual([...Array(doorLimits.refusedConnectionsMax).fill('503'), 'none']);
+    vi.advanceTimersByTime(doorLimits.refusedConnectionMs);
     expect(waiting.every((socket) => socket.isClosed && !limit.isRefused(socket))).toBe(true);
     expect(open().isClosed).toBe(false);
   });
@@ -79,9 +79,9 @@ describe('connections of one address', () => {
     open();
     for (let i = 0; i < 5; i++) open();
     expect(lines).toEqual([{ connections: 1, perAddress: 1 }]);
-    vi.advanceTimersByTime(limits.refusedConnectionsLogEveryMs);
+    vi.advanceTimersByTime(doorLimits.refusedConnectionsLogEveryMs);
     expect(lines.slice(1)).toEqual([{ connections: 4, perAddress: 1 }]);
-    vi.advanceTimersByTime(limits.refusedConnectionsLogEveryMs * 10);
+    vi.advanceTimersByTime(doorLimits.refusedConnectionsLogEveryMs * 10);
     expect(lines).toHaveLength(2);
     open();
     expect(lines.slice(2)).toEqual([{ connections: 1, perAddress: 1 }]);

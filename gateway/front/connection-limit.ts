@@ -2,7 +2,7 @@
 // the gateway sees a metric and a line in the log.
 
 import type { Socket } from 'node:net';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 
 export interface ConnectionLimitOptions {
   readonly perAddress: number;
@@ -50,7 +50,7 @@ export class ConnectionLimit implements Disposable {
   }
 
   #refuse(socket: Socket): void {
-    const isAnswered = this.#refused.size < limits.refusedConnectionsMax;
+    const isAnswered = this.#refused.size < doorLimits.refusedConnectionsMax;
     this.#options.metrics.connectionRefused(isAnswered ? '503' : 'none');
     this.#unlogged++;
     if (this.#logging === null) this.#tell();
@@ -59,7 +59,7 @@ export class ConnectionLimit implements Disposable {
       return;
     }
     this.#refused.add(socket);
-    const timer = setTimeout(() => socket.destroy(), limits.refusedConnectionMs);
+    const timer = setTimeout(() => socket.destroy(), doorLimits.refusedConnectionMs);
     socket.once('close', () => {
       clearTimeout(timer);
       this.#refused.delete(socket);
@@ -77,6 +77,6 @@ export class ConnectionLimit implements Disposable {
     this.#logging = setTimeout(() => {
       this.#logging = null;
       if (this.#unlogged > 0) this.#tell();
-    }, limits.refusedConnectionsLogEveryMs).unref();
+    }, doorLimits.refusedConnectionsLogEveryMs).unref();
   }
 }

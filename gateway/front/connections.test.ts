@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import { newKey } from '../../test/support/installation.ts';
 import { type TestGateway, testGateway } from '../gateway.fixture.ts';
 
@@ -96,13 +96,13 @@ describe('a request', () => {
 
   test('with a key that is no good is refused before the rest of its body comes', async () => {
     using connection = await raw();
-    connection.socket.write(head(10_000_000).replace(gateway.key, newKey()) + 'x'.repeat(limits.bodyInMemoryBytes + 1));
+    connection.socket.write(head(10_000_000).replace(gateway.key, newKey()) + 'x'.repeat(doorLimits.bodyInMemoryBytes + 1));
     expect(statusesIn(await connection.until(/request_id/))).toEqual([401]);
   });
 
   test('that is too large is refused by its announcement', async () => {
     using connection = await raw();
-    connection.socket.write(head(limits.bodyBytesMax + 1));
+    connection.socket.write(head(doorLimits.bodyBytesMax + 1));
     expect(statusesIn(await connection.until(/request_id/))).toEqual([413]);
   });
 
@@ -115,9 +115,9 @@ describe('a request', () => {
     connection.socket.on('error', (error) => resets.push(error));
     const body = Buffer.alloc(10_000_000, 'x');
     connection.socket.write(change(head(body.length).replace(gateway.key, newKey())));
-    connection.socket.write(body.subarray(0, limits.bodyInMemoryBytes + 1));
+    connection.socket.write(body.subarray(0, doorLimits.bodyInMemoryBytes + 1));
     await connection.until(/request_id/);
-    connection.socket.write(body.subarray(limits.bodyInMemoryBytes + 1));
+    connection.socket.write(body.subarray(doorLimits.bodyInMemoryBytes + 1));
     expect(statusesIn(await connection.closed())).toEqual([401]);
     expect(resets).toEqual([]);
     expect(connection.socket.bytesWritten).toBeGreaterThan(body.length);
@@ -136,7 +136,7 @@ describe('what is no request', () => {
     ['a length that is none', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n', 400],
     ['two lengths', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', 400],
     ['length and chunks', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}', 400],
-    ['headers that are too long', `GET / HTTP/1.1\r\nX: ${'x'.repeat(limits.httpHeaderBytesMax)}\r\n\r\n`, 431],
+    ['headers that are too long', `GET / HTTP/1.1\r\nX: ${'x'.repeat(doorLimits.httpHeaderBytesMax)}\r\n\r\n`, 431],
   ])('%s is refused in words, and the connection closed', async (_, text, status) => {
     using connection = await raw();
     connection.socket.write(text);

@@ -3,7 +3,8 @@
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
+import { runningLimits } from '../../services/core/limits/running.ts';
 import { malformed, notFound } from '../ingest/refusal.ts';
 import { type Answer, refusedWith } from '../rest/answer.ts';
 
@@ -62,7 +63,7 @@ export class BrokenRequests {
 function meaningOf(code: string | undefined): { readonly status: number; readonly message: string } {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return { status: 431, message: `The headers have more than ${limits.httpHeaderBytesMax} bytes.` };
+      return { status: 431, message: `The headers have more than ${doorLimits.httpHeaderBytesMax} bytes.` };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, message: 'The request took too long to come in.' };
     default:
@@ -84,7 +85,7 @@ function rawText(id: string, { status, headers, body }: Answer): string {
 }
 
 /**
- * Lets requests under way end, up to `limits.drainMs`, and closes each connection once it is idle.
+ * Lets requests under way end, up to `runningLimits.drainMs`, and closes each connection once it is idle.
  * @param close stops listening; resolves when no connection is left
  */
 export async function drain(servers: readonly Server[], close: () => Promise<void>): Promise<void> {
@@ -93,7 +94,7 @@ export async function drain(servers: readonly Server[], close: () => Promise<voi
   }, CLOSE_IDLE_EVERY_MS);
   const cutOff = setTimeout(() => {
     for (const server of servers) server.closeAllConnections();
-  }, limits.drainMs);
+  }, runningLimits.drainMs);
   try {
     await close();
   } finally {

@@ -2,7 +2,7 @@
 // are never allowed.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 
 const REQUEST_HEADERS = ['Authorization', 'Content-Type', 'Idempotency-Key', 'Traceparent', 'X-Api-Token', 'X-Idempotency-Key'];
 const EXPOSED_HEADERS = [
@@ -34,7 +34,7 @@ export function corsHeaders(origins: readonly string[], headers: IncomingHttpHea
       ? {
           'access-control-allow-methods': methods.join(', '),
           'access-control-allow-headers': REQUEST_HEADERS.join(', '),
-          'access-control-max-age': String(limits.corsMaxAgeSeconds),
+          'access-control-max-age': String(doorLimits.corsMaxAgeSeconds),
         }
       : { 'access-control-expose-headers': EXPOSED_HEADERS.join(', ') }),
   };

@@ -2,7 +2,7 @@
 // its answer instead of a reset connection. For some time only, and for some connections only.
 
 import type { IncomingMessage } from 'node:http';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 
 export interface DiscardOptions {
   /** Told of every byte that is thrown away. */
@@ -33,7 +33,11 @@ export class Discard {
       if (request.readableLength > 0) this.#options.discarded(request.readableLength);
       return;
     }
-    const { totalMs = limits.discardMs, silentMs = limits.discardSilentMs, connectionsMax = limits.discardingMax } = this.#options;
+    const {
+      totalMs = doorLimits.discardMs,
+      silentMs = doorLimits.discardSilentMs,
+      connectionsMax = doorLimits.discardingMax,
+    } = this.#options;
     if (this.#open >= connectionsMax) {
       socket.destroySoon();
       return;

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Logger } from '../../services/runtime/log.ts';
 import type { Metrics } from '../../services/runtime/metrics.ts';
 import { unavailable } from '../ingest/refusal.ts';
@@ -47,10 +47,10 @@ export class Front implements Disposable {
   /** A server whose requests go on to `next` when nothing speaks against it. */
   createServer(next: RequestListener): Server {
     const server = createServer({
-      maxHeaderSize: limits.httpHeaderBytesMax,
-      headersTimeout: limits.httpHeadersMs,
-      requestTimeout: limits.httpRequestMs,
-      keepAliveTimeout: limits.httpIdleMs,
+      maxHeaderSize: doorLimits.httpHeaderBytesMax,
+      headersTimeout: doorLimits.httpHeadersMs,
+      requestTimeout: doorLimits.httpRequestMs,
+      keepAliveTimeout: doorLimits.httpIdleMs,
       connectionsCheckingInterval: 1_000,
       // answered here, with the headers that every answer has
       requireHostHeader: false,

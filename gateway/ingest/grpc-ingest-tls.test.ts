@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import { ingestServices } from '../../services/ingest/serve.ts';
 import { type GrpcServing, readDescriptors, serveGrpc } from '../../services/runtime/grpc-server.ts';
 import { Health } from '../../services/runtime/health.ts';
@@ -122,12 +122,12 @@ test('a gateway is believed whose call it passes on; another caller calls for it
   const refused = { refused: { grpc_code: status.UNAUTHENTICATED } };
   const limited = { refused: { grpc_code: status.RESOURCE_EXHAUSTED, code: 'too_many_failed_authentications' } };
 
-  for (let i = 0; i < limits.failedAuthenticationsMax; i++) expect(await fail(gateway, '198.51.100.1')).toMatchObject(refused);
+  for (let i = 0; i < accessLimits.failedAuthenticationsMax; i++) expect(await fail(gateway, '198.51.100.1')).toMatchObject(refused);
   expect(await fail(gateway, '198.51.100.1')).toMatchObject(limited);
   expect(await fail(gateway, '198.51.100.2')).toMatchObject(refused);
 
   // neither is it taken for whom it names, nor does a new name each time help it
-  for (let i = 0; i < limits.failedAuthenticationsMax; i++)
+  for (let i = 0; i < accessLimits.failedAuthenticationsMax; i++)
     expect(await fail(posing, i === 0 ? '198.51.100.1' : `203.0.113.${i}`)).toMatchObject(refused);
   expect(await fail(posing, '203.0.113.200')).toMatchObject(limited);
   expect(await posing.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context)).toMatchObject({

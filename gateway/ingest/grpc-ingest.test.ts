@@ -9,7 +9,8 @@ import {
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
 import { Failure } from '../../services/core/failure.ts';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import { sendTurn } from '../../services/ingest/calls.ts';
 import { toRefusal, toStatus } from '../../services/ingest/grpc-status.ts';
 import { ingestServices } from '../../services/ingest/serve.ts';
@@ -116,13 +117,13 @@ describe('over the wire', () => {
 
 describe('content', () => {
   async function* chunks(count: number, fail?: Error): AsyncIterable<Uint8Array> {
-    for (let i = 0; i < count; i++) yield Buffer.alloc(limits.uploadChunkBytes, i);
+    for (let i = 0; i < count; i++) yield Buffer.alloc(ingestLimits.uploadChunkBytes, i);
     if (fail !== undefined) throw fail;
   }
 
   test('is stored whole', async () => {
     const stored = await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(100));
-    expect(stored).toEqual({ blob_id: expect.stringMatching(/^blob_/), bytes: 100 * limits.uploadChunkBytes });
+    expect(stored).toEqual({ blob_id: expect.stringMatching(/^blob_/), bytes: 100 * ingestLimits.uploadChunkBytes });
   });
 
   test('of no bytes is stored as well', async () => {
@@ -133,7 +134,7 @@ describe('content', () => {
     expect(await client.uploadContent({ credential: 'sk_live_none', client_address: '' }, chunks(100))).toMatchObject({
       refused: { code: 'unauthenticated' },
     });
-    const tooMuch = Math.ceil(limits.bodyBytesMax / limits.uploadChunkBytes) + 1;
+    const tooMuch = Math.ceil(doorLimits.bodyBytesMax / ingestLimits.uploadChunkBytes) + 1;
     expect(await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(tooMuch))).toMatchObject({
       refused: { code: 'too_large' },
     });

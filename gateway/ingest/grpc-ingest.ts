@@ -33,7 +33,9 @@ import { MessagesServiceService } from '../../proto/gen/packetboat/v1/messages.t
 import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts';
 import { SuppressionsServiceService } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates.ts';
-import { limits } from '../../services/core/limits.ts';
+import { connectionLimits } from '../../services/core/limits/connection.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
+import { runningLimits } from '../../services/core/limits/running.ts';
 import type { TlsIdentity } from '../../services/runtime/tls.ts';
 import type { CallContext, IngestClient } from './ingest-client.ts';
 import { internal, refusal, unavailable } from './refusal.ts';
@@ -63,12 +65,12 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
   const channel = tls === null ? credentials.createInsecure() : experimental.createCertificateProviderChannelCredentials(tls, tls);
   const client = new Client(target, channel, {
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-    'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
-    'grpc.max_send_message_length': limits.grpcMessageBytesMax,
-    'grpc.keepalive_time_ms': limits.grpcKeepaliveMs,
-    'grpc.keepalive_timeout_ms': limits.grpcKeepaliveTimeoutMs,
-    'grpc.max_reconnect_backoff_ms': limits.connectMs,
-    'grpc.initial_reconnect_backoff_ms': limits.reconnectMs,
+    'grpc.max_receive_message_length': ingestLimits.grpcMessageBytesMax,
+    'grpc.max_send_message_length': ingestLimits.grpcMessageBytesMax,
+    'grpc.keepalive_time_ms': runningLimits.grpcKeepaliveMs,
+    'grpc.keepalive_timeout_ms': runningLimits.grpcKeepaliveTimeoutMs,
+    'grpc.max_reconnect_backoff_ms': connectionLimits.connectMs,
+    'grpc.initial_reconnect_backoff_ms': connectionLimits.reconnectMs,
   });
   const methods = new Map(services.flatMap((service) => Object.values(service).map((method) => [method.path, method] as const)));
   const { sendMessages, admit, uploadContent } = IngestServiceService;
@@ -131,7 +133,7 @@ const isServing = (answer: object | undefined): boolean => answer !== undefined 
 function askHealth(client: Client): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const metadata = new Metadata({ waitForReady: true });
-  const deadline = Date.now() + limits.ingestCheckMs;
+  const deadline = Date.now() + ingestLimits.ingestCheckMs;
   const { path, responseDeserialize } = healthCheck;
   client.makeUnaryRequest(path, identity, responseDeserialize, Buffer.alloc(0), metadata, { deadline }, (error, answer) => {
     if (error !== null) reject(Object.assign(error, { code: Grpc[error.code] }));
@@ -155,7 +157,7 @@ function unary<Request, Response>(
 ): Promise<Outcome<Response>> {
   return new Promise((resolve) => {
     let response: Response | null = null;
-    const deadline = Date.now() + limits.ingestCallMs;
+    const deadline = Date.now() + ingestLimits.ingestCallMs;
     client
       .makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, { deadline }, (_error, value) => {
         response = value ?? null;
@@ -176,7 +178,7 @@ async function upload(
 ): Promise<Outcome<UploadContentResponse>> {
   const ended = Promise.withResolvers<Outcome<UploadContentResponse>>();
   let response: UploadContentResponse | null = null;
-  const options = { deadline: Date.now() + limits.uploadMs };
+  const options = { deadline: Date.now() + ingestLimits.uploadMs };
   const call: ClientWritableStream<UploadContentRequest> = client.makeClientStreamRequest(
     path,
     requestSerialize,

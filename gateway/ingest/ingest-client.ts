@@ -60,7 +60,7 @@ export interface IngestClient {
   admit(request: AdmitRequest): Promise<AdmitResponse>;
 
   /**
-   * Stores one part of a message's content before the message that refers to it, in chunks of at most `limits.uploadChunkBytes`; it reads
+   * Stores one part of a message's content before the message that refers to it, in chunks of at most `ingestLimits.uploadChunkBytes`; it reads
    * from `chunks` no faster than it can pass on. When `chunks` throws, nothing is stored and the promise rejects with what it threw.
    */
   uploadContent(

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import { KnownKeys } from './known-keys.ts';
 import { refusal, unauthenticated } from './refusal.ts';
 
@@ -21,10 +21,10 @@ const caller = (credential: string) => ({ credential, clientAddress: '192.0.2.1'
 test('an admitted key is known for some seconds', async () => {
   const { keys, asked, time } = world();
   expect(await keys.of(caller('a')).judge()).toBeUndefined();
-  time.ms = limits.keyCacheMs - 1;
+  time.ms = accessLimits.keyCacheMs - 1;
   expect(await keys.of(caller('a')).judge()).toBeUndefined();
   expect(asked).toEqual(['a']);
-  time.ms = limits.keyCacheMs;
+  time.ms = accessLimits.keyCacheMs;
   await keys.of(caller('a')).judge();
   expect(asked).toEqual(['a', 'a']);
 });
@@ -32,9 +32,9 @@ test('an admitted key is known for some seconds', async () => {
 test('each good answer makes it known anew', async () => {
   const { keys, asked, time } = world();
   await keys.of(caller('a')).judge();
-  time.ms = limits.keyCacheMs - 1;
+  time.ms = accessLimits.keyCacheMs - 1;
   keys.of(caller('a')).answered(undefined);
-  time.ms = limits.keyCacheMs + 1;
+  time.ms = accessLimits.keyCacheMs + 1;
   await keys.of(caller('a')).judge();
   expect(asked).toEqual(['a']);
 });
@@ -79,8 +79,8 @@ test('a question that fails is asked again', async () => {
 
 test('there are never more than the limit, and the oldest goes first', async () => {
   const { keys, asked } = world();
-  for (let i = 0; i <= limits.keyCacheMax; i++) keys.of(caller(`k${i}`)).answered(undefined);
-  expect(keys.size).toBe(limits.keyCacheMax);
+  for (let i = 0; i <= accessLimits.keyCacheMax; i++) keys.of(caller(`k${i}`)).answered(undefined);
+  expect(keys.size).toBe(accessLimits.keyCacheMax);
   await keys.of(caller('k1')).judge();
   await keys.of(caller('k0')).judge();
   expect(asked).toEqual(['k0']);

@@ -4,7 +4,7 @@
 import { hash } from 'node:crypto';
 import { status as Grpc } from '@grpc/grpc-js';
 import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import type { IngestClient } from './ingest-client.ts';
 
 export interface KnownKey {
@@ -59,10 +59,10 @@ export class KnownKeys {
   }
 
   #keep(key: string): void {
-    if (this.#until.size >= limits.keyCacheMax && !this.#until.has(key)) {
+    if (this.#until.size >= accessLimits.keyCacheMax && !this.#until.has(key)) {
       const [oldest] = this.#until.keys();
       if (oldest !== undefined) this.#until.delete(oldest);
     }
-    this.#until.set(key, this.#now() + limits.keyCacheMs);
+    this.#until.set(key, this.#now() + accessLimits.keyCacheMs);
   }
 }

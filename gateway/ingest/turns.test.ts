@@ -5,7 +5,7 @@ import {
   type SendMessagesResponse,
   SendResult,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { limits } from '../../services/core/limits.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import { Turns } from './turns.ts';
 
 const item = (requestId: string) => SendItem.create({ request_id: requestId });
@@ -34,16 +34,16 @@ describe('requests of one turn of the event loop', () => {
   test('are at most as many as a turn takes', async () => {
     const { turns, ingest } = recorder();
     const sender = new Turns(ingest);
-    const ids = Array.from({ length: limits.turnItemsMax * 2 + 1 }, (_, i) => String(i));
+    const ids = Array.from({ length: ingestLimits.turnItemsMax * 2 + 1 }, (_, i) => String(i));
     await Promise.all(ids.map((id) => sender.send(item(id), 10)));
-    expect(turns.map((turn) => turn.length)).toEqual([limits.turnItemsMax, limits.turnItemsMax, 1]);
+    expect(turns.map((turn) => turn.length)).toEqual([ingestLimits.turnItemsMax, ingestLimits.turnItemsMax, 1]);
     expect(turns.flat()).toEqual(ids);
   });
 
   test('and at most as large, but for one that is larger by itself', async () => {
     const { turns, ingest } = recorder();
     const sender = new Turns(ingest);
-    const sizes = [limits.turnBytesMax, 1, limits.turnBytesMax - 1, 1, limits.turnBytesMax * 2, 1];
+    const sizes = [ingestLimits.turnBytesMax, 1, ingestLimits.turnBytesMax - 1, 1, ingestLimits.turnBytesMax * 2, 1];
     await Promise.all(sizes.map((bytes, i) => sender.send(item(String(i)), bytes)));
     expect(turns).toEqual([['0'], ['1', '2'], ['3'], ['4'], ['5']]);
   });

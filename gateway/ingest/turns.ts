@@ -2,7 +2,7 @@
 // to batch"). No timer: a lone request waits for nobody.
 
 import type { SendItem, SendResult } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { limits } from '../../services/core/limits.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { IngestClient } from './ingest-client.ts';
 
 interface Waiting {
@@ -22,12 +22,12 @@ export class Turns {
 
   /** @param bytes what the item takes at most as a part of a gRPC message */
   send(item: SendItem, bytes: number): Promise<SendResult> {
-    if (this.#bytes + bytes > limits.turnBytesMax) this.#flush();
+    if (this.#bytes + bytes > ingestLimits.turnBytesMax) this.#flush();
     if (this.#waiting.length === 0) setImmediate(() => this.#flush());
     const { promise, resolve, reject } = Promise.withResolvers<SendResult>();
     this.#waiting.push({ item, resolve, reject });
     this.#bytes += bytes;
-    if (this.#waiting.length >= limits.turnItemsMax) this.#flush();
+    if (this.#waiting.length >= ingestLimits.turnItemsMax) this.#flush();
     return promise;
   }
 

@@ -3,7 +3,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import { limits } from '../../services/core/limits.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { TypedMessage } from './read-message.ts';
 
 /** The two rpcs that hand over mail, and the item of `SendMessages` that each becomes. */
@@ -31,7 +31,7 @@ function* takeFromMessage(request: SendMessageRequest): Generator<ContentPart> {
     yield { path: `attachments[${i}].content`, bytes: content };
   }
   const { html = '', text = '' } = request;
-  if (Buffer.byteLength(html) + Buffer.byteLength(text) > limits.contentInlineBytes) {
+  if (Buffer.byteLength(html) + Buffer.byteLength(text) > ingestLimits.contentInlineBytes) {
     if (html !== '') {
       request.html = undefined;
       yield { path: 'html', bytes: Buffer.from(html) };
@@ -57,7 +57,7 @@ function* takeFromEmail(request: SendEmailRequest): Generator<ContentPart> {
 function largeData(data: object | undefined): Buffer | null {
   if (data === undefined) return null;
   const text = JSON.stringify(data);
-  return Buffer.byteLength(text) > limits.contentInlineBytes ? Buffer.from(text) : null;
+  return Buffer.byteLength(text) > ingestLimits.contentInlineBytes ? Buffer.from(text) : null;
 }
 
 /** JSON that becomes a `Struct` may grow: `1,` are 2 bytes of JSON and 11 of proto. */

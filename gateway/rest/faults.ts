@@ -1,7 +1,7 @@
 // What is wrong with the shape of a request: every fault with its path, up to a limit on how many are told.
 
 import type { FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { limits } from '../../services/core/limits.ts';
+import { acceptLimits } from '../../services/core/limits/accept.ts';
 
 /** Names of unknown fields and keys are the caller's and may be of any length; this much of one is shown. */
 const KEY_CHARS_SHOWN = 64;
@@ -11,7 +11,7 @@ export class Faults {
 
   /** `message` never holds the value. */
   add(field: string, code: string, message: string): undefined {
-    if (this.list.length < limits.fieldFaultsMax) this.list.push({ field, code, message });
+    if (this.list.length < acceptLimits.fieldFaultsMax) this.list.push({ field, code, message });
     return undefined;
   }
 }

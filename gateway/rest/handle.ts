@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { ContentRef, Refusal, SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { limits } from '../../services/core/limits.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { HttpRoute, Method } from '../../services/runtime/contract.ts';
 import { newMessageId } from '../../services/runtime/message-id.ts';
 import { Admission } from '../ingest/admission.ts';
@@ -142,7 +142,7 @@ async function readSpooled(door: Door, method: Method, spool: Spool, bound: Read
 }
 
 async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += limits.uploadChunkBytes) yield bytes.subarray(at, at + limits.uploadChunkBytes);
+  for (let at = 0; at < bytes.length; at += ingestLimits.uploadChunkBytes) yield bytes.subarray(at, at + ingestLimits.uploadChunkBytes);
 }
 
 /** Content first, one part after the other, then the message that refers to it. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { limits } from '../../services/core/limits/rules.ts';
 import { JsonScan } from './json-scan.ts';
 
 const scanned = (text: string, pieceBytes = text.length || 1): string => {

@@ -1,7 +1,7 @@
 // Counts what makes JSON dear before anything parses it: tokens and depth (50 MB of `{},{},…` hold JSON.parse up for 20 s). Works on the bytes as
 // they come in, in pieces of any size, and knows nothing of JSON but strings, brackets and separators: what is no JSON is found by the parser.
 
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -34,9 +34,9 @@ export class JsonScan {
       else if (byte === COMMA || byte === COLON) this.#tokens++;
       else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
         this.#tokens++;
-        if (++this.#depth > limits.jsonDepthMax) return 'too_deep';
+        if (++this.#depth > doorLimits.jsonDepthMax) return 'too_deep';
       } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) this.#depth--;
-      if (this.#tokens > limits.jsonTokensMax) return 'too_many_tokens';
+      if (this.#tokens > doorLimits.jsonTokensMax) return 'too_many_tokens';
     }
     return 'ok';
   }

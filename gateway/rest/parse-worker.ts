@@ -4,7 +4,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { limits } from '../../services/core/limits.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { MessageType } from '../../services/runtime/contract.ts';
 import { tooLarge } from '../ingest/refusal.ts';
 import { encodedBytesMost, takeContent } from './content.ts';
@@ -55,7 +55,7 @@ function parse({ fd, bytes, method, bound }: ParseJob): ParseResult {
     offset += part.bytes.length;
   }
   const rest = encodedBytesMost(method, request);
-  if (rest > limits.turnBytesMax) {
+  if (rest > ingestLimits.turnBytesMax) {
     return {
       refused: tooLarge('Only html, text, template data and the content of attachments may be large; the rest of this request is.'),
     };

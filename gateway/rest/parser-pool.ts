@@ -1,9 +1,9 @@
-// At most `limits.parsersMax` large bodies are parsed at a time, each in a thread, and very large ones one by one; the others wait on disk, in their
+// At most `doorLimits.parsersMax` large bodies are parsed at a time, each in a thread, and very large ones one by one; the others wait on disk, in their
 // order. Threads start when they are first needed, and one that has read a very large body is replaced: only the end of a thread gives all of its
 // memory back.
 
 import { Worker } from 'node:worker_threads';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import { unavailable } from '../ingest/refusal.ts';
 import type { ParseJob, ParseResult, ParserTypes } from './parse-worker.ts';
 
@@ -30,7 +30,7 @@ export class ParserPool implements AsyncDisposable {
 
   /** Refuses when too many wait already. Rejects when a parser breaks, which is a bug, or takes too long. */
   async parse(job: ParseJob): Promise<ParseResult> {
-    if (this.#waiting.length >= limits.parserQueueMax) {
+    if (this.#waiting.length >= doorLimits.parserQueueMax) {
       return { refused: unavailable('Too many large requests at a time; try again soon.') };
     }
     const { promise, resolve, reject } = Promise.withResolvers<ParseResult>();
@@ -46,7 +46,7 @@ export class ParserPool implements AsyncDisposable {
 
   #next(): void {
     const [first] = this.#waiting;
-    if (first === undefined || this.#busy >= limits.parsersMax || this.#bytes + first.job.bytes > limits.parserBytesMax) return;
+    if (first === undefined || this.#busy >= doorLimits.parsersMax || this.#bytes + first.job.bytes > doorLimits.parserBytesMax) return;
     this.#waiting.shift();
     this.#busy++;
     this.#bytes += first.job.bytes;
@@ -59,7 +59,7 @@ export class ParserPool implements AsyncDisposable {
     const worker = this.#idle.pop() ?? this.#start();
     try {
       resolve(await ask(worker, job));
-      if (job.bytes > limits.parserKeptBytesMax) await this.#end(worker);
+      if (job.bytes > doorLimits.parserKeptBytesMax) await this.#end(worker);
       else this.#idle.push(worker);
     } catch (error) {
       reject(error);
@@ -87,7 +87,7 @@ export class ParserPool implements AsyncDisposable {
 
 function ask(worker: Worker, job: ParseJob): Promise<ParseResult> {
   const { promise, resolve, reject } = Promise.withResolvers<ParseResult>();
-  const late = setTimeout(() => reject(new Error('a parser took too long')), limits.parseMs);
+  const late = setTimeout(() => reject(new Error('a parser took too long')), doorLimits.parseMs);
   const gone = (): void => reject(new Error('a parser ended before its answer'));
   worker.once('message', resolve).once('error', reject).once('exit', gone).postMessage(job);
   return promise.finally(() => {

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Admission } from '../ingest/admission.ts';
 import { malformed, tooLarge, unavailable } from '../ingest/refusal.ts';
 import { JsonScan } from './json-scan.ts';
@@ -22,8 +22,8 @@ export type Body = { readonly bytes: Buffer } | { readonly spool: Spool } | { re
 /** Rejects when the connection breaks. The caller disposes of the spool. */
 export async function readBody({ stream, invite, buffered }: BodyToRead, admission: Admission, folder: string): Promise<Body> {
   const announced = Number(stream.headers['content-length'] ?? 0);
-  if (announced > limits.bodyBytesMax) return { refused: beyondMax() };
-  if (announced > limits.bodyInMemoryBytes) {
+  if (announced > doorLimits.bodyBytesMax) return { refused: beyondMax() };
+  if (announced > doorLimits.bodyInMemoryBytes) {
     const refused = await admission.refusalOfLarge();
     if (refused !== undefined) return { refused };
   }
@@ -37,9 +37,9 @@ export async function readBody({ stream, invite, buffered }: BodyToRead, admissi
     head.push(next.value);
     bytes += next.value.length;
     buffered(next.value.length);
-    if (bytes > limits.bodyInMemoryBytes) break;
+    if (bytes > doorLimits.bodyInMemoryBytes) break;
   }
-  const refused = announced > limits.bodyInMemoryBytes ? undefined : await admission.refusalOfLarge();
+  const refused = announced > doorLimits.bodyInMemoryBytes ? undefined : await admission.refusalOfLarge();
   const body = refused === undefined ? await spoolRest(head, chunks, { folder, buffered }) : { refused };
   if ('refused' in body) await chunks.return?.();
   return body;
@@ -72,10 +72,10 @@ async function fill(
 ): Promise<Refusal | null> {
   const scan = new JsonScan();
   const take = async (chunk: Buffer): Promise<Refusal | null> => {
-    if (spool.bytes + chunk.length > limits.bodyBytesMax) return beyondMax();
+    if (spool.bytes + chunk.length > doorLimits.bodyBytesMax) return beyondMax();
     const verdict = scan.scan(chunk);
-    if (verdict === 'too_deep') return malformed([], `JSON may be nested ${limits.jsonDepthMax} deep.`);
-    if (verdict === 'too_many_tokens') return malformed([], `JSON may hold ${limits.jsonTokensMax} brackets, commas and colons.`);
+    if (verdict === 'too_deep') return malformed([], `JSON may be nested ${doorLimits.jsonDepthMax} deep.`);
+    if (verdict === 'too_many_tokens') return malformed([], `JSON may hold ${doorLimits.jsonTokensMax} brackets, commas and colons.`);
     await spool.append(chunk);
     return null;
   };
@@ -89,7 +89,7 @@ async function fill(
   return null;
 }
 
-const beyondMax = (): Refusal => tooLarge(`A request has at most ${limits.bodyBytesMax} bytes.`);
+const beyondMax = (): Refusal => tooLarge(`A request has at most ${doorLimits.bodyBytesMax} bytes.`);
 
 const isDiskFault = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'EIO'].includes(String(error.code));

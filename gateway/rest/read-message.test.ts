@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import { limits } from '../../services/core/limits.ts';
+import { acceptLimits } from '../../services/core/limits/accept.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
 import { Faults } from './faults.ts';
 import { readMessage } from './read-message.ts';
@@ -52,7 +53,7 @@ describe('the strict reader accepts', () => {
       { attachments: [{ filename: 'a', content: 'AAH/' }] },
       { attachments: [expect.objectContaining({ content: Buffer.from([0, 1, 255]) })] },
     ],
-    ['free JSON as deep as allowed', { metadata: { a: nested(limits.jsonDepthMax - 2) } }, {}],
+    ['free JSON as deep as allowed', { metadata: { a: nested(doorLimits.jsonDepthMax - 2) } }, {}],
   ])('%s', (_, json, expected) => {
     const { message, faults } = read(json);
     expect(faults).toEqual([]);
@@ -89,8 +90,8 @@ describe('the strict reader refuses', () => {
     ['a list as free JSON', { metadata: [] }, ['metadata: wrong_type']],
     [
       'free JSON too deep',
-      { metadata: { a: nested(limits.jsonDepthMax - 1) } },
-      [`metadata.a${'[0]'.repeat(limits.jsonDepthMax - 2)}: too_deep`],
+      { metadata: { a: nested(doorLimits.jsonDepthMax - 1) } },
+      [`metadata.a${'[0]'.repeat(doorLimits.jsonDepthMax - 2)}: too_deep`],
     ],
     ['numbers beyond all', JSON.parse('{"metadata":{"a":1e999}}'), ['metadata.a: out_of_range']],
     ['prototype keys', JSON.parse('{"__proto__":{},"constructor":1}'), ['__proto__: unknown_field', 'constructor: unknown_field']],
@@ -120,7 +121,7 @@ describe('the strict reader refuses', () => {
   test('everything at once, and no more of it than can be read', () => {
     const json = { bogus: 1, to: [1, 'a@example.com', 2], tags: { a: 1 } };
     expect(read(json).faults).toEqual(['bogus: unknown_field', 'to[0]: wrong_type', 'to[2]: wrong_type', 'tags.a: wrong_type']);
-    expect(read({ to: new Array(10_000).fill(0) }).faults).toHaveLength(limits.fieldFaultsMax);
+    expect(read({ to: new Array(10_000).fill(0) }).faults).toHaveLength(acceptLimits.fieldFaultsMax);
   });
 
   test('without saying what stands there', () => {

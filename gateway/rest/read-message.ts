@@ -3,7 +3,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import type { EnumType, Field, MessageType, ScalarKind, ValueType } from '../../services/runtime/contract.ts';
 import { below, type Faults } from './faults.ts';
 import { splitMailbox } from './mailbox-text.ts';
@@ -199,8 +199,8 @@ function decodeBase64(text: string): Buffer | null {
 
 /** Free JSON: kept as it is, if every text, name and number in it can be kept. */
 function isPlain(json: JsonObject | readonly unknown[], place: Place): boolean {
-  if (place.depth > limits.jsonDepthMax) {
-    place.faults.add(place.path, 'too_deep', `JSON may be nested ${limits.jsonDepthMax} deep.`);
+  if (place.depth > doorLimits.jsonDepthMax) {
+    place.faults.add(place.path, 'too_deep', `JSON may be nested ${doorLimits.jsonDepthMax} deep.`);
     return false;
   }
   const check = (value: unknown, at: Place): boolean => {

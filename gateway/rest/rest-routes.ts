@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Contract, HttpRoute, Method } from '../../services/runtime/contract.ts';
 import { unavailable } from '../ingest/refusal.ts';
 import { type Answer, refusedWith } from './answer.ts';
@@ -14,7 +14,7 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
   let inFlight = 0;
 
   const answer = async (method: Method, route: HttpRoute, request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
-    if (inFlight >= limits.httpRequestsInFlightMax) {
+    if (inFlight >= doorLimits.httpRequestsInFlightMax) {
       return refusedWith(unavailable('Too many requests at a time; try again soon.'), undefined, request.id);
     }
     inFlight++;

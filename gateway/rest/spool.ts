@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { limits } from '../../services/core/limits.ts';
+import { ingestLimits } from '../../services/core/limits/ingest.ts';
 
 /** A part of the file. */
 export interface Extent {
@@ -45,10 +45,10 @@ export class Spool implements AsyncDisposable {
     }
   }
 
-  /** In chunks of `limits.uploadChunkBytes`, each in memory of its own. */
+  /** In chunks of `ingestLimits.uploadChunkBytes`, each in memory of its own. */
   async *read({ offset, bytes }: Extent): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes; ) {
-      const chunk = Buffer.allocUnsafe(Math.min(limits.uploadChunkBytes, bytes - at));
+      const chunk = Buffer.allocUnsafe(Math.min(ingestLimits.uploadChunkBytes, bytes - at));
       const { bytesRead } = await this.#file.read(chunk, 0, chunk.length, offset + at);
       if (bytesRead === 0) throw new Error('the spooled body is shorter than it was');
       yield chunk.subarray(0, bytesRead);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { acceptLimits } from '../../services/core/limits/accept.ts';
 import { formatTimestamp, parseTimestamp } from './timestamp.ts';
 
 describe('times', () => {
@@ -48,8 +48,8 @@ describe('times', () => {
   });
 
   test.each([
-    ['0001-01-01T00:00:00+01:00', limits.timeSecondsMin - 3_600],
-    ['9999-12-31T23:59:59-01:00', limits.timeSecondsMax + 3_600],
+    ['0001-01-01T00:00:00+01:00', acceptLimits.timeSecondsMin - 3_600],
+    ['9999-12-31T23:59:59-01:00', acceptLimits.timeSecondsMax + 3_600],
   ])('%s, which its offset leads out of the years 1 to 9999, is for ingest to judge', (text, seconds) => {
     expect(parseTimestamp(text)).toEqual({ seconds, nanos: 0 });
   });

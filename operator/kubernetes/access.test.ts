@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import { makeAuthority } from '../../test/support/certificates.ts';
 import { accessOf, openAccess, type ServiceAccount } from './access.ts';
 
@@ -35,15 +35,15 @@ describe('a service account', () => {
     const access = await openAccess({ serviceAccount });
     const token = async () => (await access.options()).headers;
     await put('token', 'second');
-    vi.advanceTimersByTime(limits.serviceAccountReadEveryMs - 1);
+    vi.advanceTimersByTime(kubernetesLimits.serviceAccountReadEveryMs - 1);
     expect(await token()).toEqual({ authorization: 'Bearer first' });
     vi.advanceTimersByTime(1);
     expect(await token()).toEqual({ authorization: 'Bearer second' });
     await put('token', 'half of it\nand more');
-    vi.advanceTimersByTime(limits.serviceAccountReadEveryMs);
+    vi.advanceTimersByTime(kubernetesLimits.serviceAccountReadEveryMs);
     expect(await token()).toEqual({ authorization: 'Bearer second' });
     await put('token', 'third');
-    vi.advanceTimersByTime(limits.serviceAccountReadEveryMs);
+    vi.advanceTimersByTime(kubernetesLimits.serviceAccountReadEveryMs);
     expect(await token()).toEqual({ authorization: 'Bearer third' });
   });
 

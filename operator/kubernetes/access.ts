@@ -8,7 +8,7 @@ import type { RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../../services/core/failure.ts';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 
 export interface Access {
   /** `https://host:port`, without a trailing slash. */
@@ -88,7 +88,7 @@ async function openServiceAccount({ host, port, folder }: ServiceAccount): Promi
   return {
     server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
     async options() {
-      if (performance.now() - readAt >= limits.serviceAccountReadEveryMs) {
+      if (performance.now() - readAt >= kubernetesLimits.serviceAccountReadEveryMs) {
         readAt = performance.now();
         options = await readBoth().catch(() => options); // the server refuses a token that has expired
       }

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { ManualClock } from '../../services/adapters/memory/clock.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import { makeAuthority } from '../../test/support/certificates.ts';
 import { describeWith } from '../../test/support/describe-with.ts';
 import { type Kubernetes, kubectlOk, startKubernetes } from '../../test/support/kubernetes.ts';
@@ -405,7 +405,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const parts = { client, clock, lease, identity: 'a', freshTerm: async () => 7, report: () => {} };
     const leadership = await elect(parts, new AbortController().signal);
     hangs = true;
-    await clock.advance(limits.electionRenewByMs - 1);
+    await clock.advance(kubernetesLimits.electionRenewByMs - 1);
     expect(leadership.lost.aborted).toBe(false);
     await clock.advance(1);
     expect(leadership.lost.aborted).toBe(true);

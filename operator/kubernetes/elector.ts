@@ -3,7 +3,7 @@
 // changes nothing.
 
 import { Failure } from '../../services/core/failure.ts';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { CallOptions, KubernetesClient } from './client.ts';
 import { type Lease, leases, type ObjectKey } from './resource.ts';
@@ -52,7 +52,7 @@ export async function elect(parts: ElectorParts, signal: AbortSignal): Promise<L
       const lease = await read(parts);
       const record = JSON.stringify(lease?.spec ?? null);
       if (record !== observed.record) observed = { record, since: clock.monotonic() };
-      const durationMs = (lease?.spec?.leaseDurationSeconds ?? limits.electionSeconds) * 1_000;
+      const durationMs = (lease?.spec?.leaseDurationSeconds ?? kubernetesLimits.electionSeconds) * 1_000;
       const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === parts.identity;
       if (isFree || clock.monotonic() - observed.since >= durationMs) {
         const held = await take(parts, lease);
@@ -61,7 +61,7 @@ export async function elect(parts: ElectorParts, signal: AbortSignal): Promise<L
     } catch (error) {
       parts.report('the Lease could not be read or acquired', error);
     }
-    await clock.sleep(limits.electionRetryMs, signal);
+    await clock.sleep(kubernetesLimits.electionRetryMs, signal);
   }
   throw new Failure('unavailable', 'stopped before the election was won');
 }
@@ -87,7 +87,7 @@ async function take(parts: ElectorParts, lease: Lease | null): Promise<HeldLease
   const time = microTime(parts.clock.now());
   const spec = {
     holderIdentity: parts.identity,
-    leaseDurationSeconds: limits.electionSeconds,
+    leaseDurationSeconds: kubernetesLimits.electionSeconds,
     acquireTime: time,
     renewTime: time,
     leaseTransitions: term,
@@ -114,10 +114,10 @@ function keep(parts: ElectorParts, first: HeldLease): Leadership {
   const renewing = (async () => {
     let renewedAt = clock.monotonic();
     while (!stopped.signal.aborted) {
-      await clock.sleep(limits.electionRetryMs, stopped.signal);
+      await clock.sleep(kubernetesLimits.electionRetryMs, stopped.signal);
       if (stopped.signal.aborted) return;
       const askedAt = clock.monotonic();
-      const leftMs = renewedAt + limits.electionRenewByMs - askedAt;
+      const leftMs = renewedAt + kubernetesLimits.electionRenewByMs - askedAt;
       // after the deadline another candidate may lead, so a late answer does not count
       const answered = new AbortController();
       const late = new AbortController();
@@ -130,7 +130,7 @@ function keep(parts: ElectorParts, first: HeldLease): Leadership {
         renewedAt = askedAt;
       } catch (error) {
         parts.report('the Lease could not be renewed', error);
-        if (clock.monotonic() - renewedAt >= limits.electionRenewByMs) return lost.abort();
+        if (clock.monotonic() - renewedAt >= kubernetesLimits.electionRenewByMs) return lost.abort();
       } finally {
         answered.abort();
       }

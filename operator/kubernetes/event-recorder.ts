@@ -2,7 +2,7 @@
 // caller waits.
 
 import { createHash } from 'node:crypto';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { KubernetesClient } from './client.ts';
 import { microTime } from './elector.ts';
@@ -37,8 +37,8 @@ export class EventRecorder implements AsyncDisposable {
   }
 
   /**
-   * Drops an Event that this object had within `limits.eventAgainMs`, and an Event beyond
-   * `limits.eventsUnderWayMax` writes under way.
+   * Drops an Event that this object had within `kubernetesLimits.eventAgainMs`, and an Event beyond
+   * `kubernetesLimits.eventsUnderWayMax` writes under way.
    */
   record<T extends KubernetesObject>(resource: Resource<T>, object: T, event: EventNote): void {
     const { clock, report } = this.#parts;
@@ -47,15 +47,15 @@ export class EventRecorder implements AsyncDisposable {
       .update(JSON.stringify([object.metadata.uid, event]))
       .digest('hex');
     const last = this.#recorded.get(key);
-    if (last !== undefined && now - last < limits.eventAgainMs) return;
-    if (this.#underWay.size >= limits.eventsUnderWayMax) {
+    if (last !== undefined && now - last < kubernetesLimits.eventAgainMs) return;
+    if (this.#underWay.size >= kubernetesLimits.eventsUnderWayMax) {
       report('an Event was dropped', null);
       return;
     }
     this.#recorded.delete(key);
     this.#recorded.set(key, now);
     for (const oldest of this.#recorded.keys()) {
-      if (this.#recorded.size <= limits.eventsRememberedMax) break;
+      if (this.#recorded.size <= kubernetesLimits.eventsRememberedMax) break;
       this.#recorded.delete(oldest);
     }
     const written = this.#write(resource, object, event, key).catch((error: unknown) => report('an Event could not be written', error));
@@ -77,14 +77,17 @@ export class EventRecorder implements AsyncDisposable {
     const namespace = metadata.namespace ?? 'default';
     const now = clock.now();
     await client.create(events, {
-      metadata: { namespace, name: `${metadata.name.slice(0, limits.objectNamePrefixMax)}.${now.toString(16)}${key.slice(0, 8)}` },
+      metadata: {
+        namespace,
+        name: `${metadata.name.slice(0, kubernetesLimits.objectNamePrefixMax)}.${now.toString(16)}${key.slice(0, 8)}`,
+      },
       eventTime: microTime(now),
       reportingController: controller,
-      reportingInstance: instance.slice(0, limits.eventInstanceCharsMax),
+      reportingInstance: instance.slice(0, kubernetesLimits.eventInstanceCharsMax),
       action,
       reason,
       type,
-      note: note.slice(0, limits.eventNoteCharsMax),
+      note: note.slice(0, kubernetesLimits.eventNoteCharsMax),
       regarding: {
         apiVersion: resource.apiVersion,
         kind: resource.kind,

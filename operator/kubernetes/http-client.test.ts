@@ -11,7 +11,7 @@ import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ManualClock } from '../../services/adapters/memory/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import { makeAuthority } from '../../test/support/certificates.ts';
 import { openKubernetesClient } from './http-client.ts';
 import { Reflector } from './reflector.ts';
@@ -56,14 +56,14 @@ describe('the client', () => {
       watches += 1;
       response.writeHead(200).flushHeaders();
     }, 5_000);
-    for (let i = 0; i < 3 * limits.kubernetesCallsMax; i += 1) watchOf(client).catch(() => {});
-    await vi.waitFor(() => expect(watches).toBe(3 * limits.kubernetesCallsMax));
+    for (let i = 0; i < 3 * kubernetesLimits.kubernetesCallsMax; i += 1) watchOf(client).catch(() => {});
+    await vi.waitFor(() => expect(watches).toBe(3 * kubernetesLimits.kubernetesCallsMax));
     await client.get(configMaps, key);
   });
 
   test('cancels a call after its timeout and on its signal, even while the call waits for a connection', async () => {
     const client = await against(() => {}, 30_000);
-    const waiting = Array.from({ length: limits.kubernetesCallsMax }, () => client.get(configMaps, key).catch(() => {}));
+    const waiting = Array.from({ length: kubernetesLimits.kubernetesCallsMax }, () => client.get(configMaps, key).catch(() => {}));
     const stop = new AbortController();
     const given = client.get(configMaps, key, { signal: stop.signal });
     stop.abort(new Error('no more'));
@@ -97,7 +97,7 @@ describe('the client', () => {
 
   test.each([
     ['7', 7_000],
-    ['99999999999', limits.kubernetesRetryAfterMaxMs],
+    ['99999999999', kubernetesLimits.kubernetesRetryAfterMaxMs],
     ['-1', null],
     ['soon', null],
   ])('reads Retry-After: %s', async (text, retryAfterMs) => {
@@ -150,7 +150,7 @@ describe('the reflector', () => {
   ])('backs off from a watch that %s, although lists succeed', async (_, answer, askedAtFirst) => {
     const slept = await waits(answer, 9);
     expect(slept[0]?.asked).toBe(askedAtFirst);
-    for (const { ms } of slept.slice(-2)) expect(ms).toBeGreaterThanOrEqual(limits.kubernetesRetryMaxMs / 2);
+    for (const { ms } of slept.slice(-2)) expect(ms).toBeGreaterThanOrEqual(kubernetesLimits.kubernetesRetryMaxMs / 2);
   });
 
   test('watches again soon after a watch with an event', async () => {
@@ -160,6 +160,6 @@ describe('the reflector', () => {
       if (isBroken) response.writeHead(500).end('{}');
       else response.write(bookmark, () => response.destroy());
     }, 9);
-    for (const { ms } of slept) expect(ms).toBeLessThanOrEqual(2 * limits.kubernetesRetryMinMs);
+    for (const { ms } of slept) expect(ms).toBeLessThanOrEqual(2 * kubernetesLimits.kubernetesRetryMinMs);
   });
 });

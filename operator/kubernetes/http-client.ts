@@ -4,7 +4,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { Failure, type FailureKind } from '../../services/core/failure.ts';
-import { limits } from '../../services/core/limits.ts';
+import { deliveryLimits } from '../../services/core/limits/delivery.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import { type Access, type AccessSettings, openAccess } from './access.ts';
 import type {
   AnsweredRequest,
@@ -53,7 +54,7 @@ const METADATA = {
 
 class HttpClient implements KubernetesClient {
   readonly #options: ClientOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: limits.kubernetesCallsMax });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: kubernetesLimits.kubernetesCallsMax });
   /**
    * Watches have an agent of their own, so that calls never wait for a connection that a watch
    * holds.
@@ -67,7 +68,7 @@ class HttpClient implements KubernetesClient {
   }
 
   get #callMs(): number {
-    return this.#options.callMs ?? limits.kubernetesCallMs;
+    return this.#options.callMs ?? kubernetesLimits.kubernetesCallMs;
   }
 
   get<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey, { signal }: CallOptions = {}): Promise<T> {
@@ -85,7 +86,7 @@ class HttpClient implements KubernetesClient {
     for (let next = ''; ; ) {
       const query = {
         ...selectors(options),
-        limit: String(options.limit ?? this.#options.pageSize ?? limits.kubernetesPageSize),
+        limit: String(options.limit ?? this.#options.pageSize ?? kubernetesLimits.kubernetesPageSize),
         ...(next === '' ? {} : { continue: next }),
       };
       const page = await this.#call<{
@@ -123,7 +124,7 @@ class HttpClient implements KubernetesClient {
     });
     const idle = setTimeout(
       () => answer.destroy(new Failure('unavailable', 'a watch received nothing for too long')),
-      options.idleMs ?? limits.kubernetesIdleMs,
+      options.idleMs ?? kubernetesLimits.kubernetesIdleMs,
     );
     try {
       let pending = '';
@@ -379,7 +380,7 @@ function failureOf(verb: string, resource: Resource<KubernetesObject>, { code, r
     message: cause.message ?? '',
   }));
   const seconds = retryAfter === undefined ? Number.NaN : Number(retryAfter);
-  const retry = seconds >= 0 ? { retryAfterMs: Math.min(seconds * 1_000, limits.kubernetesRetryAfterMaxMs) } : {};
+  const retry = seconds >= 0 ? { retryAfterMs: Math.min(seconds * 1_000, kubernetesLimits.kubernetesRetryAfterMaxMs) } : {};
   return new Failure(kindOf(code), `${verb} ${resource.plural} was refused with status ${code}${detail(resource, message)}`, {
     errors,
     ...retry,
@@ -388,7 +389,7 @@ function failureOf(verb: string, resource: Resource<KubernetesObject>, { code, r
 
 /** The server's message. Empty for Secrets: their message may repeat their content. */
 const detail = (resource: Resource<KubernetesObject>, message: string): string =>
-  resource.plural === 'secrets' || message === '' ? '' : `: ${message.slice(0, limits.replyCharsMax)}`;
+  resource.plural === 'secrets' || message === '' ? '' : `: ${message.slice(0, deliveryLimits.replyCharsMax)}`;
 
 function readStatus(text: string): Status {
   try {

@@ -3,7 +3,7 @@
 // sends each change once.
 
 import { Failure } from '../../services/core/failure.ts';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { Random } from '../../services/ports/random.ts';
 import type { KubernetesClient, ListOptions } from './client.ts';
@@ -77,7 +77,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
     while (!signal.aborted) {
       try {
         let version = await this.#list(signal);
-        const relistAt = clock.monotonic() + limits.relistEveryMs;
+        const relistAt = clock.monotonic() + kubernetesLimits.relistEveryMs;
         while (!signal.aborted && clock.monotonic() < relistAt) {
           version = await this.#watch(version, signal);
           // a server that keeps ending watches without an event gets a pause before the next one
@@ -116,7 +116,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   /** Resolves to the version that the next watch continues from. */
   async #watch(from: string, signal: AbortSignal): Promise<string> {
     let version = from;
-    const timeoutSeconds = Math.round(limits.watchSeconds * (1 + this.#parts.random.fraction()));
+    const timeoutSeconds = Math.round(kubernetesLimits.watchSeconds * (1 + this.#parts.random.fraction()));
     const { idleMs } = this.#parts;
     const options = { ...this.#scope, resourceVersion: version, timeoutSeconds, signal, ...(idleMs === undefined ? {} : { idleMs }) };
     for await (const event of this.#parts.client.watch(this.#resource, options)) {
@@ -154,8 +154,8 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   }
 
   #backOffMs(error: unknown): number {
-    const doubled = limits.kubernetesRetryMinMs * 2 ** (this.#fruitless - 1);
-    const wait = Math.min(doubled, limits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
+    const doubled = kubernetesLimits.kubernetesRetryMinMs * 2 ** (this.#fruitless - 1);
+    const wait = Math.min(doubled, kubernetesLimits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
     return error instanceof Failure && error.retryAfterMs !== null ? Math.max(wait, error.retryAfterMs) : wait;
   }
 }

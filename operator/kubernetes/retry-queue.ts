@@ -2,7 +2,7 @@
 // while a worker has it is queued again afterwards: no two workers ever have the same key. A key
 // whose work failed is retried with exponential back-off.
 
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 
 export interface RetryQueueParts {
@@ -97,7 +97,7 @@ export class RetryQueue {
       const failures = this.#failures.get(key) ?? 0;
       this.#failures.set(key, failures + 1);
       this.#parts.metrics.retried();
-      this.addAfter(key, Math.min(limits.reconcileRetryMinMs * 2 ** failures, limits.reconcileRetryMaxMs));
+      this.addAfter(key, Math.min(kubernetesLimits.reconcileRetryMinMs * 2 ** failures, kubernetesLimits.reconcileRetryMaxMs));
     }
   }
 

@@ -3,7 +3,7 @@
 import type { FaultReason, ObjectFault } from '../../services/core/documents/fault.ts';
 import { showPath } from '../../services/core/documents/fault.ts';
 import { Failure } from '../../services/core/failure.ts';
-import { limits } from '../../services/core/limits.ts';
+import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { Condition } from '../api/v1alpha1/status.ts';
 
 export type ConditionType =
@@ -98,7 +98,7 @@ export function nullIfForbidden(error: unknown): null {
 /** The first faults, each with its path. */
 function messageOf(faults: readonly ObjectFault[]): string {
   const lines = faults
-    .slice(0, limits.faultsInMessageMax)
+    .slice(0, operatorLimits.faultsInMessageMax)
     .map(({ path, message }) => (path.length === 0 ? message : `${showPath(path)}: ${message}`));
   const more = faults.length - lines.length;
   return `${lines.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;

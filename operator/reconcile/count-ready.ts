@@ -1,7 +1,7 @@
 // Counts objects by their condition Ready, for metrics. A loop of its own, because each visit would
 // have to look at all objects.
 
-import { limits } from '../../services/core/limits.ts';
+import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { Mirrors } from './affected.ts';
 import type { ObjectWithStatus } from './decide-status.ts';
@@ -20,7 +20,7 @@ export async function countReady({ clock, metrics, mirrors }: CountReadyParts, s
       const counts = countsOf(objects);
       for (const status of ['True', 'False', 'Unknown'] as const) metrics.ready(kind, status, counts[status]);
     }
-    await clock.sleep(limits.countReadyEveryMs, signal);
+    await clock.sleep(operatorLimits.countReadyEveryMs, signal);
   }
 }
 

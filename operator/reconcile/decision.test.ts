@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { Condition, SenderStatus } from '../api/v1alpha1/status.ts';
 import type { NewCondition } from './conditions.ts';
 import { type Conclusion, concludeVisit, type Decision } from './decision.ts';
@@ -74,7 +74,7 @@ describe('what the catalog answered', () => {
         'Ready False StoreUnavailable',
       ],
       before,
-      limits.reconcileStoreRetryMs,
+      operatorLimits.reconcileStoreRetryMs,
     ],
   ] as const)('%s', (_, result, conditions, fields, nextVisitMs) => {
     const conclusion = conclude(good, result, before);

@@ -2,7 +2,7 @@
 // answered. Pure: handlers gather facts, call the kind's own `decide`, publish, conclude, and apply
 // the status.
 
-import { limits } from '../../services/core/limits.ts';
+import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { CatalogEntry } from '../../services/ports/catalog-writer.ts';
 import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import { type NewCondition, pending, type ReadyRules, readyCondition, timeText } from './conditions.ts';
@@ -33,7 +33,7 @@ export function concludeVisit(object: ObjectWithStatus, decision: Decision, resu
   const fields = { ...catalogFields(object.status, decision.entry, result, now), ...decision.fields };
   return {
     ...decideStatus(object, [...conditions, readyCondition(conditions, decision.ready)], fields, now),
-    nextVisitMs: result?.kind === 'unavailable' ? limits.reconcileStoreRetryMs : decision.nextVisitMs,
+    nextVisitMs: result?.kind === 'unavailable' ? operatorLimits.reconcileStoreRetryMs : decision.nextVisitMs,
   };
 }
 

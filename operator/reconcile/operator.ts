@@ -2,7 +2,7 @@
 // affects, and visits them.
 
 import { Failure } from '../../services/core/failure.ts';
-import { limits } from '../../services/core/limits.ts';
+import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { CatalogWriter } from '../../services/ports/catalog-writer.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
@@ -117,8 +117,8 @@ class Operator {
       ...reflecting,
       countReady({ clock, metrics, mirrors }, signal),
       writeFigures({ client, clock, figures, senders: mirrors.senders, tenants, report }, signal),
-      this.#senderQueue.run(limits.reconcileWorkers, signal),
-      this.#templateQueue.run(limits.reconcileWorkers, signal),
+      this.#senderQueue.run(operatorLimits.reconcileWorkers, signal),
+      this.#templateQueue.run(operatorLimits.reconcileWorkers, signal),
     ]);
   }
 
@@ -176,6 +176,6 @@ class Operator {
     const { senders, templates } = this.#mirrors;
     this.#enqueue({ senders: senders.objects(), templates: templates.objects(), isSweepDue: false });
     await removeOrphans(this.#catalog, this.#mirrors);
-    return limits.operatorSweepEveryMs;
+    return operatorLimits.operatorSweepEveryMs;
   }
 }

@@ -2,7 +2,7 @@
 // Templates do not count: their authors could cross tenants.
 
 import type { ObjectFault } from '../../services/core/documents/fault.ts';
-import { limits } from '../../services/core/limits.ts';
+import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import { TENANT_LABEL } from '../api/v1alpha1/names.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
@@ -26,7 +26,7 @@ export class Tenants {
     this.#clock = clock;
   }
 
-  /** Null: the label is not a valid name. Read again after `limits.tenantKnownMs`. */
+  /** Null: the label is not a valid name. Read again after `operatorLimits.tenantKnownMs`. */
   async of(namespace: string): Promise<string | null> {
     const now = this.#clock.monotonic();
     const known = this.#known.get(namespace);
@@ -34,7 +34,7 @@ export class Tenants {
     const { metadata } = await this.#client.get(namespaces, { name: namespace });
     const label = metadata.labels?.[TENANT_LABEL];
     const tenant = label === undefined ? namespace : tenantName.test(label) ? label : null;
-    this.#known.set(namespace, { tenant, until: now + limits.tenantKnownMs });
+    this.#known.set(namespace, { tenant, until: now + operatorLimits.tenantKnownMs });
     return tenant;
   }
 }

@@ -2,7 +2,7 @@
 // address behind a comma, a comment) is how mail is redirected. Every step is linear in the input, and behind it nobody checks again.
 
 import { domainToASCII } from 'node:url';
-import { limits } from './limits.ts';
+import { addressLimits } from './limits/address.ts';
 import { isLongerThan } from './text-length.ts';
 
 declare const addressBrand: unique symbol;
@@ -39,7 +39,7 @@ const nonAscii = /[^\0-\x7f]/;
 /** Reads one bare address: no name, no brackets, no spaces around it. */
 export function parseAddress(text: string): Address | Refusal {
   if (text === '') return refusal('The address is empty.');
-  if (isLongerThan(text, limits.addressOctetsMax)) return refusal(tooLong);
+  if (isLongerThan(text, addressLimits.addressOctetsMax)) return refusal(tooLong);
   if (!isClean(text)) return refusal('The address contains a control character or invalid Unicode.');
   const end = text.startsWith('"') ? endOfQuoted(text) : text.indexOf('@');
   if (end < 0) return refusal(text.startsWith('"') ? 'The quoted part of the address is not closed.' : 'The address has no @.');
@@ -50,19 +50,19 @@ export function parseAddress(text: string): Address | Refusal {
   if (local === '""') return refusal('The address has nothing before the @.');
   if (!local.startsWith('"') && !dotAtom.test(local))
     return refusal('The part before the @ has a character or a dot that is not allowed there.');
-  if (Buffer.byteLength(local) > limits.localPartOctetsMax) {
-    return refusal(`The part before the @ is longer than ${limits.localPartOctetsMax} octets.`);
+  if (Buffer.byteLength(local) > addressLimits.localPartOctetsMax) {
+    return refusal(`The part before the @ is longer than ${addressLimits.localPartOctetsMax} octets.`);
   }
   const domain = parseDomain(text.slice(end + 1));
   if (typeof domain !== 'string') return domain;
   const address = `${local}@${domain}`;
-  return Buffer.byteLength(address) > limits.addressOctetsMax ? refusal(tooLong) : (address as Address);
+  return Buffer.byteLength(address) > addressLimits.addressOctetsMax ? refusal(tooLong) : (address as Address);
 }
 
 /** Reads `a@b`, `<a@b>`, `Name <a@b>`, `"Quoted, Name" <a@b>`, or an object with the two parts. Spaces around the whole are ignored. */
 export function parseMailbox(input: MailboxInput): Mailbox | Refusal {
   if (typeof input !== 'string') return mailboxOf(input);
-  if (input.length > limits.mailboxCharsMax) return refusal(tooLong);
+  if (input.length > addressLimits.mailboxCharsMax) return refusal(tooLong);
   const text = trimSpaces(input);
   if (!text.endsWith('>')) return mailbox(null, text);
   // A `<` inside a quoted name, or inside a quoted local part, is not the bracket.
@@ -112,20 +112,21 @@ export function parseDomain(text: string): string | Refusal {
   const lower = text.toLowerCase();
   const domain = nonAscii.test(lower) ? domainToASCII(lower) : lower;
   if (domain === '') return refusal('The domain of the address is not a valid international domain name.');
-  if (domain.length > limits.domainOctetsMax) return refusal(tooLong);
+  if (domain.length > addressLimits.domainOctetsMax) return refusal(tooLong);
   const labels = domain.split('.');
   if (labels.length < 2) return refusal('The domain of the address has only one part; a full domain name is required.');
   for (const part of labels) {
     if (part === '') return refusal('The domain of the address has an empty part: a dot at its start or end, or two in a row.');
-    if (part.length > limits.labelOctetsMax) return refusal(`A part of the domain is longer than ${limits.labelOctetsMax} octets.`);
+    if (part.length > addressLimits.labelOctetsMax)
+      return refusal(`A part of the domain is longer than ${addressLimits.labelOctetsMax} octets.`);
     if (!label.test(part)) return refusal('A part of the domain begins or ends with a hyphen, or has a character that is not allowed.');
   }
   // No top-level domain begins with a digit, and whatever does would be read as an IP address by somebody.
   return /^[a-z]/.test(labels[labels.length - 1] ?? '') ? domain : refusal('The domain of the address does not end in a top-level domain.');
 }
 
-const nameTooLong = `The name is longer than ${limits.displayNameCharsMax} characters.`;
-const tooLong = `The address is longer than ${limits.addressOctetsMax} octets.`;
+const nameTooLong = `The name is longer than ${addressLimits.displayNameCharsMax} characters.`;
+const tooLong = `The address is longer than ${addressLimits.addressOctetsMax} octets.`;
 
 function refusal(message: string): Refusal {
   return { code: 'invalid_address', message };
@@ -134,12 +135,12 @@ function refusal(message: string): Refusal {
 function mailboxOf(input: Exclude<MailboxInput, string>): Mailbox | Refusal {
   if (input.email && input.address && input.email !== input.address) return refusal('The address is given twice, as email and as address.');
   const { name } = input;
-  if (name && isLongerThan(name, limits.displayNameCharsMax)) return refusal(nameTooLong);
+  if (name && isLongerThan(name, addressLimits.displayNameCharsMax)) return refusal(nameTooLong);
   return mailbox(name ? trimSpaces(name) : null, input.email || input.address || '');
 }
 
 function mailbox(name: string | null, text: string): Mailbox | Refusal {
-  if (name !== null && isLongerThan(name, limits.displayNameCharsMax)) {
+  if (name !== null && isLongerThan(name, addressLimits.displayNameCharsMax)) {
     return refusal(nameTooLong);
   }
   if (name !== null && !isClean(name)) return refusal('The name contains a control character or invalid Unicode.');

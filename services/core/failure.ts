@@ -1,7 +1,7 @@
 // Operating errors: what can go wrong between us and a store, a queue or a caller. A refusal that a caller must handle is a value, not one of
 // these; a bug is an assertion. One table maps these kinds to gRPC (services/ingest/grpc-status.ts), one maps gRPC to HTTP (gateway).
 
-import { limits } from './limits.ts';
+import { acceptLimits } from './limits/accept.ts';
 
 export type FailureKind =
   | 'invalid' // the caller's input; carries field errors
@@ -38,7 +38,7 @@ export interface FailureOptions {
 export const validationFailed = (
   errors: readonly FieldError[],
   message = errors.length === 1 ? 'One field is not valid.' : `${errors.length} fields are not valid.`,
-): Failure => new Failure('invalid', message, { code: 'validation_failed', errors: errors.slice(0, limits.fieldFaultsMax) });
+): Failure => new Failure('invalid', message, { code: 'validation_failed', errors: errors.slice(0, acceptLimits.fieldFaultsMax) });
 
 export class Failure extends Error {
   readonly kind: FailureKind;

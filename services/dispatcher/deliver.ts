@@ -8,7 +8,7 @@ import { isUnanswered } from '../core/delivery/first-reply.ts';
 import { judge } from '../core/delivery/reply.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { Report } from '../ports/transport.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -113,6 +113,6 @@ async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: 
   if (isRoute) d.tally?.paused(owner, route.name, due);
   const how = { reason: isRoute ? 'route' : null, due, tried: category !== 'aborted', lastReply: reply } as const;
   // Behind the record `committing` nothing is released, not even when its answer never came here: no dot was sent, so it waits like a refusal about us.
-  const waiting: Verdict = { kind: 'deferred', spent: false, waitMs: limits.refusalAboutUsMs };
+  const waiting: Verdict = { kind: 'deferred', spent: false, waitMs: deliveryLimits.refusalAboutUsMs };
   await hand.insist((s) => (s.delivery.phase === 'committing' ? recorded(s, waiting) : release(s, hand.leaseId, how)), signals.stop);
 }

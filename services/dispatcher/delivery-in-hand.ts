@@ -3,14 +3,14 @@
 
 import { type Change, commit, renew, type Subject } from '../core/delivery/delivery.ts';
 import { type Message, subjectOf, withProgress } from '../core/delivery/message.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { type Dispatcher, leaseOf } from './dispatcher.ts';
 
 /** The store moves on a few times at most while a lease is held: a cancel, a lapse, another claim. */
 const ROUNDS = 8;
 
 /** The part of a lease that its dispatcher relies on. */
-const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number => leaseOf(d) * (1 - limits.leaseMarginShare);
+const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number => leaseOf(d) * (1 - dispatchLimits.leaseMarginShare);
 
 export type HandParts = Pick<Dispatcher, 'messages' | 'clock' | 'leaseMs' | 'report'>;
 
@@ -42,7 +42,7 @@ export class DeliveryInHand {
 
   /** How long it waits when it comes back for a fault that may be its own. */
   get releaseDelayMs(): number {
-    return Math.min(limits.releaseDelayMs * 2 ** this.subject.delivery.tries, limits.releaseDelayMaxMs);
+    return Math.min(dispatchLimits.releaseDelayMs * 2 ** this.subject.delivery.tries, dispatchLimits.releaseDelayMaxMs);
   }
 
   /** False: the lease may be over by now, whatever the last answer of the store was. */
@@ -65,7 +65,7 @@ export class DeliveryInHand {
       } catch (error) {
         this.#d.report('an outcome could not be recorded', error);
         if (signal.aborted) return false;
-        await this.#d.clock.sleep(limits.recordRetryMs, signal);
+        await this.#d.clock.sleep(dispatchLimits.recordRetryMs, signal);
       }
     }
   }

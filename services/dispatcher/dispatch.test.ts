@@ -13,7 +13,9 @@ import { MemorySuppressionStore } from '../adapters/memory/suppression-store.ts'
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { Tier } from '../core/delivery/message.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
+import { queueLimits } from '../core/limits/queue.ts';
+import { smtpOutLimits } from '../core/limits/smtp-out.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Report, Session, Transport } from '../ports/transport.ts';
 import { sweepLoop } from '../sweeper/sweep.ts';
@@ -104,7 +106,7 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
           createdAt: now,
           tenant,
           tier,
-          deliveries: [{ to: `${tenant}-${++accepted}@example.com`, wakeAt: now + limits.republishMs }],
+          deliveries: [{ to: `${tenant}-${++accepted}@example.com`, wakeAt: now + queueLimits.republishMs }],
         }),
       ).map((message, i, all) => ({ ...message, id: all.map((m) => m.id).toSorted()[i] ?? message.id }));
       await messages.insert(accepting);
@@ -139,7 +141,7 @@ function relays(clock: ManualClock, answerMs: Record<string, number>, arrivals: 
     open: async (route, { signal }) => {
       const { host } = route;
       const used = inUse.get(host) ?? 0;
-      if (used < limits.connectionsPerRouteMax) inUse.set(host, used + 1);
+      if (used < smtpOutLimits.connectionsPerRouteMax) inUse.set(host, used + 1);
       else {
         const { promise, resolve } = Promise.withResolvers<void>();
         waiting.set(host, [...(waiting.get(host) ?? []), resolve]);
@@ -210,7 +212,7 @@ test.each(['normal', 'high'] as const)('a neighbour’s mail (%s) passes a route
   await world.accept('slow', 2_000);
   await world.clock.advance(500);
   await world.accept('quick', 1, tier);
-  await world.until(() => world.arrivals.some((a) => a.recipient.startsWith('quick')), 2 * limits.routeSlowMs);
+  await world.until(() => world.arrivals.some((a) => a.recipient.startsWith('quick')), 2 * dispatchLimits.routeSlowMs);
   await world.clock.advance(60_000);
   const sentAt = world.clock.monotonic();
   await world.accept('quick', 50, tier);

@@ -3,7 +3,7 @@
 import type { HashKey } from '../core/access/suppression.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { Tier } from '../core/delivery/message.ts';
-import { limits } from '../core/limits.ts';
+import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Budgets } from '../ports/budgets.ts';
@@ -48,7 +48,7 @@ export interface Dispatcher {
   readonly returnKey: Uint8Array;
   /** Where all mail goes instead of the senders' own routes (`PACKETBOAT_RELAY`), or null. */
   readonly relay: Route | null;
-  /** How long a claim holds; `limits.leaseMs` unless told. Every dispatcher may have its own. */
+  /** How long a claim holds; `deliveryLimits.leaseMs` unless told. Every dispatcher may have its own. */
   readonly leaseMs?: number;
   readonly metrics: DispatcherMetrics;
   /** Absent where nobody looks at figures. */
@@ -57,7 +57,7 @@ export interface Dispatcher {
   readonly report: (what: string, error: unknown) => void;
 }
 
-export const leaseOf = (d: Pick<Dispatcher, 'leaseMs'>): number => d.leaseMs ?? limits.leaseMs;
+export const leaseOf = (d: Pick<Dispatcher, 'leaseMs'>): number => d.leaseMs ?? deliveryLimits.leaseMs;
 
 export const routesOf = (d: Pick<Dispatcher, 'relay'>, sender: Sender | null): readonly Route[] =>
   d.relay !== null ? [d.relay] : (sender?.routes ?? []);

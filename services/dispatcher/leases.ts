@@ -1,6 +1,6 @@
 // The leases that this dispatcher holds. They are renewed long before they end, all in one turn, so that the store gets the renewals as one bulk.
 
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import { type Dispatcher, leaseOf } from './dispatcher.ts';
 
@@ -23,7 +23,7 @@ export class Leases {
   /** Renews until the signal aborts. Never rejects. */
   async keep(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#d.clock.sleep(leaseOf(this.#d) * limits.leaseRenewShare, signal);
+      await this.#d.clock.sleep(leaseOf(this.#d) * dispatchLimits.leaseRenewShare, signal);
       if (signal.aborted) return;
       const renewals = [...this.#held].map((hand) =>
         hand.renew().catch((error: unknown) => this.#d.report('a lease could not be renewed', error)),

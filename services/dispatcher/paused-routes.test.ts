@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Route } from '../core/catalog/catalog.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { PausedRoutes } from './paused-routes.ts';
 
 const mine: Route = {
@@ -16,8 +16,8 @@ const anothers: Route = { ...mine, credentials: { username: 'ben', password: 'ri
 test('a route is paused for a while, or until mail got through', () => {
   const paused = new PausedRoutes();
   expect(paused.until(mine)).toBeLessThan(1_000);
-  expect(paused.pause(mine, 1_000)).toBe(1_000 + limits.routePausedMs);
-  expect(paused.until(mine)).toBe(1_000 + limits.routePausedMs);
+  expect(paused.pause(mine, 1_000)).toBe(1_000 + dispatchLimits.routePausedMs);
+  expect(paused.until(mine)).toBe(1_000 + dispatchLimits.routePausedMs);
   paused.resume(mine);
   expect(paused.until(mine)).toBeLessThan(1_000);
 });

@@ -3,7 +3,7 @@
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 
 export class PausedRoutes {
   /** By all that makes a route: a wrong password of one tenant must not hold up another's mail to the same relay. */
@@ -15,7 +15,7 @@ export class PausedRoutes {
   }
 
   pause(route: Route, now: number): number {
-    const until = now + limits.routePausedMs;
+    const until = now + dispatchLimits.routePausedMs;
     for (const [digest, over] of this.#until) if (over <= now) this.#until.delete(digest);
     this.#until.set(routeDigest(route), until);
     return until;

@@ -3,7 +3,7 @@
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MessageStore } from '../ports/message-store.ts';
 import type { Taken } from '../ports/work-queue.ts';
@@ -72,7 +72,7 @@ export class RouteGate implements Gate {
 
   #enter(candidate: Candidate): boolean {
     this.leave(candidate.taken); // the entry is planned anew
-    const free = limits.deliveriesInFlightMax - this.#inFlight.count;
+    const free = dispatchLimits.deliveriesInFlightMax - this.#inFlight.count;
     const isIn = this.#slots.enter(candidate.route, free, hasWaited(candidate));
     if (isIn) this.#routeOf.set(candidate.taken, candidate.route);
     return isIn;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../adapters/memory/clock.ts';
 import type { Route } from '../core/catalog/catalog.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { RouteSlots } from './route-slots.ts';
 
-const max = limits.deliveriesInFlightMax;
+const max = dispatchLimits.deliveriesInFlightMax;
 const routeTo = (host: string): Route => ({ name: host, host, port: 25, tls: 'None', credentials: null, ca: null });
 const [a, b] = [routeTo('a.example'), routeTo('b.example')];
 
@@ -36,8 +36,8 @@ test('what is being planned counts as if it went to the route that has most', ()
 test('a route without progress counts as slow after a second: then others find room, and it finds none', async () => {
   const { clock, slots, fill } = begin();
   fill(a, max / 2);
-  expect(slots.nextSlowMs).toBe(limits.routeSlowMs);
-  await clock.advance(limits.routeSlowMs);
+  expect(slots.nextSlowMs).toBe(dispatchLimits.routeSlowMs);
+  await clock.advance(dispatchLimits.routeSlowMs);
   expect(slots.room(max / 2)).toBe(max / 4);
   expect(slots.enter(a, max / 2, true)).toBe(false);
   expect(slots.enter(b, max / 2, false)).toBe(true);
@@ -46,7 +46,7 @@ test('a route without progress counts as slow after a second: then others find r
 test('a slow route keeps half of its part for mail that was held before', async () => {
   const { clock, slots, fill } = begin();
   fill(a, max / 4);
-  await clock.advance(limits.routeSlowMs);
+  await clock.advance(dispatchLimits.routeSlowMs);
   expect(slots.enter(a, max / 2, false)).toBe(false);
   expect(slots.enter(a, max / 2, true)).toBe(true);
 });
@@ -68,7 +68,7 @@ test('mail that finds no place comes back at the pace of its route, within the l
   const now = clock.now();
   expect(slots.dues(a, [], 3)).toEqual([now + 1_000, now + 1_010, now + 1_020]);
   const [last] = slots.dues(a, [], 10_000).slice(-1);
-  expect(last).toBe(now + limits.routeHoldMaxMs);
+  expect(last).toBe(now + dispatchLimits.routeHoldMaxMs);
 });
 
 test('with one way out for everybody nothing is slow: it is enough not to take more', async () => {

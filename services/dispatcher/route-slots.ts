@@ -3,12 +3,12 @@
 // A route may have as many deliveries in hand as are free besides: one alone gets half, two a third each, and something is always left for the next.
 // A route is not known before its entry is taken, so while a fast route has its part, nothing is taken for a moment: its mail is through in less
 // than a second. Only the surplus of a slow one is taken all the same, to see what stands behind it, and held in the store. Connections
-// are far fewer than that (`limits.connectionsPerRouteMax`): more in hand would only wait for one of them.
+// are far fewer than that (`smtpOutLimits.connectionsPerRouteMax`): more in hand would only wait for one of them.
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
 import type { MessageId } from '../core/ids.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -43,14 +43,14 @@ export class RouteSlots {
       if (slots.inHand > most && !this.#isSlow(slots)) most = slots.inHand;
     }
     const planning = open - inHand;
-    return Math.ceil((limits.deliveriesInFlightMax - open - most - planning) / 2);
+    return Math.ceil((dispatchLimits.deliveriesInFlightMax - open - most - planning) / 2);
   }
 
   /** Milliseconds until a route that shows no progress counts as slow, which makes room; null: no route will. */
   get nextSlowMs(): number | null {
     const now = this.#d.clock.monotonic();
     const soon = [...this.#slots.values()].flatMap((slots) =>
-      slots.inHand === 0 || this.#isSlow(slots) ? [] : [slots.progressAt + limits.routeSlowMs - now],
+      slots.inHand === 0 || this.#isSlow(slots) ? [] : [slots.progressAt + dispatchLimits.routeSlowMs - now],
     );
     return soon.length === 0 || this.#d.relay !== null ? null : Math.max(1, Math.min(...soon));
   }
@@ -89,15 +89,15 @@ export class RouteSlots {
     const attemptMs = Math.max(slots.meanMs ?? 0, this.#d.clock.monotonic() - slots.progressAt);
     const intervalMs = attemptMs / Math.max(1, inHand);
     // what is in hand lasts for an attempt's time, so connections find work when the next come back in half of it
-    const earliest = now + Math.min(limits.routeHoldMaxMs, Math.max(limits.routeHoldMinMs, attemptMs / 2));
-    const latest = now + limits.routeHoldMaxMs;
+    const earliest = now + Math.min(dispatchLimits.routeHoldMaxMs, Math.max(dispatchLimits.routeHoldMinMs, attemptMs / 2));
+    const latest = now + dispatchLimits.routeHoldMaxMs;
     return [...line.atFront(waited, earliest, intervalMs, latest), ...line.atEnd(fresh, earliest, intervalMs, latest)];
   }
 
   /** With one way out for everybody there is nobody to let pass: then it is enough not to take more. */
   #isSlow({ inHand, progressAt, meanMs }: Slots): boolean {
     if (this.#d.relay !== null || inHand === 0) return false;
-    return (meanMs ?? 0) >= limits.routeSlowMs || this.#d.clock.monotonic() - progressAt >= limits.routeSlowMs;
+    return (meanMs ?? 0) >= dispatchLimits.routeSlowMs || this.#d.clock.monotonic() - progressAt >= dispatchLimits.routeSlowMs;
   }
 
   #slotsOf(route: Route): Slots {

@@ -1,7 +1,7 @@
-// A dispatcher at work until it is disposed (RELIABILITY P19): then it takes nothing more, what is in SMTP may end by itself for `limits.drainMs`, and
+// A dispatcher at work until it is disposed (RELIABILITY P19): then it takes nothing more, what is in SMTP may end by itself for `runningLimits.drainMs`, and
 // what has not reached its final dot by then goes back to the queue, no attempt spent.
 
-import { limits } from '../core/limits.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import { dispatch } from './dispatch.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
@@ -12,7 +12,7 @@ export function running(dispatcher: Dispatcher): AsyncDisposable {
   return {
     async [Symbol.asyncDispose]() {
       take.abort();
-      const giveUp = setTimeout(() => stop.abort(), limits.drainMs);
+      const giveUp = setTimeout(() => stop.abort(), runningLimits.drainMs);
       await dispatching;
       clearTimeout(giveUp);
     },

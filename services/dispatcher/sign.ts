@@ -4,7 +4,7 @@ import { createHash, createPrivateKey, type KeyObject, sign as signWith } from '
 import { promisify } from 'node:util';
 import type { DkimKey, Sender } from '../core/catalog/catalog.ts';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { BodyHash } from '../core/mail/dkim/canonical.ts';
 import { signedField, type ToSign, unsigned } from '../core/mail/dkim/signature.ts';
 
@@ -23,7 +23,7 @@ export class SigningKeys {
     const key = createPrivateKey(privateKey);
     this.#keys.set(fingerprint, key);
     const [oldest] = this.#keys.keys();
-    if (this.#keys.size > limits.signingKeysMax && oldest !== undefined) this.#keys.delete(oldest);
+    if (this.#keys.size > dispatchLimits.signingKeysMax && oldest !== undefined) this.#keys.delete(oldest);
     return key;
   }
 }

@@ -1,7 +1,7 @@
 // What became of the attempts of each sender, added up here and told every few seconds: it is for people to look at, so a dispatcher that is killed may
 // take the last of it with it.
 
-import { limits } from '../core/limits.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SenderFigures, SenderFiguresStore } from '../ports/sender-figures.ts';
 
@@ -65,6 +65,6 @@ export async function tellTally(tally: Tally, { store, clock, report }: TallyTel
       report('figures of senders could not be told', error);
     }
     if (isLast) return;
-    await clock.sleep(limits.figuresToldEveryMs, signal);
+    await clock.sleep(dispatchLimits.figuresToldEveryMs, signal);
   }
 }

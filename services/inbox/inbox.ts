@@ -2,7 +2,8 @@
 
 import type { Logger } from 'pino';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
-import { limits } from '../core/limits.ts';
+import { inboxLimits } from '../core/limits/inbox.ts';
+import { smtpOutLimits } from '../core/limits/smtp-out.ts';
 import { MailFolder } from './mail-folder.ts';
 
 export interface InboxOptions {
@@ -28,10 +29,10 @@ export async function startInbox({ smtp, folder, log }: InboxOptions): Promise<I
     banner: 'Packetboat development inbox',
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
-    size: limits.inboxMailBytesMax,
-    socketTimeout: limits.smtpSocketMs,
-    maxClients: limits.inboxConnectionsMax,
-    closeTimeout: limits.inboxCloseMs,
+    size: inboxLimits.inboxMailBytesMax,
+    socketTimeout: smtpOutLimits.smtpSocketMs,
+    maxClients: inboxLimits.inboxConnectionsMax,
+    closeTimeout: inboxLimits.inboxCloseMs,
     onData(stream, session, answer) {
       const received = receive(mails, stream, session)
         .then(

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { limits } from '../core/limits.ts';
+import { inboxLimits } from '../core/limits/inbox.ts';
 import { readSubject } from './read-mail.ts';
 
 const kept = z.object({
@@ -52,7 +52,7 @@ export class MailFolder {
   /** Creates the folder when it is missing, finds the mail of earlier runs, and removes what a crash left half written. */
   static async open(
     folder: string,
-    folderLimits: MailFolderLimits = { mailsMax: limits.inboxMailsMax, bytesMax: limits.inboxBytesMax },
+    folderLimits: MailFolderLimits = { mailsMax: inboxLimits.inboxMailsMax, bytesMax: inboxLimits.inboxBytesMax },
   ): Promise<MailFolder> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const opened = new MailFolder(folder, folderLimits);
@@ -148,7 +148,7 @@ async function writeDown(source: AsyncIterable<Buffer>, path: string): Promise<{
   let bytes = 0;
   const count = async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
-      if (bytes < limits.inboxHeadBytes) heads.push(chunk.subarray(0, limits.inboxHeadBytes - bytes));
+      if (bytes < inboxLimits.inboxHeadBytes) heads.push(chunk.subarray(0, inboxLimits.inboxHeadBytes - bytes));
       bytes += chunk.length;
       yield chunk;
     }

@@ -1,11 +1,11 @@
 // From a presented API key to a principal. Keys are cached for some seconds, unknown ids too, so a revoked key stops working within
-// `limits.keyCacheMs`, a wrong key that is repeated costs the store one read in that time, and many wrong keys displace no good one.
+// `accessLimits.keyCacheMs`, a wrong key that is repeated costs the store one read in that time, and many wrong keys displace no good one.
 
 import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
 import type { Principal } from '../core/access/principal.ts';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { accessLimits } from '../core/limits/access.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ApiKey, KeyStore } from '../ports/key-store.ts';
 
@@ -75,7 +75,7 @@ export class KeyCache {
     const cached = this.#known.get(id) ?? this.#unknown.get(id);
     if (cached !== undefined && cached.until > now) return cached.key;
     this.forget(id);
-    const looking: Cached = { key: this.#keys.find(id), until: now + limits.keyCacheMs };
+    const looking: Cached = { key: this.#keys.find(id), until: now + accessLimits.keyCacheMs };
     keep(this.#unknown, id, looking);
     looking.key.then(
       (key) => {
@@ -94,6 +94,6 @@ export class KeyCache {
 
 function keep(cache: Map<string, Cached>, id: string, cached: Cached): void {
   const [oldest] = cache.keys();
-  if (cache.size >= limits.keyCacheMax && oldest !== undefined) cache.delete(oldest);
+  if (cache.size >= accessLimits.keyCacheMax && oldest !== undefined) cache.delete(oldest);
   cache.set(id, cached);
 }

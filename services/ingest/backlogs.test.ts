@@ -4,7 +4,7 @@ import { ManualClock } from '../adapters/memory/clock.ts';
 import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
 import { published } from '../core/delivery/delivery.ts';
 import { subjectOf } from '../core/delivery/message.ts';
-import { limits } from '../core/limits.ts';
+import { sweepLimits } from '../core/limits/sweep.ts';
 import { Backlogs } from './backlogs.ts';
 
 let clock: ManualClock;
@@ -27,7 +27,7 @@ async function known(tenant = 'default'): Promise<boolean> {
 test('a backlog that another process met, or that was there before, is seen', async () => {
   await store.insert([sampleMessage({ createdAt: store.now() })]);
   expect(await known()).toBe(false); // due this moment: a sweeper is about to feed it
-  await clock.advance(limits.backlogSeenMs + limits.sweepEveryMs);
+  await clock.advance(sweepLimits.backlogSeenMs + sweepLimits.sweepEveryMs);
   expect(await known()).toBe(true);
   expect(await known('other')).toBe(false);
 });
@@ -36,9 +36,9 @@ test('a refused publish begins a backlog at once, and it ends when the store sho
   backlogs.begin('default', 'normal');
   expect(backlogs.has('default', 'normal')).toBe(true);
   expect(backlogs.has('default', 'high')).toBe(false);
-  await clock.advance(limits.backlogSeenMs);
+  await clock.advance(sweepLimits.backlogSeenMs);
   expect(await known()).toBe(true);
-  await clock.advance(2 * limits.sweepEveryMs);
+  await clock.advance(2 * sweepLimits.sweepEveryMs);
   expect(await known()).toBe(false);
 });
 
@@ -46,13 +46,13 @@ test('a backlog goes on for as long as the store shows it, and ends after it was
   const message = sampleMessage({ createdAt: store.now() });
   await store.insert([message]);
   for (let sweeps = 0; sweeps < 5; sweeps++) {
-    await clock.advance(limits.backlogSeenMs);
+    await clock.advance(sweepLimits.backlogSeenMs);
     expect(await known()).toBe(true);
   }
   const [stored] = await store.find([message.id]);
   const change = stored == null ? null : published(subjectOf(stored, 0), store.now());
   expect(change).not.toBeNull();
   await store.apply(change === null ? [] : [change]);
-  await clock.advance(2 * limits.sweepEveryMs);
+  await clock.advance(2 * sweepLimits.sweepEveryMs);
   expect(await known()).toBe(false);
 });

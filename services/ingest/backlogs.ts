@@ -3,7 +3,7 @@
 // there before this one started.
 
 import type { Tier } from '../core/delivery/message.ts';
-import { limits } from '../core/limits.ts';
+import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MessageStore } from '../ports/message-store.ts';
 
@@ -25,7 +25,7 @@ export class Backlogs {
   /** Answers from what is known, and has it read again in the background once it is older than a sweep. */
   has(tenant: string, tier: Tier): boolean {
     const now = this.#clock.monotonic();
-    if (!this.#isReading && now - this.#readAt >= limits.sweepEveryMs) {
+    if (!this.#isReading && now - this.#readAt >= sweepLimits.sweepEveryMs) {
       this.#readAt = now;
       void this.#read();
     }
@@ -34,17 +34,17 @@ export class Backlogs {
 
   /** The queue did not take an entry. Believed until the store can have shown it. */
   begin(tenant: string, tier: Tier): void {
-    this.#until.set(nameOf(tenant, tier), this.#clock.monotonic() + limits.backlogSeenMs + 2 * limits.sweepEveryMs);
+    this.#until.set(nameOf(tenant, tier), this.#clock.monotonic() + sweepLimits.backlogSeenMs + 2 * sweepLimits.sweepEveryMs);
   }
 
   /** Never rejects. What is due this moment is no backlog yet: a sweeper is about to feed it. */
   async #read(): Promise<void> {
     this.#isReading = true;
     try {
-      const found = await this.#messages.backlogs(this.#messages.now() - limits.backlogSeenMs);
+      const found = await this.#messages.backlogs(this.#messages.now() - sweepLimits.backlogSeenMs);
       const now = this.#clock.monotonic();
       for (const [name, until] of this.#until) if (until <= now) this.#until.delete(name);
-      for (const { tenant, tier } of found) this.#until.set(nameOf(tenant, tier), now + 2 * limits.sweepEveryMs);
+      for (const { tenant, tier } of found) this.#until.set(nameOf(tenant, tier), now + 2 * sweepLimits.sweepEveryMs);
     } catch {
       // the store is away: what is known runs out, and the next call asks again
     } finally {

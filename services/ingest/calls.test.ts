@@ -3,7 +3,7 @@ import { SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
 import { sampleMessage } from '../../test/contract/sample-message.ts';
 import { memoryIngest } from '../../test/support/memory-ingest.ts';
-import { limits } from '../core/limits.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
 import { sendTurn } from './calls.ts';
 
 async function turnOf(count: number) {
@@ -26,13 +26,13 @@ async function turnOf(count: number) {
 }
 
 test('a turn is as long as a gateway may make it', async () => {
-  const results = await turnOf(limits.turnItemsMax);
-  expect(results.filter((r) => r.accepted !== undefined)).toHaveLength(limits.turnItemsMax);
+  const results = await turnOf(ingestLimits.turnItemsMax);
+  expect(results.filter((r) => r.accepted !== undefined)).toHaveLength(ingestLimits.turnItemsMax);
 });
 
 test('one item more and each of them is refused', async () => {
-  const results = await turnOf(limits.turnItemsMax + 1);
-  expect(results).toHaveLength(limits.turnItemsMax + 1);
+  const results = await turnOf(ingestLimits.turnItemsMax + 1);
+  expect(results).toHaveLength(ingestLimits.turnItemsMax + 1);
   expect(results.every((r) => r.refused?.grpc_code === 3)).toBe(true);
 });
 

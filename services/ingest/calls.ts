@@ -15,7 +15,7 @@ import { type JudgedField, judgeFields } from '../core/accept/field-rules.ts';
 import { accessRuleOf, accessRules } from '../core/access/access-rules.ts';
 import { Failure, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
-import { limits } from '../core/limits.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
 import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
 import { type Answer, answer, enter, type Ingest, requireScope, shownFailure } from './ingest.ts';
@@ -53,8 +53,8 @@ export async function send(calls: Calls, item: SendItemProto): Promise<SendResul
 
 /** The requests of one turn of a gateway. More than a turn has are refused, each of them. */
 export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Promise<SendMessagesResponse> {
-  if (items.length > limits.turnItemsMax) {
-    const failure = new Failure('invalid', `At most ${limits.turnItemsMax} items go together.`);
+  if (items.length > ingestLimits.turnItemsMax) {
+    const failure = new Failure('invalid', `At most ${ingestLimits.turnItemsMax} items go together.`);
     return { results: items.map(() => toResult({ rate: null, failure })) };
   }
   return { results: (await sendAll(calls, items)).map(toResult) };

@@ -5,12 +5,12 @@ import { MemoryFailureCounts } from '../adapters/memory/failure-counts.ts';
 import { MemoryKeyStore } from '../adapters/memory/key-store.ts';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { accessLimits } from '../core/limits/access.ts';
 import type { ApiKey } from '../ports/key-store.ts';
 import { KeyCache } from './authenticate.ts';
 import { authenticateCaller, FailedAuthentications } from './failed-authentications.ts';
 
-const MAX = limits.failedAuthenticationsMax;
+const MAX = accessLimits.failedAuthenticationsMax;
 let made = 0;
 /** Another one each time. */
 const newKey = () => {
@@ -90,11 +90,11 @@ describe('after fifty failures in a minute', () => {
     for (let i = 0; i < MAX; i++) expect(await kindOf(newKey().text)).toBe('unauthenticated');
     await clock.advance(20_000);
     for (let i = 0; i < 3; i++) {
-      expect(await refused(newKey().text)).toMatchObject({ kind: 'rate_limited', retryAfterMs: limits.failureWindowMs - 20_000 });
+      expect(await refused(newKey().text)).toMatchObject({ kind: 'rate_limited', retryAfterMs: accessLimits.failureWindowMs - 20_000 });
       expect(await kindOf(good.text)).toBe('good');
     }
     expect(await kindOf(newKey().text, '192.0.2.8')).toBe('unauthenticated');
-    await clock.advance(limits.failureWindowMs - 20_000);
+    await clock.advance(accessLimits.failureWindowMs - 20_000);
     expect(await kindOf(newKey().text)).toBe('unauthenticated');
   });
 
@@ -146,8 +146,8 @@ describe('the key cache', () => {
   test('keeps a good key while more wrong ones come than it has room for', async () => {
     await refused(good.text);
     const before = keys.finds;
-    for (let i = 0; i < limits.keyCacheMax + 10; i++) await refused(newKey().text);
-    expect(keys.finds - before).toBeGreaterThan(limits.keyCacheMax);
+    for (let i = 0; i < accessLimits.keyCacheMax + 10; i++) await refused(newKey().text);
+    expect(keys.finds - before).toBeGreaterThan(accessLimits.keyCacheMax);
     const after = keys.finds;
     expect(await kindOf(good.text)).toBe('good');
     expect(keys.finds).toBe(after);

@@ -4,7 +4,7 @@ import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-au
 import type { Principal } from '../core/access/principal.ts';
 import type { HashKey } from '../core/access/suppression.ts';
 import type { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { accessLimits } from '../core/limits/access.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FailureCounts } from '../ports/failure-counts.ts';
 import { AuthenticationFailure, type KeyCache } from './authenticate.ts';
@@ -64,7 +64,7 @@ export class FailedAuthentications {
   #remember(name: string, until: number): void {
     this.#over.delete(name);
     const [oldest] = this.#over.keys();
-    if (this.#over.size >= limits.failuresOverMax && oldest !== undefined) this.#over.delete(oldest);
+    if (this.#over.size >= accessLimits.failuresOverMax && oldest !== undefined) this.#over.delete(oldest);
     this.#over.set(name, until);
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 import { Failure, type FailureKind } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
 import { toRateFigures, toRefusal, toStatus, toTrailer } from './grpc-status.ts';
 
 /** The details of a status, read by the types of google.rpc. */
@@ -72,7 +72,7 @@ describe('a failure as a gRPC status', () => {
     const errors = Array.from({ length: 5_000 }, (_, i) => ({ field: `to[${i}]`, code: 'invalid_address', message: 'An address.' }));
     const failure = new Failure('invalid', 'Many fields.', { errors });
     const [bytes] = toStatus(failure, null).metadata?.get('grpc-status-details-bin') ?? [];
-    expect(Buffer.from(bytes ?? '').length).toBeLessThanOrEqual(limits.grpcDetailsBytesMax);
+    expect(Buffer.from(bytes ?? '').length).toBeLessThanOrEqual(ingestLimits.grpcDetailsBytesMax);
     expect(detailsOf(failure).violations?.[0]?.field).toBe('to[0]');
     expect(toRefusal(failure).errors).toHaveLength(5_000);
   });

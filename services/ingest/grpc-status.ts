@@ -7,7 +7,7 @@ import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/err
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { Failure, FailureKind } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
 import type { Rate } from './ingest.ts';
 
 const CODES: Readonly<Record<FailureKind, number>> = {
@@ -63,7 +63,7 @@ function encodeDetails(refusal: Refusal): Uint8Array {
       message: refusal.message,
       details: detailsOf({ ...refusal, errors: refusal.errors.slice(0, kept) }),
     }).finish();
-    if (bytes.length <= limits.grpcDetailsBytesMax || kept === 0) return bytes;
+    if (bytes.length <= ingestLimits.grpcDetailsBytesMax || kept === 0) return bytes;
   }
 }
 

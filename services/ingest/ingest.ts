@@ -36,7 +36,7 @@ export interface Ingest {
   readonly failedAuthentications: FailedAuthentications;
   readonly backlogs: Backlogs;
   readonly templates: CompiledTemplates;
-  /** After how long an entry that nobody claimed is published again; `limits.republishMs` unless told. */
+  /** After how long an entry that nobody claimed is published again; `queueLimits.republishMs` unless told. */
   readonly republishMs?: number;
   /** Told of what no caller sees: failures of ours, with their causes. */
   readonly report: (what: string, error: unknown) => void;

@@ -7,7 +7,7 @@ import { isRefusal, parseAddress } from '../core/address.ts';
 import type { Environment } from '../core/catalog/catalog.ts';
 import type { Message, MessageStatus } from '../core/delivery/message.ts';
 import { type FieldError, validationFailed } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { acceptLimits } from '../core/limits/accept.ts';
 import type { ListQuery } from '../ports/message-store.ts';
 import type { Ingest } from './ingest.ts';
 
@@ -32,7 +32,7 @@ export async function listMessages(
   faults: readonly FieldError[],
 ): Promise<{ readonly messages: readonly Message[]; readonly nextCursor: string | null }> {
   const errors: FieldError[] = [];
-  const limit = request.limit ?? limits.listLimitDefault;
+  const limit = request.limit ?? acceptLimits.listLimitDefault;
   const recipient = request.recipient === '' ? null : parseAddress(request.recipient);
   if (recipient !== null && isRefusal(recipient)) errors.push({ field: 'recipient', code: recipient.code, message: recipient.message });
   const { cursor, ...filters } = { ...request, limit: 0 };

@@ -7,7 +7,8 @@ import type { SendRequest, Uploaded } from '../core/accept/send-request.ts';
 import type { Principal } from '../core/access/principal.ts';
 import { type Failure, validationFailed } from '../core/failure.ts';
 import { parseBlobId } from '../core/ids.ts';
-import { limits } from '../core/limits.ts';
+import { acceptLimits } from '../core/limits/accept.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
 import { fromSendEmail, fromSendMessage } from './from-proto.ts';
 import type { Ingest } from './ingest.ts';
 import { uploadContent } from './upload-content.ts';
@@ -24,17 +25,18 @@ export async function readSendMessage(
     const info = await uploadContent(ingest, principal, one(bytes));
     uploaded.set(path, { blob: info.id, bytes: info.bytes, sha256: info.sha256 });
   };
-  const isLarge = Buffer.byteLength(request.html ?? '') + Buffer.byteLength(request.text ?? '') > limits.contentInlineBytes;
+  const isLarge = Buffer.byteLength(request.html ?? '') + Buffer.byteLength(request.text ?? '') > ingestLimits.contentInlineBytes;
   if (isLarge && request.html !== undefined) await put('html', Buffer.from(request.html));
   if (isLarge && request.text !== undefined) await put('text', Buffer.from(request.text));
-  for (const [i, attachment] of request.attachments.slice(0, limits.attachmentsMax).entries()) {
+  for (const [i, attachment] of request.attachments.slice(0, acceptLimits.attachmentsMax).entries()) {
     if (attachment.content.length > 0) await put(`attachments[${i}].content`, attachment.content);
   }
   const data = await readTemplateData(ingest, uploaded.get('template_data'), 'template_data');
   const read = fromSendMessage(request, uploaded, data);
   if (read.templateDataBlob !== null || read.templateData === null) return read;
   const text = JSON.stringify(read.templateData);
-  if (Buffer.byteLength(text) <= limits.contentInlineBytes || Buffer.byteLength(text) > limits.templateDataBytesMax) return read;
+  if (Buffer.byteLength(text) <= ingestLimits.contentInlineBytes || Buffer.byteLength(text) > acceptLimits.templateDataBytesMax)
+    return read;
   await put('template_data', Buffer.from(text));
   return { ...read, templateDataBlob: uploaded.get('template_data') ?? null };
 }
@@ -74,8 +76,8 @@ async function readTemplateData(
   field: string,
 ): Promise<Readonly<Record<string, unknown>> | null> {
   if (blob === undefined) return null;
-  if (blob.bytes > limits.templateDataBytesMax)
-    throw refused(field, 'too_large', `Template data has at most ${limits.templateDataBytesMax} bytes.`);
+  if (blob.bytes > acceptLimits.templateDataBytesMax)
+    throw refused(field, 'too_large', `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`);
   const data: unknown = JSON.parse(Buffer.concat(await Array.fromAsync(ingest.blobs.get(blob.blob))).toString());
   if (typeof data !== 'object' || data === null || Array.isArray(data)) throw refused(field, 'invalid', 'Template data is a JSON object.');
   return data as Readonly<Record<string, unknown>>;

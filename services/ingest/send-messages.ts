@@ -15,7 +15,7 @@ import { notPublished } from '../core/delivery/delivery.ts';
 import { blobsOf, type Message, subjectOf } from '../core/delivery/message.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
-import { limits } from '../core/limits.ts';
+import { acceptLimits } from '../core/limits/accept.ts';
 import { IDEMPOTENCY_KEY_HEADER } from '../core/mail/headers.ts';
 import type { Inserted, NewMessage } from '../ports/message-store.ts';
 import type { Publication } from '../ports/work-queue.ts';
@@ -337,7 +337,7 @@ async function settleTakenKey(
 ): Promise<Stored> {
   const { message, publications, reach } = composed;
   const key = idempotency.key as IdempotencyKey;
-  const giveUpAt = ingest.clock.monotonic() + limits.idempotencyRaceMs;
+  const giveUpAt = ingest.clock.monotonic() + acceptLimits.idempotencyRaceMs;
   while (ingest.clock.monotonic() < giveUpAt) {
     const holder = await ingest.messages.findByIdempotencyKey(message.tenant, key);
     if (holder !== null) {
@@ -353,7 +353,7 @@ async function settleTakenKey(
       await publish(ingest, publications);
       return { message: again === 'known' ? await readBack(ingest, composed) : message, replayed: false };
     }
-    await ingest.clock.sleep(limits.idempotencyRacePollMs);
+    await ingest.clock.sleep(acceptLimits.idempotencyRacePollMs);
   }
   throw new Failure('conflict', 'Another request with this idempotency key is still running.', {
     code: 'idempotency_key_in_use',

@@ -18,7 +18,7 @@ import {
 } from '../../proto/gen/packetboat/v1/messages.ts';
 import { type CreateSuppressionResponse, SuppressionsServiceClient } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import { type MemoryIngest, memoryIngest } from '../../test/support/memory-ingest.ts';
-import { limits } from '../core/limits.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
 import { type GrpcServing, readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { Health } from '../runtime/health.ts';
 import { ingestServices } from './serve.ts';
@@ -114,7 +114,7 @@ describe('the public services', () => {
   });
 
   test('put large content of a request into the BlobStore', async () => {
-    const html = `<p>${'x'.repeat(limits.contentInlineBytes)}</p>`;
+    const html = `<p>${'x'.repeat(ingestLimits.contentInlineBytes)}</p>`;
     const request = SendMessageRequest.fromPartial({ recipient: 'user@example.com', subject: 'Large', sender: 'accounts', html });
     const sent = await made<SendMessageResponse>((respond) => messages.sendMessage(request, metadataOf(bearer()), respond));
     expect(sent.code).toBe(0);
@@ -158,7 +158,7 @@ describe('the public services', () => {
   });
 
   test('do not take more than one message may hold', async () => {
-    const request = SendMessageRequest.fromPartial({ recipient: 'user@example.com', html: 'x'.repeat(limits.grpcMessageBytesMax) });
+    const request = SendMessageRequest.fromPartial({ recipient: 'user@example.com', html: 'x'.repeat(ingestLimits.grpcMessageBytesMax) });
     expect((await made<SendMessageResponse>((respond) => messages.sendMessage(request, metadataOf(bearer()), respond))).code).toBe(
       status.RESOURCE_EXHAUSTED,
     );

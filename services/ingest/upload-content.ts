@@ -3,12 +3,12 @@
 import type { Principal } from '../core/access/principal.ts';
 import { Failure } from '../core/failure.ts';
 import { blobId, ID_RANDOM_BYTES } from '../core/ids.ts';
-import { limits } from '../core/limits.ts';
+import { doorLimits } from '../core/limits/door.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
 import type { Ingest } from './ingest.ts';
 import { requireScope } from './ingest.ts';
 
-/** Throws `too_large` beyond `limits.bodyBytesMax`; then nothing can be read under the id. */
+/** Throws `too_large` beyond `doorLimits.bodyBytesMax`; then nothing can be read under the id. */
 export async function uploadContent(ingest: Ingest, principal: Principal, chunks: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
   requireScope(principal, 'messages:send');
   const id = blobId(ingest.messages.now(), ingest.random.bytes(ID_RANDOM_BYTES));
@@ -19,7 +19,7 @@ async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8A
   let bytes = 0;
   for await (const chunk of chunks) {
     bytes += chunk.length;
-    if (bytes > limits.bodyBytesMax) throw new Failure('too_large', `Content has at most ${limits.bodyBytesMax} bytes.`);
+    if (bytes > doorLimits.bodyBytesMax) throw new Failure('too_large', `Content has at most ${doorLimits.bodyBytesMax} bytes.`);
     yield chunk;
   }
 }

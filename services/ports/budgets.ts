@@ -23,8 +23,8 @@ export interface Reservation {
 
 export interface Budgets extends AsyncDisposable {
   /**
-   * Takes up to `tokens` from each budget; answers in the order given, within `limits.budgetCallMs`, and never rejects. Tokens may be reserved
-   * ahead of need (at most `limits.budgetLeaseTokens`, and only a small part of the limit), so that most calls cost nothing. When the server
+   * Takes up to `tokens` from each budget; answers in the order given, within `budgetsLimits.budgetCallMs`, and never rejects. Tokens may be reserved
+   * ahead of need (at most `budgetsLimits.budgetLeaseTokens`, and only a small part of the limit), so that most calls cost nothing. When the server
    * behind it is lost, buckets of this process serve, sized so that all processes together stay within twice the limit (P15).
    */
   reserve(asks: readonly { readonly budget: Budget; readonly tokens: number }[]): Promise<readonly Reservation[]>;

@@ -46,7 +46,7 @@ export interface Found {
 }
 
 /**
- * All calls reject with `Failure('unavailable')` when the store does not answer within `limits.storeCallMs`; after that a write may or may not
+ * All calls reject with `Failure('unavailable')` when the store does not answer within `storeLimits.storeCallMs`; after that a write may or may not
  * have happened. A repeated `insert` of the same ids is harmless, a repeated `apply` of the same changes changes nothing.
  */
 export interface MessageStore extends AsyncDisposable {

@@ -9,7 +9,7 @@ export interface Answer<R> {
   readonly isAuthenticated: boolean;
 }
 
-/** All calls reject with `Failure('unavailable')` when no server answers within `limits.dnsMs`, or none of them can. */
+/** All calls reject with `Failure('unavailable')` when no server answers within `dnsLimits.dnsMs`, or none of them can. */
 export interface Resolver extends AsyncDisposable {
   /** The strings of each record joined. */
   txt(name: string): Promise<Answer<string>>;

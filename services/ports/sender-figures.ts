@@ -17,6 +17,6 @@ export interface SenderFiguresStore extends AsyncDisposable {
   /** Adds to what is there. Rejects with `Failure('unavailable')`. */
   add(figures: readonly SenderFigures[]): Promise<void>;
 
-  /** Sums of the last hour, give or take `limits.figuresSlotMs`; senders with none are not among them. */
+  /** Sums of the last hour, give or take `dispatchLimits.figuresSlotMs`; senders with none are not among them. */
   lastHour(): Promise<readonly SenderFigures[]>;
 }

@@ -19,7 +19,7 @@ export interface Transaction {
   /** Size of the body in bytes for SIZE (RFC 1870), null when unknown. A body over the server's limit is not sent. */
   readonly bytes: number | null;
   /**
-   * Asked once, when all but the last `limits.heldBackBytes` have been written (R6). Only `true` sends the rest and the final dot; `false` and a
+   * Asked once, when all but the last `smtpOutLimits.heldBackBytes` have been written (R6). Only `true` sends the rest and the final dot; `false` and a
    * throw close the connection. `send` never settles before a question that it asked has been answered.
    */
   beforeDot(): Promise<boolean>;
@@ -58,7 +58,7 @@ export interface Report extends Answer {
   /** Null: in the clear, or never connected. */
   readonly tls: TlsUsed | null;
   readonly timings: Timings;
-  /** The dialogue, at most `limits.transcriptBytesMax`, without AUTH and body. Holds addresses: for a blob, never for a log. Null when accepted. */
+  /** The dialogue, at most `smtpOutLimits.transcriptBytesMax`, without AUTH and body. Holds addresses: for a blob, never for a log. Null when accepted. */
   readonly transcript: string | null;
   /** What `beforeDot` or `body` threw, for a log; undefined otherwise. */
   readonly cause?: unknown;
@@ -79,7 +79,7 @@ export interface Session extends AsyncDisposable {
 
 export interface Transport extends AsyncDisposable {
   /**
-   * A turn on a connection to this route: a kept one, or a new one with TLS and login done. Waits while `limits.connectionsPerRouteMax` are in use,
+   * A turn on a connection to this route: a kept one, or a new one with TLS and login done. Waits while `smtpOutLimits.connectionsPerRouteMax` are in use,
    * first come first served. Never rejects: what fails is the report. `Opportunistic` may dial twice. Credentials are only ever sent over verified TLS.
    */
   open(route: Route, options: { readonly signal: AbortSignal }): Promise<Session | Report>;

@@ -20,21 +20,21 @@ export interface Publication {
   readonly entry: Entry;
 }
 
-/** `full`: this tenant's window in this tier holds `limits.windowPerTenantAndTier` entries. `lost`: no answer in time; it may be in the queue. */
+/** `full`: this tenant's window in this tier holds `queueLimits.windowPerTenantAndTier` entries. `lost`: no answer in time; it may be in the queue. */
 export type Published = 'published' | 'full' | 'lost';
 
 export interface Taken {
   readonly tenant: string;
   readonly tier: Tier;
   readonly entry: Entry;
-  /** Once what became of it is stored. Without it the entry comes again after `limits.ackWaitMs`. Never throws; an ack may be lost. */
+  /** Once what became of it is stored. Without it the entry comes again after `queueLimits.ackWaitMs`. Never throws; an ack may be lost. */
   ack(): void;
   /** Gives it back to be taken at once by another: for a shutdown. Never throws. */
   giveBack(): void;
 }
 
 export interface WorkQueue extends AsyncDisposable {
-  /** Settles within `limits.publishMs` whatever the queue does, and never rejects; answers in the order given. Keeps the order per tenant and tier. */
+  /** Settles within `queueLimits.publishMs` whatever the queue does, and never rejects; answers in the order given. Keeps the order per tenant and tier. */
   publish(publications: readonly Publication[]): Promise<readonly Published[]>;
 
   /**

@@ -10,7 +10,10 @@ import { isBootstrapKey } from '../core/access/api-key.ts';
 import type { Route } from '../core/catalog/catalog.ts';
 import { sentenceOf } from '../core/documents/schema-faults.ts';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { accessLimits } from '../core/limits/access.ts';
+import { deliveryLimits } from '../core/limits/delivery.ts';
+import { doorLimits } from '../core/limits/door.ts';
+import { queueLimits } from '../core/limits/queue.ts';
 import { type Cidr, parseCidr } from '../core/network/dialable.ts';
 import { type DnsServer, readDnsServer } from '../core/network/dns-server.ts';
 
@@ -204,14 +207,14 @@ export const variables = {
   },
   connectionsPerAddress: {
     name: 'PACKETBOAT_CONNECTIONS_PER_ADDRESS',
-    unit: `connections, 1 to ${limits.httpConnectionsPerAddressMaxMax}`,
-    default: String(limits.httpConnectionsPerAddressMax),
+    unit: `connections, 1 to ${doorLimits.httpConnectionsPerAddressMaxMax}`,
+    default: String(doorLimits.httpConnectionsPerAddressMax),
     requiredBy: [],
     programs: ['dev', 'gateway'],
     help: 'How many HTTP connections one address may have open at a time; further ones get a 503. A load balancer counts as one address.',
     schema: parsed(
-      (text) => (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= limits.httpConnectionsPerAddressMaxMax ? Number(text) : null),
-      `is not a whole number from 1 to ${limits.httpConnectionsPerAddressMaxMax}`,
+      (text) => (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= doorLimits.httpConnectionsPerAddressMaxMax ? Number(text) : null),
+      `is not a whole number from 1 to ${doorLimits.httpConnectionsPerAddressMaxMax}`,
     ),
   },
   corsOrigins: {
@@ -306,15 +309,15 @@ export const variables = {
   },
   bootstrapRequestsPerMinute: {
     name: 'PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE',
-    unit: `requests, 1 to ${limits.requestsPerMinuteMax}`,
-    default: String(limits.requestsPerMinuteDefault),
+    unit: `requests, 1 to ${accessLimits.requestsPerMinuteMax}`,
+    default: String(accessLimits.requestsPerMinuteDefault),
     requiredBy: [],
     programs: ['dev', 'ingest'],
     help: 'Limit of that key when it is made. No key of the tenant can have a higher limit.',
     schema: parsed((text) => {
       const count = /^[1-9][0-9]{0,6}$/.test(text) ? Number(text) : 0;
-      return count >= 1 && count <= limits.requestsPerMinuteMax ? count : null;
-    }, `is not a whole number from 1 to ${limits.requestsPerMinuteMax}`),
+      return count >= 1 && count <= accessLimits.requestsPerMinuteMax ? count : null;
+    }, `is not a whole number from 1 to ${accessLimits.requestsPerMinuteMax}`),
   },
   relay: {
     name: 'PACKETBOAT_RELAY',
@@ -336,30 +339,30 @@ export const variables = {
   },
   leaseMs: {
     name: 'PACKETBOAT_LEASE_SECONDS',
-    unit: `seconds, ${limits.leaseMinMs / 1_000} to ${limits.leaseMaxMs / 1_000}`,
-    default: String(limits.leaseMs / 1_000),
+    unit: `seconds, ${deliveryLimits.leaseMinMs / 1_000} to ${deliveryLimits.leaseMaxMs / 1_000}`,
+    default: String(deliveryLimits.leaseMs / 1_000),
     requiredBy: [],
     programs: ['dev', 'dispatcher'],
     help: 'How long the deliveries of a killed or disconnected dispatcher wait until another dispatcher takes them over. A running dispatcher renews its leases.',
-    schema: secondsBetween(limits.leaseMinMs, limits.leaseMaxMs),
+    schema: secondsBetween(deliveryLimits.leaseMinMs, deliveryLimits.leaseMaxMs),
   },
   lapseDelayMs: {
     name: 'PACKETBOAT_LAPSE_DELAY_SECONDS',
-    unit: `seconds, 0 to ${limits.lapseDelayMaxMs / 1_000}`,
-    default: String(limits.lapseDelayMs / 1_000),
+    unit: `seconds, 0 to ${deliveryLimits.lapseDelayMaxMs / 1_000}`,
+    default: String(deliveryLimits.lapseDelayMs / 1_000),
     requiredBy: [],
     programs: ['dev', 'sweeper'],
     help: 'How long a delivery whose lease ended waits before the next attempt: its message may be what kills dispatchers.',
-    schema: secondsBetween(0, limits.lapseDelayMaxMs),
+    schema: secondsBetween(0, deliveryLimits.lapseDelayMaxMs),
   },
   republishMs: {
     name: 'PACKETBOAT_REPUBLISH_SECONDS',
-    unit: `seconds, ${limits.republishMinMs / 1_000} to ${limits.republishMaxMs / 1_000}`,
-    default: String(limits.republishMs / 1_000),
+    unit: `seconds, ${queueLimits.republishMinMs / 1_000} to ${queueLimits.republishMaxMs / 1_000}`,
+    default: String(queueLimits.republishMs / 1_000),
     requiredBy: [],
     programs: ['dev', 'ingest', 'sweeper'],
     help: 'How long a queued delivery waits for a dispatcher before it is put into the queue again, in case the queue lost it.',
-    schema: secondsBetween(limits.republishMinMs, limits.republishMaxMs),
+    schema: secondsBetween(queueLimits.republishMinMs, queueLimits.republishMaxMs),
   },
   keyringFile: {
     name: 'PACKETBOAT_KEYRING_FILE',

@@ -4,7 +4,7 @@
 
 import { isIP } from 'node:net';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { runningLimits } from '../core/limits/running.ts';
 
 export interface DescribedError {
   readonly type: string;
@@ -26,10 +26,10 @@ export interface DescribedError {
 
 export function describeError(error: unknown, depth = 0): DescribedError {
   if (!(error instanceof Error)) return { type: typeof error };
-  const cause = error.cause === undefined || depth >= limits.errorCausesMax ? {} : { cause: describeError(error.cause, depth + 1) };
+  const cause = error.cause === undefined || depth >= runningLimits.errorCausesMax ? {} : { cause: describeError(error.cause, depth + 1) };
   const several =
-    error instanceof AggregateError && depth < limits.errorCausesMax
-      ? { errors: error.errors.slice(0, limits.errorCausesMax).map((each) => describeError(each, depth + 1)) }
+    error instanceof AggregateError && depth < runningLimits.errorCausesMax
+      ? { errors: error.errors.slice(0, runningLimits.errorCausesMax).map((each) => describeError(each, depth + 1)) }
       : {};
   if (error instanceof Failure) {
     const fields = error.errors.length === 0 ? {} : { fields: error.errors.map(({ field, code }) => ({ field, code })) };
@@ -68,5 +68,5 @@ function placesOf({ stack = '', message }: Error): readonly string[] {
   return after
     .split('\n')
     .flatMap((line) => /^ {4}(at (?:[\w$.<>[\]# ]+ \()?(?:file:\/\/|node:|\/|native)[^\s()]*:\d+:\d+\)?)$/.exec(line)?.[1] ?? [])
-    .slice(0, limits.errorPlacesMax);
+    .slice(0, runningLimits.errorPlacesMax);
 }

@@ -6,7 +6,10 @@ import { SCOPE_ALL } from '../core/access/suppression.ts';
 import type { HoldReason } from '../core/delivery/delivery.ts';
 import type { EventType } from '../core/delivery/event.ts';
 import type { Stage } from '../core/delivery/reply.ts';
-import { limits } from '../core/limits.ts';
+import { acceptLimits } from '../core/limits/accept.ts';
+import { accessLimits } from '../core/limits/access.ts';
+import { addressLimits } from '../core/limits/address.ts';
+import { deliveryLimits } from '../core/limits/delivery.ts';
 import { loadContract } from './contract.ts';
 import { judgedFieldsOf, loadFieldRules } from './field-options.ts';
 
@@ -16,31 +19,31 @@ const rules = new Map([...loaded].map(([name, of]) => [name.slice('packetboat.v1
 
 /** Each number of the proto, and the limit that is the reason for it. */
 const numbers: Readonly<Record<string, number>> = {
-  'Address.email maxLength': limits.addressOctetsMax,
-  'Address.name maxLength': limits.displayNameCharsMax,
-  'Attachment.filename maxLength': limits.filenameCharsMax,
-  'CreateKeyRequest.name maxLength': limits.keyNameCharsMax,
-  'CreateKeyRequest.requests_per_minute max': limits.requestsPerMinuteMax,
+  'Address.email maxLength': addressLimits.addressOctetsMax,
+  'Address.name maxLength': addressLimits.displayNameCharsMax,
+  'Attachment.filename maxLength': acceptLimits.filenameCharsMax,
+  'CreateKeyRequest.name maxLength': accessLimits.keyNameCharsMax,
+  'CreateKeyRequest.requests_per_minute max': accessLimits.requestsPerMinuteMax,
   'CreateKeyRequest.requests_per_minute min': 1,
-  'CreateKeyRequest.scopes maxItems': limits.keyScopesMax,
-  'CreateKeyRequest.senders maxItems': limits.keySendersMax,
-  'CreateSuppressionRequest.recipient maxLength': limits.addressOctetsMax,
-  'LastReply.text maxLength': limits.replyCharsMax,
-  'ListMessagesRequest.cursor maxLength': limits.cursorCharsMax,
-  'ListMessagesRequest.limit max': limits.listLimitMax,
+  'CreateKeyRequest.scopes maxItems': accessLimits.keyScopesMax,
+  'CreateKeyRequest.senders maxItems': accessLimits.keySendersMax,
+  'CreateSuppressionRequest.recipient maxLength': addressLimits.addressOctetsMax,
+  'LastReply.text maxLength': deliveryLimits.replyCharsMax,
+  'ListMessagesRequest.cursor maxLength': acceptLimits.cursorCharsMax,
+  'ListMessagesRequest.limit max': acceptLimits.listLimitMax,
   'ListMessagesRequest.limit min': 1,
-  'ListMessagesRequest.recipient maxLength': limits.addressOctetsMax,
-  'SendEmailRequest.receiver maxLength': limits.mailboxCharsMax,
-  'SendMessageRequest.attachments maxItems': limits.attachmentsMax,
-  'SendMessageRequest.bcc maxItems': limits.recipientsMax,
-  'SendMessageRequest.cc maxItems': limits.recipientsMax,
-  'SendMessageRequest.headers maxProperties': limits.headersMax,
-  'SendMessageRequest.recipient maxLength': limits.mailboxCharsMax,
-  'SendMessageRequest.reply_to maxItems': limits.replyToMax,
-  'SendMessageRequest.subject maxLength': limits.subjectCharsMax,
-  'SendMessageRequest.tags each.maxLength': limits.tagCharsMax,
-  'SendMessageRequest.tags maxProperties': limits.tagsMax,
-  'SendMessageRequest.to maxItems': limits.recipientsMax,
+  'ListMessagesRequest.recipient maxLength': addressLimits.addressOctetsMax,
+  'SendEmailRequest.receiver maxLength': addressLimits.mailboxCharsMax,
+  'SendMessageRequest.attachments maxItems': acceptLimits.attachmentsMax,
+  'SendMessageRequest.bcc maxItems': acceptLimits.recipientsMax,
+  'SendMessageRequest.cc maxItems': acceptLimits.recipientsMax,
+  'SendMessageRequest.headers maxProperties': acceptLimits.headersMax,
+  'SendMessageRequest.recipient maxLength': addressLimits.mailboxCharsMax,
+  'SendMessageRequest.reply_to maxItems': acceptLimits.replyToMax,
+  'SendMessageRequest.subject maxLength': acceptLimits.subjectCharsMax,
+  'SendMessageRequest.tags each.maxLength': acceptLimits.tagCharsMax,
+  'SendMessageRequest.tags maxProperties': acceptLimits.tagsMax,
+  'SendMessageRequest.to maxItems': acceptLimits.recipientsMax,
 };
 
 const allOf = <Word extends string>(words: Readonly<Record<Word, true>>): string[] => Object.keys(words).toSorted();
@@ -143,7 +146,7 @@ describe('the table that ingest judges by', () => {
   test('is made from the rules of a request and of what is below', () => {
     const fields = judged.get('/packetboat.v1.MessagesService/SendMessage') ?? [];
     const attachments = fields.find(({ name }) => name === 'attachments');
-    expect(attachments).toMatchObject({ shape: 'list', kind: 'message', rules: { maxItems: limits.attachmentsMax } });
+    expect(attachments).toMatchObject({ shape: 'list', kind: 'message', rules: { maxItems: acceptLimits.attachmentsMax } });
     expect(attachments?.fields.map(({ name }) => name)).toEqual(['filename', 'content', 'content_type', 'content_id', 'disposition']);
     expect(fields.find(({ name }) => name === 'html')).toBeUndefined();
   });

@@ -14,7 +14,8 @@ import {
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import protobuf from 'protobufjs';
-import { limits } from '../core/limits.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import type { ListenAddress } from './config.ts';
 import type { Health } from './health.ts';
 import { cannotListen } from './listen.ts';
@@ -41,7 +42,7 @@ export interface GrpcServerOptions {
 }
 
 /**
- * Listens once it resolves. Disposing stops taking calls, waits up to `limits.drainMs` for those under way, then cuts them off. Throws
+ * Listens once it resolves. Disposing stops taking calls, waits up to `runningLimits.drainMs` for those under way, then cuts them off. Throws
  * `Failure('invalid')` when the address cannot be had.
  */
 export async function serveGrpc(
@@ -51,12 +52,12 @@ export async function serveGrpc(
   // the library writes metadata that it cannot read to stderr as it came, a key among it; what fails is told to the caller
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
-    'grpc.max_receive_message_length': limits.grpcMessageBytesMax,
-    'grpc.max_send_message_length': limits.grpcMessageBytesMax,
-    'grpc.keepalive_time_ms': limits.grpcKeepaliveMs,
-    'grpc.keepalive_timeout_ms': limits.grpcKeepaliveTimeoutMs,
-    'grpc.max_connection_age_ms': limits.grpcConnectionAgeMs,
-    'grpc.max_connection_age_grace_ms': limits.uploadMs,
+    'grpc.max_receive_message_length': ingestLimits.grpcMessageBytesMax,
+    'grpc.max_send_message_length': ingestLimits.grpcMessageBytesMax,
+    'grpc.keepalive_time_ms': runningLimits.grpcKeepaliveMs,
+    'grpc.keepalive_timeout_ms': runningLimits.grpcKeepaliveTimeoutMs,
+    'grpc.max_connection_age_ms': runningLimits.grpcConnectionAgeMs,
+    'grpc.max_connection_age_grace_ms': ingestLimits.uploadMs,
   });
   for (const { definition, implementation } of services) server.addService(definition, implementation);
 
@@ -69,7 +70,7 @@ export async function serveGrpc(
   return {
     port,
     async [Symbol.asyncDispose]() {
-      const cutOff = setTimeout(() => server.forceShutdown(), limits.drainMs);
+      const cutOff = setTimeout(() => server.forceShutdown(), runningLimits.drainMs);
       await new Promise<void>((closed) => server.tryShutdown(() => closed()));
       clearTimeout(cutOff);
     },

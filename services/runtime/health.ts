@@ -1,9 +1,9 @@
 // What a program knows of its dependencies. Unknown is not healthy: a program starts not ready, and each dependency is asked at once, then often until
-// its first answer, then every `limits.readinessEveryMs`, so that a lost dependency is named within 5 s. A program is not ready while it lacks a
+// its first answer, then every `runningLimits.readinessEveryMs`, so that a lost dependency is named within 5 s. A program is not ready while it lacks a
 // dependency that it cannot work without; without the others it works on, and says so.
 
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import type { Logger } from './log.ts';
 
 /** Words of the glossary. */
@@ -60,8 +60,8 @@ export class Health implements Disposable {
     this.#states = new Map(options.dependencies.map((name) => [name, 'unasked']));
     for (const name of options.dependencies) options.metrics.dependency(name, false);
     this.#timers = [
-      setInterval(() => void this.ask(), options.everyMs ?? limits.readinessEveryMs),
-      setInterval(() => void this.#askUnreached(), options.firstEveryMs ?? limits.readinessFirstEveryMs),
+      setInterval(() => void this.ask(), options.everyMs ?? runningLimits.readinessEveryMs),
+      setInterval(() => void this.#askUnreached(), options.firstEveryMs ?? runningLimits.readinessFirstEveryMs),
     ];
     for (const timer of this.#timers) timer.unref();
   }
@@ -130,7 +130,7 @@ export class Health implements Disposable {
       () => this.#asking.delete(name),
     );
     try {
-      await withinMs(asked, this.#options.timeoutMs ?? limits.readinessCheckMs);
+      await withinMs(asked, this.#options.timeoutMs ?? runningLimits.readinessCheckMs);
       this.#set(name, 'up');
       await settled;
     } catch (error) {

@@ -1,9 +1,9 @@
-// Logs: one JSON object a line, of `limits.logLineBytesMax` at most. In development, at a terminal, the same lines as text. Of errors only what
+// Logs: one JSON object a line, of `runningLimits.logLineBytesMax` at most. In development, at a terminal, the same lines as text. Of errors only what
 // `describe-error.ts` allows is printed; whatever looks like an API key or an address is taken out of each finished line besides, so that no message and
 // no cause can carry one (RELIABILITY, security 19).
 
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { limits } from '../core/limits.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import { type DescribedError, describeError, showError } from './describe-error.ts';
 
 export type { Logger };
@@ -69,14 +69,14 @@ type Line = Readonly<Record<string, unknown>>;
 
 /** Long strings are cut first, to half as much each time; what is still too long keeps its time, level, program and message. */
 function shortened(line: string): string {
-  if (line.length <= limits.logLineBytesMax / 3 || bytesOf(line) <= limits.logLineBytesMax) return line;
+  if (line.length <= runningLimits.logLineBytesMax / 3 || bytesOf(line) <= runningLimits.logLineBytesMax) return line;
   const whole = JSON.parse(line) as Line;
-  for (let charsMax = limits.logLineBytesMax / 4; charsMax >= 32; charsMax /= 2) {
+  for (let charsMax = runningLimits.logLineBytesMax / 4; charsMax >= 32; charsMax /= 2) {
     const cut = `${JSON.stringify({ ...(cutIn(whole, charsMax) as Line), truncated: true })}\n`;
-    if (bytesOf(cut) <= limits.logLineBytesMax) return cut;
+    if (bytesOf(cut) <= runningLimits.logLineBytesMax) return cut;
   }
   const { level, time, program, msg } = whole;
-  return `${JSON.stringify({ level, time, program, msg: cutIn(msg, limits.logLineBytesMax / 8), truncated: true })}\n`;
+  return `${JSON.stringify({ level, time, program, msg: cutIn(msg, runningLimits.logLineBytesMax / 8), truncated: true })}\n`;
 }
 
 const bytesOf = (text: string): number => Buffer.byteLength(text);

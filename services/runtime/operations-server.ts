@@ -3,7 +3,8 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { limits } from '../core/limits.ts';
+import { doorLimits } from '../core/limits/door.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import type { ListenAddress } from './config.ts';
 import type { Health } from './health.ts';
 import { listen } from './listen.ts';
@@ -37,23 +38,23 @@ export interface OperationsOptions {
 /** Listens once it resolves. Throws `Failure('invalid')` when the address is in use. */
 export async function serveOperations(
   address: ListenAddress,
-  { health, metrics, requestMs = limits.operationsRequestMs }: OperationsOptions,
+  { health, metrics, requestMs = runningLimits.operationsRequestMs }: OperationsOptions,
 ): Promise<OperationsServer> {
   const server = createServer(
     {
       requestTimeout: requestMs,
       headersTimeout: requestMs,
-      keepAliveTimeout: limits.operationsIdleMs,
-      maxHeaderSize: limits.httpHeaderBytesMax,
+      keepAliveTimeout: runningLimits.operationsIdleMs,
+      maxHeaderSize: doorLimits.httpHeaderBytesMax,
       connectionsCheckingInterval: Math.min(requestMs, 1_000),
     },
     (request, response) => {
       answer(request, response, health, metrics).catch(() => response.destroy());
     },
   );
-  server.maxConnections = limits.operationsConnectionsMax;
+  server.maxConnections = runningLimits.operationsConnectionsMax;
   // an answer that its client does not read holds memory
-  server.setTimeout(limits.operationsIdleMs);
+  server.setTimeout(runningLimits.operationsIdleMs);
   await listen(server, address, 'PACKETBOAT_METRICS_ADDR');
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,7 +1,7 @@
 // From a signal to the end of the process (RELIABILITY P19): SIGTERM or SIGINT stops what runs, in reverse order of its start; what is not done within
 // the grace period is given up; a second signal ends the process at once.
 
-import { limits } from '../core/limits.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import type { Logger } from './log.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -26,7 +26,7 @@ export interface ShutdownOptions {
  * caught leaves a state that nobody knows, and everything that matters is in the store.
  */
 export async function runUntilSignal(start: () => Promise<AsyncDisposable>, options: ShutdownOptions): Promise<void> {
-  const { log, graceMs = limits.shutdownGraceMs, process: target = process } = options;
+  const { log, graceMs = runningLimits.shutdownGraceMs, process: target = process } = options;
   const asked = Promise.withResolvers<void>();
   let isAsked = false;
   for (const signal of SIGNALS) {

@@ -5,7 +5,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { experimental } from '@grpc/grpc-js';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import type { Config } from './config.ts';
 
 type CaListener = experimental.CaCertificateUpdateListener;
@@ -13,7 +13,7 @@ type IdentityListener = experimental.IdentityCertificateUpdateListener;
 
 /** The three files, kept up to date; made for the gRPC library, which takes what listeners are told. */
 export interface TlsIdentity extends experimental.CertificateProvider, Disposable {
-  /** Reads the files anew; by itself it does so every `limits.tlsReadEveryMs`. */
+  /** Reads the files anew; by itself it does so every `runningLimits.tlsReadEveryMs`. */
   refresh(): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export async function openTlsIdentity(settings: Settings, report: (what: string,
       report('new TLS files cannot be used, the old ones serve on', error);
     }
   }
-  const timer = setInterval(() => void refresh(), limits.tlsReadEveryMs).unref();
+  const timer = setInterval(() => void refresh(), runningLimits.tlsReadEveryMs).unref();
 
   return {
     refresh,
@@ -112,7 +112,7 @@ export function namedPeers(names: readonly string[]): (certificate: Uint8Array, 
     if (judged !== undefined) return judged;
     const read = new X509Certificate(certificate);
     const isNamed = names.some((name) => read.checkHost(name, { subject: 'never', wildcards: false }) !== undefined);
-    if (known.size >= limits.tlsPeersKnownMax) known.clear();
+    if (known.size >= runningLimits.tlsPeersKnownMax) known.clear();
     known.set(fingerprint, isNamed);
     return isNamed;
   };

@@ -1,4 +1,4 @@
-// Things that stop at the same time: each may take `limits.drainMs`, and one after the other they would take longer than the grace period.
+// Things that stop at the same time: each may take `runningLimits.drainMs`, and one after the other they would take longer than the grace period.
 
 export class Together implements AsyncDisposable {
   readonly #parts: AsyncDisposable[] = [];

@@ -3,7 +3,7 @@ import { type SampleDelivery, sampleMessage } from '../../test/contract/sample-m
 import { ManualClock } from '../adapters/memory/clock.ts';
 import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
 import { Failure } from '../core/failure.ts';
-import { limits } from '../core/limits.ts';
+import { sweepLimits } from '../core/limits/sweep.ts';
 import { countQueued } from './count-queued.ts';
 
 function begin() {
@@ -28,7 +28,7 @@ function begin() {
     put: async (...deliveries: SampleDelivery[]) => {
       await messages.insert(deliveries.map((delivery) => sampleMessage({ createdAt: messages.now(), deliveries: [delivery] })));
     },
-    next: () => clock.advance(limits.countQueuedEveryMs),
+    next: () => clock.advance(sweepLimits.countQueuedEveryMs),
     end: async () => {
       stop.abort();
       await ended;
@@ -43,7 +43,7 @@ test('tells how much is queued, and for how long the one could go that could for
   expect(told.at(-1)).toEqual({ backlog: 1, ageMs: 0 });
   await put({ due: messages.now() - 2_000 }, {});
   await next();
-  expect(told.at(-1)).toEqual({ backlog: 3, ageMs: 2_000 + limits.countQueuedEveryMs });
+  expect(told.at(-1)).toEqual({ backlog: 3, ageMs: 2_000 + sweepLimits.countQueuedEveryMs });
   await end();
 });
 

@@ -4,7 +4,8 @@
 
 import { type Change, fallDue, lapse, published, tooOld } from '../core/delivery/delivery.ts';
 import { subjectOf } from '../core/delivery/message.ts';
-import { limits } from '../core/limits.ts';
+import { deliveryLimits } from '../core/limits/delivery.ts';
+import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Backlog, Found } from '../ports/message-store.ts';
 import type { Publication } from '../ports/work-queue.ts';
 import { sweepBlobs } from './sweep-blobs.ts';
@@ -17,7 +18,7 @@ export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> 
     let isWaiting = false;
     try {
       isWaiting = await sweep(s, signal);
-      if (s.clock.monotonic() - blobsSweptAt >= limits.sweepBlobsEveryMs) {
+      if (s.clock.monotonic() - blobsSweptAt >= sweepLimits.sweepBlobsEveryMs) {
         blobsSweptAt = s.clock.monotonic();
         await sweepBlobs(s, signal);
       }
@@ -25,7 +26,7 @@ export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> 
       s.report('a sweep failed', error);
     }
     // spread, so that several sweepers seldom look at the same moment
-    await s.clock.sleep((isWaiting ? limits.feedEveryMs : limits.sweepEveryMs) * (0.75 + s.random.fraction() / 2), signal);
+    await s.clock.sleep((isWaiting ? sweepLimits.feedEveryMs : sweepLimits.sweepEveryMs) * (0.75 + s.random.fraction() / 2), signal);
   }
 }
 
@@ -39,12 +40,12 @@ export async function sweep(s: Sweeper, signal: AbortSignal): Promise<boolean> {
 async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
   for (;;) {
     const now = s.messages.now();
-    const found = await s.messages.woken(['sending', 'deferred', 'scheduled'], now, limits.sweepBatch);
+    const found = await s.messages.woken(['sending', 'deferred', 'scheduled'], now, sweepLimits.sweepBatch);
     const changes = found.flatMap((f) => wake(s, f, now) ?? []);
     if (changes.length === 0 || signal.aborted) return;
     const made = await s.messages.apply(changes);
     count(s, changes, made);
-    if (found.length < limits.sweepBatch || made.every((version) => version === null)) return;
+    if (found.length < sweepLimits.sweepBatch || made.every((version) => version === null)) return;
   }
 }
 
@@ -55,7 +56,7 @@ function wake(s: Sweeper, { message, delivery }: Found, now: number): Change | n
 }
 
 const maxAgeOf = (s: Sweeper, message: Found['message']): number =>
-  s.catalog.current().sender(message.tenant, message.sender)?.retry.maxAgeMs ?? limits.maxAgeMs;
+  s.catalog.current().sender(message.tenant, message.sender)?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs;
 
 function count(s: Sweeper, changes: readonly Change[], made: readonly (string | null)[]): void {
   const done = changes.filter((_, i) => made[i] != null);
@@ -93,7 +94,7 @@ async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<boolean> {
 /** Publishes the oldest of a backlog. `isFull`: its window had no room for all of them. `isMore`: it took all, and there may be others. */
 async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: boolean; readonly isMore: boolean }> {
   const now = s.messages.now();
-  const found = await s.messages.unpublished(backlog, now, limits.feedBatch);
+  const found = await s.messages.unpublished(backlog, now, sweepLimits.feedBatch);
   const changes: Change[] = [];
   const feedable: { readonly found: Found; readonly publication: Publication }[] = [];
   for (const f of found) {
@@ -110,7 +111,8 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: bo
   const made = changes.length === 0 ? [] : await s.messages.apply(changes);
   count(s, changes, made);
   s.metrics.swept('published', results.filter((r) => r === 'published').length);
-  const isMore = found.length === limits.feedBatch && results.every((r) => r === 'published') && made.some((version) => version !== null);
+  const isMore =
+    found.length === sweepLimits.feedBatch && results.every((r) => r === 'published') && made.some((version) => version !== null);
   return { isFull: results.includes('full'), isMore };
 }
 

@@ -1,7 +1,7 @@
 // Packetboat's two ways of running, as its users start them: all in one process, and one of each program over servers of its own.
 
 import { join } from 'node:path';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import { startMongo, startNats, startRedis } from '../support/backend.ts';
 import type { Installation } from '../support/installation.ts';
 import { findFile } from '../support/need.ts';
@@ -12,7 +12,7 @@ import type { Part } from './usage.ts';
 
 const CATALOG = join(import.meta.dirname, 'catalog');
 /** The first key usually allows as many requests a minute as a key does that nobody has thought about. */
-const ENV = { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(limits.requestsPerMinuteMax) };
+const ENV = { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(accessLimits.requestsPerMinuteMax) };
 
 export const embedded: Contender = {
   name: 'Packetboat embedded',

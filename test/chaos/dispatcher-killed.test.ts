@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { dispatchLimits } from '../../services/core/limits/dispatch.ts';
 import { describeWith } from '../support/describe-with.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';
 import { Load } from './load.ts';
@@ -56,7 +56,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
           stuck.flatMap((s) => s.told),
         )) - killedAt;
       const told = [...stuck.flatMap((s) => s.told), ...load.told];
-      const judgement = await expectKept(stage, told, limits.deliveriesInFlightMax);
+      const judgement = await expectKept(stage, told, dispatchLimits.deliveriesInFlightMax);
       const mails = await stage.sink.mails();
       const copiesAt = (at: string) => mails.filter((m) => m.headers['x-marker']?.[0]?.startsWith(`${at}-`)).length;
       const recipientsAt = (i: number) => stuck[i]?.told.flatMap((t) => t.recipients).length;
@@ -82,7 +82,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
       await load.finished;
       await allEnded(stage);
 
-      const judgement = await expectKept(stage, load.told, rounds * limits.deliveriesInFlightMax);
+      const judgement = await expectKept(stage, load.told, rounds * dispatchLimits.deliveriesInFlightMax);
       expect(load.troubles).toEqual([]);
       figure('killed at random', judgement, { kills: rounds });
     },

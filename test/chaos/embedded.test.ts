@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { dispatchLimits } from '../../services/core/limits/dispatch.ts';
 import { Load } from './load.ts';
 import { allEnded, expectKept, figure, messages, openEmbedded, rounds, secondsSince, timeLimit } from './stage.ts';
 
@@ -23,7 +23,7 @@ test(
     await load.finished;
     const endedAt = await allEnded(stage);
 
-    const judgement = await expectKept(stage, load.told, rounds * limits.deliveriesInFlightMax);
+    const judgement = await expectKept(stage, load.told, rounds * dispatchLimits.deliveriesInFlightMax);
     expect(load.troubles.length).toBeGreaterThan(0);
     figure('embedded killed', judgement, { kills: rounds, 'last kill to the last end': secondsSince(killedAt, endedAt) });
   },

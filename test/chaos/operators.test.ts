@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openMongo } from '../../services/adapters/mongo/connection.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { limits } from '../../services/core/limits.ts';
+import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import { keysFor } from '../../services/core/secrets/keyring.ts';
 import { readKeyring, readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { startMongo, startNats } from '../support/backend.ts';
@@ -84,7 +84,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'nats
     let other = await startOperator();
     expect(await isLeading(other)).toBe(false);
     expect(await leader.stop()).toBe(0);
-    await untilLeading(other, (limits.electionSeconds * 1_000) / 3);
+    await untilLeading(other, (kubernetesLimits.electionSeconds * 1_000) / 3);
     await untilPublished('two', 2);
 
     // killed: the Lease has to be over first

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { runningLimits } from '../../services/core/limits/running.ts';
 import { describeWith } from '../support/describe-with.ts';
 import type { PacketboatProgram, Role } from '../support/installation.ts';
 import { isAccepted } from './ledger.ts';
@@ -16,7 +16,7 @@ async function terminate(program: PacketboatProgram): Promise<number> {
   const askedAt = performance.now();
   const { pid } = program;
   if (pid !== undefined) process.kill(pid, 'SIGTERM');
-  while (program.pid !== undefined && performance.now() - askedAt < limits.shutdownGraceMs) await sleep(10);
+  while (program.pid !== undefined && performance.now() - askedAt < runningLimits.shutdownGraceMs) await sleep(10);
   const ms = performance.now() - askedAt;
   expect(program.pid, `${program.role} runs on`).toBeUndefined();
   expect(await program.stop(), `exit code of ${program.role}`).toBe(0);

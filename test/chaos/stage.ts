@@ -4,7 +4,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, vi } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
+import { deliveryLimits } from '../../services/core/limits/delivery.ts';
+import { queueLimits } from '../../services/core/limits/queue.ts';
 import { type Backend, startMongo, startNats, startRedis } from '../support/backend.ts';
 import type { Installation, PacketboatProgram, Role } from '../support/installation.ts';
 import type { BackendName } from '../support/need.ts';
@@ -27,9 +29,9 @@ export const timeLimit = (seconds: number): number =>
 /** `CHAOS_TIMES=production` leaves the programs their own, for the figures of docs/chaos.md. */
 const isQuick = process.env.CHAOS_TIMES !== 'production';
 /** Longer than a busy machine of two cores keeps a program waiting between two renewals. */
-const LEASE_MS = isQuick ? 9_000 : limits.leaseMs;
-const LAPSE_DELAY_MS = isQuick ? 1_000 : limits.lapseDelayMs;
-export const REPUBLISH_MS = isQuick ? limits.republishMinMs : limits.republishMs;
+const LEASE_MS = isQuick ? 9_000 : deliveryLimits.leaseMs;
+const LAPSE_DELAY_MS = isQuick ? 1_000 : deliveryLimits.lapseDelayMs;
+export const REPUBLISH_MS = isQuick ? queueLimits.republishMinMs : queueLimits.republishMs;
 /** How long after the last fault and the last request anything may take: all of these in a row, twice, and a minute. */
 const PATIENCE_MS = 2 * (LEASE_MS + LAPSE_DELAY_MS + REPUBLISH_MS) + 60_000;
 
@@ -43,7 +45,7 @@ const env = {
   PACKETBOAT_LAPSE_DELAY_SECONDS: String(LAPSE_DELAY_MS / 1_000),
   PACKETBOAT_REPUBLISH_SECONDS: String(REPUBLISH_MS / 1_000),
   // the limit of a key is not what a campaign is about
-  PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(limits.requestsPerMinuteMax),
+  PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(accessLimits.requestsPerMinuteMax),
 };
 const catalogDir = fileURLToPath(new URL('catalog', import.meta.url));
 

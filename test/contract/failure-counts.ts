@@ -1,7 +1,7 @@
 // What every FailureCounts promises.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import type { FailureCounts } from '../../services/ports/failure-counts.ts';
 
 export interface FailureCountsSubject extends AsyncDisposable {
@@ -45,7 +45,7 @@ export function failureCountsContract(name: string, open: () => Promise<FailureC
       const [first] = await subject.counts.add(['address/a']);
       const [second] = await subject.counts.add(['address/a']);
       expect(first?.endsInMs).toBeGreaterThan(0);
-      expect(first?.endsInMs).toBeLessThanOrEqual(limits.failureWindowMs);
+      expect(first?.endsInMs).toBeLessThanOrEqual(accessLimits.failureWindowMs);
       expect(second?.endsInMs).toBeLessThanOrEqual(first?.endsInMs ?? 0);
     });
 

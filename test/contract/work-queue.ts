@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Tier, tiers } from '../../services/core/delivery/message.ts';
-import { limits } from '../../services/core/limits.ts';
+import { queueLimits } from '../../services/core/limits/queue.ts';
 import type { Entry, Publication, Published, Taken, WorkQueue } from '../../services/ports/work-queue.ts';
 import { newMessageId } from './sample-message.ts';
 
@@ -101,7 +101,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
     });
 
     it('holds a window of entries for each tenant and tier, taken ones included, and says full beyond it', async () => {
-      const window = limits.windowPerTenantAndTier;
+      const window = queueLimits.windowPerTenantAndTier;
       const answers = await publish(many(window + 2));
       expect(answers).toEqual([...Array(window).fill('published'), 'full', 'full']);
       const others = [publication({ tenant: 'other' }), publication({}), publication({ tier: 'high' })];
@@ -162,7 +162,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
     it('drops an entry that was handed out too often, and frees its place', async () => {
       const poison = publication({});
       await queue.publish([poison]);
-      for (let times = 0; times < limits.queueDeliverMax; times += 1) {
+      for (let times = 0; times < queueLimits.queueDeliverMax; times += 1) {
         const [taken] = await take(1);
         expect(taken?.entry).toEqual(poison.entry);
         taken?.giveBack();
@@ -170,7 +170,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       const marker = publication({});
       await queue.publish([marker]);
       expect((await drain(1))[0]?.entry).toEqual(marker.entry);
-      expect(new Set(await publish(many(limits.windowPerTenantAndTier - 1)))).toEqual(new Set(['published']));
+      expect(new Set(await publish(many(queueLimits.windowPerTenantAndTier - 1)))).toEqual(new Set(['published']));
       await expect.poll(() => queue.publish([publication({})])).toEqual(['published']);
     });
 

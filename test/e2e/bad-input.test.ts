@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { MessagesServiceService, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import { limits } from '../../services/core/limits.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 import { bodies, type Change, good, rows, shapes } from './bad-requests.ts';
 import { withoutStall } from './event-loop.ts';
 import { leftovers } from './leftovers.ts';
@@ -187,7 +187,7 @@ onEachSubject('bad input', { objects }, (stage) => {
     }
 
     it('50 MiB are accepted, and one byte more is 413', { timeout: MINUTES }, async () => {
-      const { body, content } = ofBytes(limits.bodyBytesMax, 'largest@example.com');
+      const { body, content } = ofBytes(doorLimits.bodyBytesMax, 'largest@example.com');
       const id = await withoutStall(stage.packetboat, async () => {
         const answer = await stage.rest.send(body, { 'Idempotency-Key': 'largest' });
         expect(answer.status).toBe(202);
@@ -199,14 +199,14 @@ onEachSubject('bad input', { objects }, (stage) => {
       before = await leftovers(stage.packetboat);
 
       const answer = await withoutStall(stage.packetboat, () =>
-        stage.rest.send(ofBytes(limits.bodyBytesMax + 1, 'too-large@example.com').body),
+        stage.rest.send(ofBytes(doorLimits.bodyBytesMax + 1, 'too-large@example.com').body),
       );
       expect([answer.status, codeOf(answer)]).toEqual([413, 'too_large']);
       expectPolite(answer);
     });
 
     it('a length that nobody announced is 413 all the same', { timeout: MINUTES }, async () => {
-      const { body } = ofBytes(limits.bodyBytesMax + 1, 'too-large@example.com');
+      const { body } = ofBytes(doorLimits.bodyBytesMax + 1, 'too-large@example.com');
       const pieces = new ReadableStream({
         start(controller) {
           for (let at = 0; at < body.length; at += 1_000_000) controller.enqueue(body.subarray(at, at + 1_000_000));

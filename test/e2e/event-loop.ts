@@ -1,6 +1,6 @@
 // How long the event loops of an installation stood still, by what each process measures of itself.
 
-import { limits } from '../../services/core/limits.ts';
+import { runningLimits } from '../../services/core/limits/running.ts';
 import type { Installation } from '../support/installation.ts';
 
 /** A stall that an input causes comes each time; one that the machine causes, busy with other tests, does not come three times in a row. */
@@ -14,7 +14,7 @@ export async function withoutStall<T>(packetboat: Installation, perform: () => P
     const result = await perform();
     const stalls = await longestStalls(packetboat);
     const [worst] = stalls.toSorted((a, b) => b.ms - a.ms);
-    if (worst === undefined || worst.ms <= limits.eventLoopStallMs) return result;
+    if (worst === undefined || worst.ms <= runningLimits.eventLoopStallMs) return result;
     seen.push(`${worst.role} ${Math.round(worst.ms)} ms`);
   }
   throw new Error(`the event loop stalled each time: ${seen.join(', ')}`);

@@ -3,13 +3,13 @@
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import { newKey } from '../support/installation.ts';
 import { GrpcClient } from './grpc-client.ts';
 import { codeOf, type RestAnswer, RestClient } from './rest-client.ts';
 import { onEachSubject, type Stage } from './stage.ts';
 
-const MAX = limits.failedAuthenticationsMax;
+const MAX = accessLimits.failedAuthenticationsMax;
 const mail = { from: 'billing@mail.shop.example', to: ['user@example.com'], subject: 's', text: 't' };
 
 const wrongKeys: string[] = [];
@@ -28,7 +28,7 @@ function expectLimited(answer: RestAnswer): void {
   expect([answer.status, codeOf(answer)]).toEqual([429, 'too_many_failed_authentications']);
   const seconds = Number(answer.headers.get('retry-after'));
   expect(seconds).toBeGreaterThan(0);
-  expect(seconds).toBeLessThanOrEqual(limits.failureWindowMs / 1_000);
+  expect(seconds).toBeLessThanOrEqual(accessLimits.failureWindowMs / 1_000);
   expect(answer.headers.get('x-ratelimit-limit')).toBe('0');
 }
 

@@ -2,7 +2,7 @@
 // run side by side; what the sink does to whom is one script by recipient.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { deliveryLimits } from '../../services/core/limits/delivery.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';
 import { mailsTo, untilMailTo } from './mails.ts';
 import { sender } from './objects.ts';
@@ -80,10 +80,10 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       // time, which a dispatcher knows within the skew only.
       const at = events.map((event) => Date.parse(event.at));
       const next = events.map((event) => Date.parse(String(event.data.next_attempt_at)));
-      expect(next[2]).toBeGreaterThanOrEqual((at[1] ?? 0) - limits.clockSkewMs + 1_000);
-      expect(at[3]).toBeGreaterThanOrEqual((next[2] ?? 0) - limits.clockSkewMs);
+      expect(next[2]).toBeGreaterThanOrEqual((at[1] ?? 0) - deliveryLimits.clockSkewMs + 1_000);
+      expect(at[3]).toBeGreaterThanOrEqual((next[2] ?? 0) - deliveryLimits.clockSkewMs);
       expect(next[3]).toBeGreaterThanOrEqual((next[2] ?? 0) + 2_000);
-      expect(at[4]).toBeGreaterThanOrEqual((next[3] ?? 0) - limits.clockSkewMs);
+      expect(at[4]).toBeGreaterThanOrEqual((next[3] ?? 0) - deliveryLimits.clockSkewMs);
     });
 
     it('the last transient failure bounces: one bounce, no copy', async () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import { describeWith } from '../support/describe-with.ts';
 import { requireFile } from '../support/need.ts';
 import { startSink } from '../support/smtp-sink.ts';
@@ -36,7 +36,7 @@ describeWith(['schemathesis'], 'the description of the API', () => {
       await using sink = await startSink({ keep: 'digest', rules: [{ at: 'rcpt', every: 2, reply: '451 4.7.1 Come back later' }] });
       await using packetboat = await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}` });
       const root = new RestClient(packetboat.url, packetboat.key);
-      const made = await root.post('/v1/keys', { name: 'fuzz', requests_per_minute: limits.requestsPerMinuteMax });
+      const made = await root.post('/v1/keys', { name: 'fuzz', requests_per_minute: accessLimits.requestsPerMinuteMax });
       const { secret, key } = made.body as { readonly secret: string; readonly key: { readonly key_id: string } };
 
       await using folder = await mkdtempDisposable(join(tmpdir(), 'packetboat-schemathesis-'));

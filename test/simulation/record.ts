@@ -4,7 +4,7 @@
 import { type Change, isTerminal, type Progress } from '../../services/core/delivery/delivery.ts';
 import type { Message, NewMessage } from '../../services/core/delivery/message.ts';
 import type { MessageId } from '../../services/core/ids.ts';
-import { limits } from '../../services/core/limits.ts';
+import { deliveryLimits } from '../../services/core/limits/delivery.ts';
 import type { Break } from './laws.ts';
 import type { Process } from './process.ts';
 
@@ -155,7 +155,7 @@ export class StoreRecord {
       this.#c.break('R3: what waits is not started', `${d.name} is held for ${before.hold.reason}`);
     if (now < d.notBefore) this.#c.break('P6: no attempt before its time', `${d.name} starts ${d.notBefore - now} ms early`);
     // the claim was decided when its lease began
-    const decidedAt = (after.lease?.until ?? 0) - limits.leaseMs;
+    const decidedAt = (after.lease?.until ?? 0) - deliveryLimits.leaseMs;
     if (expiresAt !== null && decidedAt >= expiresAt) this.#c.break('R9: nothing starts past its expiry', d.name);
     if (d.expected !== null && now > d.expected.by && this.#c.troubledUntil() < d.expected.since) {
       this.#c.break('P6: no attempt later than its time allows', `${d.name} starts ${now - d.expected.by} ms late`);
@@ -176,15 +176,15 @@ export class StoreRecord {
     if (after.state === 'queued' && !hasLapsed && (after.attempt !== before.attempt || before.phase === 'committing')) {
       this.#c.break('R7: a release spends nothing', `${d.name} from ${before.phase}`);
     }
-    if (after.state === 'queued' && hasLapsed) d.notBefore = (before.lease?.until ?? 0) + limits.lapseDelayMs;
+    if (after.state === 'queued' && hasLapsed) d.notBefore = (before.lease?.until ?? 0) + deliveryLimits.lapseDelayMs;
     if (after.state !== 'deferred') return;
     if (before.cancelWanted && !after.maybeSent) this.#c.break('P7: a wish to cancel is honoured when it defers', d.name);
     const isCounted = change.event?.data.counted === true;
-    const wait = isCounted ? (this.#c.delaysMs[before.attempt - 1] ?? 0) : limits.refusalAboutUsMs;
+    const wait = isCounted ? (this.#c.delaysMs[before.attempt - 1] ?? 0) : deliveryLimits.refusalAboutUsMs;
     const { answeredAt, answeredAtMonotonic: since } = d.claims.find((c) => c.leaseId === before.lease?.id) ?? never();
     d.notBefore = answeredAt + wait;
     // a refusal about us backs off by itself; what is counted follows the schedule
-    const latest = isCounted ? answeredAt + wait * (1 + limits.retryJitter) : after.due;
+    const latest = isCounted ? answeredAt + wait * (1 + deliveryLimits.retryJitter) : after.due;
     d.expected = { by: latest + LATE_RETRY_MS + this.#c.slackMs, since };
   }
 

@@ -1,7 +1,7 @@
 // What kind of world a seed makes. Each kind of trouble is there or not, weak or strong, so that some worlds have one kind alone and others all at
 // once: a fault that is always on hides what another one would show.
 
-import { limits } from '../../services/core/limits.ts';
+import { deliveryLimits } from '../../services/core/limits/delivery.ts';
 import type { Chance } from './chance.ts';
 import type { MailWeather } from './mail-server.ts';
 import { calm, type Kind, type Weather } from './process.ts';
@@ -76,7 +76,7 @@ export function settingsOf(chance: Chance): Settings {
     instances: { ingest: 2, dispatcher: 2, sweeper: chance.pick([1, 2]) },
     skewsMs: chance.pick([[0], [0], [-10 * MINUTE, 0, 10 * MINUTE]]),
     delaysMs: isLong
-      ? limits.retryDelaysMs
+      ? deliveryLimits.retryDelaysMs
       : chance.pick([[5 * SECOND], [30 * SECOND, 60 * SECOND], [2 * SECOND, 10 * SECOND, 100 * SECOND]]),
     windowMax: chance.happens(0.25) ? chance.between(2, 4) : Number.POSITIVE_INFINITY,
     hasNextDay: chance.happens(0.25),

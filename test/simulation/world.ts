@@ -8,7 +8,10 @@ import { MemoryKeyStore } from '../../services/adapters/memory/key-store.ts';
 import { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
 import { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
 import { bootstrapKey } from '../../services/core/access/api-key.ts';
-import { limits } from '../../services/core/limits.ts';
+import { acceptLimits } from '../../services/core/limits/accept.ts';
+import { deliveryLimits } from '../../services/core/limits/delivery.ts';
+import { queueLimits } from '../../services/core/limits/queue.ts';
+import { runningLimits } from '../../services/core/limits/running.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { dispatch } from '../../services/dispatcher/dispatch.ts';
 import { SigningKeys } from '../../services/dispatcher/sign.ts';
@@ -46,7 +49,7 @@ const RETURN_KEY = new Uint8Array(32).fill(9);
 const TURNS_MAX = 200_000;
 /** After the storm everything has ended by then: the longest schedule takes eight hours, lapses and back-offs an hour. */
 const REST_MS = 12 * 3_600_000;
-const DAY_MS = limits.idempotencyWindowMs;
+const DAY_MS = acceptLimits.idempotencyWindowMs;
 
 /** `lines`: keep the trace as text. */
 export async function simulate(seed: number, keepLines = false): Promise<Outcome> {
@@ -253,7 +256,7 @@ class World {
       case 'sender suspended': {
         const until = now + chance.pick([1_000, 100_000]);
         // held mail is looked at again once a minute
-        this.#troubled(until + limits.heldRecheckMs);
+        this.#troubled(until + deliveryLimits.heldRecheckMs);
         this.#catalog.replace([{ ...sampleSender(this.#settings.delaysMs), suspended: true }]);
         this.#clock.at(until, () => this.#catalog.replace([sampleSender(this.#settings.delaysMs)]));
         break;
@@ -272,7 +275,7 @@ class World {
 
   #troubled(until: number): void {
     // entries that somebody took and never acked hold their places in the window for so long
-    const heldMs = Number.isFinite(this.#settings.windowMax) ? limits.ackWaitMs : 0;
+    const heldMs = Number.isFinite(this.#settings.windowMax) ? queueLimits.ackWaitMs : 0;
     this.#troubledUntil = Math.max(this.#troubledUntil, until + heldMs);
   }
 
@@ -374,7 +377,7 @@ class World {
     this.#running.set(p, {
       stop: () => {
         take.abort();
-        this.#clock.at(this.#clock.monotonic() + limits.shutdownGraceMs, () => stop.abort());
+        this.#clock.at(this.#clock.monotonic() + runningLimits.shutdownGraceMs, () => stop.abort());
       },
       ended,
     });

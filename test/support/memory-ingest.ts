@@ -11,7 +11,7 @@ import { MemoryWorkQueue } from '../../services/adapters/memory/work-queue.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { snapshotOf } from '../../services/core/catalog/snapshot.ts';
-import { limits } from '../../services/core/limits.ts';
+import { accessLimits } from '../../services/core/limits/access.ts';
 import { compileFolder } from '../../services/core/objects/compile.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { KeyCache } from '../../services/ingest/authenticate.ts';
@@ -39,7 +39,7 @@ export interface MemoryIngest {
 
 /** `requestsPerMinute`: limit of the key, and so of all keys that it makes. */
 export async function memoryIngest({
-  requestsPerMinute = limits.requestsPerMinuteDefault,
+  requestsPerMinute = accessLimits.requestsPerMinuteDefault,
 }: {
   readonly requestsPerMinute?: number;
 } = {}): Promise<MemoryIngest> {

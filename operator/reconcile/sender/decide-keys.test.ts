@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { limits } from '../../../services/core/limits.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import { decideKeys, type ManagedKey, stateOf } from './decide-keys.ts';
 
 const now = 1_750_000_000_000;
@@ -36,8 +36,8 @@ describe('managed keys', () => {
 
   test.each([
     [null, ['active Active', 'b Standby']],
-    [now - limits.dkimStandbyMs + 1, ['active Active', 'b Standby']],
-    [now - limits.dkimStandbyMs, ['active Retiring', 'b Active']],
+    [now - operatorLimits.dkimStandbyMs + 1, ['active Active', 'b Standby']],
+    [now - operatorLimits.dkimStandbyMs, ['active Retiring', 'b Active']],
   ])('a successor that has been seen since %s', (seenAt, expected) => {
     expect(states(decideKeys([active, key({ selector: 'b', seenAt })], context).keys)).toEqual(expected);
   });
@@ -57,9 +57,9 @@ describe('managed keys', () => {
   });
 
   test('a retired key is removed after a week', () => {
-    const retired = { ...active, selector: 'old', retiredAt: now - limits.dkimRetiringMs };
+    const retired = { ...active, selector: 'old', retiredAt: now - operatorLimits.dkimRetiringMs };
     expect(decideKeys([active, retired], context).remove).toEqual([retired]);
-    expect(decideKeys([active, { ...retired, retiredAt: now - limits.dkimRetiringMs + 1 }], context).remove).toEqual([]);
+    expect(decideKeys([active, { ...retired, retiredAt: now - operatorLimits.dkimRetiringMs + 1 }], context).remove).toEqual([]);
   });
 
   test('without its algorithm, or without policy Managed, an active key retires and a waiting key is removed', () => {

@@ -5,7 +5,7 @@
 // as its record is seen: there is no other signature to lose.
 
 import type { DkimAlgorithm } from '../../../services/core/catalog/catalog.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 
 /** Times in milliseconds since 1970. */
 export interface ManagedKey {
@@ -43,14 +43,16 @@ export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): K
   for (const key of keys) {
     const isWanted = algorithms.includes(key.algorithm);
     if (stateOf(key) === 'Standby' && !isWanted) remove.push(key);
-    else if (key.retiredAt !== null && now - key.retiredAt >= limits.dkimRetiringMs) remove.push(key);
+    else if (key.retiredAt !== null && now - key.retiredAt >= operatorLimits.dkimRetiringMs) remove.push(key);
     else kept.push(isWanted || key.retiredAt !== null ? afterLookUp(key, context) : { ...key, retiredAt: now });
   }
   const next = algorithms.reduce<readonly ManagedKey[]>((all, algorithm) => {
     const own = all.filter((key) => key.algorithm === algorithm);
     const active = own.filter((key) => stateOf(key) === 'Active');
     const standby = own.filter((key) => stateOf(key) === 'Standby');
-    const successor = standby.find(({ seenAt }) => seenAt !== null && (active.length === 0 || now - seenAt >= limits.dkimStandbyMs));
+    const successor = standby.find(
+      ({ seenAt }) => seenAt !== null && (active.length === 0 || now - seenAt >= operatorLimits.dkimStandbyMs),
+    );
     const isOld = rotationMs > 0 && active.every(({ createdAt }) => now - createdAt >= rotationMs);
     if (standby.length === 0 && isOld) create.push(algorithm);
     else if (standby.length === 0 && active.length === 0) create.push(algorithm);

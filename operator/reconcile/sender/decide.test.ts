@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { limits } from '../../../services/core/limits.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import type { Decision } from '../decision.ts';
 import { decideSender, recordsFor, retiringEntry, type SenderFacts } from './decide.ts';
 import { allRecords, managedKey, NOW, senderFacts, senderObject } from './facts.fixture.ts';
@@ -43,7 +43,7 @@ describe('a Sender without an entry', () => {
       'whose Secrets cannot be read',
       senderFacts(senderObject(login), { secrets: null }),
       ['Accepted True Accepted', 'ReferencesResolved Unknown ApiUnavailable'],
-      limits.reconcileStoreRetryMs,
+      operatorLimits.reconcileStoreRetryMs,
     ],
     [
       'whose Secret is missing',
@@ -85,19 +85,19 @@ describe('a Sender without an entry', () => {
 describe('a Sender with an entry', () => {
   test.each([
     ['Enforce', 'with all records', senderFacts(senderObject(verifying('Enforce'))), 'True Verified', true, PERIOD_MS],
-    ['Enforce', 'without records', unseen(), 'False RecordsMissing', false, limits.domainRecheckMs],
-    ['Enforce', 'with other records', unseen(senderObject(), 'Mismatch'), 'False RecordsMismatch', false, limits.domainRecheckMs],
-    ['Enforce', 'without an answer', unseen(senderObject(), 'Unknown'), 'Unknown LookupFailed', false, limits.domainRecheckMs],
+    ['Enforce', 'without records', unseen(), 'False RecordsMissing', false, operatorLimits.domainRecheckMs],
+    ['Enforce', 'with other records', unseen(senderObject(), 'Mismatch'), 'False RecordsMismatch', false, operatorLimits.domainRecheckMs],
+    ['Enforce', 'without an answer', unseen(senderObject(), 'Unknown'), 'Unknown LookupFailed', false, operatorLimits.domainRecheckMs],
     [
       'Enforce',
       'without an answer after it was verified',
       unseen(senderObject({}, verified), 'Unknown'),
       'Unknown LookupFailed',
       true,
-      limits.domainRecheckMs,
+      operatorLimits.domainRecheckMs,
     ],
-    ['Enforce', 'that lost its records', unseen(senderObject({}, verified)), 'False RecordsMissing', false, limits.domainRecheckMs],
-    ['Warn', 'without records', unseen(senderObject(verifying('Warn'))), 'False RecordsMissing', true, limits.domainRecheckMs],
+    ['Enforce', 'that lost its records', unseen(senderObject({}, verified)), 'False RecordsMissing', false, operatorLimits.domainRecheckMs],
+    ['Warn', 'without records', unseen(senderObject(verifying('Warn'))), 'False RecordsMissing', true, operatorLimits.domainRecheckMs],
     ['Disabled', 'whatever DNS says', unseen(senderObject(verifying('Disabled'))), 'True VerificationDisabled', true, null],
   ] as const)('under %s, %s', (policy, _, facts, domainVerified, isVerified, nextVisitMs) => {
     const decision = decideSender(facts);
@@ -136,7 +136,7 @@ describe('managed keys', () => {
 
   test.each([
     ['an active key signs', [active], ['a'], PERIOD_MS],
-    ['a key in Standby does not sign, and is looked for each minute', [active, standby], ['a'], limits.domainRecheckMs],
+    ['a key in Standby does not sign, and is looked for each minute', [active, standby], ['a'], operatorLimits.domainRecheckMs],
     ['a retired key does not sign', [{ ...active, managed: { ...active.managed, retiredAt: NOW } }], [], PERIOD_MS],
   ])('%s', (_, keys, signing, nextVisitMs) => {
     const decision = decideSender(senderFacts(object, { keys }));

@@ -4,7 +4,7 @@
 import type { DkimKey, Sender } from '../../../services/core/catalog/catalog.ts';
 import { isFaults, type ObjectFault } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import { dkimRecord } from '../../../services/core/mail/dkim/key.ts';
 import { compileSender, type Standing } from '../../../services/core/objects/compile-sender.ts';
 import {
@@ -111,7 +111,7 @@ export function decideSender(facts: SenderFacts): Decision {
   if (isFaults(spec)) return withoutEntry(faultConditions(spec), { spec: null, wasVerified });
   if (secrets === null) {
     const conditions = [conditionFromFaults('Accepted', [], true), unreadableReferences('Secrets')];
-    return { ...withoutEntry(conditions, { spec, wasVerified }), nextVisitMs: limits.reconcileStoreRetryMs };
+    return { ...withoutEntry(conditions, { spec, wasVerified }), nextVisitMs: operatorLimits.reconcileStoreRetryMs };
   }
   const { policy } = spec.spec.verification;
   const verified = policy === 'Disabled' ? verificationDisabled : ({ type: 'DomainVerified', ...verify(records) } as const);
@@ -130,7 +130,7 @@ export function decideSender(facts: SenderFacts): Decision {
     foreign,
     fields: senderFields({ verifiedTime, keys, records }),
     ready: readyRules(spec),
-    nextVisitMs: isComplete ? periodMs : Math.min(periodMs ?? Number.POSITIVE_INFINITY, limits.domainRecheckMs),
+    nextVisitMs: isComplete ? periodMs : Math.min(periodMs ?? Number.POSITIVE_INFINITY, operatorLimits.domainRecheckMs),
   };
 }
 

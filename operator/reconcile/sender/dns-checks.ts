@@ -2,7 +2,7 @@
 // that are no reason to ask DNS again.
 
 import { Failure } from '../../../services/core/failure.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import { type CheckedRecord, checkRecord, type WantedRecord } from '../../../services/core/objects/domain-records.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { Resolver } from '../../../services/ports/resolver.ts';
@@ -37,7 +37,7 @@ export class DnsChecks {
     const subject = JSON.stringify([trigger, wanted]);
     const last = this.#passed.get(uid);
     const now = this.#clock.monotonic();
-    if (last?.subject === subject && now - last.at < periodMs * limits.dnsPeriodShare) return last.records;
+    if (last?.subject === subject && now - last.at < periodMs * operatorLimits.dnsPeriodShare) return last.records;
     const records = await Promise.all(wanted.map(async (record) => checkRecord(record, await this.find(record))));
     const hasPassed = records.every(({ isRequired, state }) => !isRequired || state === 'Found');
     if (hasPassed) this.#passed.set(uid, { subject, records, at: now });

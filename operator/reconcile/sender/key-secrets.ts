@@ -5,7 +5,7 @@ import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { DkimAlgorithm, DkimKey } from '../../../services/core/catalog/catalog.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { kubernetesLimits } from '../../../services/core/limits/kubernetes.ts';
 import { dkimRecord, readDkimKey } from '../../../services/core/mail/dkim/key.ts';
 import { secretValues } from '../../../services/core/objects/secret-values.ts';
 import type { Random } from '../../../services/ports/random.ts';
@@ -66,7 +66,7 @@ export async function createKey(
   await client.create(secrets, {
     metadata: {
       namespace,
-      name: `${name.slice(0, limits.objectNamePrefixMax)}-dkim-${selector}`,
+      name: `${name.slice(0, kubernetesLimits.objectNamePrefixMax)}-dkim-${selector}`,
       labels: { [SENDER_UID_LABEL]: uid },
       annotations: { [annotation.selector]: selector },
       ownerReferences: [{ apiVersion: senders.apiVersion, kind: senders.kind, name, uid, controller: true }],

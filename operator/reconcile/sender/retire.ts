@@ -4,7 +4,8 @@
 import { senderKey } from '../../../services/core/catalog/catalog.ts';
 import type { MessageStatus } from '../../../services/core/delivery/message.ts';
 import { isFaults } from '../../../services/core/documents/fault.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { catalogLimits } from '../../../services/core/limits/catalog.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import type { MessageStore } from '../../../services/ports/message-store.ts';
 import { DRAIN_FINALIZER } from '../../api/v1alpha1/names.ts';
 import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
@@ -29,10 +30,10 @@ export async function retireSender(parts: RetireParts, object: SenderResource): 
   if (!metadata.finalizers?.includes(DRAIN_FINALIZER)) return null;
   const tenant = await tenants.of(metadata.namespace ?? '');
   const result = tenant === null ? null : await publishRetiring(parts, object);
-  if (result?.kind === 'unavailable') return limits.reconcileStoreRetryMs;
+  if (result?.kind === 'unavailable') return operatorLimits.reconcileStoreRetryMs;
   // an entry of another source is not removed
   if (tenant !== null && result?.kind !== 'foreign') {
-    if (clock.now() < knownByAllAt(object) || (await hasMail(messages, tenant, metadata.name))) return limits.drainLookMs;
+    if (clock.now() < knownByAllAt(object) || (await hasMail(messages, tenant, metadata.name))) return operatorLimits.drainLookMs;
     await catalog.writer.remove(sourceOf(catalog, object), senderKey(tenant, metadata.name));
   }
   const { resourceVersion = '' } = metadata;
@@ -52,7 +53,7 @@ async function publishRetiring(parts: RetireParts, object: SenderResource): Prom
 
 /** From then on each ingest has read the catalog since the deletion. */
 const knownByAllAt = ({ metadata }: SenderResource): number =>
-  Date.parse(metadata.deletionTimestamp ?? '') + limits.catalogHeadEveryMs + limits.drainLookMs;
+  Date.parse(metadata.deletionTimestamp ?? '') + catalogLimits.catalogHeadEveryMs + operatorLimits.drainLookMs;
 
 async function hasMail(messages: Pick<MessageStore, 'list'>, tenant: string, sender: string): Promise<boolean> {
   for (const status of unfinished) if ((await messages.list({ tenant, sender, status, limit: 1 })).length > 0) return true;

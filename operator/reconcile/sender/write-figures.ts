@@ -2,7 +2,7 @@
 // only where they changed. Their field manager differs from that of the rest of the status, so
 // neither overwrites the other.
 
-import { limits } from '../../../services/core/limits.ts';
+import { dispatchLimits } from '../../../services/core/limits/dispatch.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { SenderFigures, SenderFiguresStore } from '../../../services/ports/sender-figures.ts';
 import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
@@ -33,7 +33,7 @@ export async function writeFigures(parts: FiguresParts, signal: AbortSignal): Pr
     } catch (error) {
       if (!signal.aborted) parts.report('the figures of senders could not be written', error);
     }
-    await parts.clock.sleep(limits.figuresShownEveryMs, signal);
+    await parts.clock.sleep(dispatchLimits.figuresShownEveryMs, signal);
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isFaults } from '../../../services/core/documents/fault.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import type { TemplateResource } from '../../api/v1alpha1/resources.ts';
 import type { Decision } from '../decision.ts';
 import { decideTemplate, readTemplate, type TemplateFacts } from './decide.ts';
@@ -43,7 +43,7 @@ describe('a Template without an entry', () => {
       'whose ConfigMaps cannot be read',
       facts(fromMap, { configMaps: null }),
       [...accepted, 'ReferencesResolved Unknown ApiUnavailable'],
-      limits.reconcileStoreRetryMs,
+      operatorLimits.reconcileStoreRetryMs,
     ],
     [
       'whose ConfigMap is missing',

@@ -3,7 +3,7 @@
 
 import { isFaults, type ObjectFault } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import { compileTemplate, identifierOf } from '../../../services/core/objects/compile-template.ts';
 import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects/objects.ts';
 import { normalizeLocale } from '../../../services/core/template/locale.ts';
@@ -71,7 +71,7 @@ export function decideTemplate(facts: TemplateFacts): Decision {
   if (isFaults(template)) return withoutEntry(faultConditions(template), fields);
   if (configMaps === null) {
     const conditions = [conditionFromFaults('Accepted', [], true), unreadableReferences('ConfigMaps'), pending('Compiled')];
-    return { ...withoutEntry(conditions, fields), nextVisitMs: limits.reconcileStoreRetryMs };
+    return { ...withoutEntry(conditions, fields), nextVisitMs: operatorLimits.reconcileStoreRetryMs };
   }
   const compiled = compileTemplate(template, {
     configMap: (name) => configMaps.get(name) ?? null,
@@ -113,5 +113,5 @@ function identifyingFields(read: TemplateFacts['read']): Pick<TemplateStatus, 'i
 
 const useFields = ({ usedVariables, warnings }: TemplateUse): Pick<TemplateStatus, 'usedVariables' | 'warnings'> => ({
   usedVariables: [...usedVariables],
-  warnings: warnings.slice(0, limits.warningsShownMax),
+  warnings: warnings.slice(0, operatorLimits.warningsShownMax),
 });

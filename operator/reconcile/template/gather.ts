@@ -3,7 +3,7 @@
 
 import { isFaults } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { templateLimits } from '../../../services/core/limits/template.ts';
 import { identifierOf } from '../../../services/core/objects/compile-template.ts';
 import type { TemplateObject } from '../../../services/core/objects/objects.ts';
 import type { SenderResource, TemplateResource } from '../../api/v1alpha1/resources.ts';
@@ -71,7 +71,7 @@ function layoutsAround(
 ): ReadonlyMap<string, TemplateObject> {
   const layouts = new Map<string, TemplateObject>();
   let name = template.spec.layoutRef?.name;
-  while (name !== undefined && !layouts.has(name) && layouts.size <= limits.layoutDepthMax) {
+  while (name !== undefined && !layouts.has(name) && layouts.size <= templateLimits.layoutDepthMax) {
     const found = templates.get({ namespace, name });
     const layout = found === null ? null : readTemplate(found);
     if (layout === null || isFaults(layout)) break;

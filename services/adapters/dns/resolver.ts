@@ -16,7 +16,7 @@ import {
   streamEncode,
 } from 'dns-packet';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { dnsLimits } from '../../core/limits/dns.ts';
 import { type DnsServer, readDnsServer } from '../../core/network/dns-server.ts';
 import type { Answer, Resolver } from '../../ports/resolver.ts';
 
@@ -31,7 +31,7 @@ export interface ResolverOptions {
   readonly tryMs?: number;
 }
 
-export function createResolver({ servers = systemServers(), tryMs = limits.dnsTryMs }: ResolverOptions = {}): Resolver {
+export function createResolver({ servers = systemServers(), tryMs = dnsLimits.dnsTryMs }: ResolverOptions = {}): Resolver {
   const ask = (name: string, type: RecordType): Promise<DecodedPacket> =>
     askInTurn(servers, { name: name.replace(/\.$/, ''), type }, tryMs);
   const addressesOf = async (name: string, type: 'A' | 'AAAA'): Promise<Answer<string>> =>
@@ -68,9 +68,9 @@ interface Question {
 }
 
 async function askInTurn(servers: readonly DnsServer[], question: Question, tryMs: number): Promise<DecodedPacket> {
-  const giveUpAt = performance.now() + limits.dnsMs;
+  const giveUpAt = performance.now() + dnsLimits.dnsMs;
   let last: unknown = null;
-  for (let round = 0; round < limits.dnsRounds; round += 1) {
+  for (let round = 0; round < dnsLimits.dnsRounds; round += 1) {
     for (const server of servers) {
       const ms = Math.min(tryMs, giveUpAt - performance.now());
       if (ms <= 0) break;

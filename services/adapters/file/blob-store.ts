@@ -6,7 +6,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { Failure } from '../../core/failure.ts';
 import { type BlobId, blobId, ID_RANDOM_BYTES } from '../../core/ids.ts';
-import { limits } from '../../core/limits.ts';
+import { ingestLimits } from '../../core/limits/ingest.ts';
 import type { BlobInfo, BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -62,7 +62,7 @@ export class FileBlobStore implements BlobStore {
     const info = await readHead(file);
     if (info === null) throw new Failure('internal', 'the blob is truncated');
     for (let position = 0; position < info.bytes; ) {
-      const chunk = Buffer.allocUnsafe(Math.min(limits.uploadChunkBytes, info.bytes - position));
+      const chunk = Buffer.allocUnsafe(Math.min(ingestLimits.uploadChunkBytes, info.bytes - position));
       const { bytesRead } = await disk(file.read(chunk, 0, chunk.length, HEAD_BYTES + position));
       if (bytesRead === 0) throw new Failure('internal', 'the blob is truncated');
       position += bytesRead;

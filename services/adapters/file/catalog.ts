@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { CatalogSnapshot, TemplateRevision } from '../../core/catalog/catalog.ts';
 import type { Fault } from '../../core/documents/fault.ts';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { catalogLimits } from '../../core/limits/catalog.ts';
 import { compileFolder } from '../../core/objects/compile.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
@@ -101,7 +101,7 @@ class FolderCatalog implements Catalog {
   async #watch(): Promise<void> {
     let before = this.#loaded;
     const { signal } = this.#end;
-    while (await setTimeout(limits.catalogPollMs, true, { signal, ref: false }).catch(() => false)) {
+    while (await setTimeout(catalogLimits.catalogPollMs, true, { signal, ref: false }).catch(() => false)) {
       try {
         const stamps = await stampsOf(this.#parts.folder);
         const isStill = areSame(stamps, before);

@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { faultOfFile, parseFile, type SourceDocument } from '../../core/documents/documents.ts';
 import type { Fault } from '../../core/documents/fault.ts';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { catalogLimits } from '../../core/limits/catalog.ts';
 
 /** By path in the folder, in alphabetical order; a stamp changes whenever its file does. */
 export type Stamps = ReadonlyMap<string, string>;
@@ -62,13 +62,14 @@ export async function documentsOf(folder: string, paths: Iterable<string>): Prom
 /** Calls `read` for each file, for a few at a time, and answers in the order of the files. Throws `Failure('invalid')` when there are too many. */
 export async function mapFiles<T>(paths: Iterable<string>, read: (path: string) => Promise<T>): Promise<T[]> {
   const files = [...paths];
-  if (files.length > limits.catalogFilesMax) throw new Failure('invalid', `there are more than ${limits.catalogFilesMax} YAML files`);
+  if (files.length > catalogLimits.catalogFilesMax)
+    throw new Failure('invalid', `there are more than ${catalogLimits.catalogFilesMax} YAML files`);
   const results = new Array<T>(files.length);
   const rest = files.entries();
   const work = async (): Promise<void> => {
     for (const [i, file] of rest) results[i] = await read(file);
   };
-  await Promise.all(Array.from({ length: limits.catalogFilesReadAtOnce }, work));
+  await Promise.all(Array.from({ length: catalogLimits.catalogFilesReadAtOnce }, work));
   return results;
 }
 
@@ -80,7 +81,7 @@ export async function boundedBytes(source: AsyncIterable<Uint8Array | string>): 
     const chunk = typeof part === 'string' ? Buffer.from(part) : part;
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > limits.catalogFileBytesMax) break;
+    if (bytes > catalogLimits.catalogFileBytesMax) break;
   }
   return Buffer.concat(chunks);
 }
@@ -90,11 +91,11 @@ export async function boundedBytes(source: AsyncIterable<Uint8Array | string>): 
  * `Failure('invalid')` once all files together are larger than a catalog may be.
  */
 export function catalogReader(): (file: string) => Promise<Uint8Array> {
-  let left: number = limits.catalogFolderBytesMax;
+  let left: number = catalogLimits.catalogFolderBytesMax;
   return async (file) => {
     const bytes = await boundedBytes(createReadStream(file));
     left -= bytes.length;
-    if (left < 0) throw new Failure('invalid', `all files together have more than ${limits.catalogFolderBytesMax} bytes`);
+    if (left < 0) throw new Failure('invalid', `all files together have more than ${catalogLimits.catalogFolderBytesMax} bytes`);
     return bytes;
   };
 }

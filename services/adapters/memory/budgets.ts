@@ -1,7 +1,7 @@
 // Token buckets of one process. With one process there is nobody to share them with, so nothing is reserved ahead.
 
 import { type Bucket, fullBucket, fullInMs, nextTokenMs, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
-import { limits } from '../../core/limits.ts';
+import { budgetsLimits } from '../../core/limits/budgets.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -39,7 +39,7 @@ export class MemoryBudgets implements Budgets {
   #keep(key: string, bucket: Bucket): void {
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
-    if (this.#buckets.size <= limits.budgetsMax) return;
+    if (this.#buckets.size <= budgetsLimits.budgetsMax) return;
     const [oldest] = this.#buckets.keys();
     if (oldest !== undefined) this.#buckets.delete(oldest);
   }

@@ -1,5 +1,5 @@
 import { failureCountsContract } from '../../../test/contract/failure-counts.ts';
-import { limits } from '../../core/limits.ts';
+import { accessLimits } from '../../core/limits/access.ts';
 import { ManualClock } from './clock.ts';
 import { MemoryFailureCounts } from './failure-counts.ts';
 
@@ -9,7 +9,7 @@ failureCountsContract('memory', async () => {
   return {
     counts,
     other: counts,
-    endWindows: () => clock.advance(limits.failureWindowMs),
+    endWindows: () => clock.advance(accessLimits.failureWindowMs),
     [Symbol.asyncDispose]: async () => {},
   };
 });

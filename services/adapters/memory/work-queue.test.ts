@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { many, workQueueContract } from '../../../test/contract/work-queue.ts';
-import { limits } from '../../core/limits.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 import { ManualClock } from './clock.ts';
 import { MemoryWorkQueue } from './work-queue.ts';
 
@@ -10,7 +10,7 @@ workQueueContract('memory', async () => {
   return {
     queue,
     other: async () => queue,
-    ackWaitMs: limits.ackWaitMs,
+    ackWaitMs: queueLimits.ackWaitMs,
     elapse: (ms) => clock.advance(ms),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
@@ -26,8 +26,8 @@ it('takes turns among the tenants of a tier', async () => {
 
 it('is bounded over all tenants', async () => {
   const queue = new MemoryWorkQueue(new ManualClock());
-  const tenants = limits.memoryQueueEntriesMax / limits.windowPerTenantAndTier;
-  for (let i = 0; i < tenants; i += 1) await queue.publish(many(limits.windowPerTenantAndTier, () => ({ tenant: `t${i}` })));
+  const tenants = queueLimits.memoryQueueEntriesMax / queueLimits.windowPerTenantAndTier;
+  for (let i = 0; i < tenants; i += 1) await queue.publish(many(queueLimits.windowPerTenantAndTier, () => ({ tenant: `t${i}` })));
   expect(await queue.publish(many(1, () => ({ tenant: 'one more' })))).toEqual(['full']);
   const [taken] = await queue.take(1, new AbortController().signal);
   taken?.ack();

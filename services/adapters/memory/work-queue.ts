@@ -3,7 +3,7 @@
 import type { Tier } from '../../core/delivery/message.ts';
 import { Turns } from '../../core/delivery/pacing/shares.ts';
 import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
-import { limits } from '../../core/limits.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Entry, Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
 
@@ -67,7 +67,7 @@ export class MemoryWorkQueue implements WorkQueue {
     if (!this.#isOpen) return 'lost';
     const window = windowOf(tenant, tier);
     const used = this.#windows.get(window) ?? 0;
-    if (used >= limits.windowPerTenantAndTier || this.#entries >= limits.memoryQueueEntriesMax) return 'full';
+    if (used >= queueLimits.windowPerTenantAndTier || this.#entries >= queueLimits.memoryQueueEntriesMax) return 'full';
     this.#windows.set(window, used + 1);
     this.#entries += 1;
     this.#lanes[tier].fresh.push(tenant, { tenant, tier, entry, handedOut: 0 });
@@ -95,7 +95,7 @@ export class MemoryWorkQueue implements WorkQueue {
 
   #handOut(item: Item): Taken {
     item.handedOut += 1;
-    const until = this.#clock.monotonic() + limits.ackWaitMs;
+    const until = this.#clock.monotonic() + queueLimits.ackWaitMs;
     this.#held.set(item, until);
     // An answer about an earlier time that it was handed out must not settle this one.
     const isMine = (): boolean => this.#held.get(item) === until;
@@ -124,7 +124,7 @@ export class MemoryWorkQueue implements WorkQueue {
   }
 
   #putBack(item: Item): void {
-    if (item.handedOut >= limits.queueDeliverMax) this.#remove(item);
+    if (item.handedOut >= queueLimits.queueDeliverMax) this.#remove(item);
     else this.#lanes[item.tier].back.push(item.tenant, item);
   }
 

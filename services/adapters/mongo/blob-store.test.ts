@@ -4,7 +4,7 @@ import { blobStoreContract } from '../../../test/contract/blob-store.ts';
 import { newBlobId } from '../../../test/contract/sample-message.ts';
 import { describeWith } from '../../../test/support/describe-with.ts';
 import { openTestMongo } from '../../../test/support/mongo.ts';
-import { limits } from '../../core/limits.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 import { openBlobStore } from './blob-store.ts';
 
 const pieces = async function* (...sizes: number[]) {
@@ -38,7 +38,7 @@ describeWith(['mongo'], 'BlobStore in MongoDB', () => {
     await using mongo = await openTestMongo('blobs');
     const store = await openBlobStore(mongo);
     const id = newBlobId(mongo.now());
-    await store.put(id, 'a', pieces(limits.blobChunkBytes, 10));
+    await store.put(id, 'a', pieces(storeLimits.blobChunkBytes, 10));
     await mongo.db.collection('blobs.chunks').deleteOne({ n: 1 });
     await expect(Array.fromAsync(store.get(id))).rejects.toThrow('truncated');
   });
@@ -49,7 +49,7 @@ describeWith(['mongo'], 'BlobStore in MongoDB', () => {
     const id = newBlobId(mongo.now());
     const stuck = Promise.withResolvers<void>();
     const half = async function* () {
-      yield* pieces(limits.blobChunkBytes + 1);
+      yield* pieces(storeLimits.blobChunkBytes + 1);
       await stuck.promise;
     };
     const put = store.put(id, 'a', half());

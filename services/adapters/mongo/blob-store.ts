@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { Binary, type Collection, ObjectId } from 'mongodb';
 import { Failure } from '../../core/failure.ts';
 import type { BlobId } from '../../core/ids.ts';
-import { limits } from '../../core/limits.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 import type { BlobInfo, BlobStore } from '../../ports/blob-store.ts';
 import { ensureIndexes, type Mongo } from './connection.ts';
 
@@ -50,7 +50,7 @@ class MongoBlobStore implements BlobStore {
 
   /** The file's document comes first, without a digest, so that an upload whose process died is found by `olderThan`. */
   async put(id: BlobId, tenant: string, source: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
-    const file = { _id: id, filename: id, length: 0, chunkSize: limits.blobChunkBytes, uploadDate: new Date(this.#now()) };
+    const file = { _id: id, filename: id, length: 0, chunkSize: storeLimits.blobChunkBytes, uploadDate: new Date(this.#now()) };
     await this.#mongo.call(this.#files.insertOne({ ...file, metadata: { tenant, sha256: null } }));
     try {
       const { length, sha256 } = await this.#write(id, source);
@@ -68,7 +68,7 @@ class MongoBlobStore implements BlobStore {
     const hash = createHash('sha256');
     let count = 0;
     let length = 0;
-    for await (const piece of inPieces(source, limits.blobChunkBytes)) {
+    for await (const piece of inPieces(source, storeLimits.blobChunkBytes)) {
       hash.update(piece);
       length += piece.length;
       await this.#mongo.call(this.#chunks.insertOne({ _id: new ObjectId(), files_id: id, n: count++, data: new Binary(piece) }));

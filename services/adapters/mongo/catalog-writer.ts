@@ -4,7 +4,7 @@ import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog/ca
 import { judgeWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
 import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { catalogLimits } from '../../core/limits/catalog.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import { NONCE_BYTES } from '../../core/secrets/seal.ts';
 import type { CatalogEntry, CatalogSource, CatalogWriter, OwnEntry, WriteResult } from '../../ports/catalog-writer.ts';
@@ -38,7 +38,7 @@ class MongoCatalogWriter implements CatalogWriter {
   async put(source: CatalogSource, entry: CatalogEntry): Promise<WriteResult> {
     const { objects } = this.#collections;
     const key = entryKey(entry);
-    for (let tries = 0; tries < limits.catalogWriteTriesMax; tries++) {
+    for (let tries = 0; tries < catalogLimits.catalogWriteTriesMax; tries++) {
       const stored = await this.#mongo.call(objects.findOne({ _id: key }));
       const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
       const isWhole = stored === null || stored.hash !== hash || (await this.#holds(stored, source, entry));

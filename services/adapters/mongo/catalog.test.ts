@@ -4,7 +4,7 @@ import { compiledOf, senderYaml } from '../../../test/contract/sample-catalog.ts
 import { describeWith } from '../../../test/support/describe-with.ts';
 import { openTestMongo } from '../../../test/support/mongo.ts';
 import { senderKey, templateKey } from '../../core/catalog/catalog.ts';
-import { limits } from '../../core/limits.ts';
+import { catalogLimits } from '../../core/limits/catalog.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import { MemoryNotices } from '../memory/notices.ts';
@@ -65,7 +65,7 @@ describeWith(['mongo'], 'Catalog in MongoDB', () => {
     const catalog = await setup.open();
     const { version } = catalog.current();
     const objects = setup.mongo.db.collection<ObjectDocument>('catalog');
-    const slow = setup.mongo.now() - limits.catalogOverlapMs + 5_000;
+    const slow = setup.mongo.now() - catalogLimits.catalogOverlapMs + 5_000;
     await objects.updateOne({ _id: 'sender/shop/slow' }, { $set: { state: 'removed', updatedAt: slow } });
     setup.notices.publish('catalog.changed.sender.shop.slow');
     await expect.poll(() => catalog.current().sender('shop', 'slow')).toBeNull();

@@ -4,7 +4,8 @@ import type { CatalogSnapshot, Sender, TemplateRevision } from '../../core/catal
 import { NOTICE, templateKey } from '../../core/catalog/catalog.ts';
 import { openSender } from '../../core/catalog/sealed-sender.ts';
 import { snapshotOf } from '../../core/catalog/snapshot.ts';
-import { limits } from '../../core/limits.ts';
+import { catalogLimits } from '../../core/limits/catalog.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 import type { Key } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { Notices } from '../../ports/notices.ts';
@@ -55,7 +56,7 @@ class MongoCatalog implements Catalog {
     this.#parts = parts;
     this.#collections = collections;
     this.#subscription = parts.notices.subscribe(NOTICE, () => this.#refresh());
-    this.#timer = setInterval(() => this.#refresh(), limits.catalogHeadEveryMs).unref();
+    this.#timer = setInterval(() => this.#refresh(), catalogLimits.catalogHeadEveryMs).unref();
   }
 
   current(): CatalogSnapshot {
@@ -76,7 +77,7 @@ class MongoCatalog implements Catalog {
   }
 
   async check(): Promise<void> {
-    await this.#mongo.call(this.#mongo.db.command({ ping: 1 }), limits.storeCheckMs);
+    await this.#mongo.call(this.#mongo.db.command({ ping: 1 }), storeLimits.storeCheckMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,7 +114,7 @@ class MongoCatalog implements Catalog {
 
   /** Reads what has changed since the last time. Changes are dated by their writers, so it looks back over a while. */
   async #load(): Promise<void> {
-    const since = this.#changedAt - limits.catalogOverlapMs;
+    const since = this.#changedAt - catalogLimits.catalogOverlapMs;
     const recent = await this.#mongo.call(this.#collections.objects.find({ updatedAt: { $gte: since } }).toArray());
     const changed = recent.filter(({ _id, updatedAt }) => this.#known.get(_id)?.updatedAt !== updatedAt);
     if (changed.length === 0) return;

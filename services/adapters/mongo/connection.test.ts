@@ -6,7 +6,7 @@ import { describeWith } from '../../../test/support/describe-with.ts';
 import { openTestMongo } from '../../../test/support/mongo.ts';
 import { startTlsFront } from '../../../test/support/tls-front.ts';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 import { failureOf, openMongo } from './connection.ts';
 
 it('refuses a text that is no connection string, without repeating it', async () => {
@@ -37,7 +37,7 @@ describeWith(['mongo-server'], 'a MongoDB that goes away', () => {
     backend.pause();
     const start = performance.now();
     await expect(mongo.check()).rejects.toMatchObject({ kind: 'unavailable' });
-    expect(performance.now() - start).toBeLessThan(limits.storeCheckMs + 1_000);
+    expect(performance.now() - start).toBeLessThan(storeLimits.storeCheckMs + 1_000);
     backend.resume();
     await expect.poll(() => mongo.check().then(() => 'fine'), { timeout: 20_000 }).toBe('fine');
   });

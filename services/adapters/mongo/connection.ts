@@ -13,16 +13,16 @@ import {
   MongoServerError,
 } from 'mongodb';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 import { StoreClock } from './store-clock.ts';
 
 export interface Mongo extends AsyncDisposable {
   readonly db: Db;
   /** The server's clock, in milliseconds since 1970. Never blocks. */
   now(): number;
-  /** Awaits an operation for at most `ms`, or `limits.storeCallMs`. Rejects with `Failure('unavailable')`; the operation may still have its effect. */
+  /** Awaits an operation for at most `ms`, or `storeLimits.storeCallMs`. Rejects with `Failure('unavailable')`; the operation may still have its effect. */
   call<T>(operation: Promise<T>, ms?: number): Promise<T>;
-  /** Resolves when a write is durable; rejects with the reason within `limits.storeCheckMs`. */
+  /** Resolves when a write is durable; rejects with the reason within `storeLimits.storeCheckMs`. */
   check(): Promise<void>;
 }
 
@@ -47,18 +47,18 @@ export async function openMongo(
     });
   try {
     await call(client.connect());
-    for (let asked = 0; asked < limits.storeClockFirstAsks; asked++) await measure();
+    for (let asked = 0; asked < storeLimits.storeClockFirstAsks; asked++) await measure();
   } catch (error) {
     await client.close();
     throw error;
   }
   // While the server is away, the offset that is known serves on: monotonic clocks drift by milliseconds a minute.
-  const timer = setInterval(() => void measure().catch(() => {}), limits.storeClockEveryMs).unref();
+  const timer = setInterval(() => void measure().catch(() => {}), storeLimits.storeClockEveryMs).unref();
   return {
     db,
     now: () => clock.now(),
     call,
-    check: () => call(writeMark(db), limits.storeCheckMs),
+    check: () => call(writeMark(db), storeLimits.storeCheckMs),
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       await client.close();
@@ -72,15 +72,15 @@ function newClient(url: string, ca: string | undefined): MongoClient {
     return new MongoClient(url, {
       appName: 'packetboat',
       ...(ca === undefined ? {} : { ca }),
-      writeConcern: { w: 'majority', journal: true, wtimeoutMS: limits.storeCallMs },
+      writeConcern: { w: 'majority', journal: true, wtimeoutMS: storeLimits.storeCallMs },
       // The primary's own data: what was answered to anybody before is seen (P11).
       readPreference: 'primary',
-      serverSelectionTimeoutMS: limits.storeCallMs,
-      connectTimeoutMS: limits.storeCallMs,
+      serverSelectionTimeoutMS: storeLimits.storeCallMs,
+      connectTimeoutMS: storeLimits.storeCallMs,
       // A socket that is silent for longer belongs to a frozen server, and its callers have long been told.
-      socketTimeoutMS: limits.storeCallMs,
-      waitQueueTimeoutMS: limits.storeCallMs,
-      maxPoolSize: limits.storeConnectionsMax,
+      socketTimeoutMS: storeLimits.storeCallMs,
+      waitQueueTimeoutMS: storeLimits.storeCallMs,
+      maxPoolSize: storeLimits.storeConnectionsMax,
     });
   } catch {
     // the driver's message repeats the URL, password and all
@@ -120,7 +120,7 @@ export function isNew(insert: Promise<unknown>): Promise<boolean> {
 
 const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 
-async function call<T>(operation: Promise<T>, ms: number = limits.storeCallMs): Promise<T> {
+async function call<T>(operation: Promise<T>, ms: number = storeLimits.storeCallMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Failure('unavailable', `MongoDB did not answer within ${ms} ms`)), ms);

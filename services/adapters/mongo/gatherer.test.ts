@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { limits } from '../../core/limits.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 import { Gatherer } from './gatherer.ts';
 
 /** A store that writes when it is told to, and answers each item in upper case. */
@@ -28,7 +28,7 @@ it('sends what came in one turn as one bulk, and answers each caller for itself'
 it('gathers while as many bulks as may be are under way', async () => {
   const { gatherer, bulk, bulks } = setUp();
   const answers: Promise<readonly string[]>[] = [];
-  for (let n = 0; n < limits.storeBulksMax; n++) {
+  for (let n = 0; n < storeLimits.storeBulksMax; n++) {
     answers.push(gatherer.add([`first${n}`]));
     await bulk(n);
   }
@@ -36,16 +36,16 @@ it('gathers while as many bulks as may be are under way', async () => {
   await new Promise(setImmediate);
   answers.push(gatherer.add(['y']));
   await new Promise(setImmediate);
-  expect(bulks).toHaveLength(limits.storeBulksMax);
+  expect(bulks).toHaveLength(storeLimits.storeBulksMax);
   (await bulk(0)).end();
-  expect((await bulk(limits.storeBulksMax)).items).toEqual(['x', 'y']);
+  expect((await bulk(storeLimits.storeBulksMax)).items).toEqual(['x', 'y']);
   for (const { end } of bulks) end();
   await Promise.all(answers);
 });
 
 it('keeps a bulk within its limit, but never cuts what one caller gave', async () => {
   const { gatherer, bulk, bulks } = setUp();
-  const many = Array.from({ length: limits.storeBulkItemsMax + 1 }, (_, i) => `m${i}`);
+  const many = Array.from({ length: storeLimits.storeBulkItemsMax + 1 }, (_, i) => `m${i}`);
   const answers = [gatherer.add(many), gatherer.add(['a'])];
   (await bulk(0)).end();
   (await bulk(1)).end();

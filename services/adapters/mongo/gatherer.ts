@@ -2,7 +2,7 @@
 // single item, so whoever comes while bulks are under way waits for the next, and nobody waits for a timer.
 
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 
 interface Request<Item, Answer> {
   readonly items: readonly Item[];
@@ -27,7 +27,7 @@ export class Gatherer<Item, Answer> {
   add(items: readonly Item[]): Promise<readonly Answer[]> {
     if (items.length === 0) return Promise.resolve([]);
     const { promise, resolve, reject } = Promise.withResolvers<readonly Answer[]>();
-    this.#waiting.push({ items, until: performance.now() + limits.storeCallMs, resolve, reject });
+    this.#waiting.push({ items, until: performance.now() + storeLimits.storeCallMs, resolve, reject });
     this.#start();
     return promise;
   }
@@ -38,7 +38,7 @@ export class Gatherer<Item, Answer> {
     this.#isStarting = true;
     setImmediate(() => {
       this.#isStarting = false;
-      while (this.#waiting.length > 0 && this.#underWay < limits.storeBulksMax) void this.#go(this.#take());
+      while (this.#waiting.length > 0 && this.#underWay < storeLimits.storeBulksMax) void this.#go(this.#take());
     });
   }
 
@@ -48,7 +48,7 @@ export class Gatherer<Item, Answer> {
     const taken: Request<Item, Answer>[] = [];
     let count = 0;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (taken.length > 0 && count + next.items.length > limits.storeBulkItemsMax) break;
+      if (taken.length > 0 && count + next.items.length > storeLimits.storeBulkItemsMax) break;
       this.#waiting.shift();
       if (next.until <= now) {
         next.reject(new Failure('unavailable', 'the store was too busy'));

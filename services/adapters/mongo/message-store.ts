@@ -6,7 +6,7 @@ import type { Environment } from '../../core/catalog/catalog.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
 import { type Message, messageStatuses } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
-import { limits } from '../../core/limits.ts';
+import { sweepLimits } from '../../core/limits/sweep.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
 import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
 import { Gatherer } from './gatherer.ts';
@@ -151,7 +151,7 @@ class MongoMessageStore implements MessageStore {
     const isSendable = (state: DeliveryState) => ({ state, hold: null, due: { $lte: before } });
     const options = {
       projection: { 'deliveries.state': 1, 'deliveries.hold': 1, 'deliveries.due': 1 },
-      limit: limits.oldestDueMessages,
+      limit: sweepLimits.oldestDueMessages,
       hint: 'sendable',
     } as const;
     const found = await Promise.all(

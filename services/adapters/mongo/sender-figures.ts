@@ -1,7 +1,7 @@
 // Figures of senders in MongoDB: one document for each sender and slot of time, to which all dispatchers add. The server takes old ones away.
 
 import type { AnyBulkWriteOperation, Collection } from 'mongodb';
-import { limits } from '../../core/limits.ts';
+import { dispatchLimits } from '../../core/limits/dispatch.ts';
 import type { SenderFigures, SenderFiguresStore } from '../../ports/sender-figures.ts';
 import type { Mongo } from './connection.ts';
 
@@ -38,7 +38,7 @@ class MongoSenderFigures implements SenderFiguresStore {
 
   async add(figures: readonly SenderFigures[]): Promise<void> {
     if (figures.length === 0) return;
-    const slot = new Date(Math.floor(this.#mongo.now() / limits.figuresSlotMs) * limits.figuresSlotMs);
+    const slot = new Date(Math.floor(this.#mongo.now() / dispatchLimits.figuresSlotMs) * dispatchLimits.figuresSlotMs);
     const writes = figures.map(
       ({ tenant, sender, sent, deferred, bounced, lastReply, pausedRoutes }): AnyBulkWriteOperation<FiguresDocument> => {
         const paused = Object.fromEntries(Object.entries(pausedRoutes).map(([name, until]) => [`pausedRoutes.${fieldOf(name)}`, until]));

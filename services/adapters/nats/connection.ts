@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { connectionLimits } from '../../core/limits/connection.ts';
 
 export interface Nats extends AsyncDisposable {
   /** The connection of now; throws `unavailable` while there is none. */
@@ -44,7 +44,7 @@ export function openNats(url: string, options: { readonly name?: string; readonl
       }
       present = null;
       firstTry.resolve();
-      await sleep(limits.reconnectMs, undefined, { signal: stop.signal }).catch(() => {});
+      await sleep(connectionLimits.reconnectMs, undefined, { signal: stop.signal }).catch(() => {});
     }
   }
   const kept = keepConnected();
@@ -64,13 +64,13 @@ export function openNats(url: string, options: { readonly name?: string; readonl
     },
     async check() {
       await firstTry.promise;
-      await within(limits.natsCallMs, connection().flush());
+      await within(connectionLimits.natsCallMs, connection().flush());
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
       if (present !== null) {
         // what was acked last should still reach a server that answers
-        await within(limits.natsCallMs, present.flush()).catch(() => {});
+        await within(connectionLimits.natsCallMs, present.flush()).catch(() => {});
         await present.close();
       }
       await kept;
@@ -109,8 +109,8 @@ function settingsOf(text: string, name: string, ca: string | undefined): Connect
     ...(user === '' ? {} : pass === '' ? { token: user } : { user, pass }),
     ...(first?.protocol === 'tls:' ? { tls: ca === undefined ? {} : { ca } } : {}),
     reconnect: false,
-    timeout: limits.connectMs,
-    pingInterval: limits.natsPingMs,
+    timeout: connectionLimits.connectMs,
+    pingInterval: connectionLimits.natsPingMs,
     maxPingOut: 2,
     // they cost a stack trace a request
     noAsyncTraces: true,

@@ -3,12 +3,13 @@
 
 import { createInbox, type Msg, type NatsConnection, nanos } from 'nats';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { connectionLimits } from '../../core/limits/connection.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 
 export interface Pull {
   readonly stream: string;
   readonly consumer: string;
-  /** How many entries to wait for, at most `limits.fetchMs`. */
+  /** How many entries to wait for, at most `queueLimits.fetchMs`. */
   readonly batch: number;
 }
 
@@ -25,7 +26,10 @@ export async function fetchEntries(
   if (signal.aborted) return;
   const end = Promise.withResolvers<void>();
   const stop = (): void => end.resolve();
-  const timer = setTimeout(() => end.reject(new Failure('unavailable', 'no end of a fetch')), limits.fetchMs + limits.natsCallMs);
+  const timer = setTimeout(
+    () => end.reject(new Failure('unavailable', 'no end of a fetch')),
+    queueLimits.fetchMs + connectionLimits.natsCallMs,
+  );
   signal.addEventListener('abort', stop);
   let missing = pull.batch;
   const subscription = connection.subscribe(createInbox(), {
@@ -40,7 +44,7 @@ export async function fetchEntries(
     },
   });
   try {
-    const request = JSON.stringify({ batch: pull.batch, expires: nanos(limits.fetchMs) });
+    const request = JSON.stringify({ batch: pull.batch, expires: nanos(queueLimits.fetchMs) });
     connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${pull.stream}.${pull.consumer}`, request, { reply: subscription.getSubject() });
     await end.promise;
   } finally {

@@ -2,7 +2,7 @@
 // counter in the reply subject tells them apart. No `Nats-Msg-Id`: the server would drop the sweeper's republishing for two minutes.
 
 import { createInbox, type Msg, type NatsConnection } from 'nats';
-import { limits } from '../../core/limits.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 import type { Publication, Published } from '../../ports/work-queue.ts';
 import { encodeEntry, subjectOf } from './entry.ts';
 
@@ -51,7 +51,7 @@ export class Publisher {
     const answers = publications.map((): Published => 'lost');
     if (answers.length === 0 || startedAt < this.#pausedUntil) return Promise.resolve(answers);
     const { promise, resolve } = Promise.withResolvers<readonly Published[]>();
-    const timer = setTimeout(() => this.#giveUp(batch), limits.publishMs);
+    const timer = setTimeout(() => this.#giveUp(batch), queueLimits.publishMs);
     const end = (): void => {
       batch.isOver = true;
       clearTimeout(timer);
@@ -64,7 +64,7 @@ export class Publisher {
   }
 
   #send(): void {
-    while (this.#inFlight.size < limits.publishInFlightMax) {
+    while (this.#inFlight.size < queueLimits.publishInFlightMax) {
       const place = this.#unsent.shift();
       if (place === undefined) return;
       const { batch, index } = place;
@@ -113,7 +113,7 @@ export class Publisher {
   /** Time is up. When the queue said nothing at all in that time, it is left alone for a while, so that not every caller waits in vain. */
   #giveUp(batch: Batch): void {
     for (const id of batch.ids) this.#inFlight.delete(id);
-    if (this.#answeredAt < batch.startedAt) this.#pausedUntil = performance.now() + limits.publishPauseMs;
+    if (this.#answeredAt < batch.startedAt) this.#pausedUntil = performance.now() + queueLimits.publishPauseMs;
     batch.end();
     this.#send();
   }

@@ -14,7 +14,8 @@ import {
 } from 'nats';
 import { type Tier, tiers } from '../../core/delivery/message.ts';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { connectionLimits } from '../../core/limits/connection.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 
 export interface StreamSettings {
   /** Also the first token of its subjects. */
@@ -81,7 +82,7 @@ export function deleteExhausted(connection: NatsConnection, settings: StreamSett
 }
 
 const managerOf = (connection: NatsConnection): Promise<JetStreamManager> =>
-  connection.jetstreamManager({ checkAPI: false, timeout: limits.natsCallMs });
+  connection.jetstreamManager({ checkAPI: false, timeout: connectionLimits.natsCallMs });
 
 const codeOf = (error: unknown): number | undefined => (error instanceof NatsError ? error.api_error?.err_code : undefined);
 
@@ -93,10 +94,10 @@ function streamConfig({ name, replicas }: StreamSettings): Partial<StreamConfig>
     storage: StorageType.File,
     num_replicas: replicas,
     // the window: a full subject refuses, the others go on
-    max_msgs_per_subject: limits.windowPerTenantAndTier,
+    max_msgs_per_subject: queueLimits.windowPerTenantAndTier,
     discard: DiscardPolicy.New,
     discard_new_per_subject: true,
-    max_age: nanos(limits.queueEntryAgeMs),
+    max_age: nanos(queueLimits.queueEntryAgeMs),
   };
 }
 
@@ -106,8 +107,8 @@ function consumerConfig({ name, replicas, ackWaitMs }: StreamSettings, tier: Tie
     filter_subject: `${name}.${tier}.*`,
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(ackWaitMs),
-    max_deliver: limits.queueDeliverMax,
-    max_ack_pending: limits.queueAckPendingMax,
+    max_deliver: queueLimits.queueDeliverMax,
+    max_ack_pending: queueLimits.queueAckPendingMax,
     num_replicas: replicas,
   };
 }

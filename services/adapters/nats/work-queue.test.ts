@@ -5,7 +5,7 @@ import { many, workQueueContract } from '../../../test/contract/work-queue.ts';
 import { type Backend, startNats, uniqueName } from '../../../test/support/backend.ts';
 import { borrow, describeWith } from '../../../test/support/describe-with.ts';
 import { tiers } from '../../core/delivery/message.ts';
-import { limits } from '../../core/limits.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 import type { Publication, Taken } from '../../ports/work-queue.ts';
 import { type Nats, openNats } from './connection.ts';
 import { NatsWorkQueue, type WorkQueueOptions } from './work-queue.ts';
@@ -45,7 +45,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     await using queue = new NatsWorkQueue(nats);
     const started = performance.now();
     expect(await queue.publish(many(3))).toEqual(['lost', 'lost', 'lost']);
-    expect(performance.now() - started).toBeLessThan(limits.publishMs);
+    expect(performance.now() - started).toBeLessThan(queueLimits.publishMs);
     await expect(queue.check()).rejects.toThrow('no connection');
     const waiting = queue.take(1, never);
     await server.restart();
@@ -126,9 +126,9 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
       expect(new Set(await queue.publish(many(600)))).toEqual(new Set(['lost']));
       times.push(performance.now() - started);
     }
-    expect(Math.max(...times)).toBeLessThan(limits.publishMs + 100);
+    expect(Math.max(...times)).toBeLessThan(queueLimits.publishMs + 100);
     // only the first waits in vain
-    expect(times.reduce((sum, ms) => sum + ms)).toBeLessThan(2 * limits.publishMs);
+    expect(times.reduce((sum, ms) => sum + ms)).toBeLessThan(2 * queueLimits.publishMs);
     await expect(queue.check()).rejects.toThrow();
     await expect.poll(() => isConnected(nats), { timeout: 15_000 }).toBe(false);
     server.resume();

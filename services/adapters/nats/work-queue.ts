@@ -12,7 +12,8 @@ import { type Tier, tiers } from '../../core/delivery/message.ts';
 import { Turns } from '../../core/delivery/pacing/shares.ts';
 import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { connectionLimits } from '../../core/limits/connection.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 import type { Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
 import type { Nats } from './connection.ts';
 import { parseEntry, parseSubject } from './entry.ts';
@@ -63,13 +64,13 @@ export class NatsWorkQueue implements WorkQueue {
 
   /** The connection stays its owner's. */
   constructor(nats: Nats, options: WorkQueueOptions = {}) {
-    const { stream = 'MAIL', replicas = 1, ackWaitMs = limits.ackWaitMs, onEvent = () => {} } = options;
+    const { stream = 'MAIL', replicas = 1, ackWaitMs = queueLimits.ackWaitMs, onEvent = () => {} } = options;
     this.#nats = nats;
     this.#settings = { name: stream, replicas, ackWaitMs };
     this.#onEvent = onEvent;
     const lane = (): Lane => ({ ready: new TenantTurns(), wake: () => {}, stop: () => {} });
     this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
-    this.#idle = setTimeout(() => this.#giveBackIdle(), limits.prefetchIdleMs).unref();
+    this.#idle = setTimeout(() => this.#giveBackIdle(), queueLimits.prefetchIdleMs).unref();
     this.#served = nats.onConnection((connection) => {
       const serving: Promise<void> = this.#serve(connection).finally(() => this.#serving.delete(serving));
       this.#serving.add(serving);
@@ -82,7 +83,7 @@ export class NatsWorkQueue implements WorkQueue {
 
   async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
     while (!signal.aborted && !this.#closing.signal.aborted) {
-      this.#wanted = Math.min(limits.consumeBatch, Math.max(limits.prefetchMin, max));
+      this.#wanted = Math.min(queueLimits.consumeBatch, Math.max(queueLimits.prefetchMin, max));
       const taken = this.#pick(max);
       for (const tier of tiers) if (this.#isHungry(tier)) this.#lanes[tier].wake();
       this.#idle.refresh();
@@ -132,7 +133,7 @@ export class NatsWorkQueue implements WorkQueue {
     while (!signal.aborted) {
       await this.#useStream(connection, signal).catch(() => {});
       this.#incarnation = null;
-      await sleep(limits.reconnectMs, undefined, { signal }).catch(() => {});
+      await sleep(connectionLimits.reconnectMs, undefined, { signal }).catch(() => {});
     }
     if (this.#publisher !== null && connection.isClosed()) this.#publisher = null;
   }

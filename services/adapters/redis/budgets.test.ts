@@ -5,7 +5,8 @@ import { budgetsContract } from '../../../test/contract/budgets.ts';
 import { type Backend, startRedis, uniqueName } from '../../../test/support/backend.ts';
 import { borrow, describeWith } from '../../../test/support/describe-with.ts';
 import { fullBucket, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
-import { limits } from '../../core/limits.ts';
+import { budgetsLimits } from '../../core/limits/budgets.ts';
+import { connectionLimits } from '../../core/limits/connection.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import { systemClock } from '../system/clock.ts';
 import { RedisBudgets } from './budgets.ts';
@@ -83,7 +84,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     const asks = Array.from({ length: 64 }, () => ({ budget: large, tokens: 1 }));
     const answers = await open.program(0).reserve(asks);
     const first = answers[0]?.remaining ?? 0;
-    expect(first).toBe(large.burst - limits.budgetLeaseTokens - 1);
+    expect(first).toBe(large.burst - budgetsLimits.budgetLeaseTokens - 1);
     expect(answers.map((answer) => answer.remaining)).toEqual(asks.map((_, i) => first - i));
   });
 
@@ -94,7 +95,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     await Promise.all(Array.from({ length: 200 }, () => reserve(a, 1, large)));
     const rest = await reserve(b, 9_999, large);
     expect(200 + rest.granted).toBeLessThanOrEqual(5_000);
-    expect(200 + rest.granted).toBeGreaterThanOrEqual(5_000 - 3 * limits.budgetLeaseTokens);
+    expect(200 + rest.granted).toBeGreaterThanOrEqual(5_000 - 3 * budgetsLimits.budgetLeaseTokens);
   });
 
   it('answer within their time before Redis was ever there, and are shared once it is', async () => {
@@ -105,7 +106,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     await using budgets = new RedisBudgets(redis, { clock: systemClock });
     const started = performance.now();
     expect((await reserve(budgets, 5_000)).granted).toBe(1_000);
-    expect(performance.now() - started).toBeLessThan(limits.budgetCallMs);
+    expect(performance.now() - started).toBeLessThan(budgetsLimits.budgetCallMs);
     await expect(budgets.check()).rejects.toThrow('does not answer');
     await server.restart();
     await isShared(budgets, control);
@@ -140,7 +141,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     // never closed, and only the first call of each program waits for Redis
     expect(during).toBe(300);
     expect(times.filter((ms) => ms > 50).length).toBeLessThanOrEqual(1);
-    expect(Math.max(...times)).toBeLessThan(programs.length * limits.budgetCallMs);
+    expect(Math.max(...times)).toBeLessThan(programs.length * budgetsLimits.budgetCallMs);
     during += sum(await all(1_000));
     expect(sum(await all(1_000))).toBeLessThanOrEqual(3);
     await expect(open.program(0).check()).rejects.toThrow();
@@ -157,7 +158,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     const { client } = open.control;
     open.server.pause();
     const asked = expect(client.ping()).rejects.toThrow('timed out');
-    await expect.poll(() => client.status, { timeout: 2 * limits.redisSilentMs }).not.toBe('ready');
+    await expect.poll(() => client.status, { timeout: 2 * connectionLimits.redisSilentMs }).not.toBe('ready');
     await asked;
     expect((await reserve(open.program(0), 1)).granted).toBe(1);
     open.server.resume();

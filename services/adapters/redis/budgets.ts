@@ -10,7 +10,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { type Bucket, fullBucket, fullInMs, nextTokenMs, type Rate, refill, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
-import { limits } from '../../core/limits.ts';
+import { budgetsLimits } from '../../core/limits/budgets.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RedisConnection } from './connection.ts';
@@ -90,7 +90,7 @@ export class RedisBudgets implements Budgets {
     this.#clock = options.clock;
     this.#prefix = `{${options.prefix ?? 'packetboat'}}`;
     this.#group = `${this.#prefix}:processes:${options.group ?? 'all'}`;
-    this.#starting = Promise.race([this.#firstUp.promise, this.#clock.sleep(limits.budgetCallMs / 2)]).then(() => {
+    this.#starting = Promise.race([this.#firstUp.promise, this.#clock.sleep(budgetsLimits.budgetCallMs / 2)]).then(() => {
       this.#starting = null;
     });
     redis.client.on('ready', this.#beat);
@@ -193,7 +193,10 @@ export class RedisBudgets implements Budgets {
   }
 
   #aheadOf({ limit, burst }: Budget): number {
-    return Math.min(limits.budgetLeaseTokens, Math.floor((Math.min(limit, burst) * limits.budgetLeaseShare) / this.#processes));
+    return Math.min(
+      budgetsLimits.budgetLeaseTokens,
+      Math.floor((Math.min(limit, burst) * budgetsLimits.budgetLeaseShare) / this.#processes),
+    );
   }
 
   #sharedRate(budget: Budget): Rate {
@@ -207,7 +210,7 @@ export class RedisBudgets implements Budgets {
     account.budget = budget;
     this.#accounts.delete(key);
     this.#accounts.set(key, account);
-    if (this.#accounts.size > limits.budgetsMax) {
+    if (this.#accounts.size > budgetsLimits.budgetsMax) {
       const [oldest] = this.#accounts.keys();
       if (oldest !== undefined) this.#accounts.delete(oldest);
     }
@@ -217,13 +220,13 @@ export class RedisBudgets implements Budgets {
   async #keepBeating(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await this.#sayAlive();
-      await this.#clock.sleep(limits.budgetHeartbeatMs, this.#closing.signal);
+      await this.#clock.sleep(budgetsLimits.budgetHeartbeatMs, this.#closing.signal);
     }
   }
 
   async #sayAlive(): Promise<void> {
     try {
-      const alive = await this.#heartbeatScript.run(this.#redis.client, [this.#group], [this.#id, limits.budgetHeartbeatLostMs]);
+      const alive = await this.#heartbeatScript.run(this.#redis.client, [this.#group], [this.#id, budgetsLimits.budgetHeartbeatLostMs]);
       this.#processes = Math.max(1, Number(alive));
       this.#isUp = true;
       this.#firstUp.resolve();

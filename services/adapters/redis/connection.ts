@@ -3,7 +3,8 @@
 
 import { Redis } from 'ioredis';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { budgetsLimits } from '../../core/limits/budgets.ts';
+import { connectionLimits } from '../../core/limits/connection.ts';
 
 export interface RedisConnection extends AsyncDisposable {
   readonly client: Redis;
@@ -20,13 +21,13 @@ export function openRedis(url: string, options: { readonly name?: string; readon
     ...(options.ca === undefined ? {} : { tls: { ca: options.ca } }),
     connectionName: options.name ?? 'packetboat',
     // two of them fit into the time of one call: a script that the server has forgotten is sent again
-    commandTimeout: limits.budgetCallMs / 2 - CALL_MARGIN_MS,
+    commandTimeout: budgetsLimits.budgetCallMs / 2 - CALL_MARGIN_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: () => limits.reconnectMs,
-    connectTimeout: limits.connectMs,
-    socketTimeout: limits.redisSilentMs,
+    retryStrategy: () => connectionLimits.reconnectMs,
+    connectTimeout: connectionLimits.connectMs,
+    socketTimeout: connectionLimits.redisSilentMs,
     // a server that is still loading answers with an error, which is as good
     enableReadyCheck: false,
     disableClientInfo: true,

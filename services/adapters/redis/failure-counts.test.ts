@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { failureCountsContract } from '../../../test/contract/failure-counts.ts';
 import { startRedis, uniqueName } from '../../../test/support/backend.ts';
 import { borrow, describeWith } from '../../../test/support/describe-with.ts';
-import { limits } from '../../core/limits.ts';
+import { accessLimits } from '../../core/limits/access.ts';
 import { openRedis, type RedisConnection } from './connection.ts';
 import { RedisFailureCounts } from './failure-counts.ts';
 
@@ -36,7 +36,7 @@ describeWith(['redis'], 'failures counted in Redis', () => {
       // Redis takes a key away when its time is over, which the next test reads from the key
       endWindows: async () => {
         await forget();
-        clock.now += limits.failureWindowMs;
+        clock.now += accessLimits.failureWindowMs;
       },
       [Symbol.asyncDispose]: async () => {
         await forget();
@@ -56,7 +56,7 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
     for (const key of keys) {
       const left = await open.redis.client.pttl(key);
       expect(left).toBeGreaterThan(0);
-      expect(left).toBeLessThanOrEqual(limits.failureWindowMs);
+      expect(left).toBeLessThanOrEqual(accessLimits.failureWindowMs);
     }
   });
 
@@ -80,7 +80,7 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
     expect([await count(), await count(), await count()]).toEqual([3, 4, 5]);
     await bringBack(open.server);
     await vi.waitFor(async () => {
-      open.clock.now += limits.failureCountsPauseMs;
+      open.clock.now += accessLimits.failureCountsPauseMs;
       const name = `probe/${open.clock.now}`;
       await open.counts.add([name]);
       expect(await open.redis.client.exists(`{packetboat}:failures:${name}`)).toBe(1);
@@ -94,7 +94,7 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
     const before = await scriptCalls(open.redis);
     open.server.pause();
     for (let i = 1; i <= 20; i++) expect((await open.counts.add(['address/a']))[0]?.count).toBe(i);
-    open.clock.now += limits.failureCountsPauseMs;
+    open.clock.now += accessLimits.failureCountsPauseMs;
     expect((await open.counts.add(['address/a']))[0]?.count).toBe(21);
     open.server.resume();
     await vi.waitFor(() => open.redis.check());

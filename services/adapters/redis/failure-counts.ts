@@ -2,7 +2,7 @@
 // for each process, and a Redis that has forgotten its counts forgives nothing that this process has seen.
 
 import { FailureWindows, type WindowCount } from '../../core/access/failure-windows.ts';
-import { limits } from '../../core/limits.ts';
+import { accessLimits } from '../../core/limits/access.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FailureCounts } from '../../ports/failure-counts.ts';
 import type { RedisConnection } from './connection.ts';
@@ -41,10 +41,10 @@ export class RedisFailureCounts implements FailureCounts {
   async #ask(names: readonly string[]): Promise<readonly WindowCount[]> {
     try {
       const keys = names.map((name) => `${this.#prefix}:${name}`);
-      const answer = (await this.#script.run(this.#redis.client, keys, [limits.failureWindowMs])) as number[];
+      const answer = (await this.#script.run(this.#redis.client, keys, [accessLimits.failureWindowMs])) as number[];
       return names.map((_, i) => ({ count: answer[2 * i] ?? 0, endsInMs: Math.max(1, answer[2 * i + 1] ?? 0) }));
     } catch {
-      this.#askAgainAt = this.#clock.monotonic() + limits.failureCountsPauseMs;
+      this.#askAgainAt = this.#clock.monotonic() + accessLimits.failureCountsPauseMs;
       return [];
     }
   }

@@ -1,20 +1,20 @@
 // What the parts of the SMTP client agree on.
 
-import { limits } from '../../core/limits.ts';
+import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import type { DialRules } from './dial.ts';
 
-/** The limits that concern sending; tests set their own, so that none waits for minutes. See `core/limits.ts` for units and reasons. */
+/** The limits that concern sending; tests set their own, so that none waits for minutes. See `core/limits` for units and reasons. */
 export const smtpLimits = {
-  connectionsPerRouteMax: limits.connectionsPerRouteMax as number,
-  messagesPerConnectionMax: limits.messagesPerConnectionMax as number,
-  connectionIdleMs: limits.connectionIdleMs as number,
-  heldBackBytes: limits.heldBackBytes as number,
-  transcriptBytesMax: limits.transcriptBytesMax as number,
-  smtpConnectMs: limits.smtpConnectMs as number,
-  smtpGreetingMs: limits.smtpGreetingMs as number,
-  smtpSocketMs: limits.smtpSocketMs as number,
-  smtpDotMs: limits.smtpDotMs as number,
-  smtpQuitMs: limits.smtpQuitMs as number,
+  connectionsPerRouteMax: smtpOutLimits.connectionsPerRouteMax as number,
+  messagesPerConnectionMax: smtpOutLimits.messagesPerConnectionMax as number,
+  connectionIdleMs: smtpOutLimits.connectionIdleMs as number,
+  heldBackBytes: smtpOutLimits.heldBackBytes as number,
+  transcriptBytesMax: smtpOutLimits.transcriptBytesMax as number,
+  smtpConnectMs: smtpOutLimits.smtpConnectMs as number,
+  smtpGreetingMs: smtpOutLimits.smtpGreetingMs as number,
+  smtpSocketMs: smtpOutLimits.smtpSocketMs as number,
+  smtpDotMs: smtpOutLimits.smtpDotMs as number,
+  smtpQuitMs: smtpOutLimits.smtpQuitMs as number,
 };
 
 export type SmtpLimits = Readonly<typeof smtpLimits>;

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../core/failure.ts';
-import { limits } from '../../core/limits.ts';
+import { storeLimits } from '../../core/limits/store.ts';
 import type { Answer, FromThread, Group, Result, Statement, Step } from './statement.ts';
 
 interface Job {
@@ -53,7 +53,7 @@ export class Database implements AsyncDisposable {
   #waiting: Job[] = [];
   #flying: Job[] = [];
   #isSending = false;
-  readonly #timer = setInterval(() => this.#giveUpLate(), limits.storeCallMs / 10).unref();
+  readonly #timer = setInterval(() => this.#giveUpLate(), storeLimits.storeCallMs / 10).unref();
   #lost: Failure | undefined;
   readonly #ended = Promise.withResolvers<void>();
   #idle: (() => void) | undefined;
@@ -70,13 +70,14 @@ export class Database implements AsyncDisposable {
 
   /**
    * Runs the steps in order, as a part of one transaction, and answers one result a step once that is durable. When one fails, all of the
-   * job is undone. Rejects with `unavailable` after `limits.storeCallMs`; the job may still be done later.
+   * job is undone. Rejects with `unavailable` after `storeLimits.storeCallMs`; the job may still be done later.
    */
   run(steps: readonly Step[]): Promise<readonly Result[]> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
-    if (this.#waiting.length >= limits.sqliteJobsMax) return Promise.reject(new Failure('unavailable', 'the database has too much to do'));
+    if (this.#waiting.length >= storeLimits.sqliteJobsMax)
+      return Promise.reject(new Failure('unavailable', 'the database has too much to do'));
     const { promise, resolve, reject } = Promise.withResolvers<readonly Result[]>();
-    this.#waiting.push({ steps, deadline: performance.now() + limits.storeCallMs, resolve, reject });
+    this.#waiting.push({ steps, deadline: performance.now() + storeLimits.storeCallMs, resolve, reject });
     if (!this.#isSending && this.#flying.length === 0) {
       this.#isSending = true;
       queueMicrotask(() => this.#send()); // what this turn still asks for goes along
@@ -98,7 +99,7 @@ export class Database implements AsyncDisposable {
 
   #send(): void {
     this.#isSending = false;
-    this.#flying = this.#waiting.splice(0, limits.sqliteGroupJobsMax);
+    this.#flying = this.#waiting.splice(0, storeLimits.sqliteGroupJobsMax);
     if (this.#flying.length === 0) {
       this.#idle?.();
       return;

@@ -5,7 +5,7 @@ import { messageStoreContract } from '../../../test/contract/message-store.ts';
 import { newBlobId, newMessageId, sampleMessage } from '../../../test/contract/sample-message.ts';
 import { startProgram } from '../../../test/support/process.ts';
 import type { MessageId } from '../../core/ids.ts';
-import { limits } from '../../core/limits.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 import { ManualClock } from '../memory/clock.ts';
 import { systemClock } from '../system/clock.ts';
 import { openTemporary } from './database.fixture.ts';
@@ -29,7 +29,7 @@ describe('SqliteMessageStore', () => {
     await using temporary = await openTemporary();
     const store = new SqliteMessageStore(temporary.database(), new ManualClock());
     const now = store.now();
-    const count = 2 * limits.windowPerTenantAndTier + 10;
+    const count = 2 * queueLimits.windowPerTenantAndTier + 10;
     // accepted in one order, woken in the opposite one; the first ten are published
     const messages = Array.from({ length: count }, (_, i) =>
       sampleMessage({ createdAt: now - count + i, deliveries: [{ wakeAt: i < 10 ? now + 60_000 : now - i }] }),

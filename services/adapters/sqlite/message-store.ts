@@ -4,7 +4,7 @@
 import type { Change, DeliveryState, Progress } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, type Tier, tiers } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
-import { limits } from '../../core/limits.ts';
+import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
 import type { Jobs } from './database.ts';
@@ -23,7 +23,7 @@ import {
 import { command, query, type Result, type Row, type Statement, type Step, type Value } from './statement.ts';
 
 /** A backlog up to this is put in order whole; a larger one is read from its front. */
-const SORTED_MAX = 2 * limits.windowPerTenantAndTier;
+const SORTED_MAX = 2 * queueLimits.windowPerTenantAndTier;
 
 const marks = (count: number): string => new Array<string>(count).fill('?').join(', ');
 

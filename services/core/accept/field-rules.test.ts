@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 import { type FieldRules, type JudgedField, judgeFields, mergeFaults } from './field-rules.ts';
 
 function judged(more: Partial<JudgedField> & { readonly rules?: FieldRules }): JudgedField {
@@ -50,13 +50,18 @@ describe('a value', () => {
     ['no number', { kind: 'number', hasPresence: true, rules: { min: 1 } }, undefined, []],
     ['a value of an enum', { kind: 'enum' }, 'PRIORITY_HIGH', []],
     ['a value of an enum that this release does not know', { kind: 'enum' }, 'UNRECOGNIZED', ['a invalid_value']],
-    ['the first time', { kind: 'time', hasPresence: true }, { seconds: limits.timeSecondsMin, nanos: 0 }, []],
-    ['a time before the year 1', { kind: 'time', hasPresence: true }, { seconds: limits.timeSecondsMin - 1, nanos: 0 }, ['a out_of_range']],
-    ['the last time', { kind: 'time', hasPresence: true }, { seconds: limits.timeSecondsMax, nanos: 999_999_999 }, []],
+    ['the first time', { kind: 'time', hasPresence: true }, { seconds: acceptLimits.timeSecondsMin, nanos: 0 }, []],
+    [
+      'a time before the year 1',
+      { kind: 'time', hasPresence: true },
+      { seconds: acceptLimits.timeSecondsMin - 1, nanos: 0 },
+      ['a out_of_range'],
+    ],
+    ['the last time', { kind: 'time', hasPresence: true }, { seconds: acceptLimits.timeSecondsMax, nanos: 999_999_999 }, []],
     [
       'a time after the year 9999',
       { kind: 'time', hasPresence: true },
-      { seconds: limits.timeSecondsMax + 1, nanos: 0 },
+      { seconds: acceptLimits.timeSecondsMax + 1, nanos: 0 },
       ['a out_of_range'],
     ],
     ['a time with too many nanoseconds', { kind: 'time', hasPresence: true }, { seconds: 0, nanos: 1e9 }, ['a out_of_range']],

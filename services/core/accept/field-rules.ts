@@ -2,7 +2,7 @@
 // counts, patterns. What a field means, its handler judges. Pure: the rules come as a plain table, made once from the proto.
 
 import type { FieldError } from '../failure.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 import { isLongerThan } from '../text-length.ts';
 
 /** The option `(packetboat.v1.field)` of one field; `proto/packetboat/v1/field.proto` says what each rule means. */
@@ -164,7 +164,7 @@ interface Time {
 
 /** As google.protobuf.Timestamp has it. */
 const isTime = ({ seconds, nanos }: Time): boolean =>
-  seconds >= limits.timeSecondsMin && seconds <= limits.timeSecondsMax && nanos >= 0 && nanos < 1_000_000_000;
+  seconds >= acceptLimits.timeSecondsMin && seconds <= acceptLimits.timeSecondsMax && nanos >= 0 && nanos < 1_000_000_000;
 
 /** All names of a map share its path: one fault tells of them. */
 function add({ faults }: Judging, field: string, fault: Told | null): void {

@@ -1,20 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { sampleMessage } from '../../../test/contract/sample-message.ts';
 import type { Message } from '../delivery/message.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 import { fingerprint, judgeTakenKey, parseIdempotencyKeys } from './idempotency.ts';
 
 describe('an idempotency key', () => {
-  it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(limits.idempotencyKeyCharsMax)])('may be %j', (key) => {
+  it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax)])('may be %j', (key) => {
     expect(parseIdempotencyKeys([key])).toEqual({ key, errors: [] });
   });
 
-  it.each(['', ' ', ' a', 'a ', 'é', 'a\nb', 'a\tb', '\u007f', 'x'.repeat(limits.idempotencyKeyCharsMax + 1)])('may not be %j', (key) => {
-    const { key: read, errors } = parseIdempotencyKeys([key]);
-    expect(read).toBeNull();
-    expect(errors).toMatchObject([{ field: 'headers.Idempotency-Key', code: 'invalid_idempotency_key' }]);
-    if (key.length > 1) expect(errors[0]?.message).not.toContain(key);
-  });
+  it.each(['', ' ', ' a', 'a ', 'é', 'a\nb', 'a\tb', '\u007f', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax + 1)])(
+    'may not be %j',
+    (key) => {
+      const { key: read, errors } = parseIdempotencyKeys([key]);
+      expect(read).toBeNull();
+      expect(errors).toMatchObject([{ field: 'headers.Idempotency-Key', code: 'invalid_idempotency_key' }]);
+      if (key.length > 1) expect(errors[0]?.message).not.toContain(key);
+    },
+  );
 
   it('may be missing', () => {
     expect(parseIdempotencyKeys([])).toEqual({ key: null, errors: [] });
@@ -54,7 +57,7 @@ describe('a fingerprint', () => {
 });
 
 describe('a key that is taken', () => {
-  const DAY = limits.idempotencyWindowMs;
+  const DAY = acceptLimits.idempotencyWindowMs;
   const EVERYTHING = { environments: null, senders: null };
   const holder = {
     ...sampleMessage({ createdAt: 1_000, idempotency: { key: 'k', fingerprint: 'f' } }),

@@ -6,7 +6,7 @@ import { type Reach, reaches } from '../access/caller.ts';
 import { canonicalJson } from '../catalog/canonical-json.ts';
 import type { Message } from '../delivery/message.ts';
 import { Failure, type FieldError } from '../failure.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 
 declare const keyBrand: unique symbol;
 /** 1 to 255 printable ASCII characters. */
@@ -28,8 +28,8 @@ export function parseIdempotencyKeys(given: readonly string[]): {
       errors: [{ field: FIELD, code: 'idempotency_keys_differ', message: 'The request names two different idempotency keys.' }],
     };
   }
-  if (first.length > limits.idempotencyKeyCharsMax || !SYNTAX.test(first)) {
-    const message = `An idempotency key is 1 to ${limits.idempotencyKeyCharsMax} printable ASCII characters.`;
+  if (first.length > acceptLimits.idempotencyKeyCharsMax || !SYNTAX.test(first)) {
+    const message = `An idempotency key is 1 to ${acceptLimits.idempotencyKeyCharsMax} printable ASCII characters.`;
     return { key: null, errors: [{ field: FIELD, code: 'invalid_idempotency_key', message }] };
   }
   return { key: first as IdempotencyKey, errors: [] };
@@ -54,7 +54,7 @@ export type KeyTaken =
  * this caller: then the answer is that of another request, which says that the key is taken and nothing of the message.
  */
 export function judgeTakenKey(holder: Message, fingerprintOfRequest: string, now: number, reach: Reach): KeyTaken {
-  if (now - holder.createdAt >= limits.idempotencyWindowMs) return { kind: 'outdated' };
+  if (now - holder.createdAt >= acceptLimits.idempotencyWindowMs) return { kind: 'outdated' };
   if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return { kind: 'replay', message: holder };
   const failure = new Failure('invalid', 'The idempotency key was used for a different request within the last 24 hours.', {
     code: 'idempotency_key_reused',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newBlobId } from '../../../test/contract/sample-message.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 import { keysInHeaders, mailbindrNames, packetboatNames, parseSendRequest, parseTemplateName, type SendRequest } from './send-request.ts';
 
 const NOW = 1_750_000_000_000;
@@ -72,8 +72,12 @@ describe('recipients', () => {
     ],
     ['one with a line break', { ...good, cc: [email('ana@example.com\r\nBcc: x@example.com')] }, ['cc[0] invalid_address']],
     ['one twice', { ...good, bcc: [email('ana@EXAMPLE.com')] }, ['bcc[0] duplicate_recipient']],
-    ['too many', { ...good, recipient: '', to: many(limits.recipientsMax + 1) }, [`to[${limits.recipientsMax}] too_many_recipients`]],
-    ['as many as may be', { ...good, recipient: '', to: many(limits.recipientsMax) }, []],
+    [
+      'too many',
+      { ...good, recipient: '', to: many(acceptLimits.recipientsMax + 1) },
+      [`to[${acceptLimits.recipientsMax}] too_many_recipients`],
+    ],
+    ['as many as may be', { ...good, recipient: '', to: many(acceptLimits.recipientsMax) }, []],
   ])('%s', (_, request, faults) => {
     expect(faultsOf(request)).toEqual(faults);
   });
@@ -94,7 +98,11 @@ describe('content', () => {
     ['with half a character', { ...good, text: '\ud800', html: 'a\udc00' }, ['html invalid_text', 'text invalid_text']],
     ['of a template named wrongly', { ...templated, template: 'no such!' }, ['template invalid_template']],
     ['with data and no template', { ...good, templateData: {} }, ['template_data unused']],
-    ['with data too large', { ...templated, templateData: { a: 'x'.repeat(limits.templateDataBytesMax) } }, ['template_data too_large']],
+    [
+      'with data too large',
+      { ...templated, templateData: { a: 'x'.repeat(acceptLimits.templateDataBytesMax) } },
+      ['template_data too_large'],
+    ],
   ])('%s', (_, request, faults) => {
     expect(faultsOf(request)).toEqual(faults);
   });
@@ -140,8 +148,8 @@ describe('a template’s name', () => {
 
 describe('times', () => {
   it.each([
-    ['a schedule a year ahead', { scheduledAt: NOW + limits.scheduleAheadMs }, []],
-    ['a schedule further ahead', { scheduledAt: NOW + limits.scheduleAheadMs + 1 }, ['scheduled_time too_far_ahead']],
+    ['a schedule a year ahead', { scheduledAt: NOW + acceptLimits.scheduleAheadMs }, []],
+    ['a schedule further ahead', { scheduledAt: NOW + acceptLimits.scheduleAheadMs + 1 }, ['scheduled_time too_far_ahead']],
     ['an expiry ahead', { expiresAt: NOW + 1 }, []],
     ['an expiry that is over', { expiresAt: NOW }, ['expires_at too_early']],
     ['an expiry behind the schedule', { scheduledAt: NOW + 10, expiresAt: NOW + 11 }, []],
@@ -152,7 +160,7 @@ describe('times', () => {
 });
 
 it('metadata has a size', () => {
-  expect(faultsOf({ ...good, metadata: { a: 'v'.repeat(limits.metadataBytesMax) } })).toEqual(['metadata too_large']);
+  expect(faultsOf({ ...good, metadata: { a: 'v'.repeat(acceptLimits.metadataBytesMax) } })).toEqual(['metadata too_large']);
 });
 
 describe('an attachment', () => {

@@ -6,7 +6,7 @@ import type { Copies, Environment } from '../catalog/catalog.ts';
 import type { Attachment, Part, Tier } from '../delivery/message.ts';
 import type { FieldError } from '../failure.ts';
 import type { BlobId } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 import { headerTextError, IDEMPOTENCY_KEY_HEADER, parseHeaders } from '../mail/headers.ts';
 
 /** A blob that was uploaded before the request that refers to it. */
@@ -129,7 +129,7 @@ export function parseSendRequest(
 
   const recipients = readRecipients(request, mailbox, fault);
   const from = request.from === null ? null : mailbox('from', request.from);
-  const replyTo = mailboxes('reply_to', request.replyTo.slice(0, limits.replyToMax));
+  const replyTo = mailboxes('reply_to', request.replyTo.slice(0, acceptLimits.replyToMax));
 
   const { headers, errors: headerErrors } = parseHeaders(request.headers);
   errors.push(...headerErrors);
@@ -160,12 +160,12 @@ export function parseSendRequest(
   if (request.template === '' && request.templateData !== null)
     fault(request.names.templateData, 'unused', 'Template data needs a template.');
   const dataText = request.templateData === null ? '' : JSON.stringify(request.templateData);
-  if (Buffer.byteLength(dataText) > limits.templateDataBytesMax) {
-    fault(request.names.templateData, 'too_large', `Template data has at most ${limits.templateDataBytesMax} bytes.`);
+  if (Buffer.byteLength(dataText) > acceptLimits.templateDataBytesMax) {
+    fault(request.names.templateData, 'too_large', `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`);
   }
 
-  if (request.metadata !== null && Buffer.byteLength(JSON.stringify(request.metadata)) > limits.metadataBytesMax) {
-    fault('metadata', 'too_large', `Metadata has at most ${limits.metadataBytesMax} bytes.`);
+  if (request.metadata !== null && Buffer.byteLength(JSON.stringify(request.metadata)) > acceptLimits.metadataBytesMax) {
+    fault('metadata', 'too_large', `Metadata has at most ${acceptLimits.metadataBytesMax} bytes.`);
   }
   readTimes(request, now, fault);
   const attachments = readAttachments(request.attachments, errors, fault);
@@ -208,9 +208,9 @@ function readRecipients(
     ...(['to', 'cc', 'bcc'] as const).flatMap((role) => request[role].map((value, i) => ({ role, field: `${role}[${i}]`, value }))),
   ];
   if (given.length === 0) fault(request.names.recipient, 'missing', 'Name at least one recipient.');
-  if (given.length > limits.recipientsMax) {
-    const field = given[limits.recipientsMax]?.field ?? 'to';
-    fault(field, 'too_many_recipients', `A message has at most ${limits.recipientsMax} recipients in all.`);
+  if (given.length > acceptLimits.recipientsMax) {
+    const field = given[acceptLimits.recipientsMax]?.field ?? 'to';
+    fault(field, 'too_many_recipients', `A message has at most ${acceptLimits.recipientsMax} recipients in all.`);
     return [];
   }
   const seen = new Set<Address>();
@@ -231,7 +231,7 @@ const partOf = (value: string | Uploaded | null): Part | null =>
 
 function readTimes(request: SendRequest, now: number, fault: Fault): void {
   const { scheduledAt, expiresAt } = request;
-  if (scheduledAt !== null && scheduledAt > now + limits.scheduleAheadMs)
+  if (scheduledAt !== null && scheduledAt > now + acceptLimits.scheduleAheadMs)
     fault('scheduled_time', 'too_far_ahead', 'A message may be scheduled at most 365 days ahead.');
   if (expiresAt !== null && expiresAt <= Math.max(now, scheduledAt ?? 0)) {
     fault('expires_at', 'too_early', 'A message must expire later than now, and later than its scheduled_time.');
@@ -239,7 +239,7 @@ function readTimes(request: SendRequest, now: number, fault: Fault): void {
 }
 
 function readAttachments(given: SendRequest['attachments'], errors: FieldError[], fault: Fault): Attachment[] {
-  return given.slice(0, limits.attachmentsMax).flatMap((a, i): Attachment[] => {
+  return given.slice(0, acceptLimits.attachmentsMax).flatMap((a, i): Attachment[] => {
     const path = `attachments[${i}]`;
     const before = errors.length;
     if (/[/\\]/.test(a.filename)) fault(`${path}.filename`, 'invalid_filename', 'A filename has no path.');

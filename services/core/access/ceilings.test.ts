@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limits } from '../limits.ts';
+import { accessLimits } from '../limits/access.ts';
 import { type Ceilings, isWithin, judgeCeilings, type WantedCeilings } from './ceilings.ts';
 
 const NOW = 1_000;
@@ -7,7 +7,7 @@ const open: Ceilings = {
   scopes: ['messages:send', 'keys:write'],
   environment: 'live',
   senders: [],
-  requestsPerMinute: limits.requestsPerMinuteMax,
+  requestsPerMinute: accessLimits.requestsPerMinuteMax,
   expiresAt: null,
 };
 const tight: Ceilings = {
@@ -64,7 +64,7 @@ describe('a key that is asked for', () => {
   it.each<[Partial<WantedCeilings>, string[]]>([
     [{ ...tight }, []],
     [{ senders: ['nobody'] }, ['senders[0] unknown_sender']],
-    [{ requestsPerMinute: limits.requestsPerMinuteMax + 1 }, ['requests_per_minute out_of_range']],
+    [{ requestsPerMinute: accessLimits.requestsPerMinuteMax + 1 }, ['requests_per_minute out_of_range']],
     [{ expiresAt: 9e12 }, []],
     [{ expiresAt: NOW }, ['expires_at too_early']],
   ])('%j of an open maker is at fault in %j', (wanted, expected) => {

@@ -3,7 +3,7 @@
 
 import { type Environment, environments } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';
-import { limits } from '../limits.ts';
+import { accessLimits } from '../limits/access.ts';
 import type { Caller } from './caller.ts';
 import { mayUseEnvironment } from './principal.ts';
 
@@ -60,7 +60,7 @@ export function judgeCeilings(
     if (!context.isSender(name) || !isWithinSenders(maker.senders, [name]))
       fault(`senders[${i}]`, 'unknown_sender', 'There is no such sender that the making key may use.');
   });
-  const mostPerMinute = Math.min(maker.requestsPerMinute, limits.requestsPerMinuteMax);
+  const mostPerMinute = Math.min(maker.requestsPerMinute, accessLimits.requestsPerMinuteMax);
   if (ceilings.requestsPerMinute < 1 || ceilings.requestsPerMinute > mostPerMinute)
     fault('requests_per_minute', 'out_of_range', `From 1 to ${mostPerMinute}, the limit of the making key.`);
   if (wanted.expiresAt !== null && wanted.expiresAt <= context.now) fault('expires_at', 'too_early', 'A key must expire later than now.');

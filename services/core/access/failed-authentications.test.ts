@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { limits } from '../limits.ts';
+import { accessLimits } from '../limits/access.ts';
 import { countedUnder, tooMany, tooManyFailures } from './failed-authentications.ts';
 
 const hashKey = { id: 'c1', secret: Buffer.alloc(32, 7) };
@@ -37,7 +37,7 @@ describe('a failed authentication', () => {
 });
 
 describe('too many', () => {
-  const max = limits.failedAuthenticationsMax;
+  const max = accessLimits.failedAuthenticationsMax;
   test.each([
     ['none', [], null],
     ['as many as may be', [{ count: max, endsInMs: 9_000 }], null],

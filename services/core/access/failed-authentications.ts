@@ -2,7 +2,7 @@
 // A good key is never judged here, so nobody can lock out somebody else behind the same address.
 
 import { Failure } from '../failure.ts';
-import { limits } from '../limits.ts';
+import { accessLimits } from '../limits/access.ts';
 import { addressBlock } from '../network/address-block.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
 import type { WindowCount } from './failure-windows.ts';
@@ -31,7 +31,7 @@ export function countedUnder(hashKey: HashKey, { keyId }: FailedAuthentication, 
 
 /** Null: the failure is told as it is. */
 export function tooMany(counts: readonly WindowCount[]): { readonly retryAfterMs: number } | null {
-  const over = counts.filter(({ count }) => count > limits.failedAuthenticationsMax);
+  const over = counts.filter(({ count }) => count > accessLimits.failedAuthenticationsMax);
   return over.length === 0 ? null : { retryAfterMs: Math.max(...over.map(({ endsInMs }) => endsInMs)) };
 }
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { limits } from '../limits.ts';
+import { accessLimits } from '../limits/access.ts';
 import { FailureWindows } from './failure-windows.ts';
 
-const WINDOW = limits.failureWindowMs;
+const WINDOW = accessLimits.failureWindowMs;
 
 test('each name counts for itself, in a window that begins with its first failure', () => {
   const windows = new FailureWindows();

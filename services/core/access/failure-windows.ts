@@ -1,6 +1,6 @@
-// Counts in windows of time, of one process: a window begins with what is counted first in it, and ends after `limits.failureWindowMs`.
+// Counts in windows of time, of one process: a window begins with what is counted first in it, and ends after `accessLimits.failureWindowMs`.
 
-import { limits } from '../limits.ts';
+import { accessLimits } from '../limits/access.ts';
 
 export interface WindowCount {
   /** In the running window, the one just counted among them. */
@@ -14,7 +14,7 @@ export class FailureWindows {
   readonly #windows = new Map<string, { count: number; readonly endsAt: number }>();
   readonly #max: number;
 
-  constructor(max: number = limits.failureWindowsMax) {
+  constructor(max: number = accessLimits.failureWindowsMax) {
     this.#max = max;
   }
 
@@ -34,7 +34,7 @@ export class FailureWindows {
   #begin(name: string, now: number): { count: number; readonly endsAt: number } {
     const [oldest] = this.#windows.keys();
     if (this.#windows.size >= this.#max && oldest !== undefined) this.#windows.delete(oldest);
-    const window = { count: 0, endsAt: now + limits.failureWindowMs };
+    const window = { count: 0, endsAt: now + accessLimits.failureWindowMs };
     this.#windows.set(name, window);
     return window;
   }

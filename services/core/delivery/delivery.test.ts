@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Address } from '../address.ts';
 import type { Copies } from '../catalog/catalog.ts';
 import type { MessageId } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { deliveryLimits } from '../limits/delivery.ts';
+import { queueLimits } from '../limits/queue.ts';
 import {
   arrive,
   type Change,
@@ -64,13 +65,13 @@ describe('a delivery arrives', () => {
   const input = { now: NOW, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true };
 
   it.each([
-    ['queued, looked for after a minute when its entry was published', {}, 'queued', NOW, NOW + limits.republishMs],
+    ['queued, looked for after a minute when its entry was published', {}, 'queued', NOW, NOW + queueLimits.republishMs],
     ['queued, looked for after as long as is said', { republishMs: 5_000 }, 'queued', NOW, NOW + 5_000],
     ['queued, looked for at once when it was not', { isPublished: false }, 'queued', NOW, NOW],
     ['queued, looked for when it expires before that', { expiresAt: NOW + 10 }, 'queued', NOW, NOW + 10],
     ['scheduled, looked for when its time comes', { scheduledAt: NOW + 1 }, 'scheduled', NOW + 1, NOW + 1],
-    ['queued when its time is now', { scheduledAt: NOW }, 'queued', NOW, NOW + limits.republishMs],
-    ['queued when its time is past', { scheduledAt: NOW - 1 }, 'queued', NOW, NOW + limits.republishMs],
+    ['queued when its time is now', { scheduledAt: NOW }, 'queued', NOW, NOW + queueLimits.republishMs],
+    ['queued when its time is past', { scheduledAt: NOW - 1 }, 'queued', NOW, NOW + queueLimits.republishMs],
     ['suppressed, looked for never', { isSuppressed: true }, 'suppressed', NOW, null],
     ['suppressed rather than scheduled', { isSuppressed: true, scheduledAt: NOW + 1 }, 'suppressed', NOW, null],
   ] as const)('%s', (_, more, state, due, wakeAt) => {
@@ -91,8 +92,8 @@ describe('a claim', () => {
       set: {
         state: 'sending',
         phase: 'streaming',
-        lease: { id: 'mine', until: NOW + limits.leaseMs },
-        wakeAt: NOW + limits.leaseMs,
+        lease: { id: 'mine', until: NOW + deliveryLimits.leaseMs },
+        wakeAt: NOW + deliveryLimits.leaseMs,
         hold: null,
         takenUp: true,
         route: 'first',
@@ -153,8 +154,8 @@ describe('a lease', () => {
     ['committing', committing],
   ])('is renewed while %s', (_, progress) => {
     expect(made(renew(subject(progress), 'mine', NOW + 5)).set).toEqual({
-      lease: { id: 'mine', until: NOW + 5 + limits.leaseMs },
-      wakeAt: NOW + 5 + limits.leaseMs,
+      lease: { id: 'mine', until: NOW + 5 + deliveryLimits.leaseMs },
+      wakeAt: NOW + 5 + deliveryLimits.leaseMs,
     });
   });
 
@@ -166,8 +167,8 @@ describe('a lease', () => {
   it('begins anew with the record of committing', () => {
     expect(made(commit(subject(streaming), 'mine', NOW + 5)).set).toEqual({
       phase: 'committing',
-      lease: { id: 'mine', until: NOW + 5 + limits.leaseMs },
-      wakeAt: NOW + 5 + limits.leaseMs,
+      lease: { id: 'mine', until: NOW + 5 + deliveryLimits.leaseMs },
+      wakeAt: NOW + 5 + deliveryLimits.leaseMs,
     });
   });
 
@@ -366,7 +367,7 @@ describe('a lease that ran out', () => {
 
   it('puts the delivery back for later, counted and without an event', () => {
     const { set, event } = made(lapse(subject(streaming), later));
-    const due = later + limits.lapseDelayMs;
+    const due = later + deliveryLimits.lapseDelayMs;
     expect(set).toEqual({ state: 'queued', phase: null, lease: null, lapses: 1, tries: 1, maybeSent: false, due, wakeAt: due });
     expect(event).toBeNull();
   });
@@ -392,8 +393,8 @@ describe('a lease that ran out', () => {
     ['unknown', committing],
     ['unknown', { ...streaming, maybeSent: true }],
   ])('for the fifth time ends %s', (state, progress) => {
-    const { set, event } = made(lapse(subject({ ...progress, lapses: limits.lapsesMax - 1 }), later));
-    expect(set).toMatchObject({ ...ended, state, lapses: limits.lapsesMax });
+    const { set, event } = made(lapse(subject({ ...progress, lapses: deliveryLimits.lapsesMax - 1 }), later));
+    expect(set).toMatchObject({ ...ended, state, lapses: deliveryLimits.lapsesMax });
     expect(event).toEqual({ type: state, data: { reason: 'lapses' } });
   });
 
@@ -426,7 +427,7 @@ describe('what falls due', () => {
 
 describe('an entry of the queue', () => {
   it('that was published is looked for after a while, or at the expiry', () => {
-    expect(made(published(subject(), NOW)).set).toEqual({ wakeAt: NOW + limits.republishMs });
+    expect(made(published(subject(), NOW)).set).toEqual({ wakeAt: NOW + queueLimits.republishMs });
     expect(made(published(subject(), NOW, 5_000)).set).toEqual({ wakeAt: NOW + 5_000 });
     expect(made(published(subject({}, { expiresAt: NOW + 1 }), NOW)).set).toEqual({ wakeAt: NOW + 1 });
   });

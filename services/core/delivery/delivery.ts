@@ -14,7 +14,8 @@
 import type { Address } from '../address.ts';
 import type { Copies } from '../catalog/catalog.ts';
 import type { MessageId } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { deliveryLimits } from '../limits/delivery.ts';
+import { queueLimits } from '../limits/queue.ts';
 import type { NewEvent } from './event.ts';
 
 export type TerminalState = 'delivered' | 'bounced' | 'complained' | 'suppressed' | 'cancelled' | 'expired' | 'unknown' | 'dead';
@@ -139,7 +140,7 @@ export function arrive(input: {
 }): { readonly progress: Progress; readonly event: NewEvent } {
   const state = input.isSuppressed ? 'suppressed' : input.scheduledAt !== null && input.scheduledAt > input.now ? 'scheduled' : 'queued';
   const due = state === 'scheduled' && input.scheduledAt !== null ? input.scheduledAt : input.now;
-  const next = state === 'queued' && input.isPublished ? input.now + (input.republishMs ?? limits.republishMs) : due;
+  const next = state === 'queued' && input.isPublished ? input.now + (input.republishMs ?? queueLimits.republishMs) : due;
   const progress: Progress = {
     state,
     phase: null,
@@ -172,7 +173,7 @@ export function claim(
   if (d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now) return null;
   // it expired since the plan was made; the sweeper, which looks at it about now, ends it
   if (s.expiresAt !== null && s.expiresAt <= input.now) return null;
-  const until = input.now + (input.leaseMs ?? limits.leaseMs);
+  const until = input.now + (input.leaseMs ?? deliveryLimits.leaseMs);
   const set: Partial<Progress> = {
     state: 'sending',
     phase: 'streaming',
@@ -192,7 +193,7 @@ export function hold(s: Subject, reason: HoldReason, due: number): Change | null
 }
 
 /** The lease goes on while the dispatcher lives. Null: it was lost. */
-export function renew(s: Subject, leaseId: string, now: number, leaseMs: number = limits.leaseMs): Change | null {
+export function renew(s: Subject, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
   if (!isMine(s.delivery, leaseId)) return null;
   const until = now + leaseMs;
   return change(s, { lease: { id: leaseId, until }, wakeAt: until });
@@ -204,7 +205,7 @@ export function renew(s: Subject, leaseId: string, now: number, leaseMs: number 
  * `streaming → committing`: the fence before the final dot. Null: the lease was lost; close without a dot. The lease begins anew, so that renewals that
  * failed before cannot end it afterwards: it takes a fault between this record and the outcome (P5).
  */
-export function commit(s: Subject, leaseId: string, now: number, leaseMs: number = limits.leaseMs): Change | null {
+export function commit(s: Subject, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
   if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   const until = now + leaseMs;
   return change(s, { phase: 'committing', lease: { id: leaseId, until }, wakeAt: until });
@@ -250,7 +251,7 @@ export interface Outcome {
   readonly data: EventData;
 }
 
-/** Waits between attempts, in milliseconds; `random` in [0, 1) spreads them by up to `limits.retryJitter`, never early (P6). */
+/** Waits between attempts, in milliseconds; `random` in [0, 1) spreads them by up to `deliveryLimits.retryJitter`, never early (P6). */
 export interface Schedule {
   readonly delaysMs: readonly number[];
   readonly random: number;
@@ -298,7 +299,7 @@ function defer(
   if (attempt > schedule.delaysMs.length + 1)
     return end(s, how.maybeSent ? 'unknown' : 'bounced', { ...data, reason: 'attempts_spent' }, more);
   const wait = Math.max(how.waitMs, how.spent ? (schedule.delaysMs[d.attempt - 1] ?? 0) : unspentWait(d));
-  const due = now + Math.ceil(wait * (1 + limits.retryJitter * schedule.random));
+  const due = now + Math.ceil(wait * (1 + deliveryLimits.retryJitter * schedule.random));
   return change(
     s,
     { ...more, state: 'deferred', phase: null, lease: null, hold: null, attempt, due, wakeAt: wake(due, s.expiresAt) },
@@ -307,7 +308,7 @@ function defer(
 }
 
 /** Refusals about us count no attempt, so they need a back-off of their own: 30 s, doubled each time, at most 16 min. */
-const unspentWait = (d: Delivery): number => limits.refusalAboutUsMs * 2 ** Math.min(5, Math.max(0, d.tries - (d.attempt - 1)));
+const unspentWait = (d: Delivery): number => deliveryLimits.refusalAboutUsMs * 2 ** Math.min(5, Math.max(0, d.tries - (d.attempt - 1)));
 
 // --- sweep
 
@@ -322,7 +323,7 @@ export function tooOld(s: Subject, now: number, maxAgeMs: number): Change | null
 }
 
 /** A lease that ran out: its dispatcher is dead, frozen or cut off. */
-export function lapse(s: Subject, now: number, delayMs: number = limits.lapseDelayMs): Change | null {
+export function lapse(s: Subject, now: number, delayMs: number = deliveryLimits.lapseDelayMs): Change | null {
   const d = s.delivery;
   if (d.state !== 'sending' || d.lease === null || d.lease.until > now) return null;
   const wasCommitting = d.phase === 'committing';
@@ -330,7 +331,7 @@ export function lapse(s: Subject, now: number, delayMs: number = limits.lapseDel
   const seen: Partial<Progress> = { lapses, tries: d.tries + 1 };
   if (wasCommitting && s.copies === 'at_most_once') return end(s, 'unknown', { reason: 'lease_over' }, seen);
   const maybeSent = d.maybeSent || wasCommitting;
-  if (lapses >= limits.lapsesMax) return end(s, maybeSent ? 'unknown' : 'dead', { reason: 'lapses' }, { ...seen, maybeSent });
+  if (lapses >= deliveryLimits.lapsesMax) return end(s, maybeSent ? 'unknown' : 'dead', { reason: 'lapses' }, { ...seen, maybeSent });
   const due = now + delayMs;
   return change(s, { ...seen, maybeSent, state: 'queued', phase: null, lease: null, due, wakeAt: wake(due, s.expiresAt) });
 }
@@ -343,7 +344,7 @@ export function fallDue(s: Subject, now: number): Change | null {
 }
 
 /** An entry went to the queue: the sweeper looks again when nobody claimed it. */
-export function published(s: Subject, now: number, republishMs: number = limits.republishMs): Change | null {
+export function published(s: Subject, now: number, republishMs: number = queueLimits.republishMs): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { wakeAt: wake(now + republishMs, s.expiresAt) });
 }

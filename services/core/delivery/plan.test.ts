@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { sampleSender } from '../../../test/simulation/catalog.ts';
 import type { MessageId } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { deliveryLimits } from '../limits/delivery.ts';
 import { arrive, type DeliveryState, type Subject } from './delivery.ts';
 import { earlyBy, plan } from './plan.ts';
 
@@ -24,8 +24,8 @@ test.each([
   ['due long ago', subject(now - 1_000), 1, 0],
   ['due now', subject(now), 1, 0],
   ['due a moment from now, by a clock that is ahead of ours', subject(now + 3), 1, 3],
-  ['due at the most that clocks may differ', subject(now + limits.clockSkewMs), 1, limits.clockSkewMs],
-  ['due later than clocks can explain', subject(now + limits.clockSkewMs + 1), 1, 0],
+  ['due at the most that clocks may differ', subject(now + deliveryLimits.clockSkewMs), 1, deliveryLimits.clockSkewMs],
+  ['due later than clocks can explain', subject(now + deliveryLimits.clockSkewMs + 1), 1, 0],
   ['about another attempt', subject(now + 3), 2, 0],
   ['about a delivery that waits for its schedule', subject(now + 3, 'deferred'), 1, 0],
 ])('an entry that is %s', (_, s, attempt, early) => {
@@ -60,7 +60,7 @@ describe('a plan', () => {
     ['of a sender without routes', 'route', { routes: [] }],
   ])('%s is looked at again after a minute', (_, reason, more) => {
     const planned = plan(subject(now), { ...context, ...more });
-    expect(planned).toMatchObject({ kind: 'hold', change: { set: { due: now + limits.heldRecheckMs, hold: { reason } } } });
+    expect(planned).toMatchObject({ kind: 'hold', change: { set: { due: now + deliveryLimits.heldRecheckMs, hold: { reason } } } });
   });
 
   test.each([
@@ -76,7 +76,7 @@ describe('a plan', () => {
   test.each([
     ['past its expiry', { expiresAt: now }, sender, 'expired'],
     ['past the age that its sender allows', { startsAt: now - sender.retry.maxAgeMs }, sender, 'bounced'],
-    ['past the usual age, without a sender', { startsAt: now - limits.maxAgeMs }, null, 'bounced'],
+    ['past the usual age, without a sender', { startsAt: now - deliveryLimits.maxAgeMs }, null, 'bounced'],
     ['past its expiry, of a suspended sender', { expiresAt: now }, { ...sender, suspended: true }, 'expired'],
   ] as const)('%s ends the delivery', (_, around, of, state) => {
     const planned = plan({ ...subject(now), ...around }, { ...context, sender: of });

@@ -1,7 +1,7 @@
 // What to do with one entry of the queue: go, wait, end, or nothing. Budgets are asked afterwards, for those that could go.
 
 import type { Route, Sender } from '../catalog/catalog.ts';
-import { limits } from '../limits.ts';
+import { deliveryLimits } from '../limits/delivery.ts';
 import { type Change, hold, type Subject, tooOld } from './delivery.ts';
 
 export type Plan =
@@ -26,22 +26,22 @@ export interface PlanContext {
 export function earlyBy(s: Subject, context: Pick<PlanContext, 'attempt' | 'now'>): number {
   const early = s.delivery.due - context.now;
   const isItsTurn = s.delivery.state === 'queued' && s.delivery.attempt === context.attempt;
-  return isItsTurn && early > 0 && early <= limits.clockSkewMs ? early : 0;
+  return isItsTurn && early > 0 && early <= deliveryLimits.clockSkewMs ? early : 0;
 }
 
 export function plan(s: Subject, context: PlanContext): Plan {
   const { now, sender } = context;
   const d = s.delivery;
   if (d.state !== 'queued' || d.attempt !== context.attempt || d.due > now) return { kind: 'drop' };
-  const old = tooOld(s, now, sender?.retry.maxAgeMs ?? limits.maxAgeMs);
+  const old = tooOld(s, now, sender?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs);
   if (old !== null) return { kind: 'end', change: old };
-  if (sender === null) return held(hold(s, 'route', now + limits.heldRecheckMs));
-  if (sender.suspended) return held(hold(s, 'suspended', now + limits.heldRecheckMs));
-  if (!sender.verified) return held(hold(s, 'unverified', now + limits.heldRecheckMs));
+  if (sender === null) return held(hold(s, 'route', now + deliveryLimits.heldRecheckMs));
+  if (sender.suspended) return held(hold(s, 'suspended', now + deliveryLimits.heldRecheckMs));
+  if (!sender.verified) return held(hold(s, 'unverified', now + deliveryLimits.heldRecheckMs));
   const open = context.routes.find((route) => context.pausedUntil(route) <= now);
   if (open !== undefined) return { kind: 'go', route: open };
   const earliest = Math.min(...context.routes.map(context.pausedUntil));
-  return held(hold(s, 'route', Number.isFinite(earliest) ? earliest : now + limits.heldRecheckMs));
+  return held(hold(s, 'route', Number.isFinite(earliest) ? earliest : now + deliveryLimits.heldRecheckMs));
 }
 
 const held = (change: Change | null): Plan => (change === null ? { kind: 'drop' } : { kind: 'hold', change });

@@ -1,7 +1,7 @@
 // What another server's answer means for a delivery: the one place where that is decided (RELIABILITY R7, R8). The transport says what happened,
 // `judge` says what follows, and `delivery.ts` carries it into the state machine.
 
-import { limits } from '../limits.ts';
+import { deliveryLimits } from '../limits/delivery.ts';
 import type { Verdict } from './delivery.ts';
 
 /**
@@ -29,7 +29,7 @@ export interface Reply {
   readonly code: number | null;
   /** RFC 3463, for example `5.1.1`. */
   readonly enhanced: string | null;
-  /** Without the codes; one line of at most `limits.replyCharsMax` characters, without controls. */
+  /** Without the codes; one line of at most `deliveryLimits.replyCharsMax` characters, without controls. */
   readonly text: string;
 }
 
@@ -105,15 +105,15 @@ export function parseReply(raw: string): Reply {
   return { code: code === undefined ? null : Number(code), enhanced, text: oneLine(text) };
 }
 
-/** A text from outside as it may be stored and shown: no controls, cut to `limits.replyCharsMax`. */
+/** A text from outside as it may be stored and shown: no controls, cut to `deliveryLimits.replyCharsMax`. */
 export function oneLine(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim()
-    .slice(0, limits.replyCharsMax);
+    .slice(0, deliveryLimits.replyCharsMax);
 }
 
-const aboutUs = (category: Category): Judgement => ({ kind: 'deferred', spent: false, waitMs: limits.refusalAboutUsMs, category });
+const aboutUs = (category: Category): Judgement => ({ kind: 'deferred', spent: false, waitMs: deliveryLimits.refusalAboutUsMs, category });
 const deferred = (category: Category): Judgement => ({ kind: 'deferred', spent: true, waitMs: 0, category });
 const bounced = (category: Category): Judgement => ({ kind: 'bounced', category });
 const routeFault = (category: Category): Judgement => ({ kind: 'local', scope: 'route', category });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { isRefusal, parseAddress } from '../address.ts';
 import { messageId } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 import { parseReturnPath, returnPath } from './return-path.ts';
 
 const key = Buffer.alloc(32, 1);
 const older = Buffer.alloc(32, 2);
 const message = messageId(Date.UTC(2026, 0, 1), Buffer.alloc(10, 7));
-const delivery = { message, index: limits.recipientsMax - 1 };
+const delivery = { message, index: acceptLimits.recipientsMax - 1 };
 const domain = 'bounce.mail.shop.example';
 const address = returnPath(delivery, domain, key);
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ErrorCode } from 'yaml';
-import { limits } from '../limits.ts';
+import { catalogLimits } from '../limits/catalog.ts';
 import { parseDocuments, parseFile } from './documents.ts';
 import { yamlCodes, yamlFault } from './yaml-faults.ts';
 
@@ -70,7 +70,9 @@ test.each([
 ])('a file of far too many %s is refused before it is parsed', (_, source) => {
   const { documents, faults } = parseDocuments('large.yaml', source);
   expect(documents).toEqual([]);
-  expect(faults).toEqual([expect.objectContaining({ line: 1, message: expect.stringContaining(String(limits.catalogFileTokensMax)) })]);
+  expect(faults).toEqual([
+    expect.objectContaining({ line: 1, message: expect.stringContaining(String(catalogLimits.catalogFileTokensMax)) }),
+  ]);
 });
 
 test('as many names as a file may hold are read, and a repeated one is found', { timeout: 5_000 }, () => {
@@ -107,7 +109,7 @@ describe('what is wrong with YAML is told without the text', () => {
     const { documents, faults } = parseDocuments('a.yaml', source);
     expect(documents).toEqual([]);
     expect(JSON.stringify(faults)).not.toContain(SECRET);
-    expect(faults.length).toBeLessThanOrEqual(limits.catalogFileFaultsMax);
+    expect(faults.length).toBeLessThanOrEqual(catalogLimits.catalogFileFaultsMax);
     expect([faults[0]?.line, faults[0]?.column]).toEqual([line, column]);
   });
 

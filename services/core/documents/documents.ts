@@ -2,7 +2,7 @@
 // before it is parsed; nothing that is refused is quoted, because a file may hold a Secret.
 
 import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
-import { limits } from '../limits.ts';
+import { catalogLimits } from '../limits/catalog.ts';
 import type { Fault, FaultPath } from './fault.ts';
 import { yamlFault } from './yaml-faults.ts';
 
@@ -32,8 +32,8 @@ export interface ParsedFile {
 
 /** Reads all documents of one file from its bytes. A file with a fault yields none: nobody knows where a mistake in YAML ends. */
 export function parseFile(file: string, bytes: Uint8Array): ParsedFile {
-  if (bytes.length > limits.catalogFileBytesMax)
-    return refused(file, `has more than ${limits.catalogFileBytesMax} bytes: split it into several files`);
+  if (bytes.length > catalogLimits.catalogFileBytesMax)
+    return refused(file, `has more than ${catalogLimits.catalogFileBytesMax} bytes: split it into several files`);
   try {
     return parseDocuments(file, new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
@@ -58,7 +58,7 @@ export function parseDocuments(file: string, text: string): ParsedFile {
   if (!isParsedSoon(text))
     return {
       documents: [],
-      faults: [invalid({ line: 1, column: 1 }, `it has more than ${limits.catalogFileTokensMax} names, values and marks`)],
+      faults: [invalid({ line: 1, column: 1 }, `it has more than ${catalogLimits.catalogFileTokensMax} names, values and marks`)],
     };
 
   const counter = new LineCounter();
@@ -77,7 +77,7 @@ export function parseDocuments(file: string, text: string): ParsedFile {
       ...repeatedKeys(document).map((key) => invalid(placeOf(key), yamlFault('DUPLICATE_KEY'))),
       ...lostAliases(document).map((alias) => invalid(placeOf(alias), 'an alias (*name) has no anchor (&name) before it')),
     ];
-    faults.push(...found.slice(0, limits.catalogFileFaultsMax));
+    faults.push(...found.slice(0, catalogLimits.catalogFileFaultsMax));
     if (found.length > 0 || document.contents === null) continue;
     if (isScalar(document.contents) && document.contents.value === null) continue; // nothing between two ---
     const value = plainOf(document);
@@ -98,7 +98,7 @@ export function parseDocuments(file: string, text: string): ParsedFile {
  */
 function isParsedSoon(text: string): boolean {
   let tokens = 0;
-  for (const _ of new Lexer().lex(text)) if (++tokens > limits.catalogFileTokensMax) return false;
+  for (const _ of new Lexer().lex(text)) if (++tokens > catalogLimits.catalogFileTokensMax) return false;
   return true;
 }
 
@@ -148,7 +148,7 @@ function lostAliases(document: Document.Parsed): readonly Node[] {
 function plainOf(document: Document.Parsed): { readonly plain: unknown } | null {
   let plain: unknown;
   try {
-    plain = document.toJS({ maxAliasCount: limits.catalogFileAliasesMax });
+    plain = document.toJS({ maxAliasCount: catalogLimits.catalogFileAliasesMax });
   } catch {
     // the library's own protection: all other faults were found above
     return null;
@@ -156,7 +156,7 @@ function plainOf(document: Document.Parsed): { readonly plain: unknown } | null 
   let parts = 0;
   const isSmall = (value: unknown): boolean => {
     parts += 1;
-    if (parts > limits.catalogFileTokensMax) return false;
+    if (parts > catalogLimits.catalogFileTokensMax) return false;
     return typeof value !== 'object' || value === null || Object.values(value).every(isSmall);
   };
   return isSmall(plain) ? { plain } : null;

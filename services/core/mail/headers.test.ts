@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 import { headerTextError, IDEMPOTENCY_KEY_HEADER, parseHeaders } from './headers.ts';
 
 describe('a caller may set', () => {
@@ -94,8 +94,8 @@ it('all faults are named at once, each by its path', () => {
 });
 
 it('no more are looked at than a request may have', () => {
-  const bad = Object.fromEntries(Array.from({ length: limits.headersMax + 1 }, (_, i) => [`Y-${i}`, 'a']));
-  expect(parseHeaders(bad).errors).toHaveLength(limits.headersMax);
+  const bad = Object.fromEntries(Array.from({ length: acceptLimits.headersMax + 1 }, (_, i) => [`Y-${i}`, 'a']));
+  expect(parseHeaders(bad).errors).toHaveLength(acceptLimits.headersMax);
 });
 
 it('the idempotency key is no header of the mail, however it is written', () => {

@@ -2,7 +2,7 @@
 // body is read is ours: it has a field of its own in the request, or is written by the dispatcher.
 
 import type { FieldError } from '../failure.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
 
 /**
  * The header that callers of other services put inside `headers{}` to say the idempotency key, in lower case; compare without regard to case.
@@ -49,7 +49,7 @@ export function parseHeaders(given: Readonly<Record<string, string>>): {
   readonly errors: readonly FieldError[];
 } {
   // how many there may be is a rule of the contract; of too many, as many are looked at as there may be
-  const entries = Object.entries(given).slice(0, limits.headersMax);
+  const entries = Object.entries(given).slice(0, acceptLimits.headersMax);
   const headers: [string, string][] = [];
   const errors: FieldError[] = [];
   const seen = new Set<string>();
@@ -77,8 +77,8 @@ export function headerTextError(field: string, text: string): FieldError | null 
 function nameError(field: string, name: string, lower: string): FieldError | null {
   if (!nameSyntax.test(name))
     return { field, code: 'invalid_header', message: 'A header name is letters, digits, hyphens and underscores.' };
-  if (name.length > limits.headerNameCharsMax)
-    return { field, code: 'invalid_header', message: `A header name has at most ${limits.headerNameCharsMax} characters.` };
+  if (name.length > acceptLimits.headerNameCharsMax)
+    return { field, code: 'invalid_header', message: `A header name has at most ${acceptLimits.headerNameCharsMax} characters.` };
   const own = requestField.get(lower);
   if (own !== undefined)
     return { field, code: 'reserved_header', message: `This header cannot be set here; use the field ${own} of the request.` };
@@ -92,21 +92,25 @@ function nameError(field: string, name: string, lower: string): FieldError | nul
 }
 
 function valueError(field: string, lower: string, value: string): FieldError | null {
-  if (Buffer.byteLength(value) + lower.length > limits.headerBytesMax) {
-    return { field, code: 'header_too_long', message: `A header has at most ${limits.headerBytesMax} bytes.` };
+  if (Buffer.byteLength(value) + lower.length > acceptLimits.headerBytesMax) {
+    return { field, code: 'header_too_long', message: `A header has at most ${acceptLimits.headerBytesMax} bytes.` };
   }
   if (named.get(lower) === 'token' && !value.split(' ').every(isToken)) {
-    return { field, code: 'invalid_header', message: `This header holds ASCII words of at most ${limits.headerWordCharsMax} characters.` };
+    return {
+      field,
+      code: 'invalid_header',
+      message: `This header holds ASCII words of at most ${acceptLimits.headerWordCharsMax} characters.`,
+    };
   }
   return headerTextError(field, value);
 }
 
 /** `=?` would read as the start of an encoded word. */
 function isToken(word: string): boolean {
-  return word.length <= limits.headerWordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
+  return word.length <= acceptLimits.headerWordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
 }
 
 /** A caller's own header name as part of a path: printable and short, whatever it was. */
 function shown(name: string): string {
-  return name.slice(0, limits.headerNameCharsMax).replace(/[^!-~]/g, '?');
+  return name.slice(0, acceptLimits.headerNameCharsMax).replace(/[^!-~]/g, '?');
 }

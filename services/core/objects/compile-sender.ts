@@ -5,7 +5,8 @@ import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMail
 import type { DkimKey, Route, Sender } from '../catalog/catalog.ts';
 import { contentHash } from '../catalog/content-hash.ts';
 import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '../documents/fault.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
+import { doorLimits } from '../limits/door.ts';
 import { readDkimKey } from '../mail/dkim/key.ts';
 import { defaultTenant, type SenderObject } from './objects.ts';
 
@@ -77,8 +78,8 @@ export function compileSender(
       messagesPerSecond: spec.limits.messagesPerSecond,
       messagesPerDay: spec.limits.messagesPerDay,
       // 0: only the platform's limit applies
-      maxRecipients: spec.limits.maxRecipients || limits.recipientsMax,
-      maxMessageBytes: spec.limits.maxMessageBytes || limits.bodyBytesMax,
+      maxRecipients: spec.limits.maxRecipients || acceptLimits.recipientsMax,
+      maxMessageBytes: spec.limits.maxMessageBytes || doorLimits.bodyBytesMax,
     },
     retry: { delaysMs: spec.retry.delaysSeconds.map((seconds) => seconds * 1_000), maxAgeMs: spec.retry.maxAgeSeconds * 1_000 },
     copies: spec.copies === 'AtMostOnce' ? 'at_most_once' : 'at_least_once',

@@ -5,7 +5,7 @@
 import { type Environment, environments, type LocaleContent, type TemplateRevision } from '../catalog/catalog.ts';
 import { contentHash } from '../catalog/content-hash.ts';
 import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '../documents/fault.ts';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { normalizeLocale } from '../template/locale.ts';
 import { type CompiledTemplate, checkSize, compileRevision, PartError, renderContent } from '../template/render.ts';
 import { schemaFaults } from '../template/variables.ts';
@@ -162,8 +162,8 @@ function resolveLayouts(
     const name: string = next;
     if (names.includes(name)) return [fault('LayoutCycle', at, `is part of a cycle: ${[...names, name].join(' → ')}`)];
     names.push(name);
-    if (layouts.length === limits.layoutDepthMax)
-      return [fault('InvalidSpec', at, `wraps the template in more than ${limits.layoutDepthMax} layouts`)];
+    if (layouts.length === templateLimits.layoutDepthMax)
+      return [fault('InvalidSpec', at, `wraps the template in more than ${templateLimits.layoutDepthMax} layouts`)];
     const layout = references.template(name);
     if (!layout) return [fault('LayoutNotFound', at, `there is no valid Template "${name}" in this namespace`)];
     const resolved = resolveContent(layout, references);

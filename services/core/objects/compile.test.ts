@@ -2,7 +2,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseDocuments } from '../documents/documents.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
+import { deliveryLimits } from '../limits/delivery.ts';
+import { doorLimits } from '../limits/door.ts';
 import { compileRevision, render } from '../template/render.ts';
 import { compileFolder } from './compile.ts';
 
@@ -53,8 +55,13 @@ describe('a sender', () => {
         returnPathDomain: 'mail.shop.example',
         team: [],
         routes: [{ name: 'relay', host: 'relay.example.net', port: 587, tls: 'StartTLS', credentials: null, ca: null }],
-        limits: { messagesPerSecond: 50, messagesPerDay: 0, maxRecipients: limits.recipientsMax, maxMessageBytes: limits.bodyBytesMax },
-        retry: { delaysMs: limits.retryDelaysMs, maxAgeMs: limits.maxAgeMs },
+        limits: {
+          messagesPerSecond: 50,
+          messagesPerDay: 0,
+          maxRecipients: acceptLimits.recipientsMax,
+          maxMessageBytes: doorLimits.bodyBytesMax,
+        },
+        retry: { delaysMs: deliveryLimits.retryDelaysMs, maxAgeMs: deliveryLimits.maxAgeMs },
         copies: 'at_least_once',
         dkim: [],
       },
@@ -133,7 +140,7 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
         },
         { host: '192.0.2.1', tls: 'None', credentials: null },
       ],
-      limits: { messagesPerSecond: 0.5, messagesPerDay: 100, maxRecipients: limits.recipientsMax, maxMessageBytes: 1000 },
+      limits: { messagesPerSecond: 0.5, messagesPerDay: 100, maxRecipients: acceptLimits.recipientsMax, maxMessageBytes: 1000 },
       retry: { delaysMs: [1000], maxAgeMs: 60_000 },
       copies: 'at_most_once',
     });

@@ -6,7 +6,11 @@ import { z } from 'zod';
 import { isRefusal, parseAddress, parseDomain, parseMailbox } from '../address.ts';
 import type { ObjectFault } from '../documents/fault.ts';
 import { readStrictly } from '../documents/schema-faults.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
+import { addressLimits } from '../limits/address.ts';
+import { deliveryLimits } from '../limits/delivery.ts';
+import { doorLimits } from '../limits/door.ts';
+import { templateLimits } from '../limits/template.ts';
 import { canonical } from '../template/locale.ts';
 
 export const apiVersion = 'packetboat.dev/v1alpha1';
@@ -56,11 +60,11 @@ const address = z
 const mailbox = z
   .string()
   .refine((text) => !isRefusal(parseMailbox(text)), 'must be an email address, or a name and an address in < >')
-  .meta({ maxLength: limits.displayNameCharsMax + 260 });
+  .meta({ maxLength: addressLimits.displayNameCharsMax + 260 });
 const domain = z
   .string()
   .refine((text) => typeof parseDomain(text) === 'string', 'must be a domain name')
-  .meta({ pattern: '^[^@\\s.]+(\\.[^@\\s.]+)+$', maxLength: limits.domainOctetsMax });
+  .meta({ pattern: '^[^@\\s.]+(\\.[^@\\s.]+)+$', maxLength: addressLimits.domainOctetsMax });
 const teamMember = z
   .string()
   .refine((text) => {
@@ -72,7 +76,7 @@ const teamMember = z
 const host = z
   .string()
   .min(1)
-  .max(limits.domainOctetsMax)
+  .max(addressLimits.domainOctetsMax)
   .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address');
 const locale = z
   .string()
@@ -172,12 +176,12 @@ const senderSpec = z
     from: z
       .strictObject({
         address: address.meta({ description: 'Email address in the domain or a subdomain.' }),
-        name: z.string().max(limits.displayNameCharsMax).optional().meta({ description: 'Display name.' }),
+        name: z.string().max(addressLimits.displayNameCharsMax).optional().meta({ description: 'Display name.' }),
       })
       .meta({ description: 'From of the mail, unless the request names another.' }),
     replyTo: z
       .array(mailbox)
-      .max(limits.recipientsMax)
+      .max(acceptLimits.recipientsMax)
       .default([])
       .meta({ description: 'Reply-To of the mail: addresses, or names with addresses in < >.' }),
     returnPathDomain: domain.optional().meta({
@@ -206,30 +210,30 @@ const senderSpec = z
         maxRecipients: z
           .int()
           .min(0)
-          .max(limits.recipientsMax)
-          .default(limits.recipientsMax)
-          .meta({ description: `Recipients per message. 0: the limit of the platform, ${limits.recipientsMax}.` }),
+          .max(acceptLimits.recipientsMax)
+          .default(acceptLimits.recipientsMax)
+          .meta({ description: `Recipients per message. 0: the limit of the platform, ${acceptLimits.recipientsMax}.` }),
         maxMessageBytes: z
           .int()
           .min(0)
-          .max(limits.bodyBytesMax)
-          .default(limits.bodyBytesMax)
-          .meta({ description: `Bytes per message, as submitted. 0: the limit of the platform, ${limits.bodyBytesMax}.` }),
+          .max(doorLimits.bodyBytesMax)
+          .default(doorLimits.bodyBytesMax)
+          .meta({ description: `Bytes per message, as submitted. 0: the limit of the platform, ${doorLimits.bodyBytesMax}.` }),
       })
       .prefault({})
       .meta({ description: 'Limits of this sender.' }),
     retry: z
       .strictObject({
         delaysSeconds: z
-          .array(z.number().min(1).max(secondsMax(limits.retryDelayMaxMs)))
-          .max(limits.retryDelaysMax)
-          .default(limits.retryDelaysMs.map((ms) => ms / 1_000))
+          .array(z.number().min(1).max(secondsMax(deliveryLimits.retryDelayMaxMs)))
+          .max(deliveryLimits.retryDelaysMax)
+          .default(deliveryLimits.retryDelaysMs.map((ms) => ms / 1_000))
           .meta({ description: 'Seconds between attempts, in order. A delivery bounces when the attempt after the last delay fails.' }),
         maxAgeSeconds: z
           .number()
           .min(60)
-          .max(secondsMax(limits.maxAgeMaxMs))
-          .default(secondsMax(limits.maxAgeMs))
+          .max(secondsMax(deliveryLimits.maxAgeMaxMs))
+          .default(secondsMax(deliveryLimits.maxAgeMs))
           .meta({ description: 'Seconds after which an undelivered delivery bounces, even if attempts are left.' }),
       })
       .prefault({})
@@ -285,7 +289,7 @@ const localeContent = z
 const localesOf = (description: string) =>
   z
     .array(localeContent)
-    .max(limits.templateLocalesMax)
+    .max(templateLimits.templateLocalesMax)
     .meta({ description, ...keyedBy('locale') });
 const overlayOf = (what: string, below: string) =>
   z

@@ -1,7 +1,7 @@
 // What one part of a mail may cost to render. A tenant writes both the template and the data, so every step, iteration and byte is paid for
 // before it happens: no template stalls the event loop (RELIABILITY, security 6).
 
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { TemplateError } from './template-error.ts';
 
 export class Budget {
@@ -12,23 +12,24 @@ export class Budget {
   /** Pays for statements, helper calls and other work of about a fifth of a microsecond each. */
   step(count = 1): void {
     this.#steps += count;
-    if (this.#steps > limits.templateStepsMax) throw new TemplateError('RenderFailed', `more than ${limits.templateStepsMax} steps`);
+    if (this.#steps > templateLimits.templateStepsMax)
+      throw new TemplateError('RenderFailed', `more than ${templateLimits.templateStepsMax} steps`);
   }
 
   /** Pays for one more turn of an `#each`, nested ones counted together. */
   iterate(): void {
     this.#iterations += 1;
-    if (this.#iterations > limits.templateIterationsMax) {
-      throw new TemplateError('RenderFailed', `more than ${limits.templateIterationsMax} iterations`);
+    if (this.#iterations > templateLimits.templateIterationsMax) {
+      throw new TemplateError('RenderFailed', `more than ${templateLimits.templateIterationsMax} iterations`);
     }
   }
 
   /** Pays for bytes of output. */
   output(text: string): void {
     // A text has at least as many bytes as UTF-16 units: a huge one is refused before it is measured.
-    this.#bytes += this.#bytes + text.length > limits.templateOutputBytesMax ? text.length : Buffer.byteLength(text);
-    if (this.#bytes > limits.templateOutputBytesMax) {
-      throw new TemplateError('RenderFailed', `more than ${limits.templateOutputBytesMax} bytes of output`);
+    this.#bytes += this.#bytes + text.length > templateLimits.templateOutputBytesMax ? text.length : Buffer.byteLength(text);
+    if (this.#bytes > templateLimits.templateOutputBytesMax) {
+      throw new TemplateError('RenderFailed', `more than ${templateLimits.templateOutputBytesMax} bytes of output`);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { TemplateRevision } from '../catalog/catalog.ts';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { CompiledTemplates } from './compiled-templates.ts';
 import { revision } from './revision.fixture.ts';
 
@@ -45,10 +45,10 @@ test('the one that was used longest ago makes room', () => {
     for (const one of all) templates.render(one.revision, live);
   };
   use(used, unused);
-  fill(0, limits.templateCacheMax - 2);
+  fill(0, templateLimits.templateCacheMax - 2);
   use(used);
   expect([used.compilations(), unused.compilations()]).toEqual([1, 1]);
-  fill(limits.templateCacheMax, 1);
+  fill(templateLimits.templateCacheMax, 1);
   use(used, unused);
   expect([used.compilations(), unused.compilations()]).toEqual([1, 2]);
 });

@@ -2,7 +2,7 @@
 
 import type { RenderSubject } from '../accept/accept.ts';
 import type { TemplateRevision } from '../catalog/catalog.ts';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import {
   type CompiledTemplate,
   compileRevision,
@@ -44,7 +44,7 @@ export class CompiledTemplates {
       return known;
     }
     const [oldest] = this.#compiled.keys();
-    if (this.#compiled.size >= limits.templateCacheMax && oldest !== undefined) this.#compiled.delete(oldest);
+    if (this.#compiled.size >= templateLimits.templateCacheMax && oldest !== undefined) this.#compiled.delete(oldest);
     const compiled = compileRevision(revision);
     this.#compiled.set(name, compiled);
     return compiled;

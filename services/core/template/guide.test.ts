@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { helpers } from './formatting.ts';
 import { compileRevision, render } from './render.ts';
 import { revision } from './revision.fixture.ts';
@@ -29,13 +29,13 @@ test('the guide names every keyword', () => {
 });
 
 test('the guide gives the limits as they are', () => {
-  const numbers = [limits.templateIterationsMax, limits.templateStepsMax, limits.templateTagsMax].map((limit) =>
+  const numbers = [templateLimits.templateIterationsMax, templateLimits.templateStepsMax, templateLimits.templateTagsMax].map((limit) =>
     limit.toLocaleString('en'),
   );
   const sizes = [
-    `${limits.templateOutputBytesMax / 2 ** 20} MiB`,
-    `${limits.templateSourceBytesMax / 2 ** 10} KiB`,
-    `nested ${limits.templateNestingMax} deep`,
+    `${templateLimits.templateOutputBytesMax / 2 ** 20} MiB`,
+    `${templateLimits.templateSourceBytesMax / 2 ** 10} KiB`,
+    `nested ${templateLimits.templateNestingMax} deep`,
   ];
   for (const limit of [...numbers, ...sizes]) expect(guide).toContain(limit);
 });

@@ -4,7 +4,8 @@
 import { isClean } from '../address.ts';
 import type { Environment, LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';
-import { limits } from '../limits.ts';
+import { acceptLimits } from '../limits/accept.ts';
+import { templateLimits } from '../limits/template.ts';
 import { Budget } from './budget.ts';
 import { compileSource, type Program } from './evaluate.ts';
 import { findUnsafeLink } from './links.ts';
@@ -139,8 +140,8 @@ function refusing<Result>(work: () => Result): Result | Refusal {
 /** A header holds no control character, whatever the data holds: each becomes a space. */
 function subjectOf(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string {
   const rendered = run('subject', content.subject, template, content, request, request.data).trim().toWellFormed();
-  if (rendered.length > limits.subjectCharsMax) {
-    throw new PartError('subject', new TemplateError('RenderFailed', `longer than ${limits.subjectCharsMax} characters`));
+  if (rendered.length > acceptLimits.subjectCharsMax) {
+    throw new PartError('subject', new TemplateError('RenderFailed', `longer than ${acceptLimits.subjectCharsMax} characters`));
   }
   const clean = isClean(rendered) ? rendered : Array.from(rendered, (character) => (isClean(character) ? character : ' ')).join('');
   return clean.trim();
@@ -196,10 +197,10 @@ export function checkSize(revision: TemplateRevision, content: LocaleContent, re
   const bytes = sources.reduce((sum, source) => sum + Buffer.byteLength(source), 0);
   const tags = sources.reduce((sum, source) => sum + countTags(source), 0);
   const excess =
-    bytes > limits.templateSourceBytesMax
-      ? `more than ${limits.templateSourceBytesMax} bytes`
-      : tags > limits.templateTagsMax
-        ? `more than ${limits.templateTagsMax} tags`
+    bytes > templateLimits.templateSourceBytesMax
+      ? `more than ${templateLimits.templateSourceBytesMax} bytes`
+      : tags > templateLimits.templateTagsMax
+        ? `more than ${templateLimits.templateTagsMax} tags`
         : null;
   if (excess) throw new PartError('html', new TemplateError('TooLarge', `subject, html, text and layouts together have ${excess}`));
 }

@@ -2,7 +2,7 @@
 // `[` two minutes. So what it would choke on is counted first, by its own lexer, which sees exactly the tokens that the parser will.
 
 import Handlebars from 'handlebars';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { TemplateError } from './template-error.ts';
 
 interface Lexer {
@@ -19,9 +19,11 @@ const { lexer, terminals_: names } = (
 
 /** Parses one source. Throws `TemplateError` (SyntaxError, TooLarge). */
 export function parseSource(source: string): hbs.AST.Program {
-  if (Buffer.byteLength(source) > limits.templateSourceBytesMax) tooLarge(`more than ${limits.templateSourceBytesMax} bytes`);
-  if (countTags(source) > limits.templateTagsMax) tooLarge(`more than ${limits.templateTagsMax} tags`);
-  if ((source.match(/\{\{~?!--/g)?.length ?? 0) > limits.templateCommentsMax) tooLarge(`more than ${limits.templateCommentsMax} comments`);
+  if (Buffer.byteLength(source) > templateLimits.templateSourceBytesMax)
+    tooLarge(`more than ${templateLimits.templateSourceBytesMax} bytes`);
+  if (countTags(source) > templateLimits.templateTagsMax) tooLarge(`more than ${templateLimits.templateTagsMax} tags`);
+  if ((source.match(/\{\{~?!--/g)?.length ?? 0) > templateLimits.templateCommentsMax)
+    tooLarge(`more than ${templateLimits.templateCommentsMax} comments`);
   checkTokens(source);
   try {
     return Handlebars.parse(source);
@@ -49,7 +51,7 @@ function checkTokens(source: string): void {
     // An invalid token ends the parser's work too, with a better message.
     if (token === 'EOF' || token === 'INVALID') return;
     tokens += 1;
-    if (tokens > limits.templateTokensMax) tooLarge(`more than ${limits.templateTokensMax} words inside tags`);
+    if (tokens > templateLimits.templateTokensMax) tooLarge(`more than ${templateLimits.templateTokensMax} words inside tags`);
     if (token === 'OPEN_SEXPR') parentheses += 1;
     else if (token === 'CLOSE_SEXPR') parentheses -= 1;
     else if (token === 'OPEN_BLOCK' || token === 'OPEN_INVERSE' || token === 'OPEN_PARTIAL_BLOCK' || token === 'OPEN_RAW_BLOCK') {
@@ -59,8 +61,8 @@ function checkTokens(source: string): void {
       blocks.push((blocks.pop() ?? 0) + 1);
       depth += 1;
     } else if (token === 'OPEN_ENDBLOCK' || token === 'END_RAW_BLOCK') depth -= blocks.pop() ?? 0;
-    if (parentheses + depth > limits.templateNestingMax) {
-      throw new TemplateError('TooLarge', `nested more than ${limits.templateNestingMax} deep`, lexer.yylineno + 1);
+    if (parentheses + depth > templateLimits.templateNestingMax) {
+      throw new TemplateError('TooLarge', `nested more than ${templateLimits.templateNestingMax} deep`, lexer.yylineno + 1);
     }
   }
 }

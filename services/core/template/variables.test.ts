@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { compileVariables, hasSecrets, maskSecrets, type Schema, schemaFaults } from './variables.ts';
 
 const schema: Schema = {
@@ -79,7 +79,7 @@ describe('what a schema may not be', () => {
   test('too large or too deep', () => {
     const wide = {
       type: 'object',
-      properties: Object.fromEntries(Array.from({ length: limits.variablesNodesMax + 1 }, (_, at) => [`p${at}`, {}])),
+      properties: Object.fromEntries(Array.from({ length: templateLimits.variablesNodesMax + 1 }, (_, at) => [`p${at}`, {}])),
     };
     expect(schemaFaults(wide).at(-1)?.message).toMatch(/more than/);
     let deep: Schema = { type: 'string' };
@@ -121,7 +121,7 @@ test.each([
 });
 
 test('the largest schema and the worst data do not stall', () => {
-  const names = Array.from({ length: limits.variablesNodesMax - 10 }, (_, at) => `p${at}`);
+  const names = Array.from({ length: templateLimits.variablesNodesMax - 10 }, (_, at) => `p${at}`);
   const wide = {
     type: 'object',
     properties: Object.fromEntries(names.map((name) => [name, { type: 'string', maxLength: 5, minLength: 1 }])),
@@ -133,7 +133,7 @@ test('the largest schema and the worst data do not stall', () => {
   const started = performance.now();
   compileVariables(wide);
   const errors = compileVariables(list).check({ xs: Array.from({ length: 50_000 }, () => ({ d: 1 })) });
-  expect(errors).toHaveLength(limits.variableFaultsMax);
+  expect(errors).toHaveLength(templateLimits.variableFaultsMax);
   // About 100 ms alone; the machine of a test run is shared.
   expect(performance.now() - started).toBeLessThan(2_000);
 });

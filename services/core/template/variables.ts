@@ -3,7 +3,7 @@
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FieldError } from '../failure.ts';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 type Data = Readonly<Record<string, unknown>>;
@@ -66,8 +66,8 @@ export function schemaFaults(schema: unknown): readonly SchemaFault[] {
       faults.push({ path: [...path, ...more], message });
     };
     nodes += 1;
-    if (nodes > limits.variablesNodesMax) return;
-    if (!isObject(node) || path.length > 2 * limits.variablesDepthMax) {
+    if (nodes > templateLimits.variablesNodesMax) return;
+    if (!isObject(node) || path.length > 2 * templateLimits.variablesDepthMax) {
       add(isObject(node) ? 'is nested too deep' : 'must be a schema');
       return;
     }
@@ -82,8 +82,8 @@ export function schemaFaults(schema: unknown): readonly SchemaFault[] {
   };
   walk(schema, []);
   if (isObject(schema) && schema.type !== 'object') faults.push({ path: ['type'], message: 'must be "object": template data is one' });
-  if (nodes > limits.variablesNodesMax)
-    faults.push({ path: [], message: `has more than ${limits.variablesNodesMax} subschemas, names and values` });
+  if (nodes > templateLimits.variablesNodesMax)
+    faults.push({ path: [], message: `has more than ${templateLimits.variablesNodesMax} subschemas, names and values` });
   return faults;
 }
 
@@ -106,7 +106,7 @@ export function compileVariables(schema: Schema | null): Variables {
   return {
     check(data) {
       if (validate(data)) return [];
-      return (validate.errors ?? []).slice(0, limits.variableFaultsMax).map((error) => fieldError(error, data));
+      return (validate.errors ?? []).slice(0, templateLimits.variableFaultsMax).map((error) => fieldError(error, data));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { revision } from './revision.fixture.ts';
 import { describeUse } from './warnings.ts';
 
@@ -40,7 +40,7 @@ test.each([
 
 test('warns of an html that Gmail cuts off, as it is with the sample data', () => {
   const html = '{{#each items}}<p>.............</p>{{/each}}';
-  const items = Array.from({ length: limits.htmlShownBytes / 20 + 1 }, () => 1);
+  const items = Array.from({ length: templateLimits.htmlShownBytes / 20 + 1 }, () => 1);
   expect(of({ html, text: 'x' }, { sampleData: { items } }).warnings).toMatchObject([
     { path: 'locales[en].html', message: expect.stringContaining('Gmail') },
   ]);

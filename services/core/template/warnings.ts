@@ -1,7 +1,7 @@
 // Warnings about a template that compiles, for its status and for `packetboat validate`.
 
 import { environments, type LocaleContent, type TemplateRevision } from '../catalog/catalog.ts';
-import { limits } from '../limits.ts';
+import { templateLimits } from '../limits/template.ts';
 import { compileRevision, renderContent } from './render.ts';
 import { usedNames } from './used-names.ts';
 
@@ -61,8 +61,8 @@ function aboutContent(revision: TemplateRevision): readonly TemplateWarning[] {
       const add = (part: string, message: string): number => warnings.push({ path: `${at}${part}`, message });
       if (content.text === null) add('', 'has no text part: some mail programs show nothing else, and spam filters penalize its absence');
       const bytes = Buffer.byteLength(html);
-      if (bytes > limits.htmlShownBytes)
-        add('.html', `has ${bytes} bytes with the sample data: Gmail cuts mail off after ${limits.htmlShownBytes}`);
+      if (bytes > templateLimits.htmlShownBytes)
+        add('.html', `has ${bytes} bytes with the sample data: Gmail cuts mail off after ${templateLimits.htmlShownBytes}`);
       if (/\b(?:href|src)\s*=\s*["']?http:\/\//i.test(html)) add('.html', 'has http links, which anybody on the network path can change');
       return warnings;
     }),

@@ -1,9 +1,9 @@
 // nodemailer at its best: as many connections as Packetboat has for one route, never closed. (Before 10.1 Nagle's algorithm added 46 ms to each mail.)
 
 import { createTransport } from 'nodemailer';
-import { limits } from '../../../services/core/limits.ts';
+import { smtpOutLimits } from '../../../services/core/limits/smtp-out.ts';
 
-export const SMTP_CONNECTIONS = limits.connectionsPerRouteMax;
+export const SMTP_CONNECTIONS = smtpOutLimits.connectionsPerRouteMax;
 
 export function pooledTransport(port: number) {
   return createTransport({

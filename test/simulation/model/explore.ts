@@ -28,7 +28,7 @@ import {
   type Verdict,
 } from '../../../services/core/delivery/delivery.ts';
 import type { MessageId } from '../../../services/core/ids.ts';
-import { limits } from '../../../services/core/limits.ts';
+import { deliveryLimits } from '../../../services/core/limits/delivery.ts';
 
 /** Where a dispatcher stands. `mine` is the lease it works under: 1 while it holds the delivery's, -1 when that was lost. */
 type Place =
@@ -61,7 +61,7 @@ const NOW = 1_000_000;
 /** One delay is two attempts, as in the model. */
 const SCHEDULE = { delaysMs: [1], random: 0 };
 /** The model allows three lapses: so many are spent before it begins. */
-const LAPSES_SPENT = limits.lapsesMax - 3;
+const LAPSES_SPENT = deliveryLimits.lapsesMax - 3;
 
 export type Steps = 'model' | 'all';
 

@@ -2,7 +2,7 @@
 // in segments (RFC 2231). Total over its input: a control character in a rendered subject becomes a space here, never a new header.
 
 import type { Mailbox } from '../../address.ts';
-import { limits } from '../../limits.ts';
+import { acceptLimits } from '../../limits/accept.ts';
 
 /** RFC 2047 allows 76 in a line with encoded words; the 78 that RFC 5322 prefers are kept with it. */
 const lineChars = 76;
@@ -82,7 +82,7 @@ function phrase(text: string, column: number): string[] {
 
 /** ASCII that nobody takes for an encoded word (in quotes it should not be, but several parsers do), and that can be folded. */
 function isPlain(text: string): boolean {
-  return ascii.test(text) && !text.includes('=?') && unitsOf(text).every((unit) => unit.length <= limits.headerWordCharsMax);
+  return ascii.test(text) && !text.includes('=?') && unitsOf(text).every((unit) => unit.length <= acceptLimits.headerWordCharsMax);
 }
 
 /** The words of a text, each with the spaces before it. */

@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { assertLimits, limits } from './limits.ts';
+import { assertLimits, limits } from './rules.ts';
 
 const but = (more: Partial<Record<keyof typeof limits, number>>): typeof limits => ({ ...limits, ...more }) as typeof limits;
 
@@ -20,4 +22,13 @@ it.each([
   ['one fetch does not empty the window', { windowPerTenantAndTier: limits.consumeBatch - 1 }],
 ])('no program starts unless %s', (rule, more) => {
   expect(() => assertLimits(but(more))).toThrow(rule);
+});
+
+it('no two rooms have a limit of one name', () => {
+  const files = readdirSync(import.meta.dirname).filter((file) => !/^(?:rules|units)\b/.test(file));
+  const names = files.flatMap((file) =>
+    [...readFileSync(join(import.meta.dirname, file), 'utf8').matchAll(/^ {2}(\w+):/gm)].map((m) => m[1] ?? ''),
+  );
+  expect(files.length).toBeGreaterThan(10);
+  expect(names.toSorted()).toEqual(Object.keys(limits).toSorted());
 });

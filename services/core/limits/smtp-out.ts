@@ -1,0 +1,19 @@
+// SMTP out (RFC 5321 section 4.5.3.2, shortened where the RFC leaves a client its own judgement).
+
+import { KIB, MINUTE, SECOND } from './units.ts';
+
+export const smtpOutLimits = {
+  connectionsPerRouteMax: 20,
+  messagesPerConnectionMax: 100,
+  connectionIdleMs: 30 * SECOND,
+  /** Bytes of the body that are held back until `committing` is durable. */
+  heldBackBytes: 64,
+  transcriptBytesMax: 16 * KIB,
+  smtpConnectMs: 30 * SECOND,
+  smtpGreetingMs: 60 * SECOND,
+  smtpSocketMs: 2 * MINUTE,
+  /** After the final dot: RFC 5321 wants 10 minutes, because an impatient client sends a second copy. */
+  smtpDotMs: 10 * MINUTE,
+  /** An answer to QUIT is worth little; past this the connection is closed without it. */
+  smtpQuitMs: 2 * SECOND,
+} as const;
