@@ -32,6 +32,25 @@ describe.each(pages)('%s', (page) => {
     const makefile = read('Makefile');
     expect(named.filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile))).toEqual([]);
   });
+
+  test('each row of a table has as many cells as its head', () => {
+    const tables = read(page).match(/^\|.*(?:\n\|.*)*/gm) ?? [];
+    const cells = (row: string): number => row.split(/(?<!\\)\|/).length;
+    const uneven = tables.flatMap((table) => {
+      const [head = '', ...rows] = table.split('\n');
+      return rows.filter((row) => cells(row) !== cells(head));
+    });
+    expect(uneven).toEqual([]);
+  });
+});
+
+test('CHANGELOG.md has each kind of change once in a release', () => {
+  const releases = read('CHANGELOG.md').split(/^## /m);
+  const repeated = releases.flatMap((release) => {
+    const kinds = [...release.matchAll(/^### (.+)$/gm)].map(([, kind]) => kind);
+    return kinds.filter((kind, i) => kinds.indexOf(kind) !== i);
+  });
+  expect(repeated).toEqual([]);
 });
 
 test('the references in docs/running.md are those of the declarations', async () => {
