@@ -4,6 +4,7 @@
 
 import type { AdmitRequest, AdmitResponse, RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { IngestClient } from './ingest-client.ts';
+import { isFailedAuthentication } from './refusal.ts';
 
 export class Admission {
   readonly credential: string;
@@ -42,7 +43,10 @@ export class Admission {
   async refusalOfLarge(): Promise<Refusal | undefined> {
     if (!this.#isCountedByCall) return this.refusal();
     const { refused } = await this.#ingest.admit(this.#question(true));
-    return refused === undefined ? undefined : ((await this.refusal()) ?? refused);
+    if (refused === undefined) return undefined;
+    // ingest has counted this failure; a second question would count one more, and a bad key has no figures
+    if (isFailedAuthentication(refused)) this.#asked ??= Promise.resolve({ refused, rate: undefined });
+    return (await this.refusal()) ?? refused;
   }
 
   /** What ingest refuses the key for; undefined when it does not. Counts the request. */

@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { accessLimits } from '../../services/core/limits/access.ts';
 import { KnownKeys } from './known-keys.ts';
-import { refusal, unauthenticated } from './refusal.ts';
+import { refusal, unauthenticated, unavailable } from './refusal.ts';
 
 /** Keys in a world whose ingest admits what does not begin with `bad`. */
 function world() {
@@ -40,13 +40,14 @@ test('each good answer makes it known anew', async () => {
 });
 
 test.each([
-  ['that the key is not good', status.UNAUTHENTICATED, 2],
-  ['something else', status.PERMISSION_DENIED, 1],
-  ['that its budget is spent', status.RESOURCE_EXHAUSTED, 1],
-])('an answer of ingest %s', async (_, code, times) => {
+  ['that the key is bad', 'is asked for again', refusal(status.UNAUTHENTICATED, 'unauthenticated', 'x'), 2],
+  ['that the key failed too often', 'is asked for again', refusal(status.RESOURCE_EXHAUSTED, 'too_many_failed_authentications', 'x'), 2],
+  ['that the key lacks a scope', 'stays known', refusal(status.PERMISSION_DENIED, 'forbidden', 'x'), 1],
+  ['that the budget of the key is spent', 'stays known', refusal(status.RESOURCE_EXHAUSTED, 'rate_limited', 'x'), 1],
+])('after an answer %s the key %s', async (_answer, _outcome, refused, times) => {
   const { keys, asked } = world();
   await keys.of(caller('a')).judge();
-  keys.of(caller('a')).answered(refusal(code, 'x', 'x'));
+  keys.of(caller('a')).answered(refused);
   await keys.of(caller('a')).judge();
   expect(asked).toHaveLength(times);
 });
@@ -58,11 +59,35 @@ test('a refused key is not known, and asked for each time', async () => {
   expect([asked, keys.size]).toEqual([['bad', 'bad'], 0]);
 });
 
-test('requests that come at once ask once', async () => {
+test('requests that come at once with a good key ask once', async () => {
   const { keys, asked } = world();
   await Promise.all(Array.from({ length: 100 }, () => keys.of(caller('a')).judge()));
-  await Promise.all(Array.from({ length: 100 }, () => keys.of(caller('bad')).judge()));
-  expect(asked).toEqual(['a', 'bad']);
+  expect(asked).toEqual(['a']);
+});
+
+test('each request with a bad key is asked for under its own address, since ingest counts each failure', async () => {
+  const addresses: string[] = [];
+  const keys = new KnownKeys({
+    admit: async ({ client_address }) => {
+      addresses.push(client_address);
+      return { refused: unauthenticated(true), rate: undefined };
+    },
+  });
+  const clients = Array.from({ length: 100 }, (_, i) => `192.0.2.${i}`);
+  await Promise.all(clients.map((clientAddress) => keys.of({ credential: 'bad', clientAddress }).judge()));
+  expect(addresses).toEqual(clients);
+});
+
+test('requests that come at once share an answer of an ingest that is away', async () => {
+  let times = 0;
+  const keys = new KnownKeys({
+    admit: async () => {
+      times += 1;
+      return { refused: unavailable('x'), rate: undefined };
+    },
+  });
+  const refusals = await Promise.all(Array.from({ length: 100 }, () => keys.of(caller('a')).judge()));
+  expect([times, refusals.every((refused) => refused?.code === 'unavailable')]).toEqual([1, true]);
 });
 
 test('a question that fails is asked again', async () => {

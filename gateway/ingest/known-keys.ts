@@ -3,9 +3,10 @@
 
 import { hash } from 'node:crypto';
 import { status as Grpc } from '@grpc/grpc-js';
-import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type AdmitRequest, type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { accessLimits } from '../../services/core/limits/access.ts';
 import type { IngestClient } from './ingest-client.ts';
+import { isFailedAuthentication } from './refusal.ts';
 
 export interface KnownKey {
   /** Before a body is read: what ingest refuses the key for, if it has not admitted the key lately. The request is not counted. */
@@ -13,6 +14,8 @@ export interface KnownKey {
   /** Told of each answer of ingest to a request with this key; undefined: ingest did not refuse the request. */
   answered(refused: Refusal | undefined): void;
 }
+
+type KeyQuestion = Pick<AdmitRequest, 'credential' | 'client_address'>;
 
 export class KnownKeys {
   readonly #ingest: Pick<IngestClient, 'admit'>;
@@ -31,15 +34,10 @@ export class KnownKeys {
   of({ credential, clientAddress }: { readonly credential: string; readonly clientAddress: string }): KnownKey {
     const key = hash('sha256', credential, 'base64');
     return {
-      judge: async () => {
-        if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;
-        const asking = this.#asking.get(key) ?? this.#ask(key, { credential, client_address: clientAddress });
-        this.#asking.set(key, asking);
-        return asking;
-      },
+      judge: () => this.#judge(key, { credential, client_address: clientAddress }),
       answered: (refused) => {
-        if (refused?.grpc_code === Grpc.UNAUTHENTICATED) this.#until.delete(key);
-        else if (refused === undefined) this.#keep(key);
+        if (refused === undefined) this.#keep(key);
+        else if (isFailedAuthentication(refused)) this.#until.delete(key);
       },
     };
   }
@@ -48,14 +46,26 @@ export class KnownKeys {
     return this.#until.size;
   }
 
-  async #ask(key: string, caller: Pick<AdmitRequest, 'credential' | 'client_address'>): Promise<Refusal | undefined> {
-    try {
-      const { refused } = await this.#ingest.admit({ ...caller, scope: '', uncounted: true });
-      if (refused === undefined) this.#keep(key);
-      return refused;
-    } finally {
-      this.#asking.delete(key);
+  /**
+   * Requests with the same key that come at once share one question. But ingest counts failed authentications, each under the address of its request, so
+   * a request that shared a question about a bad key asks again for itself.
+   */
+  async #judge(key: string, caller: KeyQuestion): Promise<Refusal | undefined> {
+    if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;
+    const shared = this.#asking.get(key);
+    if (shared === undefined) {
+      const asking = this.#ask(key, caller).finally(() => this.#asking.delete(key));
+      this.#asking.set(key, asking);
+      return asking;
     }
+    const refused = await shared;
+    return refused !== undefined && isFailedAuthentication(refused) ? this.#ask(key, caller) : refused;
+  }
+
+  async #ask(key: string, caller: KeyQuestion): Promise<Refusal | undefined> {
+    const { refused } = await this.#ingest.admit({ ...caller, scope: '', uncounted: true });
+    if (refused === undefined) this.#keep(key);
+    return refused;
   }
 
   #keep(key: string): void {

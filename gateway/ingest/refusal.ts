@@ -82,6 +82,10 @@ export function httpStatusOf(refused: Refusal): number {
   }
 }
 
+/** Whether ingest refused the API key itself, and so has counted a failed authentication. */
+export const isFailedAuthentication = ({ grpc_code, code }: Refusal): boolean =>
+  grpc_code === Grpc.UNAUTHENTICATED || code === 'too_many_failed_authentications';
+
 /** Well-shaped, and refused for what it says. */
 const isJudged = (code: string): boolean => code === 'validation_failed' || code.startsWith('idempotency_');
 

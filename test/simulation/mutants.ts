@@ -1,6 +1,8 @@
 // The rules broken on purpose, one at a time, to see that the simulation notices. Each mutant is an edit of the sources as they are loaded; `find` must
 // stand in its file exactly once, so that a changed source is noticed too. The rules of model/delivery.mjs keep their names.
 
+import { deliveryLimits } from '../../services/core/limits/delivery.ts';
+import { acceptLimits } from '../../services/core/limits/accept.ts';
 import type { Law } from './laws.ts';
 
 export interface Edit {
@@ -298,7 +300,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         DELIVERY,
-        'const due = now + Math.ceil(wait * (1 + limits.retryJitter * schedule.random));',
+        'const due = now + Math.ceil(wait * (1 + deliveryLimits.retryJitter * schedule.random));',
         'const due = now + Math.ceil(wait / 2);',
       ),
     ],
@@ -306,12 +308,12 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'jitter makes it early',
-    edits: [edit(DELIVERY, '(1 + limits.retryJitter * schedule.random)', '(1 - limits.retryJitter * schedule.random)')],
+    edits: [edit(DELIVERY, '(1 + deliveryLimits.retryJitter * schedule.random)', '(1 - deliveryLimits.retryJitter * schedule.random)')],
     breaks: [P6early],
   },
   {
     name: 'jitter of half the wait',
-    edits: [edit(DELIVERY, '(1 + limits.retryJitter * schedule.random)', '(1 + 0.9 * schedule.random)')],
+    edits: [edit(DELIVERY, '(1 + deliveryLimits.retryJitter * schedule.random)', '(1 + 0.9 * schedule.random)')],
     breaks: [P6late],
   },
   {
@@ -397,7 +399,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a key is taken for ever',
-    edits: [edit('services/core/accept/idempotency.ts', 'if (now - holder.createdAt >= limits.idempotencyWindowMs)', 'if (now < 0)')],
+    edits: [edit('services/core/accept/idempotency.ts', 'if (now - holder.createdAt >= acceptLimits.idempotencyWindowMs)', 'if (now < 0)')],
     breaks: [P3],
   },
   {
@@ -405,7 +407,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         'services/core/accept/idempotency.ts',
-        'if (now - holder.createdAt >= limits.idempotencyWindowMs)',
+        'if (now - holder.createdAt >= acceptLimits.idempotencyWindowMs)',
         'if (now - holder.createdAt >= 3_600_000)',
       ),
     ],
