@@ -13,6 +13,8 @@ export interface TestGateway extends Gateway, MemoryIngest {
   /** Bytes of bodies so far, and connections that were refused. */
   readonly bodies: Record<'buffered' | 'parsed' | 'discarded', number>;
   readonly refused: string[];
+  /** Why the gateway refused keys by itself. */
+  readonly failedAuthentications: string[];
   send(
     path: string,
     options?: { method?: string; body?: string | Buffer | AsyncIterable<Uint8Array>; headers?: Record<string, string> },
@@ -51,6 +53,7 @@ export async function testGateway({
   const counted: [string, number][] = [];
   const bodies = { buffered: 0, parsed: 0, discarded: 0 };
   const refused: string[] = [];
+  const failedAuthentications: string[] = [];
   const note = (...entry: unknown[]): void => void logged.push(entry);
   const own = inProcessIngest(memory.calls);
   const gateway = await startGateway({
@@ -64,6 +67,7 @@ export async function testGateway({
         bodies[what] += bytes;
       },
       connectionRefused: (answer) => void refused.push(answer),
+      failedAuthentication: (reason) => void failedAuthentications.push(reason),
     },
     ...options,
   });
@@ -74,6 +78,7 @@ export async function testGateway({
     counted,
     bodies,
     refused,
+    failedAuthentications,
     async send(path, { method, body, headers = { authorization: `Bearer ${memory.key}` } } = {}) {
       const response = await fetch(`${gateway.url}${path}`, {
         method: method ?? (body === undefined ? 'GET' : 'POST'),

@@ -38,7 +38,7 @@ export interface GatewayOptions {
   readonly http: ListenAddress;
   readonly health: Pick<Health, 'readiness' | 'isReady'>;
   readonly log: Pick<Logger, 'debug' | 'warn' | 'error'>;
-  readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused'>;
+  readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused' | 'failedAuthentication'>;
   /** Where large bodies wait, under no name; the system's folder for temporary files unless told. */
   readonly folder?: string;
   /** Where callers reach this gateway, without a slash at its end; the address that it listens on unless told. */

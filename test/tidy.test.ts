@@ -45,7 +45,14 @@ const rooms: readonly Room[] = [
   },
   {
     folder: /^gateway\//,
-    from: ['proto/gen/', 'services/core/limits/', 'services/core/access/key-text.ts', 'services/runtime/', 'gateway/'],
+    from: [
+      'proto/gen/',
+      'services/core/limits/',
+      'services/core/access/key-text.ts',
+      'services/core/network/address-block.ts',
+      'services/runtime/',
+      'gateway/',
+    ],
   },
   { folder: /^operator\//, from: ['services/core/', 'services/ports/', 'services/runtime/', 'operator/'] },
 ];

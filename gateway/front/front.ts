@@ -22,7 +22,7 @@ export interface FrontOptions {
   readonly corsOrigins: readonly string[];
   readonly connections: Pick<ConnectionLimitOptions, 'perAddress' | 'isProxy'>;
   readonly log: Pick<Logger, 'debug' | 'warn'>;
-  readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused'>;
+  readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused' | 'failedAuthentication'>;
 }
 
 const newRequestId = (): string => `req_${randomUUID()}`;
@@ -94,6 +94,7 @@ export class Front implements Disposable {
         refusedWith(unavailable('Too many connections come from this address; close some, or reuse them.'), undefined, id),
       );
     } else if (verdict.kind === 'refused') {
+      if (verdict.keyFault !== null) this.#options.metrics.failedAuthentication(verdict.keyFault, false);
       const { headers, ...answer } = refusedWith(verdict.refused, undefined, id);
       respond(response, id, { ...answer, headers: { ...headers, ...verdict.headers } });
     } else if (verdict.kind === 'options') {

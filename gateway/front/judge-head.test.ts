@@ -75,6 +75,16 @@ describe('the head of a request', () => {
     expect(judged(change)).toBe(verdict);
   });
 
+  test.each<readonly [string, Partial<RequestHead>, string | null]>([
+    ['no key is missing', { headers: {} }, 'missing'],
+    ['an empty key is malformed', { headers: { authorization: 'Bearer ' } }, 'malformed'],
+    ['another scheme is malformed', { headers: { authorization: 'Basic c2s6' } }, 'malformed'],
+    ['a text that cannot be a key is malformed', { headers: { 'x-api-token': 'x' } }, 'malformed'],
+    ['a request that is refused for something else has no fault of its key', { target: '/v1/nothing', headers: {} }, null],
+  ])('%s', (_, change, keyFault) => {
+    expect(judgeHead({ ...good, ...change }, routes)).toMatchObject({ keyFault });
+  });
+
   test('says which methods there are', () => {
     expect(judgeHead({ ...good, method: 'PUT' }, routes)).toMatchObject({ headers: { allow: 'GET, HEAD, OPTIONS, POST' } });
     expect(judgeHead({ ...good, method: 'OPTIONS' }, routes)).toMatchObject({ methods: ['GET', 'HEAD', 'OPTIONS', 'POST'] });

@@ -2,16 +2,9 @@
 // the key can be a key, and whether the rest can be read at all. Pure, and first of all.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { readKeyText } from '../../services/core/access/key-text.ts';
-import {
-  expectationFailed,
-  malformed,
-  methodNotAllowed,
-  notFound,
-  unauthenticated,
-  unsupportedTransferEncoding,
-} from '../ingest/refusal.ts';
+import { type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { readKeyText, type KeyTextFault } from '../../services/core/access/key-text.ts';
+import { expectationFailed, malformed, methodNotAllowed, notFound, unauthenticated, unsupportedTransferEncoding } from '../ingest/refusal.ts';
 import { credentialOf, isExpecting } from '../rest/request-headers.ts';
 import { type Methods, partsOf, type Route, type RouteTable } from './route-table.ts';
 
@@ -37,6 +30,8 @@ export type HeadVerdict =
       readonly headers: Readonly<Record<string, string>>;
       /** Where the request ends cannot be told, so nothing can follow it on its connection. */
       readonly isLast: boolean;
+      /** Why the text of the key cannot be a key; null: another refusal. */
+      readonly keyFault: KeyTextFault | null;
     };
 
 export function judgeHead(head: RequestHead, routes: RouteTable): HeadVerdict {
@@ -57,7 +52,8 @@ function judgeRoute({ method, version, headers }: RequestHead, url: string, meth
   if (method === 'OPTIONS') return { kind: 'options', route: first, methods: allowed(methods) };
   const route = methods.get(method);
   if (route === undefined) return refuse(first, methodNotAllowed(), { headers: { allow: allowed(methods).join(', ') } });
-  if (route.needsKey && readKeyText(credentialOf(headers)) === null) return refuse(route, unauthenticated(hasCredential(headers)));
+  const keyFault = route.needsKey ? keyFaultOf(headers) : null;
+  if (keyFault !== null) return refuse(route, unauthenticated(keyFault), { keyFault });
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
     return refuse(route, unsupportedTransferEncoding(), { isLast: true });
@@ -91,11 +87,17 @@ function decodedParts(url: string): string[] | null {
 
 const allowed = (methods: Methods): string[] => [...methods.keys(), 'OPTIONS'].toSorted();
 
-const hasCredential = (headers: IncomingHttpHeaders): boolean =>
-  headers.authorization !== undefined || headers['x-api-token'] !== undefined;
+function keyFaultOf(headers: IncomingHttpHeaders): KeyTextFault | null {
+  if (readKeyText(credentialOf(headers)) !== null) return null;
+  return headers.authorization === undefined && headers['x-api-token'] === undefined ? 'missing' : 'malformed';
+}
 
 const refuse = (
   route: Route | null,
   refused: Refusal,
-  { headers = {}, isLast = false }: { headers?: Readonly<Record<string, string>>; isLast?: boolean } = {},
-): HeadVerdict => ({ kind: 'refused', route, refused, headers, isLast });
+  {
+    headers = {},
+    isLast = false,
+    keyFault = null,
+  }: { headers?: Readonly<Record<string, string>>; isLast?: boolean; keyFault?: KeyTextFault | null } = {},
+): HeadVerdict => ({ kind: 'refused', route, refused, headers, isLast, keyFault });

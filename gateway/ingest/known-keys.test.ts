@@ -11,7 +11,7 @@ function world() {
   const admit = async ({ credential, scope, uncounted }: { credential: string; scope: string; uncounted: boolean }) => {
     expect([scope, uncounted]).toEqual(['', true]);
     asked.push(credential);
-    return { refused: credential.startsWith('bad') ? unauthenticated(true) : undefined, rate: undefined };
+    return { refused: credential.startsWith('bad') ? unauthenticated('malformed') : undefined, rate: undefined };
   };
   return { keys: new KnownKeys({ admit }, () => time.ms), asked, time };
 }
@@ -70,7 +70,7 @@ test('each request with a bad key is asked for under its own address, since inge
   const keys = new KnownKeys({
     admit: async ({ client_address }) => {
       addresses.push(client_address);
-      return { refused: unauthenticated(true), rate: undefined };
+      return { refused: unauthenticated('malformed'), rate: undefined };
     },
   });
   const clients = Array.from({ length: 100 }, (_, i) => `192.0.2.${i}`);

@@ -1,7 +1,8 @@
 // What a caller is told when a request is refused: the one table from gRPC to HTTP (API.md, "Errors"), and the body that goes with it.
 
 import { status as Grpc } from '@grpc/grpc-js';
-import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type FieldFault, type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { keyTextFaults, type KeyTextFault } from '../../services/core/access/key-text.ts';
 
 export function refusal(grpcCode: number, code: string, message: string, more: Partial<Refusal> = {}): Refusal {
   return { grpc_code: grpcCode, code, message, errors: [], retry_after_ms: 0, message_id: '', ...more };
@@ -17,13 +18,7 @@ const sentenceOf = (count: number): string =>
 
 export const notFound = (): Refusal => refusal(Grpc.NOT_FOUND, 'not_found', 'There is nothing at this address.');
 
-/** `isGiven`: some text was given as a key, and cannot be one. */
-export const unauthenticated = (isGiven: boolean): Refusal =>
-  refusal(
-    Grpc.UNAUTHENTICATED,
-    'unauthenticated',
-    isGiven ? 'This is not an API key.' : 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
-  );
+export const unauthenticated = (fault: KeyTextFault): Refusal => refusal(Grpc.UNAUTHENTICATED, 'unauthenticated', keyTextFaults[fault]);
 
 export const methodNotAllowed = (): Refusal =>
   refusal(Grpc.UNIMPLEMENTED, 'method_not_allowed', 'This address does not have this method; the header Allow lists those that it has.');

@@ -3,7 +3,9 @@
 
 import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
-import type { Principal } from '../core/access/principal.ts';
+import { type Principal } from '../core/access/principal.ts';
+import { keyTextFaults } from '../core/access/key-text.ts';
+import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -41,9 +43,9 @@ export class KeyCache {
 
   /** Throws an `AuthenticationFailure` for a missing, malformed, unknown, revoked or expired key, and the store's own failures. */
   async authenticate(credential: string): Promise<Principal> {
-    if (credential === '') throw new AuthenticationFailure('missing', null, 'An API key is needed: Authorization: Bearer sk_live_…');
+    if (credential === '') throw new AuthenticationFailure('missing', null, keyTextFaults.missing);
     const presented = readKey(credential);
-    if (presented === null) throw new AuthenticationFailure('malformed', null, 'This is not an API key.');
+    if (presented === null) throw new AuthenticationFailure('malformed', null, keyTextFaults.malformed);
     const { id } = presented;
     const key = await this.#find(id);
     if (key === null) throw new AuthenticationFailure('unknown', id, 'This API key is not known.');

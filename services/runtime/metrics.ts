@@ -87,8 +87,8 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const rpcSeconds = seconds('packetboat_rpc_seconds', 'From a call to its answer, in ingest.', ['ingest'], ['rpc']);
   const failedAuthentications = counter(
     'packetboat_failed_authentications',
-    'Requests that ingest refused for their API key, by why it was no good and by the HTTP status of the answer: 429 after too many of them.',
-    ['ingest'],
+    'Requests that failed for their API key, by reason and by HTTP status: 429 after too many of them. A gateway counts missing and malformed keys, which never lead to 429; ingest counts the rest, and those of gRPC callers.',
+    ['gateway', 'ingest'],
     ['reason', 'status'],
   );
   const messages = counter('packetboat_messages', 'Requests to send, by what became of them.', ['ingest'], ['result']);

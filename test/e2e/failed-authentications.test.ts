@@ -72,6 +72,8 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
   });
 
   it('the metrics say how many, and why', async () => {
+    isRefused(await stage.rest.withKey(null).get('/v1/senders'));
+    for (const malformed of ['sk_live_x', `${newKey()}-`]) isRefused(await stage.rest.withKey(malformed).send(mail));
     const texts = await Promise.all(
       stage.packetboat.programs.map(async ({ operationsUrl }) => (await fetch(`${operationsUrl}/metrics`)).text()),
     );
@@ -81,6 +83,8 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
         .filter(([, of]) => of === labels)
         .reduce((total, [, , count]) => total + Number(count), 0);
     expect(sum('reason="unknown",status="401"')).toBe(MAX);
+    // refused by the gateway itself
+    expect([sum('reason="missing",status="401"'), sum('reason="malformed",status="401"')]).toEqual([1, 2]);
     expect(sum('reason="unknown",status="429"')).toBeGreaterThanOrEqual(5);
   });
 });
@@ -94,6 +98,14 @@ describe('behind a trusted proxy', () => {
       expect((await stage.rest.send(mail, guesser)).status).toBe(202);
       isRefused(await fail(stage, { 'x-forwarded-for': '198.51.100.1, 198.51.100.2' }));
       isRefused(await fail(stage));
+    });
+
+    it('counts each of the requests that come at once with one wrong key', async () => {
+      const wrong = stage.rest.withKey(newKey());
+      const answers = await Promise.all(
+        Array.from({ length: MAX + 1 }, (_, i) => wrong.send(mail, { 'x-forwarded-for': `203.0.113.${i}` })),
+      );
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array.from({ length: MAX }, () => 401), 429]);
     });
 
     it('counts a /64 of IPv6 as one client', async () => {

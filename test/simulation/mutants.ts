@@ -503,7 +503,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         DISPATCH,
         "import { Failure } from '../core/failure.ts';",
-        "import { Failure } from '../core/failure.ts';\nimport { suppressionHashes as hashesOfRecipient } from '../core/suppression.ts';",
+        "import { Failure } from '../core/failure.ts';\nimport { suppressionHashes as hashesOfRecipient } from '../core/access/suppression.ts';",
       ),
       edit(
         WITHHOLD,

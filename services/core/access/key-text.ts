@@ -11,6 +11,13 @@ export const CHECKSUM_CHARS = 6;
 /** `id`: where the store has a made key. A bootstrap key does not say its id. */
 export type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };
 
+/** Why a caller is refused before anybody looks for the key, in words for the caller. Every door gives these. */
+export const keyTextFaults = {
+  missing: 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
+  malformed: 'This is not an API key.',
+} as const;
+export type KeyTextFault = keyof typeof keyTextFaults;
+
 /**
  * Null: the text is no API key, whatever the store holds. The checksum belongs to the form of a made key, so a mistyped key is usually told apart
  * from an unknown one.
