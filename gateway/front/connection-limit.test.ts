@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { doorLimits } from '../../services/core/limits/door.ts';
+import { isTrustedProxy } from './client-address.ts';
 import { ConnectionLimit, type ConnectionLimitOptions } from './connection-limit.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -55,8 +57,19 @@ describe('connections of one address', () => {
     expect(limit.isRefused(open('::ffff:192.0.2.1'))).toBe(true);
   });
 
+  test.each([
+    ['of one /64 of IPv6 count together', '2001:db8:1:2::1', '2001:db8:1:2:ffff::1', true],
+    ['of two /64 of IPv6 count apart', '2001:db8:1:2::1', '2001:db8:1:3::1', false],
+    ['of two addresses of IPv4 count apart', '192.0.2.1', '192.0.2.2', false],
+  ])('%s', (_, first, second, isRefused) => {
+    const { limit, open } = limitOf();
+    open(first);
+    expect(limit.isRefused(open(second))).toBe(isRefused);
+  });
+
   test('of a proxy are not limited', () => {
-    const { limit, open, answers } = limitOf({ isProxy: (address) => address === '192.0.2.9' });
+    const proxies = [{ address: ipaddr.parse('192.0.2.9'), bits: 32 }];
+    const { limit, open, answers } = limitOf({ isProxy: (address) => isTrustedProxy(address, proxies) });
     for (let i = 0; i < 5; i++) expect(limit.isRefused(open('::ffff:192.0.2.9'))).toBe(false);
     expect(answers).toEqual([]);
   });

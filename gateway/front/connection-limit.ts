@@ -1,8 +1,9 @@
-// How many connections one address may have open. What is beyond is answered 503, as long as few enough are waiting for that, and closed; whoever runs
-// the gateway sees a metric and a line in the log.
+// How many connections one address may have open; an IPv6 /64 counts as one address, since one client is usually given all of it. Further connections
+// are answered 503, as long as few enough wait for that answer, and closed; the operator sees a metric and a line in the log.
 
 import type { Socket } from 'node:net';
 import { doorLimits } from '../../services/core/limits/door.ts';
+import { addressBlock } from '../../services/core/network/address-block.ts';
 
 export interface ConnectionLimitOptions {
   readonly perAddress: number;
@@ -26,8 +27,9 @@ export class ConnectionLimit implements Disposable {
 
   /** Of each new connection. */
   take(socket: Socket): void {
-    const address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
-    if (address === undefined || this.#options.isProxy(address)) return;
+    const { remoteAddress = '' } = socket;
+    const address = addressBlock(remoteAddress);
+    if (address === null || this.#options.isProxy(remoteAddress)) return;
     const count = (this.#open.get(address) ?? 0) + 1;
     if (count > this.#options.perAddress) {
       this.#refuse(socket);

@@ -211,7 +211,7 @@ export const variables = {
     default: String(doorLimits.httpConnectionsPerAddressMax),
     requiredBy: [],
     programs: ['dev', 'gateway'],
-    help: 'How many HTTP connections one address may have open at a time; further ones get a 503. A load balancer counts as one address.',
+    help: 'How many HTTP connections one address (IPv6: one /64) may have open at a time; further ones get a 503. A load balancer counts as one address, unless PACKETBOAT_TRUSTED_PROXIES names it.',
     schema: parsed(
       (text) => (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= doorLimits.httpConnectionsPerAddressMaxMax ? Number(text) : null),
       `is not a whole number from 1 to ${doorLimits.httpConnectionsPerAddressMaxMax}`,
@@ -415,7 +415,7 @@ export const variables = {
     default: 'redis://127.0.0.1:6379',
     requiredBy: [],
     programs: ['ingest', 'dispatcher'],
-    help: 'Redis: the budgets, which are the rate limits of keys and senders.',
+    help: 'Redis: the budgets, which are the rate limits of keys and senders, and the counts of failed authentications.',
     schema: urlOf('redis', 'rediss'),
   },
   redisCa: {

@@ -24,9 +24,9 @@ export const doorLimits = {
   httpRequestMs: 5 * MINUTE,
   /** Idle connections live longer here than at the usual load balancer (60 s), so that it is never us who close one that it is about to use. */
   httpIdleMs: 72 * SECOND,
-  /** Unless `PACKETBOAT_CONNECTIONS_PER_ADDRESS` says otherwise. */
+  /** The default of `PACKETBOAT_CONNECTIONS_PER_ADDRESS`: more than the pool of a busy client, and too few to use up the open files of a process. */
   httpConnectionsPerAddressMax: 1_000,
-  /** What that may say: as many as a process can have files open at best. */
+  /** The highest value of that variable: no process has more files open. */
   httpConnectionsPerAddressMaxMax: 1_000_000,
   /** Connections beyond it that wait for their request to be answered 503; further ones are closed at once. */
   refusedConnectionsMax: 100,
@@ -47,4 +47,10 @@ export const doorLimits = {
   parseMs: 30 * SECOND,
   /** A parser that has read a body of this size is replaced, which gives its memory back at once. */
   parserKeptBytesMax: 8 * MIB,
+  /** From the end of an answer until it has left the process: the largest lists have a few MB, which a line of 1 Mbit/s takes in this time. */
+  httpAnswerMs: MINUTE,
+  /** Behind an early answer: so many pieces of a body are discarded whatever their size. */
+  discardPiecesFree: 1_000,
+  /** Further pieces must have so many bytes on average: each takes a microsecond of the event loop, and a connection brings a million a second. */
+  discardPieceBytes: 64,
 } as const;

@@ -31,4 +31,6 @@ export const runningLimits = {
   /** A connection this old is replaced after its calls have ended: only then a gateway looks for new instances of ingest. */
   grpcConnectionAgeMs: 5 * MINUTE,
   eventLoopStallMs: 200,
+  /** Objects and lists inside each other in a log line that is cut: deeper ones would overflow the stack of the function that cuts. */
+  logDepthMax: 32,
 } as const;

@@ -16,4 +16,11 @@ export const smtpOutLimits = {
   smtpDotMs: 10 * MINUTE,
   /** An answer to QUIT is worth little; past this the connection is closed without it. */
   smtpQuitMs: 2 * SECOND,
+  /** Of one reply; a longer reply closes the connection. RFC 5321 4.5.3.1.5 allows 512 bytes a line, and replies have few lines. `transcriptBytesMax` of a reply are kept. */
+  smtpReplyBytesMax: 1 * MIB,
+  /** A mail in memory up to this size and its final dot are one write. A larger mail is written in pieces of this size, so that a connection that is
+   * lost between two pieces is known to have been lost before the dot. */
+  smtpOneWriteBytes: 64 * KIB,
+  /** Addresses of a relay host that one attempt tries: as many as Postfix does. */
+  smtpAddressesMax: 5,
 } as const;
