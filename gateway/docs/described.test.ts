@@ -6,6 +6,8 @@ import { accessLimits } from '../../services/core/limits/access.ts';
 import type { Field, MessageType, Method } from '../../services/runtime/contract.ts';
 import { type Answered, type TestGateway, testGateway } from '../gateway.fixture.ts';
 import { described, routeOf } from './described.fixture.ts';
+import { testGateway, type Answered, type TestGateway } from '../gateway.fixture.ts';
+import { RawConnection } from '../front/raw-connection.fixture.ts';
 
 const api = described();
 let gateway: TestGateway;
@@ -321,6 +323,23 @@ describe('an answer', () => {
       for (const route of http) {
         const answer = await gateway.send(route.pattern.replaceAll(/\{\w+\}/g, 'x'), { method: route.verb.toUpperCase(), headers: {} });
         expect([route.pattern, answer.status, api.answerFaults(route, answer.status, answer.body)]).toEqual([route.pattern, 401, []]);
+      }
+    }
+  });
+
+  test.each([
+    ['another Expect', 'Expect: a miracle', 417],
+    ['another Transfer-Encoding', 'Transfer-Encoding: gzip', 501],
+  ])('to a request with %s (%s) is %i, and described for every route', async (_name, header, expected) => {
+    for (const { http } of api.contract.methods) {
+      for (const route of http) {
+        using connection = await RawConnection.open(gateway.port);
+        const path = route.pattern.replaceAll(/\{\w+\}/g, 'x');
+        await connection.write(
+          `${route.verb.toUpperCase()} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.key}\r\n${header}\r\n\r\n`,
+        );
+        const { status = 0, body = 'null' } = (await connection.answer()) ?? {};
+        expect([route.pattern, status, api.answerFaults(route, status, JSON.parse(body))]).toEqual([route.pattern, expected, []]);
       }
     }
   });

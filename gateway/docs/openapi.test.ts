@@ -44,10 +44,12 @@ describe('the description of the API', () => {
       '409',
       '413',
       '415',
+      '417',
       '422',
       '429',
       '431',
       '500',
+      '501',
       '503',
     ]);
     expect(Object.keys(api.paths['/v1/messages/{message_id}']?.get?.responses ?? {})).toEqual([
@@ -57,9 +59,11 @@ describe('the description of the API', () => {
       '403',
       '404',
       '408',
+      '417',
       '429',
       '431',
       '500',
+      '501',
       '503',
     ]);
     expect(Object.keys(api.paths['/v1/suppressions']?.post?.responses ?? {})).toEqual(expect.arrayContaining(['200', '201']));

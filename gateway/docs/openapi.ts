@@ -49,6 +49,8 @@ const DESCRIPTION = `Hand over transactional mail; look it up, cancel it, and ke
 Every request carries an API key, as \`Authorization: Bearer sk_live_…\` or as \`X-Api-Token: …\`. Bodies are JSON, whatever \`Content-Type\` says; a field \
 that does not exist is refused, and \`null\` leaves a field out. Times are RFC 3339, names are snake_case, and a body has at most 50 MiB.
 
+A path that is not listed here is answered 404. A path that does not have the method of a request is answered 405, and \`Allow\` lists its methods.
+
 Every answer carries \`X-Request-Id\` and the figures of the key's budget. A request that failed with 429, 500 or 503 is safe to repeat with the same \
 \`Idempotency-Key\`.`;
 
@@ -320,6 +322,12 @@ const errors: readonly ErrorKind[] = [
     appliesTo: ({ body }) => body !== '',
   },
   {
+    status: '417',
+    name: 'ExpectationFailed',
+    description: 'The header `Expect` is something other than `100-continue`.',
+    appliesTo: always,
+  },
+  {
     status: '422',
     name: 'Invalid',
     description: 'Well-formed, but fields are not valid: all of them are named.',
@@ -339,6 +347,12 @@ const errors: readonly ErrorKind[] = [
     appliesTo: always,
   },
   { status: '500', name: 'Internal', description: 'Our fault. Safe to repeat with the same idempotency key.', appliesTo: always },
+  {
+    status: '501',
+    name: 'UnsupportedTransferEncoding',
+    description: 'The header `Transfer-Encoding` is something other than `chunked`. The connection closes.',
+    appliesTo: always,
+  },
   {
     status: '503',
     name: 'Unavailable',
