@@ -1,5 +1,4 @@
 import { METHODS } from 'node:http';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KEY_RANDOM_BYTES, makeKey } from '../services/core/access/api-key.ts';
 import { doorLimits } from '../services/core/limits/door.ts';
@@ -152,26 +151,19 @@ test.each([
   ['no route', `POST /x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json`, 404],
   ['no key', `POST /v1/messages HTTP/1.1\r\nHost: x`, 401],
   ['an unknown key', `POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Api-Token: ${unknownKey}`, 401],
-])('50 MiB of tokens with %s neither stall the event loop nor stay in memory', async (_, head, status) => {
+])('50 MiB of tokens with %s are neither buffered nor parsed, and do not stay in memory', async (_, head, status) => {
   const before = { ...gateway.bodies };
   const body = Buffer.alloc(doorLimits.bodyBytesMax, '{},');
   const memory = process.memoryUsage().rss;
-  const delay = monitorEventLoopDelay({ resolution: 10 });
   using connection = await RawConnection.open(gateway.port);
-  delay.enable();
   await connection.write(`${head}\r\nContent-Length: ${body.length}\r\n\r\n`);
   for (let at = 0; at < body.length; at += 65_536) await connection.write(body.subarray(at, at + 65_536));
   expect((await connection.answer())?.status).toBe(status);
   await connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
   expect((await connection.answer())?.status).toBe(200);
-  delay.disable();
-  expect(delay.max / 1e6).toBeLessThan(runningLimits.eventLoopStallMs * STALL_ALLOWANCE);
   expect(process.memoryUsage().rss - memory).toBeLessThan(body.length * 2);
   expect(gateway.bodies).toEqual({ ...before, discarded: before.discarded + body.length });
 });
-
-/** The machine of a test run is shared; parsing such a body takes 2 to 20 s. */
-const STALL_ALLOWANCE = 5;
 
 test('a key that was admitted lately is not asked for again, and one that ingest refuses is asked for each time', async () => {
   const asked: string[] = [];

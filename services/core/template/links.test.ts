@@ -40,11 +40,9 @@ test.each([
 test('says where', () => expect(findUnsafeLink('<p>\n<img\n  src="javascript:x">')).toEqual({ attribute: 'src', line: 3 }));
 
 test.each(['href=', 'href=&', 'href="\t', 'href=&#9;', 'href = ', 'src=a', '<a href="', 'href=&#x0000000000000000000000000000000000000'])(
-  'linear in %j',
+  '2 MiB of %j have no unsafe link',
   (piece) => {
-    const html = piece.repeat(2 ** 21 / piece.length);
-    const started = performance.now();
-    findUnsafeLink(html);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    // Time that grows with the square of the length would be an hour here, which the timeout of the test shows.
+    expect(findUnsafeLink(piece.repeat(2 ** 21 / piece.length))).toBeNull();
   },
 );
