@@ -1,6 +1,6 @@
 // The API for people: one page, made from the same description as `/openapi.json`, without scripts and without anything to load.
 
-import type { Schema } from './field-schema.ts';
+import type { OpenApiSchema } from './field-schema.ts';
 import type { ApiDescription, Operation, Parameter } from './openapi.ts';
 
 export function documentationPage({ info, tags, paths, components }: ApiDescription): string {
@@ -94,7 +94,7 @@ const parameterRow = ({ name, in: place, required, description, schema }: Parame
 ];
 
 function responseRow(status: string, response: object): string[] {
-  const { description = '', content } = response as { description?: string; content?: { 'application/json'?: { schema?: Schema } } };
+  const { description = '', content } = response as { description?: string; content?: { 'application/json'?: { schema?: OpenApiSchema } } };
   const schema = content?.['application/json']?.schema;
   return [`<code>${status}</code>`, schema === undefined ? '' : typeOf(schema), inline(description)];
 }
@@ -109,11 +109,11 @@ function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<
   return `<section id="errors">\n<h2>Errors</h2>\n${table(['Status', 'Body', ''], rows)}\n</section>`;
 }
 
-function describeSchema(name: string, schema: Schema): string {
+function describeSchema(name: string, schema: OpenApiSchema): string {
   const { description = '', properties, enum: words, oneOf, required = [] } = schema;
   const duty = schema.additionalProperties === false ? 'required' : 'always there';
   const dutyOf = (field: string): string[] => ((required as readonly string[]).includes(field) ? [duty] : []);
-  const rows = Object.entries((properties ?? {}) as Record<string, Schema>).map(([field, value]) => [
+  const rows = Object.entries((properties ?? {}) as Record<string, OpenApiSchema>).map(([field, value]) => [
     `<code>${html(field)}</code>`,
     `${typeOf(value)}${notes([...boundsOf(value), ...dutyOf(field)])}`,
     inline(String(value.description ?? '')),
@@ -127,14 +127,14 @@ ${Array.isArray(words) || rows.length === 0 ? '' : table(['Field', 'Type', ''], 
 }
 
 /** A schema in a few words, with links to the objects that it names. */
-function typeOf(schema: Schema): string {
+function typeOf(schema: OpenApiSchema): string {
   if (typeof schema.$ref === 'string') return `<a href="#${lastOf(schema.$ref)}">${html(lastOf(schema.$ref))}</a>`;
   const choices = choicesOf(schema);
   if (choices.length > 0) return choices.map(typeOf).join(' or ');
   const type = typeNameOf(schema);
-  if (type === 'array') return `list of ${typeOf(schema.items as Schema)}`;
+  if (type === 'array') return `list of ${typeOf(schema.items as OpenApiSchema)}`;
   if (type === 'object' && typeof schema.additionalProperties === 'object') {
-    return `map of ${typeOf(schema.additionalProperties as Schema)}`;
+    return `map of ${typeOf(schema.additionalProperties as OpenApiSchema)}`;
   }
   if (schema.format === 'date-time') return 'time';
   if (schema.contentEncoding !== undefined) return String(schema.contentEncoding);
@@ -142,16 +142,16 @@ function typeOf(schema: Schema): string {
 }
 
 /** What a value may be, but for null, which only says that a field may be left out. */
-function choicesOf({ oneOf, anyOf }: Schema): Schema[] {
+function choicesOf({ oneOf, anyOf }: OpenApiSchema): OpenApiSchema[] {
   const choices = oneOf ?? anyOf;
-  return Array.isArray(choices) ? choices.filter((one: Schema) => one.type !== 'null') : [];
+  return Array.isArray(choices) ? choices.filter((one: OpenApiSchema) => one.type !== 'null') : [];
 }
 
 /** The type beside null. */
-const typeNameOf = ({ type = 'any' }: Schema): string => String([type].flat().find((name) => name !== 'null'));
+const typeNameOf = ({ type = 'any' }: OpenApiSchema): string => String([type].flat().find((name) => name !== 'null'));
 
 /** What a schema asks beyond its type: ranges, lengths, counts, and a closed set's words. */
-function boundsOf(schema: Schema): string[] {
+function boundsOf(schema: OpenApiSchema): string[] {
   const [one, ...others] = choicesOf(schema);
   if (one !== undefined && others.length === 0) return boundsOf(one);
   const { minimum, maximum, maxLength, maxItems, maxProperties, enum: words, items, additionalProperties } = schema;
@@ -162,7 +162,7 @@ function boundsOf(schema: Schema): string[] {
     ...(maxItems === undefined ? [] : [`at most ${maxItems} items`]),
     ...(maxProperties === undefined ? [] : [`at most ${maxProperties} entries`]),
     ...(Array.isArray(words) ? [`one of ${words.filter((word) => word !== '').join(', ')}`] : []),
-    ...(ofEach === undefined ? [] : boundsOf(ofEach as Schema).map((bound) => `each: ${bound}`)),
+    ...(ofEach === undefined ? [] : boundsOf(ofEach as OpenApiSchema).map((bound) => `each: ${bound}`)),
   ];
 }
 

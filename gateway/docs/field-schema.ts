@@ -4,22 +4,22 @@
 import type { Field } from '../../services/runtime/contract.ts';
 
 /** JSON Schema 2020-12, as far as it is used here. */
-export type Schema = Readonly<Record<string, unknown>>;
+export type OpenApiSchema = Readonly<Record<string, unknown>>;
 
 /** Where a field stands: in a request's body, in its path or query, or in an answer. */
-export type Place = 'body' | 'url' | 'response';
+export type SchemaPlace = 'body' | 'url' | 'response';
 
 /** `value`: the schema of the field's type; of each item or value when the field is a list or a map. */
-export function fieldSchema(field: Field, value: Schema, place: Place): Schema {
+export function fieldSchema(field: Field, value: OpenApiSchema, place: SchemaPlace): OpenApiSchema {
   const schema = shaped(field, value, place);
   return place === 'body' && field.rules.required !== true ? nullable(schema) : schema;
 }
 
 /** Whether the field is always there. What has no presence in proto is always written, and need not be given. */
-export const isRequired = ({ rules, hasPresence }: Field, place: Place): boolean =>
+export const isRequiredField = ({ rules, hasPresence }: Field, place: SchemaPlace): boolean =>
   rules.required === true || (place === 'response' && !hasPresence);
 
-function shaped(field: Field, value: Schema, place: Place): Schema {
+function shaped(field: Field, value: OpenApiSchema, place: SchemaPlace): OpenApiSchema {
   const { shape, rules } = field;
   switch (shape) {
     case 'list':
@@ -42,13 +42,13 @@ function shaped(field: Field, value: Schema, place: Place): Schema {
 }
 
 /** What JSON objects of free form must not have as a name: other people's code takes these for something else. */
-export const ALLOWED_NAME: Schema = { not: { enum: ['__proto__', 'constructor', 'prototype'] } };
+export const ALLOWED_NAME: OpenApiSchema = { not: { enum: ['__proto__', 'constructor', 'prototype'] } };
 
 type FieldRules = Field['rules'];
 type RulesAndLeast = FieldRules & { readonly minLength?: number };
 
 /** A required text or bytes must not be empty; any other text without presence may be, which means the same as leaving it out. */
-function ofAbsence({ value, hasPresence, rules }: Field, place: Place): RulesAndLeast {
+function ofAbsence({ value, hasPresence, rules }: Field, place: SchemaPlace): RulesAndLeast {
   if (place === 'response') return rules;
   if (rules.required === true) {
     if (value.kind === 'string') return { ...rules, minLength: 1 };
@@ -65,7 +65,7 @@ function ofAbsence({ value, hasPresence, rules }: Field, place: Place): RulesAnd
 /** The base64 of one byte. */
 const BASE64_QUAD = 4;
 
-function withRules(value: Schema, { min, max, minLength, maxLength, pattern, values }: RulesAndLeast): Schema {
+function withRules(value: OpenApiSchema, { min, max, minLength, maxLength, pattern, values }: RulesAndLeast): OpenApiSchema {
   return {
     ...value,
     ...(min === undefined ? {} : { minimum: min }),
@@ -77,10 +77,10 @@ function withRules(value: Schema, { min, max, minLength, maxLength, pattern, val
   };
 }
 
-const NULL: Schema = { type: 'null' };
+const NULL: OpenApiSchema = { type: 'null' };
 
 /** `null` leaves a field out, as proto3 JSON has it. It stands beside an enum, not in it: generators make a word of each member. */
-function nullable(schema: Schema): Schema {
+function nullable(schema: OpenApiSchema): OpenApiSchema {
   if (Array.isArray(schema.oneOf)) return { ...schema, oneOf: [...schema.oneOf, NULL] };
   return typeof schema.type === 'string' && schema.enum === undefined
     ? { ...schema, type: [schema.type, 'null'] }

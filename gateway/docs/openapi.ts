@@ -9,14 +9,15 @@ import { sendMethods } from '../rest/content.ts';
 import { canBeText } from '../rest/read-url.ts';
 import { loadComments } from './comments.ts';
 import { type Example, examples } from './examples.ts';
-import { ALLOWED_NAME, fieldSchema, isRequired, type Place, type Schema } from './field-schema.ts';
+import { ALLOWED_NAME, fieldSchema, isRequired, isRequiredField, type OpenApiSchema, type Place, type Schema, type SchemaPlace } from './field-schema.ts';
+import { canBeText } from '../rest/read-url.ts';
 
 export interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
   readonly required: boolean;
   readonly description: string;
-  readonly schema: Schema;
+  readonly schema: OpenApiSchema;
 }
 
 export interface Operation {
@@ -27,7 +28,9 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   readonly requestBody?: {
     readonly required: boolean;
-    readonly content: { readonly 'application/json': { readonly schema: Schema; readonly examples?: Readonly<Record<string, Example>> } };
+    readonly content: {
+      readonly 'application/json': { readonly schema: OpenApiSchema; readonly examples?: Readonly<Record<string, Example>> };
+    };
   };
   /** By HTTP status. */
   readonly responses: Readonly<Record<string, object>>;
@@ -41,7 +44,10 @@ export interface ApiDescription {
   readonly tags: readonly { readonly name: string; readonly description: string }[];
   /** By path, then by verb. */
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Schema>>; readonly [kind: string]: Readonly<Record<string, object>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, OpenApiSchema>>;
+    readonly [kind: string]: Readonly<Record<string, object>>;
+  };
 }
 
 const DESCRIPTION = `Hand over transactional mail; look it up, cancel it, and keep addresses from being sent to.
@@ -174,18 +180,18 @@ function schemaNameOf(type: MessageType | EnumType): string {
   return name.replace(/Request$/, 'Input').replace(/Response$/, 'Output');
 }
 
-const schemaRef = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+const schemaRef = (name: string): OpenApiSchema => ({ $ref: `#/components/schemas/${name}` });
 
 /** Schemas of messages and enums, made when they are first referred to. */
 class Schemas {
-  readonly made: Record<string, Schema> = {};
+  readonly made: Record<string, OpenApiSchema> = {};
   readonly #comments: ReadonlyMap<string, string>;
 
   constructor(comments: ReadonlyMap<string, string>) {
     this.#comments = comments;
   }
 
-  message(type: MessageType, place: Place): Schema {
+  message(type: MessageType, place: SchemaPlace): OpenApiSchema {
     switch (type.name) {
       case 'google.protobuf.Timestamp':
         return { type: 'string', format: 'date-time' };
@@ -198,11 +204,11 @@ class Schemas {
     }
   }
 
-  field(field: Field, place: Place): Schema {
+  field(field: Field, place: SchemaPlace): OpenApiSchema {
     return fieldSchema(field, this.#value(field.value, place), place);
   }
 
-  #value(type: ValueType, place: Place): Schema {
+  #value(type: ValueType, place: SchemaPlace): OpenApiSchema {
     switch (type.kind) {
       case 'message':
         return this.message(type.type, place);
@@ -229,7 +235,7 @@ class Schemas {
   }
 
   /** Of a request: as text or as an object. Each has a name, because generators call a nameless alternative `Mailbox0`. */
-  #mailbox(type: MessageType, place: Place): Schema {
+  #mailbox(type: MessageType, place: SchemaPlace): OpenApiSchema {
     this.made.Mailbox ??= {
       description: 'A mailbox, as text or as an object.',
       oneOf: [schemaRef('MailboxText'), this.#refer(type, place)],
@@ -238,7 +244,7 @@ class Schemas {
     return schemaRef('Mailbox');
   }
 
-  #refer(type: MessageType, place: Place): Schema {
+  #refer(type: MessageType, place: SchemaPlace): OpenApiSchema {
     const name = schemaNameOf(type);
     if (this.made[name] === undefined) {
       this.made[name] = {}; // types may hold themselves
@@ -247,13 +253,13 @@ class Schemas {
     return schemaRef(name);
   }
 
-  #object(type: MessageType, place: Place): Schema {
+  #object(type: MessageType, place: SchemaPlace): OpenApiSchema {
     const fields = [...type.fields.values()];
     const properties = fields.map((field) => [
       field.name,
       { ...this.field(field, place), description: this.#comments.get(`${type.name}.${field.name}`) ?? '' },
     ]);
-    const required = fields.filter((field) => isRequired(field, place)).map(({ name }) => name);
+    const required = fields.filter((field) => isRequiredField(field, place)).map(({ name }) => name);
     return {
       type: 'object',
       description: this.#comments.get(type.name) ?? '',
@@ -263,7 +269,7 @@ class Schemas {
     };
   }
 
-  #enum(type: EnumType): Schema {
+  #enum(type: EnumType): OpenApiSchema {
     const name = schemaNameOf(type);
     const meanings = [...type.values].map(([word, value]) => `- \`${word}\`: ${this.#comments.get(`${type.name}.${value}`) ?? ''}`);
     this.made[name] ??= {
@@ -275,7 +281,7 @@ class Schemas {
   }
 }
 
-const mailboxText: Schema = {
+const mailboxText: OpenApiSchema = {
   type: 'string',
   minLength: 1,
   description: 'A mailbox as in a header of a mail (RFC 5322, section 3.4).',
@@ -363,7 +369,7 @@ const errors: readonly ErrorKind[] = [
 ];
 
 const everywhere = ['X-Request-Id', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'];
-const headersOf = (names: readonly string[]): Record<string, Schema> =>
+const headersOf = (names: readonly string[]): Record<string, OpenApiSchema> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
 const responseHeaders: Readonly<Record<string, object>> = {
@@ -387,7 +393,7 @@ function errorResponse(status: string, description: string): object {
   };
 }
 
-const errorSchemas: Readonly<Record<string, Schema>> = {
+const errorSchemas: Readonly<Record<string, OpenApiSchema>> = {
   ErrorBody: {
     type: 'object',
     description: 'The body of every error.',

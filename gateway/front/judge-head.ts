@@ -6,7 +6,7 @@ import { type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { readKeyText, type KeyTextFault } from '../../services/core/access/key-text.ts';
 import { expectationFailed, malformed, methodNotAllowed, notFound, unauthenticated, unsupportedTransferEncoding } from '../ingest/refusal.ts';
 import { credentialOf, isExpecting } from '../rest/request-headers.ts';
-import { type Methods, partsOf, type Route, type RouteTable } from './route-table.ts';
+import { partsOf, type DeclaredRoute, type Methods, type Route, type RouteTable } from './route-table.ts';
 
 export interface RequestHead {
   readonly method: string;
@@ -20,12 +20,12 @@ export interface RequestHead {
 }
 
 export type HeadVerdict =
-  | { readonly kind: 'passed'; readonly route: Route; readonly url: string }
-  | { readonly kind: 'options'; readonly route: Route | null; readonly methods: readonly string[] }
+  | { readonly kind: 'passed'; readonly route: DeclaredRoute; readonly url: string }
+  | { readonly kind: 'options'; readonly route: DeclaredRoute | null; readonly methods: readonly string[] }
   | {
       readonly kind: 'refused';
       /** Null: the path has none. */
-      readonly route: Route | null;
+      readonly route: DeclaredRoute | null;
       readonly refused: Refusal;
       readonly headers: Readonly<Record<string, string>>;
       /** Where the request ends cannot be told, so nothing can follow it on its connection. */
@@ -93,7 +93,7 @@ function keyFaultOf(headers: IncomingHttpHeaders): KeyTextFault | null {
 }
 
 const refuse = (
-  route: Route | null,
+  route: DeclaredRoute | null,
   refused: Refusal,
   {
     headers = {},

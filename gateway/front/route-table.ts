@@ -1,7 +1,7 @@
 // Which paths the gateway has, with which methods: asked before anything else of a request, so that no default of a framework decides about what has
 // no route. Filled from the routes that are registered.
 
-export interface Route {
+export interface DeclaredRoute {
   /** As it was declared: `/v1/messages/:message_id`. */
   readonly pattern: string;
   /** Only callers with an API key get further. */
@@ -9,13 +9,13 @@ export interface Route {
 }
 
 /** By method. */
-export type Methods = ReadonlyMap<string, Route>;
+export type Methods = ReadonlyMap<string, DeclaredRoute>;
 
 interface Node {
   readonly named: Map<string, Node>;
   /** Below a part that may be anything. */
   any: Node | null;
-  readonly methods: Map<string, Route>;
+  readonly methods: Map<string, DeclaredRoute>;
 }
 
 const newNode = (): Node => ({ named: new Map(), any: null, methods: new Map() });
@@ -24,7 +24,7 @@ export class RouteTable {
   readonly #root = newNode();
 
   /** `pattern` as the router writes it: `:name` is any part, `::` a colon. HEAD is where GET is. */
-  add(method: string, route: Route): void {
+  add(method: string, route: DeclaredRoute): void {
     let node = this.#root;
     for (const part of partsOf(route.pattern)) {
       if (/^:(?!:)/.test(part)) {

@@ -1,5 +1,5 @@
-// Every metric of every program, declared here and nowhere else; the reference in docs/running.md is made from it. Labels have words from a closed set, or as many values as are written beside them
-// and then `other`: never a message, an address, a key or a URL.
+// Every metric of every program, declared here and nowhere else; the reference in docs/running.md is made from these declarations. Labels have words
+// from a closed set, or as many values as are written beside them and then `other`: never a message, an address, a key or a URL.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
 import { type Exposition, expose } from './exposition.ts';

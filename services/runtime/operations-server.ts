@@ -1,5 +1,5 @@
-// What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives), `/readyz` (whether requests should come here, and which dependencies do not answer).
-// Plain HTTP on an address of its own, so that none of it is ever public by accident.
+// What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives), `/readyz` (whether requests should come here, and which
+// dependencies do not answer). Plain HTTP on an address of its own, so that none of these pages is public by accident.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

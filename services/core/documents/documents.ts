@@ -7,12 +7,12 @@ import type { Fault, FaultPath } from './fault.ts';
 import { yamlFault } from './yaml-faults.ts';
 
 /** A place in a file: line and column, both from 1. */
-export interface Place {
+export interface TextPlace {
   readonly line: number;
   readonly column: number;
 }
 
-export interface Origin extends Place {
+export interface Origin extends TextPlace {
   readonly file: string;
 }
 
@@ -22,7 +22,7 @@ export interface SourceDocument {
   readonly origin: Origin;
   readonly value: unknown;
   /** The place of a field, or of the nearest field around it that is there. */
-  placeOf(path: FaultPath): Place;
+  placeOf(path: FaultPath): TextPlace;
 }
 
 export interface ParsedFile {
@@ -43,7 +43,7 @@ export function parseFile(file: string, bytes: Uint8Array): ParsedFile {
 }
 
 /** A fault of a whole file. */
-export const faultOfFile = (file: string, message: string, { line, column }: Place = { line: 1, column: 1 }): Fault => ({
+export const faultOfFile = (file: string, message: string, { line, column }: TextPlace = { line: 1, column: 1 }): Fault => ({
   ...{ file, line, column, kind: '', namespace: '', name: '' },
   ...{ reason: 'InvalidSpec', path: '', message },
 });
@@ -54,7 +54,7 @@ const refused = (file: string, message: string): ParsedFile => ({ documents: [],
 export function parseDocuments(file: string, text: string): ParsedFile {
   // YAML allows no other control characters, and a parser takes seconds for a megabyte of them
   if (/[\0-\x08\x0b\x0c\x0e-\x1f]/.test(text)) return refused(file, 'holds control characters, so it is not YAML');
-  const invalid = (place: Place, message: string): Fault => faultOfFile(file, `is not valid YAML: ${message}`, place);
+  const invalid = (place: TextPlace, message: string): Fault => faultOfFile(file, `is not valid YAML: ${message}`, place);
   if (!isParsedSoon(text))
     return {
       documents: [],
@@ -62,11 +62,11 @@ export function parseDocuments(file: string, text: string): ParsedFile {
     };
 
   const counter = new LineCounter();
-  const placeAt = (offset: number): Place => {
+  const placeAt = (offset: number): TextPlace => {
     const { line, col } = counter.linePos(offset);
     return { line: line || 1, column: col || 1 };
   };
-  const placeOf = (node: Node | undefined): Place => placeAt(node?.range?.[0] ?? 0);
+  const placeOf = (node: Node | undefined): TextPlace => placeAt(node?.range?.[0] ?? 0);
   // silent: the library's warnings quote the text too, and would go to standard error
   const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
   const documents: SourceDocument[] = [];

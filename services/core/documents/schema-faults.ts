@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { FaultPath } from './fault.ts';
 import { nearest } from './nearest.ts';
 
-export interface SchemaFault {
+export interface ValueFault {
   readonly path: FaultPath;
   readonly message: string;
 }
@@ -16,7 +16,7 @@ type Issue = z.core.$ZodRawIssue;
 export function readStrictly<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
-): { readonly data: z.output<Schema> } | { readonly faults: readonly SchemaFault[] } {
+): { readonly data: z.output<Schema> } | { readonly faults: readonly ValueFault[] } {
   const known = new Map<string, readonly string[]>();
   const error = (issue: Issue): string => {
     if (issue.code === 'unrecognized_keys') known.set(placeOf(issue.path), fieldsOf(issue.inst));
@@ -24,7 +24,7 @@ export function readStrictly<Schema extends z.ZodType>(
   };
   const result = schema.safeParse(value, { error });
   if (result.success) return { data: result.data };
-  const faults = result.error.issues.flatMap((issue): readonly SchemaFault[] => {
+  const faults = result.error.issues.flatMap((issue): readonly ValueFault[] => {
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
     const fields = known.get(placeOf(issue.path)) ?? [];
