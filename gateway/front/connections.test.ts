@@ -73,6 +73,12 @@ describe('a request', () => {
     expect(statusesIn(await connection.until(/(message_id[\s\S]*){2}/))).toEqual([202, 422, 202]);
   });
 
+  test('is answered before a CONNECT that follows it', async () => {
+    using connection = await raw();
+    connection.socket.write(`${head(message.length)}${message}CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(statusesIn(await connection.closed())).toEqual([202, 404]);
+  });
+
   test('that says less than it sends is answered, and then what follows is refused', async () => {
     using connection = await raw();
     connection.socket.write(`${head(message.length)}${message} and more\r\n\r\n`);

@@ -46,11 +46,14 @@ export class BrokenRequests {
     }
   }
 
-  /** A tunnel has no path, so there is nothing at it. */
+  /** A tunnel has no path, so there is nothing at it. A request that is being answered on the same connection goes first. */
   answerConnect(socket: Duplex): void {
     const id = this.#newId();
+    const answer = (): unknown => socket.end(rawText(id, refusedWith(notFound(), undefined, id)), () => socket.destroy());
     socket.on('error', () => {}); // a client that is gone misses its answer
-    socket.end(rawText(id, refusedWith(notFound(), undefined, id)), () => socket.destroy());
+    const before = this.#current.get(socket);
+    if (before === undefined || before.response.closed) answer();
+    else before.response.once('close', answer);
   }
 
   #text(code: string | undefined): string {
