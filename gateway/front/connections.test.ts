@@ -139,6 +139,23 @@ describe('what is no request', () => {
 
   test.each([
     ['noise', 'hello\r\n\r\n', 400],
+    ['headers that are too long', `GET / HTTP/1.1\r\nX: ${'x'.repeat(doorLimits.httpHeaderBytesMax)}\r\n\r\n`, 431],
+    ['two lengths', 'POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n', 400],
+    ['chunks that are none, behind an answer,', 'POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 404],
+    ['noise behind a request', 'GET /docs HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n', 200],
+  ])('%s in front of megabytes is answered, and the connection is not reset', async (_, text, status) => {
+    using connection = await raw();
+    const resets: unknown[] = [];
+    connection.socket.on('error', (error) => resets.push(error));
+    connection.socket.write(text);
+    connection.socket.write(Buffer.alloc(10_000_000, 'x'));
+    expect(statusesIn(await connection.closed())).toEqual([status]);
+    expect(resets).toEqual([]);
+    expect(connection.socket.bytesWritten).toBe(text.length + 10_000_000);
+  });
+
+  test.each([
+    ['noise', 'hello\r\n\r\n', 400],
     ['a length that is none', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n', 400],
     ['two lengths', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', 400],
     ['length and chunks', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}', 400],

@@ -6,7 +6,8 @@ import type { Duplex } from 'node:stream';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { runningLimits } from '../../services/core/limits/running.ts';
 import { malformed, notFound } from '../ingest/refusal.ts';
-import { type Answer, refusedWith } from '../rest/answer.ts';
+import { refusedWith, type Answer } from '../rest/answer.ts';
+import { type Discard } from './discard.ts';
 
 /** How often connections that have become idle are looked for while the server closes. */
 const CLOSE_IDLE_EVERY_MS = 50;
@@ -19,10 +20,14 @@ interface Exchange {
 /** Answers what never became a request: not HTTP, headers too long, too slow. A request that is being answered on the same connection goes first. */
 export class BrokenRequests {
   readonly #current = new WeakMap<Duplex, Exchange>();
+  /** Connections that got their last answer: each further piece of what is no request is an error again. */
+  readonly #ended = new WeakSet<Duplex>();
   readonly #newId: () => string;
+  readonly #discard: Pick<Discard, 'end'>;
 
-  constructor(newId: () => string) {
+  constructor(newId: () => string, discard: Pick<Discard, 'end'>) {
     this.#newId = newId;
+    this.#discard = discard;
   }
 
   /** Told of each request. */
@@ -32,18 +37,25 @@ export class BrokenRequests {
 
   /** Of the server's `clientError`. */
   answer(error: Error & { readonly code?: string }, socket: Duplex): void {
+    if (this.#ended.has(socket)) return;
     const before = this.#current.get(socket);
     const isOpen = before !== undefined && !before.response.closed;
     if (isOpen && before.request.complete) {
-      before.response.once('close', () => socket.destroy());
+      this.#ended.add(socket);
+      before.response.once('close', () => this.#discard.end(socket, ''));
     } else if (isOpen && before.response.writableEnded) {
       // answered, and then its body broke
-      socket.end(() => socket.destroy());
+      this.#end(socket, '');
     } else if (!socket.writable || error.code === 'ECONNRESET' || (isOpen && before.response.headersSent)) {
       socket.destroy();
     } else {
-      socket.end(this.#text(error.code), () => socket.destroy());
+      this.#end(socket, this.#text(error.code));
     }
+  }
+
+  #end(socket: Duplex, text: string): void {
+    this.#ended.add(socket);
+    this.#discard.end(socket, text);
   }
 
   /** A tunnel has no path, so there is nothing at it. A request that is being answered on the same connection goes first. */

@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { doorLimits } from '../../services/core/limits/door.ts';
+import { type Duplex } from 'node:stream';
 
 export interface DiscardOptions {
   /** Told of every byte that is thrown away. */
@@ -33,17 +34,46 @@ export class Discard {
       if (request.readableLength > 0) this.#options.discarded(request.readableLength);
       return;
     }
-    const {
-      totalMs = doorLimits.discardMs,
-      silentMs = doorLimits.discardSilentMs,
-      connectionsMax = doorLimits.discardingMax,
-    } = this.#options;
+    const { totalMs, silentMs, connectionsMax } = this.#bounds;
     if (this.#open >= connectionsMax) {
       socket.destroySoon();
       return;
     }
     this.#open++;
     this.#readOn(request, totalMs, silentMs);
+  }
+
+  /**
+   * The last answer on a connection whose bytes are no request: nobody can tell where these end, so they are read until the client has closed its side.
+   * @param text empty when the answer is out already
+   */
+  end(socket: Duplex, text: string): void {
+    const { totalMs, silentMs, connectionsMax } = this.#bounds;
+    if (this.#open >= connectionsMax) {
+      socket.end(text, () => socket.destroy());
+      return;
+    }
+    this.#open++;
+    const total = setTimeout(() => socket.destroy(), totalMs);
+    const silence = setTimeout(() => socket.destroy(), silentMs);
+    socket.once('close', () => {
+      this.#open--;
+      clearTimeout(total);
+      clearTimeout(silence);
+    });
+    // Node's parser has no use for more
+    socket.removeAllListeners('data');
+    socket.on('data', (chunk: Buffer) => {
+      this.#options.discarded(chunk.length);
+      silence.refresh();
+    });
+    socket.end(text);
+    socket.resume();
+  }
+
+  get #bounds(): { readonly totalMs: number; readonly silentMs: number; readonly connectionsMax: number } {
+    const { totalMs = doorLimits.discardMs, silentMs = doorLimits.discardSilentMs, connectionsMax = doorLimits.discardingMax } = this.#options;
+    return { totalMs, silentMs, connectionsMax };
   }
 
   #readOn(request: IncomingMessage, totalMs: number, silentMs: number): void {

@@ -33,7 +33,7 @@ export class Front implements Disposable {
   readonly #options: FrontOptions;
   readonly #limit: ConnectionLimit;
   readonly #discard: Discard;
-  readonly #broken = new BrokenRequests(newRequestId);
+  readonly #broken: BrokenRequests;
   readonly #unanswered = new Set<ServerResponse>();
   #isClosing = false;
 
@@ -42,6 +42,7 @@ export class Front implements Disposable {
     this.#options = options;
     this.#limit = new ConnectionLimit({ ...connections, metrics, log });
     this.#discard = new Discard({ discarded: (bytes) => metrics.bodyBytes('discarded', bytes) });
+    this.#broken = new BrokenRequests(newRequestId, this.#discard);
   }
 
   /** A server whose requests go on to `next` when nothing speaks against it. */
