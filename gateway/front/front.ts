@@ -16,6 +16,7 @@ import { corsHeaders } from './cors.ts';
 import { Discard } from './discard.ts';
 import { type HeadVerdict, judgeHead } from './judge-head.ts';
 import type { RouteTable } from './route-table.ts';
+import { limitUnread } from '../unread-answers.ts';
 
 export interface FrontOptions {
   readonly routes: RouteTable;
@@ -87,6 +88,7 @@ export class Front implements Disposable {
     this.#unanswered.add(response);
     response.once('close', () => this.#unanswered.delete(response));
     this.#observe(request, response, id, verdict);
+    limitUnread(response);
     this.#addHeaders(request, response, id, verdict);
     if (verdict === null) {
       respond(
