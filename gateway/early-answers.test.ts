@@ -157,6 +157,23 @@ describe('what is read on behind an answer', () => {
     await vi.waitUntil(() => discard.open === 0);
   });
 
+  test('ends with the connection when the body comes in crumbs, and not when it comes in chunks', async () => {
+    const { port, discard } = await answering({});
+    const send = async (chunk: string): Promise<RawConnection> => {
+      const connection = await RawConnection.open(port);
+      await connection.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n');
+      expect((await connection.answer())?.status).toBe(200);
+      await connection.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(2 * doorLimits.discardPiecesFree));
+      return connection;
+    };
+    using crumbs = await send('x');
+    await crumbs.closed();
+    using chunks = await send('x'.repeat(doorLimits.discardPieceBytes + 1));
+    await chunks.write('0\r\n\r\n');
+    await vi.waitUntil(() => discard.open === 0);
+    expect(chunks.socket.destroyed).toBe(false);
+  });
+
   test('is for so many connections only', async () => {
     const { port, discard } = await answering({ connectionsMax: 1 });
     using first = await begun(port);

@@ -87,9 +87,15 @@ export class Discard {
     socket.destroySoon = () => {
       isLast = true;
     };
+    let pieces = 0;
+    let bytes = 0;
     request.on('data', (chunk: Buffer) => {
       this.#options.discarded(chunk.length);
       silence.refresh();
+      pieces++;
+      bytes += chunk.length;
+      // a body in chunks of single bytes costs as much as one ten thousand times its size
+      if (pieces > doorLimits.discardPiecesFree && bytes < pieces * doorLimits.discardPieceBytes) socket.destroy();
     });
     const ended = (): void => {
       request.off('close', ended);
