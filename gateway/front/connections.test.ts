@@ -73,6 +73,14 @@ describe('a request', () => {
     expect(statusesIn(await connection.until(/(message_id[\s\S]*){2}/))).toEqual([202, 422, 202]);
   });
 
+  test('has an answer up to a number that wait on one connection, which then closes', async () => {
+    using connection = await raw();
+    connection.socket.write('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10 * limits.httpPipelinedMax));
+    const answers = await connection.closed();
+    expect(statusesIn(answers)).toEqual(Array.from({ length: limits.httpPipelinedMax }, () => 404));
+    expect([...answers.matchAll(/^connection: close/gim)]).toHaveLength(1);
+  });
+
   test('is answered before a CONNECT that follows it', async () => {
     using connection = await raw();
     connection.socket.write(`${head(message.length)}${message}CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n`);

@@ -4,12 +4,13 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { doorLimits } from '../../services/core/limits/door.ts';
-import type { Logger } from '../../services/runtime/log.ts';
-import type { Metrics } from '../../services/runtime/metrics.ts';
+import { type Logger } from '../../services/runtime/log.ts';
+import { type Metrics } from '../../services/runtime/metrics.ts';
 import { unavailable } from '../ingest/refusal.ts';
 import { rateHeaders, refusedWith } from '../rest/answer.ts';
 import { isExpecting } from '../rest/request-headers.ts';
 import { respond } from '../rest/respond.ts';
+import { type Socket } from 'node:net';
 import { ConnectionLimit, type ConnectionLimitOptions } from './connection-limit.ts';
 import { BrokenRequests } from './connections.ts';
 import { corsHeaders } from './cors.ts';
@@ -36,6 +37,8 @@ export class Front implements Disposable {
   readonly #discard: Discard;
   readonly #broken: BrokenRequests;
   readonly #unanswered = new Set<ServerResponse>();
+  /** Requests on a connection whose answers are not out yet. */
+  readonly #waiting = new WeakMap<Socket, number>();
   #isClosing = false;
 
   constructor(options: FrontOptions) {
@@ -82,6 +85,16 @@ export class Front implements Disposable {
   }
 
   #receive(request: IncomingMessage, response: ServerResponse, next: RequestListener): void {
+    const { socket } = request;
+    const waiting = (this.#waiting.get(socket) ?? 0) + 1;
+    this.#waiting.set(socket, waiting);
+    if (waiting > limits.httpPipelinedMax) {
+      // the answer to the last one closes the connection; of what comes until then nothing is answered, and nothing more is read
+      socket.pause();
+      return;
+    }
+    response.once('close', () => this.#waiting.set(socket, (this.#waiting.get(socket) ?? 1) - 1));
+    if (waiting === limits.httpPipelinedMax) response.setHeader('connection', 'close');
     const id = newRequestId();
     const verdict = this.#limit.isRefused(request.socket) ? null : judgeHead(headOf(request), this.#options.routes);
     this.#broken.began(request, response);
