@@ -1,8 +1,8 @@
 // Answers that their client does not read. An answer that the system has no room for waits in the memory of this process, and anybody may ask for one,
 // so each waits for some time only.
 
-import { doorLimits } from '../services/core/limits/door.ts';
 import type { ServerResponse } from 'node:http';
+import { doorLimits } from '../services/core/limits/door.ts';
 
 /** Closes the connection of an answer that is complete and has not left this process after `ms`. */
 export function limitUnread(response: ServerResponse, ms: number = doorLimits.httpAnswerMs): void {

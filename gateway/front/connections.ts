@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { runningLimits } from '../../services/core/limits/running.ts';
 import { malformed, notFound } from '../ingest/refusal.ts';
-import { refusedWith, type Answer } from '../rest/answer.ts';
-import { type Discard } from './discard.ts';
+import { type Answer, refusedWith } from '../rest/answer.ts';
+import type { Discard } from './discard.ts';
 
 /** How often connections that have become idle are looked for while the server closes. */
 const CLOSE_IDLE_EVERY_MS = 50;

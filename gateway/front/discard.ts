@@ -2,8 +2,8 @@
 // its answer instead of a reset connection. For some time only, and for some connections only.
 
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { doorLimits } from '../../services/core/limits/door.ts';
-import { type Duplex } from 'node:stream';
 
 export interface DiscardOptions {
   /** Told of every byte that is thrown away. */
@@ -72,7 +72,11 @@ export class Discard {
   }
 
   get #bounds(): { readonly totalMs: number; readonly silentMs: number; readonly connectionsMax: number } {
-    const { totalMs = doorLimits.discardMs, silentMs = doorLimits.discardSilentMs, connectionsMax = doorLimits.discardingMax } = this.#options;
+    const {
+      totalMs = doorLimits.discardMs,
+      silentMs = doorLimits.discardSilentMs,
+      connectionsMax = doorLimits.discardingMax,
+    } = this.#options;
     return { totalMs, silentMs, connectionsMax };
   }
 

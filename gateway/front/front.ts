@@ -3,21 +3,21 @@
 
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { doorLimits } from '../../services/core/limits/door.ts';
-import { type Logger } from '../../services/runtime/log.ts';
-import { type Metrics } from '../../services/runtime/metrics.ts';
+import type { Logger } from '../../services/runtime/log.ts';
+import type { Metrics } from '../../services/runtime/metrics.ts';
 import { unavailable } from '../ingest/refusal.ts';
 import { rateHeaders, refusedWith } from '../rest/answer.ts';
 import { isExpecting } from '../rest/request-headers.ts';
 import { respond } from '../rest/respond.ts';
-import { type Socket } from 'node:net';
+import { limitUnread } from '../unread-answers.ts';
 import { ConnectionLimit, type ConnectionLimitOptions } from './connection-limit.ts';
 import { BrokenRequests } from './connections.ts';
 import { corsHeaders } from './cors.ts';
 import { Discard } from './discard.ts';
 import { type HeadVerdict, judgeHead } from './judge-head.ts';
 import type { RouteTable } from './route-table.ts';
-import { limitUnread } from '../unread-answers.ts';
 
 export interface FrontOptions {
   readonly routes: RouteTable;

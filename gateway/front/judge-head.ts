@@ -2,11 +2,18 @@
 // the key can be a key, and whether the rest can be read at all. Pure, and first of all.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { readKeyText, type KeyTextFault } from '../../services/core/access/key-text.ts';
-import { expectationFailed, malformed, methodNotAllowed, notFound, unauthenticated, unsupportedTransferEncoding } from '../ingest/refusal.ts';
+import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type KeyTextFault, readKeyText } from '../../services/core/access/key-text.ts';
+import {
+  expectationFailed,
+  malformed,
+  methodNotAllowed,
+  notFound,
+  unauthenticated,
+  unsupportedTransferEncoding,
+} from '../ingest/refusal.ts';
 import { credentialOf, isExpecting } from '../rest/request-headers.ts';
-import { partsOf, type DeclaredRoute, type Methods, type Route, type RouteTable } from './route-table.ts';
+import { type DeclaredRoute, type Methods, partsOf, type Route, type RouteTable } from './route-table.ts';
 
 export interface RequestHead {
   readonly method: string;

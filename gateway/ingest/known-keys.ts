@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto';
 import { status as Grpc } from '@grpc/grpc-js';
-import { type AdmitRequest, type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { accessLimits } from '../../services/core/limits/access.ts';
 import type { IngestClient } from './ingest-client.ts';
 import { isFailedAuthentication } from './refusal.ts';

@@ -1,8 +1,8 @@
 // What a caller is told when a request is refused: the one table from gRPC to HTTP (API.md, "Errors"), and the body that goes with it.
 
 import { status as Grpc } from '@grpc/grpc-js';
-import { type FieldFault, type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { keyTextFaults, type KeyTextFault } from '../../services/core/access/key-text.ts';
+import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type KeyTextFault, keyTextFaults } from '../../services/core/access/key-text.ts';
 
 export function refusal(grpcCode: number, code: string, message: string, more: Partial<Refusal> = {}): Refusal {
   return { grpc_code: grpcCode, code, message, errors: [], retry_after_ms: 0, message_id: '', ...more };

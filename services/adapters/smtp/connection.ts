@@ -2,13 +2,13 @@
 // 2xx before the dot for success, waits equally long for everything, and goes on when the body has failed. So the steps are counted by
 // `Conversation`, each wait is ours, and every end that is not a clean answer closes the connection.
 
-import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { needsSmtpUtf8 } from '../../core/address.ts';
 import type { Route } from '../../core/catalog/catalog.ts';
 import type { Answer } from '../../core/delivery/reply.ts';
+import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import type { Report, TlsUsed, Transaction } from '../../ports/transport.ts';
 import { aborted, type Broken, fault, happened, lost, replied } from './answers.ts';
 import { Conversation } from './conversation.ts';

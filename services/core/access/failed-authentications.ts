@@ -6,8 +6,8 @@ import { accessLimits } from '../limits/access.ts';
 import { addressBlock } from '../network/address-block.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
 import type { WindowCount } from './failure-windows.ts';
-import { type HashKey } from './suppression.ts';
-import { type KeyTextFault } from './key-text.ts';
+import type { KeyTextFault } from './key-text.ts';
+import type { HashKey } from './suppression.ts';
 
 /** `unknown`: there is no key of this id. `wrong_secret`: there is one, and its secret is another; no caller is told the difference. */
 export type FailureReason = KeyTextFault | 'unknown' | 'wrong_secret' | 'revoked' | 'expired';
