@@ -7,7 +7,7 @@ import { addressBlock } from '../../services/core/network/address-block.ts';
 
 export interface ConnectionLimitOptions {
   readonly perAddress: number;
-  /** Proxies hold connections of many callers: theirs are not limited. */
+  /** Connections of proxies are not limited, since they carry the requests of many callers. */
   readonly isProxy: (address: string) => boolean;
   readonly metrics: { connectionRefused(answer: '503' | 'none'): void };
   readonly log: { warn(fields: object, message: string): void };
@@ -16,7 +16,7 @@ export interface ConnectionLimitOptions {
 export class ConnectionLimit implements Disposable {
   readonly #options: ConnectionLimitOptions;
   readonly #open = new Map<string, number>();
-  /** Those that get a 503 once their request is there. */
+  /** Connections that get a 503 once their request has arrived. */
   readonly #refused = new Set<Socket>();
   #unlogged = 0;
   #logging: NodeJS.Timeout | null = null;

@@ -1,5 +1,5 @@
-// What a client still sends of a request that has been answered: it is read and thrown away, so that a client which sends first and reads then gets to
-// its answer instead of a reset connection. For some time only, and for some connections only.
+// Reads and discards the rest of a request that has been answered already, so that a client which sends everything before it reads gets the answer
+// instead of a reset connection. Limited in time, and to some connections.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';

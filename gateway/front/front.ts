@@ -1,5 +1,5 @@
-// What every request meets first. The front decides by its head (`judge-head.ts`), answers what goes no further, and hands the rest on; it gives each
-// answer its headers, counts it, and reads on what a client still sends behind one.
+// The HTTP server in front of the router. The front judges the head of each request (`judge-head.ts`), answers the refused requests itself, and hands
+// the others to the router. It adds the headers that every answer has, counts answers, and discards the rest of a body behind an early answer.
 
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
@@ -117,7 +117,7 @@ export class Front implements Disposable {
       respond(response, id, { status: 204, headers: { ...rateHeaders(undefined), allow: verdict.methods.join(', ') }, body: null });
     } else {
       request.url = verdict.url;
-      // ours, wherever it is read; and what a body calls itself is no matter to anybody behind this
+      // the router takes the id from this header; no Content-Type, since the router would choose a body parser by it
       request.headers['x-request-id'] = id;
       delete request.headers['content-type'];
       next(request, response);
@@ -125,7 +125,7 @@ export class Front implements Disposable {
   }
 
   #addHeaders({ headers }: IncomingMessage, response: ServerResponse, id: string, verdict: HeadVerdict | null): void {
-    // whatever a page answers; all others say both by themselves, and setting headers twice costs the main job
+    // for pages only: every other answer sets these headers itself, and setting them twice costs the main job
     if (verdict?.kind === 'passed' && !verdict.route.needsKey) {
       for (const [name, value] of Object.entries({ 'x-request-id': id, ...rateHeaders(undefined) })) response.setHeader(name, value);
     }
@@ -133,7 +133,7 @@ export class Front implements Disposable {
       const methods = verdict?.kind === 'options' ? verdict.methods : undefined;
       for (const [name, value] of Object.entries(corsHeaders(this.#options.corsOrigins, headers, methods))) response.setHeader(name, value);
     }
-    // a client that was not asked for its body may leave it away, and then its next request would be taken for it
+    // a client that was not asked for its body may omit the body, and then its next request would be read as that body
     const isLast = verdict === null || (verdict.kind === 'refused' && verdict.isLast) || isExpecting(headers);
     if (isLast || this.#isClosing) response.setHeader('connection', 'close');
   }

@@ -1,5 +1,5 @@
-// What the line and the headers of a request decide, before a byte of its body is read: whether the address and the method exist, whether the text of
-// the key can be a key, and whether the rest can be read at all. Pure, and first of all.
+// Judges the line and the headers of a request before a byte of the body is read: whether the path and the method exist, whether the text of the key
+// can be a key, and whether this server can read the body. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -35,7 +35,7 @@ export type HeadVerdict =
       readonly route: DeclaredRoute | null;
       readonly refused: Refusal;
       readonly headers: Readonly<Record<string, string>>;
-      /** Where the request ends cannot be told, so nothing can follow it on its connection. */
+      /** The server cannot know where the request ends, so no other request can follow on the connection. */
       readonly isLast: boolean;
       /** Why the text of the key cannot be a key; null: another refusal. */
       readonly keyFault: KeyTextFault | null;

@@ -1,6 +1,6 @@
-// The question to ingest whether a key is good, with its rate figures: asked before a long body is read, and before the gateway refuses a request
-// that has a route and the text of a key, so that 401 comes before 400 and 413 and such answers have the figures of their key. A request is counted
-// once: by this question, or by the call that it becomes.
+// The gateway's question to ingest whether a key is good. The gateway asks before it reads a long body, and before it refuses a request that has a
+// route and the text of a key. So 401 comes before 400 and 413, and a 400 or 413 has the rate figures of the key. Ingest counts a request once: for
+// this question, or for the call that follows.
 
 import type { AdmitRequest, AdmitResponse, RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { IngestClient } from './ingest-client.ts';
@@ -16,7 +16,7 @@ export class Admission {
   #asked: Promise<AdmitResponse> | null = null;
   #rate: RateFigures | undefined;
 
-  /** `isCountedByCall`: the call has no way to say that the request was counted before. */
+  /** `isCountedByCall`: the call cannot say that ingest has counted the request already, so the call counts the request. */
   constructor(
     ingest: Pick<IngestClient, 'admit'>,
     { credential, clientAddress }: { readonly credential: string; readonly clientAddress: string },
@@ -49,7 +49,7 @@ export class Admission {
     return (await this.refusal()) ?? refused;
   }
 
-  /** What ingest refuses the key for; undefined when it does not. Counts the request. */
+  /** Why ingest refuses the key; undefined: ingest admits the key. Counts the request. */
   async refusal(): Promise<Refusal | undefined> {
     this.#asked ??= this.#ingest.admit(this.#question(false));
     const { refused, rate } = await this.#asked;

@@ -1,5 +1,5 @@
-// Keys that ingest has admitted in the last seconds. The first request of a key asks before its body is read; the ones behind it are read at once and
-// judged by the call that they become. Keys are held as hashes.
+// Keys that ingest has admitted in the last seconds. For the first request with a key, the gateway asks ingest before it reads the body. It reads the
+// bodies of the requests after that at once, and ingest judges the key with the call itself. The gateway keeps keys as hashes.
 
 import { hash } from 'node:crypto';
 import { status as Grpc } from '@grpc/grpc-js';
@@ -9,7 +9,7 @@ import type { IngestClient } from './ingest-client.ts';
 import { isFailedAuthentication } from './refusal.ts';
 
 export interface KnownKey {
-  /** Before a body is read: what ingest refuses the key for, if it has not admitted the key lately. The request is not counted. */
+  /** Before a body is read: why ingest refuses the key; undefined: ingest admits the key, or did so lately. The request is not counted. */
   judge(): Promise<Refusal | undefined>;
   /** Told of each answer of ingest to a request with this key; undefined: ingest did not refuse the request. */
   answered(refused: Refusal | undefined): void;

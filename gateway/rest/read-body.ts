@@ -1,5 +1,5 @@
-// The body of a request whose key ingest knows: small ones into memory; larger ones, once ingest has admitted the request, onto the disk, while their
-// bytes and tokens are counted. Whoever is refused is answered at once; `discard.ts` has what becomes of the rest.
+// Reads the body of a request whose key ingest knows: a small body into memory; a larger one onto the disk once ingest has admitted the request, while
+// its bytes and tokens are counted. A refusal is answered at once, and `discard.ts` reads the rest.
 
 import type { IncomingMessage } from 'node:http';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';

@@ -1,4 +1,4 @@
-// Counts failed authentications by client address and by key id, and tells further failing callers to wait. A good key never gets here.
+// Counts failed authentications by client address and by key id, and refuses further failing requests with 429. A good key is never counted.
 
 import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
 import type { Principal } from '../core/access/principal.ts';
@@ -30,14 +30,14 @@ export interface FailedAuthenticationsOptions {
 
 export class FailedAuthentications {
   readonly #options: FailedAuthenticationsOptions;
-  /** Names that had too many failures, and until when (monotonic): these cost nothing more to judge. */
+  /** Names that had too many failures, and until when (monotonic): for these, the shared counts are not asked again. */
   readonly #over = new Map<string, number>();
 
   constructor(options: FailedAuthenticationsOptions) {
     this.#options = options;
   }
 
-  /** What the caller is told: why the key was refused, or `rate_limited` after too many failures. Never rejects. */
+  /** The failure to answer with: why the key was refused, or `rate_limited` after too many failures. Never rejects. */
   async refusal(failed: AuthenticationFailure, address: string): Promise<Failure> {
     const { hashKey, metrics } = this.#options;
     const names = countedUnder(hashKey, failed, address);

@@ -1,5 +1,5 @@
-// What a caller is told whose API key is no good: which failures count as guesses, under which names they are counted, and when there were too many.
-// A good key is never judged here, so nobody can lock out somebody else behind the same address.
+// Failed authentications: which failures count as guesses, under which names they are counted, and when a caller is answered 429 instead of 401. A good
+// key is never judged here, so nobody can lock out another caller behind the same address.
 
 import { Failure } from '../failure.ts';
 import { accessLimits } from '../limits/access.ts';
@@ -20,7 +20,7 @@ export interface FailedAuthentication {
 
 /**
  * Where a failure is counted: the client's address, and the id of the key. None for what has not the form of a key: it is refused without a look-up and
- * guesses nothing. The address stands here as an HMAC, so that no counter has it in clear.
+ * guesses nothing. The name holds an HMAC of the address, so that no counter shows the address.
  */
 export function countedUnder(hashKey: HashKey, { keyId }: FailedAuthentication, clientAddress: string): string[] {
   if (keyId === null) return [];
@@ -30,7 +30,7 @@ export function countedUnder(hashKey: HashKey, { keyId }: FailedAuthentication, 
   return [`address/${hmacSha256(hashKey.secret, `client address\n${block}`).toString('base64url')}`, byKey];
 }
 
-/** Null: the failure is told as it is. */
+/** Null: the caller is answered 401. */
 export function tooMany(counts: readonly WindowCount[]): { readonly retryAfterMs: number } | null {
   const over = counts.filter(({ count }) => count > accessLimits.failedAuthenticationsMax);
   return over.length === 0 ? null : { retryAfterMs: Math.max(...over.map(({ endsInMs }) => endsInMs)) };
