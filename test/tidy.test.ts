@@ -48,6 +48,7 @@ const rooms: readonly Room[] = [
     from: [
       'proto/gen/',
       'services/core/limits/',
+      'services/core/documents/nearest.ts',
       'services/core/access/key-text.ts',
       'services/core/network/address-block.ts',
       'services/runtime/',

@@ -1,7 +1,8 @@
 // What is wrong with the shape of a request: every fault with its path, up to a limit on how many are told.
 
-import type { FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { acceptLimits } from '../../services/core/limits/accept.ts';
+import { nearest } from '../../services/core/documents/nearest.ts';
 
 /** Names of unknown fields and keys are the caller's and may be of any length; this much of one is shown. */
 const KEY_CHARS_SHOWN = 64;
@@ -13,6 +14,15 @@ export class Faults {
   add(field: string, code: string, message: string): undefined {
     if (this.list.length < acceptLimits.fieldFaultsMax) this.list.push({ field, code, message });
     return undefined;
+  }
+
+  /** A name that the contract does not have, below `path`. Of the `known` names there, the nearest is suggested. */
+  addUnknown(what: 'field' | 'parameter', path: string, name: string, known: Iterable<string>): undefined {
+    // a body may have a million unknown names, and comparing names is dear
+    if (this.list.length >= acceptLimits.fieldFaultsMax) return undefined;
+    const meant = nearest(name, known);
+    const hint = meant === null ? '.' : `; did you mean ${meant}?`;
+    return this.add(below(path, name), `unknown_${what}`, `There is no such ${what}${hint}`);
   }
 }
 

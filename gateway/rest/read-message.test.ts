@@ -112,10 +112,21 @@ describe('the strict reader refuses', () => {
     expect(read({ requests_per_minute }, typeOf('CreateKey')).faults).toEqual(['requests_per_minute: out_of_range']);
   });
 
+  test.each<[string, object, string]>([
+    ['templat', { templat: 'otp-code' }, 'There is no such field; did you mean template?'],
+    ['templateData', { templateData: {} }, 'There is no such field; did you mean template_data?'],
+    ['to[0].mail', { to: [{ mail: 'a@example.com' }] }, 'There is no such field; did you mean email?'],
+    ['bogus', { bogus: 1 }, 'There is no such field.'],
+  ])('the unknown field %s, and suggests the nearest that exists', (field, json, message) => {
+    const faults = new Faults();
+    readMessage(sendMessage, json, faults);
+    expect(faults.list).toEqual([{ field, code: 'unknown_field', message }]);
+  });
+
   test('fields that the URL says', () => {
     const faults = new Faults();
     readMessage(sendMessage, { recipient: 'a@example.com' }, faults, new Set(['recipient']));
-    expect(faults.list).toMatchObject([{ field: 'recipient', code: 'unknown_field' }]);
+    expect(faults.list).toMatchObject([{ field: 'recipient', code: 'unknown_field', message: 'There is no such field.' }]);
   });
 
   test('everything at once, and no more of it than can be read', () => {

@@ -59,7 +59,8 @@ function readFields(type: MessageType, json: JsonObject, place: Place, bound: Re
   for (const key of Object.keys(json)) {
     const field = type.fields.get(key);
     if (field === undefined || bound.has(key)) {
-      place.faults.add(below(place.path, key), 'unknown_field', 'There is no such field.');
+      const known = [...type.fields.keys()].filter((name) => !bound.has(name));
+      place.faults.addUnknown('field', place.path, key, known);
       continue;
     }
     const given = json[key];

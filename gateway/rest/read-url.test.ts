@@ -44,6 +44,15 @@ describe('a query', () => {
     expect(read(query).faults).toEqual(faults);
   });
 
+  test('with an unknown name is told the nearest parameter', () => {
+    const faults = new Faults();
+    readQuery(fieldsOf('ListMessages'), 'Statuss=queued&nope=1', {}, faults);
+    expect(faults.list.map(({ message }) => message)).toEqual([
+      'There is no such parameter; did you mean status?',
+      'There is no such parameter.',
+    ]);
+  });
+
   test('says repeated fields by repetition, and nothing that only JSON can say', () => {
     expect(read('scopes=a&scopes=b', 'CreateKey').message).toEqual({ scopes: ['a', 'b'] });
     expect(read('tags=a&from=b&metadata=c', 'SendMessage').faults).toHaveLength(3);

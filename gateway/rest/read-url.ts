@@ -25,7 +25,7 @@ export function readQuery(fields: ReadonlyMap<string, Field>, query: string, mes
     const path = below('', name);
     const values = pairs.map(([, value]) => value);
     const field = fields.get(name);
-    if (field === undefined || !canBeText(field)) faults.add(path, 'unknown_parameter', 'There is no such parameter.');
+    if (field === undefined || !canBeText(field)) faults.addUnknown('parameter', '', name, namesIn(fields));
     else if (field.shape === 'list') message[name] = values.map((text, i) => readText(field.value, text, `${path}[${i}]`, faults));
     else if (values.length > 1) faults.add(path, 'repeated', 'This parameter may be given once.');
     else message[name] = readText(field.value, values[0] ?? '', path, faults);
@@ -35,6 +35,8 @@ export function readQuery(fields: ReadonlyMap<string, Field>, query: string, mes
 /** Whether a field can be said in a query at all. */
 export const canBeText = ({ shape, value }: Field): boolean =>
   shape !== 'map' && value.kind !== 'bytes' && (value.kind !== 'message' || value.type.name === 'google.protobuf.Timestamp');
+
+const namesIn = (fields: ReadonlyMap<string, Field>): string[] => [...fields].flatMap(([name, field]) => (canBeText(field) ? [name] : []));
 
 /** As JSON writes it, without an exponent. */
 const NUMBER = /^-?(?:0|[1-9]\d{0,16})(?:\.\d{1,17})?$/;
