@@ -110,7 +110,9 @@ export class Front implements Disposable {
         refusedWith(unavailable('Too many connections come from this address; close some, or reuse them.'), undefined, id),
       );
     } else if (verdict.kind === 'refused') {
-      if (verdict.keyFault !== null) this.#options.metrics.failedAuthentication(verdict.keyFault, false);
+      if (verdict.keyFault !== null) {
+        this.#options.metrics.failedAuthentication(verdict.keyFault === 'missing' ? 'missing' : 'malformed', false);
+      }
       const { headers, ...answer } = refusedWith(verdict.refused, undefined, id);
       respond(response, id, { ...answer, headers: { ...headers, ...verdict.headers } });
     } else if (verdict.kind === 'options') {

@@ -78,11 +78,20 @@ describe('the head of a request', () => {
   test.each<readonly [string, Partial<RequestHead>, string | null]>([
     ['no key is missing', { headers: {} }, 'missing'],
     ['an empty key is malformed', { headers: { authorization: 'Bearer ' } }, 'malformed'],
-    ['another scheme is malformed', { headers: { authorization: 'Basic c2s6' } }, 'malformed'],
     ['a text that cannot be a key is malformed', { headers: { 'x-api-token': 'x' } }, 'malformed'],
     ['a request that is refused for something else has no fault of its key', { target: '/v1/nothing', headers: {} }, null],
   ])('%s', (_, change, keyFault) => {
     expect(judgeHead({ ...good, ...change }, routes)).toMatchObject({ keyFault });
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['nothing', {}, /needs an API key/],
+    ['a key without Bearer', { authorization: key }, /the word Bearer, a space and the API key/],
+    ['another scheme', { authorization: 'Basic c2s6' }, /the word Bearer, a space and the API key/],
+    ['half a key', { authorization: `Bearer ${key.slice(0, 20)}` }, /not all of one/],
+    ['half a key in X-Api-Token', { 'x-api-token': key.slice(0, 20) }, /not all of one/],
+  ])('says what is wrong with %s in place of a key', (_, headers, message) => {
+    expect(judgeHead({ ...good, headers }, routes)).toMatchObject({ refused: { message: expect.stringMatching(message) } });
   });
 
   test('says which methods there are', () => {

@@ -2,8 +2,8 @@
 // can be a key, and whether this server can read the body. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { type KeyTextFault, readKeyText } from '../../services/core/access/key-text.ts';
+import { type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { readKeyText, type KeyTextFault } from '../../services/core/access/key-text.ts';
 import {
   expectationFailed,
   malformed,
@@ -13,7 +13,7 @@ import {
   unsupportedTransferEncoding,
 } from '../ingest/refusal.ts';
 import { credentialOf, isExpecting } from '../rest/request-headers.ts';
-import { type DeclaredRoute, type Methods, partsOf, type Route, type RouteTable } from './route-table.ts';
+import { type DeclaredRoute, type Methods, partsOf, type RouteTable } from './route-table.ts';
 
 export interface RequestHead {
   readonly method: string;
@@ -96,7 +96,10 @@ const allowed = (methods: Methods): string[] => [...methods.keys(), 'OPTIONS'].t
 
 function keyFaultOf(headers: IncomingHttpHeaders): KeyTextFault | null {
   if (readKeyText(credentialOf(headers)) !== null) return null;
-  return headers.authorization === undefined && headers['x-api-token'] === undefined ? 'missing' : 'malformed';
+  const { authorization, 'x-api-token': token } = headers;
+  if (token !== undefined) return 'malformed';
+  if (authorization === undefined) return 'missing';
+  return /^bearer(?: |$)/i.test(authorization) ? 'malformed' : 'another_scheme';
 }
 
 const refuse = (

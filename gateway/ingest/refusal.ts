@@ -1,7 +1,7 @@
 // What a caller is told when a request is refused: the one table from gRPC to HTTP (API.md, "Errors"), and the body that goes with it.
 
 import { status as Grpc } from '@grpc/grpc-js';
-import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type FieldFault, type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type KeyTextFault, keyTextFaults } from '../../services/core/access/key-text.ts';
 
 export function refusal(grpcCode: number, code: string, message: string, more: Partial<Refusal> = {}): Refusal {
@@ -16,18 +16,23 @@ export function malformed(faults: readonly FieldFault[], message = sentenceOf(fa
 const sentenceOf = (count: number): string =>
   count === 1 ? 'One field of the request is not of the right form.' : `${count} fields of the request are not of the right form.`;
 
-export const notFound = (): Refusal => refusal(Grpc.NOT_FOUND, 'not_found', 'There is nothing at this address.');
+export const notFound = (): Refusal =>
+  refusal(Grpc.NOT_FOUND, 'not_found', 'There is nothing at this address. The addresses of the API are listed at /docs.');
 
 export const unauthenticated = (fault: KeyTextFault): Refusal => refusal(Grpc.UNAUTHENTICATED, 'unauthenticated', keyTextFaults[fault]);
 
 export const methodNotAllowed = (): Refusal =>
-  refusal(Grpc.UNIMPLEMENTED, 'method_not_allowed', 'This address does not have this method; the header Allow lists those that it has.');
+  refusal(
+    Grpc.UNIMPLEMENTED,
+    'method_not_allowed',
+    'This address does not have this method. The header Allow lists the methods that it has.',
+  );
 
 export const unsupportedContentEncoding = (): Refusal =>
   refusal(
     Grpc.UNIMPLEMENTED,
     'unsupported_content_encoding',
-    'The body has a Content-Encoding that is not supported. Supported: identity, which is a body as it is.',
+    'The header Content-Encoding may only be identity. Send the body uncompressed.',
   );
 
 export const expectationFailed = (): Refusal =>

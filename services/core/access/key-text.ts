@@ -14,7 +14,8 @@ export type KeyText = { readonly kind: 'made'; readonly id: string } | { readonl
 /** Why a caller is refused before anybody looks for the key, in words for the caller. Every door gives these. */
 export const keyTextFaults = {
   missing: 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
-  malformed: 'This is not an API key.',
+  another_scheme: 'The header Authorization must be the word Bearer, a space and the API key: Authorization: Bearer sk_live_….',
+  malformed: 'This is not an API key, or not all of one: API keys begin with sk_live_ or sk_test_.',
 } as const;
 export type KeyTextFault = keyof typeof keyTextFaults;
 
