@@ -151,6 +151,11 @@ describe('refusing', () => {
     expect(JSON.stringify(body)).not.toContain('secret');
   });
 
+  test('JSON that ends too early is told apart from JSON that is wrong', async () => {
+    const { body } = await gateway.send('/v1/messages', { body: '{"recipient": ' });
+    expect(body.error.message).toBe('The body ends in the middle of its JSON.');
+  });
+
   test.each([
     ['no key', {}],
     ['a key that is none', { authorization: 'Bearer sk_live_nothing' }],

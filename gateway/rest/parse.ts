@@ -13,6 +13,7 @@ export function parseJson(text: string | null): Parsed {
   try {
     return { json: JSON.parse(text) };
   } catch (error) {
+    if (String(error).includes('Unexpected end')) return { refused: malformed([], 'The body ends in the middle of its JSON.') };
     const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(String(error)) ?? [];
     return { refused: malformed([], `The body is not valid JSON${line === undefined ? '' : ` (line ${line}, column ${column})`}.`) };
   }
