@@ -58,7 +58,7 @@ export function judgeTakenKey(holder: Message, fingerprintOfRequest: string, now
   if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return { kind: 'replay', message: holder };
   const failure = new Failure('invalid', 'The idempotency key was used for a different request within the last 24 hours.', {
     code: 'idempotency_key_reused',
-    errors: [{ field: FIELD, code: 'idempotency_key_reused', message: 'Use a new key for a new request.' }],
+    errors: [{ field: FIELD, code: 'idempotency_key_reused', message: 'Use a new idempotency key for a new request.' }],
   });
   return { kind: 'reused', failure };
 }

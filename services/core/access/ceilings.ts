@@ -26,7 +26,7 @@ export const ceilingsOf = (caller: Caller): Ceilings => ({
   expiresAt: caller.expiresAt,
 });
 
-/** What a request to make a key asks for. Null, or an empty list: as the making key. */
+/** What a request to make a key asks for. Null, or an empty list: as the maker. */
 export interface WantedCeilings {
   readonly scopes: readonly string[];
   readonly environment: Environment | null;
@@ -51,21 +51,21 @@ export function judgeCeilings(
     expiresAt: wanted.expiresAt ?? maker.expiresAt,
   };
   wanted.scopes.forEach((scope, i) => {
-    if (!maker.scopes.includes(scope)) fault(`scopes[${i}]`, 'invalid_scope', 'The making key does not have this scope.');
+    if (!maker.scopes.includes(scope)) fault(`scopes[${i}]`, 'invalid_scope', 'Your API key does not have this scope.');
   });
   if (!mayUseEnvironment(maker.environment, ceilings.environment))
-    fault('environment', 'forbidden', `The environment of the making key is ${maker.environment}.`);
+    fault('environment', 'forbidden', `The environment of your API key is ${maker.environment}.`);
   wanted.senders.forEach((name, i) => {
-    // a sender that the making key may not use does not exist for it
+    // a sender that the maker may not use does not exist for it
     if (!context.isSender(name) || !isWithinSenders(maker.senders, [name]))
-      fault(`senders[${i}]`, 'unknown_sender', 'There is no such sender that the making key may use.');
+      fault(`senders[${i}]`, 'unknown_sender', 'Your API key may use no sender of this name.');
   });
   const mostPerMinute = Math.min(maker.requestsPerMinute, accessLimits.requestsPerMinuteMax);
   if (ceilings.requestsPerMinute < 1 || ceilings.requestsPerMinute > mostPerMinute)
-    fault('requests_per_minute', 'out_of_range', `From 1 to ${mostPerMinute}, the limit of the making key.`);
+    fault('requests_per_minute', 'out_of_range', `This must be from 1 to ${mostPerMinute}, the limit of your API key.`);
   if (wanted.expiresAt !== null && wanted.expiresAt <= context.now) fault('expires_at', 'too_early', 'A key must expire later than now.');
   else if (!isWithinExpiry(maker.expiresAt, ceilings.expiresAt))
-    fault('expires_at', 'too_late', 'A key must not expire later than the making key.');
+    fault('expires_at', 'too_late', 'A key must not expire later than your API key.');
   return { ceilings, errors };
 }
 
