@@ -45,7 +45,7 @@ describe('the packetboat command', () => {
       [
         'The configuration cannot be used:',
         '  PACKETBOAT_GRPC_ADDR is not host:port, such as 127.0.0.1:8080',
-        `  PACKETBOAT_KEYRING_FILE is missing: ${variables.keyringFile.unit}`,
+        `  PACKETBOAT_KEYRING_FILE is not set; it needs a value (${variables.keyringFile.unit})`,
         '  REDIS_URL does not start with redis:// or rediss://',
         '',
       ].join('\n'),

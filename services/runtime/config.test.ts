@@ -75,7 +75,7 @@ describe('a configuration', () => {
 
   test('needs a keyring in every program of a cluster that holds secrets', () => {
     for (const program of ['ingest', 'dispatcher', 'catalog'] as const) {
-      expect(refusalOf(() => readConfig(program, {}))).toContain('PACKETBOAT_KEYRING_FILE is missing');
+      expect(refusalOf(() => readConfig(program, {}))).toContain('PACKETBOAT_KEYRING_FILE is not set; it needs a value (path)');
       expect(readConfig(program, { PACKETBOAT_KEYRING_FILE: '/etc/keyring' }).keyringFile).toBe('/etc/keyring');
     }
     expect(readConfig('sweeper', {})).not.toHaveProperty('keyringFile');

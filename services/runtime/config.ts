@@ -610,7 +610,8 @@ export function readConfig<P extends Program>(program: P, environment: Environme
   const faults: string[] = [];
   const values = ofProgram(program).map(([key, variable]) => {
     const text = environment[variable.name] || undefined;
-    if (text === undefined && variable.requiredBy.includes(program)) faults.push(`${variable.name} is missing: ${variable.unit}`);
+    if (text === undefined && variable.requiredBy.includes(program))
+      faults.push(`${variable.name} is not set; it needs a value (${variable.unit})`);
     const fallback = variable.schema.safeParse(undefined).success ? undefined : (variable.default ?? undefined);
     const read = variable.schema.safeParse(text ?? fallback, { error: sentenceOf });
     if (!read.success) faults.push(`${variable.name} ${read.error.issues.map((issue) => issue.message).join(', ')}`);

@@ -45,7 +45,7 @@ describe('what cannot be used names its setting, and quotes nothing', () => {
   it('one of the three alone', async () => {
     const { tlsCertFile } = await files({ cert });
     await expect(openTlsIdentity({ tlsCertFile, tlsKeyFile: undefined, tlsCaFile: undefined }, neverReported)).rejects.toMatchObject({
-      message: 'PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE is missing: the three of PACKETBOAT_TLS_… go together',
+      message: 'PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE must be set too: the three of PACKETBOAT_TLS_… go together',
     });
   });
 });

@@ -35,7 +35,7 @@ export async function openTlsIdentity(settings: Settings, report: (what: string,
     PACKETBOAT_TLS_CA_FILE: tlsCaFile,
   }).flatMap(([name, value]) => (value === undefined ? [name] : []));
   if (tlsCertFile === undefined || tlsKeyFile === undefined || tlsCaFile === undefined)
-    throw new Failure('invalid', `${missing.join(' and ')} is missing: the three of PACKETBOAT_TLS_… go together`);
+    throw new Failure('invalid', `${missing.join(' and ')} must be set too: the three of PACKETBOAT_TLS_… go together`);
 
   const read = () => readAll({ certificate: tlsCertFile, privateKey: tlsKeyFile, caCertificate: tlsCaFile });
   let present = await read();

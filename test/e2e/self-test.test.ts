@@ -38,7 +38,7 @@ describe('packetboat self-test', () => {
     ['a route that leads nowhere', {}, /The message was not delivered: status deferred, .*ECONNREFUSED|status queued, route/],
     ['a key that is none', { PACKETBOAT_API_KEY: newKey() }, /The gateway refused the key: 401/],
     ['a gateway that is not there', { PACKETBOAT_URL: 'http://127.0.0.1:1' }, /The message was not sent: no answer from the gateway/],
-    ['settings that are missing', { PACKETBOAT_API_KEY: '' }, /PACKETBOAT_API_KEY is missing/],
+    ['settings that are missing', { PACKETBOAT_API_KEY: '' }, /PACKETBOAT_API_KEY is not set/],
   ])('fails on %s, and says so', async (_, env, reason) => {
     const { code, output } = await selfTest(env);
     expect([code, output]).toEqual([1, expect.stringMatching(reason)]);
