@@ -147,6 +147,8 @@ capabilities: {drop: [ALL]}
   valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: {{ $values.bootstrapKey.existingSecret.key | quote }}}}
 - name: PACKETBOAT_BOOTSTRAP_TENANT
   value: {{ default $root.Release.Namespace $values.bootstrapKey.tenant | quote }}
+- name: PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE
+  value: {{ int $values.bootstrapKey.requestsPerMinute | quote }}
 {{- end }}
 {{- end }}
 {{- if eq $component "dispatcher" }}
