@@ -34,7 +34,9 @@ export async function firstKey(parts: FirstKeyParts): Promise<ShownKey> {
   const saved = await readSaved(file);
   if (saved !== null && (await works(parts, saved, file))) return { key: saved };
   if ((await keys.list(tenant)).some((key) => makesKeys(key, now))) {
-    const reason = `The tenant ${tenant} has other keys already, which only their owners know. Make keys with one of those: POST /v1/keys.`;
+    const reason =
+      `The tenant ${tenant} has other keys already, which only their owners know. Make keys with one of those: POST /v1/keys. ` +
+      'If they are lost, set PACKETBOAT_DATA_DIR to a new folder, where keys and messages begin anew.';
     return { key: null, reason };
   }
   // first the file: a start that ends between the two makes the same key the next time
