@@ -28,8 +28,8 @@ ${tags
   )
   .join('\n')}
 <p><a href="#errors">Errors</a></p>
-<h2>Objects</h2>
-<ul>${Object.keys(components.schemas)
+<h2 class="objects">Objects</h2>
+<ul class="objects">${Object.keys(components.schemas)
     .map((name) => `<li><a href="#${name}">${html(name)}</a></li>`)
     .join('')}</ul>
 <p><a href="/openapi.json">openapi.json</a></p>
@@ -37,6 +37,7 @@ ${tags
 <main id="top">
 <h1>${html(info.title)} API</h1>
 ${prose(info.description)}
+<p>In the examples <code>$URL</code> is the URL of this gateway and <code>$KEY</code> an API key.</p>
 ${tags
   .map(
     ({ name, description }) => `<section>
@@ -150,21 +151,37 @@ function choicesOf({ oneOf, anyOf }: OpenApiSchema): OpenApiSchema[] {
 /** The type beside null. */
 const typeNameOf = ({ type = 'any' }: OpenApiSchema): string => String([type].flat().find((name) => name !== 'null'));
 
-/** What a schema asks beyond its type: ranges, lengths, counts, and a closed set's words. */
+/** What a schema asks beyond its type: ranges, lengths, counts, patterns, and a closed set's words. */
 function boundsOf(schema: OpenApiSchema): string[] {
   const [one, ...others] = choicesOf(schema);
   if (one !== undefined && others.length === 0) return boundsOf(one);
-  const { minimum, maximum, maxLength, maxItems, maxProperties, enum: words, items, additionalProperties } = schema;
+  const {
+    minimum,
+    maximum,
+    maxLength,
+    maxItems,
+    maxProperties,
+    pattern,
+    contentEncoding,
+    enum: words,
+    items,
+    additionalProperties,
+  } = schema;
   const ofEach = [items, additionalProperties].find((each) => typeof each === 'object' && each !== null && !('$ref' in each));
   return [
     ...(minimum === undefined && maximum === undefined ? [] : [`${minimum ?? ''} to ${maximum ?? ''}`]),
     ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
     ...(maxItems === undefined ? [] : [`at most ${maxItems} items`]),
     ...(maxProperties === undefined ? [] : [`at most ${maxProperties} entries`]),
+    // the type `base64` says all that its pattern says
+    ...(typeof pattern === 'string' && contentEncoding === undefined ? [`like ${pattern.replace(OR_EMPTY, '')}`] : []),
     ...(Array.isArray(words) ? [`one of ${words.filter((word) => word !== '').join(', ')}`] : []),
     ...(ofEach === undefined ? [] : boundsOf(ofEach as OpenApiSchema).map((bound) => `each: ${bound}`)),
   ];
 }
+
+/** An optional field may be empty, which means that the field is left out. */
+const OR_EMPTY = /^\^\$\|/;
 
 const notes = (texts: readonly string[]): string => (texts.length === 0 ? '' : `<br><small>${html(texts.join(', '))}</small>`);
 
@@ -173,7 +190,7 @@ const lastOf = (reference: string): string => reference.slice(reference.lastInde
 function curl(verb: string, path: string, body: object | null): string {
   const method = verb === 'get' ? '' : ` -X ${verb.toUpperCase()}`;
   const data = body === null ? '' : ` \\\n  -d '${JSON.stringify(body, null, 2).replaceAll("'", "'\\''")}'`;
-  return `curl${method} "$PACKETBOAT${path}" -H "Authorization: Bearer $KEY"${data}`;
+  return `curl${method} "$URL${path}" -H "Authorization: Bearer $KEY"${data}`;
 }
 
 const badge = (verb: string): string => `<b class="verb ${verb}">${verb === 'delete' ? 'DEL' : verb.toUpperCase()}</b>`;
@@ -213,7 +230,7 @@ nav { position: sticky; top: 0; height: 100vh; overflow-y: auto; padding: 1.5rem
 nav .title { font-weight: 700; font-size: 1.1rem; margin: 0 }
 nav h2 { margin: 1.25rem 0 .25rem; font-size: .75rem; text-transform: uppercase; letter-spacing: .05em; color: var(--dim) }
 nav ul { list-style: none; margin: 0; padding: 0 }
-nav li a { display: block; padding: .15rem 0; overflow-wrap: anywhere }
+nav li a { display: flex; align-items: baseline; gap: .4em; padding: .15rem 0; overflow-wrap: anywhere }
 main { padding: 2rem clamp(1rem, 4vw, 4rem); max-width: 62rem }
 h1 { margin-top: 0 }
 section > h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); padding-bottom: .25rem }
@@ -228,8 +245,8 @@ summary { cursor: pointer; color: var(--dim) }
 table { border-collapse: collapse; width: 100%; margin: .75rem 0; font-size: .9rem }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line) }
 th { font-weight: 600; color: var(--dim) }
-small { color: var(--dim) }
-.verb { font: 700 .7rem/1 ui-monospace, monospace; padding: .2em .45em; border-radius: 4px; color: #fff; background: #5a6675 }
+small { color: var(--dim); overflow-wrap: anywhere }
+.verb { flex: none; font: 700 .7rem/1 ui-monospace, monospace; padding: .2em .45em; border-radius: 4px; color: #fff; background: #5a6675 }
 .verb.get { background: #0b6e4f } .verb.post { background: #0b5cad } .verb.delete { background: #b3261e } .verb.patch { background: #8a5a00 }
-@media (max-width: 60rem) { body { display: block } nav { position: static; height: auto; border: 0; border-bottom: 1px solid var(--line) } }
+@media (max-width: 60rem) { body { display: block } nav { position: static; height: auto; border: 0; border-bottom: 1px solid var(--line) } nav .objects { display: none } }
 `;

@@ -129,16 +129,17 @@ describe('the description of the API', () => {
 describe('the page for people', () => {
   const page = documentationPage(api);
 
-  test('shows what is required, ranges, lengths, counts and closed sets', () => {
+  test('shows what is required, ranges, lengths, counts, patterns and closed sets', () => {
     for (const shown of [
       'at most 998 characters',
       '1 to 100',
       'at most 50 items',
       'one of attachment, inline',
       'at most 255 characters, required',
+      'like ^[a-z][a-z0-9_]{0,63}$',
     ])
       expect(page).toContain(shown);
-    expect(page).not.toMatch(/(?:or|of) null\b/);
+    expect(page).not.toMatch(/(?:or|of) null\b|like \^\$|A-Za-z0-9\+\//);
   });
 
   test('has every route and every object, and links only to what is there', () => {
