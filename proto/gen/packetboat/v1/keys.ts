@@ -29,17 +29,17 @@ export const protobufFileName = "packetboat/v1/keys.proto";
 export interface CreateKeyRequest {
   /** For people, at most 100 characters. */
   name: string;
-  /** What it may do, for example `messages:send`. At most, and by default, all that the making key may do. */
+  /** What it may do, for example `messages:send`. At most, and by default, all that your API key may do. */
   scopes: string[];
-  /** Its default and ceiling. At most, and by default, that of the making key. */
+  /** Its default and ceiling. At most, and by default, that of your API key. */
   environment: Environment;
-  /** Names of the senders that it may use. At most, and by default, those of the making key. */
+  /** Names of the senders that it may use. At most, and by default, those of your API key. */
   senders: string[];
-  /** At most, and by default, that of the making key. */
+  /** At most, and by default, that of your API key. */
   requests_per_minute?:
     | number
     | undefined;
-  /** Not later than, and by default, when the making key expires. */
+  /** Not later than, and by default, when your API key expires. */
   expires_at: Timestamp | undefined;
 }
 
@@ -925,8 +925,8 @@ export const RevokeKeyResponse: MessageFns<RevokeKeyResponse> = {
 export type KeysServiceService = typeof KeysServiceService;
 export const KeysServiceService = {
   /**
-   * Makes a key. The new key may do no more than the key that makes it: what exceeds that is refused, and what is left out is as the making key has
-   * it. The new key goes on working when the making key is revoked.
+   * Makes a key. The new key may do no more than your API key: what exceeds your API key is refused, and what is left out is as your API key has
+   * it. The new key goes on working when your API key is revoked.
    */
   createKey: {
     path: "/packetboat.v1.KeysService/CreateKey" as const,
@@ -964,8 +964,8 @@ export const KeysServiceService = {
 
 export interface KeysServiceServer extends UntypedServiceImplementation {
   /**
-   * Makes a key. The new key may do no more than the key that makes it: what exceeds that is refused, and what is left out is as the making key has
-   * it. The new key goes on working when the making key is revoked.
+   * Makes a key. The new key may do no more than your API key: what exceeds your API key is refused, and what is left out is as your API key has
+   * it. The new key goes on working when your API key is revoked.
    */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
   /** The calling key and the tenant's keys that may do no more than it may, newest first. */
@@ -979,8 +979,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
 
 export interface KeysServiceClient extends Client {
   /**
-   * Makes a key. The new key may do no more than the key that makes it: what exceeds that is refused, and what is left out is as the making key has
-   * it. The new key goes on working when the making key is revoked.
+   * Makes a key. The new key may do no more than your API key: what exceeds your API key is refused, and what is left out is as your API key has
+   * it. The new key goes on working when your API key is revoked.
    */
   createKey(
     request: CreateKeyRequest,
