@@ -21,6 +21,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** On free ports, in the test's own folder. */
 async function begin(
   env: Readonly<Record<string, string>> = {},
+  log = pino({ level: 'silent' }),
 ): Promise<EmbeddedProgram & { readonly key: string | null; readonly rest: RestClient }> {
   const config = readConfig('dev', {
     PACKETBOAT_HTTP_ADDR: '127.0.0.1:0',
@@ -29,7 +30,7 @@ async function begin(
     PACKETBOAT_DATA_DIR: join(folder, 'data'),
     ...env,
   });
-  const about = { log: pino({ level: 'silent' }), metrics: createMetrics({ program: 'dev', version: '0' }), exampleCatalogDir };
+  const about = { log, metrics: createMetrics({ program: 'dev', version: '0' }), exampleCatalogDir };
   const program = await start(config, about);
   const { key } = program.firstKey;
   return { ...program, key, rest: new RestClient(`http://127.0.0.1:${program.ports.http}`, key) };
@@ -131,6 +132,28 @@ describe('embedded mode', () => {
     await writeFile(file, '');
     await expect(begin({ PACKETBOAT_DATA_DIR: file })).rejects.toThrow(/^the data folder .*file cannot be made \(EEXIST\)/);
     await expect(begin({ PACKETBOAT_DATA_DIR: join(file, 'data') })).rejects.toThrow(/\(ENOTDIR\)\. Set PACKETBOAT_DATA_DIR/);
+  });
+
+  test('says that the database in its data folder cannot be opened, and what the process needs', async () => {
+    await mkdir(join(folder, 'data', 'packetboat.db'), { recursive: true });
+    await expect(begin()).rejects.toThrow(
+      /^cannot open the database in .*data: .*\. The process must be able to read and write the folder\./,
+    );
+  });
+
+  test('logs a fault of its catalog with an object and a path only where the fault has them', async () => {
+    const catalog = join(folder, 'catalog');
+    await mkdir(catalog);
+    await writeFile(join(catalog, 'a.yaml'), 'x: [');
+    await writeFile(join(catalog, 'b.yaml'), 'apiVersion: packetboat.dev/v1alpha1\nkind: Sender\nmetadata: {name: a}\nspec: []');
+    const lines: object[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    await using _program = await begin({ PACKETBOAT_CATALOG_DIR: catalog }, log);
+    const [noObject = {}, ofObject = {}] = lines;
+    expect(noObject).toMatchObject({ place: expect.stringMatching(/^a\.yaml:/), reason: 'InvalidSpec' });
+    expect(Object.keys(noObject)).not.toEqual(expect.arrayContaining(['object']));
+    expect(Object.keys(noObject)).not.toEqual(expect.arrayContaining(['path']));
+    expect(ofObject).toMatchObject({ place: expect.stringMatching(/^b\.yaml:/), object: 'Sender default/a', path: 'spec' });
   });
 
   test('says which address is taken, and leaves nothing open', async () => {

@@ -168,10 +168,11 @@ const toInbox = ({ smtpPort }: Inbox): Route => ({
   ca: null,
 });
 
+/** A file that is not valid YAML has no object, and its fault no path. */
 const describeFault = ({ file, line, column, kind, namespace, name, reason, path, message }: Fault) => ({
   place: `${file}:${line}:${column}`,
-  object: `${kind} ${namespace}/${name}`,
+  ...(kind === '' ? {} : { object: `${kind} ${namespace}/${name}` }),
   reason,
-  path,
+  ...(path === '' ? {} : { path }),
   fault: message,
 });

@@ -17,6 +17,7 @@ interface Job {
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_CANTOPEN = 14;
 /** Results that are the disk's or the machine's fault, not the caller's: busy, locked, no memory, read-only, I/O error, corrupt, full, cannot open. */
 const unavailable: ReadonlySet<number> = new Set([SQLITE_BUSY, 6, 7, 8, 10, 11, 13, 14]);
 
@@ -40,7 +41,8 @@ export async function openDatabase(folder: string): Promise<Database> {
   await worker.terminate();
   const [cause, code] = 'refused' in first ? [first.refused, first.code] : ['it answered out of turn', 0];
   if (code === SQLITE_BUSY) throw new Failure('conflict', `another process is using the data folder ${folder}; stop it first`);
-  throw new Failure('unavailable', `cannot open the database in ${folder}: ${cause}`);
+  const hint = code === SQLITE_CANTOPEN ? '. The process must be able to read and write the folder.' : '';
+  throw new Failure('unavailable', `cannot open the database in ${folder}: ${cause}${hint}`);
 }
 
 /** All that the stores ask of it. */
