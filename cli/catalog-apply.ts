@@ -74,9 +74,12 @@ async function readFolder(folder: string) {
     return await documentsOf(folder, (await stampsOf(folder)).keys());
   } catch (cause) {
     if (cause instanceof Failure) throw new Failure(cause.kind, `The folder ${folder} cannot be read: ${cause.message}.`);
-    throw new Failure('invalid', `The folder ${folder} cannot be read.`, { cause });
+    throw new Failure('invalid', `The folder ${folder} cannot be read${codeOf(cause)}.`, { cause });
   }
 }
+
+/** ` (ENOENT)` of an error of the system, else nothing. */
+export const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? ` (${error.code})` : '');
 
 export const describeFault = ({ file, line, column, kind, namespace, name, reason, path, message }: Fault): string =>
   `${file}:${line}:${column}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path}: `}${message} (${reason})`;

@@ -7,8 +7,8 @@ import { boundedBytes, catalogReader, mapFiles, stampsOf } from '../services/ada
 import { type ParsedFile, parseFile } from '../services/core/documents/documents.ts';
 import { Failure } from '../services/core/failure.ts';
 import { compileFolder } from '../services/core/objects/compile.ts';
-import { describeUse } from '../services/core/template/warnings.ts';
-import { describeFault, type Printer, toConsole } from './catalog-apply.ts';
+import { describeUse, judgeUse } from '../services/core/template/warnings.ts';
+import { codeOf, describeFault, toConsole, type Printer } from './catalog-apply.ts';
 
 export interface ValidateOptions {
   /** A folder, a file, or `-` for standard input. */
@@ -58,6 +58,6 @@ async function readPath(path: string, input: NodeJS.ReadableStream): Promise<Par
     return { documents: read.flatMap(({ documents }) => documents), faults: read.flatMap(({ faults }) => faults) };
   } catch (cause) {
     if (cause instanceof Failure) throw new Failure(cause.kind, `${path} cannot be read: ${cause.message}.`);
-    throw new Failure('invalid', `${path} cannot be read.`, { cause });
+    throw new Failure('invalid', `${path} cannot be read${codeOf(cause)}.`, { cause });
   }
 }

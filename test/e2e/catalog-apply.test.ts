@@ -101,6 +101,6 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
 
   test('says that a folder cannot be read', async () => {
     await rm(join(folder, 'catalog'), { recursive: true });
-    await expect(apply()).rejects.toThrow(/^The folder .*catalog cannot be read\.$/);
+    await expect(apply()).rejects.toThrow(/^The folder .*catalog cannot be read \(ENOENT\)\.$/);
   });
 });
