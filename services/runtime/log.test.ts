@@ -1,3 +1,4 @@
+import { runningLimits } from '../core/limits/running.ts';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../core/failure.ts';
 import { createLog, type LogOptions, reporter } from './log.ts';
@@ -61,6 +62,12 @@ describe('a log line', () => {
     log.error({ cause: Object.assign(new Error('hidden'), { document: 'hidden' }) }, 'it failed');
     expect(written.map((line) => JSON.parse(line).msg)).toEqual(['an error', 'an error', 'it failed']);
     expect(written.join('')).not.toContain('hidden');
+  });
+
+  test('that is cut has a bounded depth, so that cutting cannot overflow the stack', () => {
+    const { written, log } = lines();
+    log.info({ deep: Array.from({ length: 100 }).reduce((inner) => ({ inner }), 'x'), field: 'f'.repeat(10_000) }, 'm');
+    expect(written[0]?.match(/"inner":/g)?.length).toBeLessThanOrEqual(runningLimits.logDepthMax);
   });
 
   test.each([

@@ -81,11 +81,12 @@ function shortened(line: string): string {
 
 const bytesOf = (text: string): number => Buffer.byteLength(text);
 
-function cutIn(value: unknown, charsMax: number): unknown {
+function cutIn(value: unknown, charsMax: number, depth = 0): unknown {
   if (typeof value === 'string') return value.length <= charsMax ? value : `${value.slice(0, charsMax).toWellFormed()}…`;
-  if (Array.isArray(value)) return value.map((part) => cutIn(part, charsMax));
+  if (typeof value === 'object' && value !== null && depth >= runningLimits.logDepthMax) return '…';
+  if (Array.isArray(value)) return value.map((part) => cutIn(part, charsMax, depth + 1));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, cutIn(part, charsMax)]));
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, cutIn(part, charsMax, depth + 1)]));
 }
 
 function forPeople(line: string): string {
