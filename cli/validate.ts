@@ -7,8 +7,8 @@ import { boundedBytes, catalogReader, mapFiles, stampsOf } from '../services/ada
 import { type ParsedFile, parseFile } from '../services/core/documents/documents.ts';
 import { Failure } from '../services/core/failure.ts';
 import { compileFolder } from '../services/core/objects/compile.ts';
-import { describeUse, judgeUse } from '../services/core/template/warnings.ts';
-import { codeOf, describeFault, toConsole, type Printer } from './catalog-apply.ts';
+import { describeUse } from '../services/core/template/warnings.ts';
+import { codeOf, describeFault, type Printer, toConsole } from './catalog-apply.ts';
 
 export interface ValidateOptions {
   /** A folder, a file, or `-` for standard input. */

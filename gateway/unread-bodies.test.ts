@@ -2,7 +2,6 @@ import { METHODS } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KEY_RANDOM_BYTES, makeKey } from '../services/core/access/api-key.ts';
 import { doorLimits } from '../services/core/limits/door.ts';
-import { runningLimits } from '../services/core/limits/running.ts';
 import { type RawAnswer, RawConnection } from './front/raw-connection.fixture.ts';
 import { type TestGateway, testGateway } from './gateway.fixture.ts';
 

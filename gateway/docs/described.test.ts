@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accessLimits } from '../../services/core/limits/access.ts';
 import type { Field, MessageType, Method } from '../../services/runtime/contract.ts';
 import { RawConnection } from '../front/raw-connection.fixture.ts';
-import { type Answered, type Answered, type TestGateway, type TestGateway, testGateway, testGateway } from '../gateway.fixture.ts';
+import { type Answered, type TestGateway, testGateway } from '../gateway.fixture.ts';
 import { described, routeOf } from './described.fixture.ts';
 
 const api = described();

@@ -6,10 +6,10 @@ import { acceptLimits } from '../../services/core/limits/accept.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Contract, EnumType, Field, HttpRoute, MessageType, Method, ValueType } from '../../services/runtime/contract.ts';
 import { sendMethods } from '../rest/content.ts';
-import { canBeText, canBeText } from '../rest/read-url.ts';
+import { canBeText } from '../rest/read-url.ts';
 import { loadComments } from './comments.ts';
 import { type Example, examples } from './examples.ts';
-import { ALLOWED_NAME, fieldSchema, isRequired, isRequiredField, type OpenApiSchema, type Place, type Schema, type SchemaPlace } from './field-schema.ts';
+import { ALLOWED_NAME, fieldSchema, isRequiredField, type OpenApiSchema, type SchemaPlace } from './field-schema.ts';
 
 export interface Parameter {
   readonly name: string;

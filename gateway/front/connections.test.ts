@@ -75,9 +75,9 @@ describe('a request', () => {
 
   test('has an answer up to a number that wait on one connection, which then closes', async () => {
     using connection = await raw();
-    connection.socket.write('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10 * limits.httpPipelinedMax));
+    connection.socket.write('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10 * doorLimits.httpPipelinedMax));
     const answers = await connection.closed();
-    expect(statusesIn(answers)).toEqual(Array.from({ length: limits.httpPipelinedMax }, () => 404));
+    expect(statusesIn(answers)).toEqual(Array.from({ length: doorLimits.httpPipelinedMax }, () => 404));
     expect([...answers.matchAll(/^connection: close/gim)]).toHaveLength(1);
   });
 

@@ -5,8 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { doorLimits } from '../../services/core/limits/door.ts';
-import { type Logger } from '../../services/runtime/log.ts';
-import { type Metrics } from '../../services/runtime/metrics.ts';
+import type { Logger } from '../../services/runtime/log.ts';
+import type { Metrics } from '../../services/runtime/metrics.ts';
 import { unavailable } from '../ingest/refusal.ts';
 import { rateHeaders, refusedWith } from '../rest/answer.ts';
 import { isExpecting } from '../rest/request-headers.ts';
@@ -88,13 +88,13 @@ export class Front implements Disposable {
     const { socket } = request;
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;
     this.#waiting.set(socket, waiting);
-    if (waiting > limits.httpPipelinedMax) {
+    if (waiting > doorLimits.httpPipelinedMax) {
       // the answer to the last one closes the connection; of what comes until then nothing is answered, and nothing more is read
       socket.pause();
       return;
     }
     response.once('close', () => this.#waiting.set(socket, (this.#waiting.get(socket) ?? 1) - 1));
-    if (waiting === limits.httpPipelinedMax) response.setHeader('connection', 'close');
+    if (waiting === doorLimits.httpPipelinedMax) response.setHeader('connection', 'close');
     const id = newRequestId();
     const verdict = this.#limit.isRefused(request.socket) ? null : judgeHead(headOf(request), this.#options.routes);
     this.#broken.began(request, response);

@@ -2,8 +2,8 @@
 // can be a key, and whether this server can read the body. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { readKeyText, type KeyTextFault } from '../../services/core/access/key-text.ts';
+import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type KeyTextFault, readKeyText } from '../../services/core/access/key-text.ts';
 import {
   expectationFailed,
   malformed,

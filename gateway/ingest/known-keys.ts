@@ -2,7 +2,6 @@
 // bodies of the requests after that at once, and ingest judges the key with the call itself. The gateway keeps keys as hashes.
 
 import { hash } from 'node:crypto';
-import { status as Grpc } from '@grpc/grpc-js';
 import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { accessLimits } from '../../services/core/limits/access.ts';
 import type { IngestClient } from './ingest-client.ts';

@@ -1,7 +1,7 @@
 // What a caller is told when a request is refused: the one table from gRPC to HTTP (API.md, "Errors"), and the body that goes with it.
 
 import { status as Grpc } from '@grpc/grpc-js';
-import { type FieldFault, type Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type KeyTextFault, keyTextFaults } from '../../services/core/access/key-text.ts';
 
 export function refusal(grpcCode: number, code: string, message: string, more: Partial<Refusal> = {}): Refusal {

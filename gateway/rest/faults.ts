@@ -1,8 +1,8 @@
 // What is wrong with the shape of a request: every fault with its path, up to a limit on how many are told.
 
-import { type FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { acceptLimits } from '../../services/core/limits/accept.ts';
+import type { FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { nearest } from '../../services/core/documents/nearest.ts';
+import { acceptLimits } from '../../services/core/limits/accept.ts';
 
 /** Names of unknown fields and keys are the caller's and may be of any length; this much of one is shown. */
 const KEY_CHARS_SHOWN = 64;

@@ -1,10 +1,10 @@
 // From a presented API key to a principal. Keys are cached for some seconds, unknown ids too, so a revoked key stops working within
 // `accessLimits.keyCacheMs`, a wrong key that is repeated costs the store one read in that time, and many wrong keys displace no good one.
 
+import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
 import { keyTextFaults } from '../core/access/key-text.ts';
 import type { Principal } from '../core/access/principal.ts';
-import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -1,6 +1,6 @@
-import { runningLimits } from '../core/limits/running.ts';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../core/failure.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import { createLog, type LogOptions, reporter } from './log.ts';
 
 function lines(options: Partial<LogOptions> = {}) {

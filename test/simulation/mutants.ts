@@ -1,8 +1,6 @@
 // The rules broken on purpose, one at a time, to see that the simulation notices. Each mutant is an edit of the sources as they are loaded; `find` must
 // stand in its file exactly once, so that a changed source is noticed too. The rules of model/delivery.mjs keep their names.
 
-import { acceptLimits } from '../../services/core/limits/accept.ts';
-import { deliveryLimits } from '../../services/core/limits/delivery.ts';
 import type { Law } from './laws.ts';
 
 export interface Edit {

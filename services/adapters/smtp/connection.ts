@@ -8,7 +8,6 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { needsSmtpUtf8 } from '../../core/address.ts';
 import type { Route } from '../../core/catalog/catalog.ts';
 import type { Answer } from '../../core/delivery/reply.ts';
-import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import type { Report, TlsUsed, Transaction } from '../../ports/transport.ts';
 import { aborted, type Broken, fault, happened, lost, replied } from './answers.ts';
 import { Conversation } from './conversation.ts';
@@ -85,7 +84,7 @@ export class Connection {
 
   /** Greeting, EHLO, STARTTLS and AUTH. Null when the server is ready for MAIL; otherwise why not, and the caller closes. */
   async introduce(signal: AbortSignal): Promise<Answer | null> {
-    const greeted = await this.#step(signal, this.#smtpOutLimits.smtpGreetingMs, (done) => this.#smtp.connect(done));
+    const greeted = await this.#step(signal, this.#limits.smtpGreetingMs, (done) => this.#smtp.connect(done));
     if (greeted.how !== 'done') return this.#troubleOf(greeted);
     this.#tls = tlsOf(this.#smtp._socket);
     if (isVerified(this.#route) && this.#tls?.verified !== true) return fault('tls', 'tls', 'the certificate is not verified');
@@ -95,7 +94,7 @@ export class Connection {
       if (!this.#smtp.allowsAuth) return fault('auth', 'auth', 'the server offers no AUTH');
       this.#conversation.login();
       const login = { credentials: { user: credentials.username, pass: credentials.password } };
-      const loggedIn = await this.#step(signal, this.#smtpOutLimits.smtpSocketMs, (done) => this.#smtp.login(login, done));
+      const loggedIn = await this.#step(signal, this.#limits.smtpSocketMs, (done) => this.#smtp.login(login, done));
       if (loggedIn.how !== 'done') return this.#troubleOf(loggedIn);
     }
     this.#openMs = performance.now() - this.#startedAt;
@@ -132,7 +131,7 @@ export class Connection {
     const closed = new Promise<void>((resolve) => {
       this.#onClosed = () => resolve();
     });
-    using _ = new Deadline(this.#smtpOutLimits.smtpQuitMs, () => this.close());
+    using _ = new Deadline(this.#limits.smtpQuitMs, () => this.close());
     this.#smtp.quit();
     await closed;
   }
@@ -178,7 +177,7 @@ export class Connection {
       }
       if (passing.isFenced || passing.isOver || this.#isClosed || this.#conversation.refusal !== null) throw new Error('not released');
       this.#conversation.dot();
-      this.#deadline?.set(this.#smtpOutLimits.smtpDotMs);
+      this.#deadline?.set(this.#limits.smtpDotMs);
       // The end of the body and the dot pass through two streams and would be two writes; this makes one of them.
       const socket = this.#smtp._socket;
       if (socket) {
@@ -187,14 +186,14 @@ export class Connection {
       }
     };
     const passage = { passing: () => this.#deadline?.restart(), release };
-    const source = Readable.from(heldBack(transaction.body, this.#smtpOutLimits.heldBackBytes, passage), { objectMode: false });
+    const source = Readable.from(heldBack(transaction.body, this.#limits.heldBackBytes, passage), { objectMode: false });
     const envelope = {
       from: transaction.mailFrom ?? '',
       to: transaction.rcptTo,
       use8BitMime: true, // declared where it is offered; it costs nothing when the body is 7-bit after all
       ...(transaction.bytes === null ? {} : { size: transaction.bytes }),
     };
-    const ended = await this.#step(transaction.signal, this.#smtpOutLimits.smtpSocketMs, (done) => this.#smtp.send(envelope, source, done));
+    const ended = await this.#step(transaction.signal, this.#limits.smtpSocketMs, (done) => this.#smtp.send(envelope, source, done));
     passing.isOver = true;
     source.destroy();
     return ended;
@@ -221,7 +220,7 @@ export class Connection {
   }
 
   async #reset(signal: AbortSignal): Promise<Ended> {
-    const ended = await this.#step(signal, this.#smtpOutLimits.smtpSocketMs, (done) => this.#smtp.reset(done));
+    const ended = await this.#step(signal, this.#limits.smtpSocketMs, (done) => this.#smtp.reset(done));
     if (ended.how !== 'done') this.close();
     return ended;
   }

@@ -53,4 +53,7 @@ export const doorLimits = {
   discardPiecesFree: 1_000,
   /** Further pieces must have so many bytes on average: each takes a microsecond of the event loop, and a connection brings a million a second. */
   discardPieceBytes: 64,
+  /** Requests of one connection that may wait for their answers; the connection closes behind the last. One read brings two thousand small
+   * requests, and they hold the event loop until each is answered. */
+  httpPipelinedMax: 100,
 } as const;

@@ -1,6 +1,6 @@
 // SMTP out (RFC 5321 section 4.5.3.2, shortened where the RFC leaves a client its own judgement).
 
-import { KIB, MINUTE, SECOND } from './units.ts';
+import { KIB, MIB, MINUTE, SECOND } from './units.ts';
 
 export const smtpOutLimits = {
   connectionsPerRouteMax: 20,
