@@ -11,13 +11,13 @@ import { unavailable } from '../ingest/refusal.ts';
 import { rateHeaders, refusedWith } from '../rest/answer.ts';
 import { isExpecting } from '../rest/request-headers.ts';
 import { respond } from '../rest/respond.ts';
-import { limitUnread } from '../unread-answers.ts';
 import { ConnectionLimit, type ConnectionLimitOptions } from './connection-limit.ts';
 import { BrokenRequests } from './connections.ts';
 import { corsHeaders } from './cors.ts';
 import { Discard } from './discard.ts';
 import { type HeadVerdict, judgeHead } from './judge-head.ts';
 import type { RouteTable } from './route-table.ts';
+import { limitUnread } from './unread-answers.ts';
 
 export interface FrontOptions {
   readonly routes: RouteTable;

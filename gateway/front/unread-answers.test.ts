@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { RawConnection } from './front/raw-connection.fixture.ts';
+import { RawConnection } from './raw-connection.fixture.ts';
 import { limitUnread } from './unread-answers.ts';
 
 /** More than the buffers of a connection hold. */

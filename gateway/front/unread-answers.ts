@@ -2,7 +2,7 @@
 // so each waits for some time only.
 
 import type { ServerResponse } from 'node:http';
-import { doorLimits } from '../services/core/limits/door.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 
 /** Closes the connection of an answer that is complete and has not left this process after `ms`. */
 export function limitUnread(response: ServerResponse, ms: number = doorLimits.httpAnswerMs): void {
