@@ -34,7 +34,10 @@ describeWith(['schemathesis'], 'the description of the API', () => {
     async () => {
       // what waits for its next attempt can be cancelled
       await using sink = await startSink({ keep: 'digest', rules: [{ at: 'rcpt', every: 2, reply: '451 4.7.1 Come back later' }] });
-      await using packetboat = await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}` });
+      await using packetboat = await startEmbedded({
+        relay: `smtp://127.0.0.1:${sink.port}`,
+        env: { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(accessLimits.requestsPerMinuteMax) },
+      });
       const root = new RestClient(packetboat.url, packetboat.key);
       const made = await root.post('/v1/keys', { name: 'fuzz', requests_per_minute: accessLimits.requestsPerMinuteMax });
       const { secret, key } = made.body as { readonly secret: string; readonly key: { readonly key_id: string } };
