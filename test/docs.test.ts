@@ -129,3 +129,22 @@ describe('README.md', () => {
     expect(places).not.toContain(-1);
   });
 });
+
+describe('docs/promises.md', () => {
+  const page = read('docs/promises.md');
+  const rows = [...page.matchAll(/^\| ([PRS]\d+) \| (.+) \|$/gm)].map((m) => ({ id: m[1] ?? '', cells: m[2] ?? '' }));
+
+  test('has every promise, rule and security rule once, in order', () => {
+    const numbered = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+    expect(rows.map(({ id }) => id)).toEqual([...numbered('P', 20), ...numbered('R', 9), ...numbered('S', 21)]);
+  });
+
+  test('names tests that exist, for each promise and rule that can be kept today', () => {
+    const later = new Set(['P13', 'P18']);
+    for (const { id, cells } of rows.filter((row) => !row.id.startsWith('S'))) {
+      const tests = [...cells.matchAll(/`((?:test|services|gateway|operator)\/[^`]+\.ts)`/g)].map((m) => m[1] ?? '');
+      expect([id, tests.length > 0]).toEqual([id, !later.has(id)]);
+      expect(tests.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    }
+  });
+});

@@ -86,7 +86,7 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
           ? outcome.response.results
           : request.items.map(() => ({ accepted: undefined, refused: outcome.refused, replayed: false, rate: outcome.rate }));
       if ('response' in outcome && !isRepeated) return { results };
-      // the call that was lost may have stored them, so whatever is refused names its message (RELIABILITY P2)
+      // the call that was lost may have stored them, so whatever is refused names its message (P2)
       const named = (result: SendResult, item: SendItem | undefined): SendResult =>
         result.refused === undefined || (!isRepeated && isJudged(result.refused))
           ? result

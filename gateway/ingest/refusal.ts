@@ -1,4 +1,4 @@
-// What a caller is told when a request is refused: the one table from gRPC to HTTP (API.md, "Errors"), and the body that goes with it.
+// What a caller is told when a request is refused: the one table from gRPC to HTTP, and the body that goes with it.
 
 import { status as Grpc } from '@grpc/grpc-js';
 import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';

@@ -1,5 +1,5 @@
 // One attempt: from a claimed delivery to a recorded outcome. What can be told before a connection is opened is done before; the mail is complete
-// when the connection is used; the fence stands before the last bytes (RELIABILITY R6).
+// when the connection is used; the fence stands before the last bytes (R6).
 
 import { needsSmtpUtf8 } from '../core/address.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';

@@ -1,4 +1,4 @@
-// From a stored message to the bytes of its mail: rendered, composed, signed, the same at each attempt (RELIABILITY R8).
+// From a stored message to the bytes of its mail: rendered, composed, signed, the same at each attempt (R8).
 
 import type { Sender } from '../core/catalog/catalog.ts';
 import type { Message, Part } from '../core/delivery/message.ts';

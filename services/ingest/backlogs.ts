@@ -1,5 +1,5 @@
 // Which tenants and tiers have a backlog in the store. While one has, its new messages are not published: the sweeper feeds the queue oldest first,
-// so nothing overtakes (RELIABILITY R4). A publish that was refused says so at once; the store says it of what other processes met, and of what was
+// so nothing overtakes (R4). A publish that was refused says so at once; the store says it of what other processes met, and of what was
 // there before this one started.
 
 import type { Tier } from '../core/delivery/message.ts';

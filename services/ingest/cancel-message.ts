@@ -1,4 +1,4 @@
-// Cancelling (RELIABILITY P7): what waits is cancelled at once; what is in flight, or may have been sent, answers a conflict.
+// Cancelling (P7): what waits is cancelled at once; what is in flight, or may have been sent, answers a conflict.
 
 import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery/delivery.ts';

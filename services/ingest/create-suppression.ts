@@ -1,4 +1,4 @@
-// Suppresses an address: from the answer on nothing is sent to it, not even what was accepted before and not taken up yet (RELIABILITY P11).
+// Suppresses an address: from the answer on nothing is sent to it, not even what was accepted before and not taken up yet (P11).
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import type { Caller } from '../core/access/caller.ts';

@@ -1,4 +1,4 @@
-// Accepting: the messages of one turn, each judged and answered for itself, stored by one insert and published by one burst (RELIABILITY R1).
+// Accepting: the messages of one turn, each judged and answered for itself, stored by one insert and published by one burst (R1).
 // The order is what P1 rests on: content first, then the insert, then the publish, then the answer. Whatever fails after the insert is the
 // sweeper's business and never the caller's.
 
@@ -213,7 +213,7 @@ async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted |
 }
 
 /**
- * A message that was there already has the time and the state that it was stored with, and so says its answer (RELIABILITY P3). An id that a message of
+ * A message that was there already has the time and the state that it was stored with, and so says its answer (P3). An id that a message of
  * another tenant has (P16), or one beyond the caller's reach, is answered without a word about that message.
  */
 async function readBack(ingest: Ingest, { message: { id, tenant }, reach }: Composed): Promise<Message> {
@@ -225,7 +225,7 @@ async function readBack(ingest: Ingest, { message: { id, tenant }, reach }: Comp
   return message;
 }
 
-/** Nobody can tell whether it is stored, so the failure names it (RELIABILITY P2). */
+/** Nobody can tell whether it is stored, so the failure names it (P2). */
 const mayBeStored = (messageId: MessageId, cause: unknown): Failure =>
   new Failure('unavailable', 'The message could not be stored. Repeat the request with the same idempotency key.', {
     cause,

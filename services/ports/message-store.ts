@@ -55,7 +55,7 @@ export interface MessageStore extends AsyncDisposable {
 
   /**
    * Inserts each message with its events and its idempotency key in one write a message; durable when it resolves. Answers in the order given.
-   * A message whose id is already there stays as it is. Sets `unsettled_at`, see ARCHITECTURE.
+   * A message whose id is already there stays as it is. Sets `unsettled_at`.
    */
   insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]>;
 

@@ -1,6 +1,6 @@
 // Logs: one JSON object a line, of `runningLimits.logLineBytesMax` at most. In development, at a terminal, the same lines as text. Of errors only what
 // `describe-error.ts` allows is printed; whatever looks like an API key or an address is taken out of each finished line besides, so that no message and
-// no cause can carry one (RELIABILITY, security 19).
+// no cause can carry one (S19).
 
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { runningLimits } from '../core/limits/running.ts';

@@ -11,7 +11,7 @@ export interface About {
   readonly metrics: Metrics;
 }
 
-/** Disposing shuts the program down in order (RELIABILITY P19). */
+/** Disposing shuts the program down in order (P19). */
 export interface Program extends AsyncDisposable {
   /** For people and tests: what listens where, by role: `http`, `grpc`, `metrics`, `smtp`. */
   readonly ports: Readonly<Record<string, number>>;

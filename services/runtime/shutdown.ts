@@ -1,4 +1,4 @@
-// From a signal to the end of the process (RELIABILITY P19): SIGTERM or SIGINT stops what runs, in reverse order of its start; what is not done within
+// From a signal to the end of the process (P19): SIGTERM or SIGINT stops what runs, in reverse order of its start; what is not done within
 // the grace period is given up; a second signal ends the process at once.
 
 import { runningLimits } from '../core/limits/running.ts';

@@ -1,4 +1,4 @@
-// The sweeper's loop (RELIABILITY R4): what is due goes to the queue, leases that ran out are taken back, what is too old ends, and each backlog is
+// The sweeper's loop (R4): what is due goes to the queue, leases that ran out are taken back, what is too old ends, and each backlog is
 // fed into its window. It alone can run the system with the queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two
 // of them publish is claimed once.
 

@@ -1,4 +1,4 @@
-// One key, one message (RELIABILITY P3, P4): in each place where a key may stand, however often and however parallel.
+// One key, one message (P3, P4): in each place where a key may stand, however often and however parallel.
 
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// A program that has reached nothing says so from its first moment, and names what it has not reached (RELIABILITY P20).
+// A program that has reached nothing says so from its first moment, and names what it has not reached (P20).
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
 // A canary along every path, failing ones too: what is personal or secret in a message, a key or a relay's login stands in no log line, no metric and
-// no document, and what has to be secret stands sealed in the store (RELIABILITY, security 11 and 19).
+// no document, and what has to be secret stands sealed in the store (S11 and S19).
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

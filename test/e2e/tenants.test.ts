@@ -1,4 +1,4 @@
-// Two tenants in one installation see, reach and disturb nothing of each other (RELIABILITY P16), with two keys each. All that can be equal is equal
+// Two tenants in one installation see, reach and disturb nothing of each other (P16), with two keys each. All that can be equal is equal
 // in both: names of senders, identifiers of templates, idempotency keys, recipients, suppressed addresses and names of keys. Domains cannot: the
 // catalog gives a domain to one sender of one tenant, since whoever has it may write From in its name.
 

@@ -1,5 +1,5 @@
 // The callers of a simulated world: they send, repeat themselves with the same key, cancel and suppress, and remember every answer. What they were
-// told is held against what happened (RELIABILITY P1 to P4).
+// told is held against what happened (P1 to P4).
 
 import { packetboatNames, type SendRequest } from '../../services/core/accept/send-request.ts';
 import { accessRules } from '../../services/core/access/access-rules.ts';

@@ -1,5 +1,5 @@
 // One connection to MongoDB for all stores of a program: how durable a write is, how long a call may take, what its errors become, and the
-// server's clock. Only plain single-document operations go over it (TESTING.md), so a standalone server does as well as a replica set; the
+// server's clock. Only plain single-document operations go over it, so a standalone server does as well as a replica set; the
 // driver itself repeats a write after a lost connection only where the server can tell that it is the same one.
 
 import {

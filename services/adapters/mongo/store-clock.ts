@@ -1,4 +1,4 @@
-// The server's clock, read without asking it. What is due is judged by one clock for all programs (RELIABILITY R5), so each keeps the offset of
+// The server's clock, read without asking it. What is due is judged by one clock for all programs (R5), so each keeps the offset of
 // the server's clock from its own monotonic one: a wall clock that jumps here changes nothing, and nobody waits for the time of day.
 
 export class StoreClock {

@@ -1,4 +1,4 @@
-// Publishing with an answer, over one connection, at a fifth of the cost of `js.publish()` (PERFORMANCE.md): one subscription receives all answers, a
+// Publishing with an answer, over one connection, at a fifth of the cost of `js.publish()` (measured): one subscription receives all answers, a
 // counter in the reply subject tells them apart. No `Nats-Msg-Id`: the server would drop the sweeper's republishing for two minutes.
 
 import { createInbox, type Msg, type NatsConnection } from 'nats';

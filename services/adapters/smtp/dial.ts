@@ -1,4 +1,4 @@
-// Opens a TCP connection to a route's host, or refuses to: the connector of RELIABILITY security 7. Every address is judged at every dial, and the
+// Opens a TCP connection to a route's host, or refuses to: the connector of S7. Every address is judged at every dial, and the
 // address that was judged is the one that is connected to, so a name that changes between the two gains nothing.
 
 import { lookup } from 'node:dns/promises';

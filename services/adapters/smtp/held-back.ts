@@ -1,4 +1,4 @@
-// The fence of RELIABILITY R6 on the stream: the end of a body is held back until it may be sent.
+// The fence of R6 on the stream: the end of a body is held back until it may be sent.
 
 /** What happens on the way. */
 export interface Passage {

@@ -1,4 +1,4 @@
-// Idempotency keys (RELIABILITY P3, P4): what one looks like, what makes two requests the same, and
+// Idempotency keys (P3, P4): what one looks like, what makes two requests the same, and
 // what to answer when a key is taken.
 
 import { createHash } from 'node:crypto';

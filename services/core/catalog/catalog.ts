@@ -7,7 +7,7 @@ import type { Address, Mailbox } from '../address.ts';
 export type Environment = 'draft' | 'testing' | 'live';
 export const environments: readonly Environment[] = ['draft', 'testing', 'live'];
 
-/** `at_most_once` never sends a second copy, at the price of deliveries that end `unknown` (RELIABILITY P5). */
+/** `at_most_once` never sends a second copy, at the price of deliveries that end `unknown` (P5). */
 export type Copies = 'at_least_once' | 'at_most_once';
 
 /** `StartTLS` and `Implicit` verify the certificate; `Opportunistic` takes what is offered; `None` never encrypts. */

@@ -77,7 +77,7 @@ export interface NewMessage extends Omit<Message, 'deliveries' | 'events'> {
   readonly events: readonly Omit<Event, 'at'>[];
 }
 
-/** A message's status is the first of these that one of its deliveries has (API.md). */
+/** A message's status is the first of these that one of its deliveries has (docs/sending.md). */
 const precedence: readonly DeliveryState[] = [
   'sending',
   'queued',

@@ -1,4 +1,4 @@
-// What another server's answer means for a delivery: the one place where that is decided (RELIABILITY R7, R8). The transport says what happened,
+// What another server's answer means for a delivery: the one place where that is decided (R7, R8). The transport says what happened,
 // `judge` says what follows, and `delivery.ts` carries it into the state machine.
 
 import { deliveryLimits } from '../limits/delivery.ts';

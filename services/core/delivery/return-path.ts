@@ -1,4 +1,4 @@
-// The envelope sender, in the one place that makes it (RELIABILITY R8, security 18). Each delivery has its own (VERP), so that a bounce names what it
+// The envelope sender, in the one place that makes it (R8, S18). Each delivery has its own (VERP), so that a bounce names what it
 // is about, and an HMAC, so that nobody can invent a bounce for a delivery that is not his. It is never copied from From.
 
 import { timingSafeEqual } from 'node:crypto';

@@ -1,4 +1,4 @@
-// Which headers a caller may set, and what may stand in one (RELIABILITY, security 1). What decides where mail goes, who it is from and how its
+// Which headers a caller may set, and what may stand in one (S1). What decides where mail goes, who it is from and how its
 // body is read is ours: it has a field of its own in the request, or is written by the dispatcher.
 
 import type { FieldError } from '../failure.ts';

@@ -1,5 +1,5 @@
 // Which addresses Packetboat may open a connection to when somebody else named the host (relay of a Sender, webhook, MX): the rule against SSRF,
-// RELIABILITY security 7. It judges one literal address; whoever dials asks for each address at each dial, and connects to that very address.
+// S7. It judges one literal address; whoever dials asks for each address at each dial, and connects to that very address.
 
 import ipaddr from 'ipaddr.js';
 

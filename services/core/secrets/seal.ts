@@ -1,4 +1,4 @@
-// Sealing secrets before they reach a store (RELIABILITY security 11): AES-256-GCM, bound to the document and field they belong to, so that a sealed
+// Sealing secrets before they reach a store (S11): AES-256-GCM, bound to the document and field they belong to, so that a sealed
 // value that was moved to another place does not open.
 
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';

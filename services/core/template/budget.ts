@@ -1,5 +1,5 @@
 // What one part of a mail may cost to render. A tenant writes both the template and the data, so every step, iteration and byte is paid for
-// before it happens: no template stalls the event loop (RELIABILITY, security 6).
+// before it happens: no template stalls the event loop (S6).
 
 import { templateLimits } from '../limits/template.ts';
 import { TemplateError } from './template-error.ts';

@@ -1,5 +1,5 @@
 // Renders a mail from one revision of a template: picks the locale, checks the data, runs subject, text and html, wraps them in layouts, checks
-// links. Pure: the same revision and request always give the same mail, which is how each attempt gets the same bytes (RELIABILITY R8).
+// links. Pure: the same revision and request always give the same mail, which is how each attempt gets the same bytes (R8).
 
 import { isClean } from '../address.ts';
 import type { Environment, LocaleContent, TemplateRevision } from '../catalog/catalog.ts';

@@ -4,8 +4,8 @@
 // a client that cancels, an SMTP server that may drop the connection before or after it took the mail. A dispatcher may crash at any step, or
 // freeze: every step may be delayed for ever while the others go on, which is what a frozen process looks like. A lease may lapse at any time.
 //
-// What it checks: see `invariants` and `stuck`. Each rule that the promises of RELIABILITY.md rest on is a guard with a name; leaving one out
-// (`node delivery.mjs mutants`) must break something. The names are those of the rules in RELIABILITY.md.
+// What it checks: see `invariants` and `stuck`. Each rule that the promises of docs/promises.md rest on is a guard with a name; leaving one out
+// (`node delivery.mjs mutants`) must break something. The names are those of the rules in docs/promises.md.
 
 const ATTEMPTS = 2; // counted transient failures before `bounced` (6 in the product)
 const LAPSES = 3; // lapsed leases before `dead` (5 in the product)

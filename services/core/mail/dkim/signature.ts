@@ -4,7 +4,7 @@
 import type { DkimAlgorithm } from '../../catalog/catalog.ts';
 import { fieldsOf, relaxedField } from './canonical.ts';
 
-/** Signed once more often than they are there, so that nobody can add another (RELIABILITY security 17). */
+/** Signed once more often than they are there, so that nobody can add another (S17). */
 const OVERSIGNED = ['from', 'to', 'cc', 'reply-to', 'subject', 'date', 'message-id', 'list-unsubscribe', 'list-unsubscribe-post'];
 /** Signed as often as they are there. */
 const SIGNED = [...OVERSIGNED, 'mime-version', 'content-type', 'content-transfer-encoding', 'in-reply-to', 'references', 'list-id'];
@@ -19,7 +19,7 @@ export interface ToSign {
   readonly domain: string;
   readonly selector: string;
   readonly algorithm: DkimAlgorithm;
-  /** Milliseconds since 1970: of the acceptance, so that each attempt has the same bytes (RELIABILITY R8). */
+  /** Milliseconds since 1970: of the acceptance, so that each attempt has the same bytes (R8). */
   readonly time: number;
 }
 

@@ -1,5 +1,5 @@
 // What the MIME writer takes and gives. A mail is one message with its templates rendered; nothing in it depends on the delivery, so every
-// recipient and every attempt gets the same bytes (RELIABILITY R8).
+// recipient and every attempt gets the same bytes (R8).
 
 import type { Mailbox } from '../../address.ts';
 import type { Attachment } from '../../delivery/message.ts';
