@@ -299,7 +299,7 @@ const always = (): boolean => true;
 /** By HTTP status. Names are of the namespace that schemas are in, as far as generators know namespaces. */
 const errors: readonly ErrorKind[] = [
   { status: '400', name: 'Malformed', description: 'Not JSON, an unknown field or parameter, or a wrong type.', appliesTo: always },
-  { status: '401', name: 'Unauthenticated', description: 'The key is missing, unknown, revoked or expired.', appliesTo: always },
+  { status: '401', name: 'Unauthenticated', description: 'The key is missing, malformed, unknown, revoked or expired.', appliesTo: always },
   { status: '403', name: 'Forbidden', description: 'The key lacks the scope, the sender or the environment.', appliesTo: always },
   {
     status: '404',
@@ -377,17 +377,26 @@ const responseHeaders: Readonly<Record<string, object>> = {
   'X-RateLimit-Remaining': { description: 'Left of them.', schema: { type: 'integer' } },
   'X-RateLimit-Reset': { description: 'When the budget is full again, in seconds since 1970.', schema: { type: 'integer' } },
   'Retry-After': { description: 'Seconds to wait before the next request.', schema: { type: 'integer' } },
+  'WWW-Authenticate': { description: 'The scheme of the header Authorization.', schema: { type: 'string', const: 'Bearer' } },
+  'Accept-Encoding': { description: 'The content codings that a body may have.', schema: { type: 'string' } },
   'Idempotent-Replayed': {
     description: '`true` when this is the answer of an earlier request with the same key.',
     schema: { type: 'string', const: 'true' },
   },
 };
 
+/** What an error has beyond the headers of every answer, by status. */
+const headersOfErrors: Readonly<Record<string, readonly string[]>> = {
+  401: ['WWW-Authenticate'],
+  415: ['Accept-Encoding'],
+  429: ['Retry-After'],
+  503: ['Retry-After'],
+};
+
 function errorResponse(status: string, description: string): object {
-  const waits = status === '429' || status === '503' ? ['Retry-After'] : [];
   return {
     description,
-    headers: headersOf([...everywhere, ...waits]),
+    headers: headersOf([...everywhere, ...(headersOfErrors[status] ?? [])]),
     content: { 'application/json': { schema: schemaRef('ErrorBody') } },
   };
 }
