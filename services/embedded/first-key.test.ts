@@ -66,6 +66,17 @@ describe('the key that a start prints', () => {
     expect((await readFile(join(dataDir, 'key'), 'utf8')).trim()).toBe(old);
   });
 
+  it.each([{ environment: 'draft' }, { environment: 'testing' }, { senders: ['billing'] }] as const)(
+    'is a new one when only keys with %j can make others',
+    async (restriction) => {
+      const old = await printed();
+      const root = await keys.find(readKey(old)?.id ?? '');
+      if (root !== null) await keys.add({ ...root, ...restriction, id: 'another' });
+      await revoke(old);
+      expect(await printed()).not.toBe(old);
+    },
+  );
+
   it('is the one that was saved by a start that ended before the store had it', async () => {
     const key = await printed();
     keys = new MemoryKeyStore();

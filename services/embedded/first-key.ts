@@ -4,7 +4,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
-import { makesKeys } from '../core/access/key-life.ts';
+import { needsFirstKey } from '../core/access/key-life.ts';
 import { Failure } from '../core/failure.ts';
 import { describeFirstKey, ensureFirstKey } from '../ingest/bootstrap-key.ts';
 import type { KeyStore } from '../ports/key-store.ts';
@@ -33,7 +33,7 @@ export async function firstKey(parts: FirstKeyParts): Promise<ShownKey> {
   const file = join(parts.dataDir, tenant === 'default' ? 'key' : `key-${tenant}`);
   const saved = await readSaved(file);
   if (saved !== null && (await works(parts, saved, file))) return { key: saved };
-  if ((await keys.list(tenant)).some((key) => makesKeys(key, now))) {
+  if (!needsFirstKey(await keys.list(tenant), now)) {
     const reason =
       `The tenant ${tenant} has other keys already, which only their owners know. Make keys with one of those: POST /v1/keys. ` +
       'If they are lost, set PACKETBOAT_DATA_DIR to a new folder, where keys and messages begin anew.';

@@ -319,6 +319,9 @@ describe('keys', () => {
     await keyWith({ scopes: ['messages:send'] });
     await keyWith({ revokedAt: 1 });
     await keyWith({ tenant: 'other' });
+    await keyWith({ environment: 'draft' });
+    await keyWith({ environment: 'testing' });
+    await keyWith({ senders: [OWN] });
     expect(await revoke(memory.key, id)).toMatchObject({ kind: 'conflict', code: 'last_key' });
     expect((await memory.ingest.keys.find(id))?.revokedAt).toBeNull();
     expect(await revoke(memory.key, id, true)).toMatchObject({ key_id: id });

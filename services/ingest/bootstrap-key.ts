@@ -54,7 +54,7 @@ export function describeFirstKey(state: FirstKeyState, tenant: string): string |
     case 'refused':
       return state.fault === 'other'
         ? 'PACKETBOAT_BOOTSTRAP_KEY is a key of another tenant. Set a key of its own for each tenant.'
-        : `PACKETBOAT_BOOTSTRAP_KEY ${state.fault === 'revoked' ? 'was revoked' : 'has expired'} and stays so. Set another one: a start makes it when the tenant ${tenant} has no working key that may make keys.`;
+        : `PACKETBOAT_BOOTSTRAP_KEY ${state.fault === 'revoked' ? 'was revoked' : 'has expired'} and stays so. Set another key: a start makes the key when the tenant ${tenant} has no working live key that may make keys for all senders.`;
     default:
       return state satisfies never;
   }

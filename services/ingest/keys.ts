@@ -56,7 +56,8 @@ export async function listKeys(ingest: Ingest, caller: Caller): Promise<readonly
 const exists = (caller: Caller, key: ApiKey): boolean => isWithin(ceilingsOf(caller), key);
 
 /**
- * Answers since when. Elsewhere the key stops working within `accessLimits.keyCacheMs`. Throws `not_found`, and `conflict` for the last key that makes keys.
+ * Answers since when. Elsewhere the key stops working within `accessLimits.keyCacheMs`. Throws `not_found`, and `conflict` for a key that no other could
+ * make again.
  *
  * Two keys that revoke themselves in the same instant may both go, since no compare-and-set spans two documents; so may two keys that revoke each
  * other. A revocation is never taken back for this: a revoked key that works again is the greater harm. The next start with a

@@ -289,7 +289,7 @@ export const variables = {
     default: null,
     requiredBy: [],
     programs: ['dev', 'ingest'],
-    help: 'An API key of your own making (live, all scopes), made at start while its tenant has no working key that may make keys. In development one is made up.',
+    help: 'An API key of your own making (live, all scopes), made at start while its tenant has no working live key that may make keys for all senders. In development one is made up.',
     schema: z
       .string()
       .refine(isBootstrapKey, fault('is not sk_live_ and 24 to 200 letters, digits and underscores, or is a mistyped key of ours'))

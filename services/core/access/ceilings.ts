@@ -1,7 +1,7 @@
 // The ceilings of a key. A key that is made stays within those of its maker, and a key sees and revokes only itself and keys within its own.
 // Ceilings hold for each key: the children of a key may together send more often than the key itself.
 
-import { type Environment, environments } from '../catalog/catalog.ts';
+import type { Environment } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';
 import { accessLimits } from '../limits/access.ts';
 import type { Caller } from './caller.ts';
@@ -69,13 +69,18 @@ export function judgeCeilings(
   return { ceilings, errors };
 }
 
+/** What a key may touch. Its limit and its expiry say only how often and how long. */
+export type Rights = Pick<Ceilings, 'scopes' | 'environment' | 'senders'>;
+
+/** Whether a key may touch nothing that `of` may not touch. Equal rights are within. */
+export const isWithinRights = (of: Rights, key: Rights): boolean =>
+  key.scopes.every((scope) => of.scopes.includes(scope)) &&
+  mayUseEnvironment(of.environment, key.environment) &&
+  isWithinSenders(of.senders, key.senders);
+
 /** Whether a key may do nothing that `of` may not do. */
 export const isWithin = (of: Ceilings, key: Ceilings): boolean =>
-  key.scopes.every((scope) => of.scopes.includes(scope)) &&
-  environments.indexOf(key.environment) <= environments.indexOf(of.environment) &&
-  isWithinSenders(of.senders, key.senders) &&
-  key.requestsPerMinute <= of.requestsPerMinute &&
-  isWithinExpiry(of.expiresAt, key.expiresAt);
+  isWithinRights(of, key) && key.requestsPerMinute <= of.requestsPerMinute && isWithinExpiry(of.expiresAt, key.expiresAt);
 
 const isWithinSenders = (of: readonly string[], senders: readonly string[]): boolean =>
   of.length === 0 || (senders.length > 0 && senders.every((name) => of.includes(name)));

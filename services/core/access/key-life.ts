@@ -1,14 +1,14 @@
-// The life of keys: which still work, which may make others, when the last of those may go, and whether a start makes one.
+// The life of keys: which keys still work, which keys may make others, when a key may revoke itself, and when a start makes a first key.
 
 import { Failure } from '../failure.ts';
+import { isWithinRights, type Rights } from './ceilings.ts';
 import type { Scope } from './principal.ts';
 
 /** What the store says of a key, as far as these decisions need it. */
-export interface StoredKey {
+export interface StoredKey extends Rights {
   readonly id: string;
   readonly tenant: string;
   readonly secretHash: string;
-  readonly scopes: readonly string[];
   /** Milliseconds since 1970, or null. */
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
@@ -26,17 +26,27 @@ const MAKES_KEYS: Scope = 'keys:write';
 export const makesKeys = (key: StoredKey, now: number): boolean => faultOfKey(key, now) === null && key.scopes.includes(MAKES_KEYS);
 
 /**
- * Null: the key may be revoked. Only a key that revokes itself can be the last that makes keys: any other leaves the key that revokes it.
+ * Null: the key may be revoked. A key may revoke itself while another working key could make it again: a key with `keys:write` and at least the same
+ * environment, senders and scopes. Limit and expiry do not count. A key that revokes another contains it, so it is never refused.
  * @param keys all of the tenant
  */
 export function refusalToRevoke(id: string, keys: readonly StoredKey[], now: number, isForced: boolean): Failure | null {
-  if (isForced || keys.some((key) => key.id !== id && makesKeys(key, now))) return null;
   const target = keys.find((key) => key.id === id);
-  if (target === undefined || !makesKeys(target, now)) return null;
-  return new Failure('conflict', 'This is the last key of the tenant that may make keys. Set force=true to revoke it all the same.', {
-    code: 'last_key',
-  });
+  if (isForced || target === undefined || !makesKeys(target, now)) return null;
+  if (keys.some((key) => key.id !== id && makesKeys(key, now) && isWithinRights(key, target))) return null;
+  const message =
+    'No other working key of the tenant with the scope keys:write has at least the environment, the senders and the scopes of this key. ' +
+    'Set force=true to revoke this key anyway.';
+  return new Failure('conflict', message, { code: 'last_key' });
 }
+
+/**
+ * Whether a tenant needs a first key: no working live key may make keys for all senders. Restricted keys do not count, because they can never make
+ * an unrestricted key. Scopes do not count: a live key that lacks a scope can still revoke itself by force and so make room for a first key.
+ * @param keys all of the tenant
+ */
+export const needsFirstKey = (keys: readonly StoredKey[], now: number): boolean =>
+  !keys.some((key) => makesKeys(key, now) && key.environment === 'live' && key.senders.length === 0);
 
 /** What a start does about its first key. Only `make` and `works` end with a key that may be shown. */
 export type FirstKeyVerdict =
@@ -47,8 +57,8 @@ export type FirstKeyVerdict =
   | { readonly kind: 'not_needed' };
 
 /**
- * A key is made only while no key of the tenant works and may make others, so a setting that was forgotten in a manifest adds nothing; and never a
- * second time, so a key that was revoked stays revoked.
+ * A start makes a key only while the tenant needs a first key, so that a forgotten setting in a manifest adds nothing; and never makes a key a
+ * second time, so that a revoked key stays revoked.
  * @param found what the store has under the id of `presented`
  * @param keys all of the tenant
  */
@@ -62,5 +72,5 @@ export function judgeFirstKey(
     const fault = faultOfKey(found, now);
     return fault === null ? { kind: 'works' } : { kind: 'refused', fault };
   }
-  return keys.some((key) => makesKeys(key, now)) ? { kind: 'not_needed' } : { kind: 'make' };
+  return needsFirstKey(keys, now) ? { kind: 'make' } : { kind: 'not_needed' };
 }

@@ -97,7 +97,10 @@ export interface ListKeysResponse {
 export interface RevokeKeyRequest {
   /** The public part. */
   key_id: string;
-  /** Revokes the tenant's last key that may make keys, too. Afterwards only a start with a new `PACKETBOAT_BOOTSTRAP_KEY` makes one. */
+  /**
+   * Revokes the calling key even if no other working key could make it again. When no live key is left that may make keys for all senders, only
+   * a start with a new `PACKETBOAT_BOOTSTRAP_KEY` makes one.
+   */
   force: boolean;
 }
 
@@ -948,8 +951,8 @@ export const KeysServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when the
-   * tenant's last key that may make keys would revoke itself, unless `force` is set.
+   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when a
+   * key would revoke itself that no other working key could make again, unless `force` is set.
    */
   revokeKey: {
     path: "/packetboat.v1.KeysService/RevokeKey" as const,
@@ -971,8 +974,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
   /** The calling key and the tenant's keys that may do no more than it may, newest first. */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when the
-   * tenant's last key that may make keys would revoke itself, unless `force` is set.
+   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when a
+   * key would revoke itself that no other working key could make again, unless `force` is set.
    */
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
 }
@@ -1014,8 +1017,8 @@ export interface KeysServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when the
-   * tenant's last key that may make keys would revoke itself, unless `force` is set.
+   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when a
+   * key would revoke itself that no other working key could make again, unless `force` is set.
    */
   revokeKey(
     request: RevokeKeyRequest,
