@@ -295,6 +295,31 @@ describe('keys', () => {
     });
   });
 
+  test.each<[string, string, boolean]>([
+    ['letters and spaces', 'Shop billing, 2nd', true],
+    ['letters beyond ASCII', 'Ünïversität 東京 🔑', true],
+    ['right-to-left letters', 'מפתח', true],
+    ['a family of joined characters', '👩\u200d👩\u200d👧', true],
+    ['a line feed', 'shop\nadmin', false],
+    ['a line feed at the end', 'shop\n', false],
+    ['a carriage return', 'shop\r', false],
+    ['a NUL', 'shop\u0000', false],
+    ['an escape sequence of terminals', '\u001b[2Jshop', false],
+    ['a delete character', 'shop\u007f', false],
+    ['a C1 control character', 'shop\u0085', false],
+    ['a line separator', 'shop\u2028', false],
+    ['a paragraph separator', 'shop\u2029', false],
+    ['a mark of direction', 'shop\u200f', false],
+    ['an override of direction', 'shop\u202egpj', false],
+    ['an isolate', 'shop\u2066', false],
+    ['a byte order mark', '\ufeffshop', false],
+  ])('the name of a key with %s: admitted is %3$s', async (_, name, isAdmitted) => {
+    const { text } = await keyWith();
+    const made = await create(text, { name });
+    if (isAdmitted) expect(made).toMatchObject({ key: { name } });
+    else expect(made).toMatchObject({ code: 'validation_failed', errors: [{ field: 'name', code: 'invalid_format' }] });
+  });
+
   test('a child outlives its maker', async () => {
     const { text, key } = await keyWith();
     const { secret } = (await create(text)) as { readonly secret: string };

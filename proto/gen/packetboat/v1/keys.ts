@@ -27,7 +27,7 @@ export const protobufFileName = "packetboat/v1/keys.proto";
 
 /** A key to make. */
 export interface CreateKeyRequest {
-  /** For people, at most 100 characters. */
+  /** For people, at most 100 characters, without control characters, line separators and marks that change the reading direction. */
   name: string;
   /** What it may do, for example `messages:send`. At most, and by default, all that your API key may do. */
   scopes: string[];
