@@ -327,14 +327,16 @@ describe('keys', () => {
     expect(await rpc(secret, '/packetboat.v1.KeysService/ListKeys', {})).not.toBeInstanceOf(Failure);
   });
 
-  test('a key that was revoked elsewhere neither makes nor revokes keys while it is still cached', async () => {
+  test('a key that was revoked elsewhere neither makes nor revokes keys while it is still cached, and its calls count as failed', async () => {
     const [{ text, key }, { key: victim }] = [await keyWith(), await keyWith()];
     const use = () => [create(text), revoke(text, victim.id), revoke(text, key.id)];
     expect(await create(text)).not.toBeInstanceOf(Failure);
     await memory.ingest.keys.revoke('default', key.id, 1);
     // the cache has the key still
     expect(await rpc(text, '/packetboat.v1.SendersService/ListSenders', {})).not.toBeInstanceOf(Failure);
+    const before = memory.failures.length;
     for (const answer of await Promise.all(use())) expect(answer).toMatchObject({ kind: 'unauthenticated' });
+    expect(memory.failures.slice(before)).toEqual(Array.from({ length: 3 }, () => ({ reason: 'revoked', isLimited: false })));
     expect((await memory.ingest.keys.find(victim.id))?.revokedAt).toBeNull();
   });
 

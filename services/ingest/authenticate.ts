@@ -27,6 +27,14 @@ export class AuthenticationFailure extends Failure {
   }
 }
 
+/** What the caller is told. Two reasons that would say something of somebody else's key have the same words. */
+export const keyFaults = {
+  unknown: 'This API key is not known.',
+  wrong_secret: 'This API key is not known.',
+  revoked: 'This API key was revoked.',
+  expired: 'This API key has expired.',
+} as const;
+
 export class KeyCache {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
@@ -47,12 +55,10 @@ export class KeyCache {
     if (presented === null) throw new AuthenticationFailure('malformed', null, keyTextFaults.malformed);
     const { id } = presented;
     const key = await this.#find(id);
-    if (key === null) throw new AuthenticationFailure('unknown', id, 'This API key is not known.');
-    if (!isSameSecret(key.secretHash, presented.secretHash))
-      throw new AuthenticationFailure('wrong_secret', id, 'This API key is not known.');
-    if (key.revokedAt !== null) throw new AuthenticationFailure('revoked', id, 'This API key was revoked.');
-    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now())
-      throw new AuthenticationFailure('expired', id, 'This API key has expired.');
+    if (key === null) throw new AuthenticationFailure('unknown', id, keyFaults.unknown);
+    if (!isSameSecret(key.secretHash, presented.secretHash)) throw new AuthenticationFailure('wrong_secret', id, keyFaults.wrong_secret);
+    if (key.revokedAt !== null) throw new AuthenticationFailure('revoked', id, keyFaults.revoked);
+    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now()) throw new AuthenticationFailure('expired', id, keyFaults.expired);
     return {
       kind: 'key',
       keyId: key.id,

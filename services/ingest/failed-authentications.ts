@@ -77,7 +77,13 @@ export async function authenticateCaller(
   try {
     return await keyCache.authenticate(credential);
   } catch (error) {
-    if (!(error instanceof AuthenticationFailure)) throw error;
-    throw await failedAuthentications.refusal(error, address);
+    throw await counted(failedAuthentications, error, address);
   }
 }
+
+/** What to answer instead of an error: a failed authentication is counted, any other error stays as it is. Never rejects. */
+export const counted = async (
+  failedAuthentications: Pick<FailedAuthentications, 'refusal'>,
+  error: unknown,
+  address: string,
+): Promise<unknown> => (error instanceof AuthenticationFailure ? failedAuthentications.refusal(error, address) : error);

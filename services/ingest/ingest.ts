@@ -18,7 +18,7 @@ import type { SuppressionStore } from '../ports/suppression-store.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
 import type { KeyCache } from './authenticate.ts';
 import type { Backlogs } from './backlogs.ts';
-import { authenticateCaller, type FailedAuthentications, type PresentedCredential } from './failed-authentications.ts';
+import { authenticateCaller, counted, type FailedAuthentications, type PresentedCredential } from './failed-authentications.ts';
 
 export interface Ingest {
   readonly messages: MessageStore;
@@ -101,8 +101,17 @@ export async function answer<T>(
     const counted = await countRequest(ingest, principal);
     rate = counted.rate;
     if (counted.failure !== null) return { rate, failure: counted.failure };
-    return { rate, response: await handle(principal) };
+    return { rate, response: await handled(ingest, presented, handle(principal)) };
   } catch (error) {
     return { rate, failure: shownFailure(ingest, error) };
+  }
+}
+
+/** A handler that reads the key from the store may find that the key was revoked after it was cached. */
+async function handled<T>({ failedAuthentications }: Ingest, { address }: PresentedCredential, response: Promise<T>): Promise<T> {
+  try {
+    return await response;
+  } catch (error) {
+    throw await counted(failedAuthentications, error, address);
   }
 }

@@ -7,6 +7,7 @@ import { ceilingsOf, isWithin, judgeCeilings, type WantedCeilings } from '../cor
 import { faultOfKey, refusalToRevoke } from '../core/access/key-life.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import type { ApiKey } from '../ports/key-store.ts';
+import { AuthenticationFailure, keyFaults } from './authenticate.ts';
 import type { Ingest } from './ingest.ts';
 
 export interface CreateKeyRequest extends WantedCeilings {
@@ -80,10 +81,15 @@ export async function revokeKey(
   return (await ingest.keys.find(id))?.revokedAt ?? now;
 }
 
-/** Keys are cached, and in these seconds a revoked key must not make keys that outlast it, nor revoke those of others. */
+/**
+ * Keys are cached, and in these seconds a revoked key must not make keys that outlast it, nor revoke those of others. Throws an
+ * `AuthenticationFailure`, which `answer` counts like that of a key that was not cached.
+ */
 async function refuseRevoked(ingest: Ingest, caller: Caller, now: number): Promise<void> {
-  const own = await ingest.keys.find(caller.keyId);
-  if (own !== null && faultOfKey(own, now) === null) return;
-  ingest.keyCache.forget(caller.keyId);
-  throw new Failure('unauthenticated', 'This API key was revoked or has expired.');
+  const { keyId } = caller;
+  const own = await ingest.keys.find(keyId);
+  const fault = own === null ? 'unknown' : faultOfKey(own, now);
+  if (fault === null) return;
+  ingest.keyCache.forget(keyId);
+  throw new AuthenticationFailure(fault, keyId, keyFaults[fault]);
 }
