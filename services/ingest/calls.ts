@@ -13,7 +13,7 @@ import type {
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type JudgedField, judgeFields } from '../core/accept/field-rules.ts';
 import { accessRuleOf, accessRules } from '../core/access/access-rules.ts';
-import { Failure, validationFailed } from '../core/failure.ts';
+import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
 import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
@@ -45,9 +45,12 @@ export interface Calls {
   readonly isGateway?: ((certificate: Uint8Array, fingerprint: string) => boolean) | undefined;
 }
 
-/** One request to send, whichever door it came by. */
-export async function send(calls: Calls, item: SendItemProto): Promise<SendResult> {
-  const [result] = await sendAll(calls, [item]);
+/**
+ * One request to send, whichever door it came by.
+ * @param faults that the door found
+ */
+export async function send(calls: Calls, item: SendItemProto, faults: readonly FieldError[] = []): Promise<SendResult> {
+  const [result] = await sendAll(calls, [fromItem(calls, item, faults)]);
   return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
 }
 
@@ -57,19 +60,17 @@ export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Pr
     const failure = new Failure('invalid', `At most ${ingestLimits.turnItemsMax} items go together.`);
     return { results: items.map(() => toResult({ rate: null, failure })) };
   }
-  return { results: (await sendAll(calls, items)).map(toResult) };
+  const read = items.map((item) => fromItem(calls, item, []));
+  return { results: (await sendAll(calls, read)).map(toResult) };
 }
 
-async function sendAll(calls: Calls, items: readonly SendItemProto[]): Promise<readonly SendResult[]> {
-  const results = await sendMessages(
-    calls.ingest,
-    items.map((item) => fromItem(calls, item)),
-  );
-  for (const result of results) calls.metrics.message(wordOf(result));
+async function sendAll({ ingest, metrics }: Calls, items: readonly SendItem[]): Promise<readonly SendResult[]> {
+  const results = await sendMessages(ingest, items);
+  for (const result of results) metrics.message(wordOf(result));
   return results;
 }
 
-function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto): SendItem {
+function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto, faults: readonly FieldError[]): SendItem {
   return {
     presented: { credential: item.credential, address: item.client_address },
     idempotencyKeys: item.idempotency_keys,
@@ -82,7 +83,7 @@ function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto): SendIte
       const [path, request] = item.send_message === undefined ? [SEND_EMAIL, item.send_email ?? {}] : [SEND_MESSAGE, item.send_message];
       const fields = judgedFields.get(path);
       if (fields === undefined) throw new Error(`${path} is not in the contract`);
-      return judgeFields(fields, request, uploaded);
+      return [...faults, ...judgeFields(fields, request, uploaded)];
     },
     read: async (caller) => {
       if (item.send_message !== undefined) return readSendMessage(ingest, caller, item.send_message, item.content);
@@ -147,12 +148,16 @@ export async function upload(
   }
 }
 
-/** Any public rpc other than those that send. A path that is not of the contract is a bug of the door. */
+/**
+ * Any public rpc other than those that send. A path that is not of the contract is a bug of the door.
+ * @param found faults that the door found
+ */
 export function call(
   { ingest, judgedFields }: Calls,
   path: string,
   presented: PresentedCredential,
   request: object,
+  found: readonly FieldError[] = [],
 ): Promise<Answer<object>> {
   const handle = rpcs[path];
   const rule = accessRuleOf(path);
@@ -162,7 +167,7 @@ export function call(
   }
   return answer(ingest, presented, async (principal) => {
     const caller = enter(principal, rule);
-    const faults = judgeFields(fields, request);
+    const faults = [...found, ...judgeFields(fields, request)];
     if ('judging' in handle) return handle.judging(ingest, caller, request as never, faults);
     if (faults.length > 0) throw validationFailed(faults);
     return handle(ingest, caller, request as never);

@@ -13,6 +13,7 @@ import {
   Attachment,
   type GetMessageResponse,
   MessagesServiceClient,
+  MessagesServiceService,
   SendMessageRequest,
   type SendMessageResponse,
 } from '../../proto/gen/packetboat/v1/messages.ts';
@@ -138,6 +139,24 @@ describe('the public services', () => {
   ])('refuse a message %s, with all faults', async (_, partial, faults) => {
     const refused = await made<SendMessageResponse>((respond) => messages.sendMessage(otp(partial), metadataOf(bearer()), respond));
     expect([refused.code, faultsOf(refused.trailer)]).toEqual([status.INVALID_ARGUMENT, faults]);
+  });
+
+  test('refuse a message with a name that its decoded form cannot hold', async () => {
+    const { path, requestSerialize, responseDeserialize } = MessagesServiceService.sendMessage;
+    const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
+    const serialize = (request: SendMessageRequest): Buffer =>
+      Buffer.from(Buffer.from(requestSerialize(request)).toString('latin1').replaceAll('as_proto_', '__proto__'), 'latin1');
+    const request = otp({ tags: { as_proto_: 'a' }, metadata: { a: [{ as_proto_: {} }] } });
+    const refused = await made<SendMessageResponse>((respond) =>
+      client.makeUnaryRequest(path, serialize, responseDeserialize, request, metadataOf(bearer()), (error, response) =>
+        respond(error, response as SendMessageResponse),
+      ),
+    );
+    client.close();
+    expect([refused.code, faultsOf(refused.trailer)]).toEqual([
+      status.INVALID_ARGUMENT,
+      ['tags forbidden_name', 'metadata forbidden_name'],
+    ]);
   });
 
   test('refuse a call that does not name its message', async () => {

@@ -25,8 +25,9 @@ import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts'
 import { SuppressionsServiceService } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates.ts';
 import { accessRuleOf } from '../core/access/access-rules.ts';
-import { Failure } from '../core/failure.ts';
+import { Failure, type FieldError } from '../core/failure.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
+import { type JudgeLostNames, lostNamesJudge } from '../runtime/lost-names.ts';
 import { admit, type Calls, call, send, sendTurn, upload } from './calls.ts';
 import type { PresentedCredential } from './failed-authentications.ts';
 import { toStatus, toTrailer } from './grpc-status.ts';
@@ -50,12 +51,19 @@ type Outcome = { readonly rate: Rate; readonly replayed?: boolean } & ({ readonl
 type Incoming = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'>;
 type Handle = (incoming: Incoming, request: never) => Promise<Outcome>;
 
+/** A request, and what its message cannot hold. */
+interface Decoded<Request> {
+  readonly request: Request;
+  readonly faults: readonly FieldError[];
+}
+
 export function ingestServices(calls: Calls): readonly GrpcService[] {
+  const judgeLostNames = lostNamesJudge();
   const senders: Readonly<Record<string, Handle>> = {
-    [MessagesServiceService.sendMessage.path]: (incoming, request: SendMessageRequest) =>
-      sendPublic(calls, itemOf(calls, incoming, { send_message: request })),
-    [MessagesServiceService.sendEmail.path]: (incoming, request: SendEmailRequest) =>
-      sendPublic(calls, itemOf(calls, incoming, { send_email: request })),
+    [MessagesServiceService.sendMessage.path]: (incoming, { request, faults }: Decoded<SendMessageRequest>) =>
+      sendPublic(calls, itemOf(calls, incoming, { send_message: request }), faults),
+    [MessagesServiceService.sendEmail.path]: (incoming, { request, faults }: Decoded<SendEmailRequest>) =>
+      sendPublic(calls, itemOf(calls, incoming, { send_email: request }), faults),
   };
   const publicServices = PUBLIC.map((definition): GrpcService => {
     const handlers = Object.entries(definition).map(([name, { path }]) => {
@@ -63,13 +71,28 @@ export function ingestServices(calls: Calls): readonly GrpcService[] {
         senders[path] ??
         (rpcs[path] === undefined
           ? null
-          : (incoming: Incoming, request: never) => callPublic(calls, path, presentedBy(calls, incoming), request));
+          : (incoming: Incoming, decoded: Decoded<object>) => callPublic(calls, path, presentedBy(calls, incoming), decoded));
       if (handle === null || accessRuleOf(path) === null) throw new Error(`${path} has no handler, or no access rule`);
       return [name, unary(calls, path, handle)];
     });
-    return { definition, implementation: Object.fromEntries(handlers) as UntypedServiceImplementation };
+    return {
+      definition: decodingStrictly(definition, judgeLostNames),
+      implementation: Object.fromEntries(handlers) as UntypedServiceImplementation,
+    };
   });
   return [...publicServices, { definition: IngestServiceService, implementation: internalService(calls) }];
+}
+
+/** The same service, whose handlers get requests as `Decoded`. */
+function decodingStrictly(definition: ServiceDefinition, judge: JudgeLostNames): ServiceDefinition {
+  const methods = Object.entries(definition).map(([name, method]) => {
+    const requestDeserialize = (bytes: Buffer): Decoded<unknown> => ({
+      request: method.requestDeserialize(bytes),
+      faults: judge(method.path, bytes),
+    });
+    return [name, { ...method, requestDeserialize }];
+  });
+  return Object.fromEntries(methods) as ServiceDefinition;
 }
 
 function internalService(calls: Calls): UntypedServiceImplementation {
@@ -137,12 +160,17 @@ function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData
   );
 }
 
-async function callPublic(calls: Calls, path: string, presented: PresentedCredential, request: object): Promise<Outcome> {
-  return call(calls, path, presented, request);
+async function callPublic(
+  calls: Calls,
+  path: string,
+  presented: PresentedCredential,
+  { request, faults }: Decoded<object>,
+): Promise<Outcome> {
+  return call(calls, path, presented, request, faults);
 }
 
-async function sendPublic(calls: Calls, item: SendItem): Promise<Outcome> {
-  const result = await send(calls, item);
+async function sendPublic(calls: Calls, item: SendItem, faults: readonly FieldError[]): Promise<Outcome> {
+  const result = await send(calls, item, faults);
   return 'failure' in result ? result : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
 }
 

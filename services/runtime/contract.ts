@@ -95,14 +95,8 @@ export interface EnumType {
 
 /** Reads the proto files; a fault in them is a bug and throws. Takes about 50 ms: call it once, at start. */
 export function loadContract(): Contract {
-  const [own] = protoDirectories;
-  assert(own !== undefined);
-  const folder = PACKAGE.replace('.', '/');
-  const files = readdirSync(`${own}${folder}`)
-    .filter((file) => file.endsWith('.proto'))
-    .toSorted()
-    .map((file) => `${folder}/${file}`);
-  const definitions = loadSync(files, { includeDirs: [...protoDirectories], keepCase: true, longs: Number, enums: String });
+  const files = contractFiles();
+  const definitions = loadSync([...files], { includeDirs: [...protoDirectories], keepCase: true, longs: Number, enums: String });
   const types = new Types(definitions, loadFieldRules(files));
   return {
     files,
@@ -110,6 +104,17 @@ export function loadContract(): Contract {
       name.startsWith(`${PACKAGE}.`) && isService(definition) ? methodsOf(name, definition, types) : [],
     ),
   };
+}
+
+/** All files of the public contract, sorted; relative to the proto directories. */
+export function contractFiles(): readonly string[] {
+  const [own] = protoDirectories;
+  assert(own !== undefined);
+  const folder = PACKAGE.replace('.', '/');
+  return readdirSync(`${own}${folder}`)
+    .filter((file) => file.endsWith('.proto'))
+    .toSorted()
+    .map((file) => `${folder}/${file}`);
 }
 
 const isService = (definition: AnyDefinition): definition is ServiceDefinition => !('format' in definition);
