@@ -298,7 +298,12 @@ const always = (): boolean => true;
 
 /** By HTTP status. Names are of the namespace that schemas are in, as far as generators know namespaces. */
 const errors: readonly ErrorKind[] = [
-  { status: '400', name: 'Malformed', description: 'Not JSON, an unknown field or parameter, or a wrong type.', appliesTo: always },
+  {
+    status: '400',
+    name: 'Malformed',
+    description: 'Not JSON, an unknown field or parameter, a name twice in one object, or a wrong type.',
+    appliesTo: always,
+  },
   { status: '401', name: 'Unauthenticated', description: 'The key is missing, malformed, unknown, revoked or expired.', appliesTo: always },
   { status: '403', name: 'Forbidden', description: 'The key lacks the scope, the sender or the environment.', appliesTo: always },
   {

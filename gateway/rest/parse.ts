@@ -1,8 +1,10 @@
-// From the bytes of a body to JSON. What JSON.parse says of a fault quotes the body, so only the place is told.
+// From the bytes of a body to JSON. What JSON.parse says of a fault quotes the body, so only the place is told. An object that
+// has a name twice is refused, since JSON.parse would drop the first value.
 
 import { isUtf8 } from 'node:buffer';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { malformed } from '../ingest/refusal.ts';
+import { repeatedNames } from './repeated-names.ts';
 
 export type Parsed = { readonly json: unknown } | { readonly refused: Refusal };
 
@@ -11,7 +13,9 @@ export function parseJson(text: string | null): Parsed {
   if (text === null) return { refused: malformed([], 'The body is not valid UTF-8.') };
   if (text === '') return { json: {} };
   try {
-    return { json: JSON.parse(text) };
+    const json: unknown = JSON.parse(text);
+    const faults = repeatedNames(text, json);
+    return faults.length === 0 ? { json } : { refused: malformed(faults) };
   } catch (error) {
     if (String(error).includes('Unexpected end')) return { refused: malformed([], 'The body ends in the middle of its JSON.') };
     const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(String(error)) ?? [];

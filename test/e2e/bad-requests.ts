@@ -318,6 +318,11 @@ export const bodies: Readonly<Record<string, readonly [body: string | Uint8Array
       ['metadata.prototype', 'forbidden_name'],
     ],
   ],
+  'a name twice': [`{"to":["c4nary@example.com"],"subject":"a","text":"a","to":["a@example.com"]}`, [['to', 'repeated']]],
+  'a name twice, above 64 KiB': [
+    `{"to":["a@example.com"],"subject":"a","text":"${'c4nary'.repeat(20_000)}","tags":{"a":"c4nary","a":"b"}}`,
+    [['tags.a', 'repeated']],
+  ],
   'a number without end': ['{"to":["a@example.com"],"subject":"a","text":"a","metadata":{"n":1e400}}', [['metadata.n', 'out_of_range']]],
   'template data 33 deep': [
     `{"to":["a@example.com"],"template":"otp","template_data":{"code":${'['.repeat(31)}${']'.repeat(31)}}}`,
