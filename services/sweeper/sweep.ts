@@ -2,7 +2,7 @@
 // fed into its window. It alone can run the system with the queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two
 // of them publish is claimed once.
 
-import { type Change, fallDue, lapse, published, tooOld } from '../core/delivery/delivery.ts';
+import { type Change, fallDue, lapse, published, endIfTooOld } from '../core/delivery/delivery.ts';
 import { subjectOf } from '../core/delivery/message.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
@@ -52,7 +52,7 @@ async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
 function wake(s: Sweeper, { message, delivery }: Found, now: number): Change | null {
   const subject = subjectOf(message, delivery);
   if (subject.delivery.state === 'sending') return lapse(subject, now, s.lapseDelayMs);
-  return tooOld(subject, now, maxAgeOf(s, message)) ?? fallDue(subject, now);
+  return endIfTooOld(subject, now, maxAgeOf(s, message)) ?? fallDue(subject, now);
 }
 
 const maxAgeOf = (s: Sweeper, message: Found['message']): number =>
@@ -99,7 +99,7 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: bo
   const feedable: { readonly found: Found; readonly publication: Publication }[] = [];
   for (const f of found) {
     const subject = subjectOf(f.message, f.delivery);
-    const old = tooOld(subject, now, maxAgeOf(s, f.message));
+    const old = endIfTooOld(subject, now, maxAgeOf(s, f.message));
     if (old !== null) changes.push(old);
     else feedable.push({ found: f, publication: publicationOf(f) });
   }

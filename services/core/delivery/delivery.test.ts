@@ -25,7 +25,7 @@ import {
   renew,
   type Subject,
   suppress,
-  tooOld,
+  endIfTooOld,
   type Verdict,
 } from './delivery.ts';
 
@@ -334,14 +334,14 @@ describe('age', () => {
   const DAY = 86_400_000;
 
   it.each(waiting)('ends what is %s past its expiry', (state) => {
-    expect(made(tooOld(subject({ state }, { expiresAt: NOW }), NOW, DAY))).toMatchObject({
+    expect(made(endIfTooOld(subject({ state }, { expiresAt: NOW }), NOW, DAY))).toMatchObject({
       set: { ...ended, state: 'expired' },
       event: { type: 'expired' },
     });
   });
 
   it.each(waiting)('bounces what is %s past the sender’s age', (state) => {
-    const { set, event } = made(tooOld(subject({ state }, { startsAt: NOW - DAY }), NOW, DAY));
+    const { set, event } = made(endIfTooOld(subject({ state }, { startsAt: NOW - DAY }), NOW, DAY));
     expect(set).toEqual({ ...ended, state: 'bounced' });
     expect(event?.data).toEqual({ reason: 'too_old' });
   });
@@ -350,15 +350,15 @@ describe('age', () => {
     ['its expiry', { expiresAt: NOW }],
     ['the sender’s age', { startsAt: NOW - DAY }],
   ])('ends unknown past %s what may have been sent', (_, around) => {
-    expect(made(tooOld(subject({ maybeSent: true }, around), NOW, DAY)).set.state).toBe('unknown');
+    expect(made(endIfTooOld(subject({ maybeSent: true }, around), NOW, DAY)).set.state).toBe('unknown');
   });
 
   it('spares the young', () => {
-    expect(tooOld(subject({}, { expiresAt: NOW + 1, startsAt: NOW - DAY + 1 }), NOW, DAY)).toBeNull();
+    expect(endIfTooOld(subject({}, { expiresAt: NOW + 1, startsAt: NOW - DAY + 1 }), NOW, DAY)).toBeNull();
   });
 
   it.each(othersThan(...waiting))('spares what is %s', (state) => {
-    expect(tooOld(subject({ state }, { expiresAt: 0 }), NOW, 0)).toBeNull();
+    expect(endIfTooOld(subject({ state }, { expiresAt: 0 }), NOW, 0)).toBeNull();
   });
 });
 

@@ -313,7 +313,7 @@ const unspentWait = (d: Delivery): number => deliveryLimits.refusalAboutUsMs * 2
 // --- sweep
 
 /** Past `expires_at` or the sender's `maxAge`, and not being sent: it ends. Null: it is young enough. */
-export function tooOld(s: Subject, now: number, maxAgeMs: number): Change | null {
+export function endIfTooOld(s: Subject, now: number, maxAgeMs: number): Change | null {
   if (!isWaiting(s.delivery.state)) return null;
   const isExpired = s.expiresAt !== null && now >= s.expiresAt;
   const isAged = now >= s.startsAt + maxAgeMs;

@@ -2,7 +2,7 @@
 
 import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
-import { type Change, hold, type Subject, tooOld } from './delivery.ts';
+import { type Change, hold, type Subject, endIfTooOld } from './delivery.ts';
 
 export type Plan =
   /** Outdated, repeated, or about mail that waits: another entry or the sweeper takes care of it. */
@@ -33,7 +33,7 @@ export function plan(s: Subject, context: PlanContext): Plan {
   const { now, sender } = context;
   const d = s.delivery;
   if (d.state !== 'queued' || d.attempt !== context.attempt || d.due > now) return { kind: 'drop' };
-  const old = tooOld(s, now, sender?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs);
+  const old = endIfTooOld(s, now, sender?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs);
   if (old !== null) return { kind: 'end', change: old };
   if (sender === null) return held(hold(s, 'route', now + deliveryLimits.heldRecheckMs));
   if (sender.suspended) return held(hold(s, 'suspended', now + deliveryLimits.heldRecheckMs));

@@ -24,7 +24,7 @@ import {
   renew,
   type Subject,
   suppress,
-  tooOld,
+  endIfTooOld,
   type Verdict,
 } from '../../../services/core/delivery/delivery.ts';
 import type { MessageId } from '../../../services/core/ids.ts';
@@ -193,7 +193,7 @@ class Explorer {
     }
     if (state === 'deferred') step('sweeper: due', { ...this.#made(w, fallDue(s, NOW)), queue: more(w.queue, attempt) });
     if (state === 'deferred' || this.#which === 'all') {
-      const old = tooOld(s, NOW, 1);
+      const old = endIfTooOld(s, NOW, 1);
       if (old !== null) step('sweeper: too old', this.#made(w, old), true);
     }
     const over = lapse(s, NOW);
