@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { runningLimits } from '../../services/core/limits/running.ts';
 import { malformed, notFound } from '../ingest/refusal.ts';
-import { type Answer, refusedWith } from '../rest/answer.ts';
+import { type HttpAnswer, refusedWith } from '../rest/answer.ts';
 import type { Discard } from './discard.ts';
 
 /** How often connections that have become idle are looked for while the server closes. */
@@ -86,7 +86,7 @@ function meaningOf(code: string | undefined): { readonly status: number; readonl
   }
 }
 
-function rawText(id: string, { status, headers, body }: Answer): string {
+function rawText(id: string, { status, headers, body }: HttpAnswer): string {
   const text = JSON.stringify(body);
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

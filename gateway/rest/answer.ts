@@ -5,7 +5,7 @@ import type { Method } from '../../services/runtime/contract.ts';
 import { errorBody, headersOf, httpStatusOf } from '../ingest/refusal.ts';
 import { writeMessage } from './write-message.ts';
 
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Null: no body. */
@@ -13,7 +13,7 @@ export interface Answer {
 }
 
 /** Success of an rpc. `response` is of its response type in proto/gen. */
-export function succeeded(method: Method, response: object, rate: RateFigures | undefined, replayed = false): Answer {
+export function succeeded(method: Method, response: object, rate: RateFigures | undefined, replayed = false): HttpAnswer {
   const isAgain = 'created' in response && response.created === false;
   return {
     status: isAgain ? method.rest.statusAgain : method.rest.status,
@@ -22,7 +22,7 @@ export function succeeded(method: Method, response: object, rate: RateFigures | 
   };
 }
 
-export function refusedWith(refused: Refusal, rate: RateFigures | undefined, requestId: string): Answer {
+export function refusedWith(refused: Refusal, rate: RateFigures | undefined, requestId: string): HttpAnswer {
   return {
     status: httpStatusOf(refused),
     headers: { ...rateHeaders(rate), ...headersOf(refused) },

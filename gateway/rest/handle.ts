@@ -11,7 +11,7 @@ import type { IngestClient } from '../ingest/ingest-client.ts';
 import type { KnownKey, KnownKeys } from '../ingest/known-keys.ts';
 import { malformed, unsupportedContentEncoding } from '../ingest/refusal.ts';
 import type { Turns } from '../ingest/turns.ts';
-import { type Answer, refusedWith, succeeded } from './answer.ts';
+import { type HttpAnswer, refusedWith, succeeded } from './answer.ts';
 import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
 import { Faults } from './faults.ts';
 import { decodeText, parseJson } from './parse.ts';
@@ -48,7 +48,7 @@ export interface RestRequest {
 }
 
 /** Rejects when the connection breaks while the body comes in, and for bugs. */
-export async function handle(door: Door, method: Method, route: HttpRoute, request: RestRequest): Promise<Answer> {
+export async function handle(door: Door, method: Method, route: HttpRoute, request: RestRequest): Promise<HttpAnswer> {
   await using open = new AsyncDisposableStack();
   const form = sendMethods.get(method.path);
   const caller = { credential: credentialOf(request.raw.headers), clientAddress: door.clientAddressOf(request.raw) };
@@ -153,8 +153,8 @@ async function send(
   { admission, key }: { readonly admission: Admission; readonly key: KnownKey },
   { message, parts, bytes }: ReadRequest,
   form: 'send_message' | 'send_email',
-): Promise<Answer> {
-  const refuse = (refused: Refusal): Answer => refusedWith(refused, admission.rate, request.id);
+): Promise<HttpAnswer> {
+  const refuse = (refused: Refusal): HttpAnswer => refusedWith(refused, admission.rate, request.id);
   const content: ContentRef[] = [];
   if (parts.length > 0) {
     const refused = await admission.refusal();

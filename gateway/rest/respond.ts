@@ -1,10 +1,10 @@
 // From an answer to HTTP.
 
 import type { ServerResponse } from 'node:http';
-import type { Answer } from './answer.ts';
+import type { HttpAnswer } from './answer.ts';
 
 /** Headers that the response has already stay, unless the answer has them too. A response to HEAD has no body, Node sees to that. */
-export function respond(response: ServerResponse, requestId: string, { status, headers, body }: Answer): void {
+export function respond(response: ServerResponse, requestId: string, { status, headers, body }: HttpAnswer): void {
   if (body === null) {
     response.writeHead(status, { 'x-request-id': requestId, ...headers }).end();
     return;

@@ -5,7 +5,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Contract, HttpRoute, Method } from '../../services/runtime/contract.ts';
 import { unavailable } from '../ingest/refusal.ts';
-import { type Answer, refusedWith } from './answer.ts';
+import { type HttpAnswer, refusedWith } from './answer.ts';
 import { type Door, handle } from './handle.ts';
 import { isExpecting } from './request-headers.ts';
 import { respond } from './respond.ts';
@@ -13,7 +13,7 @@ import { respond } from './respond.ts';
 export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsync {
   let inFlight = 0;
 
-  const answer = async (method: Method, route: HttpRoute, request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
+  const answer = async (method: Method, route: HttpRoute, request: FastifyRequest, reply: FastifyReply): Promise<HttpAnswer> => {
     if (inFlight >= doorLimits.httpRequestsInFlightMax) {
       return refusedWith(unavailable('Too many requests at a time; try again soon.'), undefined, request.id);
     }
@@ -43,7 +43,7 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
 }
 
 /** Past fastify, which would look at the answer once more. */
-export function sendAnswer(reply: FastifyReply, answer: Answer): void {
+export function sendAnswer(reply: FastifyReply, answer: HttpAnswer): void {
   reply.hijack();
   respond(reply.raw, reply.request.id, answer);
 }

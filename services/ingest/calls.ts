@@ -18,7 +18,7 @@ import { parseMessageId } from '../core/ids.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
 import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
-import { type Answer, answer, enter, type Ingest, requireScope, shownFailure } from './ingest.ts';
+import { answer, type CallResult, enter, type Ingest, requireScope, shownFailure } from './ingest.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
 import { rpcs } from './rpcs.ts';
 import { type SendItem, type SendResult, sendMessages } from './send-messages.ts';
@@ -158,7 +158,7 @@ export function call(
   presented: PresentedCredential,
   request: object,
   found: readonly FieldError[] = [],
-): Promise<Answer<object>> {
+): Promise<CallResult<object>> {
   const handle = rpcs[path];
   const rule = accessRuleOf(path);
   const fields = judgedFields.get(path);

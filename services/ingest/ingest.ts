@@ -45,7 +45,7 @@ export interface Ingest {
 /** The figures of the `X-RateLimit-*` headers; null when no key was recognized. */
 export type Rate = Pick<Reservation, 'limit' | 'remaining' | 'resetAt'> | null;
 
-export type Answer<T> = { readonly rate: Rate; readonly response: T } | { readonly rate: Rate; readonly failure: Failure };
+export type CallResult<T> = { readonly rate: Rate; readonly response: T } | { readonly rate: Rate; readonly failure: Failure };
 
 /** One minute's worth of requests, all of which may come at once. */
 const MINUTE_MS = 60_000;
@@ -94,7 +94,7 @@ export async function answer<T>(
   ingest: Ingest,
   presented: PresentedCredential,
   handle: (principal: Principal) => Promise<T>,
-): Promise<Answer<T>> {
+): Promise<CallResult<T>> {
   let rate: Rate = null;
   try {
     const principal = await authenticateCaller(ingest, presented);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Answer, type Evidence, judge, type Mail, type Shown, type Told } from './ledger.ts';
+import { type ClientAnswer, type Evidence, judge, type Mail, type Shown, type Told } from './ledger.ts';
 
-const accepted = (messageId = 'msg_1', isReplay = false): Answer => ({ kind: 'accepted', messageId, isReplay });
-const refused = (messageId: string | null = null): Answer => ({ kind: 'refused', status: 503, messageId });
-const unanswered: Answer = { kind: 'unanswered', reason: 'socket hang up' };
+const accepted = (messageId = 'msg_1', isReplay = false): ClientAnswer => ({ kind: 'accepted', messageId, isReplay });
+const refused = (messageId: string | null = null): ClientAnswer => ({ kind: 'refused', status: 503, messageId });
+const unanswered: ClientAnswer = { kind: 'unanswered', reason: 'socket hang up' };
 
 const told = (more: Partial<Told> = {}): Told => ({
   marker: 'm1',

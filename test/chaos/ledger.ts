@@ -4,7 +4,7 @@
 import type { ReceivedMail } from '../support/smtp-sink.ts';
 
 /** One answer to one try of a request. */
-export type Answer =
+export type ClientAnswer =
   | { readonly kind: 'accepted'; readonly messageId: string; readonly isReplay: boolean }
   /** `messageId`: a 503 that cannot tell whether the message is stored names it. */
   | { readonly kind: 'refused'; readonly status: number; readonly messageId: string | null }
@@ -19,7 +19,7 @@ export interface Told {
   readonly marker: string;
   readonly recipients: readonly string[];
   readonly copies: CopyPolicy;
-  readonly answers: readonly Answer[];
+  readonly answers: readonly ClientAnswer[];
 }
 
 /** A message as the API shows it at the end. */

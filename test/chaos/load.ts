@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Door } from './door.ts';
-import type { Answer, CopyPolicy, Told } from './ledger.ts';
+import type { ClientAnswer, CopyPolicy, Told } from './ledger.ts';
 
 export interface LoadOptions {
   readonly messages: number;
@@ -34,7 +34,7 @@ interface Request {
 
 export class Load {
   /** What each request was told so far. */
-  readonly told: (Told & { readonly answers: Answer[] })[] = [];
+  readonly told: (Told & { readonly answers: ClientAnswer[] })[] = [];
   /** When all were accepted, refused or given up. */
   readonly finished: Promise<void>;
   readonly #door: Door;
@@ -60,7 +60,7 @@ export class Load {
   }
 
   /** Answers that a client would not like: everything but 202. */
-  get troubles(): readonly Answer[] {
+  get troubles(): readonly ClientAnswer[] {
     return this.told.flatMap(({ answers }) => answers.filter((a) => a.kind !== 'accepted'));
   }
 
@@ -74,7 +74,7 @@ export class Load {
   }
 
   async #send({ told, body, givesUp }: Request): Promise<void> {
-    const answers: Answer[] = [];
+    const answers: ClientAnswer[] = [];
     this.told.push({ ...told, answers });
     for (const watcher of this.#watchers) watcher();
     this.#watchers.clear();
@@ -88,7 +88,7 @@ export class Load {
     }
   }
 
-  async #try(marker: string, body: Request['body']): Promise<{ readonly answer: Answer; readonly retryAfterMs: number }> {
+  async #try(marker: string, body: Request['body']): Promise<{ readonly answer: ClientAnswer; readonly retryAfterMs: number }> {
     try {
       const heard = await this.#door.ask('POST', '/v1/messages', body, { 'idempotency-key': marker });
       if (heard.status === 202) {

@@ -18,7 +18,7 @@ import {
 import { Failure } from '../../core/failure.ts';
 import { dnsLimits } from '../../core/limits/dns.ts';
 import { type DnsServer, readDnsServer } from '../../core/network/dns-server.ts';
-import type { Answer, Resolver } from '../../ports/resolver.ts';
+import type { DnsResult, Resolver } from '../../ports/resolver.ts';
 
 /** RFC 1035, section 4.1.1. */
 const NO_ERROR = 0;
@@ -34,7 +34,7 @@ export interface ResolverOptions {
 export function createResolver({ servers = systemServers(), tryMs = dnsLimits.dnsTryMs }: ResolverOptions = {}): Resolver {
   const ask = (name: string, type: RecordType): Promise<DecodedPacket> =>
     askInTurn(servers, { name: name.replace(/\.$/, ''), type }, tryMs);
-  const addressesOf = async (name: string, type: 'A' | 'AAAA'): Promise<Answer<string>> =>
+  const addressesOf = async (name: string, type: 'A' | 'AAAA'): Promise<DnsResult<string>> =>
     answerOf(await ask(name, type), (answer) => (answer.type === type ? String(answer.data) : null));
   return {
     async txt(name) {
@@ -154,7 +154,7 @@ function read(data: Buffer): DecodedPacket | null {
   }
 }
 
-function answerOf<R>(packet: DecodedPacket, pick: (answer: DnsAnswer) => R | null): Answer<R> {
+function answerOf<R>(packet: DecodedPacket, pick: (answer: DnsAnswer) => R | null): DnsResult<R> {
   const answers = packet.answers ?? [];
   const records = answers.flatMap((answer) => pick(answer) ?? []);
   return { records, ttlMs: ttlOf(packet, records.length > 0) * 1_000, isAuthenticated: packet.flag_ad };

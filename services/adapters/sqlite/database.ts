@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../core/failure.ts';
 import { storeLimits } from '../../core/limits/store.ts';
-import type { Answer, FromThread, Group, Result, Statement, Step } from './statement.ts';
+import type { FromThread, Group, JobResult, Result, Statement, Step } from './statement.ts';
 
 interface Job {
   readonly steps: readonly Step[];
@@ -114,7 +114,7 @@ export class Database implements AsyncDisposable {
     this.#worker.postMessage(group);
   }
 
-  #land(answers: readonly Answer[]): void {
+  #land(answers: readonly JobResult[]): void {
     this.#flying.forEach(({ resolve, reject }, i) => {
       const answer = answers[i];
       if (answer === undefined) reject(new Failure('internal', 'the database gave no answer'));

@@ -26,9 +26,9 @@ export interface Group {
 }
 
 /** From the thread, one per job: its results, or why it failed. `code` is SQLite's primary result code, 0 when it was something else. */
-export type Answer = { readonly results: readonly Result[] } | { readonly error: string; readonly code: number };
+export type JobResult = { readonly results: readonly Result[] } | { readonly error: string; readonly code: number };
 
 export type FromThread =
   | { readonly opened: true }
   | { readonly refused: string; readonly code: number }
-  | { readonly answers: readonly Answer[] };
+  | { readonly answers: readonly JobResult[] };

@@ -5,7 +5,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Failure } from '../../core/failure.ts';
 import { migrate } from './schema.ts';
-import type { Answer, FromThread, Group, Result, Row } from './statement.ts';
+import type { FromThread, Group, JobResult, Result, Row } from './statement.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this file runs as a thread');
@@ -50,7 +50,7 @@ function run(job: Group['jobs'][number]): Result[] {
 }
 
 /** All or none. A read shares the transaction too: nobody is told of what could still be lost. */
-function transact(database: DatabaseSync, jobs: Group['jobs']): Answer[] {
+function transact(database: DatabaseSync, jobs: Group['jobs']): JobResult[] {
   database.exec('BEGIN IMMEDIATE');
   try {
     const answers = jobs.map((job) => ({ results: run(job) }));
@@ -62,7 +62,7 @@ function transact(database: DatabaseSync, jobs: Group['jobs']): Answer[] {
   }
 }
 
-function answer(database: DatabaseSync, group: Group): Answer[] {
+function answer(database: DatabaseSync, group: Group): JobResult[] {
   for (const [number, { sql, isQuery }] of group.prepare) {
     const statement = database.prepare(sql);
     if (isQuery) statement.setReturnArrays(true);
