@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { Failure } from '../services/core/failure.ts';
 import { assertLimits } from '../services/core/limits/rules.ts';
-import { type Config, describeConfig, type Program as ProgramName, readConfig } from '../services/runtime/config.ts';
+import { type Config, describeConfig, type ProgramName, readConfig } from '../services/runtime/config.ts';
 import { describeError, showError } from '../services/runtime/describe-error.ts';
 import { createLog, redact, reportWarnings } from '../services/runtime/log.ts';
 import { createMetrics } from '../services/runtime/metrics.ts';

@@ -29,7 +29,7 @@ export const programs = [
   'release-finalizers',
   'self-test',
 ] as const;
-export type Program = (typeof programs)[number];
+export type ProgramName = (typeof programs)[number];
 
 /** Where to listen. */
 export interface ListenAddress {
@@ -45,8 +45,8 @@ export interface Variable {
   /** As one would write it. Null: there is none. */
   readonly default: string | null;
   /** Programs that do not start without it. */
-  readonly requiredBy: readonly Program[];
-  readonly programs: readonly Program[];
+  readonly requiredBy: readonly ProgramName[];
+  readonly programs: readonly ProgramName[];
   readonly help: string;
   /** From the text to the value; what it throws or refuses never repeats the text, which may be a secret. */
   readonly schema: z.ZodType;
@@ -594,7 +594,7 @@ export const variables = {
 
 type Variables = typeof variables;
 /** What a program is configured with: its own variables, read. All of them have a log level, which the intersection tells TypeScript. */
-export type Config<P extends Program> = {
+export type Config<P extends ProgramName> = {
   readonly [K in keyof Variables as P extends Variables[K]['programs'][number] ? K : never]: P extends Variables[K]['requiredBy'][number]
     ? NonNullable<z.output<Variables[K]['schema']>>
     : z.output<Variables[K]['schema']>;
@@ -602,11 +602,11 @@ export type Config<P extends Program> = {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const ofProgram = (program: Program): [string, Variable][] =>
+const ofProgram = (program: ProgramName): [string, Variable][] =>
   Object.entries<Variable>(variables).filter(([, variable]) => variable.programs.includes(program));
 
 /** An empty variable counts as absent. Throws `Failure('invalid')` with every fault, one a line; no message repeats a value. */
-export function readConfig<P extends Program>(program: P, environment: Environment): Config<P> {
+export function readConfig<P extends ProgramName>(program: P, environment: Environment): Config<P> {
   const faults: string[] = [];
   const values = ofProgram(program).map(([key, variable]) => {
     const text = environment[variable.name] || undefined;
@@ -622,7 +622,7 @@ export function readConfig<P extends Program>(program: P, environment: Environme
 }
 
 /** For `--help`: every variable of a program, with its unit and default. */
-export function describeConfig(program: Program): string {
+export function describeConfig(program: ProgramName): string {
   const lines = ofProgram(program).map(([, variable]) => {
     const needed = variable.requiredBy.includes(program) ? 'needed' : `default: ${variable.default ?? 'none'}`;
     return `  ${variable.name}\n      ${variable.help}\n      ${variable.unit}; ${needed}`;

@@ -11,7 +11,7 @@ import type { Certificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { kubectlOk, startKubernetes } from './kubernetes.ts';
 import { type BackendName, findAddress, type NeedName, requireFile } from './need.ts';
-import { type Program, type RunningProgram, startProgram } from './process.ts';
+import { type RunningProgram, type ServerProgram, startProgram } from './process.ts';
 
 /** A server of the test's own. Its port stays the same over restarts. */
 export interface Backend extends RunningProgram {
@@ -53,7 +53,7 @@ export function startMongo(): Promise<Backend> {
   return start('mongodb', (port) => (file.endsWith('.jar') ? standIn(file, port) : mongod(file, port)));
 }
 
-function mongod(file: string, port: number): Program {
+function mongod(file: string, port: number): ServerProgram {
   return {
     name: 'mongod',
     command: file,
@@ -62,11 +62,11 @@ function mongod(file: string, port: number): Program {
   };
 }
 
-function standIn(file: string, port: number): Program {
+function standIn(file: string, port: number): ServerProgram {
   return { name: 'mongo-standin', command: 'java', args: () => ['-XX:+UseSerialGC', '-jar', file, String(port)], ready: /^mongodb:/m };
 }
 
-async function start(scheme: string, program: (port: number) => Program): Promise<Backend> {
+async function start(scheme: string, program: (port: number) => ServerProgram): Promise<Backend> {
   const port = await freePort();
   const running = await startProgram(program(port));
   return Object.assign(running, { url: `${scheme}://127.0.0.1:${port}` });

@@ -13,7 +13,7 @@ const STOP_MS = 10_000;
 /** What an error shows of the program's output. */
 const OUTPUT_CHARS = 16_384;
 
-export interface Program {
+export interface ServerProgram {
   /** What errors call it. */
   readonly name: string;
   readonly command: string;
@@ -47,7 +47,7 @@ export interface RunningProgram extends AsyncDisposable {
 }
 
 /** Starts a program in an empty folder of its own and answers once it says that it is ready. */
-export async function startProgram(program: Program): Promise<RunningProgram> {
+export async function startProgram(program: ServerProgram): Promise<RunningProgram> {
   const folder = await mkdtemp(join(tmpdir(), `packetboat-${program.name}-`));
   const watchdog = watch(folder);
   let child: ChildProcess | undefined;

@@ -11,7 +11,7 @@ import { parseSource } from './source.ts';
 import { TemplateError } from './template-error.ts';
 
 /** A source, parsed and ready to be rendered any number of times. */
-export type Program = (data: Readonly<Record<string, unknown>>, run: Run) => void;
+export type CompiledSource = (data: Readonly<Record<string, unknown>>, run: Run) => void;
 
 /** What `@index`, `@key`, `@first` and `@last` of an `#each` are; `@../index` is the outer one's. */
 interface Frame {
@@ -44,7 +44,7 @@ const ESCAPE_SLICE = 65_536;
 const frameNames = new Set(['index', 'key', 'first', 'last']);
 
 /** Compiles one source. `escapes`: `{{x}}` is HTML-escaped. Throws `TemplateError` (SyntaxError, TooLarge). */
-export function compileSource(source: string, escapes: boolean): Program {
+export function compileSource(source: string, escapes: boolean): CompiledSource {
   const write = body(parseSource(source), { escapes, params: [] });
   return (data, run) => write({ context: data, outer: null, root: data, frame: null, params: [] }, run);
 }

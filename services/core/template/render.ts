@@ -7,7 +7,7 @@ import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { templateLimits } from '../limits/template.ts';
 import { Budget } from './budget.ts';
-import { compileSource, type Program } from './evaluate.ts';
+import { type CompiledSource, compileSource } from './evaluate.ts';
 import { findUnsafeLink } from './links.ts';
 import { formattingLanguage, resolveLocale } from './locale.ts';
 import { countTags } from './source.ts';
@@ -19,7 +19,7 @@ export interface CompiledTemplate {
   readonly revision: TemplateRevision;
   readonly variables: Variables;
   /** Programs by source: those that escape, and those of subjects and texts, which do not. */
-  readonly programs: { readonly escaping: Map<string, Program>; readonly plain: Map<string, Program> };
+  readonly programs: { readonly escaping: Map<string, CompiledSource>; readonly plain: Map<string, CompiledSource> };
 }
 
 export interface RenderRequest {
@@ -147,7 +147,7 @@ function subjectOf(template: CompiledTemplate, content: LocaleContent, request: 
   return clean.trim();
 }
 
-/** The part in its layouts, innermost first. A layout without this part leaves it as it is. */
+/** The part in its layouts, innermost first. A layout without this part leaves it is. */
 function wrapped(part: 'html' | 'text', template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string | null {
   const source = content[part];
   if (source === null) return null;
@@ -182,7 +182,7 @@ function run(
   }
 }
 
-function programOf(part: Part, source: string, template: CompiledTemplate): Program {
+function programOf(part: Part, source: string, template: CompiledTemplate): CompiledSource {
   const programs = part === 'html' ? template.programs.escaping : template.programs.plain;
   const known = programs.get(source);
   if (known) return known;
