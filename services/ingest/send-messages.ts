@@ -2,7 +2,7 @@
 // The order is what P1 rests on: content first, then the insert, then the publish, then the answer. Whatever fails after the insert is the
 // sweeper's business and never the caller's.
 
-import { type Draft, judge, toMessage } from '../core/accept/accept.ts';
+import { type Draft, judgeSend, toMessage } from '../core/accept/accept.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/accept/idempotency.ts';
 import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/accept/send-request.ts';
@@ -115,7 +115,7 @@ async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Pr
   const print = key === null ? '' : fingerprintOf(request);
   const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
   const pinned = await pinnedRevision(ingest, caller, parsed.template);
-  const judgement = judge(parsed, [...keyErrors, ...mergeFaults(item.judge(), errors)], {
+  const judgement = judgeSend(parsed, [...keyErrors, ...mergeFaults(item.judge(), errors)], {
     caller,
     catalog: ingest.catalog.current(),
     pinned,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ClientAnswer, type Evidence, judge, type Mail, type Shown, type Told } from './ledger.ts';
+import { type ClientAnswer, type Evidence, judgeLedger, type Mail, type Shown, type Told } from './ledger.ts';
 
 const accepted = (messageId = 'msg_1', isReplay = false): ClientAnswer => ({ kind: 'accepted', messageId, isReplay });
 const refused = (messageId: string | null = null): ClientAnswer => ({ kind: 'refused', status: 503, messageId });
@@ -64,7 +64,7 @@ describe('nothing is broken by', () => {
       },
     ],
   ])('%s', (_title, more) => {
-    expect(judge(evidence(more)).broken).toEqual([]);
+    expect(judgeLedger(evidence(more)).broken).toEqual([]);
   });
 });
 
@@ -106,7 +106,7 @@ describe('noticed:', () => {
     ['P12', 'an end without an event', { shown: new Map([['msg_1', shown(['queued', 'accepted'], 'delivered')]]) }],
     ['P12', 'something after the end', { shown: new Map([['msg_1', shown(['queued', 'delivered', 'deferred'], 'delivered')]]) }],
   ])('%s, %s', (promise, _title, more) => {
-    const { broken } = judge(evidence(more));
+    const { broken } = judgeLedger(evidence(more));
     expect(
       broken.some((line) => line.startsWith(`${promise}:`)),
       broken.join('\n'),
@@ -116,7 +116,7 @@ describe('noticed:', () => {
 
 test('ends and second copies are counted', () => {
   const mails = [mail(), mail()];
-  expect(judge(evidence({ mails, ambiguousMax: 1 }))).toMatchObject({
+  expect(judgeLedger(evidence({ mails, ambiguousMax: 1 }))).toMatchObject({
     requests: 1,
     accepted: 1,
     deliveries: 1,

@@ -40,7 +40,7 @@ export interface Evidence {
   readonly ambiguousMax: number;
 }
 
-export interface Judgement {
+export interface LedgerVerdict {
   /** Each names a promise, and what was seen. */
   readonly broken: readonly string[];
   readonly requests: number;
@@ -66,7 +66,7 @@ export const isAccepted = ({ answers }: Told): boolean => answers.some((a) => a.
 /** P2: only refusals, and none of them names a message. */
 const isRefused = ({ answers }: Told): boolean => answers.every((a) => a.kind === 'refused' && a.messageId === null);
 
-export function judge({ told, shown, mails, ambiguousMax }: Evidence): Judgement {
+export function judgeLedger({ told, shown, mails, ambiguousMax }: Evidence): LedgerVerdict {
   const broken: string[] = [];
   const ends: Record<string, number> = {};
   const byMarker = Map.groupBy(mails, markerOf);

@@ -15,7 +15,7 @@ import { type ClusterOptions, startCluster } from '../support/start-cluster.ts';
 import { startEmbedded } from '../support/start-embedded.ts';
 import { writeAccount } from './account.ts';
 import { Door } from './door.ts';
-import { type Judgement, judge, messageIdOf, type Shown, type Told } from './ledger.ts';
+import { judgeLedger, type LedgerVerdict, messageIdOf, type Shown, type Told } from './ledger.ts';
 
 const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);
 
@@ -129,7 +129,7 @@ export async function untilLost(programs: readonly PacketboatProgram[], names: r
 }
 
 /** Gathers the evidence of a case and judges it: no promise may be broken. Whatever comes of it is in the account. */
-export async function expectKept(stage: Stage, told: readonly Told[], ambiguousMax = 0): Promise<Judgement> {
+export async function expectKept(stage: Stage, told: readonly Told[], ambiguousMax = 0): Promise<LedgerVerdict> {
   const ids = told.flatMap((t) => messageIdOf(t) ?? []);
   const shown = new Map<string, Shown | null>();
   const rest = ids.values();
@@ -137,7 +137,7 @@ export async function expectKept(stage: Stage, told: readonly Told[], ambiguousM
     for (const id of rest) shown.set(id, await shownOf(stage, id));
   };
   await Promise.all(Array.from({ length: 8 }, look));
-  const judgement = judge({ told, shown, mails: await stage.sink.mails(), ambiguousMax });
+  const judgement = judgeLedger({ told, shown, mails: await stage.sink.mails(), ambiguousMax });
   const { broken, ...figures } = judgement;
   writeAccount({
     case: expect.getState().currentTestName,
@@ -167,7 +167,11 @@ export async function lastEnd({ door }: Stage, told: readonly Told[]): Promise<n
 }
 
 /** A line of the run's output that docs/chaos.md is written from. */
-export function figure(what: string, { broken: _, ends, ...rest }: Judgement, more: Readonly<Record<string, string | number>> = {}): void {
+export function figure(
+  what: string,
+  { broken: _, ends, ...rest }: LedgerVerdict,
+  more: Readonly<Record<string, string | number>> = {},
+): void {
   const said = Object.entries({ ...rest, ...ends, ...more }).map(([name, value]) => `${name} ${value}`);
   process.stdout.write(`chaos: ${what}: ${said.join(', ')}\n`);
   if (Object.keys(more).length > 0) writeAccount({ figuresOf: what, ...more });

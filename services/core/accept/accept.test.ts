@@ -8,7 +8,7 @@ import type { Environment, Sender, TemplateRevision } from '../catalog/catalog.t
 import { snapshotOf } from '../catalog/snapshot.ts';
 import { Failure } from '../failure.ts';
 import { messageId } from '../ids.ts';
-import { type AcceptContext, type Draft, judge, toMessage } from './accept.ts';
+import { type AcceptContext, type Draft, judgeSend, toMessage } from './accept.ts';
 import { type ParsedRequest, packetboatNames } from './send-request.ts';
 
 const NOW = 1_750_000_000_000;
@@ -92,13 +92,13 @@ const request: ParsedRequest = {
 const otp: ParsedRequest = { ...request, subject: null, text: null, template: { identifier: 'otp-code', revision: null } };
 
 function accepted(parsed: ParsedRequest, within: AcceptContext): Draft {
-  const judgement = judge(parsed, [], within);
+  const judgement = judgeSend(parsed, [], within);
   if (judgement.kind === 'refused') throw new Error(JSON.stringify(judgement.failure.errors));
   return judgement.draft;
 }
 
 function refused(parsed: ParsedRequest, within: AcceptContext): string[] {
-  const judgement = judge(parsed, [], within);
+  const judgement = judgeSend(parsed, [], within);
   return judgement.kind === 'refused'
     ? [judgement.failure.kind, ...judgement.failure.errors.map((e) => `${e.field} ${e.code}`)]
     : ['accepted'];
@@ -262,7 +262,7 @@ describe('what the sender allows', () => {
 });
 
 it('faults of the request and of its meeting with the catalog are told at once', () => {
-  const judgement = judge({ ...otp, sender: 'nobody' }, [{ field: 'to[0]', code: 'invalid_address', message: '' }], context());
+  const judgement = judgeSend({ ...otp, sender: 'nobody' }, [{ field: 'to[0]', code: 'invalid_address', message: '' }], context());
   expect(judgement).toMatchObject({
     kind: 'refused',
     failure: { code: 'validation_failed', errors: [{ field: 'to[0]' }, { field: 'template' }, { field: 'sender' }] },

@@ -35,9 +35,9 @@ export type Draft = Omit<Message, 'id' | 'createdAt' | 'trace' | 'idempotency' |
   readonly recipients: readonly { readonly address: Address; readonly role: Delivery['role'] }[];
 };
 
-export type Judgement = { readonly kind: 'accepted'; readonly draft: Draft } | { readonly kind: 'refused'; readonly failure: Failure };
+export type SendVerdict = { readonly kind: 'accepted'; readonly draft: Draft } | { readonly kind: 'refused'; readonly failure: Failure };
 
-export function judge(parsed: ParsedRequest, faults: readonly FieldError[], context: AcceptContext): Judgement {
+export function judgeSend(parsed: ParsedRequest, faults: readonly FieldError[], context: AcceptContext): SendVerdict {
   const { caller, catalog } = context;
   const errors: FieldError[] = [...faults];
   const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
@@ -98,7 +98,7 @@ export function judge(parsed: ParsedRequest, faults: readonly FieldError[], cont
 
 type Fault = (field: string, code: string, message: string) => void;
 
-const refusedByKey = (field: string, message: string): Judgement => ({
+const refusedByKey = (field: string, message: string): SendVerdict => ({
   kind: 'refused',
   failure: new Failure('forbidden', message, { code: 'forbidden', errors: [{ field, code: 'forbidden', message }] }),
 });
