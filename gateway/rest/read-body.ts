@@ -17,10 +17,10 @@ export interface BodyToRead {
   readonly buffered: (bytes: number) => void;
 }
 
-export type Body = { readonly bytes: Buffer } | { readonly spool: Spool } | { readonly refused: Refusal };
+export type RequestBody = { readonly bytes: Buffer } | { readonly spool: Spool } | { readonly refused: Refusal };
 
 /** Rejects when the connection breaks. The caller disposes of the spool. */
-export async function readBody({ stream, invite, buffered }: BodyToRead, admission: Admission, folder: string): Promise<Body> {
+export async function readBody({ stream, invite, buffered }: BodyToRead, admission: Admission, folder: string): Promise<RequestBody> {
   const announced = Number(stream.headers['content-length'] ?? 0);
   if (announced > doorLimits.bodyBytesMax) return { refused: beyondMax() };
   if (announced > doorLimits.bodyInMemoryBytes) {
@@ -49,7 +49,7 @@ async function spoolRest(
   head: Buffer[],
   chunks: AsyncIterator<Buffer>,
   { folder, buffered }: Pick<BodyToRead, 'buffered'> & { readonly folder: string },
-): Promise<Body> {
+): Promise<RequestBody> {
   let spool: Spool | null = null;
   try {
     spool = await Spool.create(folder);

@@ -5,7 +5,7 @@ import type { Message, Part } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { compose } from '../core/mail/mime/compose.ts';
 import { contentEncoder } from '../core/mail/mime/content-encoder.ts';
-import { type Body, type MailPart, messageIdHeader } from '../core/mail/mime/mail.ts';
+import { type MailPart, messageIdHeader, type PartBody } from '../core/mail/mime/mail.ts';
 import { isRefusal } from '../core/template/render.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { signatures } from './sign.ts';
@@ -63,7 +63,7 @@ export async function* bytesOf(d: Dispatcher, mail: ComposedMail): AsyncIterable
 async function contentOf(
   d: Dispatcher,
   message: Message,
-): Promise<{ readonly subject: string; readonly html: Body | null; readonly text: Body | null }> {
+): Promise<{ readonly subject: string; readonly html: PartBody | null; readonly text: PartBody | null }> {
   const { content } = message;
   if (content.template === null) return { subject: content.subject ?? '', html: bodyOf(content.html), text: bodyOf(content.text) };
   const { identifier, revision: number, language } = content.template;
@@ -75,7 +75,7 @@ async function contentOf(
   return { subject: content.subject ?? rendered.subject, html: rendered.html, text: rendered.text };
 }
 
-const bodyOf = (part: Part | null): Body | null => (part === null ? null : 'inline' in part ? part.inline : part);
+const bodyOf = (part: Part | null): PartBody | null => (part === null ? null : 'inline' in part ? part.inline : part);
 
 async function dataOf(d: Dispatcher, part: Part | null): Promise<Readonly<Record<string, unknown>>> {
   if (part === null) return {};

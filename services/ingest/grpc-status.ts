@@ -8,7 +8,7 @@ import { Status } from '../../proto/gen/google/rpc/status.ts';
 import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { Failure, FailureKind } from '../core/failure.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
-import type { Rate } from './ingest.ts';
+import type { RateLimitStatus } from './ingest.ts';
 
 const CODES: Readonly<Record<FailureKind, number>> = {
   invalid: status.INVALID_ARGUMENT,
@@ -36,11 +36,11 @@ export const toRefusal = (failure: Failure): Refusal => ({
   message_id: failure.messageId ?? '',
 });
 
-export const toRateFigures = (rate: Rate): RateFigures | undefined =>
+export const toRateFigures = (rate: RateLimitStatus): RateFigures | undefined =>
   rate === null ? undefined : { limit: rate.limit, remaining: rate.remaining, reset: Math.ceil(rate.resetAt / 1000) };
 
 /** Rate figures as trailing metadata, which answers and refusals have alike. */
-export function toTrailer(rate: Rate): Metadata {
+export function toTrailer(rate: RateLimitStatus): Metadata {
   const trailer = new Metadata();
   const figures = toRateFigures(rate);
   for (const [name, value] of Object.entries(figures ?? {})) trailer.set(`x-ratelimit-${name}`, String(value));
@@ -48,7 +48,7 @@ export function toTrailer(rate: Rate): Metadata {
 }
 
 /** What a gRPC handler answers instead of a response. */
-export function toStatus(failure: Failure, rate: Rate): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
+export function toStatus(failure: Failure, rate: RateLimitStatus): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
   const refusal = toRefusal(failure);
   const metadata = toTrailer(rate);
   metadata.set('grpc-status-details-bin', Buffer.from(encodeDetails(refusal)));

@@ -43,9 +43,11 @@ export interface Ingest {
 }
 
 /** The figures of the `X-RateLimit-*` headers; null when no key was recognized. */
-export type Rate = Pick<Reservation, 'limit' | 'remaining' | 'resetAt'> | null;
+export type RateLimitStatus = Pick<Reservation, 'limit' | 'remaining' | 'resetAt'> | null;
 
-export type CallResult<T> = { readonly rate: Rate; readonly response: T } | { readonly rate: Rate; readonly failure: Failure };
+export type CallResult<T> =
+  | { readonly rate: RateLimitStatus; readonly response: T }
+  | { readonly rate: RateLimitStatus; readonly failure: Failure };
 
 /** One minute's worth of requests, all of which may come at once. */
 const MINUTE_MS = 60_000;
@@ -54,12 +56,12 @@ const MINUTE_MS = 60_000;
 export async function countRequest(
   ingest: Ingest,
   principal: Principal,
-): Promise<{ readonly rate: Rate; readonly failure: Failure | null }> {
+): Promise<{ readonly rate: RateLimitStatus; readonly failure: Failure | null }> {
   const limit = principal.requestsPerMinute;
   const budget = { name: `key/${principal.keyId}`, limit, windowMs: MINUTE_MS, burst: limit };
   const [reservation] = await ingest.budgets.reserve([{ budget, tokens: 1 }]);
   if (reservation === undefined) throw new Failure('internal', 'the budgets gave no answer');
-  const rate: Rate = { limit: reservation.limit, remaining: reservation.remaining, resetAt: reservation.resetAt };
+  const rate: RateLimitStatus = { limit: reservation.limit, remaining: reservation.remaining, resetAt: reservation.resetAt };
   if (reservation.granted > 0) return { rate, failure: null };
   const failure = new Failure('rate_limited', `This key is limited to ${limit} requests a minute.`, {
     retryAfterMs: Math.max(reservation.waitMs, 1),
@@ -95,7 +97,7 @@ export async function answer<T>(
   presented: PresentedCredential,
   handle: (principal: Principal) => Promise<T>,
 ): Promise<CallResult<T>> {
-  let rate: Rate = null;
+  let rate: RateLimitStatus = null;
   try {
     const principal = await authenticateCaller(ingest, presented);
     const counted = await countRequest(ingest, principal);

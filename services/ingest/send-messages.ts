@@ -20,7 +20,7 @@ import { IDEMPOTENCY_KEY_HEADER } from '../core/mail/headers.ts';
 import type { Inserted, NewMessage } from '../ports/message-store.ts';
 import type { Publication } from '../ports/work-queue.ts';
 import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
-import { countRequest, enter, type Ingest, type Rate, shownFailure } from './ingest.ts';
+import { countRequest, enter, type Ingest, type RateLimitStatus, shownFailure } from './ingest.ts';
 
 /** One request to send, as a door hands it over. */
 export interface SendItem {
@@ -40,7 +40,7 @@ export interface SendItem {
   readonly read: (caller: Caller) => Promise<SendRequest>;
 }
 
-export type SendResult = { readonly rate: Rate } & (
+export type SendResult = { readonly rate: RateLimitStatus } & (
   | { readonly message: Pick<Message, 'id' | 'acceptedAs' | 'createdAt'> & { readonly recipient: Address }; readonly replayed: boolean }
   | { readonly failure: Failure }
 );
@@ -55,7 +55,7 @@ interface Ready {
 
 /** Answers in the order of the items; never rejects. */
 export async function sendMessages(ingest: Ingest, items: readonly SendItem[]): Promise<readonly SendResult[]> {
-  const rates: Rate[] = items.map(() => null);
+  const rates: RateLimitStatus[] = items.map(() => null);
   const results: (SendResult | null)[] = items.map(() => null);
   const settle = (i: number, outcome: Message | NewMessage | Failure, replayed = false): void => {
     const rate = rates[i] ?? null;
@@ -98,7 +98,9 @@ const shown = (
   return { id: message.id, acceptedAs: message.acceptedAs, createdAt: message.createdAt, recipient: first.recipient };
 };
 
-type Admitted = { readonly rate: Rate; readonly principal: Principal } | { readonly rate: Rate; readonly failure: Failure };
+type Admitted =
+  | { readonly rate: RateLimitStatus; readonly principal: Principal }
+  | { readonly rate: RateLimitStatus; readonly failure: Failure };
 
 async function admit(ingest: Ingest, item: SendItem): Promise<Admitted> {
   const principal = await authenticateCaller(ingest, item.presented);

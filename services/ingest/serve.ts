@@ -31,7 +31,7 @@ import { type JudgeLostNames, lostNamesJudge } from '../runtime/lost-names.ts';
 import { admit, type Calls, call, send, sendTurn, upload } from './calls.ts';
 import type { PresentedCredential } from './failed-authentications.ts';
 import { toStatus, toTrailer } from './grpc-status.ts';
-import type { Rate } from './ingest.ts';
+import type { RateLimitStatus } from './ingest.ts';
 import { rpcs } from './rpcs.ts';
 import { toSendMessageResponse } from './to-proto.ts';
 
@@ -45,7 +45,10 @@ const PUBLIC: readonly ServiceDefinition[] = [
 ];
 
 /** What a handler of ours comes to: a response, or a failure, with the figures of the trailer. */
-type Outcome = { readonly rate: Rate; readonly replayed?: boolean } & ({ readonly response: object } | { readonly failure: Failure });
+type Outcome = { readonly rate: RateLimitStatus; readonly replayed?: boolean } & (
+  | { readonly response: object }
+  | { readonly failure: Failure }
+);
 
 /** Of a call: what says who makes it. */
 type Incoming = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'>;
@@ -140,7 +143,7 @@ function isFromGateway({ isGateway }: Calls, incoming: Pick<Incoming, 'getAuthCo
 function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData<object>, outcome: Promise<Outcome>): void {
   const startedAt = ingest.clock.monotonic();
   const done = (status: number): void => metrics.rpc(path, status, ingest.clock.monotonic() - startedAt);
-  const refuse = (failure: Failure, rate: Rate): void => {
+  const refuse = (failure: Failure, rate: RateLimitStatus): void => {
     const refusal = toStatus(failure, rate);
     respond(refusal);
     done(refusal.code);

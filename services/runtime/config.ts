@@ -600,13 +600,13 @@ export type Config<P extends ProgramName> = {
     : z.output<Variables[K]['schema']>;
 } & { readonly logLevel: z.output<Variables['logLevel']['schema']> };
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
 
 const ofProgram = (program: ProgramName): [string, Variable][] =>
   Object.entries<Variable>(variables).filter(([, variable]) => variable.programs.includes(program));
 
 /** An empty variable counts as absent. Throws `Failure('invalid')` with every fault, one a line; no message repeats a value. */
-export function readConfig<P extends ProgramName>(program: P, environment: Environment): Config<P> {
+export function readConfig<P extends ProgramName>(program: P, environment: ProcessEnvironment): Config<P> {
   const faults: string[] = [];
   const values = ofProgram(program).map(([key, variable]) => {
     const text = environment[variable.name] || undefined;

@@ -1,7 +1,7 @@
 // Variables of the environment that look like settings of Packetboat and are none: most are misspelt, and the setting that was meant has its default.
 
 import { nearest } from '../core/documents/nearest.ts';
-import { type Environment, variables } from './config.ts';
+import { type ProcessEnvironment, variables } from './config.ts';
 
 /** Settings of some program. A variable of another program is not unknown: several programs are often given the same environment. */
 const known: ReadonlySet<string> = new Set(Object.values(variables).map(({ name }) => name));
@@ -10,7 +10,7 @@ const known: ReadonlySet<string> = new Set(Object.values(variables).map(({ name 
 const documented: ReadonlySet<string> = new Set(['PACKETBOAT_KEY', 'PACKETBOAT_TEST_BIN', 'PACKETBOAT_CACHE']);
 
 /** A sentence for each unknown variable; none repeats its value. */
-export function unknownVariables(environment: Environment): readonly string[] {
+export function unknownVariables(environment: ProcessEnvironment): readonly string[] {
   const names = Object.keys(environment).filter((name) => name.startsWith('PACKETBOAT_') && !known.has(name) && !documented.has(name));
   return names.flatMap((name) => {
     if (isOfAService(name, environment[name] ?? '')) return [];

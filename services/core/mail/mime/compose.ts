@@ -10,12 +10,12 @@
 
 import type { Attachment } from '../../delivery/message.ts';
 import { dateTime, mailboxField, parameter, textField } from './header-field.ts';
-import type { Body, Mail, MailPart } from './mail.ts';
+import type { Mail, MailPart, PartBody } from './mail.ts';
 import { encodeText } from './text-encoding.ts';
 
 /** A part of the tree above: what the writer needs to write it, without any bytes yet. */
 type Node =
-  | { readonly kind: 'text'; readonly type: 'plain' | 'html'; readonly body: Body }
+  | { readonly kind: 'text'; readonly type: 'plain' | 'html'; readonly body: PartBody }
   | { readonly kind: 'attachment'; readonly attachment: Attachment }
   | { readonly kind: 'multipart'; readonly type: 'mixed' | 'alternative' | 'related'; readonly parts: readonly Node[] };
 
@@ -106,7 +106,7 @@ class Writer {
     return this.#parts;
   }
 
-  #text(type: 'plain' | 'html', body: Body): void {
+  #text(type: 'plain' | 'html', body: PartBody): void {
     const head = `Content-Type: text/${type}; charset=utf-8\r\nContent-Transfer-Encoding: `;
     if (typeof body === 'string') {
       const { encoding, content } = encodeText(body);

@@ -6,7 +6,7 @@ import type { Attachment } from '../../delivery/message.ts';
 import type { BlobId, MessageId } from '../../ids.ts';
 
 /** Text at hand, or content that is streamed from the BlobStore (UTF-8; `bytes` before encoding). */
-export type Body = string | { readonly blob: BlobId; readonly bytes: number };
+export type PartBody = string | { readonly blob: BlobId; readonly bytes: number };
 
 /** Everything that stands in the mail. Blind copies are recipients of the envelope only, so there is no field for them. */
 export interface Mail {
@@ -21,8 +21,8 @@ export interface Mail {
   readonly subject: string;
   /** As `parseHeaders` gave them, in the order in which they are written. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly html: Body | null;
-  readonly text: Body | null;
+  readonly html: PartBody | null;
+  readonly text: PartBody | null;
   readonly attachments: readonly Attachment[];
   /** Boundaries derive from it. Random and unknown before the message is accepted, so no content can be written to hold one. */
   readonly boundarySeed: MessageId;
