@@ -20,7 +20,7 @@ export interface Mailbox {
 }
 
 /** Why a text is no address. The message is a sentence without the value, which may be personal. */
-export interface Refusal {
+export interface AddressRefusal {
   readonly code: 'invalid_address';
   readonly message: string;
 }
@@ -37,7 +37,7 @@ const phraseSpecials = /[()<>[\]:;@\\,"]/;
 const nonAscii = /[^\0-\x7f]/;
 
 /** Reads one bare address: no name, no brackets, no spaces around it. */
-export function parseAddress(text: string): Address | Refusal {
+export function parseAddress(text: string): Address | AddressRefusal {
   if (text === '') return refusal('The address is empty.');
   if (isLongerThan(text, addressLimits.addressOctetsMax)) return refusal(tooLong);
   if (!isClean(text)) return refusal('The address contains a control character or invalid Unicode.');
@@ -60,7 +60,7 @@ export function parseAddress(text: string): Address | Refusal {
 }
 
 /** Reads `a@b`, `<a@b>`, `Name <a@b>`, `"Quoted, Name" <a@b>`, or an object with the two parts. Spaces around the whole are ignored. */
-export function parseMailbox(input: MailboxInput): Mailbox | Refusal {
+export function parseMailbox(input: MailboxInput): Mailbox | AddressRefusal {
   if (typeof input !== 'string') return mailboxOf(input);
   if (input.length > addressLimits.mailboxCharsMax) return refusal(tooLong);
   const text = trimSpaces(input);
@@ -73,7 +73,7 @@ export function parseMailbox(input: MailboxInput): Mailbox | Refusal {
 }
 
 /** Tells the three results of the parsers apart. */
-export function isRefusal(result: Address | Mailbox | Refusal): result is Refusal {
+export function isRefusal(result: Address | Mailbox | AddressRefusal): result is AddressRefusal {
   return typeof result === 'object' && 'code' in result;
 }
 
@@ -104,7 +104,7 @@ export function isClean(text: string): boolean {
  * Reads a host name of at least two labels into lower-cased A-labels (UTS 46). `domainToASCII` follows the URL standard, which also decodes `%41`
  * and reads `0x7f.1` as an address of IPv4, so it sees only what holds letters beyond ASCII, and its answer is checked like any other.
  */
-export function parseDomain(text: string): string | Refusal {
+export function parseDomain(text: string): string | AddressRefusal {
   if (text === '') return refusal('The address has nothing after the @.');
   if (text.includes('@')) return refusal('The address has more than one @.');
   if (text.startsWith('[')) return refusal('The address has a literal IP address; a domain name is required.');
@@ -128,18 +128,18 @@ export function parseDomain(text: string): string | Refusal {
 const nameTooLong = `The name is longer than ${addressLimits.displayNameCharsMax} characters.`;
 const tooLong = `The address is longer than ${addressLimits.addressOctetsMax} octets.`;
 
-function refusal(message: string): Refusal {
+function refusal(message: string): AddressRefusal {
   return { code: 'invalid_address', message };
 }
 
-function mailboxOf(input: Exclude<MailboxInput, string>): Mailbox | Refusal {
+function mailboxOf(input: Exclude<MailboxInput, string>): Mailbox | AddressRefusal {
   if (input.email && input.address && input.email !== input.address) return refusal('The address is given twice, as email and as address.');
   const { name } = input;
   if (name && isLongerThan(name, addressLimits.displayNameCharsMax)) return refusal(nameTooLong);
   return mailbox(name ? trimSpaces(name) : null, input.email || input.address || '');
 }
 
-function mailbox(name: string | null, text: string): Mailbox | Refusal {
+function mailbox(name: string | null, text: string): Mailbox | AddressRefusal {
   if (name !== null && isLongerThan(name, addressLimits.displayNameCharsMax)) {
     return refusal(nameTooLong);
   }
@@ -148,7 +148,7 @@ function mailbox(name: string | null, text: string): Mailbox | Refusal {
   return isRefusal(address) ? address : { name: name || null, address };
 }
 
-function parseName(text: string): string | null | Refusal {
+function parseName(text: string): string | null | AddressRefusal {
   if (text === '') return null;
   if (!text.startsWith('"')) return phraseSpecials.test(text) ? refusal('A name with special characters must be in double quotes.') : text;
   if (endOfQuoted(text) !== text.length) return refusal('The name has a double quote that is not closed, or not escaped.');

@@ -1,7 +1,7 @@
 // From a stored message to the bytes of its mail: rendered, composed, signed, the same at each attempt (R8).
 
 import type { Sender } from '../core/catalog/catalog.ts';
-import type { Message, Part } from '../core/delivery/message.ts';
+import type { Message, StoredText } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { compose } from '../core/mail/mime/compose.ts';
 import { contentEncoder } from '../core/mail/mime/content-encoder.ts';
@@ -75,9 +75,9 @@ async function contentOf(
   return { subject: content.subject ?? rendered.subject, html: rendered.html, text: rendered.text };
 }
 
-const bodyOf = (part: Part | null): PartBody | null => (part === null ? null : 'inline' in part ? part.inline : part);
+const bodyOf = (part: StoredText | null): PartBody | null => (part === null ? null : 'inline' in part ? part.inline : part);
 
-async function dataOf(d: Dispatcher, part: Part | null): Promise<Readonly<Record<string, unknown>>> {
+async function dataOf(d: Dispatcher, part: StoredText | null): Promise<Readonly<Record<string, unknown>>> {
   if (part === null) return {};
   const text = 'inline' in part ? part.inline : Buffer.concat(await Array.fromAsync(d.blobs.get(part.blob))).toString();
   return JSON.parse(text) as Readonly<Record<string, unknown>>;

@@ -6,7 +6,7 @@ import type { Address, Mailbox } from '../address.ts';
 import { domainOf } from '../address.ts';
 import { type CatalogSnapshot, type Environment, isOnTeam, type Sender, type TemplateRevision } from '../catalog/catalog.ts';
 import { arrive, type Delivery } from '../delivery/delivery.ts';
-import type { Content, Message, NewMessage, Part } from '../delivery/message.ts';
+import type { Content, Message, NewMessage, StoredText } from '../delivery/message.ts';
 import { Failure, type FieldError, validationFailed } from '../failure.ts';
 import type { MessageId } from '../ids.ts';
 import type { ParsedRequest } from './send-request.ts';
@@ -183,7 +183,7 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
   }
 }
 
-const partBytes = (part: Part | null): number => (part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline));
+const partBytes = (part: StoredText | null): number => (part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline));
 const bytesOf = (parsed: ParsedRequest): number =>
   partBytes(parsed.html) + partBytes(parsed.text) + parsed.attachments.reduce((sum, a) => sum + a.bytes, 0);
 

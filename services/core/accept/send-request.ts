@@ -3,7 +3,7 @@
 
 import { type Address, isRefusal, type Mailbox, parseMailbox } from '../address.ts';
 import type { Copies, Environment } from '../catalog/catalog.ts';
-import type { Attachment, Part, Tier } from '../delivery/message.ts';
+import type { Attachment, StoredText, Tier } from '../delivery/message.ts';
 import type { FieldError } from '../failure.ts';
 import type { BlobId } from '../ids.ts';
 import { acceptLimits } from '../limits/accept.ts';
@@ -82,11 +82,11 @@ export interface ParsedRequest {
   readonly replyTo: readonly Mailbox[];
   readonly sender: string | null;
   readonly subject: string | null;
-  readonly html: Part | null;
-  readonly text: Part | null;
+  readonly html: StoredText | null;
+  readonly text: StoredText | null;
   readonly template: TemplateName | null;
   readonly templateData: Readonly<Record<string, unknown>>;
-  readonly templateDataPart: Part | null;
+  readonly templateDataPart: StoredText | null;
   readonly language: string | null;
   readonly environment: Environment | null;
   readonly headers: Readonly<Record<string, string>>;
@@ -226,7 +226,7 @@ function readRecipients(
   });
 }
 
-const partOf = (value: string | Uploaded | null): Part | null =>
+const partOf = (value: string | Uploaded | null): StoredText | null =>
   value === null ? null : typeof value === 'string' ? { inline: value } : { blob: value.blob, bytes: value.bytes };
 
 function readTimes(request: SendRequest, now: number, fault: Fault): void {

@@ -11,7 +11,7 @@ export type Tier = 'high' | 'normal' | 'bulk';
 export const tiers: readonly Tier[] = ['high', 'normal', 'bulk'];
 
 /** Text that is either small and inline, or a blob. */
-export type Part = { readonly inline: string } | { readonly blob: BlobId; readonly bytes: number };
+export type StoredText = { readonly inline: string } | { readonly blob: BlobId; readonly bytes: number };
 
 export interface Attachment {
   readonly filename: string;
@@ -28,11 +28,11 @@ export interface Content {
   /** The pinned revision; null for raw content. `language` is what the caller asked for. */
   readonly template: { readonly identifier: string; readonly revision: number; readonly language: string | null } | null;
   /** JSON text. */
-  readonly templateData: Part | null;
+  readonly templateData: StoredText | null;
   /** The request's own subject, used as it is; null: the template's. */
   readonly subject: string | null;
-  readonly html: Part | null;
-  readonly text: Part | null;
+  readonly html: StoredText | null;
+  readonly text: StoredText | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly attachments: readonly Attachment[];
 }

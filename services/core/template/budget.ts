@@ -4,7 +4,7 @@
 import { templateLimits } from '../limits/template.ts';
 import { TemplateError } from './template-error.ts';
 
-export class Budget {
+export class RenderBudget {
   #steps = 0;
   #iterations = 0;
   #bytes = 0;

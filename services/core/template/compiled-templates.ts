@@ -8,8 +8,8 @@ import {
   compileRevision,
   isRefusal,
   maskedSubject,
-  type Refusal,
   type RenderedMail,
+  type RenderRefusal,
   type RenderRequest,
   render,
 } from './render.ts';
@@ -20,7 +20,7 @@ const DATA = 'template_data';
 export class CompiledTemplates {
   readonly #compiled = new Map<string, CompiledTemplate>();
 
-  render(revision: TemplateRevision, request: RenderRequest): RenderedMail | Refusal {
+  render(revision: TemplateRevision, request: RenderRequest): RenderedMail | RenderRefusal {
     return render(this.#of(revision), request);
   }
 
@@ -52,6 +52,6 @@ export class CompiledTemplates {
 }
 
 /** The same errors by the caller's own name of the data. */
-const under = (name: string, { errors }: Refusal): Refusal => ({
+const under = (name: string, { errors }: RenderRefusal): RenderRefusal => ({
   errors: errors.map((error) => ({ ...error, field: error.field.replace(DATA, name) })),
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import Handlebars from 'handlebars';
 import { describe, expect, test } from 'vitest';
-import { Budget } from './budget.ts';
+import { RenderBudget } from './budget.ts';
 import { compileSource } from './evaluate.ts';
 
 const data = {
@@ -21,7 +21,7 @@ const data = {
 };
 
 function ours(source: string, values: Record<string, unknown> = data, escapes = true): string {
-  const run = { budget: new Budget(), language: 'en', out: '', line: 0 };
+  const run = { budget: new RenderBudget(), language: 'en', out: '', line: 0 };
   compileSource(source, escapes)(values, run);
   return run.out;
 }

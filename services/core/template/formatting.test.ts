@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { Budget } from './budget.ts';
+import { RenderBudget } from './budget.ts';
 import { compileSource } from './evaluate.ts';
 import { MASK } from './variables.ts';
 
 function render(source: string, data: Record<string, unknown> = {}, language = 'en'): string {
-  const run = { budget: new Budget(), language, out: '', line: 0 };
+  const run = { budget: new RenderBudget(), language, out: '', line: 0 };
   compileSource(source, false)(data, run);
   // Intl uses several kinds of spaces.
   return run.out.replace(/\p{Zs}/gu, ' ');

@@ -6,7 +6,7 @@ import type { Environment, LocaleContent, TemplateRevision } from '../catalog/ca
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { templateLimits } from '../limits/template.ts';
-import { Budget } from './budget.ts';
+import { RenderBudget } from './budget.ts';
 import { type CompiledSource, compileSource } from './evaluate.ts';
 import { findUnsafeLink } from './links.ts';
 import { formattingLanguage, resolveLocale } from './locale.ts';
@@ -39,21 +39,21 @@ export interface RenderedMail {
 }
 
 /** The caller's to repair: what is wrong, with paths in the request. Never holds the data. */
-export interface Refusal {
+export interface RenderRefusal {
   readonly errors: readonly FieldError[];
 }
 
 /** The three parts of a mail that a template gives. */
-export type Part = 'subject' | 'html' | 'text';
+export type TemplatePart = 'subject' | 'html' | 'text';
 
 /** A part that would not parse or render. */
 export class PartError extends Error {
-  readonly part: Part;
+  readonly part: TemplatePart;
   /** It is a layout's, not the template's own. */
   readonly inLayout: boolean;
   override readonly cause: TemplateError;
 
-  constructor(part: Part, cause: TemplateError, inLayout = false) {
+  constructor(part: TemplatePart, cause: TemplateError, inLayout = false) {
     super(`${inLayout ? 'layout ' : ''}${part}${cause.line === null ? '' : `, line ${cause.line}`}: ${cause.message}`);
     this.name = 'PartError';
     this.part = part;
@@ -67,7 +67,7 @@ export function compileRevision(revision: TemplateRevision): CompiledTemplate {
   return { revision, variables: compileVariables(revision.variables), programs: { escaping: new Map(), plain: new Map() } };
 }
 
-export function isRefusal<Result>(result: Result | Refusal): result is Refusal {
+export function isRefusal<Result>(result: Result | RenderRefusal): result is RenderRefusal {
   return typeof result === 'object' && result !== null && 'errors' in result;
 }
 
@@ -78,7 +78,7 @@ export function checkRequest(template: CompiledTemplate, request: RenderRequest)
 }
 
 /** Renders the whole mail. */
-export function render(template: CompiledTemplate, request: RenderRequest): RenderedMail | Refusal {
+export function render(template: CompiledTemplate, request: RenderRequest): RenderedMail | RenderRefusal {
   const errors = checkRequest(template, request);
   const content = contentFor(template.revision, request);
   return errors.length > 0 || !content ? { errors } : refusing(() => renderContent(template, content, request));
@@ -88,7 +88,7 @@ export function render(template: CompiledTemplate, request: RenderRequest): Rend
  * The subject as it is stored and shown in lists: values of variables marked `writeOnly` are `***`. Null when it is the same as the mail's own
  * subject, which is then the one to store.
  */
-export function maskedSubject(template: CompiledTemplate, request: RenderRequest): string | null | Refusal {
+export function maskedSubject(template: CompiledTemplate, request: RenderRequest): string | null | RenderRefusal {
   const { variables } = template.revision;
   const content = contentFor(template.revision, request);
   if (!content) return { errors: [noContent(request.environment)] };
@@ -124,7 +124,7 @@ function noContent(environment: Environment): FieldError {
   return { field: 'environment', code: 'no_content', message: `The template has no content for ${environment}.` };
 }
 
-function refusing<Result>(work: () => Result): Result | Refusal {
+function refusing<Result>(work: () => Result): Result | RenderRefusal {
   try {
     return work();
   } catch (error) {
@@ -165,14 +165,14 @@ function layoutsFor(revision: TemplateRevision, content: LocaleContent, request:
 }
 
 function run(
-  part: Part,
+  part: TemplatePart,
   source: string,
   template: CompiledTemplate,
   content: LocaleContent,
   request: RenderRequest,
   data: RenderRequest['data'],
 ): string {
-  const state = { budget: new Budget(), language: formattingLanguage(request.language, content.locale), out: '', line: 0 };
+  const state = { budget: new RenderBudget(), language: formattingLanguage(request.language, content.locale), out: '', line: 0 };
   try {
     programOf(part, source, template)(data, state);
     return state.out;
@@ -182,7 +182,7 @@ function run(
   }
 }
 
-function programOf(part: Part, source: string, template: CompiledTemplate): CompiledSource {
+function programOf(part: TemplatePart, source: string, template: CompiledTemplate): CompiledSource {
   const programs = part === 'html' ? template.programs.escaping : template.programs.plain;
   const known = programs.get(source);
   if (known) return known;

@@ -1,9 +1,9 @@
 // One rendering of one source: what a compiled source writes to, and what helpers may ask.
 
-import type { Budget } from './budget.ts';
+import type { RenderBudget } from './budget.ts';
 
 export interface Run {
-  readonly budget: Budget;
+  readonly budget: RenderBudget;
   /** A canonical BCP 47 tag, for dates, numbers and plurals. */
   readonly language: string;
   out: string;
