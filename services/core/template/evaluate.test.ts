@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import Handlebars from 'handlebars';
 import { describe, expect, test } from 'vitest';
-import { RenderBudget } from './budget.ts';
 import { compileSource } from './evaluate.ts';
+import { RenderBudget } from './render-budget.ts';
 
 const data = {
   name: 'Ana <b>',

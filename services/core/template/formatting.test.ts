@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { RenderBudget } from './budget.ts';
 import { compileSource } from './evaluate.ts';
+import { RenderBudget } from './render-budget.ts';
 import { MASK } from './variables.ts';
 
 function render(source: string, data: Record<string, unknown> = {}, language = 'en'): string {

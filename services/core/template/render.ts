@@ -6,10 +6,10 @@ import type { Environment, LocaleContent, TemplateRevision } from '../catalog/ca
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { templateLimits } from '../limits/template.ts';
-import { RenderBudget } from './budget.ts';
 import { type CompiledSource, compileSource } from './evaluate.ts';
 import { findUnsafeLink } from './links.ts';
 import { formattingLanguage, resolveLocale } from './locale.ts';
+import { RenderBudget } from './render-budget.ts';
 import { countTags } from './source.ts';
 import { TemplateError } from './template-error.ts';
 import { compileVariables, hasSecrets, maskSecrets, type Variables } from './variables.ts';

@@ -1,6 +1,6 @@
 // One rendering of one source: what a compiled source writes to, and what helpers may ask.
 
-import type { RenderBudget } from './budget.ts';
+import type { RenderBudget } from './render-budget.ts';
 
 export interface Run {
   readonly budget: RenderBudget;
