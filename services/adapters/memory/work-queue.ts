@@ -1,8 +1,8 @@
 // The queue of one process. It forgets everything when the process ends, as any queue may: the store is the record, and the sweeper feeds it.
 
 import type { Tier } from '../../core/delivery/message.ts';
-import { Turns } from '../../core/delivery/pacing/shares.ts';
 import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
+import { TierTurns } from '../../core/delivery/pacing/tier-turns.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Entry, Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
@@ -22,7 +22,7 @@ interface Lane {
 
 export class MemoryWorkQueue implements WorkQueue {
   readonly #clock: Clock;
-  readonly #turns = new Turns();
+  readonly #turns = new TierTurns();
   readonly #lanes: Readonly<Record<Tier, Lane>>;
   /** Taken and not acked, with the time when it comes back. All wait equally long, so the order is that of these times. */
   readonly #held = new Map<Item, number>();

@@ -9,8 +9,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from 'nats';
 import { type Tier, tiers } from '../../core/delivery/message.ts';
-import { Turns } from '../../core/delivery/pacing/shares.ts';
 import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
+import { TierTurns } from '../../core/delivery/pacing/tier-turns.ts';
 import { Failure } from '../../core/failure.ts';
 import { connectionLimits } from '../../core/limits/connection.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
@@ -44,7 +44,7 @@ export class NatsWorkQueue implements WorkQueue {
   readonly #nats: Nats;
   readonly #settings: StreamSettings;
   readonly #onEvent: NonNullable<WorkQueueOptions['onEvent']>;
-  readonly #turns = new Turns();
+  readonly #turns = new TierTurns();
   readonly #lanes: Readonly<Record<Tier, Lane>>;
   readonly #closing = new AbortController();
   readonly #served: Disposable;

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { type Tier, tiers } from '../message.ts';
-import { Turns } from './shares.ts';
+import { TierTurns } from './tier-turns.ts';
 
-function turns(count: number, busy: readonly Tier[], of = new Turns()): string {
+function turns(count: number, busy: readonly Tier[], of = new TierTurns()): string {
   return Array.from({ length: count }, () => of.next((tier) => busy.includes(tier))?.charAt(0) ?? '-').join('');
 }
 
@@ -25,7 +25,7 @@ it('any ten turns in a row hold the shares, wherever they begin', () => {
 });
 
 it('a tier that had no work for long has no claim to make up for it', () => {
-  const of = new Turns();
+  const of = new TierTurns();
   turns(1_000, ['normal', 'bulk'], of);
   expect(
     turns(10, tiers, of)

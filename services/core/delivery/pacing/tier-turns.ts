@@ -9,7 +9,7 @@ export const tierShares: Readonly<Record<Tier, number>> = { high: 6, normal: 3, 
  * Smooth weighted turns: each tier that has work saves up its share, and the richest pays for a turn. Turns of a tier come evenly spread, not
  * in blocks, and a tier without work saves nothing, so it cannot come back and take many turns in a row.
  */
-export class Turns {
+export class TierTurns {
   readonly #credit: Record<Tier, number> = { high: 0, normal: 0, bulk: 0 };
 
   /** The tier whose turn it is; null when none has work. */
