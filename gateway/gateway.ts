@@ -19,7 +19,7 @@ import { RouteTable } from './front/route-table.ts';
 import type { IngestClient } from './ingest/ingest-client.ts';
 import { KnownKeys } from './ingest/known-keys.ts';
 import { internal, notFound } from './ingest/refusal.ts';
-import { Turns } from './ingest/turns.ts';
+import { SendBatcher } from './ingest/send-batcher.ts';
 import { refusedWith } from './rest/answer.ts';
 import type { Door } from './rest/handle.ts';
 import { ParserPool } from './rest/parser-pool.ts';
@@ -73,7 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const door: Door = {
     ingest,
     keys: new KnownKeys(ingest),
-    turns: new Turns(ingest),
+    turns: new SendBatcher(ingest),
     parsers,
     folder,
     bodyBytes: metrics.bodyBytes,

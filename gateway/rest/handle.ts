@@ -10,7 +10,7 @@ import { Admission } from '../ingest/admission.ts';
 import type { IngestClient } from '../ingest/ingest-client.ts';
 import type { KnownKey, KnownKeys } from '../ingest/known-keys.ts';
 import { malformed, unsupportedContentEncoding } from '../ingest/refusal.ts';
-import type { Turns } from '../ingest/turns.ts';
+import type { SendBatcher } from '../ingest/send-batcher.ts';
 import { type HttpAnswer, refusedWith, succeeded } from './answer.ts';
 import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
 import { Faults } from './faults.ts';
@@ -26,7 +26,7 @@ import type { Spool } from './spool.ts';
 export interface Door {
   readonly ingest: IngestClient;
   readonly keys: KnownKeys;
-  readonly turns: Turns;
+  readonly turns: SendBatcher;
   readonly parsers: ParserPool;
   /** Where large bodies wait. */
   readonly folder: string;

@@ -6,7 +6,7 @@ import {
   SendResult,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
-import { Turns } from './turns.ts';
+import { SendBatcher } from './send-batcher.ts';
 
 const item = (requestId: string) => SendItem.create({ request_id: requestId });
 
@@ -23,7 +23,7 @@ function recorder() {
 describe('requests of one turn of the event loop', () => {
   test('go together, and each is answered for itself', async () => {
     const { turns, ingest } = recorder();
-    const sender = new Turns(ingest);
+    const sender = new SendBatcher(ingest);
     const results = await Promise.all(['a', 'b', 'c'].map((id) => sender.send(item(id), 10)));
     expect(turns).toEqual([['a', 'b', 'c']]);
     expect(results.map((r) => r.accepted?.message_id)).toEqual(['a', 'b', 'c']);
@@ -33,7 +33,7 @@ describe('requests of one turn of the event loop', () => {
 
   test('are at most as many as a turn takes', async () => {
     const { turns, ingest } = recorder();
-    const sender = new Turns(ingest);
+    const sender = new SendBatcher(ingest);
     const ids = Array.from({ length: ingestLimits.turnItemsMax * 2 + 1 }, (_, i) => String(i));
     await Promise.all(ids.map((id) => sender.send(item(id), 10)));
     expect(turns.map((turn) => turn.length)).toEqual([ingestLimits.turnItemsMax, ingestLimits.turnItemsMax, 1]);
@@ -42,16 +42,16 @@ describe('requests of one turn of the event loop', () => {
 
   test('and at most as large, but for one that is larger by itself', async () => {
     const { turns, ingest } = recorder();
-    const sender = new Turns(ingest);
+    const sender = new SendBatcher(ingest);
     const sizes = [ingestLimits.turnBytesMax, 1, ingestLimits.turnBytesMax - 1, 1, ingestLimits.turnBytesMax * 2, 1];
     await Promise.all(sizes.map((bytes, i) => sender.send(item(String(i)), bytes)));
     expect(turns).toEqual([['0'], ['1', '2'], ['3'], ['4'], ['5']]);
   });
 
   test('all learn of it when ingest breaks, or answers too few', async () => {
-    const broken = new Turns({ sendMessages: () => Promise.reject(new Error('broken')) });
+    const broken = new SendBatcher({ sendMessages: () => Promise.reject(new Error('broken')) });
     await expect(Promise.all([broken.send(item('a'), 1), broken.send(item('b'), 1)])).rejects.toThrow('broken');
-    const short = new Turns({ sendMessages: async () => ({ results: [SendResult.create({})] }) });
+    const short = new SendBatcher({ sendMessages: async () => ({ results: [SendResult.create({})] }) });
     const [first, second] = await Promise.allSettled([short.send(item('a'), 1), short.send(item('b'), 1)]);
     expect([first?.status, second?.status]).toEqual(['fulfilled', 'rejected']);
   });

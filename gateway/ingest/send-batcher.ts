@@ -11,7 +11,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-export class Turns {
+export class SendBatcher {
   readonly #ingest: Pick<IngestClient, 'sendMessages'>;
   #waiting: Waiting[] = [];
   #bytes = 0;
