@@ -118,7 +118,7 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
   };
 }
 
-const isAway = (outcome: Outcome<unknown>): boolean => 'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
+const isAway = (outcome: CallOutcome<unknown>): boolean => 'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
 /** Ingest said so of the call as a whole, before it looked at an item. */
 const isJudged = ({ grpc_code }: Refusal): boolean => grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
 
@@ -143,7 +143,7 @@ function askHealth(client: Client): Promise<void> {
   return promise;
 }
 
-type Outcome<Response> = { readonly rate: RateFigures | undefined } & ({ readonly response: Response } | { readonly refused: Refusal });
+type CallOutcome<Response> = { readonly rate: RateFigures | undefined } & ({ readonly response: Response } | { readonly refused: Refusal });
 
 function unary<Request, Response>(
   client: Client,
@@ -154,7 +154,7 @@ function unary<Request, Response>(
   }: Pick<MethodDefinition<Request, Response>, 'path' | 'requestSerialize' | 'responseDeserialize'>,
   request: Request,
   metadata: Metadata,
-): Promise<Outcome<Response>> {
+): Promise<CallOutcome<Response>> {
   return new Promise((resolve) => {
     let response: Response | null = null;
     const deadline = Date.now() + ingestLimits.ingestCallMs;
@@ -175,8 +175,8 @@ async function upload(
   { path, requestSerialize, responseDeserialize }: UploadMethod,
   header: UploadHeader,
   chunks: AsyncIterable<Uint8Array>,
-): Promise<Outcome<UploadContentResponse>> {
-  const ended = Promise.withResolvers<Outcome<UploadContentResponse>>();
+): Promise<CallOutcome<UploadContentResponse>> {
+  const ended = Promise.withResolvers<CallOutcome<UploadContentResponse>>();
   let response: UploadContentResponse | null = null;
   const options = { deadline: Date.now() + ingestLimits.uploadMs };
   const call: ClientWritableStream<UploadContentRequest> = client.makeClientStreamRequest(
@@ -213,7 +213,7 @@ async function upload(
   return ended.promise;
 }
 
-function outcomeOf<Response>(status: StatusObject, response: Response | null): Outcome<Response> {
+function outcomeOf<Response>(status: StatusObject, response: Response | null): CallOutcome<Response> {
   const rate = rateOf(status.metadata);
   if (status.code === Grpc.OK && response !== null) return { rate, response };
   return { rate, refused: refusalOf(status) };

@@ -10,7 +10,7 @@ type Counts = { -readonly [K in keyof SenderFigures]: SenderFigures[K] };
 
 const counterOf = { delivered: 'sent', deferred: 'deferred', bounced: 'bounced' } as const;
 
-export interface Answered {
+export interface AttemptResult {
   readonly outcome: string;
   readonly at: number;
   readonly code: number | null;
@@ -21,7 +21,7 @@ export class Tally {
   #figures = new Map<string, Counts>();
 
   /** Outcomes that are none of a server's are not counted; its last reply is kept whatever it was. */
-  attempt(owner: Owner, { outcome, at, code, enhanced }: Answered): void {
+  attempt(owner: Owner, { outcome, at, code, enhanced }: AttemptResult): void {
     const counts = this.#of(owner);
     if (outcome in counterOf) counts[counterOf[outcome as keyof typeof counterOf]] += 1;
     if (code !== null) counts.lastReply = { at, code, enhanced };

@@ -45,14 +45,14 @@ const PUBLIC: readonly ServiceDefinition[] = [
 ];
 
 /** What a handler of ours comes to: a response, or a failure, with the figures of the trailer. */
-type Outcome = { readonly rate: RateLimitStatus; readonly replayed?: boolean } & (
+type HandledCall = { readonly rate: RateLimitStatus; readonly replayed?: boolean } & (
   | { readonly response: object }
   | { readonly failure: Failure }
 );
 
 /** Of a call: what says who makes it. */
 type Incoming = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'>;
-type Handle = (incoming: Incoming, request: never) => Promise<Outcome>;
+type Handle = (incoming: Incoming, request: never) => Promise<HandledCall>;
 
 /** A request, and what its message cannot hold. */
 interface Decoded<Request> {
@@ -128,7 +128,7 @@ const unary =
   <Request>(
     calls: Calls,
     path: string,
-    handle: (incoming: Incoming, request: Request) => Promise<Outcome>,
+    handle: (incoming: Incoming, request: Request) => Promise<HandledCall>,
   ): handleUnaryCall<Request, object> =>
   (incoming, respond) =>
     settle(calls, path, respond, handle(incoming, incoming.request));
@@ -140,7 +140,7 @@ function isFromGateway({ isGateway }: Calls, incoming: Pick<Incoming, 'getAuthCo
 }
 
 /** A rejection is a bug: it is told to nobody, reported, and stops nothing but this call. */
-function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData<object>, outcome: Promise<Outcome>): void {
+function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData<object>, outcome: Promise<HandledCall>): void {
   const startedAt = ingest.clock.monotonic();
   const done = (status: number): void => metrics.rpc(path, status, ingest.clock.monotonic() - startedAt);
   const refuse = (failure: Failure, rate: RateLimitStatus): void => {
@@ -168,11 +168,11 @@ async function callPublic(
   path: string,
   presented: PresentedCredential,
   { request, faults }: Decoded<object>,
-): Promise<Outcome> {
+): Promise<HandledCall> {
   return call(calls, path, presented, request, faults);
 }
 
-async function sendPublic(calls: Calls, item: SendItem, faults: readonly FieldError[]): Promise<Outcome> {
+async function sendPublic(calls: Calls, item: SendItem, faults: readonly FieldError[]): Promise<HandledCall> {
   const result = await send(calls, item, faults);
   return 'failure' in result ? result : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
 }
@@ -212,7 +212,7 @@ function credentialOf(metadata: Metadata): string {
 }
 
 /** A header, then chunks. The stream is read no faster than the BlobStore takes it. */
-async function receive(calls: Calls, stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>): Promise<Outcome> {
+async function receive(calls: Calls, stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>): Promise<HandledCall> {
   const parts = stream[Symbol.asyncIterator]() as AsyncIterator<UploadContentRequest>;
   async function* chunks(): AsyncIterable<Uint8Array> {
     for (let part = await parts.next(); !part.done; part = await parts.next()) {

@@ -32,7 +32,7 @@ import { SimulatedQueue } from './queue.ts';
 import { StoreRecord } from './record.ts';
 import { calmSky, type Settings, settingsOf } from './settings.ts';
 
-export interface Outcome {
+export interface SimulationResult {
   readonly seed: number;
   readonly broken: { readonly law: Law; readonly detail: string } | null;
   /** Equal for equal runs. */
@@ -52,7 +52,7 @@ const REST_MS = 12 * 3_600_000;
 const DAY_MS = acceptLimits.idempotencyWindowMs;
 
 /** `lines`: keep the trace as text. */
-export async function simulate(seed: number, keepLines = false): Promise<Outcome> {
+export async function simulate(seed: number, keepLines = false): Promise<SimulationResult> {
   const world = new World(seed, keepLines);
   const bug = (error: unknown): void => world.break('no bug stops a process', String(error instanceof Error ? error.stack : error));
   process.on('unhandledRejection', bug);
@@ -89,7 +89,7 @@ class World {
   #storesDownUntil = 0;
   #isOver = false;
   #instances = 0;
-  #broken: Outcome['broken'] = null;
+  #broken: SimulationResult['broken'] = null;
   #hash = 0x811c9dc5;
   readonly #lines: string[] | null;
 
@@ -151,7 +151,7 @@ class World {
     this.#lines?.push(text);
   }
 
-  outcome(): Outcome {
+  outcome(): SimulationResult {
     const trace = (this.#hash >>> 0).toString(16);
     return { seed: this.#seed, broken: this.#broken, trace, turns: this.#clock.turns, tally: this.#record.tally, lines: this.#lines ?? [] };
   }

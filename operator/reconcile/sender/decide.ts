@@ -20,7 +20,7 @@ import { conditionFromFaults, conditionsFromFaults, type NewCondition, pending, 
 import type { Decision } from '../decision.ts';
 import { tenantNotAllowed } from '../tenants.ts';
 import { stateOf } from './decide-keys.ts';
-import type { StoredKey } from './key-secrets.ts';
+import type { StoredDkimKey } from './key-secrets.ts';
 import { senderFields } from './status-fields.ts';
 
 /** Secrets in clear, by name; null: there is none of that name. */
@@ -38,7 +38,7 @@ export interface SenderFacts {
   /** Null: the API server forbids reading them. */
   readonly secrets: SecretValues | null;
   /** Managed keys, as `decideKeys` left them. */
-  readonly keys: readonly StoredKey[];
+  readonly keys: readonly StoredDkimKey[];
   /** One for each record that `recordsFor` asks for. */
   readonly records: readonly CheckedRecord[];
   readonly now: number;
@@ -72,7 +72,7 @@ export const compileWith = (spec: SenderObject, secrets: SecretValues, standing:
   compileSender(spec, { secret: (name) => secrets.get(name) ?? null }, standing);
 
 /** The DNS records that a compiled Sender and its managed keys need. */
-export function recordsFor(sender: Sender, keys: readonly StoredKey[]): readonly WantedRecord[] {
+export function recordsFor(sender: Sender, keys: readonly StoredDkimKey[]): readonly WantedRecord[] {
   return wantedRecords(sender, [...managedKeyRecords(keys), ...sender.dkim.flatMap(providedKeyRecord)]);
 }
 
@@ -80,7 +80,7 @@ export function recordsFor(sender: Sender, keys: readonly StoredKey[]): readonly
  * Keys that sign now, and keys that are to sign: the record of a successor is advice while an older
  * key of its algorithm signs.
  */
-function managedKeyRecords(keys: readonly StoredKey[]): readonly WantedKey[] {
+function managedKeyRecords(keys: readonly StoredDkimKey[]): readonly WantedKey[] {
   const active = keys.filter(isActive);
   const standby = keys.filter(isStandby);
   const signing = new Set(active.map(({ managed }) => managed.algorithm));
@@ -94,8 +94,8 @@ function managedKeyRecords(keys: readonly StoredKey[]): readonly WantedKey[] {
 const providedKeyRecord = ({ selector, privateKey }: DkimKey): readonly WantedKey[] =>
   privateKey === null ? [] : [{ selector, record: dkimRecord(privateKey), isRequired: true }];
 
-export const isActive = ({ managed }: StoredKey): boolean => stateOf(managed) === 'Active';
-const isStandby = ({ managed }: StoredKey): boolean => stateOf(managed) === 'Standby';
+export const isActive = ({ managed }: StoredDkimKey): boolean => stateOf(managed) === 'Active';
+const isStandby = ({ managed }: StoredDkimKey): boolean => stateOf(managed) === 'Standby';
 
 const foreign: NewCondition = {
   type: 'Accepted',

@@ -8,7 +8,7 @@ import { type CheckedRecord, checkRecord } from '../../../services/core/objects/
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import { compileWith, readSender, recordsFor, type SenderFacts } from './decide.ts';
 import type { ManagedKey } from './decide-keys.ts';
-import type { StoredKey } from './key-secrets.ts';
+import type { StoredDkimKey } from './key-secrets.ts';
 
 export const NOW = Date.parse('2026-03-01T12:00:00Z');
 
@@ -31,7 +31,11 @@ export const senderFacts = (object: SenderResource = senderObject(), more: Parti
 };
 
 /** All records that the Sender needs, in one state. */
-export function allRecords(object: SenderResource, keys: readonly StoredKey[], state: CheckedRecord['state']): readonly CheckedRecord[] {
+export function allRecords(
+  object: SenderResource,
+  keys: readonly StoredDkimKey[],
+  state: CheckedRecord['state'],
+): readonly CheckedRecord[] {
   const read = readSender(object);
   const compiled = isFaults(read) ? read : compileWith(read, new Map());
   if (isFaults(compiled)) return [];
@@ -41,7 +45,7 @@ export function allRecords(object: SenderResource, keys: readonly StoredKey[], s
 const { privateKey } = generateKeyPairSync('ed25519');
 const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 
-export function managedKey(managed: Partial<ManagedKey>): StoredKey {
+export function managedKey(managed: Partial<ManagedKey>): StoredDkimKey {
   const selector = managed.selector ?? 'pb-1';
   const key = readDkimKey(selector, pem);
   if (typeof key === 'string') throw new Error(key);

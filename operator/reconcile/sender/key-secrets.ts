@@ -18,7 +18,7 @@ import { timeText } from '../conditions.ts';
 import type { ManagedKey } from './decide-keys.ts';
 
 /** A managed key, its Secret, and the key itself. */
-export interface StoredKey {
+export interface StoredDkimKey {
   readonly managed: ManagedKey;
   readonly secret: Secret;
   readonly key: DkimKey;
@@ -32,12 +32,12 @@ const SELECTOR_PREFIX: Record<DkimAlgorithm, string> = { 'rsa-sha256': 'pb-r', '
 const generate = promisify(generateKeyPair);
 
 /** Oldest first. A Secret without a usable key is left out, and a new key takes its place. */
-export async function readKeys(client: Pick<KubernetesClient, 'list'>, { metadata }: SenderResource): Promise<readonly StoredKey[]> {
+export async function readKeys(client: Pick<KubernetesClient, 'list'>, { metadata }: SenderResource): Promise<readonly StoredDkimKey[]> {
   const { items } = await client.list(secrets, {
     namespace: metadata.namespace ?? '',
     labelSelector: `${SENDER_UID_LABEL}=${metadata.uid}`,
   });
-  const kept = items.flatMap((secret): StoredKey[] => {
+  const kept = items.flatMap((secret): StoredDkimKey[] => {
     const about = secret.metadata.annotations ?? {};
     const key = readDkimKey(about[annotation.selector] ?? '', secretValues(secret)[FIELD] ?? '');
     if (typeof key === 'string' || key.privateKey === null) return [];
@@ -79,7 +79,7 @@ export async function createKey(
 /** Writes the key's times where they changed. */
 export async function updateKey(
   client: Pick<KubernetesClient, 'patchMetadata'>,
-  { secret, managed }: StoredKey,
+  { secret, managed }: StoredDkimKey,
   next: ManagedKey,
 ): Promise<void> {
   const text = (time: number | null): string | null => (time === null ? null : timeText(time));
@@ -93,7 +93,7 @@ export async function updateKey(
   await client.patchMetadata(secrets, { namespace, name, resourceVersion }, { annotations: times(next) });
 }
 
-export async function removeKey(client: Pick<KubernetesClient, 'delete'>, { secret }: StoredKey): Promise<void> {
+export async function removeKey(client: Pick<KubernetesClient, 'delete'>, { secret }: StoredDkimKey): Promise<void> {
   const { name, namespace = '', uid } = secret.metadata;
   try {
     await client.delete(secrets, { namespace, name, ...(uid === undefined ? {} : { uid }) });

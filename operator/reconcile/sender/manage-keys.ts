@@ -14,7 +14,7 @@ import type { SecretIndex } from '../indexes.ts';
 import type { Mirror } from '../mirror.ts';
 import { decideKeys, stateOf } from './decide-keys.ts';
 import type { DnsChecks } from './dns-checks.ts';
-import { createKey, readKeys, removeKey, type StoredKey, updateKey } from './key-secrets.ts';
+import { createKey, readKeys, removeKey, type StoredDkimKey, updateKey } from './key-secrets.ts';
 
 export interface ManagedKeyParts {
   readonly client: KubernetesClient;
@@ -35,7 +35,11 @@ const algorithmOf: Record<SenderObject['spec']['dkim']['algorithms'][number], Dk
  * The keys as they are afterwards. The records of new keys are looked for on the visit that their
  * Secrets cause.
  */
-export async function manageKeys(parts: ManagedKeyParts, object: SenderResource, { spec }: SenderObject): Promise<readonly StoredKey[]> {
+export async function manageKeys(
+  parts: ManagedKeyParts,
+  object: SenderResource,
+  { spec }: SenderObject,
+): Promise<readonly StoredDkimKey[]> {
   const { client, clock, random, dns } = parts;
   const { policy, algorithms, rotationPeriodDays } = spec.dkim;
   const kept = policy === 'Managed' ? await readKeys(client, object) : await readKnownKeys(parts, object);
@@ -54,7 +58,7 @@ export async function manageKeys(parts: ManagedKeyParts, object: SenderResource,
     const key = bySelector.get(selector);
     if (key !== undefined) await removeKey(client, key);
   }
-  const stayed: StoredKey[] = [];
+  const stayed: StoredDkimKey[] = [];
   for (const next of decided.keys) {
     const key = bySelector.get(next.selector);
     if (key === undefined) continue;
@@ -74,7 +78,7 @@ export async function manageKeys(parts: ManagedKeyParts, object: SenderResource,
 export async function readKnownKeys(
   { client, secrets }: Pick<ManagedKeyParts, 'client' | 'secrets'>,
   object: SenderResource,
-): Promise<readonly StoredKey[]> {
+): Promise<readonly StoredDkimKey[]> {
   return secrets.by('sender', object.metadata.uid ?? '').length === 0 ? [] : readKeys(client, object);
 }
 
@@ -82,7 +86,7 @@ export async function readKnownKeys(
 async function seenKeys(
   dns: Pick<DnsChecks, 'find'>,
   domain: string,
-  keys: readonly StoredKey[],
+  keys: readonly StoredDkimKey[],
 ): Promise<ReadonlyMap<string, boolean | null>> {
   const seen = new Map<string, boolean | null>();
   for (const { managed, record } of keys) {

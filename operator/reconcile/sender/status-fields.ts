@@ -5,7 +5,7 @@ import type { CheckedRecord } from '../../../services/core/objects/domain-record
 import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import { timeText } from '../conditions.ts';
 import { stateOf } from './decide-keys.ts';
-import type { StoredKey } from './key-secrets.ts';
+import type { StoredDkimKey } from './key-secrets.ts';
 
 type SenderFields = Pick<SenderStatus, 'verifiedTime' | 'dkimKeys' | 'dnsRecords'>;
 
@@ -15,7 +15,7 @@ export function senderFields({
   records,
 }: {
   readonly verifiedTime: string | undefined;
-  readonly keys: readonly StoredKey[];
+  readonly keys: readonly StoredDkimKey[];
   readonly records: readonly CheckedRecord[];
 }): SenderFields {
   return {
@@ -28,7 +28,7 @@ export function senderFields({
 type KeyStatus = NonNullable<SenderStatus['dkimKeys']>[number];
 type RecordStatus = NonNullable<SenderStatus['dnsRecords']>[number];
 
-function keyStatus({ managed, key, secret }: StoredKey): KeyStatus {
+function keyStatus({ managed, key, secret }: StoredDkimKey): KeyStatus {
   const changedAt = managed.retiredAt ?? managed.activeAt;
   return {
     selector: managed.selector,

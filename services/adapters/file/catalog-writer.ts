@@ -11,14 +11,14 @@ import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
 import type { CatalogState, KeptObject } from './catalog-state.ts';
 
-export interface CatalogWriterParts {
+export interface FileCatalogWriterParts {
   readonly notices: Pick<Notices, 'publish'>;
   readonly random: Random;
   /** Those of purpose `catalog`. */
   readonly keys: Keys;
 }
 
-export function createCatalogWriter(state: CatalogState, parts: CatalogWriterParts): CatalogWriter {
+export function createCatalogWriter(state: CatalogState, parts: FileCatalogWriterParts): CatalogWriter {
   return {
     put: (source, entry) => state.inTurn(() => put(state, parts, source, entry)),
     list: ({ kind, name }) => state.inTurn(async () => ownOf(state, kind, name).map(toOwnEntry)),
@@ -29,7 +29,7 @@ export function createCatalogWriter(state: CatalogState, parts: CatalogWriterPar
   };
 }
 
-async function put(state: CatalogState, parts: CatalogWriterParts, source: CatalogSource, entry: CatalogEntry): Promise<WriteResult> {
+async function put(state: CatalogState, parts: FileCatalogWriterParts, source: CatalogSource, entry: CatalogEntry): Promise<WriteResult> {
   const key = entryKey(entry);
   const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
   const stored = state.object(key);
@@ -50,7 +50,12 @@ async function put(state: CatalogState, parts: CatalogWriterParts, source: Catal
   return { kind, revision };
 }
 
-async function prune(state: CatalogState, parts: CatalogWriterParts, source: CatalogSource, keep: ReadonlySet<string>): Promise<number> {
+async function prune(
+  state: CatalogState,
+  parts: FileCatalogWriterParts,
+  source: CatalogSource,
+  keep: ReadonlySet<string>,
+): Promise<number> {
   let count = 0;
   for (const { key } of ownOf(state, source.kind, source.name)) {
     if (!keep.has(key) && (await remove(state, parts, source, key))) count += 1;
@@ -58,7 +63,7 @@ async function prune(state: CatalogState, parts: CatalogWriterParts, source: Cat
   return count;
 }
 
-async function remove(state: CatalogState, { notices }: CatalogWriterParts, source: CatalogSource, key: string): Promise<boolean> {
+async function remove(state: CatalogState, { notices }: FileCatalogWriterParts, source: CatalogSource, key: string): Promise<boolean> {
   const stored = state.object(key);
   if (stored === null || !mayRemove(stored, source)) return false;
   const fence = { term: source.fence.term, generation: stored.fence.generation };

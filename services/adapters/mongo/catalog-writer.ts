@@ -13,23 +13,23 @@ import type { Random } from '../../ports/random.ts';
 import { type CatalogCollections, type ObjectDocument, openCatalogCollections, revisionId, toStoredObject } from './catalog-document.ts';
 import { isNew, type Mongo } from './connection.ts';
 
-export interface CatalogWriterParts {
+export interface MongoCatalogWriterParts {
   readonly notices: Notices;
   readonly random: Random;
   /** Those of purpose `catalog`. */
   readonly keys: Keys;
 }
 
-export async function openCatalogWriter(mongo: Mongo, parts: CatalogWriterParts): Promise<CatalogWriter> {
+export async function openCatalogWriter(mongo: Mongo, parts: MongoCatalogWriterParts): Promise<CatalogWriter> {
   return new MongoCatalogWriter(mongo, parts, await openCatalogCollections(mongo));
 }
 
 class MongoCatalogWriter implements CatalogWriter {
   readonly #mongo: Mongo;
-  readonly #parts: CatalogWriterParts;
+  readonly #parts: MongoCatalogWriterParts;
   readonly #collections: CatalogCollections;
 
-  constructor(mongo: Mongo, parts: CatalogWriterParts, collections: CatalogCollections) {
+  constructor(mongo: Mongo, parts: MongoCatalogWriterParts, collections: CatalogCollections) {
     this.#mongo = mongo;
     this.#parts = parts;
     this.#collections = collections;
