@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import type { MessageId } from '../core/ids.ts';
-import type { Taken } from '../ports/work-queue.ts';
+import type { TakenEntry } from '../ports/work-queue.ts';
 import { Batch } from './batch.ts';
 
 function entries(count: number) {
   const acked: number[] = [];
   const taken = Array.from(
     { length: count },
-    (_, i): Taken => ({
+    (_, i): TakenEntry => ({
       tenant: 'default',
       tier: 'normal',
       entry: { message: `msg_${i}` as MessageId, delivery: 0, attempt: 1, domain: 'example.com', trace: null },
@@ -20,7 +20,7 @@ function entries(count: number) {
 
 test('an entry is acked and reported once, however often it is settled', () => {
   const { taken, acked } = entries(2);
-  const settled: Taken[] = [];
+  const settled: TakenEntry[] = [];
   const batch = new Batch(taken, (entry) => void settled.push(entry));
   for (const entry of [...taken, ...taken]) batch.settle(entry);
   expect(acked).toEqual([0, 1]);
@@ -29,7 +29,7 @@ test('an entry is acked and reported once, however often it is settled', () => {
 
 test('entries that are unsettled at the end are reported and not acked', () => {
   const { taken, acked } = entries(3);
-  const settled: Taken[] = [];
+  const settled: TakenEntry[] = [];
   {
     using batch = new Batch(taken, (entry) => void settled.push(entry));
     if (taken[1] !== undefined) batch.settle(taken[1]);
@@ -40,7 +40,7 @@ test('entries that are unsettled at the end are reported and not acked', () => {
 
 test('an entry that is settled after the end is neither acked nor reported again', () => {
   const { taken, acked } = entries(1);
-  const settled: Taken[] = [];
+  const settled: TakenEntry[] = [];
   const batch = new Batch(taken, (entry) => void settled.push(entry));
   batch[Symbol.dispose]();
   for (const entry of taken) batch.settle(entry);

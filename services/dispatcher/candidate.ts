@@ -3,10 +3,10 @@
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { HoldReason } from '../core/delivery/delivery.ts';
 import type { Message } from '../core/delivery/message.ts';
-import type { Taken } from '../ports/work-queue.ts';
+import type { TakenEntry } from '../ports/work-queue.ts';
 
 export interface Candidate {
-  readonly taken: Taken;
+  readonly taken: TakenEntry;
   readonly message: Message;
   readonly sender: Sender;
   readonly route: Route;

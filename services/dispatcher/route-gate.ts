@@ -6,7 +6,7 @@ import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MessageStore } from '../ports/message-store.ts';
-import type { Taken } from '../ports/work-queue.ts';
+import type { TakenEntry } from '../ports/work-queue.ts';
 import { type Admitted, type Candidate, type Gate, type HeldBack, hasWaited } from './candidate.ts';
 import type { InFlight } from './in-flight.ts';
 import { RouteSlots } from './route-slots.ts';
@@ -22,7 +22,7 @@ export class RouteGate implements Gate {
   readonly #inFlight: InFlight;
   readonly #slots: RouteSlots;
   /** The route whose slot an entry occupies, until it is settled. */
-  readonly #routeOf = new Map<Taken, Route>();
+  readonly #routeOf = new Map<TakenEntry, Route>();
   #isWatching = false;
 
   constructor(d: RouteGateParts, inFlight: InFlight) {
@@ -63,7 +63,7 @@ export class RouteGate implements Gate {
   }
 
   /** The entry no longer occupies a slot. */
-  leave(entry: Taken): void {
+  leave(entry: TakenEntry): void {
     const route = this.#routeOf.get(entry);
     if (route === undefined) return;
     this.#routeOf.delete(entry);

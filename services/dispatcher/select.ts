@@ -4,7 +4,7 @@
 import { type Change, type HoldReason, hold } from '../core/delivery/delivery.ts';
 import { type Message, subjectOf } from '../core/delivery/message.ts';
 import { earlyBy, plan } from '../core/delivery/plan.ts';
-import type { Taken } from '../ports/work-queue.ts';
+import type { TakenEntry } from '../ports/work-queue.ts';
 import type { Batch } from './batch.ts';
 import { type Admitted, type Candidate, type Gate, inTurn } from './candidate.ts';
 import { type Dispatcher, routesOf } from './dispatcher.ts';
@@ -21,7 +21,7 @@ export const ROUNDS = 3;
 interface Selection {
   readonly going: readonly Candidate[];
   /** Entries whose change the store refused. */
-  readonly refused: readonly Taken[];
+  readonly refused: readonly TakenEntry[];
 }
 
 /**
@@ -47,7 +47,7 @@ export async function select(
 async function selectOnce(
   d: SelectParts,
   batch: Batch,
-  entries: readonly Taken[],
+  entries: readonly TakenEntry[],
   { gates, paused, stop }: { readonly gates: readonly Gate[]; readonly paused: PausedRoutes; readonly stop: AbortSignal },
 ): Promise<Selection> {
   const messages = await read(d, entries);
@@ -55,7 +55,7 @@ async function selectOnce(
   const catalog = d.catalog.current();
   const now = d.messages.now();
   const candidates: Candidate[] = [];
-  const changed: { readonly entry: Taken; readonly change: Change }[] = [];
+  const changed: { readonly entry: TakenEntry; readonly change: Change }[] = [];
   for (const entry of entries) {
     const { message: id, delivery, attempt } = entry.entry;
     const message = messages.get(id);
@@ -87,7 +87,7 @@ async function selectOnce(
   return { going, refused };
 }
 
-async function read(d: Pick<SelectParts, 'messages'>, entries: readonly Taken[]): Promise<ReadonlyMap<Message['id'], Message>> {
+async function read(d: Pick<SelectParts, 'messages'>, entries: readonly TakenEntry[]): Promise<ReadonlyMap<Message['id'], Message>> {
   const ids = [...new Set(entries.map((t) => t.entry.message))];
   return new Map((await d.messages.find(ids)).flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
 }
@@ -95,7 +95,7 @@ async function read(d: Pick<SelectParts, 'messages'>, entries: readonly Taken[])
 /** Waits for deliveries that the clock of the publisher thinks due already. */
 async function untilDue(
   d: Pick<SelectParts, 'messages' | 'clock'>,
-  entries: readonly Taken[],
+  entries: readonly TakenEntry[],
   messages: ReadonlyMap<Message['id'], Message>,
   stop: AbortSignal,
 ): Promise<void> {

@@ -18,7 +18,7 @@ import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core
 import { acceptLimits } from '../core/limits/accept.ts';
 import { IDEMPOTENCY_KEY_HEADER } from '../core/mail/headers.ts';
 import type { Inserted, NewMessage } from '../ports/message-store.ts';
-import type { Publication } from '../ports/work-queue.ts';
+import type { NewEntry } from '../ports/work-queue.ts';
 import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
 import { countRequest, enter, type Ingest, type RateLimitStatus, shownFailure } from './ingest.ts';
 
@@ -260,7 +260,7 @@ interface Composed {
   readonly message: NewMessage;
   readonly reach: Reach;
   /** None while the tenant has a backlog in this tier. */
-  readonly publications: readonly Publication[];
+  readonly publications: readonly NewEntry[];
 }
 
 function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>): Composed {
@@ -296,7 +296,7 @@ async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<
  * What the queue did not take is the sweeper's: the window is full, or the queue is away. From then on the tenant has a backlog, so that later messages
  * neither overtake these nor wait for a queue that gives no answer.
  */
-async function publish(ingest: Ingest, publications: readonly Publication[]): Promise<void> {
+async function publish(ingest: Ingest, publications: readonly NewEntry[]): Promise<void> {
   if (publications.length === 0) return;
   const published = await ingest.queue.publish(publications);
   const missed = publications.filter((_, i) => published[i] !== 'published');
@@ -317,7 +317,7 @@ async function publish(ingest: Ingest, publications: readonly Publication[]): Pr
   }
 }
 
-function entriesOf(message: NewMessage): Publication[] {
+function entriesOf(message: NewMessage): NewEntry[] {
   return message.deliveries.flatMap((d, delivery) =>
     d.state === 'queued'
       ? [

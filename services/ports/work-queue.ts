@@ -14,16 +14,16 @@ export interface Entry {
   readonly trace: string | null;
 }
 
-export interface Publication {
+export interface NewEntry {
   readonly tenant: string;
   readonly tier: Tier;
   readonly entry: Entry;
 }
 
 /** `full`: this tenant's window in this tier holds `queueLimits.windowPerTenantAndTier` entries. `lost`: no answer in time; it may be in the queue. */
-export type Published = 'published' | 'full' | 'lost';
+export type PublishResult = 'published' | 'full' | 'lost';
 
-export interface Taken {
+export interface TakenEntry {
   readonly tenant: string;
   readonly tier: Tier;
   readonly entry: Entry;
@@ -35,14 +35,14 @@ export interface Taken {
 
 export interface WorkQueue extends AsyncDisposable {
   /** Settles within `queueLimits.publishMs` whatever the queue does, and never rejects; answers in the order given. Keeps the order per tenant and tier. */
-  publish(publications: readonly Publication[]): Promise<readonly Published[]>;
+  publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]>;
 
   /**
    * Up to `max` entries, waiting until there is at least one; empty once the signal aborts. While several tiers have entries, each gets its
    * share (high 6, normal 3, bulk 1). Entries of one tenant and tier come in the order of publication; among tenants of a tier the queue takes turns as
    * far as it has their entries at hand. Keeps waiting while the queue is away.
    */
-  take(max: number, signal: AbortSignal): Promise<readonly Taken[]>;
+  take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]>;
 
   /** Resolves when the queue answers; rejects with the reason. For readiness. */
   check(): Promise<void>;

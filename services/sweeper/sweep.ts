@@ -2,12 +2,12 @@
 // fed into its window. It alone can run the system with the queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two
 // of them publish is claimed once.
 
-import { type Change, fallDue, lapse, published, endIfTooOld } from '../core/delivery/delivery.ts';
+import { type Change, endIfTooOld, fallDue, lapse, published } from '../core/delivery/delivery.ts';
 import { subjectOf } from '../core/delivery/message.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Backlog, Found } from '../ports/message-store.ts';
-import type { Publication } from '../ports/work-queue.ts';
+import type { NewEntry } from '../ports/work-queue.ts';
 import { sweepBlobs } from './sweep-blobs.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -96,7 +96,7 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: bo
   const now = s.messages.now();
   const found = await s.messages.unpublished(backlog, now, sweepLimits.feedBatch);
   const changes: Change[] = [];
-  const feedable: { readonly found: Found; readonly publication: Publication }[] = [];
+  const feedable: { readonly found: Found; readonly publication: NewEntry }[] = [];
   for (const f of found) {
     const subject = subjectOf(f.message, f.delivery);
     const old = endIfTooOld(subject, now, maxAgeOf(s, f.message));
@@ -116,7 +116,7 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: bo
   return { isFull: results.includes('full'), isMore };
 }
 
-function publicationOf({ message, delivery }: Found): Publication {
+function publicationOf({ message, delivery }: Found): NewEntry {
   const { attempt, domain } = subjectOf(message, delivery).delivery;
   return { tenant: message.tenant, tier: message.tier, entry: { message: message.id, delivery, attempt, domain, trace: message.trace } };
 }

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Tier, tiers } from '../../services/core/delivery/message.ts';
 import { queueLimits } from '../../services/core/limits/queue.ts';
-import type { Entry, Publication, Published, Taken, WorkQueue } from '../../services/ports/work-queue.ts';
+import type { Entry, NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../services/ports/work-queue.ts';
 import { newMessageId } from './sample-message.ts';
 
 export interface WorkQueueSubject extends AsyncDisposable {
@@ -32,11 +32,11 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       await subject[Symbol.asyncDispose]();
     });
 
-    const take = (max: number, from = queue): Promise<readonly Taken[]> => from.take(max, stop.signal);
+    const take = (max: number, from = queue): Promise<readonly TakenEntry[]> => from.take(max, stop.signal);
 
     /** Takes and acks until there are `count`. */
-    async function drain(count: number, from = queue): Promise<Taken[]> {
-      const all: Taken[] = [];
+    async function drain(count: number, from = queue): Promise<TakenEntry[]> {
+      const all: TakenEntry[] = [];
       while (all.length < count) {
         const some = await take(count - all.length, from);
         for (const taken of some) taken.ack();
@@ -46,8 +46,8 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
     }
 
     /** Few at a time, so that a busy machine answers all of them in time. */
-    async function publish(publications: readonly Publication[]): Promise<Published[]> {
-      const answers: Published[] = [];
+    async function publish(publications: readonly NewEntry[]): Promise<PublishResult[]> {
+      const answers: PublishResult[] = [];
       for (let from = 0; from < publications.length; from += 100) {
         answers.push(...(await queue.publish(publications.slice(from, from + 100))));
       }
@@ -87,7 +87,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       await drain(10);
       // a queue far away needs a moment to bring the first of each
       await subject.elapse(100);
-      const started: Taken[] = [];
+      const started: TakenEntry[] = [];
       while (started.length < 100) started.push(...(await drain(10)));
       const count = (tier: Tier): number => started.filter((t) => t.tier === tier).length;
       expect(count('high')).toBeGreaterThanOrEqual(50);
@@ -106,7 +106,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       expect(answers).toEqual([...Array(window).fill('published'), 'full', 'full']);
       const others = [publication({ tenant: 'other' }), publication({}), publication({ tier: 'high' })];
       expect(await queue.publish(others)).toEqual(['published', 'full', 'published']);
-      let first: Taken | undefined;
+      let first: TakenEntry | undefined;
       while (first === undefined) first = (await take(10)).find((t) => t.tenant === TENANT && t.tier === 'normal');
       expect(await queue.publish([publication({})])).toEqual(['full']);
       first.ack();
@@ -178,7 +178,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       const other = await subject.other();
       const sent = many(400);
       await publish(sent);
-      const seen: Taken[] = [];
+      const seen: TakenEntry[] = [];
       const work = async (from: WorkQueue): Promise<void> => {
         while (seen.length < sent.length) {
           const some = await take(20, from);
@@ -228,12 +228,12 @@ const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 const sampleEntry = (): Entry => ({ message: newMessageId(Date.now()), delivery: 0, attempt: 1, domain: 'example.com', trace: null });
 
-export const publication = (what: Partial<Publication>): Publication => ({
+export const publication = (what: Partial<NewEntry>): NewEntry => ({
   tenant: TENANT,
   tier: 'normal',
   entry: sampleEntry(),
   ...what,
 });
 
-export const many = (count: number, what: (i: number) => Partial<Publication> = () => ({})): Publication[] =>
+export const many = (count: number, what: (i: number) => Partial<NewEntry> = () => ({})): NewEntry[] =>
   Array.from({ length: count }, (_, i) => publication(what(i)));

@@ -2,7 +2,7 @@
 // world wants.
 
 import { MemoryWorkQueue } from '../../services/adapters/memory/work-queue.ts';
-import type { Publication, Published, Taken, WorkQueue } from '../../services/ports/work-queue.ts';
+import type { NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../services/ports/work-queue.ts';
 import type { Chance } from './chance.ts';
 import type { WorldClock } from './clock.ts';
 import type { Process } from './process.ts';
@@ -22,7 +22,7 @@ export class SimulatedQueue {
   readonly #weather: () => QueueWeather;
   readonly #windowMax: number;
   readonly #troubled: () => void;
-  readonly #past: Publication[] = [];
+  readonly #past: NewEntry[] = [];
   #queue: MemoryWorkQueue;
   #erased = new AbortController();
   #entries = 0;
@@ -60,7 +60,7 @@ export class SimulatedQueue {
     return {
       publish: (publications) =>
         process.ask(async () => {
-          const answers: Published[] = [];
+          const answers: PublishResult[] = [];
           for (const p of publications) answers.push(await this.#publish(p));
           return answers;
         }, false),
@@ -77,7 +77,7 @@ export class SimulatedQueue {
     };
   }
 
-  async #publish(publication: Publication): Promise<Published> {
+  async #publish(publication: NewEntry): Promise<PublishResult> {
     this.#past.push(publication);
     if (this.#past.length > MEMORY) this.#past.shift();
     const weather = this.#weather();
@@ -90,14 +90,14 @@ export class SimulatedQueue {
     return (await this.#add(publication)) ? 'published' : 'full';
   }
 
-  async #add(publication: Publication): Promise<boolean> {
+  async #add(publication: NewEntry): Promise<boolean> {
     if (this.#entries >= this.#windowMax) return false;
     this.#entries += 1;
     await this.#queue.publish([publication]);
     return true;
   }
 
-  async #take(max: number, signals: readonly AbortSignal[]): Promise<readonly Taken[]> {
+  async #take(max: number, signals: readonly AbortSignal[]): Promise<readonly TakenEntry[]> {
     const over = new AbortController();
     const end = (): void => over.abort();
     for (const signal of signals) signal.addEventListener('abort', end);
@@ -108,7 +108,7 @@ export class SimulatedQueue {
     return taken.map((t) => this.#counted(t, queue));
   }
 
-  #counted(taken: Taken, queue: MemoryWorkQueue): Taken {
+  #counted(taken: TakenEntry, queue: MemoryWorkQueue): TakenEntry {
     let isAcked = false;
     const ack = (): void => {
       if (!isAcked && queue === this.#queue) this.#entries = Math.max(0, this.#entries - 1);
@@ -120,7 +120,7 @@ export class SimulatedQueue {
 }
 
 /** A dead process acks nothing. */
-const guarded = (taken: Taken, process: Process): Taken => ({
+const guarded = (taken: TakenEntry, process: Process): TakenEntry => ({
   ...taken,
   ack: () => {
     if (!process.isDead) taken.ack();

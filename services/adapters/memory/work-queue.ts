@@ -5,7 +5,7 @@ import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
 import { TierTurns } from '../../core/delivery/pacing/tier-turns.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Entry, Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
+import type { Entry, NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../ports/work-queue.ts';
 
 interface Item {
   readonly tenant: string;
@@ -38,13 +38,13 @@ export class MemoryWorkQueue implements WorkQueue {
     this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
   }
 
-  async publish(publications: readonly Publication[]): Promise<readonly Published[]> {
+  async publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]> {
     const answers = publications.map((publication) => this.#add(publication));
     if (answers.includes('published')) this.#wake();
     return answers;
   }
 
-  async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
+  async take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]> {
     while (this.#isOpen && !signal.aborted) {
       this.#bringBack();
       const items = this.#pick(max);
@@ -63,7 +63,7 @@ export class MemoryWorkQueue implements WorkQueue {
     this.#wake();
   }
 
-  #add({ tenant, tier, entry }: Publication): Published {
+  #add({ tenant, tier, entry }: NewEntry): PublishResult {
     if (!this.#isOpen) return 'lost';
     const window = windowOf(tenant, tier);
     const used = this.#windows.get(window) ?? 0;
@@ -93,7 +93,7 @@ export class MemoryWorkQueue implements WorkQueue {
     return items;
   }
 
-  #handOut(item: Item): Taken {
+  #handOut(item: Item): TakenEntry {
     item.handedOut += 1;
     const until = this.#clock.monotonic() + queueLimits.ackWaitMs;
     this.#held.set(item, until);

@@ -3,13 +3,13 @@
 
 import { createInbox, type Msg, type NatsConnection } from 'nats';
 import { queueLimits } from '../../core/limits/queue.ts';
-import type { Publication, Published } from '../../ports/work-queue.ts';
+import type { NewEntry, PublishResult } from '../../ports/work-queue.ts';
 import { encodeEntry, subjectOf } from './entry.ts';
 
 /** The publications of one call. Each is lost until the queue says otherwise. */
 interface Batch {
-  readonly publications: readonly Publication[];
-  readonly answers: Published[];
+  readonly publications: readonly NewEntry[];
+  readonly answers: PublishResult[];
   /** Under these its publications wait for their answers. */
   readonly ids: string[];
   readonly startedAt: number;
@@ -46,11 +46,11 @@ export class Publisher {
     });
   }
 
-  publish(publications: readonly Publication[]): Promise<readonly Published[]> {
+  publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]> {
     const startedAt = performance.now();
-    const answers = publications.map((): Published => 'lost');
+    const answers = publications.map((): PublishResult => 'lost');
     if (answers.length === 0 || startedAt < this.#pausedUntil) return Promise.resolve(answers);
-    const { promise, resolve } = Promise.withResolvers<readonly Published[]>();
+    const { promise, resolve } = Promise.withResolvers<readonly PublishResult[]>();
     const timer = setTimeout(() => this.#giveUp(batch), queueLimits.publishMs);
     const end = (): void => {
       batch.isOver = true;
@@ -89,7 +89,7 @@ export class Publisher {
     this.#send();
   }
 
-  #read(message: Msg): Published {
+  #read(message: Msg): PublishResult {
     if (message.headers !== undefined) {
       // "no responders": nobody listens to this subject, so there is no stream
       this.#onMissing();
@@ -100,7 +100,7 @@ export class Publisher {
     return error.err_code === STORE_REFUSED ? 'full' : 'lost';
   }
 
-  #settle(id: string, answer: Published): void {
+  #settle(id: string, answer: PublishResult): void {
     const place = this.#inFlight.get(id);
     if (place === undefined) return;
     this.#inFlight.delete(id);

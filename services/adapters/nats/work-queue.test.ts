@@ -6,7 +6,7 @@ import { type Backend, startNats, uniqueName } from '../../../test/support/backe
 import { borrow, describeWith } from '../../../test/support/describe-with.ts';
 import { tiers } from '../../core/delivery/message.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
-import type { Publication, Taken } from '../../ports/work-queue.ts';
+import type { NewEntry, TakenEntry } from '../../ports/work-queue.ts';
 import { type Nats, openNats } from './connection.ts';
 import { NatsWorkQueue, type WorkQueueOptions } from './work-queue.ts';
 
@@ -236,7 +236,7 @@ function isConnected(nats: Nats): boolean {
   }
 }
 
-function see(taken: Taken, seen: Set<string>): void {
+function see(taken: TakenEntry, seen: Set<string>): void {
   seen.add(taken.entry.message);
   taken.ack();
 }
@@ -248,7 +248,7 @@ async function drained(queue: NatsWorkQueue, count: number): Promise<Set<string>
 }
 
 /** As the sweeper does: what is not in the queue is published again. */
-async function publishUntilPublished(queue: NatsWorkQueue, count: number, what: Partial<Publication> = {}): Promise<Publication[]> {
+async function publishUntilPublished(queue: NatsWorkQueue, count: number, what: Partial<NewEntry> = {}): Promise<NewEntry[]> {
   const all = many(count, () => what);
   for (let rest = all; rest.length > 0; ) {
     const some = rest.slice(0, 200);

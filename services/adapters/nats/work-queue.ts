@@ -14,7 +14,7 @@ import { TierTurns } from '../../core/delivery/pacing/tier-turns.ts';
 import { Failure } from '../../core/failure.ts';
 import { connectionLimits } from '../../core/limits/connection.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
-import type { Publication, Published, Taken, WorkQueue } from '../../ports/work-queue.ts';
+import type { NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../ports/work-queue.ts';
 import type { Nats } from './connection.ts';
 import { parseEntry, parseSubject } from './entry.ts';
 import { fetchEntries } from './fetch.ts';
@@ -33,7 +33,7 @@ export interface WorkQueueOptions {
 
 /** What a tier has ready here, and the fetching that brings more. */
 interface Lane {
-  readonly ready: TenantTurns<Taken>;
+  readonly ready: TenantTurns<TakenEntry>;
   /** Wakes the fetching, if it waits for room. */
   wake: () => void;
   /** Ends the present fetch. */
@@ -77,11 +77,11 @@ export class NatsWorkQueue implements WorkQueue {
     });
   }
 
-  async publish(publications: readonly Publication[]): Promise<readonly Published[]> {
+  async publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]> {
     return this.#publisher?.publish(publications) ?? publications.map(() => 'lost');
   }
 
-  async take(max: number, signal: AbortSignal): Promise<readonly Taken[]> {
+  async take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]> {
     while (!signal.aborted && !this.#closing.signal.aborted) {
       this.#wanted = Math.min(queueLimits.consumeBatch, Math.max(queueLimits.prefetchMin, max));
       const taken = this.#pick(max);
@@ -207,7 +207,7 @@ export class NatsWorkQueue implements WorkQueue {
     });
   }
 
-  #toTaken(ackSubject: string, publication: Publication, incarnation: Incarnation): Taken {
+  #toTaken(ackSubject: string, publication: NewEntry, incarnation: Incarnation): TakenEntry {
     let isSettled = false;
     const settle = (word: Uint8Array): void => {
       // After the stream was lost and made anew, its numbers belong to other entries.
@@ -223,8 +223,8 @@ export class NatsWorkQueue implements WorkQueue {
     return { ...publication, ack: () => settle(ACK), giveBack: () => settle(NAK) };
   }
 
-  #pick(max: number): Taken[] {
-    const picked: Taken[] = [];
+  #pick(max: number): TakenEntry[] {
+    const picked: TakenEntry[] = [];
     while (picked.length < max) {
       const tier = this.#turns.next((t) => this.#lanes[t].ready.size > 0);
       const taken = tier === null ? undefined : this.#lanes[tier].ready.shift();
