@@ -4,10 +4,10 @@
 import type {
   AdmitRequest,
   AdmitResponse,
-  SendItem as SendItemProto,
+  SendItem,
   SendMessagesRequest,
   SendMessagesResponse,
-  SendResult as SendResultProto,
+  SendResult,
   UploadContentResponse,
   UploadHeader,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -21,7 +21,7 @@ import { toRateFigures, toRefusal } from './grpc-status.ts';
 import { answer, type CallResult, enter, type Ingest, requireScope, shownFailure } from './ingest.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
 import { rpcs } from './rpcs.ts';
-import { type SendItem, type SendResult, sendMessages } from './send-messages.ts';
+import { type AnsweredSend, type IncomingSend, sendMessages } from './send-messages.ts';
 import { toSendMessageResponse } from './to-proto.ts';
 import { uploadContent } from './upload-content.ts';
 
@@ -49,7 +49,7 @@ export interface Calls {
  * One request to send, whichever door it came by.
  * @param faults that the door found
  */
-export async function send(calls: Calls, item: SendItemProto, faults: readonly FieldError[] = []): Promise<SendResult> {
+export async function send(calls: Calls, item: SendItem, faults: readonly FieldError[] = []): Promise<AnsweredSend> {
   const [result] = await sendAll(calls, [fromItem(calls, item, faults)]);
   return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
 }
@@ -64,13 +64,13 @@ export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Pr
   return { results: (await sendAll(calls, read)).map(toResult) };
 }
 
-async function sendAll({ ingest, metrics }: Calls, items: readonly SendItem[]): Promise<readonly SendResult[]> {
+async function sendAll({ ingest, metrics }: Calls, items: readonly IncomingSend[]): Promise<readonly AnsweredSend[]> {
   const results = await sendMessages(ingest, items);
   for (const result of results) metrics.message(wordOf(result));
   return results;
 }
 
-function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto, faults: readonly FieldError[]): SendItem {
+function fromItem({ ingest, judgedFields }: Calls, item: SendItem, faults: readonly FieldError[]): IncomingSend {
   return {
     presented: { credential: item.credential, address: item.client_address },
     idempotencyKeys: item.idempotency_keys,
@@ -93,12 +93,12 @@ function fromItem({ ingest, judgedFields }: Calls, item: SendItemProto, faults: 
   };
 }
 
-function wordOf(result: SendResult): string {
+function wordOf(result: AnsweredSend): string {
   if ('failure' in result) return result.failure.kind === 'unavailable' || result.failure.kind === 'internal' ? 'failed' : 'refused';
   return result.replayed ? 'replayed' : result.message.acceptedAs;
 }
 
-function toResult(result: SendResult): SendResultProto {
+function toResult(result: AnsweredSend): SendResult {
   const rate = toRateFigures(result.rate);
   if ('failure' in result) return { refused: toRefusal(result.failure), accepted: undefined, replayed: false, rate };
   return { accepted: toSendMessageResponse(result.message), refused: undefined, replayed: result.replayed, rate };

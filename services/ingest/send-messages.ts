@@ -23,7 +23,7 @@ import { authenticateCaller, type PresentedCredential } from './failed-authentic
 import { countRequest, enter, type Ingest, type RateLimitStatus, shownFailure } from './ingest.ts';
 
 /** One request to send, as a door hands it over. */
-export interface SendItem {
+export interface IncomingSend {
   readonly presented: PresentedCredential;
   /** Of the headers; those inside the request's `headers{}` are found here. */
   readonly idempotencyKeys: readonly string[];
@@ -40,7 +40,7 @@ export interface SendItem {
   readonly read: (caller: Caller) => Promise<SendRequest>;
 }
 
-export type SendResult = { readonly rate: RateLimitStatus } & (
+export type AnsweredSend = { readonly rate: RateLimitStatus } & (
   | { readonly message: Pick<Message, 'id' | 'acceptedAs' | 'createdAt'> & { readonly recipient: Address }; readonly replayed: boolean }
   | { readonly failure: Failure }
 );
@@ -54,9 +54,9 @@ interface Ready {
 }
 
 /** Answers in the order of the items; never rejects. */
-export async function sendMessages(ingest: Ingest, items: readonly SendItem[]): Promise<readonly SendResult[]> {
+export async function sendMessages(ingest: Ingest, items: readonly IncomingSend[]): Promise<readonly AnsweredSend[]> {
   const rates: RateLimitStatus[] = items.map(() => null);
-  const results: (SendResult | null)[] = items.map(() => null);
+  const results: (AnsweredSend | null)[] = items.map(() => null);
   const settle = (i: number, outcome: Message | NewMessage | Failure, replayed = false): void => {
     const rate = rates[i] ?? null;
     results[i] = outcome instanceof Failure ? { rate, failure: outcome } : { rate, replayed, message: shown(outcome) };
@@ -102,7 +102,7 @@ type Admitted =
   | { readonly rate: RateLimitStatus; readonly principal: Principal }
   | { readonly rate: RateLimitStatus; readonly failure: Failure };
 
-async function admit(ingest: Ingest, item: SendItem): Promise<Admitted> {
+async function admit(ingest: Ingest, item: IncomingSend): Promise<Admitted> {
   const principal = await authenticateCaller(ingest, item.presented);
   const counted = item.isCounted ? { rate: null, failure: null } : await countRequest(ingest, principal);
   if (counted.failure !== null) return { rate: counted.rate, failure: counted.failure };
@@ -110,7 +110,7 @@ async function admit(ingest: Ingest, item: SendItem): Promise<Admitted> {
 }
 
 /** Judges one request. Throws a `Failure`; a request that is refused now but was accepted before under the same key is a replay all the same. */
-async function prepare(ingest: Ingest, item: SendItem, principal: Principal): Promise<Ready | { readonly replay: Message }> {
+async function prepare(ingest: Ingest, item: IncomingSend, principal: Principal): Promise<Ready | { readonly replay: Message }> {
   const caller = enter(principal, item.rule);
   const request = await item.read(caller);
   const { key, errors: keyErrors } = parseIdempotencyKeys([...item.idempotencyKeys, ...keysInHeaders(request.headers)]);

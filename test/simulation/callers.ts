@@ -10,7 +10,7 @@ import { ID_RANDOM_BYTES, type MessageId, messageId } from '../../services/core/
 import { cancelMessage } from '../../services/ingest/cancel-message.ts';
 import { createSuppression } from '../../services/ingest/create-suppression.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';
-import { type SendResult, sendMessages } from '../../services/ingest/send-messages.ts';
+import { type AnsweredSend, sendMessages } from '../../services/ingest/send-messages.ts';
 import type { Chance } from './chance.ts';
 import type { WorldClock } from './clock.ts';
 import type { Break } from './laws.ts';
@@ -235,7 +235,7 @@ export class Callers {
     return answers;
   }
 
-  #hear(answer: Answer, result: SendResult | undefined, isNamed: boolean): void {
+  #hear(answer: Answer, result: AnsweredSend | undefined, isNamed: boolean): void {
     const { marker } = answer.wish;
     if (result === undefined) throw new Error('an item was not answered');
     if ('failure' in result) {
