@@ -42,19 +42,19 @@ function absent({ shape, hasPresence, value }: Field): unknown {
 }
 
 /** Where the reader stands. `depth` counts the objects and arrays that are open. */
-interface Place {
+interface ReadPosition {
   readonly path: string;
   readonly depth: number;
   readonly faults: Faults;
 }
 
-const into = (place: Place, key: string): Place => ({ ...place, path: below(place.path, key), depth: place.depth + 1 });
-const item = (place: Place, index: number): Place => ({ ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 });
+const into = (place: ReadPosition, key: string): ReadPosition => ({ ...place, path: below(place.path, key), depth: place.depth + 1 });
+const item = (place: ReadPosition, index: number): ReadPosition => ({ ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 });
 
 /** Own keys of these names turn into something else in other people's code. */
 const isPrototypeKey = (key: string): boolean => key === '__proto__' || key === 'constructor' || key === 'prototype';
 
-function readFields(type: MessageType, json: JsonObject, place: Place, bound: ReadonlySet<string> = new Set()): TypedMessage {
+function readFields(type: MessageType, json: JsonObject, place: ReadPosition, bound: ReadonlySet<string> = new Set()): TypedMessage {
   const message = emptyMessage(type);
   for (const key of Object.keys(json)) {
     const field = type.fields.get(key);
@@ -69,7 +69,7 @@ function readFields(type: MessageType, json: JsonObject, place: Place, bound: Re
   return message;
 }
 
-function readField(field: Field, json: unknown, place: Place): unknown {
+function readField(field: Field, json: unknown, place: ReadPosition): unknown {
   switch (field.shape) {
     case 'one':
       return readValue(field.value, json, place);
@@ -82,7 +82,7 @@ function readField(field: Field, json: unknown, place: Place): unknown {
   }
 }
 
-function readMap(type: ValueType, json: JsonObject, place: Place): TypedMessage {
+function readMap(type: ValueType, json: JsonObject, place: ReadPosition): TypedMessage {
   const map: TypedMessage = {};
   for (const key of Object.keys(json)) {
     const at = into(place, key);
@@ -91,14 +91,14 @@ function readMap(type: ValueType, json: JsonObject, place: Place): TypedMessage 
   return map;
 }
 
-function isGoodKey(key: string, place: Place): boolean {
+function isGoodKey(key: string, place: ReadPosition): boolean {
   if (isPrototypeKey(key)) place.faults.add(place.path, 'forbidden_name', 'This name is not allowed.');
   else if (!key.isWellFormed()) place.faults.add(place.path, 'invalid_text', 'The name is not valid Unicode.');
   else return true;
   return false;
 }
 
-function readValue(type: ValueType, json: unknown, place: Place): unknown {
+function readValue(type: ValueType, json: unknown, place: ReadPosition): unknown {
   switch (type.kind) {
     case 'message':
       return readMessageValue(type.type, json, place);
@@ -109,7 +109,7 @@ function readValue(type: ValueType, json: unknown, place: Place): unknown {
   }
 }
 
-function readMessageValue(type: MessageType, json: unknown, place: Place): unknown {
+function readMessageValue(type: MessageType, json: unknown, place: ReadPosition): unknown {
   const { faults, path } = place;
   switch (type.name) {
     case 'google.protobuf.Timestamp':
@@ -127,17 +127,17 @@ function readMessageValue(type: MessageType, json: unknown, place: Place): unkno
   return readFields(type, json, { ...place, depth: place.depth + 1 });
 }
 
-function readTimestamp(json: unknown, { faults, path }: Place): unknown {
+function readTimestamp(json: unknown, { faults, path }: ReadPosition): unknown {
   const timestamp = typeof json === 'string' ? parseTimestamp(json) : null;
   return timestamp ?? faults.add(path, 'invalid_time', 'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.');
 }
 
-export function readEnum(type: EnumType, json: unknown, { faults, path }: Pick<Place, 'faults' | 'path'>): unknown {
+export function readEnum(type: EnumType, json: unknown, { faults, path }: Pick<ReadPosition, 'faults' | 'path'>): unknown {
   const value = typeof json === 'string' ? type.values.get(json) : undefined;
   return value ?? faults.add(path, 'invalid_value', `This must be one of ${[...type.values.keys()].join(', ')}.`);
 }
 
-function readScalar(kind: ScalarKind, json: unknown, place: Place): unknown {
+function readScalar(kind: ScalarKind, json: unknown, place: ReadPosition): unknown {
   const { faults, path } = place;
   switch (kind) {
     case 'string':
@@ -168,14 +168,14 @@ const ranges = {
   uint64: [0, Number.MAX_SAFE_INTEGER],
 } as const;
 
-export function readWhole(kind: keyof typeof ranges, value: number, { faults, path }: Pick<Place, 'faults' | 'path'>): unknown {
+export function readWhole(kind: keyof typeof ranges, value: number, { faults, path }: Pick<ReadPosition, 'faults' | 'path'>): unknown {
   const [least, most] = ranges[kind];
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   return faults.add(path, 'out_of_range', `This must be a whole number from ${least} to ${most}.`);
 }
 
 /** `\ud800` alone is JSON, but no text: it would be stored as something else. */
-function isText(text: string, { faults, path }: Place): boolean {
+function isText(text: string, { faults, path }: ReadPosition): boolean {
   if (text.isWellFormed()) return true;
   faults.add(path, 'invalid_text', 'The text is not valid Unicode.');
   return false;
@@ -199,12 +199,12 @@ function decodeBase64(text: string): Buffer | null {
 }
 
 /** Free JSON: kept as it is, if every text, name and number in it can be kept. */
-function isPlain(json: JsonObject | readonly unknown[], place: Place): boolean {
+function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): boolean {
   if (place.depth > doorLimits.jsonDepthMax) {
     place.faults.add(place.path, 'too_deep', `JSON may be nested ${doorLimits.jsonDepthMax} deep.`);
     return false;
   }
-  const check = (value: unknown, at: Place): boolean => {
+  const check = (value: unknown, at: ReadPosition): boolean => {
     if (typeof value === 'string') return isText(value, at);
     if (typeof value === 'object' && value !== null) return isPlain(value as JsonObject, at);
     if (typeof value !== 'number' || Number.isFinite(value)) return true;

@@ -8,7 +8,7 @@ import { SqliteKeyStore } from '../adapters/sqlite/key-store.ts';
 import { SqliteMessageStore } from '../adapters/sqlite/message-store.ts';
 import { SqliteSuppressionStore } from '../adapters/sqlite/suppression-store.ts';
 import { Failure } from '../core/failure.ts';
-import { type Keys, keysFor, type Purpose } from '../core/secrets/keyring.ts';
+import { type KeyPurpose, type Keys, keysFor } from '../core/secrets/keyring.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyStore } from '../ports/key-store.ts';
@@ -22,7 +22,7 @@ export interface Stores {
   readonly blobs: BlobStore;
   readonly suppressions: SuppressionStore;
   readonly keys: KeyStore;
-  readonly keyring: Readonly<Record<Purpose, Keys>>;
+  readonly keyring: Readonly<Record<KeyPurpose, Keys>>;
 }
 
 export interface StoresOptions {

@@ -3,7 +3,7 @@
 import { link, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../core/failure.ts';
-import { type Keyring, newKeyring, parseKeyring, purposes } from '../core/secrets/keyring.ts';
+import { type Keyring, keyPurposes, newKeyring, parseKeyring } from '../core/secrets/keyring.ts';
 import type { Random } from '../ports/random.ts';
 
 /**
@@ -48,8 +48,8 @@ export async function readOrMakeKeyring(file: string, random: Random): Promise<K
 /** What else is in the folder is not ours to judge: Kubernetes keeps its own links there. */
 async function readFolder(folder: string): Promise<Keyring> {
   const names = await readdir(folder);
-  const found = purposes.filter((purpose) => names.includes(purpose));
-  if (found.length === 0) throw new Failure('invalid', `the folder has none of the files ${purposes.join(', ')}`);
+  const found = keyPurposes.filter((purpose) => names.includes(purpose));
+  if (found.length === 0) throw new Failure('invalid', `the folder has none of the files ${keyPurposes.join(', ')}`);
   const read = await Promise.all(
     found.map(async (purpose) => parseKeyring(`${purpose}:\n${indented(await readFile(join(folder, purpose), 'utf8'))}`)),
   );

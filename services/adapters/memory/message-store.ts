@@ -14,7 +14,7 @@ interface Row {
 }
 
 /** A delivery that has something to wait for: what the sweeper's queries go through. */
-interface Place {
+interface WakingDelivery {
   readonly row: Row;
   readonly index: number;
 }
@@ -25,7 +25,7 @@ export class MemoryMessageStore implements MessageStore {
   readonly #ofTenant = new Map<string, Row[]>();
   readonly #holderOfKey = new Map<string, MessageId>();
   /** Without the deliveries that nobody wakes, which are most in a long run. */
-  readonly #waking = new Map<DeliveryState, Map<string, Place>>();
+  readonly #waking = new Map<DeliveryState, Map<string, WakingDelivery>>();
   readonly #blobs = new Set<BlobId>();
   #latest = 0;
   #versions = 0;
@@ -162,15 +162,15 @@ export class MemoryMessageStore implements MessageStore {
     return version;
   }
 
-  #wait(place: Place): void {
+  #wait(place: WakingDelivery): void {
     const delivery = place.row.message.deliveries[place.index];
     if (delivery === undefined || delivery.wakeAt === null) return;
-    const places = this.#waking.get(delivery.state) ?? new Map<string, Place>();
+    const places = this.#waking.get(delivery.state) ?? new Map<string, WakingDelivery>();
     places.set(nameOf(place), place);
     this.#waking.set(delivery.state, places);
   }
 
-  #awake(state: DeliveryState, before: number): Place[] {
+  #awake(state: DeliveryState, before: number): WakingDelivery[] {
     return [...(this.#waking.get(state)?.values() ?? [])].filter((place) => wakeAtOf(place) <= before);
   }
 
@@ -180,9 +180,9 @@ export class MemoryMessageStore implements MessageStore {
 }
 
 const keyOf = (tenant: string, key: string): string => JSON.stringify([tenant, key]);
-const nameOf = ({ row, index }: Place): string => `${row.message.id}/${index}`;
-const wakeAtOf = ({ row, index }: Place): number => row.message.deliveries[index]?.wakeAt ?? Number.POSITIVE_INFINITY;
-const found = ({ row, index }: Place): Found => ({ message: row.message, delivery: index });
+const nameOf = ({ row, index }: WakingDelivery): string => `${row.message.id}/${index}`;
+const wakeAtOf = ({ row, index }: WakingDelivery): number => row.message.deliveries[index]?.wakeAt ?? Number.POSITIVE_INFINITY;
+const found = ({ row, index }: WakingDelivery): Found => ({ message: row.message, delivery: index });
 const byAge = (a: Message, b: Message): number => a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
 function isMeant(message: Message, query: ListQuery): boolean {
@@ -195,9 +195,9 @@ function isMeant(message: Message, query: ListQuery): boolean {
     (query.environment === undefined || message.environment === query.environment) &&
     (query.createdAfter === undefined || message.createdAt >= query.createdAfter) &&
     (query.createdBefore === undefined || message.createdAt < query.createdBefore) &&
-    (query.before === undefined || isOlder(message, query.before))
+    (query.before === undefined || isListedAfter(message, query.before))
   );
 }
 
-const isOlder = (message: Message, than: { readonly createdAt: number; readonly id: MessageId }): boolean =>
+const isListedAfter = (message: Message, than: { readonly createdAt: number; readonly id: MessageId }): boolean =>
   message.createdAt < than.createdAt || (message.createdAt === than.createdAt && message.id < than.id);

@@ -18,7 +18,7 @@ interface Batch {
   readonly end: () => void;
 }
 
-interface Place {
+interface PendingEntry {
   readonly batch: Batch;
   readonly index: number;
 }
@@ -28,8 +28,8 @@ export class Publisher {
   readonly #stream: string;
   readonly #onMissing: () => void;
   readonly #inbox = `${createInbox()}.`;
-  readonly #unsent: Place[] = [];
-  readonly #inFlight = new Map<string, Place>();
+  readonly #unsent: PendingEntry[] = [];
+  readonly #inFlight = new Map<string, PendingEntry>();
   #lastId = 0;
   #answeredAt = 0;
   #pausedUntil = 0;

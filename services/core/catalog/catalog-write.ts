@@ -22,7 +22,7 @@ export interface Writing {
   readonly fence: Fence;
 }
 
-export const isOlder = (fence: Fence, than: Fence): boolean =>
+export const isOlderFence = (fence: Fence, than: Fence): boolean =>
   fence.term < than.term || (fence.term === than.term && fence.generation < than.generation);
 
 /**
@@ -48,7 +48,7 @@ export const mayRemove = (stored: StoredObject, writing: Writing): boolean =>
 
 /** Generations are counted by each object for itself: of two objects only the terms can be compared. */
 function isLate(stored: StoredObject, { uid, fence }: Writing): boolean {
-  return uid === stored.source.uid ? isOlder(fence, stored.fence) : fence.term < stored.fence.term;
+  return uid === stored.source.uid ? isOlderFence(fence, stored.fence) : fence.term < stored.fence.term;
 }
 
 const isOwn = (stored: StoredObject, { kind, name }: Writing): boolean => stored.source.kind === kind && stored.source.name === name;

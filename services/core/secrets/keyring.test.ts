@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Failure } from '../failure.ts';
-import { keysFor, newKeyring, parseKeyring, purposes } from './keyring.ts';
+import { keyPurposes, keysFor, newKeyring, parseKeyring } from './keyring.ts';
 
 const secret = Buffer.alloc(32, 'Sesame').toString('base64');
 const other = Buffer.alloc(40, 'Barley').toString('base64');
@@ -14,7 +14,7 @@ it('reads YAML, the first key of a purpose being the active one', () => {
 it('reads the JSON that it makes, with a key of its own for each purpose', () => {
   let n = 0;
   const keyring = parseKeyring(newKeyring((count) => new Uint8Array(count).fill(++n)));
-  expect(purposes.map((purpose) => keysFor(keyring, purpose)[0].secret[0])).toEqual([1, 2, 3, 4]);
+  expect(keyPurposes.map((purpose) => keysFor(keyring, purpose)[0].secret[0])).toEqual([1, 2, 3, 4]);
 });
 
 it('says which purpose has no key', () => {

@@ -5,8 +5,8 @@ import { parseDocuments } from '../documents/documents.ts';
 import { Failure } from '../failure.ts';
 
 /** `catalog` seals relay logins; `suppression` hides addresses; `cursor` signs pages of lists; `return` marks envelope senders. */
-export type Purpose = 'catalog' | 'suppression' | 'cursor' | 'return';
-export const purposes: readonly Purpose[] = ['catalog', 'suppression', 'cursor', 'return'];
+export type KeyPurpose = 'catalog' | 'suppression' | 'cursor' | 'return';
+export const keyPurposes: readonly KeyPurpose[] = ['catalog', 'suppression', 'cursor', 'return'];
 
 export interface Key {
   /** Stands beside what was made with the key: `[a-z0-9-]`, at most 32. */
@@ -17,7 +17,7 @@ export interface Key {
 
 /** At least one key; the first is the active one. */
 export type Keys = readonly [Key, ...Key[]];
-export type Keyring = Readonly<Partial<Record<Purpose, Keys>>>;
+export type Keyring = Readonly<Partial<Record<KeyPurpose, Keys>>>;
 
 export const KEY_BYTES = 32;
 const keyId = /^[a-z0-9][a-z0-9-]{0,31}$/;
@@ -30,11 +30,11 @@ const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 export function parseKeyring(text: string): Keyring {
   const content = read(text);
   const faults: string[] = [];
-  const keyring: Partial<Record<Purpose, Keys>> = {};
+  const keyring: Partial<Record<KeyPurpose, Keys>> = {};
   for (const [name, value] of Object.entries(content)) {
-    const purpose = purposes.find((known) => known === name);
+    const purpose = keyPurposes.find((known) => known === name);
     if (purpose === undefined) {
-      faults.push(`a purpose is none of ${purposes.join(', ')}`);
+      faults.push(`a purpose is none of ${keyPurposes.join(', ')}`);
       continue;
     }
     const [first, ...rest] = readKeys(purpose, value, faults);
@@ -53,7 +53,7 @@ function read(text: string): Record<string, unknown> {
   return content;
 }
 
-function readKeys(purpose: Purpose, value: unknown, faults: string[]): Key[] {
+function readKeys(purpose: KeyPurpose, value: unknown, faults: string[]): Key[] {
   if (!Array.isArray(value) || value.length === 0) {
     faults.push(`${purpose} is not a list of keys`);
     return [];
@@ -72,7 +72,7 @@ function readKeys(purpose: Purpose, value: unknown, faults: string[]): Key[] {
 }
 
 /** The keys of a purpose. Throws `Failure('invalid')` when the keyring has none. */
-export function keysFor(keyring: Keyring, purpose: Purpose): Keys {
+export function keysFor(keyring: Keyring, purpose: KeyPurpose): Keys {
   const keys = keyring[purpose];
   if (keys === undefined) throw new Failure('invalid', `the keyring has no key for ${purpose}`);
   return keys;
@@ -80,7 +80,7 @@ export function keysFor(keyring: Keyring, purpose: Purpose): Keys {
 
 /** A new keyring's text, one key for each purpose. `bytes` is a source of strong randomness. */
 export function newKeyring(bytes: (count: number) => Uint8Array): string {
-  const entries = purposes.map((purpose) => [purpose, [{ id: 'k1', secret: Buffer.from(bytes(KEY_BYTES)).toString('base64') }]]);
+  const entries = keyPurposes.map((purpose) => [purpose, [{ id: 'k1', secret: Buffer.from(bytes(KEY_BYTES)).toString('base64') }]]);
   return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 

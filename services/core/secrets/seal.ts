@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts';
 import type { Key, Keys } from './keyring.ts';
 
 /** Where a sealed value belongs: the id of its document, and a field in it. */
-export interface Place {
+export interface SealContext {
   readonly document: string;
   readonly field: string;
 }
@@ -16,7 +16,7 @@ export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** `<key id>:<base64 of nonce, ciphertext, tag>`, made with the active key. */
-export function seal(keys: Keys, place: Place, text: string, nonce: Uint8Array): string {
+export function seal(keys: Keys, place: SealContext, text: string, nonce: Uint8Array): string {
   if (nonce.length !== NONCE_BYTES) throw new Error(`a nonce has ${NONCE_BYTES} bytes`);
   const [key] = keys;
   const cipher = createCipheriv('aes-256-gcm', cipherKey(key), nonce).setAAD(boundTo(place));
@@ -25,7 +25,7 @@ export function seal(keys: Keys, place: Place, text: string, nonce: Uint8Array):
 }
 
 /** Throws `Failure('internal')`: made with a key that is not in the keyring, for another place, or changed. */
-export function open(keys: readonly Key[], place: Place, sealed: string): string {
+export function open(keys: readonly Key[], place: SealContext, sealed: string): string {
   const key = keys.find(({ id }) => id === sealedWith(sealed));
   if (key === undefined) throw new Failure('internal', `the keyring lacks the key that ${place.document} was sealed with`);
   const bytes = Buffer.from(sealed.slice(key.id.length + 1), 'base64');
@@ -43,7 +43,7 @@ export function open(keys: readonly Key[], place: Place, sealed: string): string
 /** The id of the key that a value was sealed with. */
 export const sealedWith = (sealed: string): string => sealed.slice(0, Math.max(0, sealed.indexOf(':')));
 
-const boundTo = ({ document, field }: Place): Buffer => Buffer.from(`${document}\n${field}`);
+const boundTo = ({ document, field }: SealContext): Buffer => Buffer.from(`${document}\n${field}`);
 
 /** Keys of the keyring may be longer than AES takes them. */
 const cipherKey = ({ secret }: Key): Uint8Array => new Uint8Array(hkdfSync('sha256', secret, '', 'packetboat seal', 32));

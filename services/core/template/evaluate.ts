@@ -33,7 +33,7 @@ type Write = (scope: Scope, run: Run) => void;
 type Read = (scope: Scope, run: Run) => unknown;
 
 /** What a statement needs to know of its surroundings when it is compiled. */
-interface Place {
+interface CompileContext {
   readonly escapes: boolean;
   /** Names of the block parameters in sight, innermost last. */
   readonly params: readonly (readonly string[])[];
@@ -49,14 +49,14 @@ export function compileSource(source: string, escapes: boolean): CompiledSource 
   return (data, run) => write({ context: data, outer: null, root: data, frame: null, params: [] }, run);
 }
 
-function body(program: hbs.AST.Program, place: Place): Write {
+function body(program: hbs.AST.Program, place: CompileContext): Write {
   const writes = program.body.map((node) => statement(node, place));
   return (scope, run) => {
     for (const write of writes) write(scope, run);
   };
 }
 
-function statement(node: hbs.AST.Statement, place: Place): Write {
+function statement(node: hbs.AST.Statement, place: CompileContext): Write {
   switch (node.type) {
     case 'ContentStatement': {
       const { value } = node as hbs.AST.ContentStatement;
@@ -76,7 +76,7 @@ function statement(node: hbs.AST.Statement, place: Place): Write {
   }
 }
 
-function mustache(node: hbs.AST.MustacheStatement, place: Place): Write {
+function mustache(node: hbs.AST.MustacheStatement, place: CompileContext): Write {
   const { line } = node.loc.start;
   // Handlebars looks up `{{"a name"}}` as a name; nobody means that.
   if (node.path.type !== 'PathExpression') throw new TemplateError('SyntaxError', 'a literal is printed by writing it', line);
@@ -103,7 +103,7 @@ function printed(value: unknown): string {
   throw new TemplateError('RenderFailed', 'a list or an object cannot be printed; use #each or name a part of it');
 }
 
-function block(node: hbs.AST.BlockStatement, place: Place): Write {
+function block(node: hbs.AST.BlockStatement, place: CompileContext): Write {
   const { line } = node.loc.start;
   const name = node.path.type === 'PathExpression' ? node.path.original : '';
   if (name !== 'if' && name !== 'unless' && name !== 'each' && name !== 'with') {
@@ -167,7 +167,7 @@ function enter(scope: Scope, context: unknown, frame: Frame | null, params: read
   };
 }
 
-function value(node: hbs.AST.Expression, place: Place): Read {
+function value(node: hbs.AST.Expression, place: CompileContext): Read {
   switch (node.type) {
     case 'PathExpression':
       return path(node as hbs.AST.PathExpression, place);
@@ -187,7 +187,7 @@ function value(node: hbs.AST.Expression, place: Place): Read {
   }
 }
 
-function call(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, place: Place): Read {
+function call(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, place: CompileContext): Read {
   const { line } = node.loc.start;
   const name = node.path.type === 'PathExpression' ? (node.path as hbs.AST.PathExpression).original : '';
   const helper: Helper | undefined = Object.hasOwn(helpers, name) ? helpers[name] : undefined;
@@ -212,7 +212,7 @@ function call(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, place: Pl
   };
 }
 
-function path(node: hbs.AST.PathExpression, place: Place): Read {
+function path(node: hbs.AST.PathExpression, place: CompileContext): Read {
   const { parts, depth } = node;
   if (node.data) return dataPath(node);
   const own = /^\.|this\b/.test(node.original);
