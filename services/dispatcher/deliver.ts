@@ -12,7 +12,7 @@ import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { Report } from '../ports/transport.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { bytesOf, type ComposedMail, mailOf } from './mail-of.ts';
+import { bytesOf, type ComposedMail, inMemory, mailOf } from './mail-of.ts';
 import type { PausedRoutes } from './paused-routes.ts';
 
 export interface Attempt {
@@ -65,7 +65,7 @@ async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: S
     mailFrom: returnPath({ message: hand.message.id, index: hand.index }, sender.returnPathDomain, d.returnKey),
     rcptTo: recipient,
     smtpUtf8: needsSmtpUtf8(recipient),
-    body: bytesOf(d, mail),
+    body: inMemory(mail) ?? bytesOf(d, mail),
     bytes: mail.bytes,
     beforeDot: () => hand.commit(),
     signal: stop,

@@ -47,6 +47,12 @@ function measured(parts: readonly MailPart[]): ComposedMail {
   return { parts, bytes };
 }
 
+/** The bytes of a mail without blobs; null when one must be read. */
+export function inMemory({ parts }: ComposedMail): readonly Uint8Array[] | null {
+  const isAtHand = (all: readonly MailPart[]): all is readonly Uint8Array[] => all.every((part) => part instanceof Uint8Array);
+  return isAtHand(parts) ? parts : null;
+}
+
 /** The bytes in order; blobs pass through their encoder chunk by chunk. */
 export async function* bytesOf(d: Dispatcher, mail: ComposedMail): AsyncIterable<Uint8Array> {
   for (const part of mail.parts) {

@@ -4,23 +4,34 @@ import type { Address } from '../core/address.ts';
 import type { Route } from '../core/catalog/catalog.ts';
 import type { Answer } from '../core/delivery/reply.ts';
 
+/** A mail's bytes: all of them in memory, or as they are read. */
+export type MailBytes = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
 /** One message to one recipient, as it goes over the wire. */
 export interface Transaction {
   /** Null: the null return path, `<>`. */
   readonly mailFrom: Address | null;
   readonly rcptTo: Address;
-  /** An address of the envelope needs SMTPUTF8 (RFC 6531); headers are always encoded. A server that does not offer it is not asked. */
+  /**
+   * A header needs SMTPUTF8 (RFC 6531), for example a UTF-8 local part in From; an address of the envelope that needs it is noticed here. The transport
+   * declares SMTPUTF8 with MAIL. A server that does not offer it is not asked: `refused`, 550 5.6.7, and no DATA.
+   */
   readonly smtpUtf8: boolean;
   /**
    * Complete and signed: header and body, lines ended by CRLF; dots are stuffed here. Read once, and only after the server's 354, so a transaction
    * that is refused before has read nothing.
    */
-  readonly body: AsyncIterable<Uint8Array>;
-  /** Size of the body in bytes for SIZE (RFC 1870), null when unknown. A body over the server's limit is not sent. */
+  readonly body: MailBytes;
+  /**
+   * Size of the body in bytes as composed (RFC 1870: without the stuffed dots), null when unknown. The transport announces a known size with MAIL where
+   * the server offers SIZE. A server that announces a smaller maximum is not asked: `refused`, 552 5.3.4, and no DATA.
+   */
   readonly bytes: number | null;
   /**
-   * Asked once, when all but the last `smtpOutLimits.heldBackBytes` have been written (R6). Only `true` sends the rest and the final dot; `false` and a
-   * throw close the connection. `send` never settles before a question that it asked has been answered.
+   * The fence (R6), asked once. Of a body in memory nothing is on the wire when it is asked, and the body and its dot are one write (of a body above
+   * `smtpOutLimits.smtpOneWriteBytes` several, and the last of them has the dot). Of a body that is streamed all but the last `smtpOutLimits.heldBackBytes` are
+   * written. Only `true` sends the rest and the final dot; `false` and a throw close the connection. `send` never settles before a question that it
+   * asked has been answered.
    */
   beforeDot(): Promise<boolean>;
   /**
@@ -70,8 +81,8 @@ export interface Session extends AsyncDisposable {
 
   /**
    * One transaction. Promises that a body whose `beforeDot` did not answer true can never be delivered, and that `accepted` means a 2xx to the final
-   * dot. Opens a new connection when the last one has ended; a kept connection that turns out to be dead before the server answered
-   * anything is replaced once, and the envelope said again. The body is never sent twice.
+   * dot. Opens a new connection when the last one has ended. A kept connection that turns out to be worn out (it ends, or is told 421, before the
+   * server has taken MAIL) is replaced at once and once, and the envelope is said again. The body is never sent twice.
    * Never rejects: every trouble, also of opening, is a report. Throws only for what is a bug: a control character inside an address.
    */
   send(transaction: Transaction): Promise<Report>;
@@ -80,7 +91,8 @@ export interface Session extends AsyncDisposable {
 export interface Transport extends AsyncDisposable {
   /**
    * A turn on a connection to this route: a kept one, or a new one with TLS and login done. Waits while `smtpOutLimits.connectionsPerRouteMax` are in use,
-   * first come first served. Never rejects: what fails is the report. `Opportunistic` may dial twice. Credentials are only ever sent over verified TLS.
+   * first come first served. The addresses of a host are tried in turn, at most `smtpOutLimits.smtpAddressesMax`, until one is ready for MAIL; what the last
+   * one failed with is the report. Never rejects. `Opportunistic` may dial an address twice. Credentials are only ever sent over verified TLS.
    */
   open(route: Route, options: { readonly signal: AbortSignal }): Promise<Session | Report>;
 }

@@ -4,12 +4,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Address, isRefusal, parseAddress } from '../../services/core/address.ts';
 import type { Route } from '../../services/core/catalog/catalog.ts';
 import type { Answer } from '../../services/core/delivery/reply.ts';
-import type { Report, Session, Transaction, Transport } from '../../services/ports/transport.ts';
+import type { MailBytes, Report, Session, Transaction, Transport } from '../../services/ports/transport.ts';
 import type { Sink, SinkOptions } from '../support/smtp-sink.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';
+import { troublesContract } from './transport-troubles.ts';
 
 export interface TransportSubject extends AsyncDisposable {
-  /** Waits at most half a second for any answer, uses a connection for three messages and keeps two to a route. */
+  /** Waits no longer than it is told to for any answer, uses a connection for three messages and keeps two to a route. */
   readonly transport: Transport;
   readonly sink: Sink;
   /** Leads to the sink, in the clear. */
@@ -41,6 +42,12 @@ export function transaction(changes: Partial<Transaction> = {}): Transaction {
   };
 }
 
+/** The two ways to hand a body over. */
+export const bodies: readonly [string, (text: string) => MailBytes][] = [
+  ['a body in memory', (text) => [Buffer.from(text)]],
+  ['a streamed body', (text) => inChunks(text)],
+];
+
 export async function* inChunks(text: string | Buffer, size = 7): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text as string);
   for (let i = 0; i < bytes.length; i += size) yield bytes.subarray(i, i + size);
@@ -61,8 +68,13 @@ export async function sendOne(transport: Transport, route: Route, changes: Parti
   return await session.send(given);
 }
 
-export function transportContract(name: string, open: (options: SinkOptions) => Promise<TransportSubject>): void {
+/** `waitMs`: how long the transport waits for an answer, half a second unless given. */
+export type OpenSubject = (options: SinkOptions, waitMs?: number) => Promise<TransportSubject>;
+
+export function transportContract(name: string, open: OpenSubject): void {
   describe(`Transport contract: ${name}`, () => {
+    troublesContract(open);
+
     let subject: TransportSubject;
     const begin = async (rules: Rule[] = []): Promise<TransportSubject> => {
       subject.sink.setRules(rules);
@@ -391,7 +403,7 @@ export function transportContract(name: string, open: (options: SinkOptions) => 
 }
 
 /** Resolves when the server has no connection left; true, to stand for the fence. */
-async function allGone(sink: Sink): Promise<true> {
+export async function allGone(sink: Sink): Promise<true> {
   await sink.until(({ counts }) => counts.open === 0);
   return true;
 }

@@ -39,8 +39,13 @@ export const ruleSchema = z.strictObject({
   hang: z.literal(true).optional(),
   /** Instead of the usual reply, without the last CRLF. At `dot` a mail counts as taken unless this is 4xx or 5xx. */
   reply: z.string().optional(),
-  /** Close (FIN) or reset (RST) the connection: after `reply` when there is one, without any reply otherwise. */
-  drop: z.enum(['close', 'reset']).optional(),
+  /** The reply goes out byte by byte, each one in a turn of the event loop of its own. */
+  split: z.literal(true).optional(),
+  /**
+   * Close (FIN) or reset (RST) the connection, or only say that nothing more will be said (FIN, and the other half stays open): after `reply` when there
+   * is one, without any reply otherwise.
+   */
+  drop: z.enum(['close', 'reset', 'half']).optional(),
 });
 
 export type Rule = z.infer<typeof ruleSchema>;

@@ -239,7 +239,8 @@ export class SinkSession {
     }
     const reply = rule?.reply ?? (rule?.drop ? null : usual);
     const isHeard = reply !== null && this.#wire.isOpen;
-    if (isHeard) this.#wire.write(`${reply}\r\n`);
+    if (isHeard && rule?.split) await this.#wire.writeSplit(`${reply}\r\n`);
+    else if (isHeard) this.#wire.write(`${reply}\r\n`);
     if (rule?.drop) this.#wire.drop(rule.drop);
     this.#sink.changed();
     return isHeard ? codeOf(reply) : null;

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type SecureContext, TLSSocket } from 'node:tls';
 
 const QUEUED_BYTES_MAX = 64 * 1024;
@@ -85,9 +85,24 @@ export class Wire {
     if (this.isOpen) this.#socket.write(text);
   }
 
-  /** Nothing is read after this. What was written before still arrives when the connection is closed; perhaps not when it is reset. */
-  drop(how: 'close' | 'reset'): void {
+  /** As `write`, one byte in each turn of the event loop. */
+  async writeSplit(text: string): Promise<void> {
+    for (const byte of Buffer.from(text)) {
+      if (!this.isOpen) return;
+      this.#socket.write(Uint8Array.of(byte));
+      await setImmediate();
+    }
+  }
+
+  /**
+   * Nothing is read after this. What was written before still arrives, but perhaps not when the connection is reset. `half`: the client has to close it.
+   */
+  drop(how: 'close' | 'reset' | 'half'): void {
     this.discard();
+    if (how === 'half') {
+      this.#socket.end();
+      return;
+    }
     if (how === 'reset') this.#tcp.resetAndDestroy();
     else this.#socket.destroySoon();
     this.#gone.abort();

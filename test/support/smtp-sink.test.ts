@@ -212,6 +212,30 @@ describe('making trouble', () => {
     }
   });
 
+  test('one half closed: no answer comes, and the connection stays until the client closes it', async () => {
+    const running = await start({ rules: [{ at: 'rcpt', drop: 'half' }] });
+    const client = createConnection({ port: running.port, host: '127.0.0.1', allowHalfOpen: true });
+    clients.push(client);
+    client.resume();
+    client.write(dialogue(MAIL));
+    await once(client, 'end');
+    expect(running.counts.open).toBe(1);
+    client.end();
+    await running.until(({ counts }) => counts.open === 0);
+  });
+
+  test('a reply that goes out byte by byte is the same reply', async () => {
+    const { port } = await start({ rules: [{ at: 'rcpt', split: true }] });
+    const client = createConnection(port, '127.0.0.1');
+    clients.push(client);
+    const chunks: string[] = [];
+    client.on('data', (chunk) => chunks.push(String(chunk)));
+    client.write(dialogue(MAIL));
+    await once(client, 'close');
+    expect(codes(chunks.join(''))).toEqual(TAKES);
+    expect(chunks.length).toBeGreaterThan(20);
+  });
+
   test('dropped before the answer to the dot: the mail is taken and the sender cannot know', async () => {
     const { port, mails } = await start({ rules: [{ at: 'dot', drop: 'close' }] });
     await expect(sendMail({ port, mail: MAIL })).rejects.toThrow();

@@ -1,32 +1,42 @@
-// One connection to a server: nodemailer's SMTPConnection, and around it what it does not do. It hides at which step a connection was lost, takes a
-// 2xx before the dot for success, waits equally long for everything, and goes on when the body has failed. So the steps are counted by
-// `Conversation`, each wait is ours, and every end that is not a clean answer closes the connection.
+// One connection to a server that is ready for MAIL. `core/smtp/conversation.ts` decides what is said; this file carries that out with a socket, a timer,
+// the body and the fence.
 
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import { needsSmtpUtf8 } from '../../core/address.ts';
 import type { Route } from '../../core/catalog/catalog.ts';
 import type { Answer } from '../../core/delivery/reply.ts';
-import type { Report, TlsUsed, Transaction } from '../../ports/transport.ts';
-import { aborted, type Broken, fault, happened, lost, replied } from './answers.ts';
-import { Conversation } from './conversation.ts';
+import { aborted, type Broken } from '../../core/smtp/answers.ts';
+import { type Action, type BodyKind, Conversation } from '../../core/smtp/conversation.ts';
+import { DotStuffer } from '../../core/smtp/dot-stuffing.ts';
+import { commandsOf } from '../../core/smtp/envelope.ts';
+import type { Offers } from '../../core/smtp/offers.ts';
+import { ReplyReader } from '../../core/smtp/reply-reader.ts';
+import type { Transcript } from '../../core/smtp/transcript.ts';
+import type { MailBytes, Report, TlsUsed, Transaction } from '../../ports/transport.ts';
+import { faultOf } from './connection-faults.ts';
 import { Deadline } from './deadline.ts';
-import { heldBack } from './held-back.ts';
-import type { SmtpLimits, SmtpSettings } from './settings.ts';
-import { isVerified, startTlsOptions, tlsOf } from './tls.ts';
+import type { Opened } from './opening.ts';
+import { inPieces, pour } from './pour.ts';
+import type { SmtpLimits } from './settings.ts';
 
-/** How a step with nodemailer ended: by its callback, the end of the connection, our timer, or our caller's signal. */
-type Ended = { readonly how: 'done' } | Broken;
+/** What became of a transaction. */
+export interface Sent {
+  readonly report: Report;
+  /** The connection had served before and ended before the server took MAIL: the transaction can be begun anew on another connection. */
+  readonly isWornOut: boolean;
+}
 
-/** Where one body stands. */
-interface Passing {
-  isAsked: boolean;
-  isFenced: boolean;
-  isOver: boolean;
+/** The transaction that is under way. */
+interface Turn {
+  readonly transaction: Transaction;
+  readonly stuffer: DotStuffer;
+  readonly settle: (sent: Sent) => void;
+  /** Written last, together with the dot: all of a body in memory, until some of it is poured. */
+  rest: readonly Uint8Array[];
+  /** What the fence or the body threw. */
   cause: unknown;
-  /** Settles when `beforeDot` has, if it was asked. */
-  answered: Promise<void>;
+  readonly startedAt: number;
+  bodyAt: number | null;
+  dotAt: number | null;
 }
 
 export class Connection {
@@ -35,252 +45,282 @@ export class Connection {
 
   readonly #route: Route;
   readonly #limits: SmtpLimits;
-  readonly #smtp: SMTPConnection;
-  readonly #conversation: Conversation;
+  readonly #socket: Socket;
   readonly #source: string | null;
-  readonly #startedAt: number;
-  #tls: TlsUsed | null = null;
-  #openMs: number | null = null;
+  readonly #tls: TlsUsed | null;
+  readonly #offers: Offers;
+  readonly #conversation: Conversation;
+  readonly #replies = new ReplyReader();
+  readonly #transcript: Transcript;
+  readonly #deadline = new Deadline(() => this.#timeIsOver());
+  readonly #onAbort = (): void => {
+    if (this.#turn !== null) this.#broken({ how: 'aborted' });
+  };
+  /** Whose abort is listened to: callers give the same signal for many transactions, so the listener stays between them. */
+  #signal: AbortSignal | null = null;
+  #openMs: number | null;
+  #turn: Turn | null = null;
   #isClosed = false;
-  #needsReset = false;
-  /** Of the step that is under way. */
-  #deadline: Deadline | null = null;
-  /** Ends the step that is under way. */
-  #onClosed: (error: Error) => void = () => {};
+  /** While nothing is under way: called once, when the connection ends or has been idle for too long. */
+  #onIdleOver: () => void = () => {};
+  #onClosed: () => void = () => {};
+  /** Rejects the write that a pouring body waits for. */
+  #onWriteLost: (error: Error) => void = () => {};
 
-  /** Takes over the socket: connected and, for `Implicit`, encrypted. */
-  constructor(from: { route: Route; socket: Socket; settings: SmtpSettings; withTls: boolean; startedAt: number }) {
-    const { route, socket, settings } = from;
-    this.#route = route;
-    this.#limits = settings.limits;
-    this.#startedAt = from.startedAt;
-    this.#source = socket.localAddress ?? null;
-    this.#conversation = new Conversation(settings.limits.transcriptBytesMax);
-    this.#conversation.onProgress = () => this.#deadline?.restart();
-    // Its own timers are set beyond ours: they know nothing of steps.
-    const beyondMs = settings.limits.smtpDotMs + settings.limits.smtpSocketMs;
-    this.#smtp = new SMTPConnection({
-      connection: socket,
-      host: route.host,
-      port: route.port,
-      secure: route.tls === 'Implicit',
-      secured: route.tls === 'Implicit',
-      name: settings.ehloName,
-      ...startTlsOptions(route, from.withTls),
-      logger: this.#conversation.logger,
-      transactionLog: true,
-      connectionTimeout: beyondMs,
-      greetingTimeout: beyondMs,
-      socketTimeout: beyondMs,
-      socketCloseTimeout: 0, // what is closed without a dot must not flush what is still buffered
-    });
-    this.#smtp.on('error', (error: Error) => this.#ended(error));
-    this.#smtp.on('end', () => this.#ended(new Error('connection closed')));
+  constructor(from: { route: Route; limits: SmtpLimits; opened: Opened; source: string | null; openMs: number }) {
+    const { socket, offers, tls, transcript } = from.opened;
+    this.#route = from.route;
+    this.#limits = from.limits;
+    this.#socket = socket;
+    this.#source = from.source;
+    this.#tls = tls;
+    this.#offers = offers;
+    this.#transcript = transcript;
+    this.#openMs = from.openMs;
+    this.#conversation = new Conversation({ isPipelined: offers.pipelining });
+    socket.on('data', (chunk: Buffer) => this.#hear(chunk));
+    socket.on('end', () => this.#lost('the server closed the connection'));
+    socket.on('error', (error) => this.#lost(faultOf(error)));
+    socket.on('close', () => this.#lost('the server closed the connection'));
+    socket.resume();
   }
 
   get isAlive(): boolean {
-    return !this.#isClosed;
-  }
-
-  /** Greeting, EHLO, STARTTLS and AUTH. Null when the server is ready for MAIL; otherwise why not, and the caller closes. */
-  async introduce(signal: AbortSignal): Promise<Answer | null> {
-    const greeted = await this.#step(signal, this.#limits.smtpGreetingMs, (done) => this.#smtp.connect(done));
-    if (greeted.how !== 'done') return this.#troubleOf(greeted);
-    this.#tls = tlsOf(this.#smtp._socket);
-    if (isVerified(this.#route) && this.#tls?.verified !== true) return fault('tls', 'tls', 'the certificate is not verified');
-
-    const { credentials } = this.#route;
-    if (credentials !== null) {
-      if (!this.#smtp.allowsAuth) return fault('auth', 'auth', 'the server offers no AUTH');
-      this.#conversation.login();
-      const login = { credentials: { user: credentials.username, pass: credentials.password } };
-      const loggedIn = await this.#step(signal, this.#limits.smtpSocketMs, (done) => this.#smtp.login(login, done));
-      if (loggedIn.how !== 'done') return this.#troubleOf(loggedIn);
-    }
-    this.#openMs = performance.now() - this.#startedAt;
-    return null;
+    return !this.#isClosed && this.#conversation.isIdle;
   }
 
   /** One transaction. Afterwards the connection is either ready for the next one or closed. */
-  async send(transaction: Transaction): Promise<Report> {
-    const isFirst = this.served++ === 0;
-    if (!isFirst) this.#openMs = null;
-    this.#conversation.begin(isFirst);
-    if (this.#needsReset) {
-      const reset = await this.#reset(transaction.signal);
-      if (reset.how !== 'done') return this.report(reset.how === 'aborted' ? aborted('mail') : lost('lost', 'mail', reset));
-      this.#needsReset = false;
+  async send(transaction: Transaction): Promise<Sent> {
+    if (this.served++ > 0) {
+      this.#openMs = null;
+      this.#transcript.clear();
     }
-    const unsendable = this.#unsendable(transaction);
-    if (unsendable !== null) return this.report(unsendable);
+    const startedAt = performance.now();
+    if (transaction.signal.aborted) {
+      this.close();
+      return { report: this.#report(aborted('mail'), null, startedAt), isWornOut: false };
+    }
+    const commands = commandsOf(transaction, this.#offers);
+    if ('kind' in commands) return { report: this.#report(commands, null, startedAt), isWornOut: false };
 
-    const passing: Passing = { isAsked: false, isFenced: false, isOver: false, cause: undefined, answered: Promise.resolve() };
-    const ended = await this.#transact(transaction, passing);
-    const endedAt = performance.now();
-    const result = this.#answerTo(ended, passing);
-    const isClean = result.kind === 'accepted' || (result.kind === 'refused' && result.stage !== 'body' && result.code !== 421);
-    if (!isClean) this.close();
-    this.#needsReset = result.kind === 'refused';
-    await passing.answered;
-    return { ...this.report(result, endedAt), ...(passing.cause === undefined ? {} : { cause: passing.cause }) };
+    const { promise, resolve } = Promise.withResolvers<Sent>();
+    this.#turn = {
+      transaction,
+      stuffer: new DotStuffer(),
+      settle: resolve,
+      rest: isInMemory(transaction.body) ? transaction.body : [],
+      cause: undefined,
+      startedAt,
+      bodyAt: null,
+      dotAt: null,
+    };
+    this.#listenTo(transaction.signal);
+    this.#deadline.set(this.#limits.smtpSocketMs);
+    this.#do(this.#conversation.begin(commands, kindOf(transaction.body, this.#limits.smtpOneWriteBytes)));
+    return promise;
+  }
+
+  /** Nothing is under way, until `wake`. `onOver` is called once: when the server closes the connection, or after `ms`. */
+  rest(ms: number, onOver: () => void): void {
+    this.#onIdleOver = onOver;
+    this.#deadline.set(ms);
+  }
+
+  wake(): void {
+    this.#onIdleOver = () => {};
   }
 
   /** QUIT, when nothing is under way. Resolves when the connection is closed. */
   async quit(): Promise<void> {
     if (this.#isClosed) return;
     const closed = new Promise<void>((resolve) => {
-      this.#onClosed = () => resolve();
+      this.#onClosed = resolve;
     });
-    using _ = new Deadline(this.#limits.smtpQuitMs, () => this.close());
-    this.#smtp.quit();
+    this.wake();
+    this.#deadline.set(this.#limits.smtpQuitMs);
+    this.#do(this.#conversation.leave());
     await closed;
   }
 
   /** Closes at once. What was not yet written is dropped. */
   close(): void {
-    this.#smtp.close();
-    this.#ended(new Error('connection closed'));
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#deadline.clear();
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#socket.destroy();
+    this.#onWriteLost(new WriteLost('connection closed'));
+    this.#onIdleOver();
+    this.#onClosed();
   }
 
-  report(result: Answer, endedAt = performance.now()): Report {
-    const { mail, body, dot } = this.#conversation.reachedAt;
-    const between = (from: number | undefined, to: number | undefined): number | null =>
-      from === undefined ? null : Math.round((to ?? endedAt) - from);
-    return {
-      ...result,
-      host: this.#route.host,
-      source: this.#source,
-      tls: this.#tls ?? tlsOf(this.#smtp._socket),
-      timings: {
-        open: this.#openMs === null ? null : Math.round(this.#openMs),
-        envelope: between(mail, body),
-        body: between(body, dot),
-        dot: between(dot, undefined),
-      },
-      transcript: result.kind === 'accepted' ? null : this.#conversation.transcript,
+  #do(actions: readonly Action[]): void {
+    for (const action of actions) this.#carryOut(action);
+  }
+
+  #carryOut(action: Action): void {
+    switch (action.do) {
+      case 'write':
+        this.#transcript.client(action.commands);
+        this.#socket.write(action.commands);
+        break;
+      case 'ask':
+        this.#ask();
+        break;
+      case 'pour':
+        void this.#pour();
+        break;
+      case 'finish':
+        this.#finish();
+        break;
+      case 'close':
+        this.close();
+        break;
+      case 'settle':
+        this.#settle(action.answer, action.isWornOut);
+        break;
+      default:
+        action satisfies never;
+    }
+  }
+
+  #ask(): void {
+    const turn = this.#turn;
+    if (turn === null) return;
+    turn.bodyAt ??= performance.now();
+    const answer = (isOpen: boolean, cause?: unknown): void => {
+      if (cause !== undefined) turn.cause = cause;
+      this.#do(this.#conversation.fenced(isOpen));
     };
-  }
-
-  async #transact(transaction: Transaction, passing: Passing): Promise<Ended> {
-    const release = async (): Promise<void> => {
-      passing.isAsked = true;
-      const question = (async () => transaction.beforeDot())(); // what it throws at once is a no as well
-      passing.answered = question.then(
-        () => {},
-        () => {},
-      );
-      try {
-        passing.isFenced = !(await question);
-      } catch (error) {
-        passing.isFenced = true;
-        passing.cause = error;
-      }
-      if (passing.isFenced || passing.isOver || this.#isClosed || this.#conversation.refusal !== null) throw new Error('not released');
-      this.#conversation.dot();
-      this.#deadline?.set(this.#limits.smtpDotMs);
-      // The end of the body and the dot pass through two streams and would be two writes; this makes one of them.
-      const socket = this.#smtp._socket;
-      if (socket) {
-        socket.cork();
-        setImmediate(() => socket.uncork());
-      }
-    };
-    const passage = { passing: () => this.#deadline?.restart(), release };
-    const source = Readable.from(heldBack(transaction.body, this.#limits.heldBackBytes, passage), { objectMode: false });
-    const envelope = {
-      from: transaction.mailFrom ?? '',
-      to: transaction.rcptTo,
-      use8BitMime: true, // declared where it is offered; it costs nothing when the body is 7-bit after all
-      ...(transaction.bytes === null ? {} : { size: transaction.bytes }),
-    };
-    const ended = await this.#step(transaction.signal, this.#limits.smtpSocketMs, (done) => this.#smtp.send(envelope, source, done));
-    passing.isOver = true;
-    source.destroy();
-    return ended;
-  }
-
-  /** What we know that the server would refuse is not asked: a body over its SIZE, an address that it cannot read. */
-  #unsendable({ mailFrom, rcptTo, smtpUtf8, bytes }: Transaction): Answer | null {
-    const { offers } = this.#conversation;
-    const needsUtf8 = smtpUtf8 || needsSmtpUtf8(rcptTo) || (mailFrom !== null && needsSmtpUtf8(mailFrom));
-    if (needsUtf8 && !offers.includes('SMTPUTF8')) {
-      const text = 'an address needs SMTPUTF8, which the server does not offer';
-      return replied('refused', 'mail', { code: 550, enhanced: '5.6.7', text });
+    const isNo = (cause: unknown): void => answer(false, cause);
+    try {
+      turn.transaction.beforeDot().then((isOpen) => answer(isOpen), isNo);
+    } catch (cause) {
+      isNo(cause);
     }
-    const size = Number(offers.find((offer) => offer.startsWith('SIZE '))?.slice('SIZE '.length) ?? 0);
-    if (bytes !== null && size > 0 && bytes > size) {
-      const text = `the message is larger than the ${size} bytes that the server takes`;
-      return replied('refused', 'mail', { code: 552, enhanced: '5.3.4', text });
-    }
-    // Legal inside a quoted local part, but nodemailer refuses it, as do many servers.
-    if (/[<>]/.test(rcptTo)) {
-      return replied('refused', 'rcpt', { code: 553, enhanced: '5.1.3', text: 'an address with < or > cannot be sent to' });
-    }
-    return null;
   }
 
-  async #reset(signal: AbortSignal): Promise<Ended> {
-    const ended = await this.#step(signal, this.#limits.smtpSocketMs, (done) => this.#smtp.reset(done));
-    if (ended.how !== 'done') this.close();
-    return ended;
-  }
-
-  /** What a transaction came to; the most certain knowledge first. */
-  #answerTo(ended: Ended, passing: Passing): Answer {
-    const { refusal, lastReply, stage } = this.#conversation;
-    const isDotSent = stage === 'dot';
-    if (ended.how === 'done') {
-      if (isDotSent) return replied('accepted', 'dot', lastReply);
-      return happened('lost', 'body', 'protocol', 'the server said yes before the final dot');
+  /** Never rejects: the conversation is told what went wrong. */
+  async #pour(): Promise<void> {
+    const turn = this.#turn;
+    if (turn === null) return;
+    turn.bodyAt ??= performance.now();
+    const { body } = turn.transaction;
+    const chunks = isInMemory(body) ? inPieces(body, this.#limits.smtpOneWriteBytes) : body;
+    try {
+      turn.rest = [await pour(chunks, this.#limits.heldBackBytes, (bytes) => this.#write(turn.stuffer.push(bytes)))];
+    } catch (cause) {
+      if (cause instanceof WriteLost) return this.#lost(cause.message);
+      if (this.#isClosed) return;
+      turn.cause = cause;
+      return this.#do(this.#conversation.unreadable());
     }
-    if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
-    if (passing.isFenced) return happened('fenced', 'body', null, 'the last bytes were not released');
-    if (isDotSent) return lost('answer_lost', 'dot', ended);
-    if (ended.how === 'aborted' && !passing.isAsked) return aborted(stage);
-    if (ended.how === 'failed' && ended.error.code === 'ESTREAM') {
-      passing.cause = ended.error;
-      return fault('body', 'body', 'the body could not be read');
-    }
-    return lost('lost', stage, ended);
+    if (!this.#isClosed) this.#do(this.#conversation.poured());
   }
 
-  /** Why the opening failed. */
-  #troubleOf(broken: Broken): Answer {
-    const { refusal, stage } = this.#conversation;
-    if (broken.how === 'aborted') return aborted(stage);
-    if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
-    const answer = lost('lost', stage, broken);
-    if (stage === 'tls') return fault('tls', 'tls', `no TLS: ${answer.text}`);
-    // Nothing is unanswered: it was nodemailer that could not go on, for want of a mechanism in common.
-    return stage === 'mail' ? fault('auth', 'auth', answer.text) : answer;
-  }
-
-  /**
-   * Runs one step of nodemailer to its end. A timeout and an abort close the connection, and so does nodemailer at every error of its own; nobody is
-   * called back after that, hence the race.
-   */
-  #step(signal: AbortSignal, ms: number, begin: (done: (error?: Error | null) => void) => void): Promise<Ended> {
-    return new Promise((resolve) => {
-      const end = (ended: Ended): void => {
-        signal.removeEventListener('abort', onAbort);
-        this.#deadline?.[Symbol.dispose]();
-        this.#deadline = null;
-        this.#onClosed = () => {};
-        resolve(ended);
-        if (ended.how === 'timeout' || ended.how === 'aborted') this.close();
-      };
-      const onAbort = (): void => end({ how: 'aborted' });
-      if (signal.aborted) return onAbort();
-      if (this.#isClosed) return end({ how: 'failed', error: new Error('connection closed') });
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#deadline = new Deadline(ms, () => end({ how: 'timeout' }));
-      this.#onClosed = (error) => end({ how: 'failed', error });
-      begin((error) => end(error ? { how: 'failed', error } : { how: 'done' }));
+  /** Resolves when the operating system has taken the bytes, which it does as fast as the server reads. */
+  #write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(new WriteLost('connection closed'));
+      this.#onWriteLost = reject;
+      this.#socket.write(bytes, (error) => {
+        if (error) return reject(new WriteLost(faultOf(error)));
+        this.#deadline.restart();
+        resolve();
+      });
     });
   }
 
-  #ended(error: Error): void {
-    this.#isClosed = true;
-    this.#onClosed(error);
+  #finish(): void {
+    const turn = this.#turn;
+    if (turn === null) return;
+    const { stuffer, rest } = turn;
+    turn.dotAt = performance.now();
+    this.#transcript.client('(body)\r\n.');
+    this.#deadline.set(this.#limits.smtpDotMs);
+    const stuffed = rest.map((chunk) => stuffer.push(chunk));
+    this.#socket.write(Buffer.concat([...stuffed, Buffer.from(stuffer.end(), 'latin1')]));
   }
+
+  #settle(answer: Answer, isWornOut: boolean): void {
+    const turn = this.#turn;
+    if (turn === null) return;
+    this.#turn = null;
+    const report = this.#report(answer, turn, turn.startedAt);
+    turn.settle({ report: turn.cause === undefined ? report : { ...report, cause: turn.cause }, isWornOut });
+  }
+
+  #hear(chunk: Buffer): void {
+    const replies = this.#replies.push(chunk.toString('latin1'));
+    if (replies.length > 0) {
+      this.#deadline.restart();
+      for (const { raw } of replies) this.#transcript.server(raw);
+      this.#do(this.#conversation.heard(replies));
+    }
+    if (this.#replies.isTooLong) this.#broken({ how: 'failed', reason: 'protocol', text: 'the reply of the server does not end' });
+  }
+
+  #lost(text: string): void {
+    if (this.#isClosed) return;
+    const cutOff = this.#replies.end();
+    if (cutOff !== null) {
+      this.#transcript.server(cutOff.raw);
+      this.#do(this.#conversation.heard([cutOff]));
+    }
+    this.#broken({ how: 'failed', reason: 'dropped', text });
+  }
+
+  #broken(broken: Broken): void {
+    this.#do(this.#conversation.broken(broken));
+    this.close();
+  }
+
+  #timeIsOver(): void {
+    if (this.#turn !== null) {
+      this.#broken({ how: 'timeout' });
+    } else if (this.#conversation.isIdle) {
+      const onIdleOver = this.#onIdleOver;
+      this.wake();
+      onIdleOver();
+    } else {
+      this.close(); // no answer to QUIT
+    }
+  }
+
+  #listenTo(signal: AbortSignal): void {
+    if (signal === this.#signal) return;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onAbort);
+  }
+
+  #report(answer: Answer, turn: Turn | null, startedAt: number): Report {
+    const endedAt = performance.now();
+    const { bodyAt, dotAt } = turn ?? { bodyAt: null, dotAt: null };
+    return {
+      ...answer,
+      host: this.#route.host,
+      source: this.#source,
+      tls: this.#tls,
+      timings: {
+        open: this.#openMs === null ? null : Math.round(this.#openMs),
+        envelope: Math.round((bodyAt ?? endedAt) - startedAt),
+        body: bodyAt === null ? null : Math.round((dotAt ?? endedAt) - bodyAt),
+        dot: dotAt === null ? null : Math.round(endedAt - dotAt),
+      },
+      transcript: answer.kind === 'accepted' ? null : this.#transcript.toString(),
+    };
+  }
+}
+
+/** The connection was lost under a write. The message is ours. */
+class WriteLost extends Error {}
+
+const isInMemory = (body: MailBytes): body is readonly Uint8Array[] => Array.isArray(body);
+
+function kindOf(body: MailBytes, oneWriteBytes: number): BodyKind {
+  if (!isInMemory(body)) return 'stream';
+  let bytes = 0;
+  for (const chunk of body) bytes += chunk.length;
+  return bytes <= oneWriteBytes ? 'whole' : 'pieces';
 }

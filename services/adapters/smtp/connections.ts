@@ -15,7 +15,7 @@ export interface Turn {
 
 interface Lane {
   inUse: number;
-  readonly idle: { readonly connection: Connection; readonly timer: NodeJS.Timeout }[];
+  readonly idle: Connection[];
   readonly waiting: (() => void)[];
 }
 
@@ -61,10 +61,7 @@ export class Connections {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const lane of this.#lanes.values()) {
-      for (const { connection, timer } of lane.idle.splice(0)) {
-        clearTimeout(timer);
-        this.retire(connection);
-      }
+      for (const connection of lane.idle.splice(0)) this.retire(connection);
     }
     await Promise.all(this.#leaving);
   }
@@ -83,12 +80,13 @@ export class Connections {
       this.retire(connection);
       return;
     }
-    const timer = setTimeout(() => {
-      const i = lane.idle.findIndex((idle) => idle.connection === connection);
+    lane.idle.push(connection);
+    connection.rest(this.#limits.connectionIdleMs, () => {
+      const i = lane.idle.indexOf(connection);
       if (i >= 0) lane.idle.splice(i, 1);
       this.retire(connection);
-    }, this.#limits.connectionIdleMs);
-    lane.idle.push({ connection, timer });
+      this.#forgetEmpty();
+    });
   }
 
   /** Routes come and go with the catalog. */
@@ -99,9 +97,9 @@ export class Connections {
 
 /** The one used last: the others grow old and leave. */
 function takeIdle(lane: Lane): Connection | null {
-  for (let idle = lane.idle.pop(); idle !== undefined; idle = lane.idle.pop()) {
-    clearTimeout(idle.timer);
-    if (idle.connection.isAlive) return idle.connection;
+  for (let connection = lane.idle.pop(); connection !== undefined; connection = lane.idle.pop()) {
+    connection.wake();
+    if (connection.isAlive) return connection;
   }
   return null;
 }

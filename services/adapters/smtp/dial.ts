@@ -30,27 +30,38 @@ export class DialError extends Error {
 /** The system's resolver, in its own order (RFC 6724). */
 export const resolveBySystem: Resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address);
 
-/** Tries the host's addresses in turn until `timeoutMs` is over. Throws `DialError`, or the signal's reason. */
-export async function dial(host: string, port: number, rules: DialRules, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
-  const deadline = performance.now() + timeoutMs;
+/**
+ * The host's addresses that may be dialled, best first. Each is to be used at once: a name is judged at each dial. Throws `DialError` when there are none,
+ * or the signal's reason.
+ */
+export async function dialable(
+  host: string,
+  port: number,
+  rules: DialRules,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const addresses = await addressesOf(host, rules.resolve, timeoutMs, signal);
   const isOperators = rules.operatorRelay?.host === host && rules.operatorRelay.port === port;
-  const dialable = addresses.filter((address) => isOperators || isDialable(address, rules.allowed));
-  if (dialable.length === 0) {
+  const allowed = addresses.filter((address) => isOperators || isDialable(address, rules.allowed));
+  if (allowed.length === 0) {
     throw new DialError('address_refused', 'the host has no public address, and PACKETBOAT_ALLOW_CIDRS does not allow those that it has');
   }
-  let last: unknown;
-  for (const [i, address] of dialable.entries()) {
-    // Each address gets its share of what is left, so that a dead first one cannot use it up.
-    const shareMs = Math.max(1, (deadline - performance.now()) / (dialable.length - i));
-    try {
-      return await connectTo(address, port, shareMs, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      last = error;
-    }
+  return allowed;
+}
+
+/** Connects to an address that `dialable` gave. Throws `DialError`, or the signal's reason. */
+export async function connectTo(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+  const socket = connect({ host: address, port });
+  socket.on('error', () => {}); // whoever goes on listens too; until then, and when it is given up, an error has nobody to tell
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]) });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    signal.throwIfAborted();
+    throw new DialError('connect', `no connection: ${codeOf(error)}`, error);
   }
-  throw new DialError('connect', `no connection: ${codeOf(last)}`, last);
 }
 
 async function addressesOf(host: string, resolve: Resolve, timeoutMs: number, signal: AbortSignal): Promise<readonly string[]> {
@@ -68,18 +79,6 @@ async function addressesOf(host: string, resolve: Resolve, timeoutMs: number, si
     throw new DialError('dns', `the host name does not resolve: ${codeOf(error)}`, error);
   } finally {
     stop.removeEventListener('abort', giveUp);
-  }
-}
-
-async function connectTo(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
-  const socket = connect({ host: address, port });
-  socket.on('error', () => {}); // whoever goes on listens too; until then, and when it is given up, an error has nobody to tell
-  try {
-    await once(socket, 'connect', { signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]) });
-    return socket;
-  } catch (error) {
-    socket.destroy();
-    throw error;
   }
 }
 

@@ -1,48 +1,103 @@
-// From a route to a connection that is ready for MAIL: dial, TLS, greeting, EHLO, AUTH.
+// From a route to a connection that is ready for MAIL: dial, TLS, greeting, EHLO, AUTH, at one address of its host after the other (RFC 5321 5.1).
 
 import type { Socket } from 'node:net';
 import type { Route } from '../../core/catalog/catalog.ts';
 import type { Answer } from '../../core/delivery/reply.ts';
+import { aborted, fault } from '../../core/smtp/answers.ts';
 import type { Report } from '../../ports/transport.ts';
-import { aborted, fault } from './answers.ts';
 import { Connection } from './connection.ts';
 import { faultOf } from './connection-faults.ts';
-import { DialError, dial } from './dial.ts';
+import { connectTo, DialError, dialable } from './dial.ts';
+import { Opening } from './opening.ts';
 import type { SmtpSettings } from './settings.ts';
 import { encrypt, isVerified } from './tls.ts';
+
+/** One try at one address. */
+interface Try {
+  readonly route: Route;
+  readonly address: string;
+  readonly settings: SmtpSettings;
+  readonly connectMs: number;
+  /** For the greeting, EHLO and TLS, each. */
+  readonly greetingMs: number;
+  readonly signal: AbortSignal;
+}
 
 export async function openConnection(route: Route, settings: SmtpSettings, signal: AbortSignal): Promise<Connection | Report> {
   if (route.credentials !== null && !isVerified(route)) {
     return neverConnected(route, fault('auth', 'auth', 'credentials need a route with tls StartTLS or Implicit'));
   }
-  const opened = await tryOpen(route, settings, signal, true);
+  const { rules, limits } = settings;
+  const startedAt = performance.now();
+  let addresses: readonly string[];
+  try {
+    addresses = (await dialable(route.host, route.port, rules, limits.smtpConnectMs, signal)).slice(0, limits.smtpAddressesMax);
+  } catch (error) {
+    return neverConnected(route, dialFailed(error, signal));
+  }
+  let connectMs = limits.smtpConnectMs - (performance.now() - startedAt);
+  let report = neverConnected(route, aborted('dial'));
+  for (const [i, address] of addresses.entries()) {
+    const triedAt = performance.now();
+    // Each address gets its share of the time that is left, so that a dead first one cannot use it up.
+    const share = addresses.length - i;
+    const opened = await tryAddress({
+      route,
+      address,
+      settings,
+      connectMs: Math.max(1, connectMs / share),
+      greetingMs: limits.smtpGreetingMs / share,
+      signal,
+    });
+    if (opened instanceof Connection) return opened;
+    report = opened;
+    if (signal.aborted || !isOfAddress(opened)) return opened;
+    if (opened.stage === 'dial') connectMs -= performance.now() - triedAt;
+  }
+  return report;
+}
+
+/** Another address of the host may do better. A login is refused by all of them, and too many tries lock an account. */
+const isOfAddress = ({ stage }: Report): boolean => stage !== 'auth' && stage !== 'mail';
+
+async function tryAddress(given: Try): Promise<Connection | Report> {
+  const opened = await tryOpen(given, true);
   const wasTls = !(opened instanceof Connection) && (opened.stage === 'starttls' || opened.stage === 'tls');
   // Opportunistic: a server that offers TLS and cannot do it still gets its mail.
-  return wasTls && route.tls === 'Opportunistic' ? tryOpen(route, settings, signal, false) : opened;
+  return wasTls && given.route.tls === 'Opportunistic' ? tryOpen(given, false) : opened;
 }
 
-async function tryOpen(route: Route, settings: SmtpSettings, signal: AbortSignal, withTls: boolean): Promise<Connection | Report> {
+async function tryOpen(given: Try, withTls: boolean): Promise<Connection | Report> {
+  const { route, settings, greetingMs, signal } = given;
   const startedAt = performance.now();
-  const socket = await connected(route, settings, signal);
+  const socket = await connected(given);
   if ('kind' in socket) return neverConnected(route, socket);
-  const connection = new Connection({ route, socket, settings, withTls, startedAt });
-  const trouble = await connection.introduce(signal);
-  if (trouble === null) return connection;
-  connection.close();
-  return connection.report(trouble);
+  const opening = new Opening({ route, socket, settings, withTls });
+  const opened = await opening.introduce(greetingMs, signal);
+  if (!('kind' in opened)) {
+    const openMs = performance.now() - startedAt;
+    return new Connection({ route, limits: settings.limits, opened, source: opening.source, openMs });
+  }
+  const { source, tls } = opening; // a closed connection no longer knows what protected it
+  opening.close();
+  return { ...neverConnected(route, opened), source, tls, transcript: opening.transcript.toString() };
 }
 
-async function connected(route: Route, { rules, limits }: SmtpSettings, signal: AbortSignal): Promise<Socket | Answer> {
+async function connected({ route, address, connectMs, greetingMs, signal }: Try): Promise<Socket | Answer> {
   let socket: Socket | null = null;
   try {
-    socket = await dial(route.host, route.port, rules, limits.smtpConnectMs, signal);
-    return route.tls === 'Implicit' ? await encrypt(socket, route, limits.smtpGreetingMs, signal) : socket;
+    socket = await connectTo(address, route.port, connectMs, signal);
+    return route.tls === 'Implicit' ? await encrypt(socket, route, greetingMs, signal) : socket;
   } catch (error) {
     socket?.destroy();
-    if (signal.aborted) return aborted('dial');
-    if (error instanceof DialError) return fault('dial', error.reason, error.message);
-    return fault('tls', 'tls', `no TLS: ${faultOf(error)}`);
+    return dialFailed(error, signal);
   }
+}
+
+function dialFailed(error: unknown, signal: AbortSignal): Answer {
+  if (signal.aborted) return aborted('dial');
+  if (error instanceof DialError) return fault('dial', error.reason, error.message);
+  return fault('tls', 'tls', `no TLS: ${faultOf(error)}`);
 }
 
 /** The report of a route that no connection came about on. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert';
 import type { Route } from '../../core/catalog/catalog.ts';
 import type { Report, Session, Transaction } from '../../ports/transport.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Sent } from './connection.ts';
 import type { Connections, Turn } from './connections.ts';
 import { openConnection } from './open.ts';
 import type { SmtpSettings } from './settings.ts';
@@ -15,8 +15,6 @@ export class SmtpSession implements Session {
   readonly #connections: Connections;
   readonly #turn: Turn;
   #connection: Connection | null;
-  /** The server may have closed the connection since it last answered. */
-  #mayBeStale: boolean;
 
   constructor(from: { route: Route; settings: SmtpSettings; connections: Connections; turn: Turn; connection: Connection }) {
     this.#route = from.route;
@@ -24,7 +22,6 @@ export class SmtpSession implements Session {
     this.#connections = from.connections;
     this.#turn = from.turn;
     this.#connection = from.connection;
-    this.#mayBeStale = from.turn.kept !== null;
   }
 
   async send(transaction: Transaction): Promise<Report> {
@@ -34,33 +31,25 @@ export class SmtpSession implements Session {
 
     const atHand = this.#connection;
     if (atHand?.isAlive) {
-      const mayBeStale = this.#mayBeStale;
-      const report = await this.#sendOver(atHand, transaction);
-      if (!mayBeStale || !saysStale(report)) return report;
+      const sent = await this.#sendOver(atHand, transaction);
+      if (!sent.isWornOut) return sent.report;
     }
     const opened = await openConnection(this.#route, this.#settings, transaction.signal);
-    return opened instanceof Connection ? this.#sendOver(opened, transaction) : opened;
+    return opened instanceof Connection ? (await this.#sendOver(opened, transaction)).report : opened;
   }
 
-  async #sendOver(connection: Connection, transaction: Transaction): Promise<Report> {
+  async #sendOver(connection: Connection, transaction: Transaction): Promise<Sent> {
     this.#connection = connection;
-    const report = await connection.send(transaction);
-    this.#mayBeStale = true;
+    const sent = await connection.send(transaction);
     if (connection.isAlive && connection.served >= this.#settings.limits.messagesPerConnectionMax) {
       this.#connection = null;
       this.#connections.retire(connection);
     }
-    return report;
+    return sent;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#turn.end(this.#connection);
     this.#connection = null;
   }
-}
-
-/** Nothing of this transaction was answered, or 421 was: the words of a server that closes what is idle. A timeout is not tried twice: it is long. */
-function saysStale(report: Report): boolean {
-  if (report.stage !== 'mail') return false;
-  return (report.kind === 'lost' && report.reason === 'dropped') || (report.kind === 'refused' && report.code === 421);
 }

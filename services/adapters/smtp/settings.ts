@@ -15,6 +15,8 @@ export const smtpLimits = {
   smtpSocketMs: smtpOutLimits.smtpSocketMs as number,
   smtpDotMs: smtpOutLimits.smtpDotMs as number,
   smtpQuitMs: smtpOutLimits.smtpQuitMs as number,
+  smtpOneWriteBytes: smtpOutLimits.smtpOneWriteBytes as number,
+  smtpAddressesMax: smtpOutLimits.smtpAddressesMax as number,
 };
 
 export type SmtpLimits = Readonly<typeof smtpLimits>;

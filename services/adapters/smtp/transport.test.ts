@@ -1,12 +1,14 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { address, body, inChunks, openSession, sendOne, transaction, transportContract } from '../../../test/contract/transport.ts';
 import { makeAuthority } from '../../../test/support/certificates.ts';
 import { type Sink, type SinkOptions, startSink } from '../../../test/support/smtp-sink.ts';
+import type { Rule } from '../../../test/support/smtp-sink-rules.ts';
 import type { Address } from '../../core/address.ts';
 import type { Route, TlsPolicy } from '../../core/catalog/catalog.ts';
 import { judge } from '../../core/delivery/reply.ts';
+import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import { parseCidr } from '../../core/network/dialable.ts';
 import type { Transport } from '../../ports/transport.ts';
 import type { Resolve } from './dial.ts';
@@ -30,9 +32,9 @@ const routeTo = (port: number, changes: Partial<Route> = {}): Route => {
 const start = (limits: Partial<SmtpLimits> = {}, resolve: Resolve = async () => ['127.0.0.1']): Transport =>
   createSmtpTransport({ allowed: loopback, operatorRelay: null, ehloName: 'client.example', resolve, limits: { ...quick, ...limits } });
 
-transportContract('smtp', async (options) => {
+transportContract('smtp', async (options, waitMs) => {
   const sink = await startSink(options);
-  const transport = start();
+  const transport = start(waitMs === undefined ? {} : { smtpGreetingMs: waitMs, smtpSocketMs: waitMs, smtpDotMs: waitMs });
   return {
     sink,
     transport,
@@ -151,7 +153,7 @@ describe('smtp transport', () => {
       const { sink, transport } = await setUp({ tls: 'starttls', certificate, auth });
       const credentials = { username: 'user', password: 'not-the-password' };
       const report = await sendOne(transport, route(sink.port, { credentials }));
-      expect(report).toMatchObject({ kind: 'refused', stage: 'auth', code: 535 });
+      expect(report).toMatchObject({ kind: 'refused', stage: 'auth', code: 535, tls: { version: 'TLSv1.3', verified: true } });
       expect(judge(report)).toEqual({ kind: 'local', scope: 'route', category: 'auth' });
       expect(report.transcript).toContain('S: 535');
       for (const secret of ['user', 'not-the-password', Buffer.from('\0user\0').toString('base64')])
@@ -256,6 +258,130 @@ describe('smtp transport', () => {
       const silent = dialling({ resolve: () => new Promise(() => {}), limits: { ...quick, smtpConnectMs: 50 } });
       expect(await sendOne(silent, routeTo(25, { host: 'a.example' }))).toMatchObject({ kind: 'fault', stage: 'dial', reason: 'dns' });
     });
+  });
+
+  describe('a host with several addresses', () => {
+    const host = 'several.example';
+    // The sink counts connections, so one address stands for all of them.
+    const at = (count: number, limits: Partial<SmtpLimits> = {}): Transport =>
+      owned(start(limits, async () => Array.from({ length: count }, () => '127.0.0.1')));
+
+    it.each<[string, Rule]>([
+      ['greets with 421', { at: 'greeting', connection: 1, reply: '421 4.3.2 full' }],
+      ['greets with 554', { at: 'greeting', connection: 1, reply: '554 no service here' }],
+      ['closes before it greets', { at: 'greeting', connection: 1, drop: 'close' }],
+      ['says nothing', { at: 'greeting', connection: 1, hang: true }],
+      ['refuses EHLO for now', { at: 'ehlo', connection: 1, reply: '421 4.3.2 busy', drop: 'close' }],
+      ['refuses STARTTLS', { at: 'starttls', connection: 1, reply: '454 4.7.0 not now' }],
+      ['closes at STARTTLS', { at: 'starttls', connection: 1, drop: 'close' }],
+    ])('is tried at the next one in the same attempt when the first %s', async (_, rule) => {
+      const authority = makeAuthority();
+      const { sink } = await setUp({ rules: [rule], tls: 'starttls', certificate: authority.issue({ names: [host] }) });
+      const report = await sendOne(at(2), routeTo(sink.port, { host, tls: 'StartTLS', ca: authority.cert }));
+      expect(report).toMatchObject({ kind: 'accepted', tls: { verified: true } });
+      expect(sink.counts).toMatchObject({ connections: 2, mails: 1 });
+    });
+
+    it('reports what the last one said when all refuse, and tries no more of them than allowed', async () => {
+      const { sink } = await setUp({ rules: [{ at: 'greeting', reply: '421 4.3.2 full' }] });
+      const route = routeTo(sink.port, { host });
+      expect(await sendOne(at(3), route)).toMatchObject({ kind: 'refused', stage: 'greeting', code: 421, source: '127.0.0.1' });
+      expect(sink.counts.connections).toBe(3);
+      await sendOne(at(9), route);
+      expect(sink.counts.connections).toBe(3 + smtpOutLimits.smtpAddressesMax);
+    });
+
+    it('a login that is refused is not tried at the others', async () => {
+      const authority = makeAuthority();
+      const auth = { user: 'user', password: 'secret' };
+      const { sink } = await setUp({ tls: 'starttls', certificate: authority.issue({ names: [host] }), auth });
+      const credentials = { username: 'user', password: 'wrong' };
+      const report = await sendOne(at(3), routeTo(sink.port, { host, tls: 'StartTLS', ca: authority.cert, credentials }));
+      expect(report).toMatchObject({ kind: 'refused', stage: 'auth', code: 535 });
+      expect(sink.counts.connections).toBe(1);
+    });
+
+    it('a signal ends the tries', async () => {
+      const { sink } = await setUp({ rules: [{ at: 'greeting', hang: true }] });
+      const abort = new AbortController();
+      const opening = at(3, { smtpGreetingMs: 30_000 }).open(routeTo(sink.port, { host }), { signal: abort.signal });
+      await sink.until(({ hanging }) => hanging.greeting === 1);
+      abort.abort();
+      expect(await opening).toMatchObject({ kind: 'aborted' });
+      expect(sink.counts.connections).toBe(1);
+    });
+  });
+
+  describe('what goes over the wire', () => {
+    const pipelined = ['PIPELINING', '8BITMIME'];
+
+    it('the envelope is one write, and so are a body in memory and its dot', async () => {
+      const server = await listen((socket) => talk(socket, {}, pipelined));
+      expect(
+        (await sendOne(owned(start()), routeTo(server.port), { body: [Buffer.from('Subject: x\r\n\r\n'), Buffer.from('.\r\n')] })).kind,
+      ).toBe('accepted');
+      expect(server.chunks().slice(1)).toEqual([
+        'MAIL FROM:<bounces@sender.example> BODY=8BITMIME\r\nRCPT TO:<ana@recipient.example>\r\nDATA\r\n',
+        'Subject: x\r\n\r\n..\r\n.\r\n',
+      ]);
+    });
+
+    it('RSET goes with the envelope that it makes room for', async () => {
+      const server = await listen((socket) => talk(socket, { RCPT: '550 5.1.1 nobody', DATA: '503 5.5.1 no' }, pipelined));
+      await using session = await openSession(owned(start()), routeTo(server.port));
+      await session.send(transaction());
+      await session.send(transaction());
+      expect(
+        server
+          .chunks()
+          .slice(1)
+          .map((chunk) =>
+            chunk
+              .split('\r\n')
+              .map((line) => line.slice(0, 4))
+              .join(' '),
+          ),
+      ).toEqual(['MAIL RCPT DATA ', 'RSET MAIL RCPT DATA ']);
+    });
+
+    it('replies that come together are told apart', async () => {
+      const server = await listen((socket) => talk(socket, { MAIL: '250 ok\r\n250 ok\r\n354 go', RCPT: '', DATA: '' }, pipelined));
+      expect((await sendOne(owned(start()), routeTo(server.port))).kind).toBe('accepted');
+    });
+
+    it('RCPT refused with DATA accepted is ended by a lone dot, and the connection goes on', async () => {
+      const server = await listen((socket) => talk(socket, { RCPT: '550 5.1.1 nobody', '.': '554 5.5.1 nobody to send to' }, pipelined));
+      await using session = await openSession(owned(start()), routeTo(server.port));
+      const neverAsked = () => Promise.reject(new Error('the fence was asked'));
+      for (const rset of ['', 'RSET\r\n']) {
+        expect(await session.send(transaction({ beforeDot: neverAsked }))).toMatchObject({ kind: 'refused', stage: 'rcpt', code: 550 });
+        expect(server.heard().endsWith('DATA\r\n.\r\n')).toBe(true);
+        expect(server.chunks().at(-2)?.startsWith(`${rset}MAIL`)).toBe(true);
+      }
+      expect(server.connections()).toBe(1);
+    });
+  });
+
+  it.each([
+    ['421 4.3.2 closing', { kind: 'refused', code: 421 }],
+    ['250 once more', { kind: 'lost', reason: 'protocol' }],
+  ])('what comes together with the answer to EHLO is no answer to MAIL: %s', async (more, expected) => {
+    const server = await listen((socket) => talk(socket, { EHLO: `250-relay.example\r\n250 HELP\r\n${more}` }, []));
+    const report = await sendOne(owned(start()), routeTo(server.port));
+    expect(report).toMatchObject({ stage: 'mail', ...expected });
+    expect(judge(report)).toMatchObject({ kind: 'deferred', spent: false });
+    expect(server.heard()).not.toContain('MAIL');
+  });
+
+  it('a connection listens once to a signal, however many mails go over it, and no longer than it lives', async () => {
+    const { sink, transport } = await setUp({}, { messagesPerConnectionMax: 10 });
+    const { signal } = new AbortController();
+    await using session = await openSession(transport, routeTo(sink.port));
+    for (let i = 0; i < 5; i++) expect((await session.send(transaction({ signal }))).kind).toBe('accepted');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    for (let i = 0; i < 5; i++) await session.send(transaction({ signal }));
+    await sink.until(({ counts }) => counts.open === 0);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   describe('the envelope', () => {
@@ -412,6 +538,7 @@ describe('smtp transport', () => {
   async function listen(serve: (socket: Socket & { heardBy(text: string): void }) => void) {
     const sockets: Socket[] = [];
     let heard = '';
+    const chunks: string[] = [];
     const server = createServer((socket) => {
       sockets.push(socket);
       socket.on('error', () => {});
@@ -419,6 +546,7 @@ describe('smtp transport', () => {
         Object.assign(socket, {
           heardBy: (text: string) => {
             heard += text;
+            chunks.push(text);
           },
         }),
       );
@@ -437,7 +565,7 @@ describe('smtp transport', () => {
       await Promise.all(sockets.map((socket) => (socket.closed ? null : once(socket, 'close'))));
       return true;
     };
-    return { port, allGone, heard: () => heard, connections: () => sockets.length };
+    return { port, allGone, heard: () => heard, chunks: () => chunks, connections: () => sockets.length };
   }
 });
 

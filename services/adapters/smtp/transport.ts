@@ -3,8 +3,8 @@
 import { hostname } from 'node:os';
 import type { Route } from '../../core/catalog/catalog.ts';
 import type { Cidr } from '../../core/network/dialable.ts';
+import { aborted } from '../../core/smtp/answers.ts';
 import type { Report, Session, Transport } from '../../ports/transport.ts';
-import { aborted } from './answers.ts';
 import { Connection } from './connection.ts';
 import { Connections, type Turn } from './connections.ts';
 import { type Resolve, resolveBySystem } from './dial.ts';

@@ -1,14 +1,13 @@
-// How an answer is put together from what the server said, or from what happened instead.
+// Makes an Answer of what the server said, or of what happened instead.
 
-import { type Answer, type AnswerKind, oneLine, type Reason, type Reply, type Stage } from '../../core/delivery/reply.ts';
-import { faultOf } from './connection-faults.ts';
+import { type Answer, type AnswerKind, oneLine, type Reason, type Reply, type Stage } from '../delivery/reply.ts';
 
 /** The server's own words. */
 export function replied(kind: 'accepted' | 'refused', stage: Stage, { code, enhanced, text }: Reply): Answer {
   return { kind, stage, reason: null, code, enhanced, text };
 }
 
-/** No reply of a server; the text is ours. */
+/** The server did not reply; the text is ours. */
 export function happened(kind: Exclude<AnswerKind, 'accepted' | 'refused'>, stage: Stage, reason: Reason | null, text: string): Answer {
   return { kind, stage, reason, code: null, enhanced: null, text: oneLine(text) };
 }
@@ -16,13 +15,14 @@ export function happened(kind: Exclude<AnswerKind, 'accepted' | 'refused'>, stag
 export const aborted = (stage: Stage): Answer => happened('aborted', stage, null, 'given up before the final dot');
 export const fault = (stage: Stage, reason: Reason, text: string): Answer => happened('fault', stage, reason, text);
 
-/** How a step that did not come to its end ended. */
+/** How a conversation broke off: the server was silent too long, our caller gave up, or the connection failed. */
 export type Broken =
   | { readonly how: 'timeout' }
   | { readonly how: 'aborted' }
-  | { readonly how: 'failed'; readonly error: Error & { readonly code?: string } };
+  /** The text is a sentence of ours, never the message of a library's error. */
+  | { readonly how: 'failed'; readonly reason: 'dropped' | 'protocol'; readonly text: string };
 
-/** The connection ended, or was closed by us, before the answer. */
+/** The conversation broke off before the answer. */
 export function lost(kind: 'lost' | 'answer_lost', stage: Stage, broken: Broken): Answer {
   switch (broken.how) {
     case 'timeout':
@@ -30,7 +30,7 @@ export function lost(kind: 'lost' | 'answer_lost', stage: Stage, broken: Broken)
     case 'aborted':
       return happened(kind, stage, 'dropped', 'given up by the sender of the mail');
     case 'failed':
-      return happened(kind, stage, broken.error.code === 'EPROTOCOL' ? 'protocol' : 'dropped', faultOf(broken.error));
+      return happened(kind, stage, broken.reason, broken.text);
     default:
       return broken satisfies never;
   }

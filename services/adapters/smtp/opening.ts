@@ -1,0 +1,161 @@
+// The opening of a connection: greeting, EHLO, STARTTLS and AUTH, by nodemailer's SMTPConnection. It hides at which step a connection was lost and has one
+// timeout for all steps, so `OpeningLog` counts the steps, and each step has a deadline of its own. Afterwards the socket is taken over, and nodemailer
+// neither reads nor writes any more.
+
+import type { Socket } from 'node:net';
+import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Route } from '../../core/catalog/catalog.ts';
+import type { Answer } from '../../core/delivery/reply.ts';
+import { aborted, type Broken, fault, lost, replied } from '../../core/smtp/answers.ts';
+import type { Offers } from '../../core/smtp/offers.ts';
+import { Transcript } from '../../core/smtp/transcript.ts';
+import type { TlsUsed } from '../../ports/transport.ts';
+import { faultOf } from './connection-faults.ts';
+import { Deadline } from './deadline.ts';
+import { OpeningLog } from './opening-log.ts';
+import type { SmtpLimits, SmtpSettings } from './settings.ts';
+import { isVerified, startTlsOptions, tlsOf } from './tls.ts';
+
+/** How a step with nodemailer ended: by its callback, the end of the connection, our timer, or our caller's signal. */
+type Ended = { readonly how: 'done' } | Broken;
+
+/** A connection that is ready for MAIL. */
+export interface Opened {
+  readonly socket: Socket;
+  readonly offers: Offers;
+  readonly tls: TlsUsed | null;
+  readonly transcript: Transcript;
+}
+
+export class Opening {
+  readonly transcript: Transcript;
+  /** The local address that the connection leaves from. */
+  readonly source: string | null;
+
+  readonly #route: Route;
+  readonly #limits: SmtpLimits;
+  readonly #smtp: SMTPConnection;
+  readonly #log: OpeningLog;
+  readonly #deadline = new Deadline(() => this.#end({ how: 'timeout' }));
+  /** Why nodemailer closed the connection. */
+  #closed: Broken | null = null;
+  /** Ends the step that is under way. */
+  #end: (ended: Ended) => void = () => {};
+
+  /** Takes over the socket: connected and, for `Implicit`, encrypted. */
+  constructor(from: { route: Route; socket: Socket; settings: SmtpSettings; withTls: boolean }) {
+    const { route, socket, settings } = from;
+    this.#route = route;
+    this.#limits = settings.limits;
+    this.source = socket.localAddress ?? null;
+    this.transcript = new Transcript(settings.limits.transcriptBytesMax);
+    this.#log = new OpeningLog(this.transcript);
+    this.#log.onProgress = () => this.#deadline.restart();
+    // Its own timers are set beyond ours: they know nothing of steps.
+    const beyondMs = settings.limits.smtpDotMs + settings.limits.smtpSocketMs;
+    this.#smtp = new SMTPConnection({
+      connection: socket,
+      host: route.host,
+      port: route.port,
+      secure: route.tls === 'Implicit',
+      secured: route.tls === 'Implicit',
+      name: settings.ehloName,
+      ...startTlsOptions(route, from.withTls),
+      logger: this.#log.logger,
+      transactionLog: true,
+      connectionTimeout: beyondMs,
+      greetingTimeout: beyondMs,
+      socketTimeout: beyondMs,
+      socketCloseTimeout: 0,
+    });
+    this.#smtp.on('error', (error: Error) => this.#lost(failed(error)));
+    this.#smtp.on('end', () => this.#lost(failed(new Error('connection closed'))));
+  }
+
+  get tls(): TlsUsed | null {
+    return tlsOf(this.#smtp._socket);
+  }
+
+  /** Ready for MAIL, or why not, and then the caller closes. */
+  async introduce(greetingMs: number, signal: AbortSignal): Promise<Opened | Answer> {
+    const greeted = await this.#step(signal, greetingMs, (done) => this.#smtp.connect(done));
+    if (greeted.how !== 'done') return this.#troubleOf(greeted);
+    if (isVerified(this.#route) && this.tls?.verified !== true) return fault('tls', 'tls', 'the certificate is not verified');
+
+    const { credentials } = this.#route;
+    if (credentials !== null) {
+      if (!this.#smtp.allowsAuth) return fault('auth', 'auth', 'the server offers no AUTH');
+      this.#log.login();
+      const login = { credentials: { user: credentials.username, pass: credentials.password } };
+      const loggedIn = await this.#step(signal, this.#limits.smtpSocketMs, (done) => this.#smtp.login(login, done));
+      if (loggedIn.how !== 'done') return this.#troubleOf(loggedIn);
+    }
+    return this.#takeOver();
+  }
+
+  close(): void {
+    this.#smtp.close();
+  }
+
+  /**
+   * nodemailer closes the connection in the next turn of the event loop if the server sent more than its last reply, so one turn is waited for. Then its
+   * listeners that read and that measure time are removed. The others only act when the connection has ended.
+   */
+  async #takeOver(): Promise<Opened | Answer> {
+    await new Promise((next) => setImmediate(next));
+    const { refusal } = this.#log;
+    const { tls, transcript } = this;
+    const socket = this.#smtp._socket;
+    if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
+    if (this.#closed !== null || !socket) return lost('lost', 'mail', this.#closed ?? failed(new Error('connection closed')));
+    socket.pause();
+    socket.removeAllListeners('data');
+    socket.removeAllListeners('timeout');
+    socket.setTimeout(0);
+    return { socket, offers: this.#log.offers, tls, transcript };
+  }
+
+  /** Why the opening failed. */
+  #troubleOf(broken: Broken): Answer {
+    const { refusal, stage } = this.#log;
+    if (broken.how === 'aborted') return aborted(stage);
+    if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
+    const answer = lost('lost', stage, broken);
+    if (stage === 'tls') return fault('tls', 'tls', `no TLS: ${answer.text}`);
+    // Nothing is unanswered: it was nodemailer that could not go on, for want of a mechanism in common.
+    return stage === 'mail' ? fault('auth', 'auth', answer.text) : answer;
+  }
+
+  /**
+   * Runs one step of nodemailer to its end. A timeout and an abort close the connection, and so does nodemailer at every error of its own; nobody is
+   * called back after that, hence the race.
+   */
+  #step(signal: AbortSignal, ms: number, begin: (done: (error?: Error | null) => void) => void): Promise<Ended> {
+    return new Promise((resolve) => {
+      const onAbort = (): void => this.#end({ how: 'aborted' });
+      this.#end = (ended) => {
+        this.#end = () => {};
+        signal.removeEventListener('abort', onAbort);
+        this.#deadline.clear();
+        resolve(ended);
+        if (ended.how === 'timeout' || ended.how === 'aborted') this.close();
+      };
+      if (signal.aborted) onAbort();
+      else if (this.#closed !== null) this.#end(this.#closed);
+      else {
+        signal.addEventListener('abort', onAbort, { once: true });
+        this.#deadline.set(ms);
+        begin((error) => this.#end(error ? failed(error) : { how: 'done' }));
+      }
+    });
+  }
+
+  #lost(broken: Broken): void {
+    this.#closed ??= broken;
+    this.#end(broken);
+  }
+}
+
+function failed(error: Error & { readonly code?: string }): Broken {
+  return { how: 'failed', reason: error.code === 'EPROTOCOL' ? 'protocol' : 'dropped', text: faultOf(error) };
+}

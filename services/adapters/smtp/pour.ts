@@ -1,0 +1,29 @@
+// Writes a body at the pace at which the server reads, and holds its end back (RELIABILITY R6).
+
+/** Resolves when the bytes have left this process; rejects when the connection ends before. */
+export type Write = (bytes: Uint8Array) => Promise<void>;
+
+/**
+ * Writes all of `body` but its last `bytes` and resolves with those. One chunk is on its way while the next one is read. Rejects with what the body or
+ * `write` rejects with.
+ */
+export async function pour(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, bytes: number, write: Write): Promise<Uint8Array> {
+  let held: Uint8Array = new Uint8Array(0);
+  let writing = Promise.resolve();
+  for await (const chunk of body) {
+    const joined = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    const passed = Math.max(0, joined.length - bytes);
+    held = joined.subarray(passed);
+    if (passed === 0) continue;
+    await writing;
+    writing = write(joined.subarray(0, passed));
+    writing.catch(() => {}); // awaited in the next round, or below
+  }
+  await writing;
+  return held;
+}
+
+/** A body in memory as pieces of at most `bytesMax`. */
+export function* inPieces(chunks: readonly Uint8Array[], bytesMax: number): Generator<Uint8Array> {
+  for (const chunk of chunks) for (let at = 0; at < chunk.length; at += bytesMax) yield chunk.subarray(at, at + bytesMax);
+}
