@@ -12,6 +12,7 @@ import {
   commit,
   type Delivery,
   type DeliveryState,
+  endIfTooOld,
   fallDue,
   hold,
   isTerminal,
@@ -25,7 +26,6 @@ import {
   renew,
   type Subject,
   suppress,
-  endIfTooOld,
   type Verdict,
 } from './delivery.ts';
 

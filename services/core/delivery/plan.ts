@@ -2,7 +2,7 @@
 
 import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
-import { type Change, hold, type Subject, endIfTooOld } from './delivery.ts';
+import { type Change, endIfTooOld, hold, type Subject } from './delivery.ts';
 
 export type Plan =
   /** Outdated, repeated, or about mail that waits: another entry or the sweeper takes care of it. */

@@ -14,6 +14,7 @@ import {
   claim,
   commit,
   type Delivery,
+  endIfTooOld,
   fallDue,
   hold,
   isTerminal,
@@ -24,7 +25,6 @@ import {
   renew,
   type Subject,
   suppress,
-  endIfTooOld,
   type Verdict,
 } from '../../../services/core/delivery/delivery.ts';
 import type { MessageId } from '../../../services/core/ids.ts';
