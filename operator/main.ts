@@ -20,7 +20,7 @@ import { senders } from './api/v1alpha1/resources.ts';
 import { accessOf } from './kubernetes/access.ts';
 import { EventRecorder } from './kubernetes/event-recorder.ts';
 import { openKubernetesClient } from './kubernetes/http-client.ts';
-import { lead } from './lead.ts';
+import { runAsLeader } from './run-as-leader.ts';
 
 const NAME = 'packetboat-operator';
 
@@ -55,7 +55,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
 
   const stop = new AbortController();
   const namespaces = config.namespaces ?? [config.namespace];
-  const leading = lead(
+  const leading = runAsLeader(
     {
       ...{ client, clock: systemClock, random, writer, messages, figures, resolver, events, report, log },
       cluster: config.cluster,

@@ -1,7 +1,7 @@
 // Claiming: bulks of compare-and-sets that put a lease on each candidate's delivery (R2). Whoever lost to another claim drops its entry.
 
 import { claim } from '../core/delivery/delivery.ts';
-import { subjectOf, withProgress } from '../core/delivery/message.ts';
+import { viewOf, withProgress } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
 import type { Batch } from './batch.ts';
@@ -48,7 +48,7 @@ async function claimOnce(
   const claims = candidates.flatMap((candidate) => {
     const { entry } = candidate.taken;
     const leaseId = sortableId(now, d.random.bytes(ID_RANDOM_BYTES));
-    const change = claim(subjectOf(candidate.message, entry.delivery), {
+    const change = claim(viewOf(candidate.message, entry.delivery), {
       attempt: entry.attempt,
       now,
       leaseId,

@@ -9,7 +9,7 @@ import { SeededRandom } from '../adapters/memory/random.ts';
 import { MemorySuppressionStore } from '../adapters/memory/suppression-store.ts';
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
 import { claim, fallDue } from '../core/delivery/delivery.ts';
-import { subjectOf } from '../core/delivery/message.ts';
+import { viewOf } from '../core/delivery/message.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Report } from '../ports/transport.ts';
 import { deliver } from './deliver.ts';
@@ -83,10 +83,10 @@ async function tried(reports: readonly Told[], more: { readonly scheduledInMs?: 
   for (; next < reports.length; next++) {
     await clock.advance(MINUTE * (next === 0 ? 1 : 2));
     const read = async () => (await messages.find([message.id]))[0] ?? expect.fail('the message is there');
-    const due = fallDue(subjectOf(await read(), 0), messages.now());
+    const due = fallDue(viewOf(await read(), 0), messages.now());
     if (due !== null) await messages.apply([due]);
-    const { attempt } = subjectOf(await read(), 0).delivery;
-    const change = claim(subjectOf(await read(), 0), { attempt, now: messages.now(), leaseId: 'lease', route: route.name });
+    const { attempt } = viewOf(await read(), 0).delivery;
+    const change = claim(viewOf(await read(), 0), { attempt, now: messages.now(), leaseId: 'lease', route: route.name });
     await messages.apply([change ?? expect.fail(`the delivery can be claimed for report ${next}`)]);
     const hand = new DeliveryInHand(d, await read(), 0, more.loseLease ? 'another lease' : 'lease', clock.monotonic());
     await deliver(d, { hand, sender, route }, signals);

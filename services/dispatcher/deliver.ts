@@ -3,16 +3,16 @@
 
 import { needsSmtpUtf8 } from '../core/address.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';
-import { type Change, type LastReply, type Outcome, record, release, type Subject, type Verdict } from '../core/delivery/delivery.ts';
+import { type Change, type DeliveryView, type LastReply, type Outcome, record, release, type Verdict } from '../core/delivery/delivery.ts';
 import { isUnanswered } from '../core/delivery/first-reply.ts';
 import { judge } from '../core/delivery/reply.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
 import { Failure } from '../core/failure.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { Report } from '../ports/transport.ts';
+import { bytesOf, type ComposedMail, composeMail, inMemory } from './compose-mail.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { bytesOf, type ComposedMail, inMemory, mailOf } from './mail-of.ts';
 import type { PausedRoutes } from './paused-routes.ts';
 
 export interface Attempt {
@@ -32,14 +32,14 @@ export async function deliver(d: Dispatcher, attempt: Attempt, signals: Signals)
   const { hand, sender } = attempt;
   let mail: ComposedMail;
   try {
-    mail = await mailOf(d, hand.message, sender);
+    mail = await composeMail(d, hand.message, sender);
   } catch (error) {
     await contentFailed(d, attempt, signals, error);
     return;
   }
   const startedAt = d.clock.monotonic();
   const report = await send(d, attempt, signals, mail);
-  await settle(d, attempt, signals, report, d.clock.monotonic() - startedAt);
+  await recordReport(d, attempt, signals, report, d.clock.monotonic() - startedAt);
 }
 
 /** Content that cannot be rendered bounces at once: the next attempt would render the same. A store that is away costs nothing. */
@@ -60,7 +60,7 @@ async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: S
   const opened = await d.transport.open(route, { signal: stop });
   if (opened.kind !== 'session') return opened;
   await using session = opened;
-  const { recipient } = hand.subject.delivery;
+  const { recipient } = hand.view.delivery;
   return await session.send({
     mailFrom: returnPath({ message: hand.message.id, index: hand.index }, sender.returnPathDomain, d.returnKey),
     rcptTo: recipient,
@@ -72,7 +72,7 @@ async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: S
   });
 }
 
-async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: Signals, report: Report, ms: number): Promise<void> {
+async function recordReport(d: Dispatcher, { hand, sender, route }: Attempt, signals: Signals, report: Report, ms: number): Promise<void> {
   const judgement = judge(report);
   const { category } = judgement;
   const reply: LastReply = { stage: report.stage, code: report.code, enhanced: report.enhanced, text: report.text };
@@ -94,14 +94,14 @@ async function settle(d: Dispatcher, { hand, sender, route }: Attempt, signals: 
     ms: Math.round(ms),
   };
   const schedule = { delaysMs: sender.retry.delaysMs, random: d.random.fraction() };
-  const recorded = (s: Subject, verdict: Verdict): Change | null =>
+  const recorded = (s: DeliveryView, verdict: Verdict): Change | null =>
     record(s, hand.leaseId, { verdict, reply, data }, d.messages.now(), schedule);
 
   if (judgement.kind !== 'local') {
     if (judgement.kind === 'delivered') signals.paused.resume(route);
     const { tier, events } = hand.message;
-    const isFirstReply = report.code !== null && isUnanswered(hand.subject, events);
-    const tookMs = d.messages.now() - hand.subject.startsAt;
+    const isFirstReply = report.code !== null && isUnanswered(hand.view, events);
+    const tookMs = d.messages.now() - hand.view.startsAt;
     const isRecorded = await hand.insist((s) => recorded(s, judgement), signals.stop);
     if (isRecorded && isFirstReply) d.metrics.firstReply(tier, tookMs);
     if (isRecorded && judgement.kind === 'delivered') d.metrics.delivered(tier, tookMs);

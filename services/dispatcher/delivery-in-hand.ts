@@ -1,8 +1,8 @@
 // A delivery that this dispatcher holds a lease on, and the one way to change it: read, decide, write, and when the store has moved on, read and
 // decide again. Changes of one delivery go one after the other, so that a renewal never overtakes a record.
 
-import { type Change, commit, renew, type Subject } from '../core/delivery/delivery.ts';
-import { type Message, subjectOf, withProgress } from '../core/delivery/message.ts';
+import { type Change, commit, type DeliveryView, renew } from '../core/delivery/delivery.ts';
+import { type Message, viewOf, withProgress } from '../core/delivery/message.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { type Dispatcher, leaseOf } from './dispatcher.ts';
 
@@ -36,13 +36,13 @@ export class DeliveryInHand {
     return this.#message;
   }
 
-  get subject(): Subject {
-    return subjectOf(this.#message, this.index);
+  get view(): DeliveryView {
+    return viewOf(this.#message, this.index);
   }
 
   /** How long it waits when it comes back for a fault that may be its own. */
   get releaseDelayMs(): number {
-    return Math.min(dispatchLimits.releaseDelayMs * 2 ** this.subject.delivery.tries, dispatchLimits.releaseDelayMaxMs);
+    return Math.min(dispatchLimits.releaseDelayMs * 2 ** this.view.delivery.tries, dispatchLimits.releaseDelayMaxMs);
   }
 
   /** False: the lease may be over by now, whatever the last answer of the store was. */
@@ -51,14 +51,14 @@ export class DeliveryInHand {
   }
 
   /** True: the change was made. False: nothing is to be changed, as the store has it now. Rejects when the store fails. */
-  change(decide: (subject: Subject) => Change | null): Promise<boolean> {
+  change(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
     const made = this.#last.then(() => this.#change(decide));
     this.#last = made.catch(() => {}); // the caller of `change` sees the failure; the next one starts anew
     return made;
   }
 
   /** Keeps trying while the store fails: for an outcome, which must not be lost while this process lives. */
-  async insist(decide: (subject: Subject) => Change | null, signal: AbortSignal): Promise<boolean> {
+  async insist(decide: (view: DeliveryView) => Change | null, signal: AbortSignal): Promise<boolean> {
     for (;;) {
       try {
         return await this.change(decide);
@@ -84,16 +84,16 @@ export class DeliveryInHand {
     return made && this.isSafe; // asked again: a store that took long over it may have let the lease run out
   }
 
-  async #prolong(decide: (subject: Subject) => Change | null): Promise<boolean> {
+  async #prolong(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
     const before = this.#d.clock.monotonic();
     const made = await this.change(decide);
     if (made) this.#safeUntil = before + trusted(this.#d);
     return made;
   }
 
-  async #change(decide: (subject: Subject) => Change | null): Promise<boolean> {
+  async #change(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
     for (let round = 0; round < ROUNDS; round++) {
-      const change = decide(this.subject);
+      const change = decide(this.view);
       if (change === null) return false;
       const [version] = await this.#d.messages.apply([change]);
       if (version != null) {

@@ -20,8 +20,8 @@ import type { Config } from '../runtime/config.ts';
 import { readKeyring } from '../runtime/keyring.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
-import { running } from './running.ts';
 import { SigningKeys } from './sign.ts';
+import { startDispatcher } from './start-dispatcher.ts';
 import { Tally, tellTally } from './tally.ts';
 
 export async function start(config: Config<'dispatcher'>, about: About): Promise<Program> {
@@ -72,7 +72,7 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
     stop.abort();
     await telling;
   });
-  open.use(running(dispatcher));
+  open.use(startDispatcher(dispatcher));
   open.defer(() => operations.health.stopping());
   return started(open, { metrics: operations.port });
 }

@@ -2,7 +2,7 @@
 // entries settled then (R3).
 
 import { type Change, type HoldReason, hold } from '../core/delivery/delivery.ts';
-import { type Message, subjectOf } from '../core/delivery/message.ts';
+import { type Message, viewOf } from '../core/delivery/message.ts';
 import { earlyBy, plan } from '../core/delivery/plan.ts';
 import type { TakenEntry } from '../ports/work-queue.ts';
 import type { Batch } from './batch.ts';
@@ -64,7 +64,7 @@ async function selectOnce(
       continue;
     }
     const sender = catalog.sender(message.tenant, message.sender);
-    const planned = plan(subjectOf(message, delivery), {
+    const planned = plan(viewOf(message, delivery), {
       attempt,
       now,
       sender,
@@ -77,7 +77,7 @@ async function selectOnce(
   }
   const { going, held } = await throughAll(gates, inTurn(candidates));
   for (const { candidate, reason, due } of held) {
-    const change = hold(subjectOf(candidate.message, candidate.taken.entry.delivery), reason, due);
+    const change = hold(viewOf(candidate.message, candidate.taken.entry.delivery), reason, due);
     if (change !== null) changed.push({ entry: candidate.taken, change }); // null: not queued, and `plan` has seen to that
   }
   countHolds(d, changed);
@@ -102,7 +102,7 @@ async function untilDue(
   const now = d.messages.now();
   const waits = entries.map(({ entry: { message: id, delivery, attempt } }) => {
     const message = messages.get(id);
-    return message?.deliveries[delivery] === undefined ? 0 : earlyBy(subjectOf(message, delivery), { attempt, now });
+    return message?.deliveries[delivery] === undefined ? 0 : earlyBy(viewOf(message, delivery), { attempt, now });
   });
   const waitMs = Math.max(0, ...waits);
   if (waitMs > 0) await d.clock.sleep(waitMs + 1, stop); // timers may be a millisecond early

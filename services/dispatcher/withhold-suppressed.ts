@@ -1,7 +1,7 @@
 // Suppressed recipients are taken out after the claim, so that every suppression which was acknowledged before the claim counts (P11).
 
 import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
-import { type Change, release, type Subject, suppress } from '../core/delivery/delivery.ts';
+import { type Change, type DeliveryView, release, suppress } from '../core/delivery/delivery.ts';
 import { Failure } from '../core/failure.ts';
 import type { Claimed } from './claim.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
@@ -28,7 +28,7 @@ export async function withholdSuppressed(
         continue;
       }
       const due = d.messages.now() + hand.releaseDelayMs;
-      const decide = (s: Subject): Change | null =>
+      const decide = (s: DeliveryView): Change | null =>
         isSuppressed === null ? release(s, hand.leaseId, { reason: null, due, tried: false }) : suppress(s, hand.leaseId);
       await hand.insist(decide, stop);
       done(each);
@@ -44,7 +44,7 @@ async function suppressedOf(
   claimed: readonly Claimed[],
 ): Promise<((hand: DeliveryInHand) => boolean) | null> {
   const hashes = new Map(
-    claimed.map(({ hand }) => [hand, suppressionHashes(d.suppressionKeys, tenant, hand.subject.delivery.recipient)] as const),
+    claimed.map(({ hand }) => [hand, suppressionHashes(d.suppressionKeys, tenant, hand.view.delivery.recipient)] as const),
   );
   try {
     const matches = await d.suppressions.matches(tenant, SCOPE_ALL, [...hashes.values()].flat());

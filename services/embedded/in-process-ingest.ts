@@ -2,10 +2,10 @@
 
 import type { CallAnswer, IngestClient } from '../../gateway/ingest/ingest-client.ts';
 import { Failure } from '../core/failure.ts';
-import { admit, type Calls, call, sendTurn, upload } from '../ingest/calls.ts';
 import { toRateFigures, toRefusal } from '../ingest/grpc-status.ts';
+import { admit, call, type RpcContext, sendTurn, upload } from '../ingest/handle-calls.ts';
 
-export function inProcessIngest(calls: Calls): IngestClient {
+export function inProcessIngest(calls: RpcContext): IngestClient {
   return {
     sendMessages: (request) => sendTurn(calls, request),
 

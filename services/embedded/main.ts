@@ -17,24 +17,24 @@ import type { Fault } from '../core/documents/fault.ts';
 import { type Cidr, parseCidr } from '../core/network/dialable.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Dispatcher } from '../dispatcher/dispatcher.ts';
-import { running as dispatcherRunning } from '../dispatcher/running.ts';
 import { SigningKeys } from '../dispatcher/sign.ts';
+import { startDispatcher } from '../dispatcher/start-dispatcher.ts';
 import { type Inbox, startInbox } from '../inbox/inbox.ts';
 import { inboxPages } from '../inbox/pages.ts';
 import { KeyCache } from '../ingest/authenticate.ts';
 import { Backlogs } from '../ingest/backlogs.ts';
-import type { Calls } from '../ingest/calls.ts';
 import { FailedAuthentications } from '../ingest/failed-authentications.ts';
+import type { RpcContext } from '../ingest/handle-calls.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { ingestServices } from '../ingest/serve.ts';
+import { ConcurrentDisposables } from '../runtime/concurrent-disposables.ts';
 import type { Config } from '../runtime/config.ts';
 import { loadContract } from '../runtime/contract.ts';
-import { judgedFieldsOf } from '../runtime/field-options.ts';
 import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
+import { judgedFieldsOf } from '../runtime/judged-fields.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../runtime/program.ts';
-import { Together } from '../runtime/together.ts';
-import { running as sweeperRunning } from '../sweeper/running.ts';
+import { startSweeper } from '../sweeper/start-sweeper.ts';
 import { firstKey, type ShownKey } from './first-key.ts';
 import { inProcessIngest } from './in-process-ingest.ts';
 import { openStores } from './stores.ts';
@@ -117,7 +117,7 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const contract = loadContract();
   // The gateway is in this process: a caller over gRPC is no gateway, and calls on its own behalf.
   const isGateway = (): boolean => false;
-  const calls: Calls = { ingest, judgedFields: judgedFieldsOf(contract), metrics, isGateway };
+  const calls: RpcContext = { ingest, judgedFields: judgedFieldsOf(contract), metrics, isGateway };
   const shownKey = await firstKey({
     keys,
     random,
@@ -129,9 +129,9 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   });
 
   health.watch({ store: messages, queue, budgets });
-  const working = open.use(new Together());
-  working.use(sweeperRunning({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
-  working.use(dispatcherRunning(dispatcher));
+  const working = open.use(new ConcurrentDisposables());
+  working.use(startSweeper({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
+  working.use(startDispatcher(dispatcher));
   const descriptors = await readDescriptors();
   // the gateway is in here, and nobody else may say that a request was counted already
   const services = ingestServices(calls).filter(({ definition }) => definition !== IngestServiceService);

@@ -3,7 +3,7 @@ import { sampleMessage } from '../../test/contract/sample-message.ts';
 import { ManualClock } from '../adapters/memory/clock.ts';
 import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
 import { published } from '../core/delivery/delivery.ts';
-import { subjectOf } from '../core/delivery/message.ts';
+import { viewOf } from '../core/delivery/message.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import { Backlogs } from './backlogs.ts';
 
@@ -50,7 +50,7 @@ test('a backlog goes on for as long as the store shows it, and ends after it was
     expect(await known()).toBe(true);
   }
   const [stored] = await store.find([message.id]);
-  const change = stored == null ? null : published(subjectOf(stored, 0), store.now());
+  const change = stored == null ? null : published(viewOf(stored, 0), store.now());
   expect(change).not.toBeNull();
   await store.apply(change === null ? [] : [change]);
   await clock.advance(2 * sweepLimits.sweepEveryMs);

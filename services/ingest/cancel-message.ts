@@ -2,7 +2,7 @@
 
 import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery/delivery.ts';
-import { type Message, subjectOf } from '../core/delivery/message.ts';
+import { type Message, viewOf } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest.ts';
@@ -14,7 +14,7 @@ const ROUNDS = 10;
 export async function cancelMessage(ingest: Ingest, caller: Caller, id: string): Promise<Message> {
   for (let round = 0; round < ROUNDS; round++) {
     const message = await getMessage(ingest, caller, id);
-    const decisions = message.deliveries.map((_, i) => cancel(subjectOf(message, i)));
+    const decisions = message.deliveries.map((_, i) => cancel(viewOf(message, i)));
     const changes = decisions.flatMap((d) => (d.change === null ? [] : [d.change]));
     const made = await ingest.messages.apply(changes);
     if (made.includes(null)) continue;

@@ -12,7 +12,7 @@ import type { Principal } from '../core/access/principal.ts';
 import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import type { Address } from '../core/address.ts';
 import { notPublished } from '../core/delivery/delivery.ts';
-import { blobsOf, type Message, subjectOf } from '../core/delivery/message.ts';
+import { blobsOf, type Message, viewOf } from '../core/delivery/message.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
@@ -57,9 +57,9 @@ interface Ready {
 export async function sendMessages(ingest: Ingest, items: readonly IncomingSend[]): Promise<readonly AnsweredSend[]> {
   const rates: RateLimitStatus[] = items.map(() => null);
   const results: (AnsweredSend | null)[] = items.map(() => null);
-  const settle = (i: number, outcome: Message | NewMessage | Failure, replayed = false): void => {
+  const setResult = (i: number, outcome: Message | NewMessage | Failure, replayed = false): void => {
     const rate = rates[i] ?? null;
-    results[i] = outcome instanceof Failure ? { rate, failure: outcome } : { rate, replayed, message: shown(outcome) };
+    results[i] = outcome instanceof Failure ? { rate, failure: outcome } : { rate, replayed, message: acceptedFields(outcome) };
   };
 
   const ready = await Promise.all(
@@ -70,9 +70,9 @@ export async function sendMessages(ingest: Ingest, items: readonly IncomingSend[
         if ('failure' in admitted) throw admitted.failure;
         const judged = await prepare(ingest, item, admitted.principal);
         if (!('replay' in judged)) return judged;
-        settle(i, judged.replay, true);
+        setResult(i, judged.replay, true);
       } catch (error) {
-        settle(i, shownFailure(ingest, error));
+        setResult(i, shownFailure(ingest, error));
       }
       return null;
     }),
@@ -82,15 +82,15 @@ export async function sendMessages(ingest: Ingest, items: readonly IncomingSend[
     const stored = await store(ingest, accepted);
     for (const [k, { i }] of accepted.entries()) {
       const outcome = stored[k];
-      if (outcome !== undefined) settle(i, outcome.message, outcome.replayed);
+      if (outcome !== undefined) setResult(i, outcome.message, outcome.replayed);
     }
   } catch (error) {
-    for (const { i } of accepted) settle(i, shownFailure(ingest, error));
+    for (const { i } of accepted) setResult(i, shownFailure(ingest, error));
   }
   return results.map((result, i) => result ?? { rate: rates[i] ?? null, failure: new Failure('internal', 'the request was not answered') });
 }
 
-const shown = (
+const acceptedFields = (
   message: Message | NewMessage,
 ): { id: Message['id']; acceptedAs: Message['acceptedAs']; createdAt: number; recipient: Address } => {
   const [first] = message.deliveries;
@@ -208,7 +208,7 @@ async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted |
     if (outcome instanceof Failure) throw outcome;
     if (outcome === 'known') return { message: await readBack(ingest, composed), replayed: false };
     if (outcome === 'inserted' || message.idempotency === null) return { message, replayed: false };
-    return await settleTakenKey(ingest, composed, message.idempotency);
+    return await resolveTakenKey(ingest, composed, message.idempotency);
   } catch (error) {
     return { message: shownFailure(ingest, error), replayed: false };
   }
@@ -308,7 +308,7 @@ async function publish(ingest: Ingest, publications: readonly NewEntry[]): Promi
     await ingest.messages.apply(
       missed.flatMap(({ entry }) => {
         const message = byId.get(entry.message);
-        const change = message === undefined ? null : notPublished(subjectOf(message, entry.delivery), ingest.messages.now());
+        const change = message === undefined ? null : notPublished(viewOf(message, entry.delivery), ingest.messages.now());
         return change === null ? [] : [change];
       }),
     );
@@ -332,7 +332,7 @@ function entriesOf(message: NewMessage): NewEntry[] {
 }
 
 /** Another message holds the key: the same request gets its answer, an outdated holder gives the key up. */
-async function settleTakenKey(
+async function resolveTakenKey(
   ingest: Ingest,
   composed: Composed,
   idempotency: { readonly key: string; readonly fingerprint: string },

@@ -28,9 +28,9 @@ import { accessRuleOf } from '../core/access/access-rules.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
 import { type JudgeLostNames, lostNamesJudge } from '../runtime/lost-names.ts';
-import { admit, type Calls, call, send, sendTurn, upload } from './calls.ts';
 import type { PresentedCredential } from './failed-authentications.ts';
 import { toStatus, toTrailer } from './grpc-status.ts';
+import { admit, call, type RpcContext, send, sendTurn, upload } from './handle-calls.ts';
 import type { RateLimitStatus } from './ingest.ts';
 import { rpcs } from './rpcs.ts';
 import { toSendMessageResponse } from './to-proto.ts';
@@ -60,7 +60,7 @@ interface Decoded<Request> {
   readonly faults: readonly FieldError[];
 }
 
-export function ingestServices(calls: Calls): readonly GrpcService[] {
+export function ingestServices(calls: RpcContext): readonly GrpcService[] {
   const judgeLostNames = lostNamesJudge();
   const senders: Readonly<Record<string, Handle>> = {
     [MessagesServiceService.sendMessage.path]: (incoming, { request, faults }: Decoded<SendMessageRequest>) =>
@@ -98,7 +98,7 @@ function decodingStrictly(definition: ServiceDefinition, judge: JudgeLostNames):
   return Object.fromEntries(methods) as ServiceDefinition;
 }
 
-function internalService(calls: Calls): UntypedServiceImplementation {
+function internalService(calls: RpcContext): UntypedServiceImplementation {
   const { sendMessages, admit: admitRpc, uploadContent } = IngestServiceService;
   const guarded =
     <Call extends Pick<ServerReadableStream<never, never>, 'getAuthContext'>>(
@@ -119,28 +119,28 @@ function internalService(calls: Calls): UntypedServiceImplementation {
       unary(calls, admitRpc.path, async (_, request: AdmitRequest) => ({ rate: null, response: await admit(calls, request) })),
     ),
     uploadContent: guarded((stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>, respond: sendUnaryData<object>) =>
-      settle(calls, uploadContent.path, respond, receive(calls, stream)),
+      respondWith(calls, uploadContent.path, respond, receive(calls, stream)),
     ),
   };
 }
 
 const unary =
   <Request>(
-    calls: Calls,
+    calls: RpcContext,
     path: string,
     handle: (incoming: Incoming, request: Request) => Promise<HandledCall>,
   ): handleUnaryCall<Request, object> =>
   (incoming, respond) =>
-    settle(calls, path, respond, handle(incoming, incoming.request));
+    respondWith(calls, path, respond, handle(incoming, incoming.request));
 
-function isFromGateway({ isGateway }: Calls, incoming: Pick<Incoming, 'getAuthContext'>): boolean {
+function isFromGateway({ isGateway }: RpcContext, incoming: Pick<Incoming, 'getAuthContext'>): boolean {
   if (isGateway === undefined) return true;
   const peer = incoming.getAuthContext().sslPeerCertificate;
   return peer !== undefined && isGateway(peer.raw, peer.fingerprint256);
 }
 
 /** A rejection is a bug: it is told to nobody, reported, and stops nothing but this call. */
-function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData<object>, outcome: Promise<HandledCall>): void {
+function respondWith({ ingest, metrics }: RpcContext, path: string, respond: sendUnaryData<object>, outcome: Promise<HandledCall>): void {
   const startedAt = ingest.clock.monotonic();
   const done = (status: number): void => metrics.rpc(path, status, ingest.clock.monotonic() - startedAt);
   const refuse = (failure: Failure, rate: RateLimitStatus): void => {
@@ -164,7 +164,7 @@ function settle({ ingest, metrics }: Calls, path: string, respond: sendUnaryData
 }
 
 async function callPublic(
-  calls: Calls,
+  calls: RpcContext,
   path: string,
   presented: PresentedCredential,
   { request, faults }: Decoded<object>,
@@ -172,12 +172,12 @@ async function callPublic(
   return call(calls, path, presented, request, faults);
 }
 
-async function sendPublic(calls: Calls, item: SendItem, faults: readonly FieldError[]): Promise<HandledCall> {
+async function sendPublic(calls: RpcContext, item: SendItem, faults: readonly FieldError[]): Promise<HandledCall> {
   const result = await send(calls, item, faults);
   return 'failure' in result ? result : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
 }
 
-function itemOf(calls: Calls, incoming: Incoming, request: Pick<SendItem, 'send_message' | 'send_email'>): SendItem {
+function itemOf(calls: RpcContext, incoming: Incoming, request: Pick<SendItem, 'send_message' | 'send_email'>): SendItem {
   const { metadata } = incoming;
   const { credential, address } = presentedBy(calls, incoming);
   return {
@@ -196,7 +196,7 @@ function itemOf(calls: Calls, incoming: Incoming, request: Pick<SendItem, 'send_
 const first = (metadata: Metadata, name: string): string => String(metadata.get(name)[0] ?? '');
 
 /** A gateway says whose call it passes on; everybody else calls for themselves. */
-function presentedBy(calls: Calls, incoming: Incoming): PresentedCredential {
+function presentedBy(calls: RpcContext, incoming: Incoming): PresentedCredential {
   const told = first(incoming.metadata, 'x-packetboat-client-address');
   const address = told !== '' && isFromGateway(calls, incoming) ? told : hostOf(incoming.getPeer());
   return { credential: credentialOf(incoming.metadata), address };
@@ -212,7 +212,7 @@ function credentialOf(metadata: Metadata): string {
 }
 
 /** A header, then chunks. The stream is read no faster than the BlobStore takes it. */
-async function receive(calls: Calls, stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>): Promise<HandledCall> {
+async function receive(calls: RpcContext, stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>): Promise<HandledCall> {
   const parts = stream[Symbol.asyncIterator]() as AsyncIterator<UploadContentRequest>;
   async function* chunks(): AsyncIterable<Uint8Array> {
     for (let part = await parts.next(); !part.done; part = await parts.next()) {

@@ -12,7 +12,7 @@ import { SystemRandom } from '../adapters/system/random.ts';
 import type { Config } from '../runtime/config.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
-import { running } from './running.ts';
+import { startSweeper } from './start-sweeper.ts';
 
 export async function start(config: Config<'sweeper'>, about: About): Promise<Program> {
   const report = reporter(about.log);
@@ -37,7 +37,7 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
     report,
   };
   operations.health.watch({ store: messages, queue });
-  open.use(running(sweeper));
+  open.use(startSweeper(sweeper));
   open.defer(() => operations.health.stopping());
   return started(open, { metrics: operations.port });
 }

@@ -3,7 +3,7 @@
 // of them publish is claimed once.
 
 import { type Change, endIfTooOld, fallDue, lapse, published } from '../core/delivery/delivery.ts';
-import { subjectOf } from '../core/delivery/message.ts';
+import { viewOf } from '../core/delivery/message.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Backlog, Found } from '../ports/message-store.ts';
@@ -50,7 +50,7 @@ async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
 }
 
 function wake(s: Sweeper, { message, delivery }: Found, now: number): Change | null {
-  const subject = subjectOf(message, delivery);
+  const subject = viewOf(message, delivery);
   if (subject.delivery.state === 'sending') return lapse(subject, now, s.lapseDelayMs);
   return endIfTooOld(subject, now, maxAgeOf(s, message)) ?? fallDue(subject, now);
 }
@@ -98,14 +98,14 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: bo
   const changes: Change[] = [];
   const feedable: { readonly found: Found; readonly publication: NewEntry }[] = [];
   for (const f of found) {
-    const subject = subjectOf(f.message, f.delivery);
+    const subject = viewOf(f.message, f.delivery);
     const old = endIfTooOld(subject, now, maxAgeOf(s, f.message));
     if (old !== null) changes.push(old);
     else feedable.push({ found: f, publication: publicationOf(f) });
   }
   const results = feedable.length === 0 ? [] : await s.queue.publish(feedable.map((f) => f.publication));
   for (const [i, { found: f }] of feedable.entries()) {
-    const change = results[i] === 'published' ? published(subjectOf(f.message, f.delivery), s.messages.now(), s.republishMs) : null;
+    const change = results[i] === 'published' ? published(viewOf(f.message, f.delivery), s.messages.now(), s.republishMs) : null;
     if (change !== null) changes.push(change);
   }
   const made = changes.length === 0 ? [] : await s.messages.apply(changes);
@@ -117,6 +117,6 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: bo
 }
 
 function publicationOf({ message, delivery }: Found): NewEntry {
-  const { attempt, domain } = subjectOf(message, delivery).delivery;
+  const { attempt, domain } = viewOf(message, delivery).delivery;
   return { tenant: message.tenant, tier: message.tier, entry: { message: message.id, delivery, attempt, domain, trace: message.trace } };
 }

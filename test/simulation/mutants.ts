@@ -513,7 +513,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the Date is that of the attempt',
-    edits: [edit('services/dispatcher/mail-of.ts', 'date: message.createdAt,', 'date: d.messages.now(),')],
+    edits: [edit('services/dispatcher/compose-mail.ts', 'date: message.createdAt,', 'date: d.messages.now(),')],
     breaks: [R8],
   },
   {

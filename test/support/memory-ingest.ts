@@ -17,16 +17,16 @@ import { CompiledTemplates } from '../../services/core/template/compiled-templat
 import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
 import { ensureFirstKey } from '../../services/ingest/bootstrap-key.ts';
-import type { Calls } from '../../services/ingest/calls.ts';
 import { FailedAuthentications } from '../../services/ingest/failed-authentications.ts';
+import type { RpcContext } from '../../services/ingest/handle-calls.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
-import { judgedFieldsOf } from '../../services/runtime/field-options.ts';
+import { judgedFieldsOf } from '../../services/runtime/judged-fields.ts';
 import { exampleCatalogDir, newKey } from './installation.ts';
 
 export interface MemoryIngest {
   readonly ingest: Ingest;
-  readonly calls: Calls;
+  readonly calls: RpcContext;
   /** All scopes, live. */
   readonly key: string;
   /** What became of each request to send. */

@@ -141,7 +141,7 @@ export class RedisBudgets implements Budgets {
       const keys = calls.map(({ account: { budget } }) => `${this.#prefix}:${budget.windowMs}:${budget.name}`);
       const answer = (await this.#reserveScript.run(this.#redis.client, keys, calls.flatMap(toArguments))) as number[];
       const now = this.#clock.monotonic();
-      for (const [i, call] of calls.entries()) settle(call, answer[2 * i] ?? 0, answer[2 * i + 1] ?? 0, now);
+      for (const [i, call] of calls.entries()) applyGrant(call, answer[2 * i] ?? 0, answer[2 * i + 1] ?? 0, now);
       return true;
     } catch {
       this.#isUp = false;
@@ -239,7 +239,7 @@ export class RedisBudgets implements Budgets {
 const toArguments = ({ wanted, rate, start, debt }: Call): number[] => [wanted, rate.limit, rate.windowMs, rate.burst, start, debt];
 
 /** What Redis granted goes to the claims in their order; the rest is the lease. */
-function settle({ account, claims, rate }: Call, granted: number, levelLeft: number, now: number): void {
+function applyGrant({ account, claims, rate }: Call, granted: number, levelLeft: number, now: number): void {
   const at = Math.floor(now);
   let left = granted;
   for (const claim of claims) {

@@ -51,8 +51,8 @@ export function judgeSend(parsed: ParsedRequest, faults: readonly FieldError[], 
     return refusedByKey('sender', 'This key may not use this sender.');
 
   const template = chooseTemplate(parsed, context, fault);
-  const isUntold = errors.some(({ field }) => field === 'from' || field === parsed.names.template);
-  const sender = chooseSender(parsed, template, isUntold, caller, catalog, fault);
+  const isFaultReported = errors.some(({ field }) => field === 'from' || field === parsed.names.template);
+  const sender = chooseSender(parsed, template, isFaultReported, caller, catalog, fault);
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
   let subject = parsed.subject;
@@ -120,12 +120,12 @@ function chooseTemplate(parsed: ParsedRequest, { caller, catalog, pinned }: Acce
 
 /**
  * The sender named, else the template's, else the one whose domain holds From, else the key's, else the tenant's only one.
- * @param isUntold the template or From that would tell it is at fault itself, which is reported already
+ * @param isFaultReported true when a fault of the template or of From, which would choose the sender, is reported already
  */
 function chooseSender(
   parsed: ParsedRequest,
   template: TemplateRevision | null,
-  isUntold: boolean,
+  isFaultReported: boolean,
   caller: Caller,
   catalog: CatalogSnapshot,
   fault: Fault,
@@ -136,7 +136,7 @@ function chooseSender(
     if (sender === null) fault('sender', 'unknown_sender', 'There is no sender of this name.');
     return sender;
   }
-  if (isUntold) return null;
+  if (isFaultReported) return null;
   const usable = catalog.senders(caller.tenant).filter((s) => !s.retiring && reachesSender(caller.reach, s.name));
   if (parsed.from !== null) {
     const domain = domainOf(parsed.from.address);

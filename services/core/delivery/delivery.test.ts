@@ -12,6 +12,7 @@ import {
   commit,
   type Delivery,
   type DeliveryState,
+  type DeliveryView,
   endIfTooOld,
   fallDue,
   hold,
@@ -24,7 +25,6 @@ import {
   record,
   release,
   renew,
-  type Subject,
   suppress,
   type Verdict,
 } from './delivery.ts';
@@ -43,7 +43,7 @@ const othersThan = (...known: DeliveryState[]): DeliveryState[] => states.filter
 type Around = { readonly copies?: Copies; readonly expiresAt?: number | null; readonly startsAt?: number };
 
 /** A delivery that waits in the queue, unless told otherwise. */
-function subject(progress: Partial<Progress> = {}, around: Around = {}): Subject {
+function subject(progress: Partial<Progress> = {}, around: Around = {}): DeliveryView {
   const arrived = arrive({ now: NOW, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true });
   const delivery: Delivery = {
     ...arrived.progress,
@@ -110,7 +110,7 @@ describe('a claim', () => {
     expect(claim(subject(), { ...input, leaseMs: 6_000 })?.set.wakeAt).toBe(NOW + 6_000);
   });
 
-  const refused: readonly (readonly [string, Subject])[] = [
+  const refused: readonly (readonly [string, DeliveryView])[] = [
     ['of another attempt', subject({ attempt: 2 })],
     ['before its time', subject({ due: NOW + 1 })],
     ['past its expiry', subject({}, { expiresAt: NOW })],
@@ -143,7 +143,7 @@ describe('a hold', () => {
 
 describe('a lease', () => {
   const others = subject({ ...streaming, lease: { id: 'another', until: NOW } });
-  const lost: readonly (readonly [string, Subject])[] = [
+  const lost: readonly (readonly [string, DeliveryView])[] = [
     ['that another has', others],
     ['that ran out and was taken back', subject({ state: 'queued' })],
     ['whose delivery has ended', subject({ state: 'delivered' })],
@@ -229,7 +229,7 @@ describe('an outcome', () => {
   const reply = { stage: 'dot', code: 250, enhanced: null, text: 'ok' };
   const schedule = { delaysMs: DELAYS, random: 0 };
   const outcome = (verdict: Verdict): Outcome => ({ verdict, reply, data: { category: 'x' } });
-  const recorded = (s: Subject, verdict: Verdict, random = 0): Change | null =>
+  const recorded = (s: DeliveryView, verdict: Verdict, random = 0): Change | null =>
     record(s, 'mine', outcome(verdict), NOW, { ...schedule, random });
   const deferred: Verdict = { kind: 'deferred', spent: true, waitMs: 0 };
   const aboutUs: Verdict = { kind: 'deferred', spent: false, waitMs: 30_000 };

@@ -86,7 +86,7 @@ export interface Change {
 }
 
 /** A delivery together with what of its message the rules ask for. */
-export interface Subject {
+export interface DeliveryView {
   readonly message: MessageId;
   readonly index: number;
   readonly delivery: Delivery;
@@ -110,7 +110,7 @@ export const isTerminal = (state: DeliveryState): state is TerminalState => term
 const isWaiting = (state: DeliveryState): boolean => state === 'queued' || state === 'deferred' || state === 'scheduled';
 const isMine = (d: Delivery, leaseId: string): boolean => d.state === 'sending' && d.lease !== null && d.lease.id === leaseId;
 
-const change = (s: Subject, set: Partial<Progress>, event: NewEvent | null = null): Change => ({
+const change = (s: DeliveryView, set: Partial<Progress>, event: NewEvent | null = null): Change => ({
   message: s.message,
   delivery: s.index,
   version: s.delivery.version,
@@ -121,7 +121,7 @@ const change = (s: Subject, set: Partial<Progress>, event: NewEvent | null = nul
 type EventData = NewEvent['data'];
 
 /** The end of a delivery: nothing changes it any more. */
-const end = (s: Subject, state: Exclude<TerminalState, 'complained'>, data: EventData = {}, more: Partial<Progress> = {}): Change =>
+const end = (s: DeliveryView, state: Exclude<TerminalState, 'complained'>, data: EventData = {}, more: Partial<Progress> = {}): Change =>
   change(s, { ...more, state, phase: null, lease: null, hold: null, wakeAt: null }, { type: state, data });
 
 /** The sweeper looks at a waiting delivery when it is due, or when it is too old, whichever is earlier. */
@@ -166,7 +166,7 @@ export function arrive(input: {
 
 /** `queued, attempt n, due past` → `sending/streaming` with a lease. Null: the entry is outdated, repeated, or about held mail; drop it. */
 export function claim(
-  s: Subject,
+  s: DeliveryView,
   input: { readonly attempt: number; readonly now: number; readonly leaseId: string; readonly leaseMs?: number; readonly route: string },
 ): Change | null {
   const d = s.delivery;
@@ -187,13 +187,13 @@ export function claim(
 }
 
 /** What cannot go now waits in the store, not in the queue: no event, nothing spent. */
-export function hold(s: Subject, reason: HoldReason, due: number): Change | null {
+export function hold(s: DeliveryView, reason: HoldReason, due: number): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { due, wakeAt: wake(due, s.expiresAt), hold: { reason } });
 }
 
 /** The lease goes on while the dispatcher lives. Null: it was lost. */
-export function renew(s: Subject, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
+export function renew(s: DeliveryView, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
   if (!isMine(s.delivery, leaseId)) return null;
   const until = now + leaseMs;
   return change(s, { lease: { id: leaseId, until }, wakeAt: until });
@@ -205,7 +205,7 @@ export function renew(s: Subject, leaseId: string, now: number, leaseMs: number 
  * `streaming → committing`: the fence before the final dot. Null: the lease was lost; close without a dot. The lease begins anew, so that renewals that
  * failed before cannot end it afterwards: it takes a fault between this record and the outcome (P5).
  */
-export function commit(s: Subject, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
+export function commit(s: DeliveryView, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
   if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   const until = now + leaseMs;
   return change(s, { phase: 'committing', lease: { id: leaseId, until }, wakeAt: until });
@@ -213,7 +213,7 @@ export function commit(s: Subject, leaseId: string, now: number, leaseMs: number
 
 /** Back to `queued`, nothing counted: a local fault, a wait for budget, a shutdown. Only ever from `streaming`. */
 export function release(
-  s: Subject,
+  s: DeliveryView,
   leaseId: string,
   input: { readonly due: number; readonly reason: HoldReason | null; readonly tried: boolean; readonly lastReply?: LastReply },
 ): Change | null {
@@ -231,7 +231,7 @@ export function release(
 }
 
 /** The recipient turned out to be suppressed after the claim: no byte was sent in this attempt. */
-export function suppress(s: Subject, leaseId: string): Change | null {
+export function suppress(s: DeliveryView, leaseId: string): Change | null {
   if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   return end(s, s.delivery.maybeSent ? 'unknown' : 'suppressed', { reason: 'suppressed' });
 }
@@ -258,7 +258,7 @@ export interface Schedule {
 }
 
 /** The outcome and its event, in one change. Null: the lease was lost and somebody else has gone on. */
-export function record(s: Subject, leaseId: string, outcome: Outcome, now: number, schedule: Schedule): Change | null {
+export function record(s: DeliveryView, leaseId: string, outcome: Outcome, now: number, schedule: Schedule): Change | null {
   const d = s.delivery;
   const { verdict, reply } = outcome;
   const counted = verdict.kind !== 'deferred' || verdict.spent;
@@ -285,7 +285,7 @@ export function record(s: Subject, leaseId: string, outcome: Outcome, now: numbe
 }
 
 function defer(
-  s: Subject,
+  s: DeliveryView,
   how: { readonly spent: boolean; readonly waitMs: number; readonly maybeSent: boolean },
   data: EventData,
   seen: Partial<Progress>,
@@ -313,7 +313,7 @@ const unspentWait = (d: Delivery): number => deliveryLimits.refusalAboutUsMs * 2
 // --- sweep
 
 /** Past `expires_at` or the sender's `maxAge`, and not being sent: it ends. Null: it is young enough. */
-export function endIfTooOld(s: Subject, now: number, maxAgeMs: number): Change | null {
+export function endIfTooOld(s: DeliveryView, now: number, maxAgeMs: number): Change | null {
   if (!isWaiting(s.delivery.state)) return null;
   const isExpired = s.expiresAt !== null && now >= s.expiresAt;
   const isAged = now >= s.startsAt + maxAgeMs;
@@ -323,7 +323,7 @@ export function endIfTooOld(s: Subject, now: number, maxAgeMs: number): Change |
 }
 
 /** A lease that ran out: its dispatcher is dead, frozen or cut off. */
-export function lapse(s: Subject, now: number, delayMs: number = deliveryLimits.lapseDelayMs): Change | null {
+export function lapse(s: DeliveryView, now: number, delayMs: number = deliveryLimits.lapseDelayMs): Change | null {
   const d = s.delivery;
   if (d.state !== 'sending' || d.lease === null || d.lease.until > now) return null;
   const wasCommitting = d.phase === 'committing';
@@ -337,20 +337,20 @@ export function lapse(s: Subject, now: number, delayMs: number = deliveryLimits.
 }
 
 /** `scheduled` or `deferred`, and due: to the queue. It counts as unpublished until `published` says otherwise. */
-export function fallDue(s: Subject, now: number): Change | null {
+export function fallDue(s: DeliveryView, now: number): Change | null {
   const d = s.delivery;
   if ((d.state !== 'scheduled' && d.state !== 'deferred') || d.due > now) return null;
   return change(s, { state: 'queued', wakeAt: wake(d.due, s.expiresAt) }, d.state === 'scheduled' ? { type: 'queued', data: {} } : null);
 }
 
 /** An entry went to the queue: the sweeper looks again when nobody claimed it. */
-export function published(s: Subject, now: number, republishMs: number = queueLimits.republishMs): Change | null {
+export function published(s: DeliveryView, now: number, republishMs: number = queueLimits.republishMs): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { wakeAt: wake(now + republishMs, s.expiresAt) });
 }
 
 /** The window was full: no entry went to the queue after all, so the sweeper feeds it in its turn. */
-export function notPublished(s: Subject, now: number): Change | null {
+export function notPublished(s: DeliveryView, now: number): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { wakeAt: Math.min(now, s.delivery.wakeAt ?? now) });
 }
@@ -362,7 +362,7 @@ export type Cancelling =
   | { readonly kind: 'cancelled' | 'in_flight'; readonly change: Change }
   | { readonly kind: 'in_flight' | 'ended'; readonly change: null };
 
-export function cancel(s: Subject): Cancelling {
+export function cancel(s: DeliveryView): Cancelling {
   const d = s.delivery;
   if (isTerminal(d.state)) return { kind: 'ended', change: null };
   if (isWaiting(d.state) && !d.maybeSent) return { kind: 'cancelled', change: end(s, 'cancelled') };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newBlobId, sampleMessage } from '../../../test/contract/sample-message.ts';
-import { blobsOf, type Message, messageStatuses, statusOf, subjectOf, withProgress } from './message.ts';
+import { blobsOf, type Message, messageStatuses, statusOf, viewOf, withProgress } from './message.ts';
 
 const NOW = 1_000_000;
 
@@ -51,7 +51,7 @@ describe('the blobs of a message', () => {
 describe('the subject of the rules', () => {
   it('is one delivery with what its message says', () => {
     const m = message({ copies: 'at_most_once', expiresAt: NOW + 9 });
-    expect(subjectOf(m, 1)).toEqual({
+    expect(viewOf(m, 1)).toEqual({
       message: m.id,
       index: 1,
       delivery: m.deliveries[1],
@@ -65,11 +65,11 @@ describe('the subject of the rules', () => {
     ['its schedule', NOW + 5, NOW + 5],
     ['its acceptance, when the schedule is in the past', NOW - 5, NOW],
   ])('ages from %s', (_, scheduledAt, startsAt) => {
-    expect(subjectOf(message({ scheduledAt }), 0).startsAt).toBe(startsAt);
+    expect(viewOf(message({ scheduledAt }), 0).startsAt).toBe(startsAt);
   });
 
   it('has to exist', () => {
-    expect(() => subjectOf(message(), 2)).toThrow('no delivery 2');
+    expect(() => viewOf(message(), 2)).toThrow('no delivery 2');
   });
 });
 

@@ -3,7 +3,7 @@
 import type { Mailbox } from '../address.ts';
 import type { Copies, Environment } from '../catalog/catalog.ts';
 import type { BlobId, MessageId } from '../ids.ts';
-import type { Delivery, DeliveryState, Subject } from './delivery.ts';
+import type { Delivery, DeliveryState, DeliveryView } from './delivery.ts';
 import type { Event } from './event.ts';
 
 /** First in, first out within a tier, per tenant and destination; no tier starves. In the API: `priority`. */
@@ -108,7 +108,7 @@ export function blobsOf(content: Content): BlobId[] {
 }
 
 /** What the rules of `delivery.ts` ask for; throws when there is no such delivery. */
-export function subjectOf(message: Message, index: number): Subject {
+export function viewOf(message: Message, index: number): DeliveryView {
   const delivery = message.deliveries[index];
   if (delivery === undefined) throw new Error(`message has no delivery ${index}`);
   return {

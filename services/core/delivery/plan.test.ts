@@ -2,17 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { sampleSender } from '../../../test/simulation/catalog.ts';
 import type { MessageId } from '../ids.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
-import { arrive, type DeliveryState, type Subject } from './delivery.ts';
+import { arrive, type DeliveryState, type DeliveryView } from './delivery.ts';
 import { earlyBy, plan } from './plan.ts';
 
 const now = 1_000_000;
 
-function subject(due: number, state: DeliveryState = 'queued'): Subject {
+function subject(due: number, state: DeliveryState = 'queued'): DeliveryView {
   const { progress } = arrive({ now: due, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true });
   const delivery = {
     ...progress,
     state,
-    recipient: 'ana@example.com' as Subject['delivery']['recipient'],
+    recipient: 'ana@example.com' as DeliveryView['delivery']['recipient'],
     role: 'to',
     domain: 'example.com',
     version: '1',

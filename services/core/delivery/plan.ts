@@ -2,7 +2,7 @@
 
 import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
-import { type Change, endIfTooOld, hold, type Subject } from './delivery.ts';
+import { type Change, type DeliveryView, endIfTooOld, hold } from './delivery.ts';
 
 export type Plan =
   /** Outdated, repeated, or about mail that waits: another entry or the sweeper takes care of it. */
@@ -23,13 +23,13 @@ export interface PlanContext {
  * Milliseconds until an entry's delivery is due, where that is so soon that the two clocks of who published it and who took it may be all there is
  * to it; otherwise 0. Worth waiting for: what is dropped comes back when a sweeper finds it unclaimed, a minute later.
  */
-export function earlyBy(s: Subject, context: Pick<PlanContext, 'attempt' | 'now'>): number {
+export function earlyBy(s: DeliveryView, context: Pick<PlanContext, 'attempt' | 'now'>): number {
   const early = s.delivery.due - context.now;
   const isItsTurn = s.delivery.state === 'queued' && s.delivery.attempt === context.attempt;
   return isItsTurn && early > 0 && early <= deliveryLimits.clockSkewMs ? early : 0;
 }
 
-export function plan(s: Subject, context: PlanContext): Plan {
+export function plan(s: DeliveryView, context: PlanContext): Plan {
   const { now, sender } = context;
   const d = s.delivery;
   if (d.state !== 'queued' || d.attempt !== context.attempt || d.due > now) return { kind: 'drop' };

@@ -56,7 +56,7 @@ export function parseHeaders(given: Readonly<Record<string, string>>): {
   for (const [name, value] of entries) {
     const lower = name.toLowerCase();
     if (lower === IDEMPOTENCY_KEY_HEADER) continue;
-    const field = `headers.${shown(name)}`;
+    const field = `headers.${printableName(name)}`;
     const error = nameError(field, name, lower) ?? valueError(field, lower, value);
     if (error !== null) errors.push(error);
     else if (seen.has(lower))
@@ -111,6 +111,6 @@ function isToken(word: string): boolean {
 }
 
 /** A caller's own header name as part of a path: printable and short, whatever it was. */
-function shown(name: string): string {
+function printableName(name: string): string {
   return name.slice(0, acceptLimits.headerNameCharsMax).replace(/[^!-~]/g, '?');
 }

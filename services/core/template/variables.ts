@@ -152,7 +152,11 @@ function fieldError(error: ErrorObject, data: Data): FieldError {
     return { field: `${where}.${missingProperty}`, code: 'missing_variable', message: 'The template needs this variable.' };
   }
   if (additionalProperty !== undefined) {
-    return { field: `${where}.${shown(additionalProperty)}`, code: 'unknown_variable', message: 'The template has no such variable.' };
+    return {
+      field: `${where}.${printableName(additionalProperty)}`,
+      code: 'unknown_variable',
+      message: 'The template has no such variable.',
+    };
   }
   return { field: where, code: 'invalid_variable', message: `The variable ${wantedOf(error)}.` };
 }
@@ -204,14 +208,14 @@ function fieldPath(pointer: string, data: Data): string {
   let current: unknown = data;
   for (const segment of pointer.split('/').slice(1)) {
     const name = segment.replaceAll('~1', '/').replaceAll('~0', '~');
-    path += Array.isArray(current) ? `[${name}]` : `.${shown(name)}`;
+    path += Array.isArray(current) ? `[${name}]` : `.${printableName(name)}`;
     current = typeof current === 'object' && current !== null && Object.hasOwn(current, name) ? (current as Data)[name] : undefined;
   }
   return path;
 }
 
 /** A name that the caller made up may be personal too (an address as a key): only what looks like an identifier is repeated. */
-function shown(name: string): string {
+function printableName(name: string): string {
   return /^[\w-]{1,64}$/.test(name) ? name : '*';
 }
 

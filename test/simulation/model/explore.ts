@@ -14,6 +14,7 @@ import {
   claim,
   commit,
   type Delivery,
+  type DeliveryView,
   endIfTooOld,
   fallDue,
   hold,
@@ -23,7 +24,6 @@ import {
   record,
   release,
   renew,
-  type Subject,
   suppress,
   type Verdict,
 } from '../../../services/core/delivery/delivery.ts';
@@ -107,7 +107,7 @@ class Explorer {
     this.#which = which;
   }
 
-  #subject(delivery: Delivery): Subject {
+  #subject(delivery: Delivery): DeliveryView {
     return { message: 'msg_1' as MessageId, index: 0, delivery, copies: this.#copies, startsAt: 0, expiresAt: null };
   }
 
@@ -186,7 +186,7 @@ class Explorer {
     if (p.at === 'answered') does(`records ${p.answer.kind}`, recorded(p.answer));
   }
 
-  #sweeper(w: World, s: Subject, step: (name: string, to: World, isFault?: boolean) => void): void {
+  #sweeper(w: World, s: DeliveryView, step: (name: string, to: World, isFault?: boolean) => void): void {
     const { state, attempt, phase } = w.delivery;
     if (state === 'queued') {
       if (w.queue.length < 2) step('sweeper publishes again', { ...this.#made(w, published(s, NOW)), queue: more(w.queue, attempt) });

@@ -1,6 +1,6 @@
 // Things that stop at the same time: each may take `runningLimits.drainMs`, and one after the other they would take longer than the grace period.
 
-export class Together implements AsyncDisposable {
+export class ConcurrentDisposables implements AsyncDisposable {
   readonly #parts: AsyncDisposable[] = [];
 
   use<T extends AsyncDisposable>(part: T): T {

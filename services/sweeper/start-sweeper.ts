@@ -4,7 +4,7 @@ import { countQueued } from './count-queued.ts';
 import { sweepLoop } from './sweep.ts';
 import type { Sweeper } from './sweeper.ts';
 
-export function running(sweeper: Sweeper): AsyncDisposable {
+export function startSweeper(sweeper: Sweeper): AsyncDisposable {
   const stop = new AbortController();
   const working = [sweepLoop(sweeper, stop.signal), countQueued(sweeper, stop.signal)];
   return {

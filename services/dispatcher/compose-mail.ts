@@ -18,7 +18,7 @@ export interface ComposedMail {
 }
 
 /** Throws `Failure('invalid')` when the content cannot be rendered, for good; any other failure passes. */
-export async function mailOf(d: Dispatcher, message: Message, sender: Sender): Promise<ComposedMail> {
+export async function composeMail(d: Dispatcher, message: Message, sender: Sender): Promise<ComposedMail> {
   const { subject, html, text } = await contentOf(d, message);
   const parts = compose({
     messageId: messageIdHeader(message.id, sender.domain),

@@ -36,7 +36,7 @@ export interface CallMetrics {
 const SEND_MESSAGE = '/packetboat.v1.MessagesService/SendMessage';
 const SEND_EMAIL = '/packetboat.v1.MessagesService/SendEmail';
 
-export interface Calls {
+export interface RpcContext {
   readonly ingest: Ingest;
   /** By gRPC path, what the proto says of the fields of its request. */
   readonly judgedFields: ReadonlyMap<string, readonly JudgedField[]>;
@@ -49,13 +49,13 @@ export interface Calls {
  * One request to send, whichever door it came by.
  * @param faults that the door found
  */
-export async function send(calls: Calls, item: SendItem, faults: readonly FieldError[] = []): Promise<AnsweredSend> {
+export async function send(calls: RpcContext, item: SendItem, faults: readonly FieldError[] = []): Promise<AnsweredSend> {
   const [result] = await sendAll(calls, [fromItem(calls, item, faults)]);
   return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
 }
 
 /** The requests of one turn of a gateway. More than a turn has are refused, each of them. */
-export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Promise<SendMessagesResponse> {
+export async function sendTurn(calls: RpcContext, { items }: SendMessagesRequest): Promise<SendMessagesResponse> {
   if (items.length > ingestLimits.turnItemsMax) {
     const failure = new Failure('invalid', `At most ${ingestLimits.turnItemsMax} items go together.`);
     return { results: items.map(() => toResult({ rate: null, failure })) };
@@ -64,13 +64,13 @@ export async function sendTurn(calls: Calls, { items }: SendMessagesRequest): Pr
   return { results: (await sendAll(calls, read)).map(toResult) };
 }
 
-async function sendAll({ ingest, metrics }: Calls, items: readonly IncomingSend[]): Promise<readonly AnsweredSend[]> {
+async function sendAll({ ingest, metrics }: RpcContext, items: readonly IncomingSend[]): Promise<readonly AnsweredSend[]> {
   const results = await sendMessages(ingest, items);
   for (const result of results) metrics.message(wordOf(result));
   return results;
 }
 
-function fromItem({ ingest, judgedFields }: Calls, item: SendItem, faults: readonly FieldError[]): IncomingSend {
+function fromItem({ ingest, judgedFields }: RpcContext, item: SendItem, faults: readonly FieldError[]): IncomingSend {
   return {
     presented: { credential: item.credential, address: item.client_address },
     idempotencyKeys: item.idempotency_keys,
@@ -104,7 +104,10 @@ function toResult(result: AnsweredSend): SendResult {
   return { accepted: toSendMessageResponse(result.message), refused: undefined, replayed: result.replayed, rate };
 }
 
-export async function admit({ ingest }: Calls, { credential, client_address, scope, uncounted }: AdmitRequest): Promise<AdmitResponse> {
+export async function admit(
+  { ingest }: RpcContext,
+  { credential, client_address, scope, uncounted }: AdmitRequest,
+): Promise<AdmitResponse> {
   const presented = { credential, address: client_address };
   if (uncounted) return { refused: await judgeKey(ingest, presented, scope), rate: undefined };
   const answered = await answer(ingest, presented, async (principal) => {
@@ -125,7 +128,7 @@ async function judgeKey(ingest: Ingest, presented: PresentedCredential, scope: s
 
 /** Not counted: `Admit` has counted the request that this content belongs to. Rejects only with what `chunks` throws. */
 export async function upload(
-  { ingest }: Calls,
+  { ingest }: RpcContext,
   { credential, client_address: address }: UploadHeader,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<UploadContentResponse | Failure> {
@@ -153,7 +156,7 @@ export async function upload(
  * @param found faults that the door found
  */
 export function call(
-  { ingest, judgedFields }: Calls,
+  { ingest, judgedFields }: RpcContext,
   path: string,
   presented: PresentedCredential,
   request: object,

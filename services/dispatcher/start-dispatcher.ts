@@ -5,7 +5,7 @@ import { runningLimits } from '../core/limits/running.ts';
 import { dispatch } from './dispatch.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
-export function running(dispatcher: Dispatcher): AsyncDisposable {
+export function startDispatcher(dispatcher: Dispatcher): AsyncDisposable {
   const take = new AbortController();
   const stop = new AbortController();
   const dispatching = dispatch(dispatcher, { take: take.signal, stop: stop.signal });

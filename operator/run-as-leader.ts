@@ -4,13 +4,13 @@ import type { Logger } from '../services/runtime/log.ts';
 import { type ElectorParts, elect } from './kubernetes/elector.ts';
 import { type OperatorParts, operate } from './reconcile/operator.ts';
 
-export interface LeadParts extends Omit<OperatorParts, 'term' | 'onFenced'>, Pick<ElectorParts, 'lease' | 'identity'> {
+export interface LeaderParts extends Omit<OperatorParts, 'term' | 'onFenced'>, Pick<ElectorParts, 'lease' | 'identity'> {
   readonly log: Pick<Logger, 'info'>;
   readonly onLeader: (isLeader: boolean) => void;
 }
 
 /** Until the signal aborts. */
-export async function lead(parts: LeadParts, signal: AbortSignal): Promise<void> {
+export async function runAsLeader(parts: LeaderParts, signal: AbortSignal): Promise<void> {
   const { cluster, writer, log, onLeader } = parts;
   const freshTerm = async (): Promise<number> => {
     const listed = await writer.list({ kind: 'operator', name: cluster });
