@@ -3,7 +3,7 @@ import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { Condition, SenderStatus } from '../api/v1alpha1/status.ts';
 import type { NewCondition } from './conditions.ts';
 import { type Conclusion, concludeVisit, type Decision } from './decision.ts';
-import type { PublishResult } from './publish.ts';
+import type { CatalogPublishResult } from './publish.ts';
 import { decideSender } from './sender/decide.ts';
 import { NOW, senderFacts, senderObject } from './sender/facts.fixture.ts';
 
@@ -13,12 +13,12 @@ const object = (status?: SenderStatus, annotations: Readonly<Record<string, stri
 };
 const good = decideSender(senderFacts());
 const faulty = decideSender(senderFacts(senderObject({ domain: 7 })));
-const conclude = (decision: Decision, result: PublishResult | null, status?: SenderStatus): Conclusion =>
+const conclude = (decision: Decision, result: CatalogPublishResult | null, status?: SenderStatus): Conclusion =>
   concludeVisit(object(status), decision, result, NOW);
 const statusOf = ({ status }: Conclusion): SenderStatus => status ?? {};
 const shown = (conclusion: Conclusion): readonly string[] =>
   (statusOf(conclusion).conditions ?? []).map(({ type, status, reason }) => `${type} ${status} ${reason}`);
-const published = (revision: number, isNew = true): PublishResult => ({ kind: 'published', revision, isNew });
+const published = (revision: number, isNew = true): CatalogPublishResult => ({ kind: 'published', revision, isNew });
 const before = { revision: 4, configHash: 'old', publishedTime: '2026-02-01T00:00:00Z' };
 const now = '2026-03-01T12:00:00Z';
 

@@ -7,7 +7,7 @@ import type { CatalogEntry } from '../../services/ports/catalog-writer.ts';
 import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import { type NewCondition, pending, type ReadyRules, readyCondition, timeText } from './conditions.ts';
 import { decideStatus, type ObjectWithStatus, type StatusChange, type StatusFields } from './decide-status.ts';
-import type { PublishResult } from './publish.ts';
+import type { CatalogPublishResult } from './publish.ts';
 
 export interface Decision {
   /** To write to the catalog; null: what was published last stays. */
@@ -27,7 +27,7 @@ export interface Conclusion extends StatusChange {
 }
 
 /** `result` is null exactly when the decision has no entry. */
-export function concludeVisit(object: ObjectWithStatus, decision: Decision, result: PublishResult | null, now: number): Conclusion {
+export function concludeVisit(object: ObjectWithStatus, decision: Decision, result: CatalogPublishResult | null, now: number): Conclusion {
   const before = result?.kind === 'foreign' ? whenForeign(decision) : decision.conditions;
   const conditions = [...before, publishedCondition(result)];
   const fields = { ...catalogFields(object.status, decision.entry, result, now), ...decision.fields };
@@ -44,7 +44,7 @@ function whenForeign({ conditions, foreign }: Decision): readonly NewCondition[]
   });
 }
 
-function publishedCondition(result: PublishResult | null): NewCondition {
+function publishedCondition(result: CatalogPublishResult | null): NewCondition {
   switch (result?.kind) {
     case undefined:
       return pending('Published');
@@ -71,7 +71,7 @@ type CatalogFields = Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTi
 function catalogFields(
   { revision, configHash, publishedTime }: CatalogFields = {},
   entry: CatalogEntry | null,
-  result: PublishResult | null,
+  result: CatalogPublishResult | null,
   now: number,
 ): CatalogFields {
   if (entry === null || result?.kind !== 'published')

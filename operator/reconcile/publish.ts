@@ -18,7 +18,7 @@ export interface CatalogAccess {
  * `foreign`: another source owns the entry, which stays as it is. `unavailable`: the store did not
  * take it; what was published last stays.
  */
-export type PublishResult =
+export type CatalogPublishResult =
   | {
       readonly kind: 'published';
       readonly revision: number;
@@ -31,7 +31,7 @@ export type PublishResult =
  * Rejects with `Failure('conflict')`, code `fenced`, when a newer leader has written: then this one
  * has to stop.
  */
-export async function publish(parts: CatalogAccess, object: KubernetesObject, entry: CatalogEntry): Promise<PublishResult> {
+export async function publish(parts: CatalogAccess, object: KubernetesObject, entry: CatalogEntry): Promise<CatalogPublishResult> {
   const { writer, metrics } = parts;
   try {
     const { kind, revision } = await writer.put(sourceOf(parts, object), entry);

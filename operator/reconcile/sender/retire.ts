@@ -10,7 +10,7 @@ import type { MessageStore } from '../../../services/ports/message-store.ts';
 import { DRAIN_FINALIZER } from '../../api/v1alpha1/names.ts';
 import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
 import { keyOf } from '../identity.ts';
-import { type CatalogAccess, type PublishResult, publish, sourceOf } from '../publish.ts';
+import { type CatalogAccess, type CatalogPublishResult, publish, sourceOf } from '../publish.ts';
 import { acceptSender, retiringEntry } from './decide.ts';
 import { gatherClaim, readSecrets, type SenderGatherParts } from './gather.ts';
 import { readKnownKeys } from './manage-keys.ts';
@@ -43,7 +43,7 @@ export async function retireSender(parts: RetireParts, object: SenderResource): 
 }
 
 /** Null: it has faults, and what was published last serves its mail. */
-async function publishRetiring(parts: RetireParts, object: SenderResource): Promise<PublishResult | null> {
+async function publishRetiring(parts: RetireParts, object: SenderResource): Promise<CatalogPublishResult | null> {
   const claim = await gatherClaim(parts, object);
   if (isFaults(acceptSender(claim))) return null;
   const secrets = await readSecrets(parts.client, object);
