@@ -11,7 +11,8 @@ import { accessLimits } from '../core/limits/access.ts';
 import { addressLimits } from '../core/limits/address.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { loadContract } from './contract.ts';
-import { judgedFieldsOf, loadFieldRules } from './field-options.ts';
+import { loadFieldRules } from './field-options.ts';
+import { judgedFieldsOf } from './judged-fields.ts';
 
 const contract = loadContract();
 const loaded = loadFieldRules(contract.files);

@@ -1,9 +1,7 @@
-// What the option `(packetboat.v1.field)` says of each field: read from the proto files, and compiled into the table by which ingest judges requests.
+// Reads the option `(packetboat.v1.field)` of each field from the proto files.
 
-import assert from 'node:assert/strict';
 import protobuf from 'protobufjs';
-import type { FieldRules, JudgedField, ValueRules } from '../core/accept/field-rules.ts';
-import type { Contract, Field, MessageType, ValueType } from './contract.ts';
+import type { FieldRules } from '../core/accept/field-rules.ts';
 import { loadProtoRoot } from './proto-root.ts';
 
 const OPTION = /^\((?:packetboat\.v1\.)?field\)$/;
@@ -52,65 +50,3 @@ function rulesOf({ max_length, max_items, max_properties, values, each, names, .
     ...(names === undefined ? {} : { names: rulesOf(names) }),
   };
 }
-
-/** What ingest judges requests by, for each rpc by its gRPC path. */
-export const judgedFieldsOf = ({ methods }: Contract): ReadonlyMap<string, readonly JudgedField[]> =>
-  new Map(methods.map(({ path, requestType }) => [path, fieldsOf(requestType, [])]));
-
-/** The fields of a type that have something to judge, in them or below. */
-function fieldsOf(type: MessageType, above: readonly string[]): readonly JudgedField[] {
-  assert(!above.includes(type.name), `${type.name} holds itself, which the judge of fields cannot follow yet`);
-  return [...type.fields.values()].flatMap((field) => {
-    const judged = judgedField(field, type, [...above, type.name]);
-    return judged === null ? [] : [judged];
-  });
-}
-
-function judgedField(field: Field, type: MessageType, above: readonly string[]): JudgedField | null {
-  const { name, shape, hasPresence, rules, value } = field;
-  const kind = kindOf(value);
-  const fields = kind === 'message' && value.kind === 'message' ? fieldsOf(value.type, above) : [];
-  const hasOwn = Object.keys(rules).length > 0;
-  if (!hasOwn && fields.length === 0 && kind !== 'enum' && kind !== 'time') return null;
-  const place = `${type.name}.${name}`;
-  if (rules.min !== undefined || rules.max !== undefined) assert(hasPresence, `${place} has a range, so it must be optional`);
-  const isBounded = shape === 'one' || rules.maxItems !== undefined || rules.maxProperties !== undefined;
-  assert(isBounded, `${place} has rules for what it holds, so it needs a maximum`);
-  const own = compiled(rules);
-  return {
-    name,
-    shape,
-    kind,
-    hasPresence,
-    rules: own,
-    each: shape === 'one' ? own : compiled(rules.each ?? {}),
-    names: rules.names === undefined ? null : compiled(rules.names),
-    fields,
-  };
-}
-
-const compiled = (rules: FieldRules): ValueRules =>
-  rules.pattern === undefined ? rules : { ...rules, regExp: new RegExp(rules.pattern, 'u') };
-
-function kindOf(value: ValueType): JudgedField['kind'] {
-  switch (value.kind) {
-    case 'string':
-      return 'text';
-    case 'bytes':
-    case 'enum':
-      return value.kind;
-    case 'message':
-      return messageKinds.get(value.type.name) ?? 'message';
-    case 'bool':
-      return 'whole';
-    default:
-      return 'number';
-  }
-}
-
-/** Types of which JSON has a form of its own. An address may be one text: its parser judges it as a whole. */
-const messageKinds: ReadonlyMap<string, JudgedField['kind']> = new Map([
-  ['google.protobuf.Timestamp', 'time'],
-  ['google.protobuf.Struct', 'whole'],
-  ['packetboat.v1.Address', 'whole'],
-]);
