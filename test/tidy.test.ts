@@ -81,6 +81,42 @@ describe('the import table', () => {
   });
 });
 
+describe('imports', () => {
+  test('have no cycle', () => {
+    const files = sources.filter((path) => !isTest(path));
+    expect(cyclesAmong(new Map(files.map((path) => [path, ourImportsOf(path).filter((to) => files.includes(to))])))).toEqual([]);
+  });
+
+  test('a cycle is found, however long, and a file that imports itself too', () => {
+    const graph = { a: ['b', 'x'], b: ['c'], c: ['a'], x: ['y'], y: [], z: ['z'] };
+    expect(cyclesAmong(new Map(Object.entries(graph)))).toEqual([['a', 'b', 'c'], ['z']]);
+  });
+});
+
+/** The strongly connected components of a graph that hold a cycle, by Tarjan's algorithm. */
+function cyclesAmong(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  const order = new Map<string, number>();
+  const open: string[] = [];
+  const cycles: string[][] = [];
+  const visit = (node: string): number => {
+    const own = order.size;
+    order.set(node, own);
+    open.push(node);
+    let low = own;
+    for (const next of graph.get(node) ?? []) {
+      if (!order.has(next)) low = Math.min(low, visit(next));
+      else if (open.includes(next)) low = Math.min(low, order.get(next) ?? low);
+    }
+    if (low === own) {
+      const component = open.splice(open.indexOf(node));
+      if (component.length > 1 || graph.get(node)?.includes(node)) cycles.push(component.toSorted());
+    }
+    return low;
+  };
+  for (const node of graph.keys()) if (!order.has(node)) visit(node);
+  return cycles;
+}
+
 describe('the core', () => {
   const core = sources.filter((path) => path.startsWith('services/core/') && !isTest(path));
   /** Pure parts of Node, and pure libraries. */
@@ -144,6 +180,18 @@ describe('names', () => {
     expect(odd).toEqual([]);
   });
 
+  // Test files keep words of their own, such as the mail of a sink; proto/gen has the names of the contract.
+  test('no two sources export a type of the same name', () => {
+    const homes = sources
+      .filter((path) => !isTest(path))
+      .flatMap((path) => {
+        const named = read(path).matchAll(/^export (?:declare )?(?:abstract )?(?:type|interface|class) (\w+)/gm);
+        return [...named].map(([, name = '']) => ({ name, path }));
+      });
+    const twice = [...Map.groupBy(homes, ({ name }) => name).values()].filter((same) => same.length > 1);
+    expect(twice.flat().map(({ name, path }) => `${name} ${path}`)).toEqual([]);
+  });
+
   test('node:sqlite is named in one folder only', () => {
     const others = sources.filter(
       (path) => !isTest(path) && !path.startsWith('services/adapters/sqlite/') && importsOf(path).includes('node:sqlite'),
@@ -167,6 +215,28 @@ describe('sources', () => {
     expect(found).toEqual([]);
   });
 });
+
+describe('docs/promises.md', () => {
+  const stated = new Set([...read('docs/promises.md').matchAll(/^\| ([PRS]\d+) \|/gm)].map(([, number]) => number));
+
+  test('numbers its promises and rules without a gap', () => {
+    const numbers = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+    expect([...stated]).toEqual([...numbers('P', 20), ...numbers('R', 9), ...numbers('S', 21)]);
+  });
+
+  test('states each promise and rule that a comment or a page cites', () => {
+    const texts = tracked.filter((path) => /\.(?:ts|md|proto|lua|ya?ml)$/.test(path) && !/^proto\/gen\/|^CHANGELOG/.test(path));
+    const unknown = texts.flatMap((path) => {
+      const cited = (path.endsWith('.ts') ? commentsOf(read(path)) : read(path)).matchAll(/(?<![\w`-])[PRS]\d{1,2}(?![\w`])/g);
+      return [...cited].filter(([number]) => !stated.has(number)).map(([number]) => `${path}: ${number}`);
+    });
+    expect(unknown).toEqual([]);
+  });
+});
+
+/** The comments of a source, each with its line break. */
+const commentsOf = (text: string): string =>
+  [...text.matchAll(/\/\*[\s\S]*?\*\/|(?:^|\s)\/\/.*$/gm)].map(([comment]) => comment).join('\n');
 
 describe('generated files', () => {
   test('proto/gen is what buf makes of proto/packetboat (make proto)', () => {
