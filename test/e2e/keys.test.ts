@@ -118,10 +118,12 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     });
   });
 
-  it('the last key that makes keys goes only by force, does not come back, and another takes its place', async () => {
+  it('the last unrestricted key that makes keys goes only by force, does not come back, and another takes its place', async () => {
     const key = await firstKeyOf('alone', stage);
     const rest = stage.rest.withKey(key);
     const [{ key_id }] = (await rest.get('/v1/keys')).body.keys as [{ key_id: string }];
+    for (const restriction of [{ environment: 'draft' }, { environment: 'testing' }])
+      expect((await rest.post('/v1/keys', { name: 'restricted', ...restriction })).status).toBe(201);
     const refused = await rest.delete(`/v1/keys/${key_id}`);
     expect([refused.status, codeOf(refused)]).toEqual([409, 'last_key']);
     expect((await rest.delete(`/v1/keys/${key_id}?force=false`)).status).toBe(409);
