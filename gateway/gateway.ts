@@ -73,7 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const door: Door = {
     ingest,
     keys: new KnownKeys(ingest),
-    turns: new SendBatcher(ingest),
+    batcher: new SendBatcher(ingest),
     parsers,
     folder,
     bodyBytes: metrics.bodyBytes,

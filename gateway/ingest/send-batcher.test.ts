@@ -10,7 +10,7 @@ import { SendBatcher } from './send-batcher.ts';
 
 const item = (requestId: string) => SendItem.create({ request_id: requestId });
 
-/** Ingest as far as turns can see it: it notes what comes together, and replays each item's id as its answer. */
+/** Ingest as far as the batcher can see it: it notes what comes together, and replays each item's id as its answer. */
 function recorder() {
   const turns: string[][] = [];
   const sendMessages = async ({ items }: SendMessagesRequest): Promise<SendMessagesResponse> => {

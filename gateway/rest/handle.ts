@@ -1,5 +1,5 @@
 // One REST request, whichever rpc it means: read it strictly, hand it to ingest, and say what came of it. Routes differ in their types only; the two
-// rpcs that hand over mail also carry content, and go in turns.
+// rpcs that hand over mail also carry content, and go to ingest in batches.
 
 import type { IncomingMessage } from 'node:http';
 import type { ContentRef, Refusal, SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -26,7 +26,7 @@ import type { Spool } from './spool.ts';
 export interface Door {
   readonly ingest: IngestClient;
   readonly keys: KnownKeys;
-  readonly turns: SendBatcher;
+  readonly batcher: SendBatcher;
   readonly parsers: ParserPool;
   /** Where large bodies wait. */
   readonly folder: string;
@@ -176,7 +176,7 @@ async function send(
     content,
     [form]: message,
   };
-  const result = await door.turns.send(item, bytes);
+  const result = await door.batcher.send(item, bytes);
   key.answered(result.refused);
   const rate = result.rate ?? admission.rate;
   if (result.accepted !== undefined) return succeeded(method, result.accepted, rate, result.replayed);

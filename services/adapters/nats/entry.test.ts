@@ -5,7 +5,7 @@ import { messageId } from '../../core/ids.ts';
 import { encodeEntry, parseEntry, parseSubject, subjectOf } from './entry.ts';
 
 const message = messageId(1_750_000_000_000, new Uint8Array(10));
-const fine = { v: 1, m: message, d: 0, a: 1, n: 'example.com' };
+const valid = { v: 1, m: message, d: 0, a: 1, n: 'example.com' };
 
 describe('an entry', () => {
   it.each([null, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'])('is read as it was written, with trace %j', (trace) => {
@@ -18,15 +18,15 @@ describe('an entry', () => {
     ['nothing', ''],
     ['a number', '1'],
     ['null', 'null'],
-    ['a later version', JSON.stringify({ ...fine, v: 2 })],
-    ['no message', JSON.stringify({ ...fine, m: undefined })],
-    ['what is no message id', JSON.stringify({ ...fine, m: 'msg_1' })],
-    ['a negative delivery', JSON.stringify({ ...fine, d: -1 })],
-    ['half a delivery', JSON.stringify({ ...fine, d: 0.5 })],
-    ['attempt 0', JSON.stringify({ ...fine, a: 0 })],
-    ['an attempt in words', JSON.stringify({ ...fine, a: '1' })],
-    ['no domain', JSON.stringify({ ...fine, n: null })],
-    ['a trace that is no text', JSON.stringify({ ...fine, t: 1 })],
+    ['a later version', JSON.stringify({ ...valid, v: 2 })],
+    ['no message', JSON.stringify({ ...valid, m: undefined })],
+    ['what is no message id', JSON.stringify({ ...valid, m: 'msg_1' })],
+    ['a negative delivery', JSON.stringify({ ...valid, d: -1 })],
+    ['half a delivery', JSON.stringify({ ...valid, d: 0.5 })],
+    ['attempt 0', JSON.stringify({ ...valid, a: 0 })],
+    ['an attempt in words', JSON.stringify({ ...valid, a: '1' })],
+    ['no domain', JSON.stringify({ ...valid, n: null })],
+    ['a trace that is no text', JSON.stringify({ ...valid, t: 1 })],
   ])('is not read from %s', (_, text) => {
     expect(parseEntry(text)).toBeNull();
   });

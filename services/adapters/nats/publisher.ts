@@ -78,14 +78,14 @@ export class Publisher {
         this.#connection.publish(subjectOf(this.#stream, tier, tenant), encodeEntry(entry), { reply: this.#inbox + id });
       } catch {
         // the connection has just closed
-        this.#settle(id, 'lost');
+        this.#resolve(id, 'lost');
       }
     }
   }
 
   #receive(message: Msg): void {
     this.#answeredAt = performance.now();
-    this.#settle(message.subject.slice(this.#inbox.length), this.#read(message));
+    this.#resolve(message.subject.slice(this.#inbox.length), this.#read(message));
     this.#send();
   }
 
@@ -100,7 +100,7 @@ export class Publisher {
     return error.err_code === STORE_REFUSED ? 'full' : 'lost';
   }
 
-  #settle(id: string, answer: PublishResult): void {
+  #resolve(id: string, answer: PublishResult): void {
     const place = this.#inFlight.get(id);
     if (place === undefined) return;
     this.#inFlight.delete(id);

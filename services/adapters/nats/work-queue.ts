@@ -209,7 +209,7 @@ export class NatsWorkQueue implements WorkQueue {
 
   #toTaken(ackSubject: string, publication: NewEntry, incarnation: Incarnation): TakenEntry {
     let isSettled = false;
-    const settle = (word: Uint8Array): void => {
+    const reply = (word: Uint8Array): void => {
       // After the stream was lost and made anew, its numbers belong to other entries.
       if (isSettled || this.#incarnation !== incarnation) return;
       isSettled = true;
@@ -220,7 +220,7 @@ export class NatsWorkQueue implements WorkQueue {
         // lost; the entry comes again and the claim refuses it
       }
     };
-    return { ...publication, ack: () => settle(ACK), giveBack: () => settle(NAK) };
+    return { ...publication, ack: () => reply(ACK), giveBack: () => reply(NAK) };
   }
 
   #pick(max: number): TakenEntry[] {
