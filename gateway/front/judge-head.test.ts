@@ -8,6 +8,7 @@ const routes = new RouteTable();
 routes.add('GET', { pattern: '/v1/messages', needsKey: true });
 routes.add('POST', { pattern: '/v1/messages', needsKey: true });
 routes.add('GET', { pattern: '/v1/suppressions/:recipient', needsKey: true });
+routes.add('GET', { pattern: '/', needsKey: false });
 routes.add('GET', { pattern: '/docs', needsKey: false });
 
 const key = newKey();
@@ -26,7 +27,8 @@ describe('the head of a request', () => {
     ['with its path in percent signs', { target: '/v1/%6dessages' }, 'passed'],
     ['with a slash in a part', { method: 'GET', target: '/v1/suppressions/a%2fb' }, 'passed'],
     ['in absolute form', { target: 'http://mail.example:8080/v1/messages/' }, 'passed'],
-    ['in absolute form, without a path', { target: 'https://mail.example' }, '404 not_found'],
+    ['in absolute form, without a path, with a query', { method: 'GET', target: 'https://mail.example?x=1', headers: {} }, 'passed'],
+    ['in absolute form, without a path', { method: 'GET', target: 'https://mail.example', headers: {} }, 'passed'],
     ['for a page, without a key', { method: 'GET', target: '/docs', headers: {} }, 'passed'],
     ['for a page, with a malformed key', { method: 'GET', target: '/docs', headers: { authorization: 'Bearer x' } }, 'passed'],
     ['of HTTP/1.0, without a Host', { version: '1.0', hosts: 0 }, 'passed'],

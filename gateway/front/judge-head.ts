@@ -46,7 +46,7 @@ export function judgeHead(head: RequestHead, routes: RouteTable): HeadVerdict {
   if (fault !== null) return refuse(null, malformed([], fault), { isLast: true });
   if (head.target === '*' && head.method === 'OPTIONS')
     return { kind: 'options', route: null, methods: ['GET', 'HEAD', 'OPTIONS', 'POST'] };
-  const url = head.target.replace(ABSOLUTE, '') || '/';
+  const url = head.target.replace(ABSOLUTE, '').replace(/^(?=\?|$)/, '/');
   const parts = url.startsWith('/') ? decodedParts(url) : [url];
   if (parts === null) return refuse(null, malformed([], 'The URL is not valid.'));
   const methods = routes.find(parts);
