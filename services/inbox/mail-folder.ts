@@ -24,7 +24,7 @@ const kept = z.object({
 /** A mail as lists show it. */
 export type KeptMail = Readonly<z.infer<typeof kept>> & { readonly id: string };
 
-export interface Envelope {
+export interface ReceivedEnvelope {
   readonly mail_from: string;
   readonly rcpt_to: readonly string[];
 }
@@ -79,7 +79,7 @@ export class MailFolder {
   }
 
   /** Takes a mail; once it resolves, the mail survives a restart. Fails with the source's or the disk's error and then keeps nothing. */
-  async receive(source: AsyncIterable<Buffer>, envelope: Envelope): Promise<KeptMail> {
+  async receive(source: AsyncIterable<Buffer>, envelope: ReceivedEnvelope): Promise<KeptMail> {
     const part = this.#path(randomBytes(12).toString('hex'), 'part');
     try {
       const { head, bytes } = await writeDown(source, part);

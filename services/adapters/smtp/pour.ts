@@ -1,4 +1,4 @@
-// Writes a body at the pace at which the server reads, and holds its end back (RELIABILITY R6).
+// Writes a body at the pace at which the server reads, and holds its end back (R6).
 
 /** Resolves when the bytes have left this process; rejects when the connection ends before. */
 export type Write = (bytes: Uint8Array) => Promise<void>;
