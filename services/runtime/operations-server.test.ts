@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { METHODS } from 'node:http';
 import { connect } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Health } from './health.ts';
@@ -72,5 +73,28 @@ describe('the operations server', () => {
     });
     expect(await toldUntilClosed(port, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
     expect(statusIn(await toldUntilClosed(port, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'))).toBe(200);
+  });
+
+  test('answers while the event loop of the program is blocked', async () => {
+    const port = await operations();
+    const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+    expect((await ask('/metrics')).status).toBe(200);
+    const statuses = new Int32Array(new SharedArrayBuffer(4 * 4));
+    const script = `
+      const { workerData: { port, statuses } } = require('node:worker_threads');
+      const ask = async (path, i) => {
+        statuses[i] = (await fetch('http://127.0.0.1:' + port + path)).status;
+        if (Atomics.add(statuses, 3, 1) === 2) Atomics.notify(statuses, 3);
+      };
+      Promise.all(['/healthz', '/readyz', '/metrics'].map(ask));
+    `;
+    const poller = new Worker(script, { eval: true, workerData: { port, statuses } });
+    await once(poller, 'online');
+    // nothing of this thread runs until the three answers have come, or ten seconds have passed
+    for (let answered = 0; answered < 3; answered = Atomics.load(statuses, 3)) {
+      if (Atomics.wait(statuses, 3, answered, 10_000) === 'timed-out') break;
+    }
+    expect([...statuses]).toEqual([200, 200, 200, 3]);
+    await poller.terminate();
   });
 });

@@ -1,14 +1,14 @@
 // What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives), `/readyz` (whether requests should come here, and which
-// dependencies do not answer). Plain HTTP on an address of its own, so that none of these pages is public by accident.
+// dependencies do not answer). Plain HTTP on an address of its own, so that none of these pages is public by accident, and on a thread of its own, so
+// that no request to the program's other doors delays an answer.
 
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { doorLimits } from '../core/limits/door.ts';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { Failure } from '../core/failure.ts';
 import { runningLimits } from '../core/limits/running.ts';
 import type { ListenAddress } from './config.ts';
 import type { Health } from './health.ts';
-import { listen } from './listen.ts';
-import type { Metrics } from './metrics.ts';
+import type { Exposition, Metrics } from './metrics.ts';
 
 export interface OperationsServer extends AsyncDisposable {
   readonly port: number;
@@ -19,7 +19,7 @@ export interface HealthAnswer {
   readonly body: object;
 }
 
-/** What `/healthz` answers: anything at all means that the event loop turns. */
+/** What the gateway answers to `/healthz` at its own door: anything at all means that the event loop turns. */
 export const healthz = (): HealthAnswer => ({ status: 200, body: { status: 'ok' } });
 
 /** What `/readyz` answers: 200 also while degraded, since work goes on without the queue and the budgets. */
@@ -35,66 +35,54 @@ export interface OperationsOptions {
   readonly requestMs?: number;
 }
 
+/** What the thread is given at its start. */
+export interface OperationsSettings {
+  readonly address: ListenAddress;
+  readonly requestMs: number;
+}
+
+/** To the thread. */
+export type ToOperations =
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'readiness'; readonly answer: HealthAnswer }
+  /** Null: the metrics cannot be written. */
+  | { readonly kind: 'exposition'; readonly question: number; readonly exposition: Exposition | null };
+
+/** From the thread. */
+export type FromOperations =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'exposition'; readonly question: number; readonly accept: string };
+
 /** Listens once it resolves. Throws `Failure('invalid')` when the address is in use. */
 export async function serveOperations(
   address: ListenAddress,
   { health, metrics, requestMs = runningLimits.operationsRequestMs }: OperationsOptions,
 ): Promise<OperationsServer> {
-  const server = createServer(
-    {
-      requestTimeout: requestMs,
-      headersTimeout: requestMs,
-      keepAliveTimeout: runningLimits.operationsIdleMs,
-      maxHeaderSize: doorLimits.httpHeaderBytesMax,
-      connectionsCheckingInterval: Math.min(requestMs, 1_000),
-    },
-    (request, response) => {
-      answer(request, response, health, metrics).catch(() => response.destroy());
-    },
-  );
-  server.maxConnections = runningLimits.operationsConnectionsMax;
-  // an answer that its client does not read holds memory
-  server.setTimeout(runningLimits.operationsIdleMs);
-  await listen(server, address, 'PACKETBOAT_METRICS_ADDR');
+  const workerData: OperationsSettings = { address, requestMs };
+  const worker = new Worker(new URL('./operations-worker.ts', import.meta.url), { workerData });
+  const [first] = (await once(worker, 'message')) as [FromOperations];
+  if (first.kind !== 'listening') {
+    await worker.terminate();
+    throw new Failure('invalid', first.kind === 'refused' ? first.message : 'the operations server did not listen');
+  }
+
+  const tell = (message: ToOperations): void => worker.postMessage(message);
+  health.onChange(() => tell({ kind: 'readiness', answer: readyz(health) }));
+  const alive = setInterval(() => tell({ kind: 'alive' }), runningLimits.operationsAliveEveryMs).unref();
+  worker.on('message', (message: FromOperations) => {
+    if (message.kind !== 'exposition') return;
+    const { question, accept } = message;
+    metrics.exposition(accept === '' ? undefined : accept).then(
+      (exposition) => tell({ kind: 'exposition', question, exposition }),
+      () => tell({ kind: 'exposition', question, exposition: null }),
+    );
+  });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: first.port,
     async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
+      clearInterval(alive);
+      await worker.terminate();
     },
   };
 }
-
-/** Bodies are not read: the connection of a request that has one closes behind the answer. */
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  health: Health,
-  metrics: OperationsOptions['metrics'],
-): Promise<void> {
-  const { method, url, headers } = request;
-  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) response.setHeader('connection', 'close');
-  const read = answers[url?.split('?')[0] ?? ''];
-  if (read === undefined) {
-    sendJson(response, { status: 404, body: { status: 'not_found' } });
-  } else if (method !== 'GET' && method !== 'HEAD') {
-    response.setHeader('allow', 'GET, HEAD');
-    sendJson(response, { status: 405, body: { status: 'method_not_allowed' } });
-  } else if (read === 'metrics') {
-    const { contentType, text } = await metrics.exposition(headers.accept);
-    response.writeHead(200, { 'content-type': contentType, vary: 'Accept' }).end(text);
-  } else {
-    sendJson(response, read(health));
-  }
-}
-
-const answers: Readonly<Record<string, 'metrics' | ((health: Health) => HealthAnswer)>> = Object.assign(Object.create(null), {
-  '/metrics': 'metrics',
-  '/healthz': healthz,
-  '/readyz': readyz,
-});
-
-const sendJson = (response: ServerResponse, { status, body }: HealthAnswer): void => {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
-};

@@ -33,4 +33,12 @@ export const runningLimits = {
   eventLoopStallMs: 200,
   /** Objects and lists inside each other in a log line that is cut: deeper ones would overflow the stack of the function that cuts. */
   logDepthMax: 32,
+  /** How long `/metrics` waits for the program before it answers what the program wrote last; a probe wants its answer within 200 ms. */
+  operationsAnswerMs: 150,
+  /** Metrics that were written last, by `Accept` header: a Prometheus or two. */
+  operationsExpositionsMax: 8,
+  /** How often a program says that its event loop turns. */
+  operationsAliveEveryMs: 500,
+  /** A program that says nothing for this long is stalled: it is neither healthy nor ready. */
+  operationsStalledMs: 10 * SECOND,
 } as const;

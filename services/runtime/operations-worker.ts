@@ -1,0 +1,105 @@
+// The thread that answers `/healthz`, `/readyz` and `/metrics`. It holds the last state that the program told it, so it answers at once even while the
+// program's event loop is busy. A program that has told nothing for `operationsStalledMs` is stalled, and neither healthy nor ready.
+
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Failure } from '../core/failure.ts';
+import { doorLimits } from '../core/limits/door.ts';
+import { runningLimits } from '../core/limits/running.ts';
+import { listen } from './listen.ts';
+import type { Exposition } from './metrics.ts';
+import type { FromOperations, HealthAnswer, OperationsSettings, ToOperations } from './operations-server.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('the operations server is a worker');
+const { address, requestMs } = workerData as OperationsSettings;
+const tell = (message: FromOperations): void => port.postMessage(message);
+
+let toldAt = performance.now();
+let readiness: HealthAnswer = { status: 503, body: { status: 'not_ready', lost: [], not_reached: [] } };
+const isStalled = (): boolean => performance.now() - toldAt > runningLimits.operationsStalledMs;
+const stalled: HealthAnswer = { status: 503, body: { status: 'stalled' } };
+
+/** By the `Accept` header that it was written for. */
+const lastExpositions = new Map<string, Exposition>();
+const asked = new Map<number, (exposition: Exposition | null) => void>();
+let questions = 0;
+
+port.on('message', (message: ToOperations) => {
+  toldAt = performance.now();
+  if (message.kind === 'readiness') readiness = message.answer;
+  else if (message.kind === 'exposition') {
+    asked.get(message.question)?.(message.exposition);
+    asked.delete(message.question);
+  }
+});
+
+/** Null: the metrics cannot be written. */
+async function exposition(accept: string): Promise<Exposition | null> {
+  const question = questions++;
+  const { promise, resolve } = Promise.withResolvers<Exposition | null>();
+  asked.set(question, resolve);
+  tell({ kind: 'exposition', question, accept });
+  const last = lastExpositions.get(accept);
+  const late = setTimeout(() => resolve(last ?? null), last === undefined ? requestMs : runningLimits.operationsAnswerMs);
+  const written = await promise;
+  clearTimeout(late);
+  asked.delete(question);
+  if (written !== null) {
+    if (lastExpositions.size >= runningLimits.operationsExpositionsMax && !lastExpositions.has(accept)) lastExpositions.clear();
+    lastExpositions.set(accept, written);
+  }
+  return written;
+}
+
+const answers: Readonly<Record<string, 'metrics' | (() => HealthAnswer)>> = Object.assign(Object.create(null), {
+  '/metrics': 'metrics',
+  '/healthz': (): HealthAnswer => (isStalled() ? stalled : { status: 200, body: { status: 'ok' } }),
+  '/readyz': (): HealthAnswer => (isStalled() ? stalled : readiness),
+});
+
+/** Bodies are not read: the connection of a request that has one closes behind the answer. */
+async function answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) response.setHeader('connection', 'close');
+  const read = answers[url?.split('?')[0] ?? ''];
+  if (read === undefined) {
+    sendJson(response, { status: 404, body: { status: 'not_found' } });
+  } else if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    sendJson(response, { status: 405, body: { status: 'method_not_allowed' } });
+  } else if (read === 'metrics') {
+    const written = await exposition(headers.accept ?? '');
+    if (written === null) response.destroy();
+    else response.writeHead(200, { 'content-type': written.contentType, vary: 'Accept' }).end(written.text);
+  } else {
+    sendJson(response, read());
+  }
+}
+
+const sendJson = (response: ServerResponse, { status, body }: HealthAnswer): void => {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+};
+
+const server = createServer(
+  {
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    keepAliveTimeout: runningLimits.operationsIdleMs,
+    maxHeaderSize: doorLimits.httpHeaderBytesMax,
+    connectionsCheckingInterval: Math.min(requestMs, 1_000),
+  },
+  (request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  },
+);
+server.maxConnections = runningLimits.operationsConnectionsMax;
+// an answer that its client does not read holds memory
+server.setTimeout(runningLimits.operationsIdleMs);
+try {
+  await listen(server, address, 'PACKETBOAT_METRICS_ADDR');
+  tell({ kind: 'listening', port: (server.address() as AddressInfo).port });
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  tell({ kind: 'refused', message: error.message });
+}
