@@ -7,8 +7,9 @@ import { Worker } from 'node:worker_threads';
 import { Failure } from '../core/failure.ts';
 import { runningLimits } from '../core/limits/running.ts';
 import type { ListenAddress } from './config.ts';
+import type { Exposition } from './exposition.ts';
 import type { Health } from './health.ts';
-import type { Exposition, Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface OperationsServer extends AsyncDisposable {
   readonly port: number;
@@ -39,6 +40,7 @@ export interface OperationsOptions {
 export interface OperationsSettings {
   readonly address: ListenAddress;
   readonly requestMs: number;
+  readonly readiness: HealthAnswer;
 }
 
 /** To the thread. */
@@ -59,7 +61,7 @@ export async function serveOperations(
   address: ListenAddress,
   { health, metrics, requestMs = runningLimits.operationsRequestMs }: OperationsOptions,
 ): Promise<OperationsServer> {
-  const workerData: OperationsSettings = { address, requestMs };
+  const workerData: OperationsSettings = { address, requestMs, readiness: readyz(health) };
   const worker = new Worker(new URL('./operations-worker.ts', import.meta.url), { workerData });
   const [first] = (await once(worker, 'message')) as [FromOperations];
   if (first.kind !== 'listening') {

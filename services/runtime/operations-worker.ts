@@ -7,17 +7,17 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Failure } from '../core/failure.ts';
 import { doorLimits } from '../core/limits/door.ts';
 import { runningLimits } from '../core/limits/running.ts';
+import type { Exposition } from './exposition.ts';
 import { listen } from './listen.ts';
-import type { Exposition } from './metrics.ts';
 import type { FromOperations, HealthAnswer, OperationsSettings, ToOperations } from './operations-server.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the operations server is a worker');
-const { address, requestMs } = workerData as OperationsSettings;
+const { address, requestMs, ...settings } = workerData as OperationsSettings;
 const tell = (message: FromOperations): void => port.postMessage(message);
 
 let toldAt = performance.now();
-let readiness: HealthAnswer = { status: 503, body: { status: 'not_ready', lost: [], not_reached: [] } };
+let readiness = settings.readiness;
 const isStalled = (): boolean => performance.now() - toldAt > runningLimits.operationsStalledMs;
 const stalled: HealthAnswer = { status: 503, body: { status: 'stalled' } };
 

@@ -25,7 +25,7 @@ const objects = [
   }),
 ];
 
-const SENTENCE = /^[A-Z0-9][\s\S]*\.$/;
+const SENTENCE = /^[A-Z0-9][\s\S]*[.?]$/;
 const MINUTES = 120_000;
 
 /** As JSON has it: a field that is undefined is not there. */

@@ -69,7 +69,7 @@ describe('a program that nothing answers', () => {
         return ended;
       });
 
-      const answer = await vi.waitFor(() => fetch(`http://${operations}/readyz`));
+      const answer = await vi.waitFor(() => fetch(`http://${operations}/readyz`), { timeout: 5_000 });
       expect(answer.status).toBe(503);
       expect(await answer.json()).toEqual({ status: 'not_ready', lost: [], not_reached: names });
       const metrics = await (await fetch(`http://${operations}/metrics`)).text();
