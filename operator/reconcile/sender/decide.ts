@@ -94,7 +94,7 @@ function managedKeyRecords(keys: readonly StoredDkimKey[]): readonly WantedKey[]
 const providedKeyRecord = ({ selector, privateKey }: DkimKey): readonly WantedKey[] =>
   privateKey === null ? [] : [{ selector, record: dkimRecord(privateKey), isRequired: true }];
 
-export const isActive = ({ managed }: StoredDkimKey): boolean => stateOf(managed) === 'Active';
+const isActive = ({ managed }: StoredDkimKey): boolean => stateOf(managed) === 'Active';
 const isStandby = ({ managed }: StoredDkimKey): boolean => stateOf(managed) === 'Standby';
 
 const foreign: NewCondition = {

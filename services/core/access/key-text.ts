@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 
 const MADE = /^sk_(?:live|test)_([0-9a-z]{12})[0-9a-z]{40}([0-9a-f]{6})$/;
 const OWN = /^sk_live_[A-Za-z0-9_]{24,200}$/;
-export const CHECKSUM_CHARS = 6;
+const CHECKSUM_CHARS = 6;
 
 /** `id`: where the store has a made key. A bootstrap key does not say its id. */
 export type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };

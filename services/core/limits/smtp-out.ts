@@ -6,7 +6,7 @@ export const smtpOutLimits = {
   connectionsPerRouteMax: 20,
   messagesPerConnectionMax: 100,
   connectionIdleMs: 30 * SECOND,
-  /** Bytes of the body that are held back until `committing` is durable. */
+  /** Bytes at the end of a body that is streamed from a blob, held back until `committing` is durable. All of a body in memory is held back. */
   heldBackBytes: 64,
   transcriptBytesMax: 16 * KIB,
   smtpConnectMs: 30 * SECOND,
