@@ -1,9 +1,12 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-// One run, several groups one after the other, so that whoever measures or kills does not share two cores with everybody else.
-// `vitest run --project unit` runs one group, `vitest run PATH` one file. Processes, not threads: adapters open sockets and files.
+// One run, several groups one after the other, so that whoever measures or kills does not share two
+// cores with everybody else. `vitest run --project unit` runs one group, `vitest run PATH` one
+// file. Processes, not threads: adapters open sockets and files.
 
-/** What needs no backends, but the disk, processes or a network that is slow: not for `make check`. */
+/**
+ * What needs no backends, but the disk, processes or a network that is slow: not for `make check`.
+ */
 const onThisMachine = [
   'services/adapters/{file,smtp,sqlite}/**/*.test.ts',
   'services/{dispatcher/dispatch,embedded/main,inbox/inbox}.test.ts',
@@ -26,7 +29,17 @@ function group(
   include: string[],
   more: TestProjectInlineConfiguration['test'] = {},
 ): TestProjectInlineConfiguration {
-  return { test: { name, include, pool: 'forks', testTimeout: 30_000, hookTimeout: 60_000, sequence: { groupOrder }, ...more } };
+  return {
+    test: {
+      name,
+      include,
+      pool: 'forks',
+      testTimeout: 30_000,
+      hookTimeout: 60_000,
+      sequence: { groupOrder },
+      ...more,
+    },
+  };
 }
 
 export default defineConfig({

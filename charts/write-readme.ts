@@ -1,4 +1,5 @@
-// `make chart`: writes the chart's README from the comments of values.yaml, which has one value per line.
+// `make chart`: writes the chart's README from the comments of values.yaml, which has one value per
+// line.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +47,10 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 export function readme(text: string): string {
   const rows = readValues(text)
     .filter(({ value, comment }) => value + comment !== '')
-    .map(({ path, value, comment }) => `| \`${path}\` | ${value === '' ? '' : `\`${cell(value)}\``} | ${cell(comment)} |`);
+    .map(
+      ({ path, value, comment }) =>
+        `| \`${path}\` | ${value === '' ? '' : `\`${cell(value)}\``} | ${cell(comment)} |`,
+    );
   return [
     '# Packetboat, the chart',
     '',
@@ -66,4 +70,5 @@ export function readme(text: string): string {
   ].join('\n');
 }
 
-if (import.meta.main) writeFileSync(join(folder, 'README.md'), readme(readFileSync(join(folder, 'values.yaml'), 'utf8')));
+if (import.meta.main)
+  writeFileSync(join(folder, 'README.md'), readme(readFileSync(join(folder, 'values.yaml'), 'utf8')));

@@ -7,7 +7,8 @@ export function announce(program: Pick<EmbeddedProgram, 'ports' | 'firstKey'>, c
   const { http, grpc, metrics, smtp } = program.ports;
   const { firstKey } = program;
   const url = `http://${hostOf(config.httpAddr.host)}:${http}`;
-  const mailGoesTo = config.relay === undefined ? `${url}/inbox` : `${config.relay.host}:${config.relay.port}`;
+  const mailGoesTo =
+    config.relay === undefined ? `${url}/inbox` : `${config.relay.host}:${config.relay.port}`;
   console.log(
     [
       '',
@@ -29,7 +30,8 @@ export function announce(program: Pick<EmbeddedProgram, 'ports' | 'firstKey'>, c
 }
 
 /** A wildcard address to listen on is no address to connect to. */
-const hostOf = (host: string): string => (host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host);
+const hostOf = (host: string): string =>
+  host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
 
 /** One line, which any shell accepts. */
 export function requestToPaste(url: string, key: string): string[] {

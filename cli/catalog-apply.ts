@@ -26,13 +26,20 @@ export interface Printer {
   readonly complain: (line: string) => void;
 }
 
-export const toConsole: Printer = { say: (line) => console.log(line), complain: (line) => console.error(line) };
+export const toConsole: Printer = {
+  say: (line) => console.log(line),
+  complain: (line) => console.error(line),
+};
 
 /**
  * Resolves to the exit code: 0 when the whole folder is in the catalog. Throws a `Failure` when the
  * folder cannot be read or the store not be written.
  */
-export async function applyCatalog(folder: string, config: Config<'catalog'>, { say, complain }: Printer = toConsole): Promise<0 | 1> {
+export async function applyCatalog(
+  folder: string,
+  config: Config<'catalog'>,
+  { say, complain }: Printer = toConsole,
+): Promise<0 | 1> {
   const read = await readFolder(folder);
   const compiled = compileFolder(read.documents);
   const faults = [...read.faults, ...compiled.faults];
@@ -42,13 +49,22 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
   await using mongo = await openMongo(config.mongodbUrl, { ca: config.mongodbCa });
   await using nats = openNats(config.natsUrl, { name: 'packetboat-catalog', ca: config.natsCa });
   await using notices = new NatsNotices(nats);
-  // a notice goes to whoever listens while there is a connection, so the first try to connect is waited for
+  // a notice goes to whoever listens while there is a connection, so the first try to connect is
+  // waited for
   await nats
     .check()
-    .catch(() => complain(`NATS does not answer: services will see the change within ${catalogLimits.catalogHeadEveryMs / 1000} s`));
+    .catch(() =>
+      complain(
+        `NATS does not answer: services will see the change within ${catalogLimits.catalogHeadEveryMs / 1000} s`,
+      ),
+    );
   await using writer = await openCatalogWriter(mongo, { notices, random: new SystemRandom(), keys });
   // of two concurrent applies the later wins, by the store's clock
-  const source: CatalogSource = { kind: 'folder', name: 'apply', fence: { term: Math.floor(mongo.now()), generation: 0 } };
+  const source: CatalogSource = {
+    kind: 'folder',
+    name: 'apply',
+    fence: { term: Math.floor(mongo.now()), generation: 0 },
+  };
 
   let isDone = faults.length === 0;
   const entries: CatalogEntry[] = [
@@ -59,7 +75,9 @@ export async function applyCatalog(folder: string, config: Config<'catalog'>, { 
     const result = await writer.put(source, entry);
     const isWritten = result.kind !== 'fenced' && result.kind !== 'foreign';
     isDone &&= isWritten;
-    (isWritten ? say : complain)(`${wordOf(result)} ${entryKey(entry)}${entry.kind === 'template' ? `@${result.revision}` : ''}`);
+    (isWritten ? say : complain)(
+      `${wordOf(result)} ${entryKey(entry)}${entry.kind === 'template' ? `@${result.revision}` : ''}`,
+    );
   }
   // a file that cannot be read may hold any of the objects that seem to be gone
   if (read.isWhole) {
@@ -73,15 +91,27 @@ async function readFolder(folder: string) {
   try {
     return await documentsOf(folder, (await stampsOf(folder)).keys());
   } catch (cause) {
-    if (cause instanceof Failure) throw new Failure(cause.kind, `The folder ${folder} cannot be read: ${cause.message}.`);
+    if (cause instanceof Failure)
+      throw new Failure(cause.kind, `The folder ${folder} cannot be read: ${cause.message}.`);
     throw new Failure('invalid', `The folder ${folder} cannot be read${codeOf(cause)}.`, { cause });
   }
 }
 
 /** ` (ENOENT)` of an error of the system, else nothing. */
-export const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? ` (${error.code})` : '');
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? ` (${error.code})` : '';
 
-export const describeFault = ({ file, line, column, kind, namespace, name, reason, path, message }: Fault): string =>
+export const describeFault = ({
+  file,
+  line,
+  column,
+  kind,
+  namespace,
+  name,
+  reason,
+  path,
+  message,
+}: Fault): string =>
   `${file}:${line}:${column}: ${kind === '' ? '' : `${kind} ${namespace}/${name}: `}${path === '' ? '' : `${path}: `}${message} (${reason})`;
 
 const wordOf = ({ kind }: WriteResult): string =>

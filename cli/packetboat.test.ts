@@ -9,15 +9,22 @@ const command = fileURLToPath(new URL('./packetboat.ts', import.meta.url));
 
 function packetboat(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return new Promise<{ code: number; out: string; complaint: string }>((resolve) => {
-    const child = execFile(process.execPath, [command, ...args], { env: { PATH: process.env.PATH, ...env } }, (_, out, complaint) =>
-      resolve({ code: child.exitCode ?? -1, out, complaint }),
+    const child = execFile(
+      process.execPath,
+      [command, ...args],
+      { env: { PATH: process.env.PATH, ...env } },
+      (_, out, complaint) => resolve({ code: child.exitCode ?? -1, out, complaint }),
     );
   });
 }
 
 describe('the packetboat command', () => {
   test('prints its version', async () => {
-    expect(await packetboat(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, complaint: '' });
+    expect(await packetboat(['--version'])).toEqual({
+      code: 0,
+      out: `${packageJson.version}\n`,
+      complaint: '',
+    });
   });
 
   test('lists its programs and tasks', async () => {
@@ -39,7 +46,10 @@ describe('the packetboat command', () => {
   });
 
   test('does not start with an invalid configuration, and prints all of its faults', async () => {
-    const { code, out, complaint } = await packetboat(['ingest'], { PACKETBOAT_GRPC_ADDR: 'nowhere', REDIS_URL: 'http://cache.example' });
+    const { code, out, complaint } = await packetboat(['ingest'], {
+      PACKETBOAT_GRPC_ADDR: 'nowhere',
+      REDIS_URL: 'http://cache.example',
+    });
     expect([code, out]).toEqual([1, '']);
     expect(complaint).toBe(
       [
@@ -53,9 +63,14 @@ describe('the packetboat command', () => {
   });
 
   test('names the setting that a misspelt one may be meant for, beside the faults that come of it', async () => {
-    const { code, complaint } = await packetboat(['sweeper'], { PACKETBOAT_LOGLEVEL: 'debug', MONGODB_URL: 'none' });
+    const { code, complaint } = await packetboat(['sweeper'], {
+      PACKETBOAT_LOGLEVEL: 'debug',
+      MONGODB_URL: 'none',
+    });
     expect(code).toBe(1);
-    expect(complaint).toMatch(/^PACKETBOAT_LOGLEVEL is no setting of Packetboat; did you mean PACKETBOAT_LOG_LEVEL\?\nThe configuration/);
+    expect(complaint).toMatch(
+      /^PACKETBOAT_LOGLEVEL is no setting of Packetboat; did you mean PACKETBOAT_LOG_LEVEL\?\nThe configuration/,
+    );
   });
 
   test('warns of an unknown setting in the log of a program that starts', async () => {
@@ -83,6 +98,8 @@ describe('the request to paste', () => {
   test('is one line that a shell accepts', () => {
     const [line = '', ...more] = requestToPaste('http://127.0.0.1:8080', 'sk_live_x');
     expect(more).toEqual([]);
-    expect(line).toMatch(/^curl -X POST http:\/\/127\.0\.0\.1:8080\/v1\/messages -H '[^']+' -H '[^']+' -d '[^'\n]+'$/);
+    expect(line).toMatch(
+      /^curl -X POST http:\/\/127\.0\.0\.1:8080\/v1\/messages -H '[^']+' -H '[^']+' -d '[^'\n]+'$/,
+    );
   });
 });

@@ -47,7 +47,11 @@ function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-fina
     .addHelpText('after', `\n${describeConfig(name)}`)
     .action(async () => {
       const config = settingsOf(name);
-      const log = createLog({ program: name, level: config.logLevel, isForPeople: name === 'dev' && process.stdout.isTTY === true });
+      const log = createLog({
+        program: name,
+        level: config.logLevel,
+        isForPeople: name === 'dev' && process.stdout.isTTY === true,
+      });
       reportWarnings(log);
       for (const warning of unknownVariables(process.env)) log.warn(warning);
       const about = { log, metrics: createMetrics({ program: name, version: packageJson.version }) };
@@ -64,8 +68,13 @@ function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-fina
 }
 
 const catalogApply = new Command('apply')
-  .description('Compiles a folder of Sender and Template files, and writes the result to the catalog in MongoDB.')
-  .requiredOption('-f, --folder <dir>', 'the folder; objects that are no longer in it are removed from the catalog')
+  .description(
+    'Compiles a folder of Sender and Template files, and writes the result to the catalog in MongoDB.',
+  )
+  .requiredOption(
+    '-f, --folder <dir>',
+    'the folder; objects that are no longer in it are removed from the catalog',
+  )
   .addHelpText('after', `\n${describeConfig('catalog')}`)
   .action(async ({ folder }: { readonly folder: string }) => {
     const { applyCatalog } = await import('./catalog-apply.ts');
@@ -82,10 +91,13 @@ const validateCommand = new Command('validate')
   });
 
 /** The log of a task. */
-const taskLog = (program: ProgramName, level: string) => createLog({ program, level, isForPeople: process.stdout.isTTY === true });
+const taskLog = (program: ProgramName, level: string) =>
+  createLog({ program, level, isForPeople: process.stdout.isTTY === true });
 
 const releaseCommand = new Command('release-finalizers')
-  .description('Removes the finalizer of the operator from every Sender. Run this before you uninstall the operator.')
+  .description(
+    'Removes the finalizer of the operator from every Sender. Run this before you uninstall the operator.',
+  )
   .addHelpText('after', `\n${describeConfig('release-finalizers')}`)
   .action(async () => {
     const { runReleaseFinalizers } = await import('./release-finalizers.ts');
@@ -94,7 +106,9 @@ const releaseCommand = new Command('release-finalizers')
   });
 
 const selfTestCommand = new Command('self-test')
-  .description('Starts an SMTP server, sends a message to it through an installation, and waits until the message arrives.')
+  .description(
+    'Starts an SMTP server, sends a message to it through an installation, and waits until the message arrives.',
+  )
   .addHelpText('after', `\n${describeConfig('self-test')}`)
   .action(async () => {
     const { runSelfTest } = await import('./self-test.ts');
@@ -108,14 +122,21 @@ const packetboat = new Command('packetboat')
   )
   .version(packageJson.version)
   .addCommand(
-    programCommand('dev', 'Runs all programs in one process, with an inbox that receives all mail.', async () => {
-      const [{ start }, { announce }] = await Promise.all([import('../services/embedded/main.ts'), import('./announce.ts')]);
-      return async (config, about) => {
-        const program = await start(config, { ...about, exampleCatalogDir });
-        announce(program, config);
-        return program;
-      };
-    }),
+    programCommand(
+      'dev',
+      'Runs all programs in one process, with an inbox that receives all mail.',
+      async () => {
+        const [{ start }, { announce }] = await Promise.all([
+          import('../services/embedded/main.ts'),
+          import('./announce.ts'),
+        ]);
+        return async (config, about) => {
+          const program = await start(config, { ...about, exampleCatalogDir });
+          announce(program, config);
+          return program;
+        };
+      },
+    ),
   )
   .addCommand(
     programCommand(
@@ -131,7 +152,13 @@ const packetboat = new Command('packetboat')
       async () => (await import('../services/ingest/main.ts')).start,
     ),
   )
-  .addCommand(programCommand('dispatcher', 'Delivers mail over SMTP.', async () => (await import('../services/dispatcher/main.ts')).start))
+  .addCommand(
+    programCommand(
+      'dispatcher',
+      'Delivers mail over SMTP.',
+      async () => (await import('../services/dispatcher/main.ts')).start,
+    ),
+  )
   .addCommand(
     programCommand(
       'sweeper',
@@ -149,7 +176,11 @@ const packetboat = new Command('packetboat')
   .addCommand(validateCommand)
   .addCommand(releaseCommand)
   .addCommand(selfTestCommand)
-  .addCommand(new Command('catalog').description('Commands for the catalog of senders and templates.').addCommand(catalogApply));
+  .addCommand(
+    new Command('catalog')
+      .description('Commands for the catalog of senders and templates.')
+      .addCommand(catalogApply),
+  );
 
 try {
   assertLimits();

@@ -7,7 +7,10 @@ import { systemClock } from '../services/adapters/system/clock.ts';
 import type { Config } from '../services/runtime/config.ts';
 import type { Logger } from '../services/runtime/log.ts';
 
-export async function runReleaseFinalizers(config: Config<'release-finalizers'>, log: Pick<Logger, 'info'>): Promise<void> {
+export async function runReleaseFinalizers(
+  config: Config<'release-finalizers'>,
+  log: Pick<Logger, 'info'>,
+): Promise<void> {
   await using client = await openKubernetesClient({
     access: accessOf(config),
     fieldManager: 'packetboat-operator',
@@ -15,7 +18,15 @@ export async function runReleaseFinalizers(config: Config<'release-finalizers'>,
   });
   const namespaces = config.namespaces ?? [config.namespace];
   const lease = { namespace: config.namespace, name: config.leaseName };
-  log.info({ namespaces }, 'removing the finalizers of all Senders; this takes some seconds while an operator runs');
-  const released = await releaseFinalizers({ client, clock: systemClock, lease, namespaces: namespaces.includes('*') ? null : namespaces });
+  log.info(
+    { namespaces },
+    'removing the finalizers of all Senders; this takes some seconds while an operator runs',
+  );
+  const released = await releaseFinalizers({
+    client,
+    clock: systemClock,
+    lease,
+    namespaces: namespaces.includes('*') ? null : namespaces,
+  });
   log.info({ released }, 'Senders can now be deleted without an operator');
 }

@@ -16,12 +16,21 @@ import type { Logger } from '../services/runtime/log.ts';
 type Settings = Pick<Config<'self-test'>, 'url' | 'apiKey' | 'smtpAddr' | 'sender' | 'waitMs'>;
 
 const errorBody = z.object({
-  error: z.object({ message: z.string(), errors: z.array(z.object({ field: z.string(), message: z.string() })).default([]) }),
+  error: z.object({
+    message: z.string(),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).default([]),
+  }),
 });
 const acceptedBody = z.object({ message_id: z.string() });
 const messageBody = z.object({
   status: z.string(),
-  deliveries: z.array(z.object({ status: z.string(), hold: z.string().optional(), last_reply: z.object({ text: z.string() }).optional() })),
+  deliveries: z.array(
+    z.object({
+      status: z.string(),
+      hold: z.string().optional(),
+      last_reply: z.object({ text: z.string() }).optional(),
+    }),
+  ),
 });
 
 /**
@@ -38,7 +47,12 @@ export async function runSelfTest(settings: Settings, log: Pick<Logger, 'info'>)
 
   const subject = `Self-test ${randomBytes(12).toString('hex')}`;
   const request = {
-    ...{ sender: settings.sender, to: ['self-test@example.net'], subject, text: 'Sent by packetboat self-test.' },
+    ...{
+      sender: settings.sender,
+      to: ['self-test@example.net'],
+      subject,
+      text: 'Sent by packetboat self-test.',
+    },
     // without it, deleting the sender after a failed test would wait for this message
     expires_at: new Date(systemClock.now() + settings.waitMs + tasksLimits.selfTestAnswerMs).toISOString(),
   };
@@ -60,12 +74,18 @@ interface Request {
 /** The result of one attempt, or the reason why there is none yet. */
 type Attempt = { readonly done: string } | { readonly notYet: string };
 
-async function untilDone(what: string, attempt: () => Promise<Attempt>, giveUpAt: number, log: Pick<Logger, 'info'>): Promise<string> {
+async function untilDone(
+  what: string,
+  attempt: () => Promise<Attempt>,
+  giveUpAt: number,
+  log: Pick<Logger, 'info'>,
+): Promise<string> {
   let lastLogged = '';
   for (;;) {
     const tried = await attempt();
     if ('done' in tried) return tried.done;
-    if (systemClock.monotonic() >= giveUpAt) throw new Failure('unavailable', `The message was not ${what}: ${tried.notYet}`);
+    if (systemClock.monotonic() >= giveUpAt)
+      throw new Failure('unavailable', `The message was not ${what}: ${tried.notYet}`);
     if (tried.notYet !== lastLogged) log.info(`not ${what} yet: ${tried.notYet}`);
     lastLogged = tried.notYet;
     await systemClock.sleep(tasksLimits.selfTestEveryMs);
@@ -110,7 +130,11 @@ async function ask(
   let response: Response;
   try {
     const headers = { ...init.headers, authorization: `Bearer ${apiKey}` };
-    response = await fetch(new URL(path, url), { ...init, headers, signal: AbortSignal.timeout(tasksLimits.selfTestAnswerMs) });
+    response = await fetch(new URL(path, url), {
+      ...init,
+      headers,
+      signal: AbortSignal.timeout(tasksLimits.selfTestAnswerMs),
+    });
   } catch (error) {
     const { cause } = error as { readonly cause?: { readonly code?: unknown } };
     return { notYet: `no answer from the gateway (${String(cause?.code ?? 'timeout')})` };
@@ -119,7 +143,10 @@ async function ask(
   if (response.ok) return { status: response.status, body };
   const error = errorBody.safeParse(body).data?.error;
   const fields = error?.errors.map(({ field, message }) => `${field}: ${message}`) ?? [];
-  const reason = [String(response.status), error?.message, ...fields].filter((part) => part !== undefined).join(' ');
-  if (response.status === 401 || response.status === 403) throw new Failure('unauthenticated', `The gateway refused the key: ${reason}`);
+  const reason = [String(response.status), error?.message, ...fields]
+    .filter((part) => part !== undefined)
+    .join(' ');
+  if (response.status === 401 || response.status === 403)
+    throw new Failure('unauthenticated', `The gateway refused the key: ${reason}`);
   return { notYet: reason };
 }

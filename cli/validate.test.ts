@@ -10,7 +10,10 @@ const root = join(import.meta.dirname, '..');
 async function run(options: ValidateOptions, input = '') {
   const said: string[] = [];
   const complaints: string[] = [];
-  const printer = { say: (line: string) => void said.push(line), complain: (line: string) => void complaints.push(line) };
+  const printer = {
+    say: (line: string) => void said.push(line),
+    complain: (line: string) => void complaints.push(line),
+  };
   const code = await validate(options, Readable.from([input]), printer);
   return { code, said, complaints };
 }
@@ -52,7 +55,10 @@ test('each fault has its file, line, column, path and reason, and each warning i
 });
 
 test('with --partial a missing reference is no fault', async () => {
-  const { code, complaints } = await run({ path: '-', isPartial: true }, sender.replace('billing@shop', 'billing@mail.shop'));
+  const { code, complaints } = await run(
+    { path: '-', isPartial: true },
+    sender.replace('billing@shop', 'billing@mail.shop'),
+  );
   expect({ code, complaints }).toEqual({ code: 0, complaints: [] });
   expect((await run({ path: '-', isPartial: true }, template)).code).toBe(0);
 });

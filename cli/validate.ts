@@ -17,7 +17,12 @@ export interface ValidateOptions {
   readonly isPartial?: boolean;
 }
 
-const missingReferences = new Set(['SecretNotFound', 'ConfigMapNotFound', 'SenderNotFound', 'LayoutNotFound']);
+const missingReferences = new Set([
+  'SecretNotFound',
+  'ConfigMapNotFound',
+  'SenderNotFound',
+  'LayoutNotFound',
+]);
 
 /**
  * Resolves to the exit code: 0 without faults, with or without warnings. Throws a `Failure` when
@@ -30,13 +35,16 @@ export async function validate(
 ): Promise<0 | 1> {
   const read = await readPath(path, input);
   const compiled = compileFolder(read.documents);
-  const faults = [...read.faults, ...compiled.faults].filter(({ reason }) => !isPartial || !missingReferences.has(reason));
+  const faults = [...read.faults, ...compiled.faults].filter(
+    ({ reason }) => !isPartial || !missingReferences.has(reason),
+  );
   for (const fault of faults) complain(describeFault(fault));
   let warned = 0;
   for (const template of compiled.templates) {
     const { warnings } = describeUse(template);
     warned += warnings.length;
-    for (const warning of warnings) say(`warning: Template ${template.tenant}/${template.identifier}: ${warning.path} ${warning.message}`);
+    for (const warning of warnings)
+      say(`warning: Template ${template.tenant}/${template.identifier}: ${warning.path} ${warning.message}`);
   }
   const counts = [
     [read.documents.length, 'object'],
@@ -55,7 +63,10 @@ async function readPath(path: string, input: NodeJS.ReadableStream): Promise<Par
     const files = isFolder ? [...(await stampsOf(path)).keys()].map((file) => join(path, file)) : [path];
     const readFile = catalogReader();
     const read = await mapFiles(files, async (file) => parseFile(file, await readFile(file)));
-    return { documents: read.flatMap(({ documents }) => documents), faults: read.flatMap(({ faults }) => faults) };
+    return {
+      documents: read.flatMap(({ documents }) => documents),
+      faults: read.flatMap(({ faults }) => faults),
+    };
   } catch (cause) {
     if (cause instanceof Failure) throw new Failure(cause.kind, `${path} cannot be read: ${cause.message}.`);
     throw new Failure('invalid', `${path} cannot be read${codeOf(cause)}.`, { cause });

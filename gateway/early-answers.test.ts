@@ -28,7 +28,14 @@ const message = JSON.stringify({
 
 /** `Authorization` and all, up to the headers that a test adds. */
 const headOf = (path: string, key: string | null, ...more: string[]): string =>
-  [`POST ${path} HTTP/1.1`, 'Host: x', ...(key === null ? [] : [`Authorization: Bearer ${key}`]), ...more, '', ''].join('\r\n');
+  [
+    `POST ${path} HTTP/1.1`,
+    'Host: x',
+    ...(key === null ? [] : [`Authorization: Bearer ${key}`]),
+    ...more,
+    '',
+    '',
+  ].join('\r\n');
 
 describeWith(['python3'], 'a client of Python that sends first and reads then', () => {
   const script = join(import.meta.dirname, '../test/support/send-first.py');
@@ -83,7 +90,13 @@ describe('a client that waits for 100 Continue', () => {
     ['the key is malformed', '/v1/messages', () => 'sk_live_x', 2, 401],
     ['the key is unknown', '/v1/messages', newKey, 2, 401],
     ['the length is above the limit', '/v1/messages', () => gateway.key, doorLimits.bodyBytesMax + 1, 413],
-    ['the length is above the limit, with an unknown key', '/v1/messages', newKey, doorLimits.bodyBytesMax + 1, 401],
+    [
+      'the length is above the limit, with an unknown key',
+      '/v1/messages',
+      newKey,
+      doorLimits.bodyBytesMax + 1,
+      401,
+    ],
   ])('is not asked for its body when %s', async (_, path, key, length, status) => {
     using connection = await RawConnection.open(gateway.port);
     await connection.write(headOf(path, key(), `Content-Length: ${length}`, 'Expect: 100-continue'));
@@ -93,27 +106,45 @@ describe('a client that waits for 100 Continue', () => {
 
   test('is not asked for a body in an encoding that nobody reads', async () => {
     using connection = await RawConnection.open(gateway.port);
-    await connection.write(headOf('/v1/messages', gateway.key, 'Content-Length: 2', 'Content-Encoding: gzip', 'Expect: 100-continue'));
+    await connection.write(
+      headOf(
+        '/v1/messages',
+        gateway.key,
+        'Content-Length: 2',
+        'Content-Encoding: gzip',
+        'Expect: 100-continue',
+      ),
+    );
     expect((await connection.answer())?.status).toBe(415);
   });
 
-  test.each([message.length, doorLimits.bodyBytesMax])('is asked for %s bytes, and its connection stays', async (length) => {
-    using connection = await RawConnection.open(gateway.port);
-    await connection.write(headOf('/v1/messages', gateway.key, `Content-Length: ${length}`, 'expect: 100-Continue'));
-    expect((await connection.answer())?.status).toBe(100);
-    await connection.write(message);
-    for (let left = length - message.length; left > 0; left -= MEBIBYTE.length) {
-      await connection.write(Buffer.alloc(Math.min(left, MEBIBYTE.length), ' '));
-    }
-    const answer = await connection.answer();
-    expect([answer?.status, answer?.headers.connection === 'close']).toEqual([202, false]);
-    await connection.write(`${headOf('/v1/messages', gateway.key, 'Content-Length: 2')}{}`);
-    expect((await connection.answer())?.status).toBe(422);
-  });
+  test.each([message.length, doorLimits.bodyBytesMax])(
+    'is asked for %s bytes, and its connection stays',
+    async (length) => {
+      using connection = await RawConnection.open(gateway.port);
+      await connection.write(
+        headOf('/v1/messages', gateway.key, `Content-Length: ${length}`, 'expect: 100-Continue'),
+      );
+      expect((await connection.answer())?.status).toBe(100);
+      await connection.write(message);
+      for (let left = length - message.length; left > 0; left -= MEBIBYTE.length) {
+        await connection.write(Buffer.alloc(Math.min(left, MEBIBYTE.length), ' '));
+      }
+      const answer = await connection.answer();
+      expect([answer?.status, answer?.headers.connection === 'close']).toEqual([202, false]);
+      await connection.write(`${headOf('/v1/messages', gateway.key, 'Content-Length: 2')}{}`);
+      expect((await connection.answer())?.status).toBe(422);
+    },
+  );
 
   test('of HTTP/1.0 is not told anything before its answer', async () => {
     using connection = await RawConnection.open(gateway.port);
-    const head = headOf('/v1/messages', gateway.key, `Content-Length: ${message.length}`, 'Expect: 100-continue');
+    const head = headOf(
+      '/v1/messages',
+      gateway.key,
+      `Content-Length: ${message.length}`,
+      'Expect: 100-continue',
+    );
     await connection.write(head.replace('HTTP/1.1', 'HTTP/1.0') + message);
     expect((await connection.answer())?.status).toBe(202);
   });
@@ -127,7 +158,9 @@ describe('what is read on behind an answer', () => {
     const discard = new Discard({ discarded: () => {}, ...options });
     const server = createServer((request, response) => {
       response.prependOnceListener('finish', () => discard.rest(request));
-      response.writeHead(200, { 'content-length': 2, ...(options.close === true ? { connection: 'close' } : {}) }).end('ok');
+      response
+        .writeHead(200, { 'content-length': 2, ...(options.close === true ? { connection: 'close' } : {}) })
+        .end('ok');
     });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     onTestFinished(() => server.closeAllConnections());
@@ -163,7 +196,9 @@ describe('what is read on behind an answer', () => {
       const connection = await RawConnection.open(port);
       await connection.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n');
       expect((await connection.answer())?.status).toBe(200);
-      await connection.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(2 * doorLimits.discardPiecesFree));
+      await connection.write(
+        `${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(2 * doorLimits.discardPiecesFree),
+      );
       return connection;
     };
     using crumbs = await send('x');

@@ -17,7 +17,11 @@ export interface TestGateway extends Gateway, MemoryIngest {
   readonly failedAuthentications: string[];
   send(
     path: string,
-    options?: { method?: string; body?: string | Buffer | AsyncIterable<Uint8Array>; headers?: Record<string, string> },
+    options?: {
+      method?: string;
+      body?: string | Buffer | AsyncIterable<Uint8Array>;
+      headers?: Record<string, string>;
+    },
   ): Promise<Answered>;
 }
 

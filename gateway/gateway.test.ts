@@ -13,7 +13,11 @@ beforeAll(async () => {
 afterAll(() => gateway[Symbol.asyncDispose]());
 
 const json = (value: unknown): string => JSON.stringify(value);
-const otp = { recipient: 'user@example.com', template: 'otp-code', template_data: { code: '847291', expires_in: '5 minutes' } };
+const otp = {
+  recipient: 'user@example.com',
+  template: 'otp-code',
+  template_data: { code: '847291', expires_in: '5 minutes' },
+};
 const mailbindr = {
   identifier: 'email_key',
   receiver: 'email@email.com',
@@ -24,7 +28,9 @@ const mailbindr = {
 
 describe('handing over', () => {
   test('a message is answered 202, with its id and time', async () => {
-    const { status, body } = await gateway.send('/v1/messages', { body: json({ ...otp, subject: 'Your verification code' }) });
+    const { status, body } = await gateway.send('/v1/messages', {
+      body: json({ ...otp, subject: 'Your verification code' }),
+    });
     expect(status).toBe(202);
     expect(body).toEqual({
       message_id: expect.stringMatching(/^msg_/),
@@ -34,56 +40,87 @@ describe('handing over', () => {
     });
   });
 
-  test.each([['/email/send-email/'], ['/email/send-email']])("Mailbindr's request works as it is, at %s", async (path) => {
-    const headers = { 'content-type': 'application/json', 'x-api-token': gateway.key };
-    const { status, body } = await gateway.send(path, { body: json(mailbindr), headers });
-    expect(status).toBe(200);
-    expect(body).toMatchObject({ message_id: expect.stringMatching(/^msg_/), recipient: 'email@email.com' });
-  });
-
-  test.each([undefined, 'text/plain', 'application/x-www-form-urlencoded', '???', 'application/json; charset=latin1'])(
-    'whatever its content type calls it: %s',
-    async (type) => {
-      const headers = { authorization: `Bearer ${gateway.key}`, ...(type === undefined ? {} : { 'content-type': type }) };
-      const { status } = await gateway.send('/v1/messages', { body: Buffer.from(json(otp)), headers });
-      expect(status).toBe(202);
+  test.each([['/email/send-email/'], ['/email/send-email']])(
+    "Mailbindr's request works as it is, at %s",
+    async (path) => {
+      const headers = { 'content-type': 'application/json', 'x-api-token': gateway.key };
+      const { status, body } = await gateway.send(path, { body: json(mailbindr), headers });
+      expect(status).toBe(200);
+      expect(body).toMatchObject({
+        message_id: expect.stringMatching(/^msg_/),
+        recipient: 'email@email.com',
+      });
     },
   );
+
+  test.each([
+    undefined,
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    '???',
+    'application/json; charset=latin1',
+  ])('whatever its content type calls it: %s', async (type) => {
+    const headers = {
+      authorization: `Bearer ${gateway.key}`,
+      ...(type === undefined ? {} : { 'content-type': type }),
+    };
+    const { status } = await gateway.send('/v1/messages', { body: Buffer.from(json(otp)), headers });
+    expect(status).toBe(202);
+  });
 
   test.each([
     ['Idempotency-Key', { 'idempotency-key': 'k-header' }, {}],
     ['X-Idempotency-Key', { 'x-idempotency-key': 'k-x-header' }, {}],
     ['the same inside the body', {}, { headers: { 'X-Idempotency-Key': 'k-body' } }],
   ])('twice under one key, by %s, is one message', async (_, headers, more) => {
-    const options = { body: json({ ...otp, ...more }), headers: { authorization: `Bearer ${gateway.key}`, ...headers } };
+    const options = {
+      body: json({ ...otp, ...more }),
+      headers: { authorization: `Bearer ${gateway.key}`, ...headers },
+    };
     const first = await gateway.send('/v1/messages', options);
     const second = await gateway.send('/v1/messages', options);
     expect([first.status, second.status]).toEqual([202, 202]);
     expect(second.body).toEqual(first.body);
-    expect([first.headers.get('idempotent-replayed'), second.headers.get('idempotent-replayed')]).toEqual([null, 'true']);
-    const other = await gateway.send('/v1/messages', { ...options, body: json({ ...otp, ...more, recipient: 'other@example.com' }) });
+    expect([first.headers.get('idempotent-replayed'), second.headers.get('idempotent-replayed')]).toEqual([
+      null,
+      'true',
+    ]);
+    const other = await gateway.send('/v1/messages', {
+      ...options,
+      body: json({ ...otp, ...more, recipient: 'other@example.com' }),
+    });
     expect([other.status, other.body.error.code]).toEqual([422, 'idempotency_key_reused']);
   });
 
   test('under two keys that differ is refused', async () => {
-    const headers = { authorization: `Bearer ${gateway.key}`, 'idempotency-key': 'a', 'x-idempotency-key': 'b' };
+    const headers = {
+      authorization: `Bearer ${gateway.key}`,
+      'idempotency-key': 'a',
+      'x-idempotency-key': 'b',
+    };
     const { status, body } = await gateway.send('/v1/messages', { body: json(otp), headers });
     expect([status, body.error.errors[0]?.code]).toEqual([422, 'idempotency_keys_differ']);
   });
 
   test('many at once are answered each for itself', async () => {
-    const recipients = Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? 'nobody' : `user${i}@example.com`));
-    const answers = await Promise.all(recipients.map((recipient) => gateway.send('/v1/messages', { body: json({ ...otp, recipient }) })));
-    expect(answers.map(({ status, body }) => (status === 202 ? body.recipient : body.error.errors[0]?.field))).toEqual(
-      recipients.map((recipient) => (recipient === 'nobody' ? 'recipient' : recipient)),
+    const recipients = Array.from({ length: 100 }, (_, i) =>
+      i % 3 === 0 ? 'nobody' : `user${i}@example.com`,
     );
+    const answers = await Promise.all(
+      recipients.map((recipient) => gateway.send('/v1/messages', { body: json({ ...otp, recipient }) })),
+    );
+    expect(
+      answers.map(({ status, body }) => (status === 202 ? body.recipient : body.error.errors[0]?.field)),
+    ).toEqual(recipients.map((recipient) => (recipient === 'nobody' ? 'recipient' : recipient)));
   });
 });
 
 describe('the rest of the contract', () => {
   test('a message is found, listed, followed and cancelled', async () => {
     const scheduled_time = new Date(Date.now() + 3_600_000).toISOString();
-    const { body: sent } = await gateway.send('/v1/messages', { body: json({ ...goodMessage, scheduled_time }) });
+    const { body: sent } = await gateway.send('/v1/messages', {
+      body: json({ ...goodMessage, scheduled_time }),
+    });
     const { body: found } = await gateway.send(`/v1/messages/${sent.message_id}`);
     expect(found).toMatchObject({
       message_id: sent.message_id,
@@ -99,12 +136,18 @@ describe('the rest of the contract', () => {
     expect(timeline.events).toMatchObject([{ type: 'scheduled', seq: 1, recipient: 'user@example.com' }]);
     const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' };
     const cancelled = await gateway.send(`/v1/messages/${sent.message_id}`, { method: 'DELETE', headers });
-    expect([cancelled.status, cancelled.body]).toEqual([200, { message_id: sent.message_id, status: 'cancelled' }]);
+    expect([cancelled.status, cancelled.body]).toEqual([
+      200,
+      { message_id: sent.message_id, status: 'cancelled' },
+    ]);
   });
 
   test('an act that was done before is told apart by its status', async () => {
     const body = json({ recipient: 'gone@example.com', reason: 'user_unsubscribed' });
-    const answers = [await gateway.send('/v1/suppressions', { body }), await gateway.send('/v1/suppressions', { body })];
+    const answers = [
+      await gateway.send('/v1/suppressions', { body }),
+      await gateway.send('/v1/suppressions', { body }),
+    ];
     expect(answers.map(({ status, body: { created } }) => [status, created])).toEqual([
       [201, true],
       [200, false],
@@ -112,7 +155,10 @@ describe('the rest of the contract', () => {
   });
 
   test('no body is an empty one', async () => {
-    const answers = [await gateway.send('/v1/keys', { method: 'POST' }), await gateway.send('/v1/keys', { body: '{}' })];
+    const answers = [
+      await gateway.send('/v1/keys', { method: 'POST' }),
+      await gateway.send('/v1/keys', { body: '{}' }),
+    ];
     expect(answers.map(({ status, body }) => [status, body.error.errors])).toEqual([
       [422, [expect.objectContaining({ field: 'name' })]],
       [422, [expect.objectContaining({ field: 'name' })]],
@@ -126,8 +172,20 @@ describe('refusing', () => {
     ['half of it', '/v1/messages', '{"to":', 400, []],
     ['no object', '/v1/messages', '[1]', 400, ['']],
     ['broken UTF-8', '/v1/messages', Buffer.from([0x22, 0xff, 0x22]), 400, []],
-    ['faults of shape, all of them', '/v1/messages?dry=1', json({ bogus: 1, to: [1] }), 400, ['dry', 'bogus', 'to[0]']],
-    ['faults of content, all of them', '/v1/messages', json({ to: ['x', 'a@example.com\r\nBcc: b@example.com'] }), 422, null],
+    [
+      'faults of shape, all of them',
+      '/v1/messages?dry=1',
+      json({ bogus: 1, to: [1] }),
+      400,
+      ['dry', 'bogus', 'to[0]'],
+    ],
+    [
+      'faults of content, all of them',
+      '/v1/messages',
+      json({ to: ['x', 'a@example.com\r\nBcc: b@example.com'] }),
+      422,
+      null,
+    ],
     ['parameters that do not exist', '/v1/messages?page=2', undefined, 400, ['page']],
     ['values that do not exist', '/v1/messages?status=sent&limit=many', undefined, 400, ['status', 'limit']],
     ['a page that is too large', '/v1/messages?limit=101', undefined, 422, ['limit']],
@@ -146,7 +204,9 @@ describe('refusing', () => {
   });
 
   test('where the JSON breaks is told, and nothing of what it says', async () => {
-    const { body } = await gateway.send('/v1/messages', { body: '{"recipient": "secret@example.com",\n "x" secret}' });
+    const { body } = await gateway.send('/v1/messages', {
+      body: '{"recipient": "secret@example.com",\n "x" secret}',
+    });
     expect(body.error.message).toBe('The body is not valid JSON (line 2, column 6).');
     expect(JSON.stringify(body)).not.toContain('secret');
   });
@@ -162,7 +222,12 @@ describe('refusing', () => {
     ['a key that no header can carry further', { 'x-api-token': 'ké' }],
     ['another scheme', { authorization: 'Basic abc' }],
   ])('%s comes before every other fault', async (_, headers) => {
-    for (const body of ['not json', json({ bogus: 1 }), 'x'.repeat(doorLimits.bodyInMemoryBytes + 1), json(otp)]) {
+    for (const body of [
+      'not json',
+      json({ bogus: 1 }),
+      'x'.repeat(doorLimits.bodyInMemoryBytes + 1),
+      json(otp),
+    ]) {
       const answer = await gateway.send('/v1/messages', { body, headers });
       expect([answer.status, answer.body.error.code]).toEqual([401, 'unauthenticated']);
       expect(JSON.stringify(answer.body)).not.toContain('nothing');
@@ -170,7 +235,9 @@ describe('refusing', () => {
   });
 
   test('a scope that the key lacks comes before faults of shape', async () => {
-    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'reader', scopes: ['messages:read'] }) });
+    const { body: key } = await gateway.send('/v1/keys', {
+      body: json({ name: 'reader', scopes: ['messages:read'] }),
+    });
     const headers = { authorization: `Bearer ${key.secret}` };
     expect((await gateway.send('/v1/messages', { body: 'not json', headers })).status).toBe(403);
     expect((await gateway.send('/v1/messages', { body: json(otp), headers })).status).toBe(403);
@@ -178,9 +245,14 @@ describe('refusing', () => {
   });
 
   test('a budget that is spent is 429, with the time to come back', async () => {
-    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'slow', requests_per_minute: 1 }) });
+    const { body: key } = await gateway.send('/v1/keys', {
+      body: json({ name: 'slow', requests_per_minute: 1 }),
+    });
     const headers = { authorization: `Bearer ${key.secret}` };
-    const answers = [await gateway.send('/v1/senders', { headers }), await gateway.send('/v1/senders', { headers })];
+    const answers = [
+      await gateway.send('/v1/senders', { headers }),
+      await gateway.send('/v1/senders', { headers }),
+    ];
     expect(answers.map((a) => a.status)).toEqual([200, 429]);
     expect(answers.map((a) => a.headers.get('x-ratelimit-remaining'))).toEqual(['0', '0']);
     expect(Number(answers[1]?.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -224,16 +296,26 @@ describe('every answer', () => {
 
   test('counts once, whatever was asked of ingest for it', async () => {
     const attachments = [{ filename: 'a.txt', content: 'QUJD' }];
-    const bodies = [otp, { bogus: 1 }, { ...goodMessage, attachments }, { ...goodMessage, html: 'x'.repeat(100_000) }].map(json);
-    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'counted', requests_per_minute: bodies.length }) });
+    const bodies = [
+      otp,
+      { bogus: 1 },
+      { ...goodMessage, attachments },
+      { ...goodMessage, html: 'x'.repeat(100_000) },
+    ].map(json);
+    const { body: key } = await gateway.send('/v1/keys', {
+      body: json({ name: 'counted', requests_per_minute: bodies.length }),
+    });
     const headers = { authorization: `Bearer ${key.secret}` };
     const statuses: number[] = [];
-    for (const body of [...bodies, json(otp)]) statuses.push((await gateway.send('/v1/messages', { body, headers })).status);
+    for (const body of [...bodies, json(otp)])
+      statuses.push((await gateway.send('/v1/messages', { body, headers })).status);
     expect(statuses).toEqual([202, 400, 202, 202, 429]);
   });
 
   test('counts once, also when the body of a call that carries no mail is large', async () => {
-    const { body: key } = await gateway.send('/v1/keys', { body: json({ name: 'counted', requests_per_minute: 3 }) });
+    const { body: key } = await gateway.send('/v1/keys', {
+      body: json({ name: 'counted', requests_per_minute: 3 }),
+    });
     const headers = { authorization: `Bearer ${key.secret}` };
     const large = json({ recipient: 'x'.repeat(doorLimits.bodyInMemoryBytes) });
     const statuses: number[] = [];
@@ -254,7 +336,11 @@ describe('HTTP', () => {
   test('HEAD is answered as GET is, without the body', async () => {
     for (const path of ['/v1/messages', '/v1/messages/msg_x', '/docs', '/openapi.json', '/healthz']) {
       const [get, head] = [await gateway.send(path), await gateway.send(path, { method: 'HEAD' })];
-      expect([path, head.status, head.headers.get('content-type')]).toEqual([path, get.status, get.headers.get('content-type')]);
+      expect([path, head.status, head.headers.get('content-type')]).toEqual([
+        path,
+        get.status,
+        get.headers.get('content-type'),
+      ]);
       expect(Number(head.headers.get('content-length'))).toBeGreaterThan(10);
     }
   });
@@ -265,19 +351,31 @@ describe('HTTP', () => {
     ['/healthz', 'GET, HEAD, OPTIONS'],
   ])('OPTIONS of %s lists its methods, to anybody', async (path, allow) => {
     const { status, headers, body } = await gateway.send(path, { method: 'OPTIONS', headers: {} });
-    expect([status, headers.get('allow'), body, headers.get('access-control-allow-origin')]).toEqual([204, allow, '', null]);
-  });
-
-  test.each(['gzip', 'br, identity', 'x'])('a body in the encoding %s is 415, and the supported one is told', async (encoding) => {
-    const headers = { authorization: `Bearer ${gateway.key}`, 'content-encoding': encoding };
-    const { status, headers: told, body } = await gateway.send('/v1/messages', { body: json(otp), headers });
-    expect([status, body.error.code, told.get('accept-encoding'), told.get('x-ratelimit-limit')]).toEqual([
-      415,
-      'unsupported_content_encoding',
-      'identity',
-      '5000',
+    expect([status, headers.get('allow'), body, headers.get('access-control-allow-origin')]).toEqual([
+      204,
+      allow,
+      '',
+      null,
     ]);
   });
+
+  test.each(['gzip', 'br, identity', 'x'])(
+    'a body in the encoding %s is 415, and the supported one is told',
+    async (encoding) => {
+      const headers = { authorization: `Bearer ${gateway.key}`, 'content-encoding': encoding };
+      const {
+        status,
+        headers: told,
+        body,
+      } = await gateway.send('/v1/messages', { body: json(otp), headers });
+      expect([status, body.error.code, told.get('accept-encoding'), told.get('x-ratelimit-limit')]).toEqual([
+        415,
+        'unsupported_content_encoding',
+        'identity',
+        '5000',
+      ]);
+    },
+  );
 
   test('identity is the encoding of a body as it is', async () => {
     const headers = { authorization: `Bearer ${gateway.key}`, 'content-encoding': 'Identity' };
@@ -297,8 +395,15 @@ describe('HTTP', () => {
     expect(await ask('/v1/messages', 'PUT', app)).toEqual([405, app, 'Origin']);
     expect(await ask('/v1/nothing', 'GET', app)).toEqual([404, app, 'Origin']);
     expect(await ask('/v1/messages', 'GET', 'https://evil.example')).toEqual([200, null, 'Origin']);
-    const preflight = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
-    expect(await ask('/v1/messages', 'OPTIONS', app, preflight)).toEqual([204, app, expect.stringMatching(/^Origin, Access-Control-/)]);
+    const preflight = {
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization',
+    };
+    expect(await ask('/v1/messages', 'OPTIONS', app, preflight)).toEqual([
+      204,
+      app,
+      expect.stringMatching(/^Origin, Access-Control-/),
+    ]);
     expect(await ask('/inbox', 'GET', app)).toEqual([200, null, null]);
     expect(await ask('/inbox', 'OPTIONS', app, preflight)).toEqual([204, null, null]);
   });
@@ -333,7 +438,11 @@ describe('beside the contract', () => {
 
   test('health, what is lost, and the documentation', async () => {
     expect((await gateway.send('/healthz', { headers: {} })).body).toEqual({ status: 'ok' });
-    expect((await gateway.send('/readyz', { headers: {} })).body).toEqual({ status: 'ready', lost: [], not_reached: [] });
+    expect((await gateway.send('/readyz', { headers: {} })).body).toEqual({
+      status: 'ready',
+      lost: [],
+      not_reached: [],
+    });
     expect((await gateway.send('/openapi.json', { headers: {} })).body.openapi).toBe('3.1.0');
     const docs = await gateway.send('/docs', { headers: {} });
     expect(docs.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -346,8 +455,15 @@ describe('beside the contract', () => {
   ])('the description names the gateway by %s, whatever host a caller claims', async (_title, publicUrl) => {
     await using other = await testGateway({ publicUrl });
     const { hostname, port } = new URL(other.url);
-    const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' };
-    const [response] = await once(request({ hostname, port, path: '/openapi.json', headers }).end(), 'response');
+    const headers = {
+      host: 'evil.example',
+      'x-forwarded-host': 'evil.example',
+      forwarded: 'host=evil.example',
+    };
+    const [response] = await once(
+      request({ hostname, port, path: '/openapi.json', headers }).end(),
+      'response',
+    );
     const { servers } = JSON.parse(await text(response)) as { servers: readonly { url: string }[] };
     expect(servers.map(({ url }) => url)).toEqual([publicUrl ?? other.url]);
   });
@@ -361,7 +477,9 @@ describe('beside the contract', () => {
   });
 
   test('an address that is taken is told with the setting to change', async () => {
-    await expect(testGateway({ http: { host: '127.0.0.1', port: gateway.port } })).rejects.toThrow(/PACKETBOAT_HTTP_ADDR/);
+    await expect(testGateway({ http: { host: '127.0.0.1', port: gateway.port } })).rejects.toThrow(
+      /PACKETBOAT_HTTP_ADDR/,
+    );
   });
 });
 
@@ -369,7 +487,9 @@ test('a bug behind the door is a 500 that tells nothing', async () => {
   const broken = (): never => {
     throw new Error('secret@example.com');
   };
-  await using other = await testGateway({ client: (own) => ({ ...own, call: async () => broken(), sendMessages: async () => broken() }) });
+  await using other = await testGateway({
+    client: (own) => ({ ...own, call: async () => broken(), sendMessages: async () => broken() }),
+  });
   for (const body of [undefined, json(otp)]) {
     const answer = await other.send('/v1/messages', body === undefined ? {} : { body });
     expect([answer.status, answer.body.error.code]).toEqual([500, 'internal']);

@@ -1,4 +1,5 @@
-// The REST door: one HTTP server whose routes come from the contract. Everything that knows of messages is behind `ingest`.
+// The REST door: one HTTP server whose routes come from the contract. Everything that knows of
+// messages is behind `ingest`.
 
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -39,17 +40,29 @@ export interface GatewayOptions {
   readonly health: Pick<Health, 'readiness' | 'isReady'>;
   readonly log: Pick<Logger, 'debug' | 'warn' | 'error'>;
   readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused' | 'failedAuthentication'>;
-  /** Where large bodies wait, under no name; the system's folder for temporary files unless told. */
+  /**
+   * Where large bodies wait, under no name; the system's folder for temporary files unless told.
+   */
   readonly folder?: string;
-  /** Where callers reach this gateway, without a slash at its end; the address that it listens on unless told. */
+  /**
+   * Where callers reach this gateway, without a slash at its end; the address that it listens on
+   * unless told.
+   */
   readonly publicUrl?: string | undefined;
   /** Loaded unless given. */
   readonly contract?: Contract;
-  /** `limits` unless told: an installation whose connections all come from one balancer needs more. */
+  /**
+   * `limits` unless told: an installation whose connections all come from one balancer needs more.
+   */
   readonly connectionsPerAddressMax?: number;
-  /** Proxies whose `Forwarded` or `X-Forwarded-For` is believed, and whose connections are not limited. None unless told. */
+  /**
+   * Proxies whose `Forwarded` or `X-Forwarded-For` is believed, and whose connections are not
+   * limited. None unless told.
+   */
   readonly trustedProxies?: TrustedProxies;
-  /** Origins whose pages may call the API from a browser: `https://app.example`. None unless told. */
+  /**
+   * Origins whose pages may call the API from a browser: `https://app.example`. None unless told.
+   */
   readonly corsOrigins?: readonly string[];
   /** More pages on the same server: the development inbox. */
   readonly plugins?: readonly FastifyPluginAsync[];
@@ -62,13 +75,15 @@ export interface Gateway extends AsyncDisposable {
 }
 
 /**
- * Listens once it resolves. Disposing answers what is under way, up to `runningLimits.drainMs`, then cuts off; `ingest` stays open. Throws
- * `Failure('invalid')` when the address cannot be had.
+ * Listens once it resolves. Disposing answers what is under way, up to `runningLimits.drainMs`,
+ * then cuts off; `ingest` stays open. Throws `Failure('invalid')` when the address cannot be had.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { ingest, http, metrics, log, folder = tmpdir(), contract = loadContract(), plugins = [] } = options;
   await mkdir(folder, { recursive: true });
-  const parsers = new ParserPool(new Map(contract.methods.map(({ path, requestType }) => [path, requestType])));
+  const parsers = new ParserPool(
+    new Map(contract.methods.map(({ path, requestType }) => [path, requestType])),
+  );
   const proxies = options.trustedProxies ?? [];
   const door: Door = {
     ingest,
@@ -96,7 +111,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const address = app.server.address();
     return typeof address === 'object' && address !== null ? address.port : http.port;
   };
-  await app.register(documentation(contract, () => options.publicUrl ?? reachableUrl({ host: http.host, port: portOf() })));
+  await app.register(
+    documentation(contract, () => options.publicUrl ?? reachableUrl({ host: http.host, port: portOf() })),
+  );
   await app.register(restRoutes(door, contract));
   for (const plugin of plugins) await app.register(plugin);
   try {
@@ -118,13 +135,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-const urlOf = ({ host, port }: ListenAddress): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+const urlOf = ({ host, port }: ListenAddress): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Nobody connects to the address that means all interfaces. */
 const reachableUrl = ({ host, port }: ListenAddress): string =>
   urlOf({ host: /^(?:0\.0\.0\.0|::)$/.test(host) ? 'localhost' : host, port });
 
-/** fastify has routes, hooks and replies; what it does with requests that have no route, with bodies and with broken requests is never asked for. */
+/**
+ * fastify has routes, hooks and replies; what it does with requests that have no route, with bodies
+ * and with broken requests is never asked for.
+ */
 function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
     serverFactory: (handler) => front.createServer(handler),
@@ -133,7 +154,8 @@ function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOpt
     requestIdHeader: 'x-request-id',
     // paths are as long as the headers may be
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: doorLimits.httpHeaderBytesMax },
-    // Those that still come on open connections are answered as ever, and told that the connection closes.
+    // Those that still come on open connections are answered as ever, and told that the connection
+    // closes.
     return503OnClosing: false,
   });
   // no body is read but by `handle`
@@ -142,10 +164,15 @@ function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOpt
   app.addHook('onRoute', ({ method, url, config }) => {
     for (const one of [method].flat()) routes.add(one, { pattern: url, needsKey: config?.needsKey === true });
   });
-  app.setNotFoundHandler((request, reply) => sendAnswer(reply, refusedWith(notFound(), undefined, request.id)));
+  app.setNotFoundHandler((request, reply) =>
+    sendAnswer(reply, refusedWith(notFound(), undefined, request.id)),
+  );
   app.setErrorHandler((error, request, reply) => {
     if (request.raw.destroyed && !request.raw.complete) return void reply.hijack(); // the caller hung up while it was sending
-    log.error({ err: error, request: request.id, route: request.routeOptions.url ?? 'unmatched' }, 'a request failed');
+    log.error(
+      { err: error, request: request.id, route: request.routeOptions.url ?? 'unmatched' },
+      'a request failed',
+    );
     sendAnswer(reply, refusedWith(internal(), undefined, request.id));
   });
 

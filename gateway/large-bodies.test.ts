@@ -39,7 +39,9 @@ async function blobsOf(id: string): Promise<Buffer[]> {
   const ids = [html, text, ...(attachments ?? [])].flatMap((part) =>
     typeof part === 'object' && part !== null && 'blob' in part ? [part.blob as never] : [],
   );
-  return Promise.all(ids.map(async (blob) => Buffer.concat(await Array.fromAsync(gateway.ingest.blobs.get(blob)))));
+  return Promise.all(
+    ids.map(async (blob) => Buffer.concat(await Array.fromAsync(gateway.ingest.blobs.get(blob)))),
+  );
 }
 
 describe('content', () => {
@@ -50,17 +52,23 @@ describe('content', () => {
       { filename: 'a.bin', content: file.toString('base64') },
       { filename: 'b.bin', content: 'QUJD' },
     ];
-    const { status, body } = await gateway.send('/v1/messages', { body: json({ ...goodMessage, html, attachments }) });
+    const { status, body } = await gateway.send('/v1/messages', {
+      body: json({ ...goodMessage, html, attachments }),
+    });
     expect([status, body.error]).toEqual([202, undefined]);
     const blobs = await blobsOf(body.message_id);
-    expect(blobs.map((blob) => blob.length)).toEqual(expect.arrayContaining([Buffer.byteLength(html), file.length, 3]));
+    expect(blobs.map((blob) => blob.length)).toEqual(
+      expect.arrayContaining([Buffer.byteLength(html), file.length, 3]),
+    );
     expect(blobs.some((blob) => blob.equals(file))).toBe(true);
     expect(blobs.some((blob) => blob.toString() === html)).toBe(true);
   });
 
   test('of a small body too, when it is a file', async () => {
     const attachments = [{ filename: 'a.txt', content: 'QUJD' }];
-    const { status, body } = await gateway.send('/v1/messages', { body: json({ ...goodMessage, attachments }) });
+    const { status, body } = await gateway.send('/v1/messages', {
+      body: json({ ...goodMessage, attachments }),
+    });
     expect(status).toBe(202);
     expect((await blobsOf(body.message_id)).map(String)).toEqual(['ABC']);
   });
@@ -68,7 +76,10 @@ describe('content', () => {
   test('of a request that is repeated under its key is the same', async () => {
     const headers = { authorization: `Bearer ${gateway.key}`, 'idempotency-key': 'large' };
     const body = bodyOf(300_000);
-    const answers = [await gateway.send('/v1/messages', { body, headers }), await gateway.send('/v1/messages', { body, headers })];
+    const answers = [
+      await gateway.send('/v1/messages', { body, headers }),
+      await gateway.send('/v1/messages', { body, headers }),
+    ];
     expect(answers.map((a) => [a.status, a.headers.get('idempotent-replayed')])).toEqual([
       [202, null],
       [202, 'true'],
@@ -77,23 +88,29 @@ describe('content', () => {
 
   test('in template data is judged like small data, with the paths of the caller', async () => {
     const send = (data: object) =>
-      gateway.send('/v1/messages', { body: json({ recipient: 'a@example.com', template: 'otp-code', template_data: data }) });
+      gateway.send('/v1/messages', {
+        body: json({ recipient: 'a@example.com', template: 'otp-code', template_data: data }),
+      });
     const large = await send({ code: '847291', unknown: 'x'.repeat(ingestLimits.contentInlineBytes) });
     expect([large.status, large.body.error]).toEqual([202, undefined]);
     const wrong = await send({ code: '1', expires_in: 'x'.repeat(ingestLimits.contentInlineBytes) });
-    expect(wrong.body.error.errors.map((e) => e.field)).toEqual(['template_data.code', 'template_data.expires_in']);
+    expect(wrong.body.error.errors.map((e) => e.field)).toEqual([
+      'template_data.code',
+      'template_data.expires_in',
+    ]);
     const tooMuch = await send({ code: 'x'.repeat(acceptLimits.templateDataBytesMax) });
     expect([tooMuch.status, tooMuch.body.error.errors[0]?.field]).toEqual([422, 'template_data']);
   });
 });
 
 describe('the size of a body', () => {
-  test.each([doorLimits.bodyInMemoryBytes - 1, doorLimits.bodyInMemoryBytes, doorLimits.bodyInMemoryBytes + 1])(
-    'around what stays in memory: %s',
-    async (size) => {
-      expect((await gateway.send('/v1/messages', { body: bodyOf(size) })).status).toBe(202);
-    },
-  );
+  test.each([
+    doorLimits.bodyInMemoryBytes - 1,
+    doorLimits.bodyInMemoryBytes,
+    doorLimits.bodyInMemoryBytes + 1,
+  ])('around what stays in memory: %s', async (size) => {
+    expect((await gateway.send('/v1/messages', { body: bodyOf(size) })).status).toBe(202);
+  });
 
   test('may be 50 MiB', async () => {
     const { status, body } = await gateway.send('/v1/messages', { body: bodyOf(doorLimits.bodyBytesMax) });
@@ -110,12 +127,16 @@ describe('the size of a body', () => {
         })(),
     ],
   ])('may not be one byte more, %s', async (_, given) => {
-    const { status, body } = await gateway.send('/v1/messages', { body: given(bodyOf(doorLimits.bodyBytesMax + 1)) });
+    const { status, body } = await gateway.send('/v1/messages', {
+      body: given(bodyOf(doorLimits.bodyBytesMax + 1)),
+    });
     expect([status, body.error.code]).toEqual([413, 'too_large']);
   });
 
   test('may be large only where content is', async () => {
-    const { status, body } = await gateway.send('/v1/messages', { body: json({ ...goodMessage, subject: 'x'.repeat(2_000_000) }) });
+    const { status, body } = await gateway.send('/v1/messages', {
+      body: json({ ...goodMessage, subject: 'x'.repeat(2_000_000) }),
+    });
     expect([status, body.error.code]).toEqual([413, 'too_large']);
   });
 });
@@ -134,7 +155,8 @@ describe('what would cost too much to read', () => {
     ['base64 that is none', json({ attachments: [{ filename: 'a', content: `${'A'.repeat(size)}-` }] })],
     ['blanks', ' '.repeat(size)],
   ])('%s: refused, and the event loop turns on', async (_, body) => {
-    // the body is made and sent by this same event loop, in one piece each; what follows is the gateway's
+    // the body is made and sent by this same event loop, in one piece each; what follows is the
+    // gateway's
     const delay = monitorEventLoopDelay({ resolution: 10 });
     const stream = (async function* () {
       const bytes = Buffer.from(body);
@@ -159,8 +181,11 @@ test('nothing is left behind', async () => {
 test('more at a time than may wait are told to come back', async () => {
   const body = bodyOf(doorLimits.bodyInMemoryBytes + 1);
   const many = doorLimits.parserQueueMax + doorLimits.parsersMax + 60;
-  const answers = await Promise.all(Array.from({ length: many }, () => gateway.send('/v1/messages', { body })));
+  const answers = await Promise.all(
+    Array.from({ length: many }, () => gateway.send('/v1/messages', { body })),
+  );
   const statuses = new Set(answers.map((a) => a.status));
   expect([...statuses].filter((status) => status !== 202 && status !== 503)).toEqual([]);
-  for (const answer of answers) if (answer.status === 503) expect(answer.headers.get('retry-after')).toBe('1');
+  for (const answer of answers)
+    if (answer.status === 503) expect(answer.headers.get('retry-after')).toBe('1');
 });

@@ -3,7 +3,13 @@
 import { mkdir } from 'node:fs/promises';
 import type { Config } from '../services/runtime/config.ts';
 import { reporter } from '../services/runtime/log.ts';
-import { type About, dependenciesOf, openOperations, type Program, started } from '../services/runtime/program.ts';
+import {
+  type About,
+  dependenciesOf,
+  openOperations,
+  type Program,
+  started,
+} from '../services/runtime/program.ts';
 import { openTlsIdentity } from '../services/runtime/tls.ts';
 import { frontPage } from './docs/front-page.ts';
 import { startGateway } from './gateway.ts';

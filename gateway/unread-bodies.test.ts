@@ -22,16 +22,27 @@ const paths: Readonly<Record<string, readonly [known: string | null, wrong: stri
 const NOWHERE = [null, '/v1/messages/msg_x'] as const;
 
 const tokens = '{},'.repeat(doorLimits.bodyBytesMax / 50 / 3);
-const chunked = (text: string): string => `Transfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n`;
-/** What stands behind the other headers; `bytes`: of the body, `null` when the body does not end. */
+const chunked = (text: string): string =>
+  `Transfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n`;
+/**
+ * What stands behind the other headers; `bytes`: of the body, `null` when the body does not end.
+ */
 const bodies: readonly { readonly name: string; readonly text: string; readonly bytes: number | null }[] = [
   { name: 'no body', text: '\r\n', bytes: 0 },
   { name: 'an empty body', text: 'Content-Length: 0\r\n\r\n', bytes: 0 },
   { name: 'one byte', text: 'Content-Length: 1\r\n\r\n{', bytes: 1 },
-  { name: 'malformed JSON', text: 'Content-Type: application/json\r\nContent-Length: 6\r\n\r\n{"a":}', bytes: 6 },
+  {
+    name: 'malformed JSON',
+    text: 'Content-Type: application/json\r\nContent-Length: 6\r\n\r\n{"a":}',
+    bytes: 6,
+  },
   { name: 'a huge body', text: `Content-Length: ${tokens.length}\r\n\r\n${tokens}`, bytes: tokens.length },
   { name: 'a body that never ends', text: chunked('[{},{},'), bytes: null },
-  { name: 'a length that never comes', text: `Content-Length: ${doorLimits.bodyBytesMax}\r\n\r\n[{},{},`, bytes: null },
+  {
+    name: 'a length that never comes',
+    text: `Content-Length: ${doorLimits.bodyBytesMax}\r\n\r\n[{},{},`,
+    bytes: null,
+  },
   { name: 'chunks', text: `${chunked('[{},{}]')}0\r\n\r\n`, bytes: 7 },
 ];
 
@@ -72,18 +83,27 @@ function faultsOf(one: Case, answer: RawAnswer | null, isGood: boolean): string[
   const faults: string[] = [];
   const expected = expectedOf(one);
   const isJudgedByIngest = isGood && one.place === 'known';
-  if (isJudgedByIngest ? status >= 500 || status === 401 : status !== expected) faults.push(`${status}, not ${expected}`);
+  if (isJudgedByIngest ? status >= 500 || status === 401 : status !== expected)
+    faults.push(`${status}, not ${expected}`);
   if ((status === 405 || status === 204) && headers.allow === undefined) faults.push('no Allow');
   if (status === 401 && headers['www-authenticate'] !== 'Bearer') faults.push('no WWW-Authenticate');
   if (!/^req_/.test(headers['x-request-id'] ?? '')) faults.push('no X-Request-Id');
-  if (!isJudgedByIngest && headers['x-ratelimit-limit'] !== '0') faults.push(`limit ${headers['x-ratelimit-limit']}`);
-  if (headers['x-ratelimit-remaining'] === undefined || headers['x-ratelimit-reset'] === undefined) faults.push('no figures');
-  if (status >= 400 && body !== '' && JSON.parse(body).request_id !== headers['x-request-id']) faults.push('another request_id');
+  if (!isJudgedByIngest && headers['x-ratelimit-limit'] !== '0')
+    faults.push(`limit ${headers['x-ratelimit-limit']}`);
+  if (headers['x-ratelimit-remaining'] === undefined || headers['x-ratelimit-reset'] === undefined)
+    faults.push('no figures');
+  if (status >= 400 && body !== '' && JSON.parse(body).request_id !== headers['x-request-id'])
+    faults.push('another request_id');
   return faults;
 }
 
 /** One request, and the next one on its connection where the first one ends. */
-async function exchange(one: Case, key: string, body: (typeof bodies)[number], isGood: boolean): Promise<string[]> {
+async function exchange(
+  one: Case,
+  key: string,
+  body: (typeof bodies)[number],
+  isGood: boolean,
+): Promise<string[]> {
   using connection = await RawConnection.open(gateway.port);
   await connection.write(`${one.method} ${one.path} HTTP/1.1\r\nHost: x\r\n${key}${body.text}`);
   // a body that does not end keeps whoever may send one waiting: it is read
@@ -93,7 +113,8 @@ async function exchange(one: Case, key: string, body: (typeof bodies)[number], i
   if (body.bytes === null) return faults;
   await connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
   const next = await connection.answer();
-  if (next !== null && next.status !== 200) faults.push(`the next answer on the connection is ${next.status}`);
+  if (next !== null && next.status !== 200)
+    faults.push(`the next answer on the connection is ${next.status}`);
   if (next === null && answer?.headers.connection !== 'close') faults.push('closed without a word');
   return faults;
 }
@@ -128,41 +149,51 @@ describe('methods that Node gives another way', () => {
     using connection = await RawConnection.open(gateway.port);
     await connection.write(text);
     const answer = await connection.answer();
-    expect([answer?.status, answer?.headers.connection, answer?.headers['x-ratelimit-limit']]).toEqual([status, 'close', '0']);
+    expect([answer?.status, answer?.headers.connection, answer?.headers['x-ratelimit-limit']]).toEqual([
+      status,
+      'close',
+      '0',
+    ]);
     await connection.closed();
   });
 
   test.each([
     ['GET', '/healthz', '', 200],
     ['POST', UNKNOWN_PATH, 'Content-Length: 2\r\n', 404],
-  ])('an Upgrade that is not on offer is a request like any other: %s %s', async (method, path, more, status) => {
-    using connection = await RawConnection.open(gateway.port);
-    await connection.write(
-      `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n${more}\r\n${more === '' ? '' : '{}'}`,
-    );
-    expect((await connection.answer())?.status).toBe(status);
-    await connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
-    expect((await connection.answer())?.status).toBe(200);
-  });
+  ])(
+    'an Upgrade that is not on offer is a request like any other: %s %s',
+    async (method, path, more, status) => {
+      using connection = await RawConnection.open(gateway.port);
+      await connection.write(
+        `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n${more}\r\n${more === '' ? '' : '{}'}`,
+      );
+      expect((await connection.answer())?.status).toBe(status);
+      await connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      expect((await connection.answer())?.status).toBe(200);
+    },
+  );
 });
 
 test.each([
   ['no route', `POST /x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json`, 404],
   ['no key', `POST /v1/messages HTTP/1.1\r\nHost: x`, 401],
   ['an unknown key', `POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Api-Token: ${unknownKey}`, 401],
-])('50 MiB of tokens with %s are neither buffered nor parsed, and do not stay in memory', async (_, head, status) => {
-  const before = { ...gateway.bodies };
-  const body = Buffer.alloc(doorLimits.bodyBytesMax, '{},');
-  const memory = process.memoryUsage().rss;
-  using connection = await RawConnection.open(gateway.port);
-  await connection.write(`${head}\r\nContent-Length: ${body.length}\r\n\r\n`);
-  for (let at = 0; at < body.length; at += 65_536) await connection.write(body.subarray(at, at + 65_536));
-  expect((await connection.answer())?.status).toBe(status);
-  await connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
-  expect((await connection.answer())?.status).toBe(200);
-  expect(process.memoryUsage().rss - memory).toBeLessThan(body.length * 2);
-  expect(gateway.bodies).toEqual({ ...before, discarded: before.discarded + body.length });
-});
+])(
+  '50 MiB of tokens with %s are neither buffered nor parsed, and do not stay in memory',
+  async (_, head, status) => {
+    const before = { ...gateway.bodies };
+    const body = Buffer.alloc(doorLimits.bodyBytesMax, '{},');
+    const memory = process.memoryUsage().rss;
+    using connection = await RawConnection.open(gateway.port);
+    await connection.write(`${head}\r\nContent-Length: ${body.length}\r\n\r\n`);
+    for (let at = 0; at < body.length; at += 65_536) await connection.write(body.subarray(at, at + 65_536));
+    expect((await connection.answer())?.status).toBe(status);
+    await connection.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect((await connection.answer())?.status).toBe(200);
+    expect(process.memoryUsage().rss - memory).toBeLessThan(body.length * 2);
+    expect(gateway.bodies).toEqual({ ...before, discarded: before.discarded + body.length });
+  },
+);
 
 test('a key that was admitted lately is not asked for again, and one that ingest refuses is asked for each time', async () => {
   const asked: string[] = [];
@@ -180,7 +211,8 @@ test('a key that was admitted lately is not asked for again, and one that ingest
     template: 'otp-code',
     template_data: { code: '847291', expires_in: '5 minutes' },
   });
-  const send = async (key: string) => (await other.send('/v1/messages', { body, headers: { authorization: `Bearer ${key}` } })).status;
+  const send = async (key: string) =>
+    (await other.send('/v1/messages', { body, headers: { authorization: `Bearer ${key}` } })).status;
   expect(await Promise.all([send(other.key), send(other.key), send(other.key)])).toEqual([202, 202, 202]);
   expect([await send(other.key), asked]).toEqual([202, ['uncounted']]);
   expect([await send(unknownKey), await send(unknownKey)]).toEqual([401, 401]);

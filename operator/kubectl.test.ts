@@ -1,5 +1,5 @@
-// The output of kubectl, as goldens: get, get mail, -o wide, describe, explain and wait. Ages, uids,
-// versions and random values are replaced. `make golden` renews the files.
+// The output of kubectl, as goldens: get, get mail, -o wide, describe, explain and wait. Ages,
+// uids, versions and random values are replaced. `make golden` renews the files.
 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -42,20 +42,37 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'kub
   const open = new AsyncDisposableStack();
   let kubernetes: Kubernetes;
   const ctl = (...args: readonly string[]) => kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', ...args]);
-  const reasonOf = (object: string) => ctl('get', object, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].reason}');
+  const reasonOf = (object: string) =>
+    ctl('get', object, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].reason}');
 
   beforeAll(async () => {
     kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
     const mongo = open.use(await startMongo());
     const dns = open.use(await startDnsServer());
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
-    await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
-    for (const name of ['mail', 'shop']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    await kubectlOk(kubernetes.kubeconfig, [
+      'wait',
+      '--for=condition=Established',
+      '--timeout=30s',
+      '-f',
+      crds,
+    ]);
+    for (const name of ['mail', 'shop'])
+      await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
     const kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['shop'] });
-    open.use(await startOperatorHere({ kubeconfig, mongodbUrl: mongo.url, dnsPort: dns.port, namespaces: ['shop'] }));
+    open.use(
+      await startOperatorHere({ kubeconfig, mongodbUrl: mongo.url, dnsPort: dns.port, namespaces: ['shop'] }),
+    );
     const items = [
       sender('ready'),
-      sender('late', { routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'relay-login' } } }] }),
+      sender('late', {
+        routes: [
+          {
+            name: 'relay',
+            smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'relay-login' } },
+          },
+        ],
+      }),
       sender('unverified', { verification: { policy: 'Enforce' } }),
       sender('quiet', { suspend: true }),
       template('order', { text: 'Ihre Bestellung {{number}}.' }),
@@ -77,10 +94,13 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'kub
     // after their Senders, because the first visit looks for them
     await apply('Template', { 'template/order': 'Ready', 'template/broken': 'SyntaxError' });
     // Events are written in the background
-    await vi.waitFor(async () => expect(await ctl('describe', 'template', 'broken')).toContain('SyntaxError  '), {
-      timeout: 10_000,
-      interval: 200,
-    });
+    await vi.waitFor(
+      async () => expect(await ctl('describe', 'template', 'broken')).toContain('SyntaxError  '),
+      {
+        timeout: 10_000,
+        interval: 200,
+      },
+    );
   }, 90_000);
   afterAll(() => open.disposeAsync(), 30_000);
 
@@ -102,14 +122,17 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'kub
     ['explain a template', ['explain', 'template.spec']],
     ['wait for a sender', ['wait', '--for=condition=Ready', '--timeout=10s', 'sender/ready']],
   ])('%s', async (title, args) => {
-    await expect(`$ kubectl -n shop ${args.join(' ')}\n${withoutChance(await ctl(...args))}`).toMatchFileSnapshot(
-      `golden/${title.replaceAll(/[ ,]+/g, '-')}.txt`,
-    );
+    await expect(
+      `$ kubectl -n shop ${args.join(' ')}\n${withoutChance(await ctl(...args))}`,
+    ).toMatchFileSnapshot(`golden/${title.replaceAll(/[ ,]+/g, '-')}.txt`);
   });
 
   it('wait times out for a sender that is not ready', async () => {
     const args = ['-n', 'shop', 'wait', '--for=condition=Ready', '--timeout=2s', 'sender/late'];
-    expect(await kubectl(kubernetes.kubeconfig, args)).toMatchObject({ code: 1, stderr: expect.stringContaining('timed out waiting') });
+    expect(await kubectl(kubernetes.kubeconfig, args)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('timed out waiting'),
+    });
   });
 
   it('describe shows the locale, the line and the problem of a broken template', async () => {

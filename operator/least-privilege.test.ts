@@ -17,13 +17,35 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'the operator’s ri
   beforeAll(async () => {
     kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
-    await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
-    for (const name of ['mail', 'shop', 'other']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
-    const spec = { domain: 'a.example', from: { address: 'hi@a.example' }, routes: [{ name: 'relay', smtp: { host: 'relay.example' } }] };
-    const sender = { apiVersion: 'packetboat.dev/v1alpha1', kind: 'Sender', metadata: { name: 'billing', namespace: 'shop' }, spec };
+    await kubectlOk(kubernetes.kubeconfig, [
+      'wait',
+      '--for=condition=Established',
+      '--timeout=30s',
+      '-f',
+      crds,
+    ]);
+    for (const name of ['mail', 'shop', 'other'])
+      await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    const spec = {
+      domain: 'a.example',
+      from: { address: 'hi@a.example' },
+      routes: [{ name: 'relay', smtp: { host: 'relay.example' } }],
+    };
+    const sender = {
+      apiVersion: 'packetboat.dev/v1alpha1',
+      kind: 'Sender',
+      metadata: { name: 'billing', namespace: 'shop' },
+      spec,
+    };
     const locales = [{ locale: 'en', subject: 'Hi', text: 'Hello' }];
-    const template = { ...sender, kind: 'Template', metadata: { name: 'any', namespace: 'shop' }, spec: { defaultLocale: 'en', locales } };
-    for (const object of [sender, template]) await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', '-'], JSON.stringify(object));
+    const template = {
+      ...sender,
+      kind: 'Template',
+      metadata: { name: 'any', namespace: 'shop' },
+      spec: { defaultLocale: 'en', locales },
+    };
+    for (const object of [sender, template])
+      await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', '-'], JSON.stringify(object));
     kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['shop'] });
   }, 60_000);
   afterAll(() => open.disposeAsync(), 30_000);
@@ -38,12 +60,30 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'the operator’s ri
     ['list namespaces', ['get', 'namespaces']],
     ['read another namespace', ['get', 'namespace', 'other']],
     ['read another Lease', ['get', 'lease', 'somebody', '--namespace', 'mail']],
-    ['read a Lease in a namespace that it works for', ['get', 'lease', 'packetboat-operator', '--namespace', 'shop']],
+    [
+      'read a Lease in a namespace that it works for',
+      ['get', 'lease', 'packetboat-operator', '--namespace', 'shop'],
+    ],
     ['read definitions', ['get', 'customresourcedefinitions']],
-    ['give itself rights', ['create', 'rolebinding', 'more', '--clusterrole=cluster-admin', '--user=x', '--namespace', 'shop']],
+    [
+      'give itself rights',
+      ['create', 'rolebinding', 'more', '--clusterrole=cluster-admin', '--user=x', '--namespace', 'shop'],
+    ],
     ['create a Sender', ['create', '--namespace', 'shop', '-f', '-']],
     ['delete a Sender', ['delete', 'sender', 'billing', '--namespace', 'shop']],
-    ['write a Template', ['patch', 'template', 'any', '--namespace', 'shop', '--type=merge', '-p', '{"spec":{"defaultLocale":"de"}}']],
+    [
+      'write a Template',
+      [
+        'patch',
+        'template',
+        'any',
+        '--namespace',
+        'shop',
+        '--type=merge',
+        '-p',
+        '{"spec":{"defaultLocale":"de"}}',
+      ],
+    ],
     ['write a ConfigMap', ['create', 'configmap', 'any', '--namespace', 'shop']],
     ['write a ServiceAccount token', ['create', 'token', 'default', '--namespace', 'shop']],
   ])('do not let it %s', async (_, args) => {
@@ -51,7 +91,10 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'the operator’s ri
       ? await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'get', 'sender', 'billing', '-o', 'json'])
       : '';
     const renamed = input.replaceAll('"billing"', '"more"').replace(/"resourceVersion": "\d+",/, '');
-    expect(await kubectl(kubeconfig, args, renamed)).toMatchObject({ code: 1, stderr: expect.stringMatching(/Forbidden|forbidden/) });
+    expect(await kubectl(kubeconfig, args, renamed)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/Forbidden|forbidden/),
+    });
   });
 
   it.each([
@@ -61,10 +104,23 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'the operator’s ri
     ['owners', { metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x', uid: 'x' }] } }],
   ])('let it change the finalizers of a Sender, but not %s', async (_, patch) => {
     const patched = (body: object) =>
-      kubectl(kubeconfig, ['patch', 'sender', 'billing', '--namespace', 'shop', '--type=merge', '-p', JSON.stringify(body)]);
+      kubectl(kubeconfig, [
+        'patch',
+        'sender',
+        'billing',
+        '--namespace',
+        'shop',
+        '--type=merge',
+        '-p',
+        JSON.stringify(body),
+      ]);
     // the API server takes a policy up some time after it was written
     await vi.waitFor(
-      async () => expect(await patched(patch)).toMatchObject({ code: 1, stderr: expect.stringMatching(/the operator must not change/) }),
+      async () =>
+        expect(await patched(patch)).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(/the operator must not change/),
+        }),
       { timeout: 20_000, interval: 200 },
     );
     expect(await patched({ metadata: { finalizers: ['packetboat.dev/drain'] } })).toMatchObject({ code: 0 });

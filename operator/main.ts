@@ -14,7 +14,13 @@ import { keysFor } from '../services/core/secrets/keyring.ts';
 import type { Config } from '../services/runtime/config.ts';
 import { readKeyring } from '../services/runtime/keyring.ts';
 import { reporter } from '../services/runtime/log.ts';
-import { type About, dependenciesOf, openOperations, type Program, started } from '../services/runtime/program.ts';
+import {
+  type About,
+  dependenciesOf,
+  openOperations,
+  type Program,
+  started,
+} from '../services/runtime/program.ts';
 import { CONTROLLER } from './api/v1alpha1/names.ts';
 import { senders } from './api/v1alpha1/resources.ts';
 import { accessOf } from './kubernetes/access.ts';
@@ -27,7 +33,10 @@ const NAME = 'packetboat-operator';
 export async function start(config: Config<'operator'>, { log, metrics }: About): Promise<Program> {
   const report = reporter(log);
   await using open = new AsyncDisposableStack();
-  const operations = await openOperations(open, config.metricsAddr, dependenciesOf.operator, { log, metrics });
+  const operations = await openOperations(open, config.metricsAddr, dependenciesOf.operator, {
+    log,
+    metrics,
+  });
   const keys = keysFor(await readKeyring(config.keyringFile), 'catalog');
   const client = open.use(
     await openKubernetesClient({
@@ -45,11 +54,20 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   const writer = open.use(await openCatalogWriter(mongo, { notices, random, keys }));
   const servers = config.dnsServers;
   const resolver = open.use(createResolver(servers === undefined ? {} : { servers }));
-  const events = open.use(new EventRecorder({ client, clock: systemClock, controller: CONTROLLER, instance: config.identity, report }));
+  const events = open.use(
+    new EventRecorder({
+      client,
+      clock: systemClock,
+      controller: CONTROLLER,
+      instance: config.identity,
+      report,
+    }),
+  );
   const [namespace = config.namespace] = config.namespaces ?? [config.namespace];
   const api = {
     // ready means that the operator may list the first kind that it watches
-    check: async () => void (await client.list(senders, namespace === '*' ? { limit: 1 } : { namespace, limit: 1 })),
+    check: async () =>
+      void (await client.list(senders, namespace === '*' ? { limit: 1 } : { namespace, limit: 1 })),
   };
   operations.health.watch({ store: messages, kubernetes: api });
 

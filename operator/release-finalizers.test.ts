@@ -24,15 +24,28 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'release-finalizers'
   beforeAll(async () => {
     kubernetes = open.use(await startKubernetes([operatorAccount('mail')]));
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
-    await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
-    for (const name of ['mail', 'shop', 'other']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    await kubectlOk(kubernetes.kubeconfig, [
+      'wait',
+      '--for=condition=Established',
+      '--timeout=30s',
+      '-f',
+      crds,
+    ]);
+    for (const name of ['mail', 'shop', 'other'])
+      await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
     const kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['*'] });
-    client = open.use(await openKubernetesClient({ access: { kubeconfig }, fieldManager: 'packetboat-operator' }));
+    client = open.use(
+      await openKubernetesClient({ access: { kubeconfig }, fieldManager: 'packetboat-operator' }),
+    );
   }, 60_000);
   afterAll(() => open.disposeAsync(), 30_000);
 
   const apply = (...items: readonly object[]) =>
-    kubectlOk(kubernetes.kubeconfig, ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    kubectlOk(
+      kubernetes.kubeconfig,
+      ['apply', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
+    );
   const sender = (namespace: string, name: string, finalizers: readonly string[]) => ({
     ...{ apiVersion: 'packetboat.dev/v1alpha1', kind: 'Sender', metadata: { name, namespace, finalizers } },
     spec: {
@@ -42,11 +55,23 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'release-finalizers'
     },
   });
   const finalizersOf = async (namespace: string, name: string): Promise<string> =>
-    kubectlOk(kubernetes.kubeconfig, ['-n', namespace, 'get', 'sender', name, '-o', 'jsonpath={.metadata.finalizers}']);
-  const release = (namespaces: readonly string[] | null) => releaseFinalizers({ client, clock: systemClock, lease, namespaces });
+    kubectlOk(kubernetes.kubeconfig, [
+      '-n',
+      namespace,
+      'get',
+      'sender',
+      name,
+      '-o',
+      'jsonpath={.metadata.finalizers}',
+    ]);
+  const release = (namespaces: readonly string[] | null) =>
+    releaseFinalizers({ client, clock: systemClock, lease, namespaces });
 
   it('removes the operator’s finalizer, and no other, in the operator’s namespaces', async () => {
-    await apply(sender('shop', 'held', [DRAIN_FINALIZER]), sender('shop', 'shared', ['acme.example/audit', DRAIN_FINALIZER]));
+    await apply(
+      sender('shop', 'held', [DRAIN_FINALIZER]),
+      sender('shop', 'shared', ['acme.example/audit', DRAIN_FINALIZER]),
+    );
     await apply(sender('shop', 'free', []), sender('other', 'elsewhere', [DRAIN_FINALIZER]));
     expect(await release(['shop'])).toBe(2);
     expect(await finalizersOf('shop', 'held')).toBe('');
@@ -60,13 +85,27 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm'], 'release-finalizers'
     await apply(sender('shop', 'leaving', [DRAIN_FINALIZER]));
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'sender', 'leaving', '--wait=false']);
     await release(['shop']);
-    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/leaving', '--timeout=10s']);
+    await kubectlOk(kubernetes.kubeconfig, [
+      '-n',
+      'shop',
+      'wait',
+      '--for=delete',
+      'sender/leaving',
+      '--timeout=10s',
+    ]);
   });
 
   it('starts after the leader has noticed the loss of its Lease, and no operator leads meanwhile', async () => {
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'mail', 'delete', 'lease', lease.name]);
     const stop = new AbortController();
-    const candidate = { client, clock: systemClock, lease, identity: 'an-operator', freshTerm: async () => 1, report: () => {} };
+    const candidate = {
+      client,
+      clock: systemClock,
+      lease,
+      identity: 'an-operator',
+      freshTerm: async () => 1,
+      report: () => {},
+    };
     const leadership = await elect(candidate, stop.signal);
     await apply(sender('shop', 'watched', [DRAIN_FINALIZER]));
     leadership.lost.addEventListener('abort', () => stop.abort());

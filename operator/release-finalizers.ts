@@ -52,16 +52,27 @@ async function takeLease({ client, clock, lease }: ReleaseParts): Promise<boolea
         leaseTransitions: (found?.spec?.leaseTransitions ?? 0) + 1,
       },
     };
-    const taken = await orNull('conflict', found === null ? client.create(leases, next) : client.update(leases, next));
-    if (taken !== null) return Boolean(found?.spec?.holderIdentity) && found?.spec?.holderIdentity !== IDENTITY;
+    const taken = await orNull(
+      'conflict',
+      found === null ? client.create(leases, next) : client.update(leases, next),
+    );
+    if (taken !== null)
+      return Boolean(found?.spec?.holderIdentity) && found?.spec?.holderIdentity !== IDENTITY;
   }
 }
 
-async function sendersWithFinalizer({ client, namespaces }: ReleaseParts): Promise<readonly SenderResource[]> {
+async function sendersWithFinalizer({
+  client,
+  namespaces,
+}: ReleaseParts): Promise<readonly SenderResource[]> {
   const lists = await Promise.all(
-    (namespaces ?? [undefined]).map((namespace) => client.list(senders, namespace === undefined ? {} : { namespace })),
+    (namespaces ?? [undefined]).map((namespace) =>
+      client.list(senders, namespace === undefined ? {} : { namespace }),
+    ),
   );
-  return lists.flatMap(({ items }) => items).filter(({ metadata }) => metadata.finalizers?.includes(DRAIN_FINALIZER));
+  return lists
+    .flatMap(({ items }) => items)
+    .filter(({ metadata }) => metadata.finalizers?.includes(DRAIN_FINALIZER));
 }
 
 /** False: the Sender changed meanwhile or is gone; the next list shows which. */

@@ -68,7 +68,8 @@ describe('what is needed', () => {
 
 describe('docs/sending.md', () => {
   test('explains every reason to hold a delivery', () => {
-    const [, type = ''] = /export type HoldReason = ([^;]+);/.exec(read('services/core/delivery/delivery.ts')) ?? [];
+    const [, type = ''] =
+      /export type HoldReason = ([^;]+);/.exec(read('services/core/delivery/delivery.ts')) ?? [];
     const reasons = [...type.matchAll(/'(\w+)'/g)].map((m) => m[1]);
     expect(reasons.length).toBeGreaterThan(3);
     expect(reasons.filter((reason) => !read('docs/sending.md').includes(`| \`${reason}\` |`))).toEqual([]);
@@ -84,11 +85,18 @@ describe('the dependencies in docs/running.md', () => {
         page
           .split('\n')
           .find(
-            (line) => /^\| [a-z, ]+ \|/.test(line) && (line.split('|')[1] ?? '').includes(program) && line.includes(`\`${names[0]}\``),
+            (line) =>
+              /^\| [a-z, ]+ \|/.test(line) &&
+              (line.split('|')[1] ?? '').includes(program) &&
+              line.includes(`\`${names[0]}\``),
           ) ?? '';
       const [, , needed = '', optional = ''] = row.split('|');
       for (const name of names)
-        expect([program, name, (isRequired[name] ? needed : optional).includes(`\`${name}\``)]).toEqual([program, name, true]);
+        expect([program, name, (isRequired[name] ? needed : optional).includes(`\`${name}\``)]).toEqual([
+          program,
+          name,
+          true,
+        ]);
     }
   });
 });
@@ -97,18 +105,29 @@ describe('the reference of metrics', () => {
   const { descriptions } = createMetrics({ program: 'test', version: '0' });
 
   test('says of each what it means, in a sentence, and which programs set it', () => {
-    const silent = descriptions.filter(({ help, programs }) => !/^[A-Z1][^|]{8,}\.$/.test(help) || programs.length === 0);
+    const silent = descriptions.filter(
+      ({ help, programs }) => !/^[A-Z1][^|]{8,}\.$/.test(help) || programs.length === 0,
+    );
     expect(silent.map(({ name }) => name)).toEqual([]);
   });
 
   test('has names and labels as Prometheus wants them, each name once', () => {
     const names = descriptions.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    expect(descriptions.flatMap(({ name, labels }) => [name, ...labels]).filter((word) => !/^[a-z][a-z0-9_]*$/.test(word))).toEqual([]);
+    expect(
+      descriptions
+        .flatMap(({ name, labels }) => [name, ...labels])
+        .filter((word) => !/^[a-z][a-z0-9_]*$/.test(word)),
+    ).toEqual([]);
   });
 
   test.each([
-    ['HTTP duration by method and route', 'packetboat_http_request_seconds', 'histogram', ['method', 'route']],
+    [
+      'HTTP duration by method and route',
+      'packetboat_http_request_seconds',
+      'histogram',
+      ['method', 'route'],
+    ],
     ['time from acceptance to delivery', 'packetboat_time_to_delivery_seconds', 'histogram', ['tier']],
     ['time to the first reply', 'packetboat_time_to_first_reply_seconds', 'histogram', ['tier']],
     ['age of the oldest sendable delivery', 'packetboat_oldest_sendable_age_seconds', 'gauge', []],
@@ -124,7 +143,9 @@ describe('the reference of metrics', () => {
 describe('README.md', () => {
   test('begins with the two commands, a request to paste and a picture of the flow', () => {
     const page = read('README.md');
-    const places = ['make dev', 'make test', 'curl -s', '## How a message travels'].map((text) => page.indexOf(text));
+    const places = ['make dev', 'make test', 'curl -s', '## How a message travels'].map((text) =>
+      page.indexOf(text),
+    );
     expect(places).toEqual(places.toSorted((a, b) => a - b));
     expect(places).not.toContain(-1);
   });
@@ -132,17 +153,27 @@ describe('README.md', () => {
 
 describe('docs/promises.md', () => {
   const page = read('docs/promises.md');
-  const rows = [...page.matchAll(/^\| ([PRS]\d+) \| (.+) \|$/gm)].map((m) => ({ id: m[1] ?? '', cells: m[2] ?? '' }));
+  const rows = [...page.matchAll(/^\| ([PRS]\d+) \| (.+) \|$/gm)].map((m) => ({
+    id: m[1] ?? '',
+    cells: m[2] ?? '',
+  }));
 
   test('has every promise, rule and security rule once, in order', () => {
-    const numbered = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
-    expect(rows.map(({ id }) => id)).toEqual([...numbered('P', 20), ...numbered('R', 9), ...numbered('S', 21)]);
+    const numbered = (letter: string, count: number): string[] =>
+      Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+    expect(rows.map(({ id }) => id)).toEqual([
+      ...numbered('P', 20),
+      ...numbered('R', 9),
+      ...numbered('S', 21),
+    ]);
   });
 
   test('names tests that exist, for each promise and rule that can be kept today', () => {
     const later = new Set(['P13', 'P18']);
     for (const { id, cells } of rows.filter((row) => !row.id.startsWith('S'))) {
-      const tests = [...cells.matchAll(/`((?:test|services|gateway|operator)\/[^`]+\.ts)`/g)].map((m) => m[1] ?? '');
+      const tests = [...cells.matchAll(/`((?:test|services|gateway|operator)\/[^`]+\.ts)`/g)].map(
+        (m) => m[1] ?? '',
+      );
       expect([id, tests.length > 0]).toEqual([id, !later.has(id)]);
       expect(tests.filter((path) => !existsSync(join(root, path)))).toEqual([]);
     }

@@ -1,9 +1,13 @@
-// The comments of the proto files, which are the reference of the API. proto-loader drops them, so the files are read a second time.
+// The comments of the proto files, which are the reference of the API. proto-loader drops them, so
+// the files are read a second time.
 
 import protobuf from 'protobufjs';
 import { loadProtoRoot } from '../../services/runtime/proto-root.ts';
 
-/** By full name, of services, rpcs, messages, fields, enums and their values; paragraphs are kept, line breaks inside them are not. */
+/**
+ * By full name, of services, rpcs, messages, fields, enums and their values; paragraphs are kept,
+ * line breaks inside them are not.
+ */
 export function loadComments(files: readonly string[]): ReadonlyMap<string, string> {
   const root = loadProtoRoot(files);
   const comments = new Map<string, string>();
@@ -13,7 +17,8 @@ export function loadComments(files: readonly string[]): ReadonlyMap<string, stri
   const visit = (object: protobuf.ReflectionObject): void => {
     note(object.fullName, object.comment);
     if (object instanceof protobuf.Enum)
-      for (const [name, comment] of Object.entries(object.comments)) note(`${object.fullName}.${name}`, comment);
+      for (const [name, comment] of Object.entries(object.comments))
+        note(`${object.fullName}.${name}`, comment);
     if (object instanceof protobuf.Service) object.methodsArray.forEach(visit);
     if (object instanceof protobuf.Type) object.fieldsArray.forEach(visit);
     if (object instanceof protobuf.Namespace) object.nestedArray.forEach(visit);

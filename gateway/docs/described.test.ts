@@ -1,5 +1,6 @@
-// What the description admits is accepted or judged, what the description forbids is refused, and each answer is one that is described. The cases are
-// made from the rules of the proto: each boundary of each field, its absence, and another type.
+// What the description admits is accepted or judged, what the description forbids is refused, and
+// each answer is one that is described. The cases are made from the rules of the proto: each
+// boundary of each field, its absence, and another type.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accessLimits } from '../../services/core/limits/access.ts';
@@ -26,7 +27,13 @@ const bases: Readonly<Record<string, Json>> = {
     subject: 'Your invoice',
     text: 'Your invoice is attached.',
     attachments: [
-      { filename: 'a.txt', content: 'VG90YWw6IDEyIEVVUgo=', content_type: 'text/plain', content_id: 'a', disposition: 'inline' },
+      {
+        filename: 'a.txt',
+        content: 'VG90YWw6IDEyIEVVUgo=',
+        content_type: 'text/plain',
+        content_id: 'a',
+        disposition: 'inline',
+      },
     ],
   },
   SendEmail: {
@@ -61,10 +68,20 @@ function casesOfText({ maxLength, pattern, values, code }: FieldRules): Omit<Cas
       ? []
       : [
           { title: 'the longest text', value: letters(maxLength), verdict: 'admitted' as const },
-          { title: 'the longest text, in characters beyond 16 bits', value: '\u{1f4ee}'.repeat(maxLength), verdict: 'admitted' as const },
-          { title: 'a text that is longer', value: letters(maxLength + 1), verdict: { code: code ?? 'too_long' } },
+          {
+            title: 'the longest text, in characters beyond 16 bits',
+            value: '\u{1f4ee}'.repeat(maxLength),
+            verdict: 'admitted' as const,
+          },
+          {
+            title: 'a text that is longer',
+            value: letters(maxLength + 1),
+            verdict: { code: code ?? 'too_long' },
+          },
         ]),
-    ...(pattern === undefined ? [] : [{ title: 'a text of another form', value: NEVER, verdict: { code: code ?? 'invalid_format' } }]),
+    ...(pattern === undefined
+      ? []
+      : [{ title: 'a text of another form', value: NEVER, verdict: { code: code ?? 'invalid_format' } }]),
     ...(values === undefined
       ? []
       : [
@@ -95,7 +112,8 @@ function casesOfNumber({ min, max, code = 'out_of_range' }: FieldRules): Omit<Ca
 function itemsFor({ value, rules }: Field, base: unknown, count: number): unknown[] {
   const [first] = Array.isArray(base) ? base : [];
   return Array.from({ length: count }, (_, i) => {
-    if (value.kind === 'message') return value.type.name === 'packetboat.v1.Address' ? `r${i}@example.com` : first;
+    if (value.kind === 'message')
+      return value.type.name === 'packetboat.v1.Address' ? `r${i}@example.com` : first;
     return rules.each?.values?.[0] ?? 'billing';
   });
 }
@@ -104,7 +122,8 @@ function casesOfMany(field: Field, path: string, base: unknown): Case[] {
   const { name, rules } = field;
   const { maxItems, maxProperties, code = 'too_many' } = rules;
   const items = (count: number): unknown[] => itemsFor(field, base, count);
-  const entries = (count: number): Json => Object.fromEntries(Array.from({ length: count }, (_, i) => [`X-${i}`, 'a']));
+  const entries = (count: number): Json =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`X-${i}`, 'a']));
   return [
     ...(maxItems === undefined
       ? []
@@ -114,14 +133,23 @@ function casesOfMany(field: Field, path: string, base: unknown): Case[] {
             title: 'an item more',
             path,
             value: items(maxItems + 1),
-            // recipients are counted together, and the base has one in `to`: the first that is too many is named
-            verdict: { code, at: code === 'too_many_recipients' ? `${path}[${maxItems - (name === 'to' ? 0 : 1)}]` : path },
+            // recipients are counted together, and the base has one in `to`: the first that is too
+            // many is named
+            verdict: {
+              code,
+              at: code === 'too_many_recipients' ? `${path}[${maxItems - (name === 'to' ? 0 : 1)}]` : path,
+            },
           },
         ]),
     ...(maxProperties === undefined
       ? []
       : [
-          { title: 'as many entries as may be', path, value: entries(maxProperties), verdict: 'admitted' as const },
+          {
+            title: 'as many entries as may be',
+            path,
+            value: entries(maxProperties),
+            verdict: 'admitted' as const,
+          },
           { title: 'an entry more', path, value: entries(maxProperties + 1), verdict: { code } },
           {
             title: 'a name that other code takes for something else',
@@ -131,11 +159,23 @@ function casesOfMany(field: Field, path: string, base: unknown): Case[] {
           },
         ]),
     ...(field.shape === 'map'
-      ? casesOfText(rules.each ?? {}).map((c) => ({ ...c, path, value: { 'X-a': c.value }, verdict: below(c, `${name}.X-a`) }))
+      ? casesOfText(rules.each ?? {}).map((c) => ({
+          ...c,
+          path,
+          value: { 'X-a': c.value },
+          verdict: below(c, `${name}.X-a`),
+        }))
       : []),
-    ...(field.shape === 'map' ? casesOfText(rules.names ?? {}).map((c) => ({ ...c, path, value: { [String(c.value)]: 'a' } })) : []),
+    ...(field.shape === 'map'
+      ? casesOfText(rules.names ?? {}).map((c) => ({ ...c, path, value: { [String(c.value)]: 'a' } }))
+      : []),
     ...(field.shape === 'list' && field.value.kind === 'string'
-      ? casesOfText(rules.each ?? {}).map((c) => ({ ...c, path, value: [c.value], verdict: below(c, `${name}[0]`) }))
+      ? casesOfText(rules.each ?? {}).map((c) => ({
+          ...c,
+          path,
+          value: [c.value],
+          verdict: below(c, `${name}[0]`),
+        }))
       : []),
   ];
 }
@@ -153,13 +193,29 @@ function casesOfField(field: Field, path: string, base: unknown, type: MessageTy
     { title: 'null', path, value: null, verdict: rules.required === true ? missing : 'admitted' },
     { title: 'of another type', path, value: [[true]], verdict: 'malformed' },
     ...(isEmptyText || value.kind === 'bytes'
-      ? [{ title: 'empty', path, value: '', verdict: rules.required === true ? missing : ('admitted' as const) }]
+      ? [
+          {
+            title: 'empty',
+            path,
+            value: '',
+            verdict: rules.required === true ? missing : ('admitted' as const),
+          },
+        ]
       : []),
     ...(value.kind === 'enum'
-      ? [...value.type.values.keys()].map((word) => ({ title: word, path, value: word, verdict: 'admitted' as const }))
+      ? [...value.type.values.keys()].map((word) => ({
+          title: word,
+          path,
+          value: word,
+          verdict: 'admitted' as const,
+        }))
       : []),
-    ...(value.kind === 'enum' ? [{ title: 'an unknown word', path, value: NEVER, verdict: 'malformed' as const }] : []),
-    ...(value.kind === 'bytes' ? [{ title: 'not base64', path, value: 'QR==', verdict: 'malformed' as const }] : []),
+    ...(value.kind === 'enum'
+      ? [{ title: 'an unknown word', path, value: NEVER, verdict: 'malformed' as const }]
+      : []),
+    ...(value.kind === 'bytes'
+      ? [{ title: 'not base64', path, value: 'QR==', verdict: 'malformed' as const }]
+      : []),
     ...(shape === 'one' && value.kind === 'string' ? casesOfText(rules).map((c) => ({ ...c, path })) : []),
     ...(hasPresence || shape === 'one' ? casesOfNumber(rules).map((c) => ({ ...c, path })) : []),
     ...casesOfMany(field, path, base),
@@ -167,20 +223,31 @@ function casesOfField(field: Field, path: string, base: unknown, type: MessageTy
   // an address is judged as a whole: it may be one text
   const whole = path.slice(0, path.lastIndexOf('.'));
   return isAddress
-    ? found.map((c) => (typeof c.verdict === 'object' ? { ...c, verdict: { code: 'invalid_address', at: whole } } : c))
+    ? found.map((c) =>
+        typeof c.verdict === 'object' ? { ...c, verdict: { code: 'invalid_address', at: whole } } : c,
+      )
     : found;
 }
 
-/** Every case of every field of a type, and of what is below, as far as the base has something there. */
+/**
+ * Every case of every field of a type, and of what is below, as far as the base has something
+ * there.
+ */
 function casesOf(type: MessageType, base: Json, prefix = ''): Case[] {
   return [...type.fields.values()].flatMap((field) => {
     const path = `${prefix}${field.name}`;
     const given = base[field.name];
     const inside = Array.isArray(given) ? given[0] : given;
     const own = casesOfField(field, path, given, type);
-    const isObject = field.value.kind === 'message' && typeof inside === 'object' && !field.value.type.name.startsWith('google.');
+    const isObject =
+      field.value.kind === 'message' &&
+      typeof inside === 'object' &&
+      !field.value.type.name.startsWith('google.');
     if (!isObject || field.value.kind !== 'message') return own;
-    return [...own, ...casesOf(field.value.type, inside as Json, Array.isArray(given) ? `${path}[0].` : `${path}.`)];
+    return [
+      ...own,
+      ...casesOf(field.value.type, inside as Json, Array.isArray(given) ? `${path}[0].` : `${path}.`),
+    ];
   });
 }
 
@@ -189,7 +256,10 @@ function laidOver(base: Json, path: string, value: unknown): Json {
   const copy = structuredClone(base) as Record<string, unknown>;
   const parts = path.split(/[.[\]]+/).filter((part) => part !== '');
   const last = parts.pop() ?? '';
-  const at = parts.reduce<Record<string, unknown>>((object, part) => object[part] as Record<string, unknown>, copy);
+  const at = parts.reduce<Record<string, unknown>>(
+    (object, part) => object[part] as Record<string, unknown>,
+    copy,
+  );
   if (value === undefined) delete at[last];
   else at[last] = value;
   return copy;
@@ -203,7 +273,10 @@ function expectVerdict({ path, verdict }: Case, { status, body }: Answered): voi
     expect([200, 201, 202, 403, 409, 422]).toContain(status);
     expect(
       codes.filter(
-        (c) => /(?:missing|too_long|too_many|out_of_range|invalid_value)$/.test(c) && c.startsWith(`${path} `) && !isAcrossFields(c),
+        (c) =>
+          /(?:missing|too_long|too_many|out_of_range|invalid_value)$/.test(c) &&
+          c.startsWith(`${path} `) &&
+          !isAcrossFields(c),
       ),
     ).toEqual([]);
   } else if (verdict === 'malformed') {
@@ -214,7 +287,8 @@ function expectVerdict({ path, verdict }: Case, { status, body }: Answered): voi
 }
 
 /** Rules about several fields, which no schema states. */
-const isAcrossFields = (fault: string): boolean => ['subject missing', 'recipient missing', 'sender missing'].includes(fault);
+const isAcrossFields = (fault: string): boolean =>
+  ['subject missing', 'recipient missing', 'sender missing'].includes(fault);
 
 const withBody = api.contract.methods.filter((method) => routeOf(method).body === '*');
 const rows = withBody.flatMap((method) =>
@@ -233,7 +307,11 @@ describe('a request', () => {
     for (const method of withBody) {
       const route = routeOf(method);
       const answer = await gateway.send(route.pattern, { body: JSON.stringify(bases[method.name]) });
-      expect([method.name, answer.status, answer.body.error?.errors]).toEqual([method.name, method.rest.status, undefined]);
+      expect([method.name, answer.status, answer.body.error?.errors]).toEqual([
+        method.name,
+        method.rest.status,
+        undefined,
+      ]);
     }
   });
 
@@ -243,7 +321,9 @@ describe('a request', () => {
     const answer = await gateway.send(route.pattern, { body: JSON.stringify(body) });
     expectVerdict(one, answer);
     const forbidden = api.bodyFaults(route, body);
-    expect({ forbidden, isForbidden: forbidden.length > 0 }).toMatchObject({ isForbidden: one.verdict !== 'admitted' });
+    expect({ forbidden, isForbidden: forbidden.length > 0 }).toMatchObject({
+      isForbidden: one.verdict !== 'admitted',
+    });
     expect(api.answerFaults(route, answer.status, answer.body)).toEqual([]);
   });
 });
@@ -256,14 +336,21 @@ describe('a query', () => {
       ({ value }) => typeof value === 'string' || typeof value === 'number',
     ),
   );
-  test.each(cases.map((one): [string, string, Case] => [one.path, one.title, one]))('with %s, %s', async (_path, _title, one) => {
-    const route = routeOf(list);
-    const answer = await gateway.send(`${route.pattern}?${new URLSearchParams({ [one.path]: String(one.value) })}`);
-    expectVerdict(one, answer);
-    const forbidden = api.parameterFaults(route, one.path, one.value);
-    expect({ forbidden, isForbidden: forbidden.length > 0 }).toMatchObject({ isForbidden: one.verdict !== 'admitted' });
-    expect(api.answerFaults(route, answer.status, answer.body)).toEqual([]);
-  });
+  test.each(cases.map((one): [string, string, Case] => [one.path, one.title, one]))(
+    'with %s, %s',
+    async (_path, _title, one) => {
+      const route = routeOf(list);
+      const answer = await gateway.send(
+        `${route.pattern}?${new URLSearchParams({ [one.path]: String(one.value) })}`,
+      );
+      expectVerdict(one, answer);
+      const forbidden = api.parameterFaults(route, one.path, one.value);
+      expect({ forbidden, isForbidden: forbidden.length > 0 }).toMatchObject({
+        isForbidden: one.verdict !== 'admitted',
+      });
+      expect(api.answerFaults(route, answer.status, answer.body)).toEqual([]);
+    },
+  );
 });
 
 describe('an answer', () => {
@@ -272,18 +359,32 @@ describe('an answer', () => {
     if (found === undefined) throw new Error(`there is no rpc ${name}`);
     return found;
   };
-  async function answered(name: string, parts: Readonly<Record<string, string>> = {}, body?: Json): Promise<Answered> {
+  async function answered(
+    name: string,
+    parts: Readonly<Record<string, string>> = {},
+    body?: Json,
+  ): Promise<Answered> {
     const route = routeOf(method(name));
-    const path = route.pattern.replaceAll(/\{(\w+)\}/g, (_, part: string) => encodeURIComponent(parts[part] ?? ''));
+    const path = route.pattern.replaceAll(/\{(\w+)\}/g, (_, part: string) =>
+      encodeURIComponent(parts[part] ?? ''),
+    );
     const more = body === undefined ? {} : { body: JSON.stringify(body) };
     const answer = await gateway.send(path, { method: route.verb.toUpperCase(), ...more });
-    expect([name, answer.status, api.answerFaults(route, answer.status, answer.body)]).toEqual([name, answer.status, []]);
+    expect([name, answer.status, api.answerFaults(route, answer.status, answer.body)]).toEqual([
+      name,
+      answer.status,
+      [],
+    ]);
     return answer;
   }
 
   test('of each rpc is as described', async () => {
     const scheduled_time = new Date(Date.now() + 3_600_000).toISOString();
-    const sent = await answered('SendMessage', {}, { ...bases.SendMessage, scheduled_time, tags: { kind: 'a' }, metadata: { a: 1 } });
+    const sent = await answered(
+      'SendMessage',
+      {},
+      { ...bases.SendMessage, scheduled_time, tags: { kind: 'a' }, metadata: { a: 1 } },
+    );
     const { message_id } = sent.body;
     const key = await answered('CreateKey', {}, bases.CreateKey);
     const { key_id = '' } = (key.body as unknown as { key: { key_id: string } }).key;
@@ -304,7 +405,9 @@ describe('an answer', () => {
       await answered('ListSenders'),
       await answered('ListTemplates'),
     ];
-    expect(found.map(({ status }) => status)).toEqual([202, 201, 200, 201, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]);
+    expect(found.map(({ status }) => status)).toEqual([
+      202, 201, 200, 201, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200,
+    ]);
     expect(new Set(api.contract.methods.map(({ name }) => name)).size).toBe(12);
   });
 
@@ -320,8 +423,15 @@ describe('an answer', () => {
   test('without a key is 401, and described for every route', async () => {
     for (const { http } of api.contract.methods) {
       for (const route of http) {
-        const answer = await gateway.send(route.pattern.replaceAll(/\{\w+\}/g, 'x'), { method: route.verb.toUpperCase(), headers: {} });
-        expect([route.pattern, answer.status, api.answerFaults(route, answer.status, answer.body)]).toEqual([route.pattern, 401, []]);
+        const answer = await gateway.send(route.pattern.replaceAll(/\{\w+\}/g, 'x'), {
+          method: route.verb.toUpperCase(),
+          headers: {},
+        });
+        expect([route.pattern, answer.status, api.answerFaults(route, answer.status, answer.body)]).toEqual([
+          route.pattern,
+          401,
+          [],
+        ]);
       }
     }
   });
@@ -338,7 +448,11 @@ describe('an answer', () => {
           `${route.verb.toUpperCase()} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.key}\r\n${header}\r\n\r\n`,
         );
         const { status = 0, body = 'null' } = (await connection.answer()) ?? {};
-        expect([route.pattern, status, api.answerFaults(route, status, JSON.parse(body))]).toEqual([route.pattern, expected, []]);
+        expect([route.pattern, status, api.answerFaults(route, status, JSON.parse(body))]).toEqual([
+          route.pattern,
+          expected,
+          [],
+        ]);
       }
     }
   });

@@ -1,4 +1,5 @@
-// The API for people: one page, made from the same description as `/openapi.json`, without scripts and without anything to load.
+// The API for people: one page, made from the same description as `/openapi.json`, without scripts
+// and without anything to load.
 
 import type { OpenApiSchema } from './field-schema.ts';
 import type { ApiDescription, Operation, Parameter } from './openapi.ts';
@@ -23,7 +24,10 @@ ${tags
   .map(
     ({ name }) => `<h2>${html(name)}</h2>
 <ul>${byTag(name)
-      .map(({ verb, path, operation }) => `<li><a href="#${operation.operationId}">${badge(verb)} <span>${html(path)}</span></a></li>`)
+      .map(
+        ({ verb, path, operation }) =>
+          `<li><a href="#${operation.operationId}">${badge(verb)} <span>${html(path)}</span></a></li>`,
+      )
       .join('')}</ul>`,
   )
   .join('\n')}
@@ -76,7 +80,8 @@ ${parameters.length > 0 ? table(['Parameter', 'Type', ''], parameters.map(parame
 ${body === undefined ? '' : `<p>Body: ${typeOf(body.schema)}</p>`}
 ${Object.values(body?.examples ?? {})
   .map(
-    (example) => `<details open><summary>${html(example.summary)}</summary>\n<pre>${html(curl(verb, path, example.value))}</pre></details>`,
+    (example) =>
+      `<details open><summary>${html(example.summary)}</summary>\n<pre>${html(curl(verb, path, example.value))}</pre></details>`,
   )
   .join('\n')}
 ${body?.examples === undefined ? `<pre>${html(curl(verb, path, null))}</pre>` : ''}
@@ -95,7 +100,10 @@ const parameterRow = ({ name, in: place, required, description, schema }: Parame
 ];
 
 function responseRow(status: string, response: object): string[] {
-  const { description = '', content } = response as { description?: string; content?: { 'application/json'?: { schema?: OpenApiSchema } } };
+  const { description = '', content } = response as {
+    description?: string;
+    content?: { 'application/json'?: { schema?: OpenApiSchema } };
+  };
   const schema = content?.['application/json']?.schema;
   return [`<code>${status}</code>`, schema === undefined ? '' : typeOf(schema), inline(description)];
 }
@@ -105,8 +113,12 @@ function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<
   const references = Object.values(paths)
     .flatMap((verbs) => Object.values(verbs))
     .flatMap(({ responses }) => Object.entries(responses))
-    .flatMap(([status, response]) => ('$ref' in response ? [[status, lastOf(String(response.$ref))] as const] : []));
-  const rows = [...new Map(references)].toSorted().map(([status, name]) => responseRow(status, shared[name] ?? {}));
+    .flatMap(([status, response]) =>
+      '$ref' in response ? [[status, lastOf(String(response.$ref))] as const] : [],
+    );
+  const rows = [...new Map(references)]
+    .toSorted()
+    .map(([status, name]) => responseRow(status, shared[name] ?? {}));
   return `<section id="errors">\n<h2>Errors</h2>\n${table(['Status', 'Body', ''], rows)}\n</section>`;
 }
 
@@ -129,7 +141,8 @@ ${Array.isArray(words) || rows.length === 0 ? '' : table(['Field', 'Type', ''], 
 
 /** A schema in a few words, with links to the objects that it names. */
 function typeOf(schema: OpenApiSchema): string {
-  if (typeof schema.$ref === 'string') return `<a href="#${lastOf(schema.$ref)}">${html(lastOf(schema.$ref))}</a>`;
+  if (typeof schema.$ref === 'string')
+    return `<a href="#${lastOf(schema.$ref)}">${html(lastOf(schema.$ref))}</a>`;
   const choices = choicesOf(schema);
   if (choices.length > 0) return choices.map(typeOf).join(' or ');
   const type = typeNameOf(schema);
@@ -149,9 +162,12 @@ function choicesOf({ oneOf, anyOf }: OpenApiSchema): OpenApiSchema[] {
 }
 
 /** The type beside null. */
-const typeNameOf = ({ type = 'any' }: OpenApiSchema): string => String([type].flat().find((name) => name !== 'null'));
+const typeNameOf = ({ type = 'any' }: OpenApiSchema): string =>
+  String([type].flat().find((name) => name !== 'null'));
 
-/** What a schema asks beyond its type: ranges, lengths, counts, patterns, and a closed set's words. */
+/**
+ * What a schema asks beyond its type: ranges, lengths, counts, patterns, and a closed set's words.
+ */
 function boundsOf(schema: OpenApiSchema): string[] {
   const [one, ...others] = choicesOf(schema);
   if (one !== undefined && others.length === 0) return boundsOf(one);
@@ -167,14 +183,18 @@ function boundsOf(schema: OpenApiSchema): string[] {
     items,
     additionalProperties,
   } = schema;
-  const ofEach = [items, additionalProperties].find((each) => typeof each === 'object' && each !== null && !('$ref' in each));
+  const ofEach = [items, additionalProperties].find(
+    (each) => typeof each === 'object' && each !== null && !('$ref' in each),
+  );
   return [
     ...(minimum === undefined && maximum === undefined ? [] : [`${minimum ?? ''} to ${maximum ?? ''}`]),
     ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
     ...(maxItems === undefined ? [] : [`at most ${maxItems} items`]),
     ...(maxProperties === undefined ? [] : [`at most ${maxProperties} entries`]),
     // the type `base64` says all that its pattern says
-    ...(typeof pattern === 'string' && contentEncoding === undefined ? [`like ${pattern.replace(OR_EMPTY, '')}`] : []),
+    ...(typeof pattern === 'string' && contentEncoding === undefined
+      ? [`like ${pattern.replace(OR_EMPTY, '')}`]
+      : []),
     ...(Array.isArray(words) ? [`one of ${words.filter((word) => word !== '').join(', ')}`] : []),
     ...(ofEach === undefined ? [] : boundsOf(ofEach as OpenApiSchema).map((bound) => `each: ${bound}`)),
   ];
@@ -183,7 +203,8 @@ function boundsOf(schema: OpenApiSchema): string[] {
 /** An optional field may be empty, which means that the field is left out. */
 const OR_EMPTY = /^\^\$\|/;
 
-const notes = (texts: readonly string[]): string => (texts.length === 0 ? '' : `<br><small>${html(texts.join(', '))}</small>`);
+const notes = (texts: readonly string[]): string =>
+  texts.length === 0 ? '' : `<br><small>${html(texts.join(', '))}</small>`;
 
 const lastOf = (reference: string): string => reference.slice(reference.lastIndexOf('/') + 1);
 
@@ -193,10 +214,12 @@ function curl(verb: string, path: string, body: object | null): string {
   return `curl${method} "$URL${path}" -H "Authorization: Bearer $KEY"${data}`;
 }
 
-const badge = (verb: string): string => `<b class="verb ${verb}">${verb === 'delete' ? 'DEL' : verb.toUpperCase()}</b>`;
+const badge = (verb: string): string =>
+  `<b class="verb ${verb}">${verb === 'delete' ? 'DEL' : verb.toUpperCase()}</b>`;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = (row: readonly string[], tag: string): string => `<tr>${row.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
+  const cells = (row: readonly string[], tag: string): string =>
+    `<tr>${row.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
   return `<div class="table"><table><thead>${cells(head, 'th')}</thead><tbody>${rows.map((row) => cells(row, 'td')).join('')}</tbody></table></div>`;
 }
 

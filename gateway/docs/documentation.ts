@@ -1,5 +1,7 @@
-// Serves `/openapi.json` and `/docs`, both made from the contract at start. Only the server's URL comes later: the port may be known first when the
-// gateway listens. No `Host` or `Forwarded` header of a caller gets into them, so that no cache on the way can hand on a description that sends keys elsewhere.
+// Serves `/openapi.json` and `/docs`, both made from the contract at start. Only the server's URL
+// comes later: the port may be known first when the gateway listens. No `Host` or `Forwarded`
+// header of a caller gets into them, so that no cache on the way can hand on a description that
+// sends keys elsewhere.
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Contract } from '../../services/runtime/contract.ts';
@@ -7,7 +9,8 @@ import { documentationPage } from './documentation-page.ts';
 import { describeApi, serversOf } from './openapi.ts';
 
 /** The page has no script and loads nothing. */
-const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** `serverUrl` is asked once the gateway listens. */
 export function documentation(contract: Contract, serverUrl: () => string): FastifyPluginAsync {

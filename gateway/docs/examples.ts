@@ -1,4 +1,5 @@
-// Requests to show in the documentation, by rpc: they can be pasted against the example catalog. A test sends them through ingest, so they cannot rot.
+// Requests to show in the documentation, by rpc: they can be pasted against the example catalog. A
+// test sends them through ingest, so they cannot rot.
 
 export interface Example {
   readonly summary: string;
@@ -33,7 +34,13 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
             { description: 'Schäkel, rostfrei', quantity: 25, price: '6.50' },
           ],
         },
-        attachments: [{ filename: 'rechnung-2026-17.txt', content_type: 'text/plain', content: 'U3VtbWU6IDEzMzgsNTAgRVVSCg==' }],
+        attachments: [
+          {
+            filename: 'rechnung-2026-17.txt',
+            content_type: 'text/plain',
+            content: 'U3VtbWU6IDEzMzgsNTAgRVVSCg==',
+          },
+        ],
       },
     },
     content: {
@@ -44,7 +51,9 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
         subject: 'Your invoice',
         html: '<p>Your invoice is attached.</p>',
         text: 'Your invoice is attached.',
-        attachments: [{ filename: 'invoice.txt', content_type: 'text/plain', content: 'VG90YWw6IDEyIEVVUgo=' }],
+        attachments: [
+          { filename: 'invoice.txt', content_type: 'text/plain', content: 'VG90YWw6IDEyIEVVUgo=' },
+        ],
         tags: { kind: 'invoice' },
         priority: 'normal',
         scheduled_time: '2026-12-24T08:00:00Z',
@@ -64,12 +73,21 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
     },
   },
   CreateSuppression: {
-    unsubscribed: { summary: 'Somebody unsubscribed', value: { recipient: 'user@example.com', reason: 'user_unsubscribed' } },
+    unsubscribed: {
+      summary: 'Somebody unsubscribed',
+      value: { recipient: 'user@example.com', reason: 'user_unsubscribed' },
+    },
   },
   CreateKey: {
     sending: {
       summary: 'A key that can only send',
-      value: { name: 'shop', scopes: ['messages:send'], environment: 'live', senders: ['billing'], requests_per_minute: 600 },
+      value: {
+        name: 'shop',
+        scopes: ['messages:send'],
+        environment: 'live',
+        senders: ['billing'],
+        requests_per_minute: 600,
+      },
     },
   },
 };

@@ -12,14 +12,21 @@ test('a browser gets a page that links to the documentation, has no script and l
   const page = await get('text/html,application/xhtml+xml,*/*;q=0.8');
   expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
   expect(page.headers['content-security-policy']).toContain("default-src 'none'");
-  expect(page.body.match(/href="[^"]+"/g)).toEqual(['href="/docs"', 'href="/openapi.json"', 'href="/readyz"']);
+  expect(page.body.match(/href="[^"]+"/g)).toEqual([
+    'href="/docs"',
+    'href="/openapi.json"',
+    'href="/readyz"',
+  ]);
   expect(page.body).not.toContain('<script');
 });
 
 test.each([undefined, '*/*', 'application/json'])('Accept: %s gets JSON', async (accept) => {
   const answer = await get(accept);
   expect([answer.statusCode, answer.headers.vary]).toEqual([200, 'Accept']);
-  expect(answer.json()).toEqual({ name: 'packetboat', links: { docs: '/docs', openapi: '/openapi.json', readyz: '/readyz' } });
+  expect(answer.json()).toEqual({
+    name: 'packetboat',
+    links: { docs: '/docs', openapi: '/openapi.json', readyz: '/readyz' },
+  });
 });
 
 test('what else a server has comes first', async () => {
@@ -30,5 +37,9 @@ test('what else a server has comes first', async () => {
 
 test('HEAD has the headers and no body', async () => {
   const answer = await get('text/html', frontPage(), 'HEAD');
-  expect([answer.statusCode, answer.headers['content-type'], answer.body]).toEqual([200, 'text/html; charset=utf-8', '']);
+  expect([answer.statusCode, answer.headers['content-type'], answer.body]).toEqual([
+    200,
+    'text/html; charset=utf-8',
+    '',
+  ]);
 });

@@ -15,13 +15,17 @@ const ALWAYS: readonly FrontPageLink[] = [
 ];
 
 /** The page has no script and loads nothing. */
-const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** `more`: what else this server has, first. */
 export function frontPage(more: readonly FrontPageLink[] = []): FastifyPluginAsync {
   const links = [...more, ...ALWAYS];
   const html = pageOf(links);
-  const json = { name: 'packetboat', links: Object.fromEntries(links.map(({ path }) => [path.slice(1).replace(/\.json$/, ''), path])) };
+  const json = {
+    name: 'packetboat',
+    links: Object.fromEntries(links.map(({ path }) => [path.slice(1).replace(/\.json$/, ''), path])),
+  };
   return async (app) => {
     app.get('/', (request, reply) => {
       reply.headers({ vary: 'Accept', 'x-content-type-options': 'nosniff' });

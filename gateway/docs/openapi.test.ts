@@ -27,13 +27,21 @@ describe('the description of the API', () => {
     const path = join(folder.path, 'openapi.json');
     await writeFile(path, JSON.stringify(api));
     const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
-    const linted = promisify(execFile)(file('node_modules/.bin/redocly'), ['lint', path, '--extends', 'recommended-strict'], { env });
+    const linted = promisify(execFile)(
+      file('node_modules/.bin/redocly'),
+      ['lint', path, '--extends', 'recommended-strict'],
+      { env },
+    );
     await expect(linted).resolves.toBeDefined();
   });
 
   test('has every route, and says of each what it can answer', () => {
-    const routes = Object.entries(api.paths).flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb} ${path}`));
-    const annotated = contract.methods.flatMap((m) => m.http.map(({ verb, pattern }) => `${verb} ${pattern}`));
+    const routes = Object.entries(api.paths).flatMap(([path, verbs]) =>
+      Object.keys(verbs).map((verb) => `${verb} ${path}`),
+    );
+    const annotated = contract.methods.flatMap((m) =>
+      m.http.map(({ verb, pattern }) => `${verb} ${pattern}`),
+    );
     expect(routes.toSorted()).toEqual(annotated.toSorted());
     expect(Object.keys(api.paths['/v1/messages']?.post?.responses ?? {})).toEqual([
       '202',
@@ -66,7 +74,9 @@ describe('the description of the API', () => {
       '501',
       '503',
     ]);
-    expect(Object.keys(api.paths['/v1/suppressions']?.post?.responses ?? {})).toEqual(expect.arrayContaining(['200', '201']));
+    expect(Object.keys(api.paths['/v1/suppressions']?.post?.responses ?? {})).toEqual(
+      expect.arrayContaining(['200', '201']),
+    );
   });
 
   test('explains every field, every parameter and every route', () => {
@@ -92,23 +102,38 @@ describe('the description of the API', () => {
     const look = (value: unknown, path: string): void => {
       if (typeof value !== 'object' || value === null) return;
       const isNamed = /^\/components\/schemas\/[^/]+$/.test(path);
-      const { oneOf, anyOf, properties } = value as { oneOf?: readonly object[]; anyOf?: readonly object[]; properties?: object };
+      const { oneOf, anyOf, properties } = value as {
+        oneOf?: readonly object[];
+        anyOf?: readonly object[];
+        properties?: object;
+      };
       // generators know what to make of a type that may be null
-      const alternatives = [...(oneOf ?? []), ...(anyOf ?? [])].filter((schema) => !('type' in schema && schema.type === 'null'));
+      const alternatives = [...(oneOf ?? []), ...(anyOf ?? [])].filter(
+        (schema) => !('type' in schema && schema.type === 'null'),
+      );
       if (!isNamed && (alternatives.length > 1 || properties !== undefined)) nameless.push(path);
       for (const [key, below] of Object.entries(value)) look(below, `${path}/${key}`);
     };
-    look({ components: { schemas: api.components.schemas, responses: api.components.responses }, paths: api.paths }, '');
+    look(
+      {
+        components: { schemas: api.components.schemas, responses: api.components.responses },
+        paths: api.paths,
+      },
+      '',
+    );
     expect(nameless).toEqual([]);
   });
 
-  // each generator puts types of its own beside those of the schemas, and most know one namespace for all components
+  // each generator puts types of its own beside those of the schemas, and most know one namespace
+  // for all components
   test('no component has the name of another one, nor one that a generator makes of an operation', () => {
     const { schemas, ...others } = api.components;
     const names = [schemas, others.responses ?? {}].flatMap((kind) => Object.keys(kind));
     const suffixes =
       'Request Response Responses Params Parameters Body JSONBody JSONRequestBody Data Error Errors Result Req Res Operation';
-    const operations = Object.values(api.paths).flatMap((verbs) => Object.values(verbs).map(({ operationId }) => operationId));
+    const operations = Object.values(api.paths).flatMap((verbs) =>
+      Object.values(verbs).map(({ operationId }) => operationId),
+    );
     const made = operations.flatMap((id) => ['', ...suffixes.split(' ')].map((suffix) => `${id}${suffix}`));
     const all = [...names, ...made, ...api.tags.map(({ name }) => name)].map((name) => name.toLowerCase());
     expect(all.filter((name, i) => all.indexOf(name) !== i)).toEqual([]);
@@ -120,7 +145,11 @@ describe('the description of the API', () => {
       for (const { value } of Object.values(shown)) {
         const faults = new Faults();
         if (type !== undefined) readMessage(type, value, faults);
-        expect({ rpc, type: type !== undefined, faults: faults.list }).toEqual({ rpc, type: true, faults: [] });
+        expect({ rpc, type: type !== undefined, faults: faults.list }).toEqual({
+          rpc,
+          type: true,
+          faults: [],
+        });
       }
     }
   });

@@ -1,15 +1,30 @@
-// OpenAPI 3.1 of the REST door, made from the contract and its comments. What every route has in common (errors, headers, keys) is written here;
-// what is special to a route stands in the proto. The names of components are made for generators: see `schemaNameOf`.
+// OpenAPI 3.1 of the REST door, made from the contract and its comments. What every route has in
+// common (errors, headers, keys) is written here; what is special to a route stands in the proto.
+// The names of components are made for generators: see `schemaNameOf`.
 
 import packageJson from '../../package.json' with { type: 'json' };
 import { acceptLimits } from '../../services/core/limits/accept.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
-import type { Contract, EnumType, Field, HttpRoute, MessageType, Method, ValueType } from '../../services/runtime/contract.ts';
+import type {
+  Contract,
+  EnumType,
+  Field,
+  HttpRoute,
+  MessageType,
+  Method,
+  ValueType,
+} from '../../services/runtime/contract.ts';
 import { sendMethods } from '../rest/content.ts';
 import { canBeText } from '../rest/read-url.ts';
 import { loadComments } from './comments.ts';
 import { type Example, examples } from './examples.ts';
-import { ALLOWED_NAME, fieldSchema, isRequiredField, type OpenApiSchema, type SchemaPlace } from './field-schema.ts';
+import {
+  ALLOWED_NAME,
+  fieldSchema,
+  isRequiredField,
+  type OpenApiSchema,
+  type SchemaPlace,
+} from './field-schema.ts';
 
 export interface Parameter {
   readonly name: string;
@@ -28,7 +43,10 @@ export interface Operation {
   readonly requestBody?: {
     readonly required: boolean;
     readonly content: {
-      readonly 'application/json': { readonly schema: OpenApiSchema; readonly examples?: Readonly<Record<string, Example>> };
+      readonly 'application/json': {
+        readonly schema: OpenApiSchema;
+        readonly examples?: Readonly<Record<string, Example>>;
+      };
     };
   };
   /** By HTTP status. */
@@ -37,7 +55,12 @@ export interface Operation {
 
 export interface ApiDescription {
   readonly openapi: '3.1.0';
-  readonly info: { readonly title: string; readonly version: string; readonly description: string; readonly license: object };
+  readonly info: {
+    readonly title: string;
+    readonly version: string;
+    readonly description: string;
+    readonly license: object;
+  };
   readonly servers: readonly object[];
   readonly security: readonly object[];
   readonly tags: readonly { readonly name: string; readonly description: string }[];
@@ -65,7 +88,8 @@ export function describeApi(contract: Contract, serverUrl: string): ApiDescripti
   const schemas = new Schemas(comments);
   const paths: Record<string, Record<string, Operation>> = {};
   // handing over mail is what people come for
-  const isAboutSending = ({ service }: Method): boolean => contract.methods.some((m) => m.service === service && sendMethods.has(m.path));
+  const isAboutSending = ({ service }: Method): boolean =>
+    contract.methods.some((m) => m.service === service && sendMethods.has(m.path));
   const methods = contract.methods.toSorted((a, b) => Number(isAboutSending(b)) - Number(isAboutSending(a)));
   for (const method of methods) {
     for (const route of method.http) {
@@ -94,17 +118,26 @@ export function describeApi(contract: Contract, serverUrl: string): ApiDescripti
         apiToken: { type: 'apiKey', in: 'header', name: 'X-Api-Token', description: 'The same API key.' },
       },
       headers: responseHeaders,
-      responses: Object.fromEntries(errors.map(({ name, status, description }) => [name, errorResponse(status, description)])),
+      responses: Object.fromEntries(
+        errors.map(({ name, status, description }) => [name, errorResponse(status, description)]),
+      ),
       schemas: { ...schemas.made, ...errorSchemas },
     },
   };
 }
 
-export const serversOf = (url: string): ApiDescription['servers'] => [{ url, description: 'This installation' }];
+export const serversOf = (url: string): ApiDescription['servers'] => [
+  { url, description: 'This installation' },
+];
 
 const tagOf = (service: string): string => service.replace(/Service$/, '');
 
-function operationOf(method: Method, route: HttpRoute, schemas: Schemas, comments: ReadonlyMap<string, string>): Operation {
+function operationOf(
+  method: Method,
+  route: HttpRoute,
+  schemas: Schemas,
+  comments: ReadonlyMap<string, string>,
+): Operation {
   const comment = comments.get(`packetboat.v1.${method.service}.${method.name}`) ?? '';
   const [, summary = comment, description = ''] = /^(.+?)\.(?:\s+([\s\S]+))?$/.exec(comment) ?? [];
   const scope = method.rest.scope === '' ? '' : `Needs the scope \`${method.rest.scope}\`.`;
@@ -119,13 +152,20 @@ function operationOf(method: Method, route: HttpRoute, schemas: Schemas, comment
     responses: {
       ...successes(method, isSend, schemas, comments),
       ...Object.fromEntries(
-        errors.filter((e) => e.appliesTo(route, method)).map(({ name, status }) => [status, { $ref: `#/components/responses/${name}` }]),
+        errors
+          .filter((e) => e.appliesTo(route, method))
+          .map(({ name, status }) => [status, { $ref: `#/components/responses/${name}` }]),
       ),
     },
   };
 }
 
-function parametersOf(method: Method, route: HttpRoute, schemas: Schemas, comments: ReadonlyMap<string, string>): Parameter[] {
+function parametersOf(
+  method: Method,
+  route: HttpRoute,
+  schemas: Schemas,
+  comments: ReadonlyMap<string, string>,
+): Parameter[] {
   const inPath = new Set([...route.pattern.matchAll(/\{([a-z0-9_]+)\}/g)].map(([, name]) => name));
   const isQuery = (field: Field): boolean => route.body === '' && canBeText(field);
   return [...method.requestType.fields.values()]
@@ -145,13 +185,21 @@ const idempotencyKey: Parameter = {
   required: false,
   description:
     'Repeating a request with the same key within 24 hours answers what the first one did. `X-Idempotency-Key` means the same, also inside `headers` of the body.',
-  schema: { type: 'string', minLength: 1, maxLength: acceptLimits.idempotencyKeyCharsMax, pattern: '^[!-~]([ -~]*[!-~])?$' },
+  schema: {
+    type: 'string',
+    minLength: 1,
+    maxLength: acceptLimits.idempotencyKeyCharsMax,
+    pattern: '^[!-~]([ -~]*[!-~])?$',
+  },
 };
 
 function requestBodyOf(method: Method, schemas: Schemas): NonNullable<Operation['requestBody']> {
   const shown = examples[method.name];
   const schema = schemas.message(method.requestType, 'body');
-  return { required: true, content: { 'application/json': { schema, ...(shown === undefined ? {} : { examples: shown }) } } };
+  return {
+    required: true,
+    content: { 'application/json': { schema, ...(shown === undefined ? {} : { examples: shown }) } },
+  };
 }
 
 function successes(
@@ -164,15 +212,23 @@ function successes(
   const content = { 'application/json': { schema: schemas.message(responseType, 'response') } };
   const success = { description: comments.get(responseType.name) ?? 'Success.', headers, content };
   const again = { ...success, description: 'It had been done before.' };
-  return { [rest.status]: success, ...(rest.statusAgain === rest.status ? {} : { [rest.statusAgain]: again }) };
+  return {
+    [rest.status]: success,
+    ...(rest.statusAgain === rest.status ? {} : { [rest.statusAgain]: again }),
+  };
 }
 
-/** RFC 4648 section 4: padded, without line breaks, and without bits that the last character has left over. */
+/**
+ * RFC 4648 section 4: padded, without line breaks, and without bits that the last character has
+ * left over.
+ */
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$';
 
 /**
- * Generators make types of each operation beside those of the schemas: oapi-codegen makes `SendMessageResponse` and `SendMessageParams`, others
- * `SendMessageRequest`, `SendMessageData`, `SendMessageBody`. A schema of one of these names is declared twice. `Input` and `Output` are taken by none.
+ * Generators make types of each operation beside those of the schemas: oapi-codegen makes
+ * `SendMessageResponse` and `SendMessageParams`, others `SendMessageRequest`, `SendMessageData`,
+ * `SendMessageBody`. A schema of one of these names is declared twice. `Input` and `Output` are
+ * taken by none.
  */
 function schemaNameOf(type: MessageType | EnumType): string {
   const name = type.name.slice(type.name.lastIndexOf('.') + 1);
@@ -195,7 +251,11 @@ class Schemas {
       case 'google.protobuf.Timestamp':
         return { type: 'string', format: 'date-time' };
       case 'google.protobuf.Struct':
-        return { type: 'object', additionalProperties: true, ...(place === 'response' ? {} : { propertyNames: ALLOWED_NAME }) };
+        return {
+          type: 'object',
+          additionalProperties: true,
+          ...(place === 'response' ? {} : { propertyNames: ALLOWED_NAME }),
+        };
       case 'packetboat.v1.Address':
         return place === 'response' ? this.#refer(type, place) : this.#mailbox(type, place);
       default:
@@ -216,7 +276,11 @@ class Schemas {
       case 'string':
         return { type: 'string' };
       case 'bytes':
-        return { type: 'string', contentEncoding: 'base64', ...(place === 'response' ? {} : { pattern: BASE64 }) };
+        return {
+          type: 'string',
+          contentEncoding: 'base64',
+          ...(place === 'response' ? {} : { pattern: BASE64 }),
+        };
       case 'bool':
         return { type: 'boolean' };
       case 'float':
@@ -233,7 +297,10 @@ class Schemas {
     }
   }
 
-  /** Of a request: as text or as an object. Each has a name, because generators call a nameless alternative `Mailbox0`. */
+  /**
+   * Of a request: as text or as an object. Each has a name, because generators call a nameless
+   * alternative `Mailbox0`.
+   */
   #mailbox(type: MessageType, place: SchemaPlace): OpenApiSchema {
     this.made.Mailbox ??= {
       description: 'A mailbox, as text or as an object.',
@@ -270,7 +337,9 @@ class Schemas {
 
   #enum(type: EnumType): OpenApiSchema {
     const name = schemaNameOf(type);
-    const meanings = [...type.values].map(([word, value]) => `- \`${word}\`: ${this.#comments.get(`${type.name}.${value}`) ?? ''}`);
+    const meanings = [...type.values].map(
+      ([word, value]) => `- \`${word}\`: ${this.#comments.get(`${type.name}.${value}`) ?? ''}`,
+    );
     this.made[name] ??= {
       type: 'string',
       enum: [...type.values.keys()],
@@ -296,7 +365,10 @@ interface ErrorKind {
 
 const always = (): boolean => true;
 
-/** By HTTP status. Names are of the namespace that schemas are in, as far as generators know namespaces. */
+/**
+ * By HTTP status. Names are of the namespace that schemas are in, as far as generators know
+ * namespaces.
+ */
 const errors: readonly ErrorKind[] = [
   {
     status: '400',
@@ -304,15 +376,30 @@ const errors: readonly ErrorKind[] = [
     description: 'Not JSON, an unknown field or parameter, a name twice in one object, or a wrong type.',
     appliesTo: always,
   },
-  { status: '401', name: 'Unauthenticated', description: 'The key is missing, malformed, unknown, revoked or expired.', appliesTo: always },
-  { status: '403', name: 'Forbidden', description: 'The key lacks the scope, the sender or the environment.', appliesTo: always },
+  {
+    status: '401',
+    name: 'Unauthenticated',
+    description: 'The key is missing, malformed, unknown, revoked or expired.',
+    appliesTo: always,
+  },
+  {
+    status: '403',
+    name: 'Forbidden',
+    description: 'The key lacks the scope, the sender or the environment.',
+    appliesTo: always,
+  },
   {
     status: '404',
     name: 'NotFound',
     description: 'There is no such object, or it is another tenant’s.',
     appliesTo: ({ pattern }) => pattern.includes('{'),
   },
-  { status: '408', name: 'TooSlow', description: 'The request took too long to come in. The connection closes.', appliesTo: always },
+  {
+    status: '408',
+    name: 'TooSlow',
+    description: 'The request took too long to come in. The connection closes.',
+    appliesTo: always,
+  },
   {
     status: '409',
     name: 'Conflict',
@@ -341,7 +428,8 @@ const errors: readonly ErrorKind[] = [
     status: '422',
     name: 'Invalid',
     description: 'Well-formed, but fields are not valid: all of them are named.',
-    appliesTo: ({ pattern }, { requestType }) => [...requestType.fields.keys()].some((name) => !pattern.includes(`{${name}}`)),
+    appliesTo: ({ pattern }, { requestType }) =>
+      [...requestType.fields.keys()].some((name) => !pattern.includes(`{${name}}`)),
   },
   {
     status: '429',
@@ -356,7 +444,12 @@ const errors: readonly ErrorKind[] = [
     description: `The request's line and headers have more than ${doorLimits.httpHeaderBytesMax} bytes. The connection closes.`,
     appliesTo: always,
   },
-  { status: '500', name: 'Internal', description: 'Our fault. Safe to repeat with the same idempotency key.', appliesTo: always },
+  {
+    status: '500',
+    name: 'Internal',
+    description: 'Our fault. Safe to repeat with the same idempotency key.',
+    appliesTo: always,
+  },
   {
     status: '501',
     name: 'UnsupportedTransferEncoding',
@@ -378,11 +471,20 @@ const headersOf = (names: readonly string[]): Record<string, OpenApiSchema> =>
 
 const responseHeaders: Readonly<Record<string, object>> = {
   'X-Request-Id': { description: 'Names this request in our logs.', schema: { type: 'string' } },
-  'X-RateLimit-Limit': { description: 'Requests a minute; 0 when no key was recognized.', schema: { type: 'integer' } },
+  'X-RateLimit-Limit': {
+    description: 'Requests a minute; 0 when no key was recognized.',
+    schema: { type: 'integer' },
+  },
   'X-RateLimit-Remaining': { description: 'Left of them.', schema: { type: 'integer' } },
-  'X-RateLimit-Reset': { description: 'When the budget is full again, in seconds since 1970.', schema: { type: 'integer' } },
+  'X-RateLimit-Reset': {
+    description: 'When the budget is full again, in seconds since 1970.',
+    schema: { type: 'integer' },
+  },
   'Retry-After': { description: 'Seconds to wait before the next request.', schema: { type: 'integer' } },
-  'WWW-Authenticate': { description: 'The scheme of the header Authorization.', schema: { type: 'string', const: 'Bearer' } },
+  'WWW-Authenticate': {
+    description: 'The scheme of the header Authorization.',
+    schema: { type: 'string', const: 'Bearer' },
+  },
   'Accept-Encoding': { description: 'The content codings that a body may have.', schema: { type: 'string' } },
   'Idempotent-Replayed': {
     description: '`true` when this is the answer of an earlier request with the same key.',
@@ -433,7 +535,11 @@ const errorSchemas: Readonly<Record<string, OpenApiSchema>> = {
     properties: {
       code: { type: 'string', description: 'A stable word, for example `validation_failed`.' },
       message: { type: 'string', description: 'For people.' },
-      errors: { type: 'array', description: 'All faults of fields, never just the first.', items: schemaRef('FieldError') },
+      errors: {
+        type: 'array',
+        description: 'All faults of fields, never just the first.',
+        items: schemaRef('FieldError'),
+      },
       message_id: {
         type: 'string',
         description: 'Only when the store did not answer: the message may have been accepted under this id.',

@@ -3,11 +3,18 @@ import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../services/runtime/config.ts';
 import { clientAddress, clientAddressFrom, isTrustedProxy } from './client-address.ts';
 
-const proxiesOf = (PACKETBOAT_TRUSTED_PROXIES: string) => readConfig('gateway', { PACKETBOAT_TRUSTED_PROXIES }).trustedProxies ?? [];
+const proxiesOf = (PACKETBOAT_TRUSTED_PROXIES: string) =>
+  readConfig('gateway', { PACKETBOAT_TRUSTED_PROXIES }).trustedProxies ?? [];
 const proxies = proxiesOf('10.0.0.0/8, 192.168.1.1, fd00::/8, ::1');
 
 /** Peer, the `Forwarded` headers, the `X-Forwarded-For` headers, what comes of it. */
-type Case = readonly [title: string, peer: string, forwarded: readonly string[], xForwardedFor: readonly string[], address: string];
+type Case = readonly [
+  title: string,
+  peer: string,
+  forwarded: readonly string[],
+  xForwardedFor: readonly string[],
+  address: string,
+];
 
 const cases: readonly Case[] = [
   ['no proxy', '203.0.113.9', [], [], '203.0.113.9'],
@@ -26,8 +33,20 @@ const cases: readonly Case[] = [
   ['a range of one address', '192.168.1.1', [], ['198.51.100.1'], '198.51.100.1'],
   ['a neighbour of it', '192.168.1.2', [], ['198.51.100.1'], '192.168.1.2'],
   ['two proxies', '10.0.0.1', [], ['198.51.100.1, 10.0.0.2'], '198.51.100.1'],
-  ['spoofed left parts', '10.0.0.1', [], ['1.1.1.1, 10.9.9.9, 2.2.2.2, 198.51.100.1, 10.0.0.2'], '198.51.100.1'],
-  ['several headers are one list', '10.0.0.1', [], ['1.1.1.1', '198.51.100.1', '10.0.0.2, 10.0.0.3'], '198.51.100.1'],
+  [
+    'spoofed left parts',
+    '10.0.0.1',
+    [],
+    ['1.1.1.1, 10.9.9.9, 2.2.2.2, 198.51.100.1, 10.0.0.2'],
+    '198.51.100.1',
+  ],
+  [
+    'several headers are one list',
+    '10.0.0.1',
+    [],
+    ['1.1.1.1', '198.51.100.1', '10.0.0.2, 10.0.0.3'],
+    '198.51.100.1',
+  ],
   ['proxies only: the farthest', '10.0.0.1', [], ['10.0.0.3, 10.0.0.2'], '10.0.0.3'],
   ['blanks and tabs', '10.0.0.1', [], [' 198.51.100.1\t,  10.0.0.2 '], '198.51.100.1'],
   ['a port', '10.0.0.1', [], ['198.51.100.1:4711'], '198.51.100.1'],
@@ -46,9 +65,27 @@ const cases: readonly Case[] = [
   ['unknown', '10.0.0.1', [], ['unknown'], '10.0.0.1'],
 
   ['Forwarded', '10.0.0.1', ['for=198.51.100.1'], [], '198.51.100.1'],
-  ['Forwarded with more to say', '10.0.0.1', ['proto=https;FOR=198.51.100.1;by=10.0.0.1;host="a,b;c"'], [], '198.51.100.1'],
-  ['Forwarded over two proxies', '10.0.0.1', ['for=1.1.1.1, For=198.51.100.1;proto=http , for=10.0.0.2'], [], '198.51.100.1'],
-  ['several Forwarded headers', '10.0.0.1', ['for=1.1.1.1', 'for=198.51.100.1', 'for=10.0.0.2'], [], '198.51.100.1'],
+  [
+    'Forwarded with more to say',
+    '10.0.0.1',
+    ['proto=https;FOR=198.51.100.1;by=10.0.0.1;host="a,b;c"'],
+    [],
+    '198.51.100.1',
+  ],
+  [
+    'Forwarded over two proxies',
+    '10.0.0.1',
+    ['for=1.1.1.1, For=198.51.100.1;proto=http , for=10.0.0.2'],
+    [],
+    '198.51.100.1',
+  ],
+  [
+    'several Forwarded headers',
+    '10.0.0.1',
+    ['for=1.1.1.1', 'for=198.51.100.1', 'for=10.0.0.2'],
+    [],
+    '198.51.100.1',
+  ],
   ['Forwarded, quoted', '10.0.0.1', ['for="198.51.100.1:4711"'], [], '198.51.100.1'],
   ['Forwarded over IPv6', '10.0.0.1', ['for="[2001:db8::7]"'], [], '2001:db8::7'],
   ['Forwarded over IPv6 with a port', '10.0.0.1', ['for="[2001:db8::7]:4711"'], [], '2001:db8::7'],
@@ -59,8 +96,20 @@ const cases: readonly Case[] = [
   ['Forwarded without for', '10.0.0.1', ['for=198.51.100.1, proto=https'], [], '10.0.0.1'],
   ['Forwarded that is no such header', '10.0.0.1', ['198.51.100.1'], [], '10.0.0.1'],
   ['Forwarded, empty', '10.0.0.1', [''], [], '10.0.0.1'],
-  ['an open quote that swallows what the proxy added', '10.0.0.1', ['for=1.1.1.1, for=", for=198.51.100.1'], [], '10.0.0.1'],
-  ['an open quote that ends where the proxy begins one', '10.0.0.1', ['for=1.1.1.1;x=", for="[2001:db8::7]"'], [], '10.0.0.1'],
+  [
+    'an open quote that swallows what the proxy added',
+    '10.0.0.1',
+    ['for=1.1.1.1, for=", for=198.51.100.1'],
+    [],
+    '10.0.0.1',
+  ],
+  [
+    'an open quote that ends where the proxy begins one',
+    '10.0.0.1',
+    ['for=1.1.1.1;x=", for="[2001:db8::7]"'],
+    [],
+    '10.0.0.1',
+  ],
   ['two names in one element', '10.0.0.1', ['for=198.51.100.1;for=1.1.1.1'], [], '10.0.0.1'],
   ['an open quote in a header of its own', '10.0.0.1', ['for="', 'for=198.51.100.1'], [], '198.51.100.1'],
 
@@ -82,7 +131,9 @@ describe('the address of a client', () => {
   });
 
   test('is the peer where no proxy is trusted', () => {
-    expect(clientAddress({ peer: '10.0.0.1', forwarded: [], xForwardedFor: ['198.51.100.1'] }, [])).toBe('10.0.0.1');
+    expect(clientAddress({ peer: '10.0.0.1', forwarded: [], xForwardedFor: ['198.51.100.1'] }, [])).toBe(
+      '10.0.0.1',
+    );
   });
 
   test('is read from a request as Node has it', () => {

@@ -1,5 +1,6 @@
-// The IP address that a request comes from. A client may write any header, so `Forwarded` (RFC 7239) and `X-Forwarded-For` are believed only from
-// proxies that the operator named, and only as far as those wrote them: from the right, up to the first address that is no such proxy.
+// The IP address that a request comes from. A client may write any header, so `Forwarded` (RFC
+// 7239) and `X-Forwarded-For` are believed only from proxies that the operator named, and only as
+// far as those wrote them: from the right, up to the first address that is no such proxy.
 
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
@@ -18,15 +19,19 @@ export interface Hops {
 }
 
 /**
- * An IPv4 or IPv6 address in its shortest form; empty when the peer is none. The peer, unless it is a trusted proxy: then the rightmost address of the
- * chain that is not one. Where a proxy names nobody (`unknown`, an obfuscated name, what is no address), the address is that of this proxy. So it
- * is when a request has both headers and they differ: most proxies write one of the two and pass the other one on as the client wrote it.
+ * An IPv4 or IPv6 address in its shortest form; empty when the peer is none. The peer, unless it is
+ * a trusted proxy: then the rightmost address of the chain that is not one. Where a proxy names
+ * nobody (`unknown`, an obfuscated name, what is no address), the address is that of this proxy. So
+ * it is when a request has both headers and they differ: most proxies write one of the two and pass
+ * the other one on as the client wrote it.
  */
 export function clientAddress({ peer, forwarded, xForwardedFor }: Hops, proxies: TrustedProxies): string {
   const nearest = readAddress(peer);
   if (nearest === null) return '';
   if (!isWithin(nearest, proxies)) return nearest.toString();
-  const chains = [forwarded.flatMap(forwardedFor), xForwardedFor.flatMap((line) => line.split(','))].filter((chain) => chain.length > 0);
+  const chains = [forwarded.flatMap(forwardedFor), xForwardedFor.flatMap((line) => line.split(','))].filter(
+    (chain) => chain.length > 0,
+  );
   const [first, ...others] = chains.map((chain) => rightmostStranger(nearest, chain, proxies));
   return first === undefined || others.some((other) => other !== first) ? nearest.toString() : first;
 }
@@ -37,7 +42,10 @@ export function isTrustedProxy(address: string, proxies: TrustedProxies): boolea
   return read !== null && isWithin(read, proxies);
 }
 
-/** `clientAddress` of a request as Node has it. Headers are looked at only where some proxy is trusted. */
+/**
+ * `clientAddress` of a request as Node has it. Headers are looked at only where some proxy is
+ * trusted.
+ */
 export function clientAddressFrom(proxies: TrustedProxies = []): (request: IncomingMessage) => string {
   return (request) => {
     const peer = request.socket.remoteAddress ?? '';
@@ -49,7 +57,11 @@ export function clientAddressFrom(proxies: TrustedProxies = []): (request: Incom
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-function rightmostStranger(nearest: Address, chain: readonly (string | null)[], proxies: TrustedProxies): string {
+function rightmostStranger(
+  nearest: Address,
+  chain: readonly (string | null)[],
+  proxies: TrustedProxies,
+): string {
   let known = nearest;
   for (const node of chain.toReversed()) {
     const address = node === null ? null : readNode(node);
@@ -60,18 +72,29 @@ function rightmostStranger(nearest: Address, chain: readonly (string | null)[], 
   return known.toString();
 }
 
-/** `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::7`, `[2001:db8::7]` or `[2001:db8::7]:4711`; null for any other name of a node. */
+/**
+ * `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::7`, `[2001:db8::7]` or `[2001:db8::7]:4711`; null for
+ * any other name of a node.
+ */
 function readNode(text: string): Address | null {
-  const [, bracketed, plain] = /^(?:\[([0-9a-f:.]{2,45})\]|(\d[\d.]{6,14}))(?::(?:\d{1,5}|_[\w.-]{1,64}))?$/i.exec(text.trim()) ?? [];
+  const [, bracketed, plain] =
+    /^(?:\[([0-9a-f:.]{2,45})\]|(\d[\d.]{6,14}))(?::(?:\d{1,5}|_[\w.-]{1,64}))?$/i.exec(text.trim()) ?? [];
   if (bracketed !== undefined) return ipaddr.IPv6.isValid(bracketed) ? readAddress(bracketed) : null;
   return readAddress(plain ?? text.trim());
 }
 
-/** Null for what is no address in full: ipaddr.js also reads `127.1` and `0x7f.1`. An IPv4 address that is written as IPv6 becomes one. */
+/**
+ * Null for what is no address in full: ipaddr.js also reads `127.1` and `0x7f.1`. An IPv4 address
+ * that is written as IPv6 becomes one.
+ */
 function readAddress(text: string): Address | null {
   const [address = ''] = text.split('%'); // a link-local address names its interface
-  return ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address) ? ipaddr.process(address) : null;
+  return ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address)
+    ? ipaddr.process(address)
+    : null;
 }
 
 const isWithin = (address: Address, proxies: TrustedProxies): boolean =>
-  proxies.some((range) => range.address.kind() === address.kind() && address.match(range.address, range.bits));
+  proxies.some(
+    (range) => range.address.kind() === address.kind() && address.match(range.address, range.bits),
+  );

@@ -1,5 +1,6 @@
-// How many connections one address may have open; an IPv6 /64 counts as one address, since one client is usually given all of it. Further connections
-// are answered 503, as long as few enough wait for that answer, and closed; the operator sees a metric and a line in the log.
+// How many connections one address may have open; an IPv6 /64 counts as one address, since one
+// client is usually given all of it. Further connections are answered 503, as long as few enough
+// wait for that answer, and closed; the operator sees a metric and a line in the log.
 
 import type { Socket } from 'node:net';
 import { doorLimits } from '../../services/core/limits/door.ts';

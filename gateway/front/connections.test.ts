@@ -47,7 +47,8 @@ async function raw(port = gateway.port): Promise<RawConnection> {
   return {
     socket,
     received: () => text,
-    until: (pattern) => vi.waitUntil(() => (pattern.test(text) ? text : null), { timeout: 10_000, interval: 5 }),
+    until: (pattern) =>
+      vi.waitUntil(() => (pattern.test(text) ? text : null), { timeout: 10_000, interval: 5 }),
     closed: async () => {
       await ended;
       return text;
@@ -58,7 +59,8 @@ async function raw(port = gateway.port): Promise<RawConnection> {
 
 const head = (length: number | string, more = ''): string =>
   `POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.key}\r\nContent-Length: ${length}\r\n${more}\r\n`;
-const statusesIn = (text: string): number[] => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
+const statusesIn = (text: string): number[] =>
+  [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
 
 describe('a request', () => {
   test('in single bytes is read like any other', async () => {
@@ -75,7 +77,9 @@ describe('a request', () => {
 
   test('has an answer up to a number that wait on one connection, which then closes', async () => {
     using connection = await raw();
-    connection.socket.write('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10 * doorLimits.httpPipelinedMax));
+    connection.socket.write(
+      'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10 * doorLimits.httpPipelinedMax),
+    );
     const answers = await connection.closed();
     expect(statusesIn(answers)).toEqual(Array.from({ length: doorLimits.httpPipelinedMax }, () => 404));
     expect([...answers.matchAll(/^connection: close/gim)]).toHaveLength(1);
@@ -100,7 +104,9 @@ describe('a request', () => {
     const before = gateway.results.length;
     using connection = await raw();
     connection.socket.write(head(length) + part);
-    await vi.waitUntil(() => connection.socket.bytesWritten > part.length && connection.socket.writableLength === 0);
+    await vi.waitUntil(
+      () => connection.socket.bytesWritten > part.length && connection.socket.writableLength === 0,
+    );
     connection.socket.destroy();
     await connection.closed();
     expect(await readdir(folder.path)).toEqual([]);
@@ -110,7 +116,9 @@ describe('a request', () => {
 
   test('with a key that is no good is refused before the rest of its body comes', async () => {
     using connection = await raw();
-    connection.socket.write(head(10_000_000).replace(gateway.key, newKey()) + 'x'.repeat(doorLimits.bodyInMemoryBytes + 1));
+    connection.socket.write(
+      head(10_000_000).replace(gateway.key, newKey()) + 'x'.repeat(doorLimits.bodyInMemoryBytes + 1),
+    );
     expect(statusesIn(await connection.until(/request_id/))).toEqual([401]);
   });
 
@@ -121,21 +129,27 @@ describe('a request', () => {
   });
 
   test.each([
-    ['asks for the connection to close', (text: string) => text.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')],
+    [
+      'asks for the connection to close',
+      (text: string) => text.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'),
+    ],
     ['is HTTP/1.0', (text: string) => text.replace('HTTP/1.1', 'HTTP/1.0')],
-  ])('that %s, and is refused while its body comes, is not reset before the answer is read', async (_, change) => {
-    using connection = await raw();
-    const resets: unknown[] = [];
-    connection.socket.on('error', (error) => resets.push(error));
-    const body = Buffer.alloc(10_000_000, 'x');
-    connection.socket.write(change(head(body.length).replace(gateway.key, newKey())));
-    connection.socket.write(body.subarray(0, doorLimits.bodyInMemoryBytes + 1));
-    await connection.until(/request_id/);
-    connection.socket.write(body.subarray(doorLimits.bodyInMemoryBytes + 1));
-    expect(statusesIn(await connection.closed())).toEqual([401]);
-    expect(resets).toEqual([]);
-    expect(connection.socket.bytesWritten).toBeGreaterThan(body.length);
-  });
+  ])(
+    'that %s, and is refused while its body comes, is not reset before the answer is read',
+    async (_, change) => {
+      using connection = await raw();
+      const resets: unknown[] = [];
+      connection.socket.on('error', (error) => resets.push(error));
+      const body = Buffer.alloc(10_000_000, 'x');
+      connection.socket.write(change(head(body.length).replace(gateway.key, newKey())));
+      connection.socket.write(body.subarray(0, doorLimits.bodyInMemoryBytes + 1));
+      await connection.until(/request_id/);
+      connection.socket.write(body.subarray(doorLimits.bodyInMemoryBytes + 1));
+      expect(statusesIn(await connection.closed())).toEqual([401]);
+      expect(resets).toEqual([]);
+      expect(connection.socket.bytesWritten).toBeGreaterThan(body.length);
+    },
+  );
 });
 
 describe('what is no request', () => {
@@ -147,9 +161,17 @@ describe('what is no request', () => {
 
   test.each([
     ['noise', 'hello\r\n\r\n', 400],
-    ['headers that are too long', `GET / HTTP/1.1\r\nX: ${'x'.repeat(doorLimits.httpHeaderBytesMax)}\r\n\r\n`, 431],
+    [
+      'headers that are too long',
+      `GET / HTTP/1.1\r\nX: ${'x'.repeat(doorLimits.httpHeaderBytesMax)}\r\n\r\n`,
+      431,
+    ],
     ['two lengths', 'POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n', 400],
-    ['chunks that are none, behind an answer,', 'POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 404],
+    [
+      'chunks that are none, behind an answer,',
+      'POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      404,
+    ],
     ['noise behind a request', 'GET /docs HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n', 200],
   ])('%s in front of megabytes is answered, and the connection is not reset', async (_, text, status) => {
     using connection = await raw();
@@ -165,16 +187,30 @@ describe('what is no request', () => {
   test.each([
     ['noise', 'hello\r\n\r\n', 400],
     ['a length that is none', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n', 400],
-    ['two lengths', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', 400],
-    ['length and chunks', 'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}', 400],
-    ['headers that are too long', `GET / HTTP/1.1\r\nX: ${'x'.repeat(doorLimits.httpHeaderBytesMax)}\r\n\r\n`, 431],
+    [
+      'two lengths',
+      'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
+      400,
+    ],
+    [
+      'length and chunks',
+      'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}',
+      400,
+    ],
+    [
+      'headers that are too long',
+      `GET / HTTP/1.1\r\nX: ${'x'.repeat(doorLimits.httpHeaderBytesMax)}\r\n\r\n`,
+      431,
+    ],
   ])('%s is refused in words, and the connection closed', async (_, text, status) => {
     using connection = await raw();
     connection.socket.write(text);
     const answer = await connection.closed();
     expect(statusesIn(answer)).toEqual([status]);
     expect(answer).toMatch(/X-Request-Id: req_/);
-    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ error: { code: 'invalid_request' } });
+    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({
+      error: { code: 'invalid_request' },
+    });
   });
 });
 

@@ -1,5 +1,5 @@
-// What the HTTP server does with connections rather than requests: what a broken request is told, and how connections end at a shutdown without an
-// answer being lost.
+// What the HTTP server does with connections rather than requests: what a broken request is told,
+// and how connections end at a shutdown without an answer being lost.
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -17,10 +17,16 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
-/** Answers what never became a request: not HTTP, headers too long, too slow. A request that is being answered on the same connection goes first. */
+/**
+ * Answers what never became a request: not HTTP, headers too long, too slow. A request that is
+ * being answered on the same connection goes first.
+ */
 export class BrokenRequests {
   readonly #current = new WeakMap<Duplex, Exchange>();
-  /** Connections that got their last answer: each further piece of what is no request is an error again. */
+  /**
+   * Connections that got their last answer: each further piece of what is no request is an error
+   * again.
+   */
   readonly #ended = new WeakSet<Duplex>();
   readonly #newId: () => string;
   readonly #discard: Pick<Discard, 'end'>;
@@ -58,10 +64,14 @@ export class BrokenRequests {
     this.#discard.end(socket, text);
   }
 
-  /** A tunnel has no path, so there is nothing at it. A request that is being answered on the same connection goes first. */
+  /**
+   * A tunnel has no path, so there is nothing at it. A request that is being answered on the same
+   * connection goes first.
+   */
   answerConnect(socket: Duplex): void {
     const id = this.#newId();
-    const answer = (): unknown => socket.end(rawText(id, refusedWith(notFound(), undefined, id)), () => socket.destroy());
+    const answer = (): unknown =>
+      socket.end(rawText(id, refusedWith(notFound(), undefined, id)), () => socket.destroy());
     socket.on('error', () => {}); // a client that is gone misses its answer
     const before = this.#current.get(socket);
     if (before === undefined || before.response.closed) answer();

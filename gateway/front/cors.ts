@@ -1,10 +1,17 @@
-// Cross-origin requests from browsers: none, unless origins are listed. Keys travel in headers that a page sets by itself, so credentials (cookies)
-// are never allowed.
+// Cross-origin requests from browsers: none, unless origins are listed. Keys travel in headers that
+// a page sets by itself, so credentials (cookies) are never allowed.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { doorLimits } from '../../services/core/limits/door.ts';
 
-const REQUEST_HEADERS = ['Authorization', 'Content-Type', 'Idempotency-Key', 'Traceparent', 'X-Api-Token', 'X-Idempotency-Key'];
+const REQUEST_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+  'Traceparent',
+  'X-Api-Token',
+  'X-Idempotency-Key',
+];
 const EXPOSED_HEADERS = [
   'Allow',
   'Idempotent-Replayed',
@@ -20,11 +27,17 @@ const EXPOSED_HEADERS = [
  * @param origins that may ask: `https://app.example`
  * @param methods of the path, when the request is an OPTIONS; a preflight asks for them
  */
-export function corsHeaders(origins: readonly string[], headers: IncomingHttpHeaders, methods?: readonly string[]): Record<string, string> {
+export function corsHeaders(
+  origins: readonly string[],
+  headers: IncomingHttpHeaders,
+  methods?: readonly string[],
+): Record<string, string> {
   if (origins.length === 0) return {};
   const isPreflight = methods !== undefined && headers['access-control-request-method'] !== undefined;
   // caches must not give the answer for one origin to another, nor the one without any
-  const vary = { vary: isPreflight ? 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers' : 'Origin' };
+  const vary = {
+    vary: isPreflight ? 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers' : 'Origin',
+  };
   const { origin } = headers;
   if (origin === undefined || !origins.includes(origin)) return vary;
   return {

@@ -1,5 +1,6 @@
-// Reads and discards the rest of a request that has been answered already, so that a client which sends everything before it reads gets the answer
-// instead of a reset connection. Limited in time, and to some connections.
+// Reads and discards the rest of a request that has been answered already, so that a client which
+// sends everything before it reads gets the answer instead of a reset connection. Limited in time,
+// and to some connections.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -27,7 +28,10 @@ export class Discard {
     return this.#open;
   }
 
-  /** Called when the answer is out, before Node closes the connection behind it or waits for the next request. */
+  /**
+   * Called when the answer is out, before Node closes the connection behind it or waits for the
+   * next request.
+   */
   rest(request: IncomingMessage): void {
     const { socket } = request;
     if (request.complete || socket.destroyed) {
@@ -84,8 +88,9 @@ export class Discard {
     const { socket } = request;
     const total = setTimeout(() => socket.destroy(), totalMs);
     const silence = setTimeout(() => socket.destroy(), silentMs);
-    // Node closes the connection with this when the answer said so. Closing while bytes arrive resets the connection, and the client loses what it
-    // has not read; ending our side alone makes clients stop in the middle of their body. So both wait until the body has come.
+    // Node closes the connection with this when the answer said so. Closing while bytes arrive
+    // resets the connection, and the client loses what it has not read; ending our side alone makes
+    // clients stop in the middle of their body. So both wait until the body has come.
     const { destroySoon } = socket;
     let isLast = false;
     socket.destroySoon = () => {
@@ -99,7 +104,8 @@ export class Discard {
       pieces++;
       bytes += chunk.length;
       // a body in chunks of single bytes costs as much as one ten thousand times its size
-      if (pieces > doorLimits.discardPiecesFree && bytes < pieces * doorLimits.discardPieceBytes) socket.destroy();
+      if (pieces > doorLimits.discardPiecesFree && bytes < pieces * doorLimits.discardPieceBytes)
+        socket.destroy();
     });
     const ended = (): void => {
       request.off('close', ended);

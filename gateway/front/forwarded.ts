@@ -1,11 +1,16 @@
-// The `Forwarded` header of RFC 7239, as far as it says for whom a proxy asks: `for=192.0.2.60;proto=http, for="[2001:db8::1]:4711"`.
+// The `Forwarded` header of RFC 7239, as far as it says for whom a proxy asks:
+// `for=192.0.2.60;proto=http, for="[2001:db8::1]:4711"`.
 
-/** One parameter, or one separator. A value is a token, more leniently than the RFC has it, or a quoted string. */
+/**
+ * One parameter, or one separator. A value is a token, more leniently than the RFC has it, or a
+ * quoted string.
+ */
 const PARAMETER = /[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))[ \t]*/iy;
 
 /**
- * The node that each proxy names, in their order; null for a proxy that names none. A header that does not follow the grammar is one null: where its
- * elements begin and end, only its author knows, and that may be a client who wants to hide what a proxy added.
+ * The node that each proxy names, in their order; null for a proxy that names none. A header that
+ * does not follow the grammar is one null: where its elements begin and end, only its author knows,
+ * and that may be a client who wants to hide what a proxy added.
  */
 export function forwardedFor(header: string): (string | null)[] {
   const nodes: (string | null)[] = [];

@@ -1,8 +1,16 @@
-// The HTTP server in front of the router. The front judges the head of each request (`judge-head.ts`), answers the refused requests itself, and hands
-// the others to the router. It adds the headers that every answer has, counts answers, and discards the rest of a body behind an early answer.
+// The HTTP server in front of the router. The front judges the head of each request
+// (`judge-head.ts`), answers the refused requests itself, and hands the others to the router. It
+// adds the headers that every answer has, counts answers, and discards the rest of a body behind an
+// early answer.
 
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Logger } from '../../services/runtime/log.ts';
@@ -77,7 +85,8 @@ export class Front implements Disposable {
   /** From now on each answer tells its client that the connection closes. */
   closing(): void {
     this.#isClosing = true;
-    for (const response of this.#unanswered) if (!response.headersSent) response.setHeader('connection', 'close');
+    for (const response of this.#unanswered)
+      if (!response.headersSent) response.setHeader('connection', 'close');
   }
 
   [Symbol.dispose](): void {
@@ -89,14 +98,17 @@ export class Front implements Disposable {
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;
     this.#waiting.set(socket, waiting);
     if (waiting > doorLimits.httpPipelinedMax) {
-      // the answer to the last one closes the connection; of what comes until then nothing is answered, and nothing more is read
+      // the answer to the last one closes the connection; of what comes until then nothing is
+      // answered, and nothing more is read
       socket.pause();
       return;
     }
     response.once('close', () => this.#waiting.set(socket, (this.#waiting.get(socket) ?? 1) - 1));
     if (waiting === doorLimits.httpPipelinedMax) response.setHeader('connection', 'close');
     const id = newRequestId();
-    const verdict = this.#limit.isRefused(request.socket) ? null : judgeHead(headOf(request), this.#options.routes);
+    const verdict = this.#limit.isRefused(request.socket)
+      ? null
+      : judgeHead(headOf(request), this.#options.routes);
     this.#broken.began(request, response);
     this.#unanswered.add(response);
     response.once('close', () => this.#unanswered.delete(response));
@@ -107,41 +119,67 @@ export class Front implements Disposable {
       respond(
         response,
         id,
-        refusedWith(unavailable('Too many connections come from this address; close some, or reuse them.'), undefined, id),
+        refusedWith(
+          unavailable('Too many connections come from this address; close some, or reuse them.'),
+          undefined,
+          id,
+        ),
       );
     } else if (verdict.kind === 'refused') {
       if (verdict.keyFault !== null) {
-        this.#options.metrics.failedAuthentication(verdict.keyFault === 'missing' ? 'missing' : 'malformed', false);
+        this.#options.metrics.failedAuthentication(
+          verdict.keyFault === 'missing' ? 'missing' : 'malformed',
+          false,
+        );
       }
       const { headers, ...answer } = refusedWith(verdict.refused, undefined, id);
       respond(response, id, { ...answer, headers: { ...headers, ...verdict.headers } });
     } else if (verdict.kind === 'options') {
-      respond(response, id, { status: 204, headers: { ...rateHeaders(undefined), allow: verdict.methods.join(', ') }, body: null });
+      respond(response, id, {
+        status: 204,
+        headers: { ...rateHeaders(undefined), allow: verdict.methods.join(', ') },
+        body: null,
+      });
     } else {
       request.url = verdict.url;
-      // the router takes the id from this header; no Content-Type, since the router would choose a body parser by it
+      // the router takes the id from this header; no Content-Type, since the router would choose a
+      // body parser by it
       request.headers['x-request-id'] = id;
       delete request.headers['content-type'];
       next(request, response);
     }
   }
 
-  #addHeaders({ headers }: IncomingMessage, response: ServerResponse, id: string, verdict: HeadVerdict | null): void {
-    // for pages only: every other answer sets these headers itself, and setting them twice costs the main job
+  #addHeaders(
+    { headers }: IncomingMessage,
+    response: ServerResponse,
+    id: string,
+    verdict: HeadVerdict | null,
+  ): void {
+    // for pages only: every other answer sets these headers itself, and setting them twice costs
+    // the main job
     if (verdict?.kind === 'passed' && !verdict.route.needsKey) {
-      for (const [name, value] of Object.entries({ 'x-request-id': id, ...rateHeaders(undefined) })) response.setHeader(name, value);
+      for (const [name, value] of Object.entries({ 'x-request-id': id, ...rateHeaders(undefined) }))
+        response.setHeader(name, value);
     }
     if (this.#options.corsOrigins.length > 0 && isForOrigins(verdict)) {
       const methods = verdict?.kind === 'options' ? verdict.methods : undefined;
-      for (const [name, value] of Object.entries(corsHeaders(this.#options.corsOrigins, headers, methods))) response.setHeader(name, value);
+      for (const [name, value] of Object.entries(corsHeaders(this.#options.corsOrigins, headers, methods)))
+        response.setHeader(name, value);
     }
-    // a client that was not asked for its body may omit the body, and then its next request would be read as that body
+    // a client that was not asked for its body may omit the body, and then its next request would
+    // be read as that body
     const isLast = verdict === null || (verdict.kind === 'refused' && verdict.isLast) || isExpecting(headers);
     if (isLast || this.#isClosing) response.setHeader('connection', 'close');
   }
 
   /** Before Node's own listener, which closes the connection or waits for the next request. */
-  #observe(request: IncomingMessage, response: ServerResponse, id: string, verdict: HeadVerdict | null): void {
+  #observe(
+    request: IncomingMessage,
+    response: ServerResponse,
+    id: string,
+    verdict: HeadVerdict | null,
+  ): void {
     const { log, metrics } = this.#options;
     const startedAt = performance.now();
     response.prependOnceListener('finish', () => {
@@ -150,14 +188,24 @@ export class Front implements Disposable {
       const route = verdict?.route?.pattern ?? 'unmatched';
       const ms = performance.now() - startedAt;
       metrics.http(request.method ?? '', route, response.statusCode, ms);
-      log.debug({ request: id, method: request.method, route, status: response.statusCode, ms: Math.round(ms) }, 'answered');
+      log.debug(
+        { request: id, method: request.method, route, status: response.statusCode, ms: Math.round(ms) },
+        'answered',
+      );
     });
   }
 }
 
-function headOf({ method = '', url = '', httpVersion, headers, rawHeaders }: IncomingMessage): Parameters<typeof judgeHead>[0] {
+function headOf({
+  method = '',
+  url = '',
+  httpVersion,
+  headers,
+  rawHeaders,
+}: IncomingMessage): Parameters<typeof judgeHead>[0] {
   let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') hosts++;
   return { method, target: url, version: httpVersion, headers, hosts };
 }
 

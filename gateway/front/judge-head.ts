@@ -1,5 +1,6 @@
-// Judges the line and the headers of a request before a byte of the body is read: whether the path and the method exist, whether the text of the key
-// can be a key, and whether this server can read the body. Pure.
+// Judges the line and the headers of a request before a byte of the body is read: whether the path
+// and the method exist, whether the text of the key can be a key, and whether this server can read
+// the body. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -35,7 +36,10 @@ export type HeadVerdict =
       readonly route: DeclaredRoute | null;
       readonly refused: Refusal;
       readonly headers: Readonly<Record<string, string>>;
-      /** The server cannot know where the request ends, so no other request can follow on the connection. */
+      /**
+       * The server cannot know where the request ends, so no other request can follow on the
+       * connection.
+       */
       readonly isLast: boolean;
       /** Why the text of the key cannot be a key; null: another refusal. */
       readonly keyFault: KeyTextFault | null;
@@ -58,7 +62,8 @@ function judgeRoute({ method, version, headers }: RequestHead, url: string, meth
   const [first = null] = methods.values();
   if (method === 'OPTIONS') return { kind: 'options', route: first, methods: allowed(methods) };
   const route = methods.get(method);
-  if (route === undefined) return refuse(first, methodNotAllowed(), { headers: { allow: allowed(methods).join(', ') } });
+  if (route === undefined)
+    return refuse(first, methodNotAllowed(), { headers: { allow: allowed(methods).join(', ') } });
   const keyFault = route.needsKey ? keyFaultOf(headers) : null;
   if (keyFault !== null) return refuse(route, unauthenticated(keyFault), { keyFault });
   const coding = headers['transfer-encoding'];
@@ -66,7 +71,8 @@ function judgeRoute({ method, version, headers }: RequestHead, url: string, meth
     return refuse(route, unsupportedTransferEncoding(), { isLast: true });
   }
   // an older client knows of no expectations (RFC 9110 10.1.1)
-  if (version === '1.1' && headers.expect !== undefined && !isExpecting(headers)) return refuse(route, expectationFailed());
+  if (version === '1.1' && headers.expect !== undefined && !isExpecting(headers))
+    return refuse(route, expectationFailed());
   return { kind: 'passed', route, url };
 }
 
@@ -74,7 +80,8 @@ function judgeRoute({ method, version, headers }: RequestHead, url: string, meth
 function faultOf({ version, headers, hosts }: RequestHead): string | null {
   if (version !== '1.1' && version !== '1.0') return 'This server speaks HTTP/1.1 and HTTP/1.0.';
   if (version === '1.1' && hosts !== 1) return 'A request has one Host header.';
-  if (version === '1.0' && headers['transfer-encoding'] !== undefined) return 'HTTP/1.0 has no Transfer-Encoding.';
+  if (version === '1.0' && headers['transfer-encoding'] !== undefined)
+    return 'HTTP/1.0 has no Transfer-Encoding.';
   return null;
 }
 

@@ -76,7 +76,10 @@ export class RawConnection implements Disposable {
     if (end < 0) return null;
     const [line = '', ...fields] = this.#bytes.toString('latin1', 0, end).split('\r\n');
     const headers = Object.fromEntries(
-      fields.map((field) => [field.slice(0, field.indexOf(':')).toLowerCase(), field.slice(field.indexOf(':') + 1).trim()]),
+      fields.map((field) => [
+        field.slice(0, field.indexOf(':')).toLowerCase(),
+        field.slice(field.indexOf(':') + 1).trim(),
+      ]),
     );
     const status = Number(line.split(' ')[1]);
     const hasBody = !toHead && status >= 200 && status !== 204;

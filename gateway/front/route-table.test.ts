@@ -30,12 +30,29 @@ describe('the methods of a path', () => {
         DELETE: '/v1/messages/:message_id',
       },
     ],
-    ['/v1/messages/msg_1', { GET: '/v1/messages/:message_id', HEAD: '/v1/messages/:message_id', DELETE: '/v1/messages/:message_id' }],
-    ['/v1/messages/msg_1/events', { GET: '/v1/messages/:message_id/events', HEAD: '/v1/messages/:message_id/events' }],
+    [
+      '/v1/messages/msg_1',
+      {
+        GET: '/v1/messages/:message_id',
+        HEAD: '/v1/messages/:message_id',
+        DELETE: '/v1/messages/:message_id',
+      },
+    ],
+    [
+      '/v1/messages/msg_1/events',
+      { GET: '/v1/messages/:message_id/events', HEAD: '/v1/messages/:message_id/events' },
+    ],
     ['/v1/messages/msg_1/replay:now', { POST: '/v1/messages/:message_id/replay::now' }],
     // a named part that leads nowhere does not hide the part that may be anything
     ['/v1/messages/batch/only', { GET: '/v1/:kind/batch/only', HEAD: '/v1/:kind/batch/only' }],
-    ['/v1/messages/constructor', { GET: '/v1/messages/:message_id', HEAD: '/v1/messages/:message_id', DELETE: '/v1/messages/:message_id' }],
+    [
+      '/v1/messages/constructor',
+      {
+        GET: '/v1/messages/:message_id',
+        HEAD: '/v1/messages/:message_id',
+        DELETE: '/v1/messages/:message_id',
+      },
+    ],
     ['/v1', null],
     ['/v1/', null],
     ['/v1/messages//', null],
@@ -46,6 +63,10 @@ describe('the methods of a path', () => {
     ['/constructor', null],
   ])('%s', (path, methods) => {
     const found = table.find(partsOf(path));
-    expect(found === null ? null : Object.fromEntries([...found].map(([method, { pattern }]) => [method, pattern]))).toEqual(methods);
+    expect(
+      found === null
+        ? null
+        : Object.fromEntries([...found].map(([method, { pattern }]) => [method, pattern])),
+    ).toEqual(methods);
   });
 });

@@ -1,5 +1,6 @@
-// Which paths the gateway has, with which methods: asked before anything else of a request, so that no default of a framework decides about what has
-// no route. Filled from the routes that are registered.
+// Which paths the gateway has, with which methods: asked before anything else of a request, so that
+// no default of a framework decides about what has no route. Filled from the routes that are
+// registered.
 
 export interface DeclaredRoute {
   /** As it was declared: `/v1/messages/:message_id`. */

@@ -8,7 +8,9 @@ import { limitUnread } from './unread-answers.ts';
 /** More than the buffers of a connection hold. */
 const LARGE = 16 * 1024 * 1024;
 
-async function answering(ms: number): Promise<{ readonly port: number; readonly answered: Promise<[ServerResponse]> }> {
+async function answering(
+  ms: number,
+): Promise<{ readonly port: number; readonly answered: Promise<[ServerResponse]> }> {
   const answered = Promise.withResolvers<[ServerResponse]>();
   const server = createServer((_, response) => {
     limitUnread(response, ms);

@@ -1,5 +1,5 @@
-// Answers that their client does not read. An answer that the system has no room for waits in the memory of this process, and anybody may ask for one,
-// so each waits for some time only.
+// Answers that their client does not read. An answer that the system has no room for waits in the
+// memory of this process, and anybody may ask for one, so each waits for some time only.
 
 import type { ServerResponse } from 'node:http';
 import { doorLimits } from '../../services/core/limits/door.ts';

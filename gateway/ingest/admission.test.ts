@@ -6,7 +6,9 @@ import { refusal } from './refusal.ts';
 
 const rate = { limit: 10, remaining: 9, reset: 1 };
 const unauthenticated = refusal(status.UNAUTHENTICATED, 'unauthenticated', 'x');
-const tooMany = refusal(status.RESOURCE_EXHAUSTED, 'too_many_failed_authentications', 'x', { retry_after_ms: 1_000 });
+const tooMany = refusal(status.RESOURCE_EXHAUSTED, 'too_many_failed_authentications', 'x', {
+  retry_after_ms: 1_000,
+});
 const forbidden = refusal(status.PERMISSION_DENIED, 'forbidden', 'x');
 
 /** An admission whose ingest refuses so, and the questions that it asks. */
@@ -24,7 +26,12 @@ describe('before a large body', () => {
   test.each([
     ['a bad key is asked about once, so its failure counts once', unauthenticated, true, ['uncounted']],
     ['a bad key that failed too often is asked about once', tooMany, true, ['uncounted']],
-    ['a good key that is refused is counted, so the answer has its figures', forbidden, true, ['uncounted', 'counted']],
+    [
+      'a good key that is refused is counted, so the answer has its figures',
+      forbidden,
+      true,
+      ['uncounted', 'counted'],
+    ],
     ['a good key is not counted, since the call counts', undefined, true, ['uncounted']],
     ['a bad key of a request to send is asked about once', unauthenticated, false, ['counted']],
     ['a good key of a request to send is counted', undefined, false, ['counted']],

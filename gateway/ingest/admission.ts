@@ -1,8 +1,14 @@
-// The gateway's question to ingest whether a key is good. The gateway asks before it reads a long body, and before it refuses a request that has a
-// route and the text of a key. So 401 comes before 400 and 413, and a 400 or 413 has the rate figures of the key. Ingest counts a request once: for
+// The gateway's question to ingest whether a key is good. The gateway asks before it reads a long
+// body, and before it refuses a request that has a route and the text of a key. So 401 comes before
+// 400 and 413, and a 400 or 413 has the rate figures of the key. Ingest counts a request once: for
 // this question, or for the call that follows.
 
-import type { AdmitRequest, AdmitResponse, RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import type {
+  AdmitRequest,
+  AdmitResponse,
+  RateFigures,
+  Refusal,
+} from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { IngestClient } from './ingest-client.ts';
 import { isFailedAuthentication } from './refusal.ts';
 
@@ -16,7 +22,10 @@ export class Admission {
   #asked: Promise<AdmitResponse> | null = null;
   #rate: RateFigures | undefined;
 
-  /** `isCountedByCall`: the call cannot say that ingest has counted the request already, so the call counts the request. */
+  /**
+   * `isCountedByCall`: the call cannot say that ingest has counted the request already, so the call
+   * counts the request.
+   */
   constructor(
     ingest: Pick<IngestClient, 'admit'>,
     { credential, clientAddress }: { readonly credential: string; readonly clientAddress: string },
@@ -44,7 +53,8 @@ export class Admission {
     if (!this.#isCountedByCall) return this.refusal();
     const { refused } = await this.#ingest.admit(this.#question(true));
     if (refused === undefined) return undefined;
-    // ingest has counted this failure; a second question would count one more, and a bad key has no figures
+    // ingest has counted this failure; a second question would count one more, and a bad key has no
+    // figures
     if (isFailedAuthentication(refused)) this.#asked ??= Promise.resolve({ refused, rate: undefined });
     return (await this.refusal()) ?? refused;
   }

@@ -29,16 +29,25 @@ const context = { requestId: 'req_1', traceparent: '', clientAddress: '' };
 async function write(who: string, name: string, by: Authority = authority, trusted = authority) {
   const { cert, key } = by.issue({ names: [name] });
   const file = (kind: string): string => join(folder, `${who}.${kind}`);
-  for (const [kind, text] of Object.entries({ cert, key, ca: trusted.cert })) await writeFile(file(kind), text);
+  for (const [kind, text] of Object.entries({ cert, key, ca: trusted.cert }))
+    await writeFile(file(kind), text);
   return { tlsCertFile: file('cert'), tlsKeyFile: file('key'), tlsCaFile: file('ca') };
 }
 
-async function identity(who: string, name: string, by: Authority = authority, trusted = authority): Promise<TlsIdentity> {
-  const opened = await openTlsIdentity(await write(who, name, by, trusted), (what, error) => expect.fail(`${what}: ${error}`));
+async function identity(
+  who: string,
+  name: string,
+  by: Authority = authority,
+  trusted = authority,
+): Promise<TlsIdentity> {
+  const opened = await openTlsIdentity(await write(who, name, by, trusted), (what, error) =>
+    expect.fail(`${what}: ${error}`),
+  );
   return opened === null ? expect.fail('the files are set') : open.use(opened);
 }
 
-const connect = (tls: TlsIdentity | null, host = 'localhost') => open.use(connectIngest(`dns:///${host}:${server.port}`, tls));
+const connect = (tls: TlsIdentity | null, host = 'localhost') =>
+  open.use(connectIngest(`dns:///${host}:${server.port}`, tls));
 
 const item = () =>
   SendItem.fromPartial({
@@ -55,7 +64,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'packetboat-tls-'));
   open.defer(() => rm(folder, { recursive: true }));
   memory = await memoryIngest();
-  const health = new Health({ dependencies: [], log: { info: () => {}, warn: () => {} }, metrics: { dependency: () => {} } });
+  const health = new Health({
+    dependencies: [],
+    log: { info: () => {}, warn: () => {} },
+    metrics: { dependency: () => {} },
+  });
   open.use(health);
   ofIngest = await identity('ingest', 'localhost');
   server = open.use(
@@ -82,12 +95,23 @@ test('a gateway with its certificate hands messages over', async () => {
 describe('is not heard', () => {
   test.each([
     ['a plain caller', async () => connect(null)],
-    ['a certificate of another authority', async () => connect(await identity('other', 'gateway.example', stranger))],
-    ['a caller that does not trust ingest', async () => connect(await identity('wary', 'gateway.example', authority, stranger))],
-    ['a caller that looks for another name', async () => connect(await identity('lost', 'gateway.example'), '127.0.0.1')],
+    [
+      'a certificate of another authority',
+      async () => connect(await identity('other', 'gateway.example', stranger)),
+    ],
+    [
+      'a caller that does not trust ingest',
+      async () => connect(await identity('wary', 'gateway.example', authority, stranger)),
+    ],
+    [
+      'a caller that looks for another name',
+      async () => connect(await identity('lost', 'gateway.example'), '127.0.0.1'),
+    ],
   ])('%s', async (_, make) => {
     const caller = await make();
-    expect(await caller.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false })).toMatchObject({
+    expect(
+      await caller.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+    ).toMatchObject({
       refused: { grpc_code: status.UNAVAILABLE },
     });
     await expect(caller.check()).rejects.toThrow();
@@ -97,16 +121,22 @@ describe('is not heard', () => {
 test('another caller with a certificate may use the public API, and not the service for gateways', async () => {
   const caller = connect(await identity('service', 'billing.example'));
   await vi.waitFor(() => caller.check(), { timeout: 10_000 });
-  expect(await caller.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false })).toMatchObject({
+  expect(
+    await caller.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+  ).toMatchObject({
     refused: { grpc_code: status.PERMISSION_DENIED },
   });
   expect(await caller.sendMessages({ items: [item()] })).toMatchObject({
     results: [{ refused: { grpc_code: status.PERMISSION_DENIED } }],
   });
-  expect(await caller.uploadContent({ credential: memory.key, client_address: '' }, (async function* () {})())).toMatchObject({
+  expect(
+    await caller.uploadContent({ credential: memory.key, client_address: '' }, (async function* () {})()),
+  ).toMatchObject({
     refused: { grpc_code: status.PERMISSION_DENIED },
   });
-  expect(await caller.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context)).toMatchObject({
+  expect(
+    await caller.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context),
+  ).toMatchObject({
     response: { senders: expect.anything() },
   });
 });
@@ -118,11 +148,19 @@ test('a gateway is believed whose call it passes on; another caller calls for it
   let keys = 0;
   /** With a wrong key, another one each time. */
   const fail = (caller: GrpcIngest, clientAddress: string) =>
-    caller.call('/packetboat.v1.SendersService/ListSenders', `sk_live_${keys++}_${'w'.repeat(40)}`, {}, { ...context, clientAddress });
+    caller.call(
+      '/packetboat.v1.SendersService/ListSenders',
+      `sk_live_${keys++}_${'w'.repeat(40)}`,
+      {},
+      { ...context, clientAddress },
+    );
   const refused = { refused: { grpc_code: status.UNAUTHENTICATED } };
-  const limited = { refused: { grpc_code: status.RESOURCE_EXHAUSTED, code: 'too_many_failed_authentications' } };
+  const limited = {
+    refused: { grpc_code: status.RESOURCE_EXHAUSTED, code: 'too_many_failed_authentications' },
+  };
 
-  for (let i = 0; i < accessLimits.failedAuthenticationsMax; i++) expect(await fail(gateway, '198.51.100.1')).toMatchObject(refused);
+  for (let i = 0; i < accessLimits.failedAuthenticationsMax; i++)
+    expect(await fail(gateway, '198.51.100.1')).toMatchObject(refused);
   expect(await fail(gateway, '198.51.100.1')).toMatchObject(limited);
   expect(await fail(gateway, '198.51.100.2')).toMatchObject(refused);
 
@@ -130,7 +168,9 @@ test('a gateway is believed whose call it passes on; another caller calls for it
   for (let i = 0; i < accessLimits.failedAuthenticationsMax; i++)
     expect(await fail(posing, i === 0 ? '198.51.100.1' : `203.0.113.${i}`)).toMatchObject(refused);
   expect(await fail(posing, '203.0.113.200')).toMatchObject(limited);
-  expect(await posing.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context)).toMatchObject({
+  expect(
+    await posing.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context),
+  ).toMatchObject({
     response: { senders: expect.anything() },
   });
 });
@@ -140,7 +180,9 @@ test('a new certificate is shown to whoever connects next, and who is connected 
   await vi.waitFor(() => early.check(), { timeout: 10_000 });
   await write('ingest', 'elsewhere.example');
   await ofIngest.refresh();
-  expect(await early.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false })).toMatchObject({
+  expect(
+    await early.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+  ).toMatchObject({
     refused: undefined,
   });
   const late = connect(await identity('late', 'gateway.example'));

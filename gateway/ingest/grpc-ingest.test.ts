@@ -1,4 +1,11 @@
-import { Metadata, Server, ServerCredentials, type StatusObject, type sendUnaryData, status } from '@grpc/grpc-js';
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type StatusObject,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
@@ -25,11 +32,18 @@ import { connectIngest, type GrpcIngest, refusalOf } from './grpc-ingest.ts';
 let memory: MemoryIngest;
 let server: GrpcServing;
 let client: GrpcIngest;
-const health = new Health({ dependencies: [], log: { info: () => {}, warn: () => {} }, metrics: { dependency: () => {} } });
+const health = new Health({
+  dependencies: [],
+  log: { info: () => {}, warn: () => {} },
+  metrics: { dependency: () => {} },
+});
 const context = { requestId: 'req_1', traceparent: '', clientAddress: '' };
 
 const serve = async (): Promise<GrpcServing> =>
-  serveGrpc({ host: '127.0.0.1', port: 0 }, { services: ingestServices(memory.calls), health, descriptors: await readDescriptors() });
+  serveGrpc(
+    { host: '127.0.0.1', port: 0 },
+    { services: ingestServices(memory.calls), health, descriptors: await readDescriptors() },
+  );
 
 beforeAll(async () => {
   memory = await memoryIngest();
@@ -56,16 +70,23 @@ const item = (credential: string, text = 'x') =>
 describe('over the wire', () => {
   test('the messages of a turn are answered each for itself', async () => {
     const { results } = await client.sendMessages({ items: [item(memory.key), item('sk_live_none')] });
-    expect(results[0]).toMatchObject({ accepted: { recipient: 'a@example.com', status: 'STATUS_QUEUED' }, rate: { limit: 5000 } });
+    expect(results[0]).toMatchObject({
+      accepted: { recipient: 'a@example.com', status: 'STATUS_QUEUED' },
+      rate: { limit: 5000 },
+    });
     expect(results[1]).toMatchObject({ refused: { grpc_code: status.UNAUTHENTICATED }, rate: undefined });
   });
 
   test('a key is admitted, or not', async () => {
-    expect(await client.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false })).toMatchObject({
+    expect(
+      await client.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+    ).toMatchObject({
       refused: undefined,
       rate: { limit: 5000 },
     });
-    expect(await client.admit({ credential: 'x', client_address: '', scope: '', uncounted: false })).toMatchObject({
+    expect(
+      await client.admit({ credential: 'x', client_address: '', scope: '', uncounted: false }),
+    ).toMatchObject({
       refused: { code: 'unauthenticated' },
     });
   });
@@ -85,7 +106,11 @@ describe('over the wire', () => {
     const refused = await client.call(path, memory.key, { ...request, limit: 1000, cursor: 'x' }, context);
     expect(refused).toMatchObject({
       rate: { limit: 5000 },
-      refused: { grpc_code: status.INVALID_ARGUMENT, code: 'validation_failed', errors: [{ field: 'limit' }, { field: 'cursor' }] },
+      refused: {
+        grpc_code: status.INVALID_ARGUMENT,
+        code: 'validation_failed',
+        errors: [{ field: 'limit' }, { field: 'cursor' }],
+      },
     });
     expect(await client.call(path, 'sk_live_none', request, context)).toMatchObject({
       rate: undefined,
@@ -96,10 +121,16 @@ describe('over the wire', () => {
   test('there is a way to every rpc of the contract', async () => {
     for (const { path, requestType } of loadContract().methods) {
       const empty = Object.fromEntries(
-        [...requestType.fields.values()].map((f) => [f.name, f.shape === 'list' ? [] : f.shape === 'map' ? {} : undefined]),
+        [...requestType.fields.values()].map((f) => [
+          f.name,
+          f.shape === 'list' ? [] : f.shape === 'map' ? {} : undefined,
+        ]),
       );
       const answer = await client.call(path, 'sk_live_none', empty, context);
-      expect([path, answer]).toEqual([path, expect.objectContaining({ refused: expect.objectContaining({ code: 'unauthenticated' }) })]);
+      expect([path, answer]).toEqual([
+        path,
+        expect.objectContaining({ refused: expect.objectContaining({ code: 'unauthenticated' }) }),
+      ]);
     }
   });
 
@@ -107,7 +138,10 @@ describe('over the wire', () => {
     await using gateway = await testGateway({ ingest: client });
     const headers = { authorization: `Bearer ${memory.key}` };
     const attachments = [{ filename: 'a', content: Buffer.alloc(3_000_000, 7).toString('base64') }];
-    const sent = await gateway.send('/v1/messages', { body: JSON.stringify({ ...goodMessage, attachments }), headers });
+    const sent = await gateway.send('/v1/messages', {
+      body: JSON.stringify({ ...goodMessage, attachments }),
+      headers,
+    });
     expect([sent.status, sent.body.error]).toEqual([202, undefined]);
     const found = await gateway.send(`/v1/messages/${sent.body.message_id}`, { headers });
     expect(found.body).toMatchObject({ status: 'queued', recipient: 'user@example.com' });
@@ -123,33 +157,48 @@ describe('content', () => {
 
   test('is stored whole', async () => {
     const stored = await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(100));
-    expect(stored).toEqual({ blob_id: expect.stringMatching(/^blob_/), bytes: 100 * ingestLimits.uploadChunkBytes });
+    expect(stored).toEqual({
+      blob_id: expect.stringMatching(/^blob_/),
+      bytes: 100 * ingestLimits.uploadChunkBytes,
+    });
   });
 
   test('of no bytes is stored as well', async () => {
-    expect(await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(0))).toMatchObject({ bytes: 0 });
+    expect(
+      await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(0)),
+    ).toMatchObject({ bytes: 0 });
   });
 
   test('is refused while it is still coming', async () => {
-    expect(await client.uploadContent({ credential: 'sk_live_none', client_address: '' }, chunks(100))).toMatchObject({
+    expect(
+      await client.uploadContent({ credential: 'sk_live_none', client_address: '' }, chunks(100)),
+    ).toMatchObject({
       refused: { code: 'unauthenticated' },
     });
     const tooMuch = Math.ceil(doorLimits.bodyBytesMax / ingestLimits.uploadChunkBytes) + 1;
-    expect(await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(tooMuch))).toMatchObject({
+    expect(
+      await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(tooMuch)),
+    ).toMatchObject({
       refused: { code: 'too_large' },
     });
   });
 
   test('whose source breaks is not stored, and the break is told', async () => {
     await expect(
-      client.uploadContent({ credential: memory.key, client_address: '' }, chunks(3, new Error('the disk is gone'))),
+      client.uploadContent(
+        { credential: memory.key, client_address: '' },
+        chunks(3, new Error('the disk is gone')),
+      ),
     ).rejects.toThrow('the disk is gone');
   });
 });
 
 describe('refusals', () => {
   const failures: Failure[] = [
-    new Failure('invalid', 'm', { code: 'validation_failed', errors: [{ field: 'to[2]', code: 'invalid_address', message: 'ü' }] }),
+    new Failure('invalid', 'm', {
+      code: 'validation_failed',
+      errors: [{ field: 'to[2]', code: 'invalid_address', message: 'ü' }],
+    }),
     new Failure('unauthenticated', 'm'),
     new Failure('forbidden', 'm'),
     new Failure('not_found', 'm', { code: 'already_sent' }),
@@ -159,9 +208,12 @@ describe('refusals', () => {
     new Failure('unavailable', 'm', { retryAfterMs: 1_000, messageId: 'msg_1' }),
     new Failure('internal', 'm'),
   ];
-  test.each(failures.map((failure) => [failure.kind, failure] as const))('%s comes back as it went', (_, failure) => {
-    expect(refusalOf(toStatus(failure, null) as StatusObject)).toEqual(toRefusal(failure));
-  });
+  test.each(failures.map((failure) => [failure.kind, failure] as const))(
+    '%s comes back as it went',
+    (_, failure) => {
+      expect(refusalOf(toStatus(failure, null) as StatusObject)).toEqual(toRefusal(failure));
+    },
+  );
 
   test.each([
     [status.UNAVAILABLE, 'unavailable', status.UNAVAILABLE],
@@ -184,10 +236,18 @@ describe('when ingest is away', () => {
     await gone[Symbol.asyncDispose]();
     using lost = connectIngest(target);
     const away = { refused: expect.objectContaining({ code: 'unavailable', grpc_code: status.UNAVAILABLE }) };
-    expect(await lost.sendMessages({ items: [item(memory.key), item(memory.key)] })).toMatchObject({ results: [away, away] });
-    expect(await lost.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false })).toMatchObject(away);
-    expect(await lost.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context)).toMatchObject(away);
-    expect(await lost.uploadContent({ credential: memory.key, client_address: '' }, (async function* () {})())).toMatchObject(away);
+    expect(await lost.sendMessages({ items: [item(memory.key), item(memory.key)] })).toMatchObject({
+      results: [away, away],
+    });
+    expect(
+      await lost.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+    ).toMatchObject(away);
+    expect(
+      await lost.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context),
+    ).toMatchObject(away);
+    expect(
+      await lost.uploadContent({ credential: memory.key, client_address: '' }, (async function* () {})()),
+    ).toMatchObject(away);
     await expect(lost.check()).rejects.toThrow();
   });
 
@@ -207,7 +267,9 @@ describe('when ingest is away', () => {
           },
         });
         const port = await new Promise<number>((bound, failed) =>
-          instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) => (error === null ? bound(p) : failed(error))),
+          instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) =>
+            error === null ? bound(p) : failed(error),
+          ),
         );
         return { instance, port };
       }),
@@ -234,7 +296,9 @@ describe('readiness', () => {
         const instance = new Server();
         new HealthImplementation({ '': status }).addToServer(instance);
         const port = await new Promise<number>((bound, failed) =>
-          instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) => (error === null ? bound(p) : failed(error))),
+          instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) =>
+            error === null ? bound(p) : failed(error),
+          ),
         );
         return { instance, port };
       }),
@@ -252,14 +316,19 @@ describe('when an instance dies under a call', () => {
     let left = answers;
     const instance = new Server();
     instance.addService(IngestServiceService, {
-      sendMessages: async ({ request }: { request: SendMessagesRequest }, respond: sendUnaryData<SendMessagesResponse>) => {
+      sendMessages: async (
+        { request }: { request: SendMessagesRequest },
+        respond: sendUnaryData<SendMessagesResponse>,
+      ) => {
         const done = await sendTurn(memory.calls, request);
         left -= 1;
         respond(left >= 0 ? { code: status.UNAVAILABLE } : null, done);
       },
     });
     const port = await new Promise<number>((bound, failed) =>
-      instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) => (error === null ? bound(p) : failed(error))),
+      instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) =>
+        error === null ? bound(p) : failed(error),
+      ),
     );
     const lost = connectIngest(`127.0.0.1:${port}`);
     const stop = (): void => {
@@ -284,7 +353,9 @@ describe('when an instance dies under a call', () => {
     const message_id = newMessageId();
     const { results } = await lost.sendMessages({ items: [{ ...item(memory.key), message_id }] });
     stop();
-    expect(results).toMatchObject([{ accepted: undefined, refused: { grpc_code: status.UNAVAILABLE, message_id } }]);
+    expect(results).toMatchObject([
+      { accepted: undefined, refused: { grpc_code: status.UNAVAILABLE, message_id } },
+    ]);
   });
 
   test('whatever the second call refuses names its message: the first may have stored it', async () => {

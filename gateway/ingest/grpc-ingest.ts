@@ -1,4 +1,5 @@
-// Ingest over gRPC, round robin over all instances that the target names. `ingest-client.ts` says how refusals and rate figures travel.
+// Ingest over gRPC, round robin over all instances that the target names. `ingest-client.ts` says
+// how refusals and rate figures travel.
 
 import { once } from 'node:events';
 import {
@@ -51,7 +52,10 @@ const services: readonly ServiceDefinition[] = [
 ];
 
 export interface GrpcIngest extends IngestClient, Disposable {
-  /** For readiness. Rejects when no instance of ingest answers; asks a second one, since one of several may be frozen. */
+  /**
+   * For readiness. Rejects when no instance of ingest answers; asks a second one, since one of
+   * several may be frozen.
+   */
   check(): Promise<void>;
 }
 
@@ -62,7 +66,10 @@ export interface GrpcIngest extends IngestClient, Disposable {
 export function connectIngest(target: string, tls: TlsIdentity | null = null): GrpcIngest {
   // the library writes to standard error what it is told of by others
   setLogVerbosity(logVerbosity.NONE);
-  const channel = tls === null ? credentials.createInsecure() : experimental.createCertificateProviderChannelCredentials(tls, tls);
+  const channel =
+    tls === null
+      ? credentials.createInsecure()
+      : experimental.createCertificateProviderChannelCredentials(tls, tls);
   const client = new Client(target, channel, {
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     'grpc.max_receive_message_length': ingestLimits.grpcMessageBytesMax,
@@ -72,19 +79,27 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
     'grpc.max_reconnect_backoff_ms': connectionLimits.connectMs,
     'grpc.initial_reconnect_backoff_ms': connectionLimits.reconnectMs,
   });
-  const methods = new Map(services.flatMap((service) => Object.values(service).map((method) => [method.path, method] as const)));
+  const methods = new Map(
+    services.flatMap((service) => Object.values(service).map((method) => [method.path, method] as const)),
+  );
   const { sendMessages, admit, uploadContent } = IngestServiceService;
 
   return {
     async sendMessages(request) {
       const first = await unary(client, sendMessages, request, new Metadata());
-      // an instance died under the call: the items have their ids, so handing them to another makes no second message of any
+      // an instance died under the call: the items have their ids, so handing them to another makes
+      // no second message of any
       const isRepeated = isAway(first);
       const outcome = isRepeated ? await unary(client, sendMessages, request, new Metadata()) : first;
       const results =
         'response' in outcome
           ? outcome.response.results
-          : request.items.map(() => ({ accepted: undefined, refused: outcome.refused, replayed: false, rate: outcome.rate }));
+          : request.items.map(() => ({
+              accepted: undefined,
+              refused: outcome.refused,
+              replayed: false,
+              rate: outcome.rate,
+            }));
       if ('response' in outcome && !isRepeated) return { results };
       // the call that was lost may have stored them, so whatever is refused names its message (P2)
       const named = (result: SendResult, item: SendItem | undefined): SendResult =>
@@ -118,32 +133,47 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
   };
 }
 
-const isAway = (outcome: CallOutcome<unknown>): boolean => 'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
+const isAway = (outcome: CallOutcome<unknown>): boolean =>
+  'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
 /** Ingest said so of the call as a whole, before it looked at an item. */
-const isJudged = ({ grpc_code }: Refusal): boolean => grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
+const isJudged = ({ grpc_code }: Refusal): boolean =>
+  grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const healthCheck = health.Check as unknown as MethodDefinition<object, object>;
-const isServing = (answer: object | undefined): boolean => answer !== undefined && 'status' in answer && answer.status === 'SERVING';
+const isServing = (answer: object | undefined): boolean =>
+  answer !== undefined && 'status' in answer && answer.status === 'SERVING';
 
 /**
- * The standard health service; an empty request asks for the whole server. A channel that is not connected yet is waited for. An instance of ingest
- * that says that it does not serve, because it starts, stops or lacks its store, is as good as none.
+ * The standard health service; an empty request asks for the whole server. A channel that is not
+ * connected yet is waited for. An instance of ingest that says that it does not serve, because it
+ * starts, stops or lacks its store, is as good as none.
  */
 function askHealth(client: Client): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const metadata = new Metadata({ waitForReady: true });
   const deadline = Date.now() + ingestLimits.ingestCheckMs;
   const { path, responseDeserialize } = healthCheck;
-  client.makeUnaryRequest(path, identity, responseDeserialize, Buffer.alloc(0), metadata, { deadline }, (error, answer) => {
-    if (error !== null) reject(Object.assign(error, { code: Grpc[error.code] }));
-    else if (isServing(answer)) resolve();
-    else reject(Object.assign(new Error('ingest says that it does not serve'), { code: 'NOT_SERVING' }));
-  });
+  client.makeUnaryRequest(
+    path,
+    identity,
+    responseDeserialize,
+    Buffer.alloc(0),
+    metadata,
+    { deadline },
+    (error, answer) => {
+      if (error !== null) reject(Object.assign(error, { code: Grpc[error.code] }));
+      else if (isServing(answer)) resolve();
+      else reject(Object.assign(new Error('ingest says that it does not serve'), { code: 'NOT_SERVING' }));
+    },
+  );
   return promise;
 }
 
-type CallOutcome<Response> = { readonly rate: RateFigures | undefined } & ({ readonly response: Response } | { readonly refused: Refusal });
+type CallOutcome<Response> = { readonly rate: RateFigures | undefined } & (
+  | { readonly response: Response }
+  | { readonly refused: Refusal }
+);
 
 function unary<Request, Response>(
   client: Client,
@@ -159,9 +189,17 @@ function unary<Request, Response>(
     let response: Response | null = null;
     const deadline = Date.now() + ingestLimits.ingestCallMs;
     client
-      .makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, { deadline }, (_error, value) => {
-        response = value ?? null;
-      })
+      .makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        metadata,
+        { deadline },
+        (_error, value) => {
+          response = value ?? null;
+        },
+      )
       // comes right after the callback, and has the trailer in either case
       .on('status', (status) => resolve(outcomeOf(status, response)));
   });
@@ -265,5 +303,7 @@ export function refusalOf({ code, details, metadata }: StatusObject): Refusal {
 
 function ofGrpcItself(code: number): Refusal {
   const isAway = code === Grpc.UNAVAILABLE || code === Grpc.DEADLINE_EXCEEDED || code === Grpc.CANCELLED;
-  return isAway ? unavailable('The service did not answer. Repeat the request with the same idempotency key.') : internal();
+  return isAway
+    ? unavailable('The service did not answer. Repeat the request with the same idempotency key.')
+    : internal();
 }

@@ -1,8 +1,11 @@
-// How the gateway reaches ingest. Two implementations: over gRPC (`grpc-ingest.ts`), and without a wire in embedded mode.
+// How the gateway reaches ingest. Two implementations: over gRPC (`grpc-ingest.ts`), and without a
+// wire in embedded mode.
 //
-// Nothing here rejects for what a caller did, or because ingest is away: both are refusals, and a refusal is a value. What rejects is a bug.
+// Nothing here rejects for what a caller did, or because ingest is away: both are refusals, and a
+// refusal is a value. What rejects is a bug.
 //
-// How a refusal travels over gRPC, for the rpcs that have no `Refusal` in their answer (all public ones, and UploadContent):
+// How a refusal travels over gRPC, for the rpcs that have no `Refusal` in their answer (all public
+// ones, and UploadContent):
 //
 //   status code             Refusal.grpc_code (never 0)
 //   status message          Refusal.message
@@ -12,9 +15,11 @@
 //     google.rpc.BadRequest  when there are errors: field_violations, each {field, reason = code, description = message}
 //     google.rpc.RetryInfo   when retry_after_ms > 0: retry_delay = {seconds, nanos}
 //
-// Details that gRPC itself could not keep below about 8 KiB of metadata are cut short by the server: it drops violations from the end.
-// A status without ErrorInfo of our domain comes from gRPC and not from ingest: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED become `unavailable`
-// (503), everything else `internal` (500), and RESOURCE_EXHAUSTED (a message above 4 MB) is a bug of ours, never a 429.
+// Details that gRPC itself could not keep below about 8 KiB of metadata are cut short by the
+// server: it drops violations from the end. A status without ErrorInfo of our domain comes from
+// gRPC and not from ingest: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED become `unavailable` (503),
+// everything else `internal` (500), and RESOURCE_EXHAUSTED (a message above 4 MB) is a bug of ours,
+// never a 429.
 //
 // Metadata of a request:  `authorization: Bearer <credential>`, `x-request-id`, `traceparent`, `x-packetboat-client-address`.
 // Metadata of an answer:  `x-ratelimit-limit`, `x-ratelimit-remaining`, `x-ratelimit-reset` (seconds since 1970), decimal, when a key was
@@ -60,8 +65,9 @@ export interface IngestClient {
   admit(request: AdmitRequest): Promise<AdmitResponse>;
 
   /**
-   * Stores one part of a message's content before the message that refers to it, in chunks of at most `ingestLimits.uploadChunkBytes`; it reads
-   * from `chunks` no faster than it can pass on. When `chunks` throws, nothing is stored and the promise rejects with what it threw.
+   * Stores one part of a message's content before the message that refers to it, in chunks of at
+   * most `ingestLimits.uploadChunkBytes`; it reads from `chunks` no faster than it can pass on.
+   * When `chunks` throws, nothing is stored and the promise rejects with what it threw.
    */
   uploadContent(
     header: UploadHeader,

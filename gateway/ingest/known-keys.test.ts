@@ -8,10 +8,21 @@ import { refusal, unauthenticated, unavailable } from './refusal.ts';
 function world() {
   const asked: string[] = [];
   const time = { ms: 0 };
-  const admit = async ({ credential, scope, uncounted }: { credential: string; scope: string; uncounted: boolean }) => {
+  const admit = async ({
+    credential,
+    scope,
+    uncounted,
+  }: {
+    credential: string;
+    scope: string;
+    uncounted: boolean;
+  }) => {
     expect([scope, uncounted]).toEqual(['', true]);
     asked.push(credential);
-    return { refused: credential.startsWith('bad') ? unauthenticated('malformed') : undefined, rate: undefined };
+    return {
+      refused: credential.startsWith('bad') ? unauthenticated('malformed') : undefined,
+      rate: undefined,
+    };
   };
   return { keys: new KnownKeys({ admit }, () => time.ms), asked, time };
 }
@@ -41,9 +52,19 @@ test('each good answer makes it known anew', async () => {
 
 test.each([
   ['that the key is bad', 'is asked for again', refusal(status.UNAUTHENTICATED, 'unauthenticated', 'x'), 2],
-  ['that the key failed too often', 'is asked for again', refusal(status.RESOURCE_EXHAUSTED, 'too_many_failed_authentications', 'x'), 2],
+  [
+    'that the key failed too often',
+    'is asked for again',
+    refusal(status.RESOURCE_EXHAUSTED, 'too_many_failed_authentications', 'x'),
+    2,
+  ],
   ['that the key lacks a scope', 'stays known', refusal(status.PERMISSION_DENIED, 'forbidden', 'x'), 1],
-  ['that the budget of the key is spent', 'stays known', refusal(status.RESOURCE_EXHAUSTED, 'rate_limited', 'x'), 1],
+  [
+    'that the budget of the key is spent',
+    'stays known',
+    refusal(status.RESOURCE_EXHAUSTED, 'rate_limited', 'x'),
+    1,
+  ],
 ])('after an answer %s the key %s', async (_answer, _outcome, refused, times) => {
   const { keys, asked } = world();
   await keys.of(caller('a')).judge();

@@ -1,5 +1,6 @@
-// Keys that ingest has admitted in the last seconds. For the first request with a key, the gateway asks ingest before it reads the body. It reads the
-// bodies of the requests after that at once, and ingest judges the key with the call itself. The gateway keeps keys as hashes.
+// Keys that ingest has admitted in the last seconds. For the first request with a key, the gateway
+// asks ingest before it reads the body. It reads the bodies of the requests after that at once, and
+// ingest judges the key with the call itself. The gateway keeps keys as hashes.
 
 import { hash } from 'node:crypto';
 import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -8,9 +9,15 @@ import type { IngestClient } from './ingest-client.ts';
 import { isFailedAuthentication } from './refusal.ts';
 
 export interface KnownKey {
-  /** Before a body is read: why ingest refuses the key; undefined: ingest admits the key, or did so lately. The request is not counted. */
+  /**
+   * Before a body is read: why ingest refuses the key; undefined: ingest admits the key, or did so
+   * lately. The request is not counted.
+   */
   judge(): Promise<Refusal | undefined>;
-  /** Told of each answer of ingest to a request with this key; undefined: ingest did not refuse the request. */
+  /**
+   * Told of each answer of ingest to a request with this key; undefined: ingest did not refuse the
+   * request.
+   */
   answered(refused: Refusal | undefined): void;
 }
 
@@ -30,7 +37,13 @@ export class KnownKeys {
   }
 
   /** The key of one request. */
-  of({ credential, clientAddress }: { readonly credential: string; readonly clientAddress: string }): KnownKey {
+  of({
+    credential,
+    clientAddress,
+  }: {
+    readonly credential: string;
+    readonly clientAddress: string;
+  }): KnownKey {
     const key = hash('sha256', credential, 'base64');
     return {
       judge: () => this.#judge(key, { credential, client_address: clientAddress }),
@@ -46,8 +59,9 @@ export class KnownKeys {
   }
 
   /**
-   * Requests with the same key that come at once share one question. But ingest counts failed authentications, each under the address of its request, so
-   * a request that shared a question about a bad key asks again for itself.
+   * Requests with the same key that come at once share one question. But ingest counts failed
+   * authentications, each under the address of its request, so a request that shared a question
+   * about a bad key asks again for itself.
    */
   async #judge(key: string, caller: KeyQuestion): Promise<Refusal | undefined> {
     if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;

@@ -1,25 +1,41 @@
-// What a caller is told when a request is refused: the one table from gRPC to HTTP, and the body that goes with it.
+// What a caller is told when a request is refused: the one table from gRPC to HTTP, and the body
+// that goes with it.
 
 import { status as Grpc } from '@grpc/grpc-js';
 import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type KeyTextFault, keyTextFaults } from '../../services/core/access/key-text.ts';
 
-export function refusal(grpcCode: number, code: string, message: string, more: Partial<Refusal> = {}): Refusal {
+export function refusal(
+  grpcCode: number,
+  code: string,
+  message: string,
+  more: Partial<Refusal> = {},
+): Refusal {
   return { grpc_code: grpcCode, code, message, errors: [], retry_after_ms: 0, message_id: '', ...more };
 }
 
-/** The request has not the shape that the contract gives it. `faults` may be empty when there is nothing to point at. */
+/**
+ * The request has not the shape that the contract gives it. `faults` may be empty when there is
+ * nothing to point at.
+ */
 export function malformed(faults: readonly FieldFault[], message = sentenceOf(faults.length)): Refusal {
   return refusal(Grpc.INVALID_ARGUMENT, 'invalid_request', message, { errors: [...faults] });
 }
 
 const sentenceOf = (count: number): string =>
-  count === 1 ? 'One field of the request is not of the right form.' : `${count} fields of the request are not of the right form.`;
+  count === 1
+    ? 'One field of the request is not of the right form.'
+    : `${count} fields of the request are not of the right form.`;
 
 export const notFound = (): Refusal =>
-  refusal(Grpc.NOT_FOUND, 'not_found', 'There is nothing at this address. The addresses of the API are listed at /docs.');
+  refusal(
+    Grpc.NOT_FOUND,
+    'not_found',
+    'There is nothing at this address. The addresses of the API are listed at /docs.',
+  );
 
-export const unauthenticated = (fault: KeyTextFault): Refusal => refusal(Grpc.UNAUTHENTICATED, 'unauthenticated', keyTextFaults[fault]);
+export const unauthenticated = (fault: KeyTextFault): Refusal =>
+  refusal(Grpc.UNAUTHENTICATED, 'unauthenticated', keyTextFaults[fault]);
 
 export const methodNotAllowed = (): Refusal =>
   refusal(
@@ -39,9 +55,16 @@ export const expectationFailed = (): Refusal =>
   refusal(Grpc.UNIMPLEMENTED, 'expectation_failed', 'The header Expect may only be 100-continue.');
 
 export const unsupportedTransferEncoding = (): Refusal =>
-  refusal(Grpc.UNIMPLEMENTED, 'unsupported_transfer_encoding', 'The header Transfer-Encoding may only be chunked.');
+  refusal(
+    Grpc.UNIMPLEMENTED,
+    'unsupported_transfer_encoding',
+    'The header Transfer-Encoding may only be chunked.',
+  );
 
-/** What HTTP refuses by itself, before anything of a call is looked at: gRPC has one code for all of it. By the refusal's word. */
+/**
+ * What HTTP refuses by itself, before anything of a call is looked at: gRPC has one code for all of
+ * it. By the refusal's word.
+ */
 const HTTP_ONLY: Readonly<Record<string, number>> = {
   method_not_allowed: 405,
   unsupported_content_encoding: 415,
@@ -56,7 +79,11 @@ export const unavailable = (message: string, retryAfterMs = 1_000): Refusal =>
   refusal(Grpc.UNAVAILABLE, 'unavailable', message, { retry_after_ms: retryAfterMs });
 
 export const internal = (): Refusal =>
-  refusal(Grpc.INTERNAL, 'internal', 'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.');
+  refusal(
+    Grpc.INTERNAL,
+    'internal',
+    'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.',
+  );
 
 /** HTTP status of a refusal. */
 export function httpStatusOf(refused: Refusal): number {

@@ -1,5 +1,6 @@
-// Requests to send that arrive in one turn of the event loop go to ingest as one `SendMessages`, and each is answered for itself (PERFORMANCE, "Where
-// to batch"). No timer: a lone request waits for nobody.
+// Requests to send that arrive in one turn of the event loop go to ingest as one `SendMessages`,
+// and each is answered for itself (PERFORMANCE, "Where to batch"). No timer: a lone request waits
+// for nobody.
 
 import type { SendItem, SendResult } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';

@@ -13,7 +13,12 @@ export interface HttpAnswer {
 }
 
 /** Success of an rpc. `response` is of its response type in proto/gen. */
-export function succeeded(method: Method, response: object, rate: RateFigures | undefined, replayed = false): HttpAnswer {
+export function succeeded(
+  method: Method,
+  response: object,
+  rate: RateFigures | undefined,
+  replayed = false,
+): HttpAnswer {
   const isAgain = 'created' in response && response.created === false;
   return {
     status: isAgain ? method.rest.statusAgain : method.rest.status,
@@ -33,5 +38,9 @@ export function refusedWith(refused: Refusal, rate: RateFigures | undefined, req
 /** Without a key there is no budget: 0 of 0, full again at once. */
 export function rateHeaders(rate: RateFigures | undefined): Record<string, string> {
   const { limit, remaining, reset } = rate ?? { limit: 0, remaining: 0, reset: Math.ceil(Date.now() / 1000) };
-  return { 'x-ratelimit-limit': String(limit), 'x-ratelimit-remaining': String(remaining), 'x-ratelimit-reset': String(reset) };
+  return {
+    'x-ratelimit-limit': String(limit),
+    'x-ratelimit-remaining': String(remaining),
+    'x-ratelimit-reset': String(reset),
+  };
 }

@@ -1,5 +1,6 @@
-// Which parts of a request to send are content that travels as a blob and not inside a gRPC message: every attachment, html and text when they
-// are large together, and large template data. The paths are those of `ContentRef`.
+// Which parts of a request to send are content that travels as a blob and not inside a gRPC
+// message: every attachment, html and text when they are large together, and large template data.
+// The paths are those of `ContentRef`.
 
 import { Buffer } from 'node:buffer';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
@@ -17,9 +18,13 @@ export interface ContentPart {
   readonly bytes: Uint8Array;
 }
 
-/** Takes the content out of a request, one part at a time; once a part is given, the request no longer holds it. */
+/**
+ * Takes the content out of a request, one part at a time; once a part is given, the request no
+ * longer holds it.
+ */
 export function* takeContent(method: string, request: TypedMessage): Generator<ContentPart> {
-  if (sendMethods.get(method) === 'send_message') yield* takeFromMessage(request as unknown as SendMessageRequest);
+  if (sendMethods.get(method) === 'send_message')
+    yield* takeFromMessage(request as unknown as SendMessageRequest);
   if (sendMethods.get(method) === 'send_email') yield* takeFromEmail(request as unknown as SendEmailRequest);
 }
 
@@ -66,13 +71,16 @@ const STRUCT_GROWTH = 8;
 /** What a request takes at most as a gRPC message. */
 export function encodedBytesMost(method: string, request: TypedMessage): number {
   const isSend = sendMethods.has(method);
-  const free = isSend ? [request.template_data, request.metadata, request.context].filter((data) => data !== undefined) : [];
+  const free = isSend
+    ? [request.template_data, request.metadata, request.context].filter((data) => data !== undefined)
+    : [];
   return jsonBytes(request) + (STRUCT_GROWTH - 1) * jsonBytes(free);
 }
 const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
 /** The same for a request whose JSON had this size, cheaper and less exact. */
 export function encodedBytesOf(bodyBytes: number, request: TypedMessage): number {
-  const hasFree = request.template_data !== undefined || request.metadata !== undefined || request.context !== undefined;
+  const hasFree =
+    request.template_data !== undefined || request.metadata !== undefined || request.context !== undefined;
   return hasFree ? bodyBytes * STRUCT_GROWTH : bodyBytes;
 }

@@ -1,10 +1,14 @@
-// What is wrong with the shape of a request: every fault with its path, up to a limit on how many are told.
+// What is wrong with the shape of a request: every fault with its path, up to a limit on how many
+// are told.
 
 import type { FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { nearest } from '../../services/core/documents/nearest.ts';
 import { acceptLimits } from '../../services/core/limits/accept.ts';
 
-/** Names of unknown fields and keys are the caller's and may be of any length; this much of one is shown. */
+/**
+ * Names of unknown fields and keys are the caller's and may be of any length; this much of one is
+ * shown.
+ */
 const KEY_CHARS_SHOWN = 64;
 
 export class Faults {
@@ -16,7 +20,10 @@ export class Faults {
     return undefined;
   }
 
-  /** A name that the contract does not have, below `path`. Of the `known` names there, the nearest is suggested. */
+  /**
+   * A name that the contract does not have, below `path`. Of the `known` names there, the nearest
+   * is suggested.
+   */
   addUnknown(what: 'field' | 'parameter', path: string, name: string, known: Iterable<string>): undefined {
     // a body may have a million unknown names, and comparing names is dear
     if (this.list.length >= acceptLimits.fieldFaultsMax) return undefined;

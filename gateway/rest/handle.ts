@@ -1,5 +1,6 @@
-// One REST request, whichever rpc it means: read it strictly, hand it to ingest, and say what came of it. Routes differ in their types only; the two
-// rpcs that hand over mail also carry content, and go to ingest in batches.
+// One REST request, whichever rpc it means: read it strictly, hand it to ingest, and say what came
+// of it. Routes differ in their types only; the two rpcs that hand over mail also carry content,
+// and go to ingest in batches.
 
 import type { IncomingMessage } from 'node:http';
 import type { ContentRef, Refusal, SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -48,11 +49,22 @@ export interface RestRequest {
 }
 
 /** Rejects when the connection breaks while the body comes in, and for bugs. */
-export async function handle(door: Door, method: Method, route: HttpRoute, request: RestRequest): Promise<HttpAnswer> {
+export async function handle(
+  door: Door,
+  method: Method,
+  route: HttpRoute,
+  request: RestRequest,
+): Promise<HttpAnswer> {
   await using open = new AsyncDisposableStack();
   const form = sendMethods.get(method.path);
-  const caller = { credential: credentialOf(request.raw.headers), clientAddress: door.clientAddressOf(request.raw) };
-  const admission = new Admission(door.ingest, caller, { scope: method.rest.scope, isCountedByCall: form === undefined });
+  const caller = {
+    credential: credentialOf(request.raw.headers),
+    clientAddress: door.clientAddressOf(request.raw),
+  };
+  const admission = new Admission(door.ingest, caller, {
+    scope: method.rest.scope,
+    isCountedByCall: form === undefined,
+  });
   const key = door.keys.of(caller);
   const unknown = route.body === '' ? undefined : await key.judge();
   if (unknown !== undefined) return refusedWith(unknown, undefined, request.id);
@@ -64,10 +76,16 @@ export async function handle(door: Door, method: Method, route: HttpRoute, reque
   }
   // awaited here: the spooled content must stay open until it is uploaded
   if (form !== undefined) return await send(door, method, request, { admission, key }, read, form);
-  const context = { requestId: request.id, traceparent: traceparentOf(request.raw.headers), clientAddress: caller.clientAddress };
+  const context = {
+    requestId: request.id,
+    traceparent: traceparentOf(request.raw.headers),
+    clientAddress: caller.clientAddress,
+  };
   const answer = await door.ingest.call(method.path, caller.credential, read.message, context);
   key.answered('refused' in answer ? answer.refused : undefined);
-  return 'refused' in answer ? refusedWith(answer.refused, answer.rate, request.id) : succeeded(method, answer.response, answer.rate);
+  return 'refused' in answer
+    ? refusedWith(answer.refused, answer.rate, request.id)
+    : succeeded(method, answer.response, answer.rate);
 }
 
 /** Content that goes ahead of the message. */
@@ -101,13 +119,20 @@ async function readRequest(
   readPath(method.requestType, request.parts, fromUrl, faults);
   readQuery(fields, request.query, fromUrl, faults);
 
-  const read = route.body === '' ? nothing(method) : await readBodyMessage(door, method, request, admission, open, faults);
+  const read =
+    route.body === ''
+      ? nothing(method)
+      : await readBodyMessage(door, method, request, admission, open, faults);
   if ('refused' in read) return read;
   if (faults.list.length > 0) return { refused: malformed(faults.list) };
   return { ...read, message: { ...read.message, ...fromUrl } };
 }
 
-const nothing = (method: Method): ReadRequest => ({ message: emptyMessage(method.requestType), parts: [], bytes: 0 });
+const nothing = (method: Method): ReadRequest => ({
+  message: emptyMessage(method.requestType),
+  parts: [],
+  bytes: 0,
+});
 
 async function readBodyMessage(
   door: Door,
@@ -119,7 +144,11 @@ async function readBodyMessage(
 ): Promise<Reading> {
   const bound = new Set(Object.keys(request.parts));
   if (hasContentEncoding(request.raw.headers)) return { refused: unsupportedContentEncoding() };
-  const toRead = { stream: request.raw, invite: request.invite, buffered: (bytes: number) => door.bodyBytes('buffered', bytes) };
+  const toRead = {
+    stream: request.raw,
+    invite: request.invite,
+    buffered: (bytes: number) => door.bodyBytes('buffered', bytes),
+  };
   const body = await readBody(toRead, admission, door.folder);
   if ('refused' in body) return body;
   if ('spool' in body) return readSpooled(door, method, open.use(body.spool), bound, faults);
@@ -128,11 +157,20 @@ async function readBodyMessage(
   if ('refused' in parsed) return parsed;
   const message = readMessage(method.requestType, parsed.json, faults, bound);
   if (faults.list.length > 0) return { message, parts: [], bytes: 0 };
-  const parts = [...takeContent(method.path, message)].map(({ path, bytes }) => ({ path, chunks: () => pieces(bytes) }));
+  const parts = [...takeContent(method.path, message)].map(({ path, bytes }) => ({
+    path,
+    chunks: () => pieces(bytes),
+  }));
   return { message, parts, bytes: encodedBytesOf(body.bytes.length, message) };
 }
 
-async function readSpooled(door: Door, method: Method, spool: Spool, bound: ReadonlySet<string>, faults: Faults): Promise<Reading> {
+async function readSpooled(
+  door: Door,
+  method: Method,
+  spool: Spool,
+  bound: ReadonlySet<string>,
+  faults: Faults,
+): Promise<Reading> {
   door.bodyBytes('parsed', spool.bytes);
   const result = await door.parsers.parse({ fd: spool.fd, bytes: spool.bytes, method: method.path, bound });
   if ('refused' in result) return result;
@@ -142,7 +180,8 @@ async function readSpooled(door: Door, method: Method, spool: Spool, bound: Read
 }
 
 async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += ingestLimits.uploadChunkBytes) yield bytes.subarray(at, at + ingestLimits.uploadChunkBytes);
+  for (let at = 0; at < bytes.length; at += ingestLimits.uploadChunkBytes)
+    yield bytes.subarray(at, at + ingestLimits.uploadChunkBytes);
 }
 
 /** Content first, one part after the other, then the message that refers to it. */
@@ -161,7 +200,10 @@ async function send(
     if (refused !== undefined) return refuse(refused);
   }
   for (const { path, chunks } of parts) {
-    const stored = await door.ingest.uploadContent({ credential: admission.credential, client_address: admission.clientAddress }, chunks());
+    const stored = await door.ingest.uploadContent(
+      { credential: admission.credential, client_address: admission.clientAddress },
+      chunks(),
+    );
     if ('refused' in stored) return refuse(stored.refused);
     content.push({ path, blob_id: stored.blob_id });
   }

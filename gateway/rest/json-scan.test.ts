@@ -45,7 +45,21 @@ describe('counting before parsing', () => {
   };
 
   test('wherever the pieces are cut', () => {
-    const part = fc.constantFrom('"', '\\', '\\\\', '[', ']', '{', '}', ',', ':', 'a', '[[[[[[[[', '"[[[[[[[[', 'ü');
+    const part = fc.constantFrom(
+      '"',
+      '\\',
+      '\\\\',
+      '[',
+      ']',
+      '{',
+      '}',
+      ',',
+      ':',
+      'a',
+      '[[[[[[[[',
+      '"[[[[[[[[',
+      'ü',
+    );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 60 }), fc.integer({ min: 1, max: 9 }), (parts, pieceBytes) => {
         const text = parts.join('');

@@ -1,5 +1,6 @@
-// Counts what makes JSON dear before anything parses it: tokens and depth (50 MB of `{},{},…` hold JSON.parse up for 20 s). Works on the bytes as
-// they come in, in pieces of any size, and knows nothing of JSON but strings, brackets and separators: what is no JSON is found by the parser.
+// Counts what makes JSON dear before anything parses it: tokens and depth (50 MB of `{},{},…` hold
+// JSON.parse up for 20 s). Works on the bytes as they come in, in pieces of any size, and knows
+// nothing of JSON but strings, brackets and separators: what is no JSON is found by the parser.
 
 import { doorLimits } from '../../services/core/limits/door.ts';
 
@@ -41,7 +42,10 @@ export class JsonScan {
     return 'ok';
   }
 
-  /** Index behind the string's end, or the piece's. Strings are where large bodies are large, so it leaps from quote to quote. */
+  /**
+   * Index behind the string's end, or the piece's. Strings are where large bodies are large, so it
+   * leaps from quote to quote.
+   */
   #skipString(piece: Uint8Array, start: number): number {
     for (let from = start; ; ) {
       const quote = piece.indexOf(QUOTE, from);

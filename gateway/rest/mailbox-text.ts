@@ -1,9 +1,13 @@
-// A mailbox that JSON gives as one string, taken apart into the two fields of the contract's Address. It only finds the seam: what an address or a
-// name may be is judged in ingest. A text without a clear seam becomes an `email` as it is, and is refused there.
+// A mailbox that JSON gives as one string, taken apart into the two fields of the contract's
+// Address. It only finds the seam: what an address or a name may be is judged in ingest. A text
+// without a clear seam becomes an `email` as it is, and is refused there.
 
 import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
 
-/** Reads `a@b`, `<a@b>`, `Name <a@b>` and `"Quoted, Name" <a@b>`; spaces around the whole are ignored. */
+/**
+ * Reads `a@b`, `<a@b>`, `Name <a@b>` and `"Quoted, Name" <a@b>`; spaces around the whole are
+ * ignored.
+ */
 export function splitMailbox(given: string): Address {
   const text = trimSpaces(given);
   if (!text.endsWith('>')) return { email: text, name: '' };

@@ -1,5 +1,6 @@
-// Parses large bodies, in a thread of its own: reads the spooled file, checks the shape, and writes content behind the body in the same file, so
-// that only a small request goes back to the event loop.
+// Parses large bodies, in a thread of its own: reads the spooled file, checks the shape, and writes
+// content behind the body in the same file, so that only a small request goes back to the event
+// loop.
 
 import { readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -57,13 +58,18 @@ function parse({ fd, bytes, method, bound }: ParseJob): ParseResult {
   const rest = encodedBytesMost(method, request);
   if (rest > ingestLimits.turnBytesMax) {
     return {
-      refused: tooLarge('Only html, text, template data and the content of attachments may be large; the rest of this request is.'),
+      refused: tooLarge(
+        'Only html, text, template data and the content of attachments may be large; the rest of this request is.',
+      ),
     };
   }
   return { request, faults: [], parts, encodedBytesMost: rest };
 }
 
-/** Bytes, text and JSON each die with the function that makes the next: a body of 50 MiB is in memory once or twice, not five times. */
+/**
+ * Bytes, text and JSON each die with the function that makes the next: a body of 50 MiB is in
+ * memory once or twice, not five times.
+ */
 function readRequest(
   fd: number,
   bytes: number,
@@ -88,7 +94,8 @@ function readText(fd: number, bytes: number): string | null {
 }
 
 function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
 }
 
 parentPort?.on('message', (job: ParseJob) => parentPort?.postMessage(parse(job)));

@@ -1,5 +1,6 @@
-// From the bytes of a body to JSON. What JSON.parse says of a fault quotes the body, so only the place is told. An object that
-// has a name twice is refused, since JSON.parse would drop the first value.
+// From the bytes of a body to JSON. What JSON.parse says of a fault quotes the body, so only the
+// place is told. An object that has a name twice is refused, since JSON.parse would drop the first
+// value.
 
 import { isUtf8 } from 'node:buffer';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -17,9 +18,15 @@ export function parseJson(text: string | null): Parsed {
     const faults = repeatedNames(text, json);
     return faults.length === 0 ? { json } : { refused: malformed(faults) };
   } catch (error) {
-    if (String(error).includes('Unexpected end')) return { refused: malformed([], 'The body ends in the middle of its JSON.') };
+    if (String(error).includes('Unexpected end'))
+      return { refused: malformed([], 'The body ends in the middle of its JSON.') };
     const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(String(error)) ?? [];
-    return { refused: malformed([], `The body is not valid JSON${line === undefined ? '' : ` (line ${line}, column ${column})`}.`) };
+    return {
+      refused: malformed(
+        [],
+        `The body is not valid JSON${line === undefined ? '' : ` (line ${line}, column ${column})`}.`,
+      ),
+    };
   }
 }
 

@@ -1,13 +1,17 @@
-// At most `doorLimits.parsersMax` large bodies are parsed at a time, each in a thread, and very large ones one by one; the others wait on disk, in their
-// order. Threads start when they are first needed, and one that has read a very large body is replaced: only the end of a thread gives all of its
-// memory back.
+// At most `doorLimits.parsersMax` large bodies are parsed at a time, each in a thread, and very
+// large ones one by one; the others wait on disk, in their order. Threads start when they are first
+// needed, and one that has read a very large body is replaced: only the end of a thread gives all
+// of its memory back.
 
 import { Worker } from 'node:worker_threads';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { unavailable } from '../ingest/refusal.ts';
 import type { ParseJob, ParseResult, ParserTypes } from './parse-worker.ts';
 
-/** MiB of V8's heap, per parser: twice a body of 50 MiB whose text V8 keeps in two bytes a character, and room. */
+/**
+ * MiB of V8's heap, per parser: twice a body of 50 MiB whose text V8 keeps in two bytes a
+ * character, and room.
+ */
 const HEAP_MIB = 384;
 
 interface Waiting {
@@ -28,7 +32,10 @@ export class ParserPool implements AsyncDisposable {
     this.#types = types;
   }
 
-  /** Refuses when too many wait already. Rejects when a parser breaks, which is a bug, or takes too long. */
+  /**
+   * Refuses when too many wait already. Rejects when a parser breaks, which is a bug, or takes too
+   * long.
+   */
   async parse(job: ParseJob): Promise<ParseResult> {
     if (this.#waiting.length >= doorLimits.parserQueueMax) {
       return { refused: unavailable('Too many large requests at a time; try again soon.') };
@@ -46,7 +53,12 @@ export class ParserPool implements AsyncDisposable {
 
   #next(): void {
     const [first] = this.#waiting;
-    if (first === undefined || this.#busy >= doorLimits.parsersMax || this.#bytes + first.job.bytes > doorLimits.parserBytesMax) return;
+    if (
+      first === undefined ||
+      this.#busy >= doorLimits.parsersMax ||
+      this.#bytes + first.job.bytes > doorLimits.parserBytesMax
+    )
+      return;
     this.#waiting.shift();
     this.#busy++;
     this.#bytes += first.job.bytes;

@@ -1,5 +1,6 @@
-// Reads the body of a request whose key ingest knows: a small body into memory; a larger one onto the disk once ingest has admitted the request, while
-// its bytes and tokens are counted. A refusal is answered at once, and `discard.ts` reads the rest.
+// Reads the body of a request whose key ingest knows: a small body into memory; a larger one onto
+// the disk once ingest has admitted the request, while its bytes and tokens are counted. A refusal
+// is answered at once, and `discard.ts` reads the rest.
 
 import type { IncomingMessage } from 'node:http';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -17,10 +18,17 @@ export interface BodyToRead {
   readonly buffered: (bytes: number) => void;
 }
 
-export type RequestBody = { readonly bytes: Buffer } | { readonly spool: Spool } | { readonly refused: Refusal };
+export type RequestBody =
+  | { readonly bytes: Buffer }
+  | { readonly spool: Spool }
+  | { readonly refused: Refusal };
 
 /** Rejects when the connection breaks. The caller disposes of the spool. */
-export async function readBody({ stream, invite, buffered }: BodyToRead, admission: Admission, folder: string): Promise<RequestBody> {
+export async function readBody(
+  { stream, invite, buffered }: BodyToRead,
+  admission: Admission,
+  folder: string,
+): Promise<RequestBody> {
   const announced = Number(stream.headers['content-length'] ?? 0);
   if (announced > doorLimits.bodyBytesMax) return { refused: beyondMax() };
   if (announced > doorLimits.bodyInMemoryBytes) {
@@ -33,7 +41,8 @@ export async function readBody({ stream, invite, buffered }: BodyToRead, admissi
   // Leaving the loop must not destroy the stream: its connection is still to carry the answer.
   const chunks: AsyncIterator<Buffer> = stream.iterator({ destroyOnReturn: false });
   for (let next = await chunks.next(); ; next = await chunks.next()) {
-    if (next.done === true) return { bytes: head.length === 1 && head[0] !== undefined ? head[0] : Buffer.concat(head) };
+    if (next.done === true)
+      return { bytes: head.length === 1 && head[0] !== undefined ? head[0] : Buffer.concat(head) };
     head.push(next.value);
     bytes += next.value.length;
     buffered(next.value.length);
@@ -59,7 +68,8 @@ async function spoolRest(
     return { refused };
   } catch (error) {
     await spool?.[Symbol.asyncDispose]();
-    if (isDiskFault(error)) return { refused: unavailable('There is no room for large requests now; try again soon.') };
+    if (isDiskFault(error))
+      return { refused: unavailable('There is no room for large requests now; try again soon.') };
     throw error;
   }
 }
@@ -75,7 +85,8 @@ async function fill(
     if (spool.bytes + chunk.length > doorLimits.bodyBytesMax) return beyondMax();
     const verdict = scan.scan(chunk);
     if (verdict === 'too_deep') return malformed([], `JSON may be nested ${doorLimits.jsonDepthMax} deep.`);
-    if (verdict === 'too_many_tokens') return malformed([], `JSON may hold ${doorLimits.jsonTokensMax} brackets, commas and colons.`);
+    if (verdict === 'too_many_tokens')
+      return malformed([], `JSON may hold ${doorLimits.jsonTokensMax} brackets, commas and colons.`);
     await spool.append(chunk);
     return null;
   };
@@ -92,4 +103,6 @@ async function fill(
 const beyondMax = (): Refusal => tooLarge(`A request has at most ${doorLimits.bodyBytesMax} bytes.`);
 
 const isDiskFault = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'EIO'].includes(String(error.code));
+  error instanceof Error &&
+  'code' in error &&
+  ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'EIO'].includes(String(error.code));

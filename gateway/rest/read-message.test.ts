@@ -31,9 +31,21 @@ describe('the strict reader accepts', () => {
   test.each([
     ['a string', { recipient: 'a@example.com' }, { recipient: 'a@example.com' }],
     ['an empty string that is there', { subject: '' }, { subject: '' }],
-    ['null as absent', { subject: null, to: null, template_data: null, headers: null, environment: null }, { subject: undefined, to: [] }],
-    ['an address as a string', { from: 'Ana <a@example.com>' }, { from: { email: 'a@example.com', name: 'Ana' } }],
-    ['an address as an object', { from: { email: 'a@example.com' } }, { from: { email: 'a@example.com', name: '' } }],
+    [
+      'null as absent',
+      { subject: null, to: null, template_data: null, headers: null, environment: null },
+      { subject: undefined, to: [] },
+    ],
+    [
+      'an address as a string',
+      { from: 'Ana <a@example.com>' },
+      { from: { email: 'a@example.com', name: 'Ana' } },
+    ],
+    [
+      'an address as an object',
+      { from: { email: 'a@example.com' } },
+      { from: { email: 'a@example.com', name: '' } },
+    ],
     [
       'lists of either',
       { to: ['a@example.com', { email: 'b@example.com', name: 'B' }] },
@@ -44,10 +56,22 @@ describe('the strict reader accepts', () => {
         ],
       },
     ],
-    ['an enum', { environment: 'live', priority: 'high' }, { environment: 'ENVIRONMENT_LIVE', priority: 'PRIORITY_HIGH' }],
-    ['a time', { expires_at: '2026-04-19T14:30:00.25Z' }, { expires_at: { seconds: 1776609000, nanos: 250_000_000 } }],
+    [
+      'an enum',
+      { environment: 'live', priority: 'high' },
+      { environment: 'ENVIRONMENT_LIVE', priority: 'PRIORITY_HIGH' },
+    ],
+    [
+      'a time',
+      { expires_at: '2026-04-19T14:30:00.25Z' },
+      { expires_at: { seconds: 1776609000, nanos: 250_000_000 } },
+    ],
     ['a map', { tags: { a: 'b', 'c.d': '' } }, { tags: { a: 'b', 'c.d': '' } }],
-    ['free JSON', { metadata: { a: [1, null, true, { b: 'ü' }], '': {} } }, { metadata: { a: [1, null, true, { b: 'ü' }], '': {} } }],
+    [
+      'free JSON',
+      { metadata: { a: [1, null, true, { b: 'ü' }], '': {} } },
+      { metadata: { a: [1, null, true, { b: 'ü' }], '': {} } },
+    ],
     [
       'base64',
       { attachments: [{ filename: 'a', content: 'AAH/' }] },
@@ -61,7 +85,9 @@ describe('the strict reader accepts', () => {
   });
 
   test('numbers in their range', () => {
-    expect(read({ requests_per_minute: 600 }, typeOf('CreateKey')).message).toMatchObject({ requests_per_minute: 600 });
+    expect(read({ requests_per_minute: 600 }, typeOf('CreateKey')).message).toMatchObject({
+      requests_per_minute: 600,
+    });
   });
 });
 
@@ -77,7 +103,11 @@ describe('the strict reader refuses', () => {
     ['text as a list', { to: 'a@example.com' }, ['to: wrong_type']],
     ['null in a list', { to: [null] }, ['to[0]: wrong_type']],
     ['a number as an address', { from: 1 }, ['from: wrong_type']],
-    ['unknown fields of an address', { to: [{ email: 'a@example.com', mail: 1 }] }, ['to[0].mail: unknown_field']],
+    [
+      'unknown fields of an address',
+      { to: [{ email: 'a@example.com', mail: 1 }] },
+      ['to[0].mail: unknown_field'],
+    ],
     ['enums in capitals', { environment: 'LIVE' }, ['environment: invalid_value']],
     ['enums with prefix', { environment: 'ENVIRONMENT_LIVE' }, ['environment: invalid_value']],
     ['unspecified', { environment: 'unspecified' }, ['environment: invalid_value']],
@@ -86,7 +116,11 @@ describe('the strict reader refuses', () => {
     ['a date without time', { scheduled_time: '2026-04-19' }, ['scheduled_time: invalid_time']],
     ['a time as a number', { scheduled_time: 1776609000 }, ['scheduled_time: invalid_time']],
     ['a list as a map', { tags: [] }, ['tags: wrong_type']],
-    ['a map with other values', { headers: { a: 1, b: null } }, ['headers.a: wrong_type', 'headers.b: wrong_type']],
+    [
+      'a map with other values',
+      { headers: { a: 1, b: null } },
+      ['headers.a: wrong_type', 'headers.b: wrong_type'],
+    ],
     ['a list as free JSON', { metadata: [] }, ['metadata: wrong_type']],
     [
       'free JSON too deep',
@@ -94,23 +128,56 @@ describe('the strict reader refuses', () => {
       [`metadata.a${'[0]'.repeat(doorLimits.jsonDepthMax - 2)}: too_deep`],
     ],
     ['numbers beyond all', JSON.parse('{"metadata":{"a":1e999}}'), ['metadata.a: out_of_range']],
-    ['prototype keys', JSON.parse('{"__proto__":{},"constructor":1}'), ['__proto__: unknown_field', 'constructor: unknown_field']],
+    [
+      'prototype keys',
+      JSON.parse('{"__proto__":{},"constructor":1}'),
+      ['__proto__: unknown_field', 'constructor: unknown_field'],
+    ],
     ['prototype keys in maps', JSON.parse('{"tags":{"__proto__":"a"}}'), ['tags.__proto__: forbidden_name']],
-    ['prototype keys in free JSON', JSON.parse('{"metadata":{"a":[{"constructor":1}]}}'), ['metadata.a[0].constructor: forbidden_name']],
-    ['half a character', { subject: '\ud800', metadata: { a: '\udc00' } }, ['subject: invalid_text', 'metadata.a: invalid_text']],
-    ['base64 without padding', { attachments: [{ content: 'QQ' }] }, ['attachments[0].content: invalid_base64']],
-    ['base64 with line breaks', { attachments: [{ content: 'QUJD\nQUJD' }] }, ['attachments[0].content: invalid_base64']],
+    [
+      'prototype keys in free JSON',
+      JSON.parse('{"metadata":{"a":[{"constructor":1}]}}'),
+      ['metadata.a[0].constructor: forbidden_name'],
+    ],
+    [
+      'half a character',
+      { subject: '\ud800', metadata: { a: '\udc00' } },
+      ['subject: invalid_text', 'metadata.a: invalid_text'],
+    ],
+    [
+      'base64 without padding',
+      { attachments: [{ content: 'QQ' }] },
+      ['attachments[0].content: invalid_base64'],
+    ],
+    [
+      'base64 with line breaks',
+      { attachments: [{ content: 'QUJD\nQUJD' }] },
+      ['attachments[0].content: invalid_base64'],
+    ],
     ['base64 for URLs', { attachments: [{ content: '-_-_' }] }, ['attachments[0].content: invalid_base64']],
-    ['base64 with bits left over', { attachments: [{ content: 'QR==' }] }, ['attachments[0].content: invalid_base64']],
-    ['base64 that goes on', { attachments: [{ content: 'QQ==QUJD' }] }, ['attachments[0].content: invalid_base64']],
+    [
+      'base64 with bits left over',
+      { attachments: [{ content: 'QR==' }] },
+      ['attachments[0].content: invalid_base64'],
+    ],
+    [
+      'base64 that goes on',
+      { attachments: [{ content: 'QQ==QUJD' }] },
+      ['attachments[0].content: invalid_base64'],
+    ],
     ['bytes as a list', { attachments: [{ content: [1] }] }, ['attachments[0].content: wrong_type']],
   ])('%s', (_, json, faults) => {
     expect(read(json).faults).toEqual(faults);
   });
 
-  test.each([[1.5], [2 ** 31], [-(2 ** 31) - 1], [Number.NaN]])('the number %s for int32', (requests_per_minute) => {
-    expect(read({ requests_per_minute }, typeOf('CreateKey')).faults).toEqual(['requests_per_minute: out_of_range']);
-  });
+  test.each([[1.5], [2 ** 31], [-(2 ** 31) - 1], [Number.NaN]])(
+    'the number %s for int32',
+    (requests_per_minute) => {
+      expect(read({ requests_per_minute }, typeOf('CreateKey')).faults).toEqual([
+        'requests_per_minute: out_of_range',
+      ]);
+    },
+  );
 
   test.each<[string, object, string]>([
     ['templat', { templat: 'otp-code' }, 'There is no such field; did you mean template?'],
@@ -126,18 +193,29 @@ describe('the strict reader refuses', () => {
   test('fields that the URL says', () => {
     const faults = new Faults();
     readMessage(sendMessage, { recipient: 'a@example.com' }, faults, new Set(['recipient']));
-    expect(faults.list).toMatchObject([{ field: 'recipient', code: 'unknown_field', message: 'There is no such field.' }]);
+    expect(faults.list).toMatchObject([
+      { field: 'recipient', code: 'unknown_field', message: 'There is no such field.' },
+    ]);
   });
 
   test('everything at once, and no more of it than can be read', () => {
     const json = { bogus: 1, to: [1, 'a@example.com', 2], tags: { a: 1 } };
-    expect(read(json).faults).toEqual(['bogus: unknown_field', 'to[0]: wrong_type', 'to[2]: wrong_type', 'tags.a: wrong_type']);
+    expect(read(json).faults).toEqual([
+      'bogus: unknown_field',
+      'to[0]: wrong_type',
+      'to[2]: wrong_type',
+      'tags.a: wrong_type',
+    ]);
     expect(read({ to: new Array(10_000).fill(0) }).faults).toHaveLength(acceptLimits.fieldFaultsMax);
   });
 
   test('without saying what stands there', () => {
     const faults = new Faults();
-    readMessage(sendMessage, { environment: 'secret', from: 7, scheduled_time: 'secret', attachments: [{ content: 'secret' }] }, faults);
+    readMessage(
+      sendMessage,
+      { environment: 'secret', from: 7, scheduled_time: 'secret', attachments: [{ content: 'secret' }] },
+      faults,
+    );
     expect(JSON.stringify(faults.list)).not.toContain('secret');
     expect(faults.list).toHaveLength(4);
   });
@@ -160,7 +238,9 @@ describe('bytes', () => {
       const json = { attachments: [{ content: `${broken.slice(0, at)}-${broken.slice(at + 1)}` }] };
       expect(read(json).faults).toEqual(['attachments[0].content: invalid_base64']);
     }
-    expect(read({ attachments: [{ content: `${'A'.repeat(65_534)}==AAAA` }] }).faults).toEqual(['attachments[0].content: invalid_base64']);
+    expect(read({ attachments: [{ content: `${'A'.repeat(65_534)}==AAAA` }] }).faults).toEqual([
+      'attachments[0].content: invalid_base64',
+    ]);
   });
 });
 
@@ -191,15 +271,21 @@ describe('whatever comes', () => {
         fc.string({ maxLength: 5 }).filter((key) => !['__proto__'].includes(key)),
         fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)),
       ),
-      attachments: fc.array(fc.record({ filename: text, content: fc.uint8Array().map((b) => Buffer.from(b).toString('base64')) })),
-      expires_at: fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-01-01') }).map((d) => d.toISOString()),
+      attachments: fc.array(
+        fc.record({ filename: text, content: fc.uint8Array().map((b) => Buffer.from(b).toString('base64')) }),
+      ),
+      expires_at: fc
+        .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-01-01') })
+        .map((d) => d.toISOString()),
     });
     fc.assert(
       fc.property(request, (json) => {
         const { message, faults } = read(json);
         expect(faults).toEqual([]);
         // by the wire, as ingest gets it
-        const received = SendMessageRequest.decode(SendMessageRequest.encode(message as unknown as SendMessageRequest).finish());
+        const received = SendMessageRequest.decode(
+          SendMessageRequest.encode(message as unknown as SendMessageRequest).finish(),
+        );
         expect(writeMessage(sendMessage, received)).toMatchObject(json);
       }),
       { numRuns: 40 },

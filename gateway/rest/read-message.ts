@@ -1,5 +1,6 @@
-// The strict JSON reader: from parsed JSON to the typed request that proto/gen knows, by walking the message type of the contract. It collects
-// every fault with its path instead of stopping at the first, and lets nothing through that is unknown, converted or dropped.
+// The strict JSON reader: from parsed JSON to the typed request that proto/gen knows, by walking
+// the message type of the contract. It collects every fault with its path instead of stopping at
+// the first, and lets nothing through that is unknown, converted or dropped.
 
 import { Buffer } from 'node:buffer';
 import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
@@ -16,7 +17,12 @@ export type TypedMessage = Record<string, unknown>;
  * something only when no fault was added.
  * @param bound names of fields that the URL says, which the body must not
  */
-export function readMessage(type: MessageType, json: unknown, faults: Faults, bound: ReadonlySet<string> = new Set()): TypedMessage {
+export function readMessage(
+  type: MessageType,
+  json: unknown,
+  faults: Faults,
+  bound: ReadonlySet<string> = new Set(),
+): TypedMessage {
   if (!isObject(json)) {
     faults.add('', 'wrong_type', 'The body must be a JSON object.');
     return emptyMessage(type);
@@ -48,13 +54,27 @@ interface ReadPosition {
   readonly faults: Faults;
 }
 
-const into = (place: ReadPosition, key: string): ReadPosition => ({ ...place, path: below(place.path, key), depth: place.depth + 1 });
-const item = (place: ReadPosition, index: number): ReadPosition => ({ ...place, path: `${place.path}[${index}]`, depth: place.depth + 1 });
+const into = (place: ReadPosition, key: string): ReadPosition => ({
+  ...place,
+  path: below(place.path, key),
+  depth: place.depth + 1,
+});
+const item = (place: ReadPosition, index: number): ReadPosition => ({
+  ...place,
+  path: `${place.path}[${index}]`,
+  depth: place.depth + 1,
+});
 
 /** Own keys of these names turn into something else in other people's code. */
-const isPrototypeKey = (key: string): boolean => key === '__proto__' || key === 'constructor' || key === 'prototype';
+const isPrototypeKey = (key: string): boolean =>
+  key === '__proto__' || key === 'constructor' || key === 'prototype';
 
-function readFields(type: MessageType, json: JsonObject, place: ReadPosition, bound: ReadonlySet<string> = new Set()): TypedMessage {
+function readFields(
+  type: MessageType,
+  json: JsonObject,
+  place: ReadPosition,
+  bound: ReadonlySet<string> = new Set(),
+): TypedMessage {
   const message = emptyMessage(type);
   for (const key of Object.keys(json)) {
     const field = type.fields.get(key);
@@ -93,7 +113,8 @@ function readMap(type: ValueType, json: JsonObject, place: ReadPosition): TypedM
 
 function isGoodKey(key: string, place: ReadPosition): boolean {
   if (isPrototypeKey(key)) place.faults.add(place.path, 'forbidden_name', 'This name is not allowed.');
-  else if (!key.isWellFormed()) place.faults.add(place.path, 'invalid_text', 'The name is not valid Unicode.');
+  else if (!key.isWellFormed())
+    place.faults.add(place.path, 'invalid_text', 'The name is not valid Unicode.');
   else return true;
   return false;
 }
@@ -118,8 +139,14 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
       if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
       return isPlain(json, { ...place, depth: place.depth + 1 }) ? json : undefined;
     case 'packetboat.v1.Address':
-      if (typeof json === 'string') return isText(json, place) ? (splitMailbox(json) satisfies Address) : undefined;
-      if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an address: a string, or an object with email and name.');
+      if (typeof json === 'string')
+        return isText(json, place) ? (splitMailbox(json) satisfies Address) : undefined;
+      if (!isObject(json))
+        return faults.add(
+          path,
+          'wrong_type',
+          'This must be an address: a string, or an object with email and name.',
+        );
       break;
     default:
       if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
@@ -129,12 +156,25 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
 
 function readTimestamp(json: unknown, { faults, path }: ReadPosition): unknown {
   const timestamp = typeof json === 'string' ? parseTimestamp(json) : null;
-  return timestamp ?? faults.add(path, 'invalid_time', 'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.');
+  return (
+    timestamp ??
+    faults.add(
+      path,
+      'invalid_time',
+      'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.',
+    )
+  );
 }
 
-export function readEnum(type: EnumType, json: unknown, { faults, path }: Pick<ReadPosition, 'faults' | 'path'>): unknown {
+export function readEnum(
+  type: EnumType,
+  json: unknown,
+  { faults, path }: Pick<ReadPosition, 'faults' | 'path'>,
+): unknown {
   const value = typeof json === 'string' ? type.values.get(json) : undefined;
-  return value ?? faults.add(path, 'invalid_value', `This must be one of ${[...type.values.keys()].join(', ')}.`);
+  return (
+    value ?? faults.add(path, 'invalid_value', `This must be one of ${[...type.values.keys()].join(', ')}.`)
+  );
 }
 
 function readScalar(kind: ScalarKind, json: unknown, place: ReadPosition): unknown {
@@ -149,11 +189,17 @@ function readScalar(kind: ScalarKind, json: unknown, place: ReadPosition): unkno
       if (typeof json !== 'string') return faults.add(path, 'wrong_type', 'This must be a string of base64.');
       return (
         decodeBase64(json) ??
-        faults.add(path, 'invalid_base64', 'This must be base64 (RFC 4648 section 4), padded and without line breaks.')
+        faults.add(
+          path,
+          'invalid_base64',
+          'This must be base64 (RFC 4648 section 4), padded and without line breaks.',
+        )
       );
     case 'float':
     case 'double':
-      return typeof json === 'number' && Number.isFinite(json) ? json : faults.add(path, 'wrong_type', 'This must be a number.');
+      return typeof json === 'number' && Number.isFinite(json)
+        ? json
+        : faults.add(path, 'wrong_type', 'This must be a number.');
     default:
       if (typeof json !== 'number') return faults.add(path, 'wrong_type', 'This must be a whole number.');
       return readWhole(kind, json, place);
@@ -168,7 +214,11 @@ const ranges = {
   uint64: [0, Number.MAX_SAFE_INTEGER],
 } as const;
 
-export function readWhole(kind: keyof typeof ranges, value: number, { faults, path }: Pick<ReadPosition, 'faults' | 'path'>): unknown {
+export function readWhole(
+  kind: keyof typeof ranges,
+  value: number,
+  { faults, path }: Pick<ReadPosition, 'faults' | 'path'>,
+): unknown {
   const [least, most] = ranges[kind];
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   return faults.add(path, 'out_of_range', `This must be a whole number from ${least} to ${most}.`);
@@ -184,7 +234,10 @@ function isText(text: string, { faults, path }: ReadPosition): boolean {
 /** Characters of base64 that are looked at in one go; a whole number of quads. */
 const BASE64_PIECE = 64 * 1024;
 
-/** Strict: what does not read back as it was written is none. A pattern would do, were it not for its stack at 60 million characters. */
+/**
+ * Strict: what does not read back as it was written is none. A pattern would do, were it not for
+ * its stack at 60 million characters.
+ */
 function decodeBase64(text: string): Buffer | null {
   if (text.length % 4 !== 0) return null;
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
@@ -192,7 +245,8 @@ function decodeBase64(text: string): Buffer | null {
   for (let at = 0, to = 0; at < text.length; at += BASE64_PIECE) {
     const piece = text.slice(at, at + BASE64_PIECE);
     const end = Math.min(to + (piece.length / 4) * 3, bytes.length);
-    if (bytes.write(piece, to, 'base64') !== end - to || bytes.toString('base64', to, end) !== piece) return null;
+    if (bytes.write(piece, to, 'base64') !== end - to || bytes.toString('base64', to, end) !== piece)
+      return null;
     to = end;
   }
   return bytes;
@@ -212,7 +266,8 @@ function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): bo
     return false;
   };
   let isGood = true;
-  if (Array.isArray(json)) for (const [i, value] of json.entries()) isGood = check(value, item(place, i)) && isGood;
+  if (Array.isArray(json))
+    for (const [i, value] of json.entries()) isGood = check(value, item(place, i)) && isGood;
   else {
     for (const [key, value] of Object.entries(json)) {
       const at = into(place, key);
@@ -223,4 +278,5 @@ function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): bo
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
-const isObject = (json: unknown): json is JsonObject => typeof json === 'object' && json !== null && !Array.isArray(json);
+const isObject = (json: unknown): json is JsonObject =>
+  typeof json === 'object' && json !== null && !Array.isArray(json);

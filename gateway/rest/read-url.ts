@@ -1,5 +1,5 @@
-// What the URL says of a request: the parts of its path and its query, read into the fields of the request by the same rules as JSON, as far as
-// text can follow them.
+// What the URL says of a request: the parts of its path and its query, read into the fields of the
+// request by the same rules as JSON, as far as text can follow them.
 
 import type { Field, MessageType, ValueType } from '../../services/runtime/contract.ts';
 import { below, type Faults } from './faults.ts';
@@ -7,7 +7,12 @@ import { readEnum, readWhole, type TypedMessage } from './read-message.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 /** Path parts are as long as the router lets them be, and never empty. */
-export function readPath(type: MessageType, parts: Readonly<Record<string, string>>, message: TypedMessage, faults: Faults): void {
+export function readPath(
+  type: MessageType,
+  parts: Readonly<Record<string, string>>,
+  message: TypedMessage,
+  faults: Faults,
+): void {
   for (const [name, text] of Object.entries(parts)) {
     const field = type.fields.get(name);
     if (field !== undefined) message[name] = readText(field.value, text, name, faults);
@@ -18,7 +23,12 @@ export function readPath(type: MessageType, parts: Readonly<Record<string, strin
  * @param query what follows the `?`, still encoded
  * @param fields those that may stand there, by name
  */
-export function readQuery(fields: ReadonlyMap<string, Field>, query: string, message: TypedMessage, faults: Faults): void {
+export function readQuery(
+  fields: ReadonlyMap<string, Field>,
+  query: string,
+  message: TypedMessage,
+  faults: Faults,
+): void {
   // asking URLSearchParams for each name would take a tenth of a second for a URL full of names
   const parameters = Map.groupBy(new URLSearchParams(query), ([name]) => name);
   for (const [name, pairs] of parameters) {
@@ -26,7 +36,8 @@ export function readQuery(fields: ReadonlyMap<string, Field>, query: string, mes
     const values = pairs.map(([, value]) => value);
     const field = fields.get(name);
     if (field === undefined || !canBeText(field)) faults.addUnknown('parameter', '', name, namesIn(fields));
-    else if (field.shape === 'list') message[name] = values.map((text, i) => readText(field.value, text, `${path}[${i}]`, faults));
+    else if (field.shape === 'list')
+      message[name] = values.map((text, i) => readText(field.value, text, `${path}[${i}]`, faults));
     else if (values.length > 1) faults.add(path, 'repeated', 'This parameter may be given once.');
     else message[name] = readText(field.value, values[0] ?? '', path, faults);
   }
@@ -34,9 +45,12 @@ export function readQuery(fields: ReadonlyMap<string, Field>, query: string, mes
 
 /** Whether a field can be said in a query at all. */
 export const canBeText = ({ shape, value }: Field): boolean =>
-  shape !== 'map' && value.kind !== 'bytes' && (value.kind !== 'message' || value.type.name === 'google.protobuf.Timestamp');
+  shape !== 'map' &&
+  value.kind !== 'bytes' &&
+  (value.kind !== 'message' || value.type.name === 'google.protobuf.Timestamp');
 
-const namesIn = (fields: ReadonlyMap<string, Field>): string[] => [...fields].flatMap(([name, field]) => (canBeText(field) ? [name] : []));
+const namesIn = (fields: ReadonlyMap<string, Field>): string[] =>
+  [...fields].flatMap(([name, field]) => (canBeText(field) ? [name] : []));
 
 /** As JSON writes it, without an exponent. */
 const NUMBER = /^-?(?:0|[1-9]\d{0,16})(?:\.\d{1,17})?$/;
@@ -46,13 +60,19 @@ function readText(type: ValueType, text: string, path: string, faults: Faults): 
     case 'string':
       return text;
     case 'bool':
-      return text === 'true' || text === 'false' ? text === 'true' : faults.add(path, 'wrong_type', 'This must be true or false.');
+      return text === 'true' || text === 'false'
+        ? text === 'true'
+        : faults.add(path, 'wrong_type', 'This must be true or false.');
     case 'enum':
       return readEnum(type.type, text, { path, faults });
     case 'message':
       return (
         parseTimestamp(text) ??
-        faults.add(path, 'invalid_time', 'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.')
+        faults.add(
+          path,
+          'invalid_time',
+          'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.',
+        )
       );
     case 'bytes':
       return faults.add(path, 'wrong_type', 'This cannot be said in a URL.');

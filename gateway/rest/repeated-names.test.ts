@@ -21,21 +21,33 @@ describe('a name that an object has more than once', () => {
     ['with quotes and backslashes', '{"\\"\\\\":1,"\\"\\\\":2}', ['"\\']],
     ['that is empty', '{"":1,"":2}', ['']],
     ['that all objects have', '{"__proto__":{"a":1},"__proto__":{"a":2}}', ['__proto__']],
-    ['that is long, of which a part is shown', `{"${'x'.repeat(99)}":1,"${'x'.repeat(99)}":2}`, [`${'x'.repeat(64)}…`]],
-    ['as deep as bodies may be', `${'['.repeat(31)}{"a":1,"a":2}${']'.repeat(31)}`, [`${'[0]'.repeat(31)}.a`]],
+    [
+      'that is long, of which a part is shown',
+      `{"${'x'.repeat(99)}":1,"${'x'.repeat(99)}":2}`,
+      [`${'x'.repeat(64)}…`],
+    ],
+    [
+      'as deep as bodies may be',
+      `${'['.repeat(31)}{"a":1,"a":2}${']'.repeat(31)}`,
+      [`${'[0]'.repeat(31)}.a`],
+    ],
   ])('%s', (_, text, paths) => {
     expect(pathsOf(text)).toEqual(paths);
     for (const { code } of repeatedNames(text, JSON.parse(text))) expect(code).toBe('repeated');
   });
 
   test('is told as often as one answer has faults', () => {
-    expect(pathsOf(`{${'"a":1,'.repeat(acceptLimits.fieldFaultsMax + 50)}"a":2}`)).toHaveLength(acceptLimits.fieldFaultsMax);
+    expect(pathsOf(`{${'"a":1,'.repeat(acceptLimits.fieldFaultsMax + 50)}"a":2}`)).toHaveLength(
+      acceptLimits.fieldFaultsMax,
+    );
   });
 
   test('is left to the reader, which refuses the body, where it is deeper than bodies may be', () => {
     const depth = 10_000;
     expect(pathsOf(`${'['.repeat(depth)}{"a":1,"a":2}${']'.repeat(depth)}`)).toEqual([]);
-    expect(pathsOf(`[${'['.repeat(depth)}{"a":1,"a":2}${']'.repeat(depth)},{"b":1,"b":2}]`)).toEqual(['[1].b']);
+    expect(pathsOf(`[${'['.repeat(depth)}{"a":1,"a":2}${']'.repeat(depth)},{"b":1,"b":2}]`)).toEqual([
+      '[1].b',
+    ]);
     expect(depth).toBeGreaterThan(doorLimits.jsonDepthMax);
   });
 });
@@ -62,7 +74,14 @@ describe('there is no fault', () => {
   test('in whatever JSON.stringify writes', () => {
     const text = fc.string({ unit: fc.constantFrom('"', '\\', ':', '{', '[', ',', ' ', 'a', 'ü', '\n') });
     const { json } = fc.letrec((tie) => ({
-      json: fc.oneof({ maxDepth: 4 }, text, fc.integer(), fc.constant(null), fc.array(tie('json')), fc.dictionary(text, tie('json'))),
+      json: fc.oneof(
+        { maxDepth: 4 },
+        text,
+        fc.integer(),
+        fc.constant(null),
+        fc.array(tie('json')),
+        fc.dictionary(text, tie('json')),
+      ),
     }));
     fc.assert(
       fc.property(json, fc.constantFrom(undefined, 2), (value, space) => {

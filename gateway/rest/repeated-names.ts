@@ -1,5 +1,6 @@
-// Finds names that one JSON object has more than once. JSON.parse keeps the last value of such a name, so recipients could vanish without a word.
-// Counting is cheap and done for each body; only when fewer names were kept than the text has is their place looked for.
+// Finds names that one JSON object has more than once. JSON.parse keeps the last value of such a
+// name, so recipients could vanish without a word. Counting is cheap and done for each body; only
+// when fewer names were kept than the text has is their place looked for.
 
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { below, Faults } from './faults.ts';
@@ -58,7 +59,10 @@ function namesKept(json: unknown): number {
 /** An object or array that is open. */
 type Frame = { readonly names: Set<string>; name: string } | { index: number };
 
-/** What lies deeper than bodies may is not looked at: the reader refuses such a body anyway, and no path is longer than this. */
+/**
+ * What lies deeper than bodies may is not looked at: the reader refuses such a body anyway, and no
+ * path is longer than this.
+ */
 function locate(text: string): Faults {
   const faults = new Faults();
   const frames: Frame[] = [];
@@ -67,7 +71,8 @@ function locate(text: string): Faults {
     const char = text[at];
     const frame = depth === frames.length ? frames.at(-1) : undefined;
     if (char === '{' || char === '[') {
-      if (++depth <= doorLimits.jsonDepthMax) frames.push(char === '{' ? { names: new Set(), name: '' } : { index: 0 });
+      if (++depth <= doorLimits.jsonDepthMax)
+        frames.push(char === '{' ? { names: new Set(), name: '' } : { index: 0 });
     } else if (char === '}' || char === ']') {
       if (depth-- === frames.length) frames.pop();
     } else if (char === ',' && frame !== undefined && 'index' in frame) frame.index++;
@@ -76,7 +81,8 @@ function locate(text: string): Faults {
       if (frame !== undefined && 'names' in frame && isName(text, end)) {
         // a name may be written in several ways: `to` and `\u0074o` are the same
         frame.name = JSON.parse(text.slice(at, end));
-        if (frame.names.has(frame.name)) faults.add(pathOf(frames), 'repeated', 'An object may have a name once.');
+        if (frame.names.has(frame.name))
+          faults.add(pathOf(frames), 'repeated', 'An object may have a name once.');
         frame.names.add(frame.name);
       }
       at = end - 1;
@@ -86,4 +92,7 @@ function locate(text: string): Faults {
 }
 
 const pathOf = (frames: readonly Frame[]): string =>
-  frames.reduce((path, frame) => ('index' in frame ? `${path}[${frame.index}]` : below(path, frame.name)), '');
+  frames.reduce(
+    (path, frame) => ('index' in frame ? `${path}[${frame.index}]` : below(path, frame.name)),
+    '',
+  );

@@ -3,8 +3,15 @@
 import type { ServerResponse } from 'node:http';
 import type { HttpAnswer } from './answer.ts';
 
-/** Headers that the response has already stay, unless the answer has them too. A response to HEAD has no body, Node sees to that. */
-export function respond(response: ServerResponse, requestId: string, { status, headers, body }: HttpAnswer): void {
+/**
+ * Headers that the response has already stay, unless the answer has them too. A response to HEAD
+ * has no body, Node sees to that.
+ */
+export function respond(
+  response: ServerResponse,
+  requestId: string,
+  { status, headers, body }: HttpAnswer,
+): void {
   if (body === null) {
     response.writeHead(status, { 'x-request-id': requestId, ...headers }).end();
     return;

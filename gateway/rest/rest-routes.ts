@@ -1,4 +1,5 @@
-// REST routes from the contract: an rpc with an annotation is a route, without a line of its own here.
+// REST routes from the contract: an rpc with an annotation is a route, without a line of its own
+// here.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -13,7 +14,12 @@ import { respond } from './respond.ts';
 export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsync {
   let inFlight = 0;
 
-  const answer = async (method: Method, route: HttpRoute, request: FastifyRequest, reply: FastifyReply): Promise<HttpAnswer> => {
+  const answer = async (
+    method: Method,
+    route: HttpRoute,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<HttpAnswer> => {
     if (inFlight >= doorLimits.httpRequestsInFlightMax) {
       return refusedWith(unavailable('Too many requests at a time; try again soon.'), undefined, request.id);
     }
@@ -21,7 +27,13 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
     try {
       const parts = request.params as Readonly<Record<string, string>>;
       const { id, raw } = request;
-      return await handle(door, method, route, { id, raw, parts, query: queryOf(request), invite: () => invite(raw, reply.raw) });
+      return await handle(door, method, route, {
+        id,
+        raw,
+        parts,
+        query: queryOf(request),
+        invite: () => invite(raw, reply.raw),
+      });
     } finally {
       inFlight--;
     }
@@ -30,7 +42,8 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
   return async (app) => {
     for (const method of methods) {
       for (const route of method.http) {
-        if (route.body !== '' && route.body !== '*') throw new Error(`${method.path}: a body that is one field is not built yet`);
+        if (route.body !== '' && route.body !== '*')
+          throw new Error(`${method.path}: a body that is one field is not built yet`);
         app.route({
           method: route.verb.toUpperCase(),
           url: urlOf(route.pattern),
@@ -56,7 +69,10 @@ const queryOf = ({ raw: { url = '' } }: FastifyRequest): string => {
   return at < 0 ? '' : url.slice(at + 1);
 };
 
-/** The connection was to close, in case the body is not asked for: a client need not send one then, and what follows could be taken for it. */
+/**
+ * The connection was to close, in case the body is not asked for: a client need not send one then,
+ * and what follows could be taken for it.
+ */
 function invite({ headers, httpVersion }: IncomingMessage, response: ServerResponse): void {
   if (httpVersion !== '1.1' || !isExpecting(headers)) return;
   response.removeHeader('connection');

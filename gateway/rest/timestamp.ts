@@ -2,9 +2,13 @@
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 
-const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,30}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+const RFC3339 =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,30}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
-/** Strictly `date-time` of RFC 3339 section 5.6, without leap seconds, which a Timestamp cannot say. What is finer than nanoseconds is cut off. Null: it is none. */
+/**
+ * Strictly `date-time` of RFC 3339 section 5.6, without leap seconds, which a Timestamp cannot say.
+ * What is finer than nanoseconds is cut off. Null: it is none.
+ */
 export function parseTimestamp(text: string): Timestamp | null {
   const match = RFC3339.exec(text);
   if (match === null) return null;
@@ -23,7 +27,14 @@ export function parseTimestamp(text: string): Timestamp | null {
   ] = match;
   const dayOfMonth = Number(day);
   if (dayOfMonth < 1 || dayOfMonth > daysIn(Number(year), Number(month))) return null;
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59 || Number(offsetHour) > 23 || Number(offsetMinute) > 59) return null;
+  if (
+    Number(hour) > 23 ||
+    Number(minute) > 59 ||
+    Number(second) > 59 ||
+    Number(offsetHour) > 23 ||
+    Number(offsetMinute) > 59
+  )
+    return null;
   const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60 * (sign === '-' ? -1 : 1);
   const seconds = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) / 1000 - offset;
   // an offset may lead out of the years 1 to 9999: that is a range, and ingest judges ranges

@@ -1,5 +1,6 @@
-// From an answer of ingest to JSON: the reverse of the strict reader. Names are snake_case as in the proto, enums in lower case without prefix,
-// times in UTC with milliseconds, 64-bit integers as numbers; what is absent is left out.
+// From an answer of ingest to JSON: the reverse of the strict reader. Names are snake_case as in
+// the proto, enums in lower case without prefix, times in UTC with milliseconds, 64-bit integers as
+// numbers; what is absent is left out.
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import type { MessageType, ValueType } from '../../services/runtime/contract.ts';

@@ -23,10 +23,13 @@ describe('a service account', () => {
   test('gives the address, a token and the trusted authority', async () => {
     const access = await openAccess({ serviceAccount });
     expect(access.server).toBe('https://10.0.0.1:443');
-    expect(await access.options()).toEqual({ ca: authority.cert.trim(), headers: { authorization: 'Bearer first' } });
-    expect((await openAccess({ serviceAccount: { ...serviceAccount, host: 'fd00::1', port: 6443 } })).server).toBe(
-      'https://[fd00::1]:6443',
-    );
+    expect(await access.options()).toEqual({
+      ca: authority.cert.trim(),
+      headers: { authorization: 'Bearer first' },
+    });
+    expect(
+      (await openAccess({ serviceAccount: { ...serviceAccount, host: 'fd00::1', port: 6443 } })).server,
+    ).toBe('https://[fd00::1]:6443');
   });
 
   test('is read again each minute, and its last content is kept while it cannot be read', async () => {
@@ -47,19 +50,22 @@ describe('a service account', () => {
     expect(await token()).toEqual({ authorization: 'Bearer third' });
   });
 
-  test.each(['token', 'ca.crt'])('is refused with the name of a file that is missing or empty: %s', async (name) => {
-    await put(name, ' \n');
-    const path = join(serviceAccount.folder, name);
-    await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
-      kind: 'invalid',
-      message: `the service account file ${path} is empty`,
-    });
-    await rm(path);
-    await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
-      kind: 'invalid',
-      message: `the service account file ${path} cannot be read`,
-    });
-  });
+  test.each(['token', 'ca.crt'])(
+    'is refused with the name of a file that is missing or empty: %s',
+    async (name) => {
+      await put(name, ' \n');
+      const path = join(serviceAccount.folder, name);
+      await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
+        kind: 'invalid',
+        message: `the service account file ${path} is empty`,
+      });
+      await rm(path);
+      await expect(openAccess({ serviceAccount })).rejects.toMatchObject({
+        kind: 'invalid',
+        message: `the service account file ${path} cannot be read`,
+      });
+    },
+  );
 
   test.each([
     ['token', 'two\nlines', 'token'],
@@ -78,21 +84,39 @@ describe('a service account', () => {
       kind: 'invalid',
       message: `the kubeconfig ${kubeconfig} cannot be read`,
     });
-    await writeFile(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }));
+    await writeFile(
+      kubeconfig,
+      JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }),
+    );
     await expect(openAccess({ kubeconfig })).rejects.toMatchObject({
       kind: 'invalid',
       message: `the kubeconfig ${kubeconfig} names no current cluster`,
     });
     const cluster = { name: 'c', cluster: { server: 'http://127.0.0.1:8080' } };
     const context = { name: 'c', context: { cluster: 'c', user: 'u' } };
-    const config = { apiVersion: 'v1', kind: 'Config', clusters: [cluster], users: [], contexts: [context], 'current-context': 'c' };
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [cluster],
+      users: [],
+      contexts: [context],
+      'current-context': 'c',
+    };
     await writeFile(kubeconfig, JSON.stringify(config));
-    await expect(openAccess({ kubeconfig })).rejects.toMatchObject({ message: `the kubeconfig ${kubeconfig} names no https:// server` });
+    await expect(openAccess({ kubeconfig })).rejects.toMatchObject({
+      message: `the kubeconfig ${kubeconfig} names no https:// server`,
+    });
     vi.stubEnv('HOME', serviceAccount.folder).stubEnv('KUBECONFIG', '').stubEnv('USERPROFILE', '');
     onTestFinished(() => void vi.unstubAllEnvs());
-    await expect(openAccess({})).rejects.toMatchObject({ kind: 'invalid', message: 'there is neither a kubeconfig nor a service account' });
+    await expect(openAccess({})).rejects.toMatchObject({
+      kind: 'invalid',
+      message: 'there is neither a kubeconfig nor a service account',
+    });
     const settings = { kubeconfig: undefined, kubernetesPort: 443, serviceAccountDir: serviceAccount.folder };
     expect(accessOf({ ...settings, kubernetesHost: undefined }).serviceAccount).toBeUndefined();
-    expect(accessOf({ ...settings, kubernetesHost: '10.0.0.1' })).toEqual({ kubeconfig: undefined, serviceAccount });
+    expect(accessOf({ ...settings, kubernetesHost: '10.0.0.1' })).toEqual({
+      kubeconfig: undefined,
+      serviceAccount,
+    });
   });
 });

@@ -52,7 +52,9 @@ export function accessOf(settings: {
 
 /** Throws `Failure('invalid')` without a usable kubeconfig or service account. */
 export async function openAccess({ kubeconfig, serviceAccount }: AccessSettings): Promise<Access> {
-  return kubeconfig === undefined && serviceAccount !== undefined ? openServiceAccount(serviceAccount) : openKubeconfig(kubeconfig);
+  return kubeconfig === undefined && serviceAccount !== undefined
+    ? openServiceAccount(serviceAccount)
+    : openKubeconfig(kubeconfig);
 }
 
 const contents = { token: 'token', 'ca.crt': 'certificate as PEM' } as const;
@@ -76,7 +78,8 @@ async function openServiceAccount({ host, port, folder }: ServiceAccount): Promi
       throw new Failure('invalid', `the service account file ${file} cannot be read`, { cause });
     });
     if (text.trim() === '') throw new Failure('invalid', `the service account file ${file} is empty`);
-    if (!isGood[name](text.trim())) throw new Failure('invalid', `the service account file ${file} contains no ${contents[name]}`);
+    if (!isGood[name](text.trim()))
+      throw new Failure('invalid', `the service account file ${file} contains no ${contents[name]}`);
     return text.trim();
   };
   const readBoth = async (): Promise<RequestOptions> => {
@@ -113,7 +116,9 @@ async function openKubeconfig(path: string | undefined): Promise<Access> {
   if (!cluster.server?.startsWith('https://'))
     throw new Failure(
       'invalid',
-      path === undefined ? 'there is neither a kubeconfig nor a service account' : `${which} names no https:// server`,
+      path === undefined
+        ? 'there is neither a kubeconfig nor a service account'
+        : `${which} names no https:// server`,
     );
   return {
     server: cluster.server.replace(/\/$/, ''),
@@ -122,7 +127,10 @@ async function openKubeconfig(path: string | undefined): Promise<Access> {
       await config.applyToHTTPSOptions(options).catch((error: unknown) => {
         // the parser's message quotes the output of a credential command, which may be a token
         throw error instanceof SyntaxError
-          ? new Failure('unavailable', `the credential command or file of ${which} returned no valid credential`)
+          ? new Failure(
+              'unavailable',
+              `the credential command or file of ${which} returned no valid credential`,
+            )
           : error;
       });
       return options;

@@ -31,8 +31,17 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
 
   beforeAll(async () => {
     kubernetes = await startKubernetes([{ name: 'operator' }]);
-    admin = await openKubernetesClient({ access: { kubeconfig: kubernetes.kubeconfig }, fieldManager: 'test' });
-    await kubectlOk(kubernetes.kubeconfig, ['create', 'clusterrolebinding', 'operator', '--clusterrole=cluster-admin', '--user=operator']);
+    admin = await openKubernetesClient({
+      access: { kubeconfig: kubernetes.kubeconfig },
+      fieldManager: 'test',
+    });
+    await kubectlOk(kubernetes.kubeconfig, [
+      'create',
+      'clusterrolebinding',
+      'operator',
+      '--clusterrole=cluster-admin',
+      '--user=operator',
+    ]);
   });
   afterAll(async () => {
     await admin?.[Symbol.asyncDispose]();
@@ -40,7 +49,11 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
   });
 
   const open = async (more: Partial<Parameters<typeof openKubernetesClient>[0]> = {}) => {
-    const client = await openKubernetesClient({ access: { kubeconfig: kubernetes.kubeconfig }, fieldManager: 'test', ...more });
+    const client = await openKubernetesClient({
+      access: { kubeconfig: kubernetes.kubeconfig },
+      fieldManager: 'test',
+      ...more,
+    });
     onTestFinished(() => client[Symbol.asyncDispose]());
     return client;
   };
@@ -77,7 +90,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
         indexers: {},
         report: (what) => reported.push(what),
         onChange: ({ before, after }) => {
-          seen.push(`${before === null ? 'new' : after === null ? 'gone' : 'changed'} ${(after ?? before)?.metadata.name}`);
+          seen.push(
+            `${before === null ? 'new' : after === null ? 'gone' : 'changed'} ${(after ?? before)?.metadata.name}`,
+          );
           more.onChange?.();
         },
         ...(more.idleMs === undefined ? {} : { idleMs: more.idleMs }),
@@ -91,7 +106,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     });
     return { reflector, reported, seen };
   }
-  const held = (reflector: Reflector<ConfigMap>, namespace: string, name: string) => reflector.get({ namespace, name })?.data?.value;
+  const held = (reflector: Reflector<ConfigMap>, namespace: string, name: string) =>
+    reflector.get({ namespace, name })?.data?.value;
 
   test('the client distinguishes not found, conflict, invalid and forbidden, and names the field', async () => {
     const client = await open();
@@ -100,7 +116,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const made = await client.create(configMaps, { metadata: key, data: { a: '1' } });
     await expect(client.create(configMaps, { metadata: key })).rejects.toMatchObject({ kind: 'conflict' });
     await client.update(configMaps, { ...made, data: { a: '2' } });
-    await expect(client.update(configMaps, { ...made, data: { a: '3' } })).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(client.update(configMaps, { ...made, data: { a: '3' } })).rejects.toMatchObject({
+      kind: 'conflict',
+    });
     await expect(client.create(configMaps, { metadata: { ...key, name: '?' } })).rejects.toMatchObject({
       kind: 'invalid',
       errors: [expect.objectContaining({ field: 'metadata.name' })],
@@ -127,14 +145,24 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const key = { namespace: 'default', name: 'login' };
     const made = await client.create(secrets, { metadata: key, stringData: { password: 'hunter2' } });
     const version = made.metadata.resourceVersion ?? '';
-    const patched = await client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: ['packetboat.dev/test'] });
-    await expect(client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: [] })).rejects.toMatchObject({
+    const patched = await client.patchMetadata(
+      secrets,
+      { ...key, resourceVersion: version },
+      { finalizers: ['packetboat.dev/test'] },
+    );
+    await expect(
+      client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: [] }),
+    ).rejects.toMatchObject({
       kind: 'conflict',
     });
     expect((await client.list(metadataOf(secrets), { namespace: 'kube-public' })).items).toEqual([]);
     const { items } = await client.list(metadataOf(secrets), { namespace: 'default' });
     expect(items.find(({ metadata }) => metadata.name === 'login')).not.toHaveProperty('data');
-    await client.patchMetadata(secrets, { ...key, resourceVersion: patched.metadata.resourceVersion ?? '' }, { finalizers: [] });
+    await client.patchMetadata(
+      secrets,
+      { ...key, resourceVersion: patched.metadata.resourceVersion ?? '' },
+      { finalizers: [] },
+    );
   });
 
   test('the reflector reports each change, and a handler that throws loses none', async () => {
@@ -158,7 +186,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const namespace = await newNamespace();
     for (let i = 0; i < 5; i += 1) await put(`page-${i}`, namespace, String(i));
     const asked: AnsweredRequest[] = [];
-    const { reflector } = reflect(namespace, { client: await open({ pageSize: 2, onAnswer: (request) => asked.push(request) }) });
+    const { reflector } = reflect(namespace, {
+      client: await open({ pageSize: 2, onAnswer: (request) => asked.push(request) }),
+    });
     await reflector.synced;
     expect(reflector.objects()).toHaveLength(5);
     expect(asked.filter(({ verb }) => verb === 'LIST')).toHaveLength(3);
@@ -202,7 +232,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     let watches = 0;
     const forgetful: Pick<typeof client, 'list' | 'watch'> = {
       list: (resource, options) => client.list(resource, options),
-      watch: (resource, options) => client.watch(resource, watches++ === 0 ? { ...options, resourceVersion: '1' } : options),
+      watch: (resource, options) =>
+        client.watch(resource, watches++ === 0 ? { ...options, resourceVersion: '1' } : options),
     };
     const { reflector, reported } = reflect(namespace, { client: forgetful });
     await reflector.synced;
@@ -214,14 +245,19 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
 
   const etcd = async (call: string, body: object): Promise<unknown> => {
     const path = call === 'range' ? 'kv/range' : `kv/${call}`;
-    return (await fetch(`${kubernetes.etcdUrl}/v3/${path}`, { method: 'POST', body: JSON.stringify(body) })).json();
+    return (
+      await fetch(`${kubernetes.etcdUrl}/v3/${path}`, { method: 'POST', body: JSON.stringify(body) })
+    ).json();
   };
 
   test('the reflector notices a half-open connection', async () => {
     const namespace = await newNamespace();
     const gate = await startGate(kubernetes.url);
     const kubeconfig = await kubernetes.kubeconfigFor('operator', gate.url);
-    const { reflector, reported } = reflect(namespace, { client: await open({ access: { kubeconfig }, callMs: 2_000 }), idleMs: 1_000 });
+    const { reflector, reported } = reflect(namespace, {
+      client: await open({ access: { kubeconfig }, callMs: 2_000 }),
+      idleMs: 1_000,
+    });
     await reflector.synced;
     gate.hang();
     await put('unseen', namespace, '1');
@@ -253,7 +289,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     // another authority's certificate is not trusted
     await writeFile(join(folder, 'ca.crt'), makeAuthority().cert);
     const deceived = await open({ access: { serviceAccount } });
-    await expect(deceived.list(configMaps, { namespace: 'default' })).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(deceived.list(configMaps, { namespace: 'default' })).rejects.toMatchObject({
+      kind: 'unavailable',
+    });
   });
 
   test('the reflector waits as long as a busy server asks', async () => {
@@ -380,7 +418,10 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
   test('a leader without an API server stops before another candidate may lead', async () => {
     const gate = await startGate(kubernetes.url);
     const a = candidate('cut', 'a', {
-      client: await open({ access: { kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url) }, callMs: 500 }),
+      client: await open({
+        access: { kubeconfig: await kubernetes.kubeconfigFor('operator', gate.url) },
+        callMs: 500,
+      }),
     });
     await a.pass(1_000);
     expect(a.leadership?.lost.aborted).toBe(false);
@@ -397,7 +438,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
       create: admin.create.bind(admin),
       update: (resource, object, options) =>
         hangs
-          ? new Promise((_, reject) => options?.signal?.addEventListener('abort', () => reject(options.signal?.reason)))
+          ? new Promise((_, reject) =>
+              options?.signal?.addEventListener('abort', () => reject(options.signal?.reason)),
+            )
           : admin.update(resource, object, options),
     };
     const clock = new ManualClock();
@@ -420,7 +463,9 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const b = candidate('deleted', 'b', { freshTerm: async () => 8 });
     await b.pass(1_000);
     expect(b.leadership?.term).toBe(8);
-    expect((await admin.get(leases, { namespace: 'default', name: 'deleted' })).spec?.leaseTransitions).toBe(8);
+    expect((await admin.get(leases, { namespace: 'default', name: 'deleted' })).spec?.leaseTransitions).toBe(
+      8,
+    );
     await b.leadership?.release();
   });
 

@@ -21,7 +21,10 @@ export interface KubernetesClient extends AsyncDisposable {
    * again), and with `unavailable` after `idleMs` of silence, for example on a half-open
    * connection.
    */
-  watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
+  watch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    options: WatchOptions,
+  ): AsyncIterable<WatchEvent<T>>;
 
   /**
    * Fails with `conflict` when an object of that name exists, and with `invalid` and the server's
@@ -39,7 +42,11 @@ export interface KubernetesClient extends AsyncDisposable {
    * Fails with `not_found`, and with `conflict` unless `uid` and `resourceVersion` match the
    * object.
    */
-  delete<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey & Precondition, options?: CallOptions): Promise<void>;
+  delete<T extends KubernetesObject>(
+    resource: Resource<T>,
+    key: ObjectKey & Precondition,
+    options?: CallOptions,
+  ): Promise<void>;
 
   /**
    * Server-side apply of the status: fields that an earlier call of this field manager set, and

@@ -95,10 +95,18 @@ async function take(parts: ElectorParts, lease: Lease | null): Promise<HeldLease
   return write(parts, { metadata: lease?.metadata ?? parts.lease, spec }, term);
 }
 
-async function write({ client }: ElectorParts, lease: Lease, term: number, options: CallOptions = {}): Promise<HeldLease | null> {
+async function write(
+  { client }: ElectorParts,
+  lease: Lease,
+  term: number,
+  options: CallOptions = {},
+): Promise<HeldLease | null> {
   try {
     const isNew = lease.metadata.resourceVersion === undefined;
-    return { lease: await (isNew ? client.create(leases, lease, options) : client.update(leases, lease, options)), term };
+    return {
+      lease: await (isNew ? client.create(leases, lease, options) : client.update(leases, lease, options)),
+      term,
+    };
   } catch (error) {
     if (error instanceof Failure && error.kind === 'conflict') return null;
     throw error;
@@ -121,7 +129,9 @@ function keep(parts: ElectorParts, first: HeldLease): Leadership {
       // after the deadline another candidate may lead, so a late answer does not count
       const answered = new AbortController();
       const late = new AbortController();
-      void clock.sleep(leftMs, answered.signal).then(() => late.abort(new Failure('unavailable', 'the Lease was not renewed in time')));
+      void clock
+        .sleep(leftMs, answered.signal)
+        .then(() => late.abort(new Failure('unavailable', 'the Lease was not renewed in time')));
       try {
         const next = leftMs > 0 ? await renew(parts, held, late.signal) : null;
         // null after a late wake-up, or because another candidate has taken over
@@ -145,7 +155,12 @@ function keep(parts: ElectorParts, first: HeldLease): Leadership {
       await renewing;
       if (lost.signal.aborted) return;
       lost.abort();
-      const spec = { ...held.lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: microTime(clock.now()) };
+      const spec = {
+        ...held.lease.spec,
+        holderIdentity: '',
+        leaseDurationSeconds: 1,
+        renewTime: microTime(clock.now()),
+      };
       await write(parts, { ...held.lease, spec }, held.term).catch((error: unknown) =>
         parts.report('the Lease could not be released', error),
       );
@@ -153,8 +168,15 @@ function keep(parts: ElectorParts, first: HeldLease): Leadership {
   };
 }
 
-const renew = (parts: ElectorParts, { lease, term }: HeldLease, signal: AbortSignal): Promise<HeldLease | null> =>
-  write(parts, { ...lease, spec: { ...lease.spec, renewTime: microTime(parts.clock.now()) } }, term, { signal });
+const renew = (
+  parts: ElectorParts,
+  { lease, term }: HeldLease,
+  signal: AbortSignal,
+): Promise<HeldLease | null> =>
+  write(parts, { ...lease, spec: { ...lease.spec, renewTime: microTime(parts.clock.now()) } }, term, {
+    signal,
+  });
 
 /** RFC 3339 with microseconds, which the server requires. */
-export const microTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace('Z', '000Z');
+export const microTime = (milliseconds: number): string =>
+  new Date(milliseconds).toISOString().replace('Z', '000Z');

@@ -58,7 +58,9 @@ export class EventRecorder implements AsyncDisposable {
       if (this.#recorded.size <= kubernetesLimits.eventsRememberedMax) break;
       this.#recorded.delete(oldest);
     }
-    const written = this.#write(resource, object, event, key).catch((error: unknown) => report('an Event could not be written', error));
+    const written = this.#write(resource, object, event, key).catch((error: unknown) =>
+      report('an Event could not be written', error),
+    );
     this.#underWay.add(written);
     void written.then(() => this.#underWay.delete(written)); // never rejects
   }

@@ -42,9 +42,16 @@ async function against(answer: (response: ServerResponse, isWatch: boolean) => v
   return client;
 }
 
-const watchOf = (client: Awaited<ReturnType<typeof against>>, resource: typeof configMaps | typeof secrets = configMaps) =>
+const watchOf = (
+  client: Awaited<ReturnType<typeof against>>,
+  resource: typeof configMaps | typeof secrets = configMaps,
+) =>
   client
-    .watch<ConfigMap>(resource as typeof configMaps, { namespace: 'default', resourceVersion: '1', timeoutSeconds: 300 })
+    .watch<ConfigMap>(resource as typeof configMaps, {
+      namespace: 'default',
+      resourceVersion: '1',
+      timeoutSeconds: 300,
+    })
     [Symbol.asyncIterator]()
     .next();
 
@@ -63,27 +70,40 @@ describe('the client', () => {
 
   test('cancels a call after its timeout and on its signal, even while the call waits for a connection', async () => {
     const client = await against(() => {}, 30_000);
-    const waiting = Array.from({ length: kubernetesLimits.kubernetesCallsMax }, () => client.get(configMaps, key).catch(() => {}));
+    const waiting = Array.from({ length: kubernetesLimits.kubernetesCallsMax }, () =>
+      client.get(configMaps, key).catch(() => {}),
+    );
     const stop = new AbortController();
     const given = client.get(configMaps, key, { signal: stop.signal });
     stop.abort(new Error('no more'));
     await expect(given).rejects.toMatchObject({ kind: 'unavailable' });
-    await expect(client.get(configMaps, key, { signal: AbortSignal.timeout(10) })).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(client.get(configMaps, key, { signal: AbortSignal.timeout(10) })).rejects.toMatchObject({
+      kind: 'unavailable',
+    });
     await client[Symbol.asyncDispose]();
     await Promise.all(waiting);
   });
 
-  test.each([401, 500])('waits no longer for the body of a refusal (%i) than for a response', async (code) => {
-    const client = await against((response) => {
-      response.writeHead(code, { 'content-length': 100 }).write('{');
-    }, 200);
-    await expect(watchOf(client)).rejects.toMatchObject({ kind: code === 401 ? 'unauthenticated' : 'unavailable' });
-  });
+  test.each([401, 500])(
+    'waits no longer for the body of a refusal (%i) than for a response',
+    async (code) => {
+      const client = await against((response) => {
+        response.writeHead(code, { 'content-length': 100 }).write('{');
+      }, 200);
+      await expect(watchOf(client)).rejects.toMatchObject({
+        kind: code === 401 ? 'unauthenticated' : 'unavailable',
+      });
+    },
+  );
 
   test.each([
     ['an answer that is no JSON', `{"data":{"password":${MARKER}}}`, 200],
     ['an event that is no JSON', `{"type":"ADDED","object":{"data":{"password":${MARKER}}}}\n`, 200],
-    ['an event that ends the watch', `${JSON.stringify({ type: 'ERROR', object: { code: 500, message: MARKER } })}\n`, 200],
+    [
+      'an event that ends the watch',
+      `${JSON.stringify({ type: 'ERROR', object: { code: 500, message: MARKER } })}\n`,
+      200,
+    ],
     ['a refusal', JSON.stringify({ message: MARKER }), 500],
   ])('repeats no content of a Secret: %s', async (_, body, code) => {
     const client = await against((response) => void response.writeHead(code).end(body));
@@ -101,7 +121,9 @@ describe('the client', () => {
     ['-1', null],
     ['soon', null],
   ])('reads Retry-After: %s', async (text, retryAfterMs) => {
-    const client = await against((response) => void response.writeHead(429, { 'retry-after': text }).end('{}'));
+    const client = await against(
+      (response) => void response.writeHead(429, { 'retry-after': text }).end('{}'),
+    );
     await expect(client.get(configMaps, key)).rejects.toMatchObject({ kind: 'rate_limited', retryAfterMs });
   });
 });
@@ -150,7 +172,8 @@ describe('the reflector', () => {
   ])('backs off from a watch that %s, although lists succeed', async (_, answer, askedAtFirst) => {
     const slept = await waits(answer, 9);
     expect(slept[0]?.asked).toBe(askedAtFirst);
-    for (const { ms } of slept.slice(-2)) expect(ms).toBeGreaterThanOrEqual(kubernetesLimits.kubernetesRetryMaxMs / 2);
+    for (const { ms } of slept.slice(-2))
+      expect(ms).toBeGreaterThanOrEqual(kubernetesLimits.kubernetesRetryMaxMs / 2);
   });
 
   test('watches again soon after a watch with an event', async () => {

@@ -71,7 +71,11 @@ class HttpClient implements KubernetesClient {
     return this.#options.callMs ?? kubernetesLimits.kubernetesCallMs;
   }
 
-  get<T extends KubernetesObject>(resource: Resource<T>, key: ObjectKey, { signal }: CallOptions = {}): Promise<T> {
+  get<T extends KubernetesObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
     return this.#call<T>(resource, {
       verb: 'GET',
       method: 'GET',
@@ -102,11 +106,15 @@ class HttpClient implements KubernetesClient {
       });
       items.push(...(page.items ?? [])); // null in an empty list of metadata
       next = page.metadata.continue ?? '';
-      if (next === '' || options.limit !== undefined) return { items, resourceVersion: page.metadata.resourceVersion };
+      if (next === '' || options.limit !== undefined)
+        return { items, resourceVersion: page.metadata.resourceVersion };
     }
   }
 
-  async *watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
+  async *watch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    options: WatchOptions,
+  ): AsyncGenerator<WatchEvent<T>> {
     const query = {
       ...selectors(options),
       watch: 'true',
@@ -142,14 +150,34 @@ class HttpClient implements KubernetesClient {
     }
   }
 
-  create<T extends KubernetesObject>(resource: Resource<T>, object: T, { signal }: CallOptions = {}): Promise<T> {
+  create<T extends KubernetesObject>(
+    resource: Resource<T>,
+    object: T,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
     const path = pathOf(resource, object.metadata.namespace);
-    return this.#call<T>(resource, { verb: 'CREATE', method: 'POST', path, body: withKind(resource, object), signal });
+    return this.#call<T>(resource, {
+      verb: 'CREATE',
+      method: 'POST',
+      path,
+      body: withKind(resource, object),
+      signal,
+    });
   }
 
-  update<T extends KubernetesObject>(resource: Resource<T>, object: T, { signal }: CallOptions = {}): Promise<T> {
+  update<T extends KubernetesObject>(
+    resource: Resource<T>,
+    object: T,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
     const path = pathOf(resource, object.metadata.namespace, object.metadata.name);
-    return this.#call<T>(resource, { verb: 'UPDATE', method: 'PUT', path, body: withKind(resource, object), signal });
+    return this.#call<T>(resource, {
+      verb: 'UPDATE',
+      method: 'PUT',
+      path,
+      body: withKind(resource, object),
+      signal,
+    });
   }
 
   async delete<T extends KubernetesObject>(
@@ -158,9 +186,18 @@ class HttpClient implements KubernetesClient {
     { signal }: CallOptions = {},
   ): Promise<void> {
     const { uid, resourceVersion } = key;
-    const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const preconditions = {
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    };
     const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
-    await this.#call(resource, { verb: 'DELETE', method: 'DELETE', path: pathOf(resource, key.namespace, key.name), body, signal });
+    await this.#call(resource, {
+      verb: 'DELETE',
+      method: 'DELETE',
+      path: pathOf(resource, key.namespace, key.name),
+      body,
+      signal,
+    });
   }
 
   applyStatus<T extends KubernetesObject>(
@@ -169,7 +206,11 @@ class HttpClient implements KubernetesClient {
     status: object,
     { signal, fieldManager = this.#options.fieldManager }: ApplyOptions = {},
   ): Promise<T> {
-    const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
+    const metadata = {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+    };
     return this.#call<T>(resource, {
       verb: 'APPLY',
       method: 'PATCH',
@@ -223,7 +264,12 @@ class HttpClient implements KubernetesClient {
     for (let isSecond = false; ; isSecond = true) {
       const startedAt = performance.now();
       const reportAnswer = (code: number | null): void =>
-        this.#options.onAnswer?.({ verb: call.verb, resource: resource.plural, code, ms: performance.now() - startedAt });
+        this.#options.onAnswer?.({
+          verb: call.verb,
+          resource: resource.plural,
+          code,
+          ms: performance.now() - startedAt,
+        });
       const answer = await this.#send(resource, call).catch((error: unknown) => {
         reportAnswer(null);
         throw unavailable(call.verb, resource, error);
@@ -231,7 +277,10 @@ class HttpClient implements KubernetesClient {
       const code = answer.statusCode ?? 0;
       reportAnswer(code);
       if (code >= 200 && code < 300) return answer;
-      const late = setTimeout(() => answer.destroy(new Error('the response body did not arrive in time')), this.#callMs);
+      const late = setTimeout(
+        () => answer.destroy(new Error('the response body did not arrive in time')),
+        this.#callMs,
+      );
       const text = await readBody(answer).catch(() => '');
       clearTimeout(late);
       if (code === 401 && !isSecond) {
@@ -256,7 +305,12 @@ class HttpClient implements KubernetesClient {
         ...options.headers,
         accept: resource.isMetadataOnly && call.accept !== undefined ? call.accept : 'application/json',
         'user-agent': this.#options.fieldManager,
-        ...(body === null ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
+        ...(body === null
+          ? {}
+          : {
+              'content-type': call.contentType ?? 'application/json',
+              'content-length': Buffer.byteLength(body),
+            }),
       },
     });
     // a request that still waits for a connection emits no event when it is destroyed
@@ -271,7 +325,10 @@ class HttpClient implements KubernetesClient {
           : new Failure('unavailable', `${call.verb} ${resource.plural} was aborted`),
       );
     // the timeout covers the response headers only: the body of a watch takes as long as the watch
-    const late = setTimeout(() => end(new Failure('unavailable', `${call.verb} ${resource.plural} got no response in time`)), this.#callMs);
+    const late = setTimeout(
+      () => end(new Failure('unavailable', `${call.verb} ${resource.plural} got no response in time`)),
+      this.#callMs,
+    );
     sent.once('response', resolve);
     sent.on('error', reject);
     sent.once('close', () => call.signal?.removeEventListener('abort', aborted));
@@ -287,8 +344,11 @@ class HttpClient implements KubernetesClient {
 }
 
 function pathOf(resource: Resource<KubernetesObject>, namespace: string | undefined, name?: string): string {
-  const root = resource.apiVersion.includes('/') ? `/apis/${resource.apiVersion}` : `/api/${resource.apiVersion}`;
-  const within = resource.isNamespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  const root = resource.apiVersion.includes('/')
+    ? `/apis/${resource.apiVersion}`
+    : `/api/${resource.apiVersion}`;
+  const within =
+    resource.isNamespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
   return `${root}${within}/${resource.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`;
 }
 
@@ -334,12 +394,15 @@ function readEvent<T extends KubernetesObject>(resource: Resource<T>, line: stri
       return { type: 'bookmark', resourceVersion: object.metadata.resourceVersion ?? '' };
     default: {
       const { code, message } = object as { readonly code?: number; readonly message?: string };
-      throw code === 410 ? expired() : new Failure('unavailable', `WATCH ${resource.plural} ended${detail(resource, message ?? type)}`);
+      throw code === 410
+        ? expired()
+        : new Failure('unavailable', `WATCH ${resource.plural} ended${detail(resource, message ?? type)}`);
     }
   }
 }
 
-const expired = (): Failure => new Failure('conflict', 'the server no longer has the version to watch from', { code: 'expired' });
+const expired = (): Failure =>
+  new Failure('conflict', 'the server no longer has the version to watch from', { code: 'expired' });
 
 const kindOf = (code: number): FailureKind => {
   switch (code) {
@@ -360,7 +423,13 @@ const kindOf = (code: number): FailureKind => {
 
 interface Status {
   readonly message?: string;
-  readonly details?: { readonly causes?: readonly { readonly field?: string; readonly reason?: string; readonly message?: string }[] };
+  readonly details?: {
+    readonly causes?: readonly {
+      readonly field?: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+  };
 }
 
 interface RefusedRequest {
@@ -371,7 +440,11 @@ interface RefusedRequest {
   readonly text: string;
 }
 
-function failureOf(verb: string, resource: Resource<KubernetesObject>, { code, retryAfter, text }: RefusedRequest): Failure {
+function failureOf(
+  verb: string,
+  resource: Resource<KubernetesObject>,
+  { code, retryAfter, text }: RefusedRequest,
+): Failure {
   if (code === 410) return expired();
   const { message = '', details } = readStatus(text);
   const errors = (details?.causes ?? []).map((cause) => ({
@@ -380,16 +453,25 @@ function failureOf(verb: string, resource: Resource<KubernetesObject>, { code, r
     message: cause.message ?? '',
   }));
   const seconds = retryAfter === undefined ? Number.NaN : Number(retryAfter);
-  const retry = seconds >= 0 ? { retryAfterMs: Math.min(seconds * 1_000, kubernetesLimits.kubernetesRetryAfterMaxMs) } : {};
-  return new Failure(kindOf(code), `${verb} ${resource.plural} was refused with status ${code}${detail(resource, message)}`, {
-    errors,
-    ...retry,
-  });
+  const retry =
+    seconds >= 0
+      ? { retryAfterMs: Math.min(seconds * 1_000, kubernetesLimits.kubernetesRetryAfterMaxMs) }
+      : {};
+  return new Failure(
+    kindOf(code),
+    `${verb} ${resource.plural} was refused with status ${code}${detail(resource, message)}`,
+    {
+      errors,
+      ...retry,
+    },
+  );
 }
 
 /** The server's message. Empty for Secrets: their message may repeat their content. */
 const detail = (resource: Resource<KubernetesObject>, message: string): string =>
-  resource.plural === 'secrets' || message === '' ? '' : `: ${message.slice(0, deliveryLimits.replyCharsMax)}`;
+  resource.plural === 'secrets' || message === ''
+    ? ''
+    : `: ${message.slice(0, deliveryLimits.replyCharsMax)}`;
 
 function readStatus(text: string): Status {
   try {

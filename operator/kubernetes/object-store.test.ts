@@ -6,7 +6,10 @@ interface Pet extends KubernetesObject {
   readonly colours: readonly string[];
 }
 
-const pet = (name: string, ...colours: readonly string[]): Pet => ({ metadata: { namespace: 'home', name }, colours });
+const pet = (name: string, ...colours: readonly string[]): Pet => ({
+  metadata: { namespace: 'home', name },
+  colours,
+});
 
 it('finds the current objects by their indexes', () => {
   const store = new ObjectStore<Pet, 'colour'>({ colour: ({ colours }) => colours });

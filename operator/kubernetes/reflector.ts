@@ -42,7 +42,11 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
    */
   #fruitless = 0;
 
-  constructor(resource: Resource<T>, scope: Pick<ListOptions, 'namespace' | 'labelSelector'>, parts: ReflectorParts<T, I>) {
+  constructor(
+    resource: Resource<T>,
+    scope: Pick<ListOptions, 'namespace' | 'labelSelector'>,
+    parts: ReflectorParts<T, I>,
+  ) {
     this.#resource = resource;
     this.#scope = scope;
     this.#parts = parts;
@@ -94,7 +98,10 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   }
 
   async #list(signal: AbortSignal): Promise<string> {
-    const { items, resourceVersion } = await this.#parts.client.list(this.#resource, { ...this.#scope, signal });
+    const { items, resourceVersion } = await this.#parts.client.list(this.#resource, {
+      ...this.#scope,
+      signal,
+    });
     this.#recordContact();
     const before = this.#objects;
     this.#objects = new ObjectStore(this.#parts.indexers);
@@ -107,7 +114,8 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
     for (const now of this.#objects.objects()) {
       const old = before.get(now.metadata);
       const known = old !== null && old.metadata.uid === now.metadata.uid ? old : null;
-      if (known === null || known.metadata.resourceVersion !== now.metadata.resourceVersion) this.#notify({ before: known, after: now });
+      if (known === null || known.metadata.resourceVersion !== now.metadata.resourceVersion)
+        this.#notify({ before: known, after: now });
     }
     this.#synced.resolve();
     return resourceVersion;
@@ -118,7 +126,13 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
     let version = from;
     const timeoutSeconds = Math.round(kubernetesLimits.watchSeconds * (1 + this.#parts.random.fraction()));
     const { idleMs } = this.#parts;
-    const options = { ...this.#scope, resourceVersion: version, timeoutSeconds, signal, ...(idleMs === undefined ? {} : { idleMs }) };
+    const options = {
+      ...this.#scope,
+      resourceVersion: version,
+      timeoutSeconds,
+      signal,
+      ...(idleMs === undefined ? {} : { idleMs }),
+    };
     for await (const event of this.#parts.client.watch(this.#resource, options)) {
       this.#recordContact();
       this.#fruitless = 0;
@@ -155,13 +169,19 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
 
   #backOffMs(error: unknown): number {
     const doubled = kubernetesLimits.kubernetesRetryMinMs * 2 ** (this.#fruitless - 1);
-    const wait = Math.min(doubled, kubernetesLimits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
-    return error instanceof Failure && error.retryAfterMs !== null ? Math.max(wait, error.retryAfterMs) : wait;
+    const wait =
+      Math.min(doubled, kubernetesLimits.kubernetesRetryMaxMs) * (0.5 + this.#parts.random.fraction() / 2);
+    return error instanceof Failure && error.retryAfterMs !== null
+      ? Math.max(wait, error.retryAfterMs)
+      : wait;
   }
 }
 
 /** Drops `managedFields`, which nothing here reads and which are as large as the object. */
 function trimmed<T extends KubernetesObject>(object: T): T {
-  const { managedFields: _, ...metadata }: KubernetesObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
+  const {
+    managedFields: _,
+    ...metadata
+  }: KubernetesObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
   return { ...object, metadata };
 }

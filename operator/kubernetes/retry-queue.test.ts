@@ -18,7 +18,12 @@ function open(work: Work, workers = 4) {
       return work(key);
     },
     report: (what) => reported.push(what),
-    metrics: { added: () => {}, retried: () => {}, depth: () => {}, worked: (result) => results.push(result) },
+    metrics: {
+      added: () => {},
+      retried: () => {},
+      depth: () => {},
+      worked: (result) => results.push(result),
+    },
   });
   const stop = new AbortController();
   const running = queue.run(workers, stop.signal);
@@ -73,7 +78,9 @@ describe('the retry queue', () => {
     q.queue.add('a');
     await q.clock.advance(20 * 60_000);
     const waits = q.begun.slice(1).map(([, at], i) => at - (q.begun[i]?.[1] ?? 0));
-    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000]);
+    expect(waits).toEqual([
+      500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000,
+    ]);
     expect(q.reported).toHaveLength(q.begun.length);
     isBroken = false;
     await q.clock.advance(5 * 60_000);

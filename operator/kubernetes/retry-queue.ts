@@ -97,7 +97,10 @@ export class RetryQueue {
       const failures = this.#failures.get(key) ?? 0;
       this.#failures.set(key, failures + 1);
       this.#parts.metrics.retried();
-      this.addAfter(key, Math.min(kubernetesLimits.reconcileRetryMinMs * 2 ** failures, kubernetesLimits.reconcileRetryMaxMs));
+      this.addAfter(
+        key,
+        Math.min(kubernetesLimits.reconcileRetryMinMs * 2 ** failures, kubernetesLimits.reconcileRetryMaxMs),
+      );
     }
   }
 
@@ -112,7 +115,9 @@ export class RetryQueue {
       }
       const woken = new AbortController();
       const changed = this.#wake.promise.then(() => woken.abort());
-      await (Number.isFinite(next) ? this.#parts.clock.sleep(next - now, AbortSignal.any([signal, woken.signal])) : changed);
+      await (Number.isFinite(next)
+        ? this.#parts.clock.sleep(next - now, AbortSignal.any([signal, woken.signal]))
+        : changed);
     }
   }
 

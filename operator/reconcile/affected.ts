@@ -26,7 +26,10 @@ const nothing: Affected = { senders: [], templates: [], isSweepDue: false };
  * A Sender that appears or disappears also affects the other claimants of its domain, and the
  * templates that name it.
  */
-export function affectedBySender({ before, after }: ObjectChange<SenderResource>, { senders, templates }: Mirrors): Affected {
+export function affectedBySender(
+  { before, after }: ObjectChange<SenderResource>,
+  { senders, templates }: Mirrors,
+): Affected {
   const object = after ?? before;
   if (object === null || !isRelevant(before, after)) return nothing;
   if (before !== null && after !== null) return { ...nothing, senders: [object] };
@@ -42,37 +45,59 @@ export function affectedBySender({ before, after }: ObjectChange<SenderResource>
  * A Template affects the templates that it wraps, and the other claimants of the identifiers that
  * it had and has.
  */
-export function affectedByTemplate({ before, after }: ObjectChange<TemplateResource>, { templates }: Mirrors): Affected {
+export function affectedByTemplate(
+  { before, after }: ObjectChange<TemplateResource>,
+  { templates }: Mirrors,
+): Affected {
   const object = after ?? before;
   if (object === null || !isRelevant(before, after)) return nothing;
-  const identifiers = new Set([before, after].flatMap((version) => (version === null ? [] : [identifierIn(version)])));
+  const identifiers = new Set(
+    [before, after].flatMap((version) => (version === null ? [] : [identifierIn(version)])),
+  );
   const claimants = [...identifiers].flatMap((identifier) => templates.by('identifier', identifier));
   // after a change of its identifier the entry under the former one is an orphan
-  return { ...nothing, templates: [...withWrapped([object], templates), ...claimants], isSweepDue: after === null || identifiers.size > 1 };
+  return {
+    ...nothing,
+    templates: [...withWrapped([object], templates), ...claimants],
+    isSweepDue: after === null || identifiers.size > 1,
+  };
 }
 
 /** A Secret affects the Senders that name it, and the Sender whose managed key it holds or held. */
-export function affectedBySecret({ before, after }: ObjectChange<KubernetesObject>, { senders }: Mirrors): Affected {
+export function affectedBySecret(
+  { before, after }: ObjectChange<KubernetesObject>,
+  { senders }: Mirrors,
+): Affected {
   const object = after ?? before;
   if (object === null) return nothing;
   const uids = [before, after].flatMap((version) => (version === null ? [] : secretIndexers.sender(version)));
   return {
     ...nothing,
-    senders: [...uids.flatMap((uid) => senders.by('uid', uid)), ...senders.by('secret', keyText(keyOf(object)))],
+    senders: [
+      ...uids.flatMap((uid) => senders.by('uid', uid)),
+      ...senders.by('secret', keyText(keyOf(object))),
+    ],
   };
 }
 
-export function affectedByConfigMap({ before, after }: ObjectChange<KubernetesObject>, { templates }: Mirrors): Affected {
+export function affectedByConfigMap(
+  { before, after }: ObjectChange<KubernetesObject>,
+  { templates }: Mirrors,
+): Affected {
   const object = after ?? before;
   if (object === null) return nothing;
   return { ...nothing, templates: withWrapped(templates.by('configMap', keyText(keyOf(object))), templates) };
 }
 
 /** These and all templates that they wrap, at any depth: a layout is part of each of them. */
-function withWrapped(layouts: readonly TemplateResource[], templates: Mirrors['templates']): readonly TemplateResource[] {
+function withWrapped(
+  layouts: readonly TemplateResource[],
+  templates: Mirrors['templates'],
+): readonly TemplateResource[] {
   const found = new Map(layouts.map((layout) => [keyText(keyOf(layout)), layout]));
   // the loop also covers the keys that it adds
-  for (const key of found.keys()) for (const inner of templates.by('layout', key)) found.set(keyText(keyOf(inner)), inner);
+  for (const key of found.keys())
+    for (const inner of templates.by('layout', key)) found.set(keyText(keyOf(inner)), inner);
   return [...found.values()];
 }
 

@@ -18,6 +18,7 @@ export async function applyStatus<T extends KubernetesObject>(
   { status, events: notes }: StatusChange,
 ): Promise<void> {
   const { uid } = object.metadata;
-  if (status !== null) await client.applyStatus(resource, { ...keyOf(object), ...(uid === undefined ? {} : { uid }) }, status);
+  if (status !== null)
+    await client.applyStatus(resource, { ...keyOf(object), ...(uid === undefined ? {} : { uid }) }, status);
   for (const note of notes) events.record(resource, object, note);
 }

@@ -2,8 +2,16 @@ import { expect, test } from 'vitest';
 import type { FaultReason, ObjectFault } from '../../services/core/documents/fault.ts';
 import { conditionFromFaults, type NewCondition, readyCondition, stampConditions } from './conditions.ts';
 
-const fault = (reason: FaultReason, message = 'is wrong'): ObjectFault => ({ reason, path: ['spec', 'routes', 0], message });
-const condition = (type: NewCondition['type'], status: NewCondition['status'], reason = 'Because'): NewCondition => ({
+const fault = (reason: FaultReason, message = 'is wrong'): ObjectFault => ({
+  reason,
+  path: ['spec', 'routes', 0],
+  message,
+});
+const condition = (
+  type: NewCondition['type'],
+  status: NewCondition['status'],
+  reason = 'Because',
+): NewCondition => ({
   type,
   status,
   reason,
@@ -31,7 +39,11 @@ test('a message names the first five faults with their paths', () => {
   expect(message).toMatch(/^spec\.routes\[0\]: is wrong 0; .*is wrong 4; and 2 more$/);
 });
 
-const whole = [condition('Accepted', 'True'), condition('DomainVerified', 'True'), condition('Published', 'True')];
+const whole = [
+  condition('Accepted', 'True'),
+  condition('DomainVerified', 'True'),
+  condition('Published', 'True'),
+];
 const not = (type: NewCondition['type'], status: NewCondition['status'], reason: string) =>
   whole.map((known) => (known.type === type ? condition(type, status, reason) : known));
 
@@ -55,12 +67,28 @@ test.each([
 
 test('a time changes with the status only; a new reason counts as a change', () => {
   const first = stampConditions([], [condition('Ready', 'False', 'A')], { generation: 1, now: 0 });
-  expect(first.conditions[0]).toMatchObject({ lastTransitionTime: '1970-01-01T00:00:00Z', observedGeneration: 1 });
+  expect(first.conditions[0]).toMatchObject({
+    lastTransitionTime: '1970-01-01T00:00:00Z',
+    observedGeneration: 1,
+  });
   expect(first.changed).toHaveLength(1);
-  const second = stampConditions(first.conditions, [condition('Ready', 'False', 'B')], { generation: 2, now: 5_000 });
-  expect(second.conditions[0]).toMatchObject({ reason: 'B', lastTransitionTime: '1970-01-01T00:00:00Z', observedGeneration: 2 });
+  const second = stampConditions(first.conditions, [condition('Ready', 'False', 'B')], {
+    generation: 2,
+    now: 5_000,
+  });
+  expect(second.conditions[0]).toMatchObject({
+    reason: 'B',
+    lastTransitionTime: '1970-01-01T00:00:00Z',
+    observedGeneration: 2,
+  });
   expect(second.changed).toHaveLength(1);
-  const third = stampConditions(second.conditions, [condition('Ready', 'True', 'B')], { generation: 2, now: 9_000 });
+  const third = stampConditions(second.conditions, [condition('Ready', 'True', 'B')], {
+    generation: 2,
+    now: 9_000,
+  });
   expect(third.conditions[0]).toMatchObject({ lastTransitionTime: '1970-01-01T00:00:09Z' });
-  expect(stampConditions(third.conditions, [condition('Ready', 'True', 'B')], { generation: 3, now: 20_000 }).changed).toEqual([]);
+  expect(
+    stampConditions(third.conditions, [condition('Ready', 'True', 'B')], { generation: 3, now: 20_000 })
+      .changed,
+  ).toEqual([]);
 });

@@ -54,7 +54,11 @@ export type FaultCondition = keyof typeof whenTrue;
  * The condition that follows from an object's faults. `isReached` is false when an earlier
  * condition does not hold.
  */
-export function conditionFromFaults(type: FaultCondition, faults: readonly ObjectFault[], isReached: boolean): NewCondition {
+export function conditionFromFaults(
+  type: FaultCondition,
+  faults: readonly ObjectFault[],
+  isReached: boolean,
+): NewCondition {
   const own = faults.filter(({ reason }) => conditionTypeOf[reason] === type);
   const [first] = own;
   if (first !== undefined) return { type, status: 'False', reason: first.reason, message: messageOf(own) };
@@ -65,7 +69,10 @@ export function conditionFromFaults(type: FaultCondition, faults: readonly Objec
  * Conditions in a given order. After the first that does not hold, the others are pending unless
  * they have faults of their own.
  */
-export function conditionsFromFaults(types: readonly FaultCondition[], faults: readonly ObjectFault[]): readonly NewCondition[] {
+export function conditionsFromFaults(
+  types: readonly FaultCondition[],
+  faults: readonly ObjectFault[],
+): readonly NewCondition[] {
   let isReached = true;
   return types.map((type) => {
     const condition = conditionFromFaults(type, faults, isReached);
@@ -112,12 +119,21 @@ export interface ReadyRules {
 }
 
 /** The first condition that does not hold decides; False takes precedence over Unknown. */
-export function readyCondition(conditions: readonly NewCondition[], { isSuspended, isEnforced }: ReadyRules): NewCondition {
+export function readyCondition(
+  conditions: readonly NewCondition[],
+  { isSuspended, isEnforced }: ReadyRules,
+): NewCondition {
   const counted = conditions.filter(({ type }) => type !== 'DomainVerified' || isEnforced);
-  const broken = counted.find(({ status }) => status === 'False') ?? counted.find(({ status }) => status !== 'True');
+  const broken =
+    counted.find(({ status }) => status === 'False') ?? counted.find(({ status }) => status !== 'True');
   if (broken === undefined) {
     return isSuspended
-      ? { type: 'Ready', status: 'True', reason: 'Suspended', message: 'mail is accepted and held until spec.suspend is false' }
+      ? {
+          type: 'Ready',
+          status: 'True',
+          reason: 'Suspended',
+          message: 'mail is accepted and held until spec.suspend is false',
+        }
       : { type: 'Ready', status: 'True', reason: 'Ready', message: 'ready to use' };
   }
   const { type, status, reason, message } = broken;
@@ -148,4 +164,5 @@ export function stampConditions(
 }
 
 /** RFC 3339 with whole seconds. */
-export const timeText = (milliseconds: number): string => `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+export const timeText = (milliseconds: number): string =>
+  `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;

@@ -14,9 +14,15 @@ export interface CountReadyParts {
 }
 
 /** Until the signal aborts. */
-export async function countReady({ clock, metrics, mirrors }: CountReadyParts, signal: AbortSignal): Promise<void> {
+export async function countReady(
+  { clock, metrics, mirrors }: CountReadyParts,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
-    for (const [kind, objects] of [['Sender', mirrors.senders.objects()] as const, ['Template', mirrors.templates.objects()] as const]) {
+    for (const [kind, objects] of [
+      ['Sender', mirrors.senders.objects()] as const,
+      ['Template', mirrors.templates.objects()] as const,
+    ]) {
       const counts = countsOf(objects);
       for (const status of ['True', 'False', 'Unknown'] as const) metrics.ready(kind, status, counts[status]);
     }
@@ -24,8 +30,11 @@ export async function countReady({ clock, metrics, mirrors }: CountReadyParts, s
   }
 }
 
-function countsOf(objects: readonly ObjectWithStatus[]): Readonly<Record<'True' | 'False' | 'Unknown', number>> {
+function countsOf(
+  objects: readonly ObjectWithStatus[],
+): Readonly<Record<'True' | 'False' | 'Unknown', number>> {
   const counts = { True: 0, False: 0, Unknown: 0 };
-  for (const { status } of objects) counts[status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown'] += 1;
+  for (const { status } of objects)
+    counts[status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown'] += 1;
   return counts;
 }

@@ -48,10 +48,14 @@ export function decideStatus(
 }
 
 function eventsOf(changed: readonly NewCondition[], before: SenderStatus): readonly EventNote[] {
-  const decidedBefore = new Set((before.conditions ?? []).flatMap(({ type, reason }) => (reason === 'Pending' ? [] : [type])));
+  const decidedBefore = new Set(
+    (before.conditions ?? []).flatMap(({ type, reason }) => (reason === 'Pending' ? [] : [type])),
+  );
   return changed
     .filter(({ reason }) => reason !== 'Pending')
-    .filter(({ type, status, reason }) => status !== 'True' || REMARKABLE.has(reason) || decidedBefore.has(type))
+    .filter(
+      ({ type, status, reason }) => status !== 'True' || REMARKABLE.has(reason) || decidedBefore.has(type),
+    )
     .map(({ status, reason, message }) => ({
       type: status === 'False' ? 'Warning' : 'Normal',
       reason,

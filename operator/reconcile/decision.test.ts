@@ -13,12 +13,19 @@ const object = (status?: SenderStatus, annotations: Readonly<Record<string, stri
 };
 const good = decideSender(senderFacts());
 const faulty = decideSender(senderFacts(senderObject({ domain: 7 })));
-const conclude = (decision: Decision, result: CatalogPublishResult | null, status?: SenderStatus): Conclusion =>
-  concludeVisit(object(status), decision, result, NOW);
+const conclude = (
+  decision: Decision,
+  result: CatalogPublishResult | null,
+  status?: SenderStatus,
+): Conclusion => concludeVisit(object(status), decision, result, NOW);
 const statusOf = ({ status }: Conclusion): SenderStatus => status ?? {};
 const shown = (conclusion: Conclusion): readonly string[] =>
   (statusOf(conclusion).conditions ?? []).map(({ type, status, reason }) => `${type} ${status} ${reason}`);
-const published = (revision: number, isNew = true): CatalogPublishResult => ({ kind: 'published', revision, isNew });
+const published = (revision: number, isNew = true): CatalogPublishResult => ({
+  kind: 'published',
+  revision,
+  isNew,
+});
 const before = { revision: 4, configHash: 'old', publishedTime: '2026-02-01T00:00:00Z' };
 const now = '2026-03-01T12:00:00Z';
 
@@ -87,7 +94,11 @@ describe('what the catalog answered', () => {
     const conclusion = conclude(faulty, null, before);
     expect(statusOf(conclusion)).toMatchObject(before);
     expect(shown(conclusion)).toEqual([
-      ...['Accepted False InvalidSpec', 'ReferencesResolved Unknown Pending', 'DomainVerified Unknown Pending'],
+      ...[
+        'Accepted False InvalidSpec',
+        'ReferencesResolved Unknown Pending',
+        'DomainVerified Unknown Pending',
+      ],
       ...['Published Unknown Pending', 'Ready False InvalidSpec'],
     ]);
   });
@@ -107,26 +118,47 @@ describe('the status', () => {
   });
 
   test('names the generation and the last request', () => {
-    const { status } = concludeVisit(object(undefined, { 'packetboat.dev/requested-at': '7' }), good, published(1), NOW);
+    const { status } = concludeVisit(
+      object(undefined, { 'packetboat.dev/requested-at': '7' }),
+      good,
+      published(1),
+      NOW,
+    );
     expect(status).toMatchObject({ observedGeneration: 3, lastHandledRequest: '7' });
   });
 
   test('changes when only the last request does', () => {
-    const { status } = concludeVisit(object(first, { 'packetboat.dev/requested-at': '7' }), good, published(1, false), NOW);
+    const { status } = concludeVisit(
+      object(first, { 'packetboat.dev/requested-at': '7' }),
+      good,
+      published(1, false),
+      NOW,
+    );
     expect(status).toMatchObject({ lastHandledRequest: '7' });
   });
 });
 
 describe('Events', () => {
-  const notes = ({ events }: Conclusion): readonly string[] => events.map(({ type, reason }) => `${type} ${reason}`);
-  const conditionsBefore = (conditions: readonly Pick<NewCondition, 'type' | 'status' | 'reason'>[]): SenderStatus => ({
-    conditions: conditions.map((condition): Condition => ({ ...condition, message: '', lastTransitionTime: now })),
+  const notes = ({ events }: Conclusion): readonly string[] =>
+    events.map(({ type, reason }) => `${type} ${reason}`);
+  const conditionsBefore = (
+    conditions: readonly Pick<NewCondition, 'type' | 'status' | 'reason'>[],
+  ): SenderStatus => ({
+    conditions: conditions.map(
+      (condition): Condition => ({ ...condition, message: '', lastTransitionTime: now }),
+    ),
   });
 
   test.each([
     ['a first good visit is Ready, and nothing else', good, published(1), undefined, ['Normal Ready']],
     ['a first visit with faults', faulty, null, undefined, ['Warning InvalidSpec', 'Warning InvalidSpec']],
-    ['a store that is unavailable', good, { kind: 'unavailable' }, undefined, ['Warning StoreUnavailable', 'Warning StoreUnavailable']],
+    [
+      'a store that is unavailable',
+      good,
+      { kind: 'unavailable' },
+      undefined,
+      ['Warning StoreUnavailable', 'Warning StoreUnavailable'],
+    ],
     [
       'what becomes true again',
       good,

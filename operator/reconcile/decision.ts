@@ -6,7 +6,12 @@ import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { CatalogEntry } from '../../services/ports/catalog-writer.ts';
 import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import { type NewCondition, pending, type ReadyRules, readyCondition, timeText } from './conditions.ts';
-import { decideStatus, type ObjectWithStatus, type StatusChange, type StatusFields } from './decide-status.ts';
+import {
+  decideStatus,
+  type ObjectWithStatus,
+  type StatusChange,
+  type StatusFields,
+} from './decide-status.ts';
 import type { CatalogPublishResult } from './publish.ts';
 
 export interface Decision {
@@ -27,7 +32,12 @@ export interface Conclusion extends StatusChange {
 }
 
 /** `result` is null exactly when the decision has no entry. */
-export function concludeVisit(object: ObjectWithStatus, decision: Decision, result: CatalogPublishResult | null, now: number): Conclusion {
+export function concludeVisit(
+  object: ObjectWithStatus,
+  decision: Decision,
+  result: CatalogPublishResult | null,
+  now: number,
+): Conclusion {
   const before = result?.kind === 'foreign' ? whenForeign(decision) : decision.conditions;
   const conditions = [...before, publishedCondition(result)];
   const fields = { ...catalogFields(object.status, decision.entry, result, now), ...decision.fields };
@@ -49,9 +59,17 @@ function publishedCondition(result: CatalogPublishResult | null): NewCondition {
     case undefined:
       return pending('Published');
     case 'published':
-      return { type: 'Published', status: 'True', reason: 'Published', message: `revision ${result.revision} is in the catalog` };
+      return {
+        type: 'Published',
+        status: 'True',
+        reason: 'Published',
+        message: `revision ${result.revision} is in the catalog`,
+      };
     case 'foreign':
-      return { ...pending('Published'), message: 'another source owns the catalog entry of this name; the operator does not change it' };
+      return {
+        ...pending('Published'),
+        message: 'another source owns the catalog entry of this name; the operator does not change it',
+      };
     case 'unavailable':
       return {
         type: 'Published',

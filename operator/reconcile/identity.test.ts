@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { hasPrecedence } from './identity.ts';
 
-const object = (creationTimestamp: string, uid: string) => ({ metadata: { name: 'a', creationTimestamp, uid } });
+const object = (creationTimestamp: string, uid: string) => ({
+  metadata: { name: 'a', creationTimestamp, uid },
+});
 
 test.each([
   ['an older object', object('2026-01-01T00:00:00Z', 'b'), true],

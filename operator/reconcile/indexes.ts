@@ -16,8 +16,10 @@ export type SecretIndex = 'sender';
  * References stay within a namespace, so each name is completed with the object's own:
  * `namespace/name`.
  */
-const keysOf = ({ metadata: { namespace = '' } }: KubernetesObject, names: readonly string[]): readonly string[] =>
-  names.map((name) => keyText({ namespace, name }));
+const keysOf = (
+  { metadata: { namespace = '' } }: KubernetesObject,
+  names: readonly string[],
+): readonly string[] => names.map((name) => keyText({ namespace, name }));
 
 export const senderIndexers: Indexers<SenderResource, SenderIndex> = {
   domain: (sender) => [domainOf(sender)].filter((domain) => domain !== null),
@@ -46,6 +48,7 @@ export function domainOf({ spec }: SenderResource): string | null {
 
 /** The identifier that a template claims, valid or not. */
 export function identifierIn({ metadata, spec }: TemplateResource): string {
-  const identifier = typeof spec === 'object' && spec !== null && 'identifier' in spec ? spec.identifier : undefined;
+  const identifier =
+    typeof spec === 'object' && spec !== null && 'identifier' in spec ? spec.identifier : undefined;
   return typeof identifier === 'string' ? identifier : metadata.name;
 }

@@ -28,23 +28,50 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     mongoServer = open.use(await startMongo());
     dns = open.use(await startDnsServer());
     await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
-    await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
-    for (const name of ['mail', 'shop', 'sister', 'odd']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
+    await kubectlOk(kubernetes.kubeconfig, [
+      'wait',
+      '--for=condition=Established',
+      '--timeout=30s',
+      '-f',
+      crds,
+    ]);
+    for (const name of ['mail', 'shop', 'sister', 'odd'])
+      await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
     await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'sister', 'packetboat.dev/tenant=shop']);
-    await kubectlOk(kubernetes.kubeconfig, ['label', 'namespace', 'odd', 'packetboat.dev/tenant=Not.A_tenant']);
+    await kubectlOk(kubernetes.kubeconfig, [
+      'label',
+      'namespace',
+      'odd',
+      'packetboat.dev/tenant=Not.A_tenant',
+    ]);
 
     const kubeconfig = await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['*'] });
-    open.use(await startOperatorHere({ kubeconfig, mongodbUrl: mongoServer.url, dnsPort: dns.port, cluster: 'test' }));
+    open.use(
+      await startOperatorHere({
+        kubeconfig,
+        mongodbUrl: mongoServer.url,
+        dnsPort: dns.port,
+        cluster: 'test',
+      }),
+    );
   }, 90_000);
   afterAll(() => open.disposeAsync(), 60_000);
 
   const apply = (...items: readonly object[]) =>
-    kubectlOk(kubernetes.kubeconfig, ['apply', '--server-side', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    kubectlOk(
+      kubernetes.kubeconfig,
+      ['apply', '--server-side', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
+    );
   const conditionsOf = async (kind: string, name: string, namespace: string) => {
-    const object = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['-n', namespace, 'get', kind, name, '-o', 'json'])) as {
+    const object = JSON.parse(
+      await kubectlOk(kubernetes.kubeconfig, ['-n', namespace, 'get', kind, name, '-o', 'json']),
+    ) as {
       readonly status: SenderStatus;
     };
-    return Object.fromEntries((object.status.conditions ?? []).map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+    return Object.fromEntries(
+      (object.status.conditions ?? []).map(({ type, status, reason }) => [type, `${status} ${reason}`]),
+    );
   };
   const until = (kind: string, name: string, wanted: Readonly<Record<string, string>>, namespace = 'shop') =>
     vi.waitFor(async () => expect(await conditionsOf(kind, name, namespace)).toMatchObject(wanted), WAIT);
@@ -57,17 +84,33 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
   const sender = (name: string, spec: object = {}, namespace = 'shop') => ({
     ...{ apiVersion, kind: 'Sender', metadata: { name, namespace } },
     spec: {
-      ...{ domain: `${name}.example`, from: { address: `hi@${name}.example` }, verification: { policy: 'Disabled' } },
+      ...{
+        domain: `${name}.example`,
+        from: { address: `hi@${name}.example` },
+        verification: { policy: 'Disabled' },
+      },
       routes: [{ name: 'relay', smtp: { host: 'relay.example.net' } }],
       ...spec,
     },
   });
-  const configMap = (name: string, data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'shop' }, data });
+  const configMap = (name: string, data: object) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'shop' },
+    data,
+  });
   const html = (html: string) => ({ locales: [{ locale: 'en', subject: 'Hi', html, text: 'Hello' }] });
 
   it('a template is published once its sender, ConfigMap and layout exist', async () => {
     const fromMap = {
-      locales: [{ locale: 'en', subject: 'Hi', text: 'Hello', htmlFrom: { configMapKeyRef: { name: 'bodies', key: 'late.html' } } }],
+      locales: [
+        {
+          locale: 'en',
+          subject: 'Hi',
+          text: 'Hello',
+          htmlFrom: { configMapKeyRef: { name: 'bodies', key: 'late.html' } },
+        },
+      ],
     };
     await apply(
       template('late', { ...fromMap, senderRef: { name: 'waited-for' } }),
@@ -79,7 +122,10 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
       Compiled: 'Unknown Pending',
       Ready: 'False ConfigMapNotFound',
     });
-    await until('template', 'child', { ReferencesResolved: 'False LayoutNotFound', Published: 'Unknown Pending' });
+    await until('template', 'child', {
+      ReferencesResolved: 'False LayoutNotFound',
+      Published: 'Unknown Pending',
+    });
     await apply(configMap('bodies', { 'late.html': '<p>late</p>' }));
     await until('template', 'late', { ReferencesResolved: 'False SenderNotFound' });
     await apply(sender('waited-for'), template('base', html('<div>{{{content}}}</div>')));
@@ -91,7 +137,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     });
     await until('template', 'child', { Ready: 'True Ready' });
 
-    // an edited ConfigMap makes a new revision, and a broken layout is a fault of the template that it wraps
+    // an edited ConfigMap makes a new revision, and a broken layout is a fault of the template that
+    // it wraps
     await apply(configMap('bodies', { 'late.html': '<p>{{#if}}</p>' }));
     await until('template', 'late', { Compiled: 'False SyntaxError' });
     await apply(template('base', html('<div>{{{content}}}{{#each}}</div>')));
@@ -104,7 +151,11 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
       { variables: { type: 'object', required: ['n'] } },
       { Compiled: 'False SchemaMismatch', Published: 'Unknown Pending' },
     ],
-    ['what does not render', { ...html('{{list}}'), sampleData: { list: [1] } }, { Compiled: 'False RenderFailed' }],
+    [
+      'what does not render',
+      { ...html('{{list}}'), sampleData: { list: [1] } },
+      { Compiled: 'False RenderFailed' },
+    ],
     ['what is too large', html('x'.repeat(600_000)), { Compiled: 'False TooLarge' }],
     [
       'a layout that leads back to itself',
@@ -116,7 +167,11 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
       { variables: { type: 'object', properties: { n: { type: 'string', pattern: 'a' } } } },
       { Accepted: 'False InvalidSpec' },
     ],
-    ['what may be wrong', html('<p>x</p>'.repeat(20_000)), { Compiled: 'True CompiledWithWarnings', Ready: 'True Ready' }],
+    [
+      'what may be wrong',
+      html('<p>x</p>'.repeat(20_000)),
+      { Compiled: 'True CompiledWithWarnings', Ready: 'True Ready' },
+    ],
   ] as const)('a template with %s', async (title, spec, wanted) => {
     const name = title.startsWith('a layout') ? 'odd-3' : title.replaceAll(/[^a-z]+/g, '-');
     await apply(template(name, spec));
@@ -126,35 +181,59 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
   it('of two templates with one identifier in one tenant, the older has it until it is deleted', async () => {
     await apply(template('one', { identifier: 'Shared_Id' }));
     await until('template', 'one', { Ready: 'True Ready' });
-    const { metadata } = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'get', 'template', 'one', '-o', 'json'])) as {
+    const { metadata } = JSON.parse(
+      await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'get', 'template', 'one', '-o', 'json']),
+    ) as {
       readonly metadata: { readonly creationTimestamp: string };
     };
-    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(Date.parse(metadata.creationTimestamp) + 1_000), WAIT);
+    await vi.waitFor(
+      () => expect(Date.now()).toBeGreaterThan(Date.parse(metadata.creationTimestamp) + 1_000),
+      WAIT,
+    );
     await apply(template('two', { identifier: 'Shared_Id' }, 'sister'));
-    await until('template', 'two', { Accepted: 'False IdentifierConflict', Ready: 'False IdentifierConflict' }, 'sister');
+    await until(
+      'template',
+      'two',
+      { Accepted: 'False IdentifierConflict', Ready: 'False IdentifierConflict' },
+      'sister',
+    );
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'template', 'one']);
     await until('template', 'two', { Ready: 'True Ready' }, 'sister');
   });
 
   it('a namespace with an invalid tenant', async () => {
     await apply(sender('stray', {}, 'odd'), template('stray', {}, 'odd'));
-    await until('sender', 'stray', { Accepted: 'False NamespaceNotAllowed', Ready: 'False NamespaceNotAllowed' }, 'odd');
+    await until(
+      'sender',
+      'stray',
+      { Accepted: 'False NamespaceNotAllowed', Ready: 'False NamespaceNotAllowed' },
+      'odd',
+    );
     await until('template', 'stray', { Accepted: 'False NamespaceNotAllowed' }, 'odd');
   });
 
   it('an invalid key', async () => {
     const privateKeySecretRef = { name: 'dkim', key: 'k.pem' };
     await apply(
-      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'dkim', namespace: 'shop' }, stringData: { 'k.pem': 'hunter2' } },
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'dkim', namespace: 'shop' },
+        stringData: { 'k.pem': 'hunter2' },
+      },
       sender('provided', { dkim: { policy: 'Provided', keys: [{ selector: 'k', privateKeySecretRef }] } }),
     );
     await until('sender', 'provided', { ReferencesResolved: 'False InvalidKey' });
-    expect(await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'describe', 'sender', 'provided'])).not.toContain('hunter2');
+    expect(
+      await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'describe', 'sender', 'provided']),
+    ).not.toContain('hunter2');
   });
 
   it('packetboat validate reports the same faults, word for word', async () => {
     const fromMap = (key: string) => ({
-      locales: [{ locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'same', key } } }],
+      locales: [
+        { locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'same', key } } },
+      ],
     });
     const secret = (name: string, stringData: object) => ({
       apiVersion: 'v1',
@@ -162,8 +241,13 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
       metadata: { name, namespace: 'shop' },
       stringData,
     });
-    const login = (name: string) => ({ routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name } } }] });
-    const keys = (name: string) => ({ policy: 'Provided', keys: [{ selector: 'k', privateKeySecretRef: { name, key: 'k.pem' } }] });
+    const login = (name: string) => ({
+      routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name } } }],
+    });
+    const keys = (name: string) => ({
+      policy: 'Provided',
+      keys: [{ selector: 'k', privateKeySecretRef: { name, key: 'k.pem' } }],
+    });
     const objects = [
       configMap('same', { 'good.html': '<p>Hi</p>', 'bad.html': '<p>{{#each}}</p>' }),
       secret('half', { username: 'x' }),
@@ -188,18 +272,31 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     const said: string[] = [];
     let faulty = 0;
     const text = objects.map((object) => stringify(object)).join('---\n');
-    await validate({ path: '-' }, Readable.from([text]), { say: () => {}, complain: (line) => void said.push(line) });
+    await validate({ path: '-' }, Readable.from([text]), {
+      say: () => {},
+      complain: (line) => void said.push(line),
+    });
     for (const { kind, metadata } of objects) {
       if (kind !== 'Sender' && kind !== 'Template') continue;
       const about = ` ${kind} shop/${metadata.name}: `;
       // between the file with the line and the reason
       const offline = said.flatMap((line) =>
-        line.includes(about) ? [/: (?<message>.*) \((?<reason>\w+)\)$/s.exec(line.slice(line.indexOf(about)))?.groups] : [],
+        line.includes(about)
+          ? [/: (?<message>.*) \((?<reason>\w+)\)$/s.exec(line.slice(line.indexOf(about)))?.groups]
+          : [],
       );
       if (offline.length > 0) faulty += 1;
       await vi.waitFor(async () => {
         const object = JSON.parse(
-          await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'get', kind.toLowerCase(), metadata.name, '-o', 'json']),
+          await kubectlOk(kubernetes.kubeconfig, [
+            '-n',
+            'shop',
+            'get',
+            kind.toLowerCase(),
+            metadata.name,
+            '-o',
+            'json',
+          ]),
         ) as { readonly status: SenderStatus };
         const { reason, message } = object.status.conditions?.find(({ type }) => type === 'Ready') ?? {};
         const expected =
@@ -214,16 +311,39 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
 
   it('forbidden references are Unknown until the operator may read them', async () => {
     const role = 'mail-packetboat-operator';
-    const found = JSON.parse(await kubectlOk(kubernetes.kubeconfig, ['get', 'clusterrole', role, '-o', 'json'])) as {
+    const found = JSON.parse(
+      await kubectlOk(kubernetes.kubeconfig, ['get', 'clusterrole', role, '-o', 'json']),
+    ) as {
       readonly rules: readonly { readonly resources: readonly string[] }[];
     };
     const allow = (rules: readonly object[]) =>
-      kubectlOk(kubernetes.kubeconfig, ['patch', 'clusterrole', role, '--type=merge', '-p', JSON.stringify({ rules })]);
-    await allow(found.rules.filter(({ resources }) => !resources.includes('secrets') && !resources.includes('configmaps')));
-    const withLogin = { routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'any' } } }] };
-    const fromMap = { locales: [{ locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'any', key: 'a' } } }] };
+      kubectlOk(kubernetes.kubeconfig, [
+        'patch',
+        'clusterrole',
+        role,
+        '--type=merge',
+        '-p',
+        JSON.stringify({ rules }),
+      ]);
+    await allow(
+      found.rules.filter(
+        ({ resources }) => !resources.includes('secrets') && !resources.includes('configmaps'),
+      ),
+    );
+    const withLogin = {
+      routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'any' } } }],
+    };
+    const fromMap = {
+      locales: [
+        { locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'any', key: 'a' } } },
+      ],
+    };
     await apply(sender('blind', withLogin), template('blind', fromMap));
-    const unknown = { Accepted: 'True Accepted', ReferencesResolved: 'Unknown ApiUnavailable', Ready: 'Unknown ApiUnavailable' };
+    const unknown = {
+      Accepted: 'True Accepted',
+      ReferencesResolved: 'Unknown ApiUnavailable',
+      Ready: 'Unknown ApiUnavailable',
+    };
     await until('sender', 'blind', unknown);
     await until('template', 'blind', unknown);
     await allow(found.rules);
@@ -242,29 +362,79 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     await until('sender', 'looked', { DomainVerified: 'True Verified', Ready: 'True Ready' });
     const asked = () => dns.asked.filter((question) => question.endsWith(' looked.example')).length;
     const before = asked();
-    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/paused=true']);
+    await kubectlOk(kubernetes.kubeconfig, [
+      '-n',
+      'shop',
+      'annotate',
+      'sender',
+      'looked',
+      'packetboat.dev/paused=true',
+    ]);
     await until('sender', 'looked', { ReconciliationPaused: 'True Paused' });
     const told = ['-n', 'shop', 'events', '--for', 'sender/looked', '-o', 'jsonpath={.items[*].reason}'];
-    await vi.waitFor(async () => expect(await kubectlOk(kubernetes.kubeconfig, told)).toContain('Paused'), WAIT);
-    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/paused-']);
-    await vi.waitFor(async () => expect(await conditionsOf('sender', 'looked', 'shop')).not.toHaveProperty('ReconciliationPaused'), WAIT);
+    await vi.waitFor(
+      async () => expect(await kubectlOk(kubernetes.kubeconfig, told)).toContain('Paused'),
+      WAIT,
+    );
+    await kubectlOk(kubernetes.kubeconfig, [
+      '-n',
+      'shop',
+      'annotate',
+      'sender',
+      'looked',
+      'packetboat.dev/paused-',
+    ]);
+    await vi.waitFor(
+      async () =>
+        expect(await conditionsOf('sender', 'looked', 'shop')).not.toHaveProperty('ReconciliationPaused'),
+      WAIT,
+    );
     expect(asked()).toBe(before);
     dns.zone['looked.example'] = { txt: ['v=spf1 -all', 'v=spf1 ~all'] };
-    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'annotate', 'sender', 'looked', 'packetboat.dev/requested-at=now']);
-    await until('sender', 'looked', { DomainVerified: 'False RecordsMismatch', Ready: 'False DomainNotVerified' });
+    await kubectlOk(kubernetes.kubeconfig, [
+      '-n',
+      'shop',
+      'annotate',
+      'sender',
+      'looked',
+      'packetboat.dev/requested-at=now',
+    ]);
+    await until('sender', 'looked', {
+      DomainVerified: 'False RecordsMismatch',
+      Ready: 'False DomainNotVerified',
+    });
   });
 
   it('while the store is unreachable, published revisions stay and a deletion waits; both continue afterwards', async () => {
     await until('sender', 'waited-for', { Ready: 'True Ready' });
     mongoServer.pause();
     await apply(sender('waited-for', { replyTo: ['help@waited-for.example'] }));
-    await until('sender', 'waited-for', { Published: 'False StoreUnavailable', Ready: 'False StoreUnavailable' });
+    await until('sender', 'waited-for', {
+      Published: 'False StoreUnavailable',
+      Ready: 'False StoreUnavailable',
+    });
     await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'delete', 'sender', 'provided', '--wait=false']);
-    expect((await kubectl(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/provided', '--timeout=3s'])).code).not.toBe(
-      0,
-    );
+    expect(
+      (
+        await kubectl(kubernetes.kubeconfig, [
+          '-n',
+          'shop',
+          'wait',
+          '--for=delete',
+          'sender/provided',
+          '--timeout=3s',
+        ])
+      ).code,
+    ).not.toBe(0);
     mongoServer.resume();
     await until('sender', 'waited-for', { Published: 'True Published', Ready: 'True Ready' });
-    await kubectlOk(kubernetes.kubeconfig, ['-n', 'shop', 'wait', '--for=delete', 'sender/provided', '--timeout=55s']);
+    await kubectlOk(kubernetes.kubeconfig, [
+      '-n',
+      'shop',
+      'wait',
+      '--for=delete',
+      'sender/provided',
+      '--timeout=55s',
+    ]);
   }, 150_000);
 });

@@ -13,9 +13,23 @@ import { type SenderResource, senders, type TemplateResource, templates } from '
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { type ObjectChange, Reflector } from '../kubernetes/reflector.ts';
-import { configMaps, type KubernetesObject, keyText, metadataOf, parseKey, type Resource, secrets } from '../kubernetes/resource.ts';
+import {
+  configMaps,
+  type KubernetesObject,
+  keyText,
+  metadataOf,
+  parseKey,
+  type Resource,
+  secrets,
+} from '../kubernetes/resource.ts';
 import { RetryQueue } from '../kubernetes/retry-queue.ts';
-import { type Affected, affectedByConfigMap, affectedBySecret, affectedBySender, affectedByTemplate } from './affected.ts';
+import {
+  type Affected,
+  affectedByConfigMap,
+  affectedBySecret,
+  affectedBySender,
+  affectedByTemplate,
+} from './affected.ts';
 import { applyStatus } from './apply-status.ts';
 import { countReady } from './count-ready.ts';
 import { keyOf } from './identity.ts';
@@ -64,7 +78,10 @@ class Operator {
   readonly #parts: OperatorParts;
   readonly #catalog: CatalogAccess;
   readonly #visitParts: SenderParts;
-  readonly #mirrors = { senders: new MergedMirror(senderIndexers), templates: new MergedMirror(templateIndexers) };
+  readonly #mirrors = {
+    senders: new MergedMirror(senderIndexers),
+    templates: new MergedMirror(templateIndexers),
+  };
   readonly #secrets = new MergedMirror(secretIndexers);
   readonly #tenants: Tenants;
   /** Until every kind is listed, changes queue nothing; then everything is queued. */
@@ -74,7 +91,8 @@ class Operator {
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
-    const { client, clock, random, writer, messages, resolver, events, cluster, term, metrics, report } = parts;
+    const { client, clock, random, writer, messages, resolver, events, cluster, term, metrics, report } =
+      parts;
     this.#catalog = { writer, cluster, term, metrics };
     this.#tenants = new Tenants(client, clock);
     const dns = new DnsChecks(resolver, clock);
@@ -101,15 +119,22 @@ class Operator {
     const reflectors = (namespaces ?? [undefined]).flatMap((namespace) => [
       this.#reflect(senders, mirrors.senders, namespace, (change) => affectedBySender(change, mirrors)),
       this.#reflect(templates, mirrors.templates, namespace, (change) => affectedByTemplate(change, mirrors)),
-      this.#reflect(metadataOf(secrets), this.#secrets, namespace, (change) => affectedBySecret(change, mirrors)),
-      this.#reflect(metadataOf(configMaps), new MergedMirror<KubernetesObject, never>({}), namespace, (change) =>
-        affectedByConfigMap(change, mirrors),
+      this.#reflect(metadataOf(secrets), this.#secrets, namespace, (change) =>
+        affectedBySecret(change, mirrors),
+      ),
+      this.#reflect(
+        metadataOf(configMaps),
+        new MergedMirror<KubernetesObject, never>({}),
+        namespace,
+        (change) => affectedByConfigMap(change, mirrors),
       ),
     ]);
     const reflecting = reflectors.map((reflector) => reflector.run(signal));
     // before everything is listed, the oldest claimant of a domain or identifier may still be
     // unknown
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    const stopped = new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
     await Promise.race([Promise.all(reflectors.map(({ synced }) => synced)), stopped]);
     this.#isSynced = true;
     if (!signal.aborted) this.#templateQueue.add(SWEEP);

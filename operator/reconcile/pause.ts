@@ -13,10 +13,21 @@ export const isPaused = ({ metadata }: KubernetesObject): boolean =>
 
 /** The status of a paused object. */
 export function decidePausedStatus(object: ObjectWithStatus, now: number): StatusChange {
-  const { conditions = [], observedGeneration: _, lastHandledRequest: __, figures: ___, ...fields }: SenderStatus = { ...object.status };
+  const {
+    conditions = [],
+    observedGeneration: _,
+    lastHandledRequest: __,
+    figures: ___,
+    ...fields
+  }: SenderStatus = { ...object.status };
   const kept = conditions
     .filter(({ type }) => type !== 'ReconciliationPaused')
     .map(({ type, status, reason, message }) => ({ type: type as ConditionType, status, reason, message }));
   const message = `the annotation ${PAUSED_ANNOTATION} is set`;
-  return decideStatus(object, [...kept, { type: 'ReconciliationPaused', status: 'True', reason: 'Paused', message }], fields, now);
+  return decideStatus(
+    object,
+    [...kept, { type: 'ReconciliationPaused', status: 'True', reason: 'Paused', message }],
+    fields,
+    now,
+  );
 }

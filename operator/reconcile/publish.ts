@@ -31,12 +31,17 @@ export type CatalogPublishResult =
  * Rejects with `Failure('conflict')`, code `fenced`, when a newer leader has written: then this one
  * has to stop.
  */
-export async function publish(parts: CatalogAccess, object: KubernetesObject, entry: CatalogEntry): Promise<CatalogPublishResult> {
+export async function publish(
+  parts: CatalogAccess,
+  object: KubernetesObject,
+  entry: CatalogEntry,
+): Promise<CatalogPublishResult> {
   const { writer, metrics } = parts;
   try {
     const { kind, revision } = await writer.put(sourceOf(parts, object), entry);
     metrics.published(entry.kind, kind);
-    if (kind === 'fenced') throw new Failure('conflict', 'a newer leader has written this object', { code: 'fenced' });
+    if (kind === 'fenced')
+      throw new Failure('conflict', 'a newer leader has written this object', { code: 'fenced' });
     return kind === 'foreign' ? { kind } : { kind: 'published', revision, isNew: kind !== 'unchanged' };
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'fenced') throw error;
@@ -47,7 +52,10 @@ export async function publish(parts: CatalogAccess, object: KubernetesObject, en
 }
 
 /** Who writes: this cluster, about this object, in this term. */
-export const sourceOf = ({ cluster, term }: Pick<CatalogAccess, 'cluster' | 'term'>, { metadata }: KubernetesObject): CatalogSource => ({
+export const sourceOf = (
+  { cluster, term }: Pick<CatalogAccess, 'cluster' | 'term'>,
+  { metadata }: KubernetesObject,
+): CatalogSource => ({
   kind: 'operator',
   name: cluster,
   ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),

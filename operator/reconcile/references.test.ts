@@ -3,7 +3,10 @@ import { configMapFields, namesIn, secretFields } from './references.ts';
 
 const spec = {
   routes: [
-    { name: 'a', smtp: { credentialsSecretRef: { name: 'login' }, caSecretRef: { name: 'ca', key: 'ca.crt' } } },
+    {
+      name: 'a',
+      smtp: { credentialsSecretRef: { name: 'login' }, caSecretRef: { name: 'ca', key: 'ca.crt' } },
+    },
     { name: 'b', smtp: { credentialsSecretRef: { name: 'login' } } },
   ],
   dkim: { keys: [{ selector: 'k', privateKeySecretRef: { name: 'dkim', key: 'k.pem' } }] },

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { orphansAmong } from './sweep.ts';
 
-const object = (uid: string, spec: object = {}) => ({ metadata: { name: uid, namespace: 'shop', uid }, spec });
+const object = (uid: string, spec: object = {}) => ({
+  metadata: { name: uid, namespace: 'shop', uid },
+  spec,
+});
 const senders = [object('billing')];
 const templates = [object('invoice', { identifier: 'Invoice' }), object('order')];
 

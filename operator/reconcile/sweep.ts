@@ -9,11 +9,18 @@ import { identifierIn } from './indexes.ts';
 import type { CatalogAccess } from './publish.ts';
 
 /** Removes each entry of this cluster that no object accounts for. */
-export async function removeOrphans({ writer, cluster, term }: CatalogAccess, { senders, templates }: Mirrors): Promise<void> {
+export async function removeOrphans(
+  { writer, cluster, term }: CatalogAccess,
+  { senders, templates }: Mirrors,
+): Promise<void> {
   // listed before the mirrors are read: an object that is published meanwhile is no orphan
   const listed = await writer.list({ kind: 'operator', name: cluster });
   for (const { key, uid, fence } of orphansAmong(listed, senders.objects(), templates.objects())) {
-    const source = { kind: 'operator', name: cluster, fence: { term, generation: fence.generation } } as const;
+    const source = {
+      kind: 'operator',
+      name: cluster,
+      fence: { term, generation: fence.generation },
+    } as const;
     await writer.remove({ ...source, ...(uid === null ? {} : { uid }) }, key);
   }
 }

@@ -1,5 +1,6 @@
-// Addresses, parsed once at the door. Our own strict parser rather than a lenient library: what mail libraries "repair" (a CRLF, a second
-// address behind a comma, a comment) is how mail is redirected. Every step is linear in the input, and behind it nobody checks again.
+// Addresses, parsed once at the door. Our own strict parser rather than a lenient library: what
+// mail libraries "repair" (a CRLF, a second address behind a comma, a comment) is how mail is
+// redirected. Every step is linear in the input, and behind it nobody checks again.
 
 import { domainToASCII } from 'node:url';
 import { addressLimits } from './limits/address.ts';
@@ -8,12 +9,16 @@ import { isLongerThan } from './text-length.ts';
 declare const addressBrand: unique symbol;
 
 /**
- * `local@domain` (RFC 5321 Mailbox, without address literals): the local part as the caller wrote it, in UTF-8 where it must be (RFC 6531), quoted
- * only where it has to be; the domain as lower-cased A-labels. At most 64 octets before the `@` and 254 in all.
+ * `local@domain` (RFC 5321 Mailbox, without address literals): the local part as the caller wrote
+ * it, in UTF-8 where it must be (RFC 6531), quoted only where it has to be; the domain as
+ * lower-cased A-labels. At most 64 octets before the `@` and 254 in all.
  */
 export type Address = string & { readonly [addressBrand]: true };
 
-/** An address and the name shown beside it. Plain JSON. A name never holds a control character, and is null rather than empty. */
+/**
+ * An address and the name shown beside it. Plain JSON. A name never holds a control character, and
+ * is null rather than empty.
+ */
 export interface Mailbox {
   readonly name: string | null;
   readonly address: Address;
@@ -25,10 +30,18 @@ export interface AddressRefusal {
   readonly message: string;
 }
 
-/** A mailbox as callers write it: text, or an object in which a field that is empty counts as absent. */
-export type MailboxInput = string | { readonly email?: string; readonly address?: string; readonly name?: string | null };
+/**
+ * A mailbox as callers write it: text, or an object in which a field that is empty counts as
+ * absent.
+ */
+export type MailboxInput =
+  | string
+  | { readonly email?: string; readonly address?: string; readonly name?: string | null };
 
-/** What no field of a header may hold: controls (CR, LF and NUL among them), line separators, and the marks that turn the reading direction around. */
+/**
+ * What no field of a header may hold: controls (CR, LF and NUL among them), line separators, and
+ * the marks that turn the reading direction around.
+ */
 const forbidden = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069\ufeff]/u;
 // Atoms and dots cannot stand for each other, so neither pattern can backtrack beyond one atom.
 const dotAtom = /^[^\p{Z}()<>[\]:;@\\,".]+(?:\.[^\p{Z}()<>[\]:;@\\,".]+)*$/u;
@@ -42,7 +55,10 @@ export function parseAddress(text: string): Address | AddressRefusal {
   if (isLongerThan(text, addressLimits.addressOctetsMax)) return refusal(tooLong);
   if (!isClean(text)) return refusal('The address contains a control character or invalid Unicode.');
   const end = text.startsWith('"') ? endOfQuoted(text) : text.indexOf('@');
-  if (end < 0) return refusal(text.startsWith('"') ? 'The quoted part of the address is not closed.' : 'The address has no @.');
+  if (end < 0)
+    return refusal(
+      text.startsWith('"') ? 'The quoted part of the address is not closed.' : 'The address has no @.',
+    );
   if (end === 0) return refusal('The address has nothing before the @.');
   if (text[end] !== '@') return refusal('The address has no @ after its quoted part.');
 
@@ -56,10 +72,15 @@ export function parseAddress(text: string): Address | AddressRefusal {
   const domain = parseDomain(text.slice(end + 1));
   if (typeof domain !== 'string') return domain;
   const address = `${local}@${domain}`;
-  return Buffer.byteLength(address) > addressLimits.addressOctetsMax ? refusal(tooLong) : (address as Address);
+  return Buffer.byteLength(address) > addressLimits.addressOctetsMax
+    ? refusal(tooLong)
+    : (address as Address);
 }
 
-/** Reads `a@b`, `<a@b>`, `Name <a@b>`, `"Quoted, Name" <a@b>`, or an object with the two parts. Spaces around the whole are ignored. */
+/**
+ * Reads `a@b`, `<a@b>`, `Name <a@b>`, `"Quoted, Name" <a@b>`, or an object with the two parts.
+ * Spaces around the whole are ignored.
+ */
 export function parseMailbox(input: MailboxInput): Mailbox | AddressRefusal {
   if (typeof input !== 'string') return mailboxOf(input);
   if (input.length > addressLimits.mailboxCharsMax) return refusal(tooLong);
@@ -82,14 +103,18 @@ export function domainOf(address: Address): string {
   return address.slice(address.lastIndexOf('@') + 1);
 }
 
-/** True when the address can only be spoken to a server that offers SMTPUTF8. An international domain alone does not need it. */
+/**
+ * True when the address can only be spoken to a server that offers SMTPUTF8. An international
+ * domain alone does not need it.
+ */
 export function needsSmtpUtf8(address: Address): boolean {
   return nonAscii.test(address);
 }
 
 /**
- * The one spelling under which an address is suppressed, counted and erased. Case is folded in the local part too: RFC 5321 lets a host tell
- * `Ana` from `ana`, no provider does, and a suppression that a capital letter evades would be worthless.
+ * The one spelling under which an address is suppressed, counted and erased. Case is folded in the
+ * local part too: RFC 5321 lets a host tell `Ana` from `ana`, no provider does, and a suppression
+ * that a capital letter evades would be worthless.
  */
 export function canonical(address: Address): string {
   return address.normalize('NFC').toLowerCase();
@@ -101,28 +126,41 @@ export function isClean(text: string): boolean {
 }
 
 /**
- * Reads a host name of at least two labels into lower-cased A-labels (UTS 46). `domainToASCII` follows the URL standard, which also decodes `%41`
- * and reads `0x7f.1` as an address of IPv4, so it sees only what holds letters beyond ASCII, and its answer is checked like any other.
+ * Reads a host name of at least two labels into lower-cased A-labels (UTS 46). `domainToASCII`
+ * follows the URL standard, which also decodes `%41` and reads `0x7f.1` as an address of IPv4, so
+ * it sees only what holds letters beyond ASCII, and its answer is checked like any other.
  */
 export function parseDomain(text: string): string | AddressRefusal {
   if (text === '') return refusal('The address has nothing after the @.');
   if (text.includes('@')) return refusal('The address has more than one @.');
-  if (text.startsWith('[')) return refusal('The address has a literal IP address; a domain name is required.');
-  if (!/^[a-zA-Z0-9.\-\u0080-\u{10ffff}]+$/u.test(text)) return refusal('The domain of the address has a character that is not allowed.');
+  if (text.startsWith('['))
+    return refusal('The address has a literal IP address; a domain name is required.');
+  if (!/^[a-zA-Z0-9.\-\u0080-\u{10ffff}]+$/u.test(text))
+    return refusal('The domain of the address has a character that is not allowed.');
   const lower = text.toLowerCase();
   const domain = nonAscii.test(lower) ? domainToASCII(lower) : lower;
   if (domain === '') return refusal('The domain of the address is not a valid international domain name.');
   if (domain.length > addressLimits.domainOctetsMax) return refusal(tooLong);
   const labels = domain.split('.');
-  if (labels.length < 2) return refusal('The domain of the address has only one part; a full domain name is required.');
+  if (labels.length < 2)
+    return refusal('The domain of the address has only one part; a full domain name is required.');
   for (const part of labels) {
-    if (part === '') return refusal('The domain of the address has an empty part: a dot at its start or end, or two in a row.');
+    if (part === '')
+      return refusal(
+        'The domain of the address has an empty part: a dot at its start or end, or two in a row.',
+      );
     if (part.length > addressLimits.labelOctetsMax)
       return refusal(`A part of the domain is longer than ${addressLimits.labelOctetsMax} octets.`);
-    if (!label.test(part)) return refusal('A part of the domain begins or ends with a hyphen, or has a character that is not allowed.');
+    if (!label.test(part))
+      return refusal(
+        'A part of the domain begins or ends with a hyphen, or has a character that is not allowed.',
+      );
   }
-  // No top-level domain begins with a digit, and whatever does would be read as an IP address by somebody.
-  return /^[a-z]/.test(labels[labels.length - 1] ?? '') ? domain : refusal('The domain of the address does not end in a top-level domain.');
+  // No top-level domain begins with a digit, and whatever does would be read as an IP address by
+  // somebody.
+  return /^[a-z]/.test(labels[labels.length - 1] ?? '')
+    ? domain
+    : refusal('The domain of the address does not end in a top-level domain.');
 }
 
 const nameTooLong = `The name is longer than ${addressLimits.displayNameCharsMax} characters.`;
@@ -133,7 +171,8 @@ function refusal(message: string): AddressRefusal {
 }
 
 function mailboxOf(input: Exclude<MailboxInput, string>): Mailbox | AddressRefusal {
-  if (input.email && input.address && input.email !== input.address) return refusal('The address is given twice, as email and as address.');
+  if (input.email && input.address && input.email !== input.address)
+    return refusal('The address is given twice, as email and as address.');
   const { name } = input;
   if (name && isLongerThan(name, addressLimits.displayNameCharsMax)) return refusal(nameTooLong);
   return mailbox(name ? trimSpaces(name) : null, input.email || input.address || '');
@@ -143,15 +182,20 @@ function mailbox(name: string | null, text: string): Mailbox | AddressRefusal {
   if (name !== null && isLongerThan(name, addressLimits.displayNameCharsMax)) {
     return refusal(nameTooLong);
   }
-  if (name !== null && !isClean(name)) return refusal('The name contains a control character or invalid Unicode.');
+  if (name !== null && !isClean(name))
+    return refusal('The name contains a control character or invalid Unicode.');
   const address = parseAddress(text);
   return isRefusal(address) ? address : { name: name || null, address };
 }
 
 function parseName(text: string): string | null | AddressRefusal {
   if (text === '') return null;
-  if (!text.startsWith('"')) return phraseSpecials.test(text) ? refusal('A name with special characters must be in double quotes.') : text;
-  if (endOfQuoted(text) !== text.length) return refusal('The name has a double quote that is not closed, or not escaped.');
+  if (!text.startsWith('"'))
+    return phraseSpecials.test(text)
+      ? refusal('A name with special characters must be in double quotes.')
+      : text;
+  if (endOfQuoted(text) !== text.length)
+    return refusal('The name has a double quote that is not closed, or not escaped.');
   return trimSpaces(unescaped(text.slice(1, -1)));
 }
 
@@ -168,12 +212,18 @@ function unescaped(quoted: string): string {
   return quoted.includes('\\') ? quoted.replace(/\\(.)/gsu, '$1') : quoted;
 }
 
-/** One spelling for one mailbox: `"ana"@…` is `ana@…`, and would otherwise evade a suppression of it. */
+/**
+ * One spelling for one mailbox: `"ana"@…` is `ana@…`, and would otherwise evade a suppression of
+ * it.
+ */
 function requote(local: string): string {
   return dotAtom.test(local) ? local : `"${local.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** Only spaces: a line break at the end is an attempt at another header, not an accident to be forgiven. */
+/**
+ * Only spaces: a line break at the end is an attempt at another header, not an accident to be
+ * forgiven.
+ */
 function trimSpaces(text: string): string {
   let start = 0;
   let end = text.length;

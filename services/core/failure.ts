@@ -1,5 +1,6 @@
-// Operating errors: what can go wrong between us and a store, a queue or a caller. A refusal that a caller must handle is a value, not one of
-// these; a bug is an assertion. One table maps these kinds to gRPC (services/ingest/grpc-status.ts), one maps gRPC to HTTP (gateway).
+// Operating errors: what can go wrong between us and a store, a queue or a caller. A refusal that a
+// caller must handle is a value, not one of these; a bug is an assertion. One table maps these
+// kinds to gRPC (services/ingest/grpc-status.ts), one maps gRPC to HTTP (gateway).
 
 import { acceptLimits } from './limits/accept.ts';
 
@@ -14,7 +15,10 @@ export type FailureKind =
   | 'unavailable' // a dependency did not answer; safe to retry
   | 'internal';
 
-/** One fault of one field. `field` is the path as the caller wrote it, for example `to[2]` or `attachments[0].content`. */
+/**
+ * One fault of one field. `field` is the path as the caller wrote it, for example `to[2]` or
+ * `attachments[0].content`.
+ */
 export interface FieldError {
   readonly field: string;
   /** A stable word for programs, for example `invalid_address`. */
@@ -24,21 +28,34 @@ export interface FieldError {
 }
 
 export interface FailureOptions {
-  /** The stable `error.code` of the answer, for example `validation_failed` or `idempotency_key_reused`. */
+  /**
+   * The stable `error.code` of the answer, for example `validation_failed` or
+   * `idempotency_key_reused`.
+   */
   readonly code?: string;
   readonly errors?: readonly FieldError[];
   /** For `rate_limited` and `unavailable`: when to come back, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** For `unavailable` while accepting: the message may have been stored all the same, under this id. */
+  /**
+   * For `unavailable` while accepting: the message may have been stored all the same, under this
+   * id.
+   */
   readonly messageId?: string;
   readonly cause?: unknown;
 }
 
-/** Of a request that is well-shaped and refused for what it says. Names as many faults as one answer may. */
+/**
+ * Of a request that is well-shaped and refused for what it says. Names as many faults as one answer
+ * may.
+ */
 export const validationFailed = (
   errors: readonly FieldError[],
   message = errors.length === 1 ? 'One field is not valid.' : `${errors.length} fields are not valid.`,
-): Failure => new Failure('invalid', message, { code: 'validation_failed', errors: errors.slice(0, acceptLimits.fieldFaultsMax) });
+): Failure =>
+  new Failure('invalid', message, {
+    code: 'validation_failed',
+    errors: errors.slice(0, acceptLimits.fieldFaultsMax),
+  });
 
 export class Failure extends Error {
   readonly kind: FailureKind;

@@ -29,7 +29,9 @@ describe('an id', () => {
   });
 
   it('tells all 80 random bits apart', () => {
-    const bits = Array.from({ length: 80 }, (_, i) => Uint8Array.from(zeros, (_, byte) => (byte === i >> 3 ? 1 << (i & 7) : 0)));
+    const bits = Array.from({ length: 80 }, (_, i) =>
+      Uint8Array.from(zeros, (_, byte) => (byte === i >> 3 ? 1 << (i & 7) : 0)),
+    );
     expect(new Set(bits.map((random) => sortableId(0, random))).size).toBe(80);
   });
 

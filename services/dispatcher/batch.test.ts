@@ -10,7 +10,13 @@ function entries(count: number) {
     (_, i): TakenEntry => ({
       tenant: 'default',
       tier: 'normal',
-      entry: { message: `msg_${i}` as MessageId, delivery: 0, attempt: 1, domain: 'example.com', trace: null },
+      entry: {
+        message: `msg_${i}` as MessageId,
+        delivery: 0,
+        attempt: 1,
+        domain: 'example.com',
+        trace: null,
+      },
       ack: () => void acked.push(i),
       giveBack: () => {},
     }),

@@ -1,5 +1,5 @@
-// The entries that were taken together. A batch owns them and settles each exactly once: acked once what became of its delivery is stored (R3), or
-// left to come again.
+// The entries that were taken together. A batch owns them and settles each exactly once: acked once
+// what became of its delivery is stored (R3), or left to come again.
 
 import type { TakenEntry } from '../ports/work-queue.ts';
 
@@ -15,7 +15,10 @@ export class Batch {
     this.#onSettled = onSettled;
   }
 
-  /** Acks the entry: what became of its delivery is stored, or there is nothing to store. An entry that is settled already stays as it is. */
+  /**
+   * Acks the entry: what became of its delivery is stored, or there is nothing to store. An entry
+   * that is settled already stays as it is.
+   */
   settle(entry: TakenEntry): void {
     if (!this.#unsettled.delete(entry)) return;
     entry.ack();

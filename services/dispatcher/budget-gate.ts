@@ -1,4 +1,5 @@
-// The gate of the budgets: a candidate goes when its sender's budgets have a token for it. The others are held until their tokens come.
+// The gate of the budgets: a candidate goes when its sender's budgets have a token for it. The
+// others are held until their tokens come.
 
 import type { Budgets } from '../ports/budgets.ts';
 import type { MessageStore } from '../ports/message-store.ts';

@@ -1,4 +1,5 @@
-// An entry whose delivery may go now, with the sender and the route that the plan chose for it; and what a gate answers about candidates.
+// An entry whose delivery may go now, with the sender and the route that the plan chose for it; and
+// what a gate answers about candidates.
 
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { HoldReason } from '../core/delivery/delivery.ts';
@@ -27,17 +28,26 @@ export interface Admitted {
 
 /** Decides which candidates may go now: the room of their routes, the budgets of their senders. */
 export interface Gate {
-  /** Answers every candidate once, as going or as held. Keeps their order among those that go. Rejects when a port fails. */
+  /**
+   * Answers every candidate once, as going or as held. Keeps their order among those that go.
+   * Rejects when a port fails.
+   */
   admit(candidates: readonly Candidate[]): Promise<Admitted>;
 }
 
-/** The delivery was held before, for its sender's budget or its route, and so goes before newer mail (P9). */
+/**
+ * The delivery was held before, for its sender's budget or its route, and so goes before newer mail
+ * (P9).
+ */
 export function hasWaited({ message, taken }: Candidate): boolean {
   const reason = message.deliveries[taken.entry.delivery]?.hold?.reason;
   return reason === 'budget' || reason === 'route';
 }
 
-/** Candidates that have waited first, in the order of their acceptance; the others in the order in which they came. */
+/**
+ * Candidates that have waited first, in the order of their acceptance; the others in the order in
+ * which they came.
+ */
 export function inTurn(candidates: readonly Candidate[]): readonly Candidate[] {
   const { waited = [], fresh = [] } = Object.groupBy(candidates, (c) => (hasWaited(c) ? 'waited' : 'fresh'));
   return [...waited.toSorted(byAcceptance), ...fresh];

@@ -1,4 +1,5 @@
-// Claiming: bulks of compare-and-sets that put a lease on each candidate's delivery (R2). Whoever lost to another claim drops its entry.
+// Claiming: bulks of compare-and-sets that put a lease on each candidate's delivery (R2). Whoever
+// lost to another claim drops its entry.
 
 import { claim } from '../core/delivery/delivery.ts';
 import { viewOf, withProgress } from '../core/delivery/message.ts';
@@ -19,7 +20,12 @@ export interface Claimed {
 }
 
 /** Answers what was claimed, also when the store fails halfway: the other entries come again. */
-export async function claimAll(d: ClaimParts, batch: Batch, leases: Leases, candidates: readonly Candidate[]): Promise<readonly Claimed[]> {
+export async function claimAll(
+  d: ClaimParts,
+  batch: Batch,
+  leases: Leases,
+  candidates: readonly Candidate[],
+): Promise<readonly Claimed[]> {
   const claimed: Claimed[] = [];
   let left = candidates;
   try {
@@ -75,7 +81,10 @@ async function claimOnce(
   return { won, lost };
 }
 
-async function readAgain(d: Pick<ClaimParts, 'messages'>, candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+async function readAgain(
+  d: Pick<ClaimParts, 'messages'>,
+  candidates: readonly Candidate[],
+): Promise<readonly Candidate[]> {
   const found = await d.messages.find(candidates.map((c) => c.message.id));
   return candidates.map((candidate, i) => ({ ...candidate, message: found[i] ?? candidate.message }));
 }

@@ -1,4 +1,5 @@
-// From a stored message to the bytes of its mail: rendered, composed, signed, the same at each attempt (R8).
+// From a stored message to the bytes of its mail: rendered, composed, signed, the same at each
+// attempt (R8).
 
 import type { Sender } from '../core/catalog/catalog.ts';
 import type { Message, StoredText } from '../core/delivery/message.ts';
@@ -17,7 +18,10 @@ export interface ComposedMail {
   readonly bytes: number | null;
 }
 
-/** Throws `Failure('invalid')` when the content cannot be rendered, for good; any other failure passes. */
+/**
+ * Throws `Failure('invalid')` when the content cannot be rendered, for good; any other failure
+ * passes.
+ */
 export async function composeMail(d: Dispatcher, message: Message, sender: Sender): Promise<ComposedMail> {
   const { subject, html, text } = await contentOf(d, message);
   const parts = compose({
@@ -37,19 +41,25 @@ export async function composeMail(d: Dispatcher, message: Message, sender: Sende
   const mail = measured(parts);
   const [head] = parts;
   if (sender.dkim.length === 0 || !(head instanceof Uint8Array)) return mail;
-  const fields = await signatures(d.signingKeys, sender, { head, bytes: bytesOf(d, mail), time: message.createdAt });
+  const fields = await signatures(d.signingKeys, sender, {
+    head,
+    bytes: bytesOf(d, mail),
+    time: message.createdAt,
+  });
   return measured([fields, ...parts]);
 }
 
 function measured(parts: readonly MailPart[]): ComposedMail {
   let bytes: number | null = 0;
-  for (const part of parts) bytes = bytes === null || !(part instanceof Uint8Array) ? null : bytes + part.length;
+  for (const part of parts)
+    bytes = bytes === null || !(part instanceof Uint8Array) ? null : bytes + part.length;
   return { parts, bytes };
 }
 
 /** The bytes of a mail without blobs; null when one must be read. */
 export function inMemory({ parts }: ComposedMail): readonly Uint8Array[] | null {
-  const isAtHand = (all: readonly MailPart[]): all is readonly Uint8Array[] => all.every((part) => part instanceof Uint8Array);
+  const isAtHand = (all: readonly MailPart[]): all is readonly Uint8Array[] =>
+    all.every((part) => part instanceof Uint8Array);
   return isAtHand(parts) ? parts : null;
 }
 
@@ -71,20 +81,25 @@ async function contentOf(
   message: Message,
 ): Promise<{ readonly subject: string; readonly html: PartBody | null; readonly text: PartBody | null }> {
   const { content } = message;
-  if (content.template === null) return { subject: content.subject ?? '', html: bodyOf(content.html), text: bodyOf(content.text) };
+  if (content.template === null)
+    return { subject: content.subject ?? '', html: bodyOf(content.html), text: bodyOf(content.text) };
   const { identifier, revision: number, language } = content.template;
   const revision = await d.catalog.revision(message.tenant, identifier, number);
-  if (revision === null) throw new Failure('unavailable', 'the pinned revision of the template is not in the catalog');
+  if (revision === null)
+    throw new Failure('unavailable', 'the pinned revision of the template is not in the catalog');
   const data = await dataOf(d, content.templateData);
   const rendered = d.templates.render(revision, { environment: message.environment, language, data });
-  if (isRefusal(rendered)) throw new Failure('invalid', 'the template could not be rendered', { errors: rendered.errors });
+  if (isRefusal(rendered))
+    throw new Failure('invalid', 'the template could not be rendered', { errors: rendered.errors });
   return { subject: content.subject ?? rendered.subject, html: rendered.html, text: rendered.text };
 }
 
-const bodyOf = (part: StoredText | null): PartBody | null => (part === null ? null : 'inline' in part ? part.inline : part);
+const bodyOf = (part: StoredText | null): PartBody | null =>
+  part === null ? null : 'inline' in part ? part.inline : part;
 
 async function dataOf(d: Dispatcher, part: StoredText | null): Promise<Readonly<Record<string, unknown>>> {
   if (part === null) return {};
-  const text = 'inline' in part ? part.inline : Buffer.concat(await Array.fromAsync(d.blobs.get(part.blob))).toString();
+  const text =
+    'inline' in part ? part.inline : Buffer.concat(await Array.fromAsync(d.blobs.get(part.blob))).toString();
   return JSON.parse(text) as Readonly<Record<string, unknown>>;
 }

@@ -30,10 +30,13 @@ const dropped: Told = { kind: 'lost', stage: 'body', reason: 'dropped' };
 const unreachable: Told = { kind: 'fault', stage: 'dial', reason: 'connect' };
 
 /**
- * One delivery of tier `high`, tried a minute after it was accepted and then each minute, with these reports of the transport. Answers what was told of
- * time, in seconds.
+ * One delivery of tier `high`, tried a minute after it was accepted and then each minute, with
+ * these reports of the transport. Answers what was told of time, in seconds.
  */
-async function tried(reports: readonly Told[], more: { readonly scheduledInMs?: number; readonly loseLease?: boolean } = {}) {
+async function tried(
+  reports: readonly Told[],
+  more: { readonly scheduledInMs?: number; readonly loseLease?: boolean } = {},
+) {
   if (route === undefined) throw new Error('the sender has a route');
   const clock = new ManualClock();
   const messages = new MemoryMessageStore(clock);
@@ -77,7 +80,11 @@ async function tried(reports: readonly Told[], more: { readonly scheduledInMs?: 
     report: () => {},
   };
   const now = messages.now();
-  const message = sampleMessage({ createdAt: now, tier: 'high', scheduledAt: now + (more.scheduledInMs ?? 0) });
+  const message = sampleMessage({
+    createdAt: now,
+    tier: 'high',
+    scheduledAt: now + (more.scheduledInMs ?? 0),
+  });
   await messages.insert([message]);
   const signals = { stop: new AbortController().signal, paused: new PausedRoutes() };
   for (; next < reports.length; next++) {
@@ -86,9 +93,20 @@ async function tried(reports: readonly Told[], more: { readonly scheduledInMs?: 
     const due = fallDue(viewOf(await read(), 0), messages.now());
     if (due !== null) await messages.apply([due]);
     const { attempt } = viewOf(await read(), 0).delivery;
-    const change = claim(viewOf(await read(), 0), { attempt, now: messages.now(), leaseId: 'lease', route: route.name });
+    const change = claim(viewOf(await read(), 0), {
+      attempt,
+      now: messages.now(),
+      leaseId: 'lease',
+      route: route.name,
+    });
     await messages.apply([change ?? expect.fail(`the delivery can be claimed for report ${next}`)]);
-    const hand = new DeliveryInHand(d, await read(), 0, more.loseLease ? 'another lease' : 'lease', clock.monotonic());
+    const hand = new DeliveryInHand(
+      d,
+      await read(),
+      0,
+      more.loseLease ? 'another lease' : 'lease',
+      clock.monotonic(),
+    );
     await deliver(d, { hand, sender, route }, signals);
   }
   return told;
@@ -115,13 +133,20 @@ test.each<[string, readonly Told[], readonly string[]]>([
   ['refused twice', [busy, busy], ['first reply high 60']],
   ['taken after nobody said anything', [dropped, accepted], ['first reply high 180', 'delivered high 180']],
   ['taken after a fault of ours', [unreachable, accepted], ['first reply high 180', 'delivered high 180']],
-  ['taken after a refusal and a silence', [busy, dropped, accepted], ['first reply high 60', 'delivered high 300']],
+  [
+    'taken after a refusal and a silence',
+    [busy, dropped, accepted],
+    ['first reply high 60', 'delivered high 300'],
+  ],
 ])('the times of a delivery that is %s', async (_, reports, told) => {
   expect(await tried(reports)).toEqual(told);
 });
 
 test('count from the time at which mail was to go, when that is later than its acceptance', async () => {
-  expect(await tried([accepted], { scheduledInMs: 45_000 })).toEqual(['first reply high 15', 'delivered high 15']);
+  expect(await tried([accepted], { scheduledInMs: 45_000 })).toEqual([
+    'first reply high 15',
+    'delivered high 15',
+  ]);
 });
 
 test('are told by the dispatcher that records the outcome, and by no other', async () => {

@@ -1,9 +1,18 @@
-// One attempt: from a claimed delivery to a recorded outcome. What can be told before a connection is opened is done before; the mail is complete
-// when the connection is used; the fence stands before the last bytes (R6).
+// One attempt: from a claimed delivery to a recorded outcome. What can be told before a connection
+// is opened is done before; the mail is complete when the connection is used; the fence stands
+// before the last bytes (R6).
 
 import { needsSmtpUtf8 } from '../core/address.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';
-import { type Change, type DeliveryView, type LastReply, type Outcome, record, release, type Verdict } from '../core/delivery/delivery.ts';
+import {
+  type Change,
+  type DeliveryView,
+  type LastReply,
+  type Outcome,
+  record,
+  release,
+  type Verdict,
+} from '../core/delivery/delivery.ts';
 import { isUnanswered } from '../core/delivery/first-reply.ts';
 import { judge } from '../core/delivery/reply.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
@@ -27,7 +36,10 @@ export interface Signals {
   readonly paused: PausedRoutes;
 }
 
-/** Resolves once the outcome is recorded, or the delivery is back in the queue, or somebody else has it. Never rejects. */
+/**
+ * Resolves once the outcome is recorded, or the delivery is back in the queue, or somebody else has
+ * it. Never rejects.
+ */
 export async function deliver(d: Dispatcher, attempt: Attempt, signals: Signals): Promise<void> {
   const { hand, sender } = attempt;
   let mail: ComposedMail;
@@ -42,13 +54,28 @@ export async function deliver(d: Dispatcher, attempt: Attempt, signals: Signals)
   await recordReport(d, attempt, signals, report, d.clock.monotonic() - startedAt);
 }
 
-/** Content that cannot be rendered bounces at once: the next attempt would render the same. A store that is away costs nothing. */
-async function contentFailed(d: Dispatcher, { hand }: Attempt, signals: Signals, error: unknown): Promise<void> {
+/**
+ * Content that cannot be rendered bounces at once: the next attempt would render the same. A store
+ * that is away costs nothing.
+ */
+async function contentFailed(
+  d: Dispatcher,
+  { hand }: Attempt,
+  signals: Signals,
+  error: unknown,
+): Promise<void> {
   if (error instanceof Failure && error.kind === 'invalid') {
     const reply: LastReply = { stage: 'render', code: null, enhanced: null, text: error.message };
-    const outcome: Outcome = { verdict: { kind: 'bounced' }, reply, data: { category: 'content', stage: 'render', reply: error.message } };
+    const outcome: Outcome = {
+      verdict: { kind: 'bounced' },
+      reply,
+      data: { category: 'content', stage: 'render', reply: error.message },
+    };
     d.metrics.attempt('bounced', 'content', 0);
-    await hand.insist((s) => record(s, hand.leaseId, outcome, d.messages.now(), { delaysMs: [], random: 0 }), signals.stop);
+    await hand.insist(
+      (s) => record(s, hand.leaseId, outcome, d.messages.now(), { delaysMs: [], random: 0 }),
+      signals.stop,
+    );
     return;
   }
   d.report('a mail could not be composed', error);
@@ -56,13 +83,22 @@ async function contentFailed(d: Dispatcher, { hand }: Attempt, signals: Signals,
   await hand.insist((s) => release(s, hand.leaseId, how), signals.stop);
 }
 
-async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: Signals, mail: ComposedMail): Promise<Report> {
+async function send(
+  d: Dispatcher,
+  { hand, sender, route }: Attempt,
+  { stop }: Signals,
+  mail: ComposedMail,
+): Promise<Report> {
   const opened = await d.transport.open(route, { signal: stop });
   if (opened.kind !== 'session') return opened;
   await using session = opened;
   const { recipient } = hand.view.delivery;
   return await session.send({
-    mailFrom: returnPath({ message: hand.message.id, index: hand.index }, sender.returnPathDomain, d.returnKey),
+    mailFrom: returnPath(
+      { message: hand.message.id, index: hand.index },
+      sender.returnPathDomain,
+      d.returnKey,
+    ),
     rcptTo: recipient,
     smtpUtf8: needsSmtpUtf8(recipient),
     body: inMemory(mail) ?? bytesOf(d, mail),
@@ -72,14 +108,30 @@ async function send(d: Dispatcher, { hand, sender, route }: Attempt, { stop }: S
   });
 }
 
-async function recordReport(d: Dispatcher, { hand, sender, route }: Attempt, signals: Signals, report: Report, ms: number): Promise<void> {
+async function recordReport(
+  d: Dispatcher,
+  { hand, sender, route }: Attempt,
+  signals: Signals,
+  report: Report,
+  ms: number,
+): Promise<void> {
   const judgement = judge(report);
   const { category } = judgement;
-  const reply: LastReply = { stage: report.stage, code: report.code, enhanced: report.enhanced, text: report.text };
+  const reply: LastReply = {
+    stage: report.stage,
+    code: report.code,
+    enhanced: report.enhanced,
+    text: report.text,
+  };
   if (report.cause !== undefined) d.report('an attempt failed here', report.cause);
   d.metrics.attempt(judgement.kind === 'lost' ? 'unknown' : judgement.kind, category, ms);
   const owner = { tenant: sender.tenant, sender: sender.name };
-  d.tally?.attempt(owner, { outcome: judgement.kind, at: d.messages.now(), code: report.code, enhanced: report.enhanced });
+  d.tally?.attempt(owner, {
+    outcome: judgement.kind,
+    at: d.messages.now(),
+    code: report.code,
+    enhanced: report.enhanced,
+  });
 
   const data = {
     category,
@@ -109,10 +161,23 @@ async function recordReport(d: Dispatcher, { hand, sender, route }: Attempt, sig
   }
   const now = d.messages.now();
   const isRoute = judgement.scope === 'route';
-  const due = isRoute ? signals.paused.pause(route, now) : category === 'aborted' ? now : now + hand.releaseDelayMs;
+  const due = isRoute
+    ? signals.paused.pause(route, now)
+    : category === 'aborted'
+      ? now
+      : now + hand.releaseDelayMs;
   if (isRoute) d.tally?.paused(owner, route.name, due);
-  const how = { reason: isRoute ? 'route' : null, due, tried: category !== 'aborted', lastReply: reply } as const;
-  // Behind the record `committing` nothing is released, not even when its answer never came here: no dot was sent, so it waits like a refusal about us.
+  const how = {
+    reason: isRoute ? 'route' : null,
+    due,
+    tried: category !== 'aborted',
+    lastReply: reply,
+  } as const;
+  // Behind the record `committing` nothing is released, not even when its answer never came here:
+  // no dot was sent, so it waits like a refusal about us.
   const waiting: Verdict = { kind: 'deferred', spent: false, waitMs: deliveryLimits.refusalAboutUsMs };
-  await hand.insist((s) => (s.delivery.phase === 'committing' ? recorded(s, waiting) : release(s, hand.leaseId, how)), signals.stop);
+  await hand.insist(
+    (s) => (s.delivery.phase === 'committing' ? recorded(s, waiting) : release(s, hand.leaseId, how)),
+    signals.stop,
+  );
 }

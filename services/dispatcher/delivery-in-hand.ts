@@ -1,16 +1,20 @@
-// A delivery that this dispatcher holds a lease on, and the one way to change it: read, decide, write, and when the store has moved on, read and
-// decide again. Changes of one delivery go one after the other, so that a renewal never overtakes a record.
+// A delivery that this dispatcher holds a lease on, and the one way to change it: read, decide,
+// write, and when the store has moved on, read and decide again. Changes of one delivery go one
+// after the other, so that a renewal never overtakes a record.
 
 import { type Change, commit, type DeliveryView, renew } from '../core/delivery/delivery.ts';
 import { type Message, viewOf, withProgress } from '../core/delivery/message.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { type Dispatcher, leaseOf } from './dispatcher.ts';
 
-/** The store moves on a few times at most while a lease is held: a cancel, a lapse, another claim. */
+/**
+ * The store moves on a few times at most while a lease is held: a cancel, a lapse, another claim.
+ */
 const ROUNDS = 8;
 
 /** The part of a lease that its dispatcher relies on. */
-const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number => leaseOf(d) * (1 - dispatchLimits.leaseMarginShare);
+const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number =>
+  leaseOf(d) * (1 - dispatchLimits.leaseMarginShare);
 
 export type HandParts = Pick<Dispatcher, 'messages' | 'clock' | 'leaseMs' | 'report'>;
 
@@ -23,7 +27,10 @@ export class DeliveryInHand {
   #safeUntil: number;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `claimedAt`: monotonic time before the claim was sent, so that the lease in the store ends later than this one. */
+  /**
+   * `claimedAt`: monotonic time before the claim was sent, so that the lease in the store ends
+   * later than this one.
+   */
   constructor(d: HandParts, message: Message, index: number, leaseId: string, claimedAt: number) {
     this.#d = d;
     this.#message = message;
@@ -42,7 +49,10 @@ export class DeliveryInHand {
 
   /** How long it waits when it comes back for a fault that may be its own. */
   get releaseDelayMs(): number {
-    return Math.min(dispatchLimits.releaseDelayMs * 2 ** this.view.delivery.tries, dispatchLimits.releaseDelayMaxMs);
+    return Math.min(
+      dispatchLimits.releaseDelayMs * 2 ** this.view.delivery.tries,
+      dispatchLimits.releaseDelayMaxMs,
+    );
   }
 
   /** False: the lease may be over by now, whatever the last answer of the store was. */
@@ -50,14 +60,20 @@ export class DeliveryInHand {
     return this.#d.clock.monotonic() < this.#safeUntil;
   }
 
-  /** True: the change was made. False: nothing is to be changed, as the store has it now. Rejects when the store fails. */
+  /**
+   * True: the change was made. False: nothing is to be changed, as the store has it now. Rejects
+   * when the store fails.
+   */
   change(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
     const made = this.#last.then(() => this.#change(decide));
     this.#last = made.catch(() => {}); // the caller of `change` sees the failure; the next one starts anew
     return made;
   }
 
-  /** Keeps trying while the store fails: for an outcome, which must not be lost while this process lives. */
+  /**
+   * Keeps trying while the store fails: for an outcome, which must not be lost while this process
+   * lives.
+   */
   async insist(decide: (view: DeliveryView) => Change | null, signal: AbortSignal): Promise<boolean> {
     for (;;) {
       try {
@@ -75,12 +91,14 @@ export class DeliveryInHand {
   }
 
   /**
-   * The fence. True: `committing` is durable and the lease is held, so the dot may be sent. Rejects when the store fails, which may have made the record
-   * all the same.
+   * The fence. True: `committing` is durable and the lease is held, so the dot may be sent. Rejects
+   * when the store fails, which may have made the record all the same.
    */
   async commit(): Promise<boolean> {
     if (!this.isSafe) return false;
-    const made = await this.#prolong((s) => commit(s, this.leaseId, this.#d.messages.now(), leaseOf(this.#d)));
+    const made = await this.#prolong((s) =>
+      commit(s, this.leaseId, this.#d.messages.now(), leaseOf(this.#d)),
+    );
     return made && this.isSafe; // asked again: a store that took long over it may have let the lease run out
   }
 

@@ -1,4 +1,5 @@
-// The dispatcher and the sweeper over memory adapters, by a manual clock, with relays that answer as slowly as a test wants.
+// The dispatcher and the sweeper over memory adapters, by a manual clock, with relays that answer
+// as slowly as a test wants.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
@@ -35,7 +36,14 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-const routeTo = (host: string): Route => ({ name: host, host, port: 25, tls: 'None', credentials: null, ca: null });
+const routeTo = (host: string): Route => ({
+  name: host,
+  host,
+  port: 25,
+  tls: 'None',
+  credentials: null,
+  ca: null,
+});
 const senderOf = (tenant: string, host: string, messagesPerSecond = 0): Sender => {
   const sender = sampleSender([]);
   return { ...sender, tenant, routes: [routeTo(host)], limits: { ...sender.limits, messagesPerSecond } };
@@ -81,7 +89,10 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
   const stop = new AbortController();
   const ended = [
     dispatch(dispatcher, { take: take.signal, stop: stop.signal }),
-    sweepLoop({ ...ports, metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } }, take.signal),
+    sweepLoop(
+      { ...ports, metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } },
+      take.signal,
+    ),
   ];
   stops.push(async () => {
     take.abort();
@@ -128,7 +139,10 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
   };
 }
 
-/** Relays that answer the dot after so many milliseconds, over as many connections as a route may have. */
+/**
+ * Relays that answer the dot after so many milliseconds, over as many connections as a route may
+ * have.
+ */
 function relays(clock: ManualClock, answerMs: Record<string, number>, arrivals: Arrival[]): Transport {
   const inUse = new Map<string, number>();
   const waiting = new Map<string, (() => void)[]>();
@@ -207,18 +221,26 @@ test('under a steady inflow over the limit the oldest still goes first (P9)', as
   expect(Math.max(...displaced)).toBeLessThanOrEqual(60);
 });
 
-test.each(['normal', 'high'] as const)('a neighbour’s mail (%s) passes a route that answers slowly (P10, P16)', async (tier) => {
-  const world = begin([senderOf('slow', 'slow.example'), senderOf('quick', 'good.example')], { 'slow.example': 20_000 });
-  await world.accept('slow', 2_000);
-  await world.clock.advance(500);
-  await world.accept('quick', 1, tier);
-  await world.until(() => world.arrivals.some((a) => a.recipient.startsWith('quick')), 2 * dispatchLimits.routeSlowMs);
-  await world.clock.advance(60_000);
-  const sentAt = world.clock.monotonic();
-  await world.accept('quick', 50, tier);
-  await world.until(() => world.arrivals.filter((a) => a.recipient.startsWith('quick')).length === 51, 500);
-  expect(world.clock.monotonic() - sentAt).toBeLessThan(500);
-});
+test.each(['normal', 'high'] as const)(
+  'a neighbour’s mail (%s) passes a route that answers slowly (P10, P16)',
+  async (tier) => {
+    const world = begin([senderOf('slow', 'slow.example'), senderOf('quick', 'good.example')], {
+      'slow.example': 20_000,
+    });
+    await world.accept('slow', 2_000);
+    await world.clock.advance(500);
+    await world.accept('quick', 1, tier);
+    await world.until(
+      () => world.arrivals.some((a) => a.recipient.startsWith('quick')),
+      2 * dispatchLimits.routeSlowMs,
+    );
+    await world.clock.advance(60_000);
+    const sentAt = world.clock.monotonic();
+    await world.accept('quick', 50, tier);
+    await world.until(() => world.arrivals.filter((a) => a.recipient.startsWith('quick')).length === 51, 500);
+    expect(world.clock.monotonic() - sentAt).toBeLessThan(500);
+  },
+);
 
 test('a slow route keeps its connections busy, and what it has no room for is not moved about all the time', async () => {
   const world = begin([senderOf('slow', 'slow.example')], { 'slow.example': 2_000 });
@@ -230,7 +252,10 @@ test('a slow route keeps its connections busy, and what it has no room for is no
 });
 
 test('a fast route holds nothing', async () => {
-  const world = begin([senderOf('a', 'a.example'), senderOf('b', 'b.example')], { 'a.example': 20, 'b.example': 20 });
+  const world = begin([senderOf('a', 'a.example'), senderOf('b', 'b.example')], {
+    'a.example': 20,
+    'b.example': 20,
+  });
   await world.accept('a', 1_000);
   await world.accept('b', 1_000);
   await world.until(() => world.arrivals.length === 2_000, 10_000);

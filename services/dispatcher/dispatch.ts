@@ -1,5 +1,6 @@
-// The dispatcher's loop: takes entries while there is room for them, selects those that can go now, claims and delivers them, and settles each entry
-// once what became of its delivery is stored (R2, R3).
+// The dispatcher's loop: takes entries while there is room for them, selects those that can go now,
+// claims and delivers them, and settles each entry once what became of its delivery is stored (R2,
+// R3).
 
 import { Failure } from '../core/failure.ts';
 import { Batch } from './batch.ts';
@@ -14,7 +15,10 @@ import { RouteGate } from './route-gate.ts';
 import { select } from './select.ts';
 import { withholdSuppressed } from './withhold-suppressed.ts';
 
-/** `take`: no more entries are taken. `stop`: what is under way is given up. The first comes well before the second. */
+/**
+ * `take`: no more entries are taken. `stop`: what is under way is given up. The first comes well
+ * before the second.
+ */
 export interface DispatchSignals {
   readonly take: AbortSignal;
   readonly stop: AbortSignal;
@@ -35,7 +39,14 @@ export async function dispatch(d: Dispatcher, { take, stop }: DispatchSignals): 
   const inFlight = new InFlight(d.metrics);
   const leases = new Leases(d);
   const routes = new RouteGate(d, inFlight);
-  const shared: Shared = { inFlight, leases, routes, budgets: new BudgetGate(d), paused: new PausedRoutes(), stop };
+  const shared: Shared = {
+    inFlight,
+    leases,
+    routes,
+    budgets: new BudgetGate(d),
+    paused: new PausedRoutes(),
+    stop,
+  };
   const ended = new AbortController();
   const renewing = leases.keep(ended.signal);
   while (!take.aborted) {

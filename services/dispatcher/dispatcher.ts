@@ -21,8 +21,15 @@ import type { Tally } from './tally.ts';
 export interface DispatcherMetrics {
   claimed(count: number): void;
   held(reason: string, count: number): void;
-  /** `unknown`: no answer after the dot; what follows is the copy policy's affair. `local`: a fault of ours. */
-  attempt(outcome: 'delivered' | 'deferred' | 'bounced' | 'unknown' | 'local', category: string, ms: number): void;
+  /**
+   * `unknown`: no answer after the dot; what follows is the copy policy's affair. `local`: a fault
+   * of ours.
+   */
+  attempt(
+    outcome: 'delivered' | 'deferred' | 'bounced' | 'unknown' | 'local',
+    category: string,
+    ms: number,
+  ): void;
   /** An outcome was recorded: how long it took since the message was accepted, or was to go. */
   delivered(tier: Tier, ms: number): void;
   /** The same until a server first said something about a delivery. */
@@ -48,7 +55,10 @@ export interface Dispatcher {
   readonly returnKey: Uint8Array;
   /** Where all mail goes instead of the senders' own routes (`PACKETBOAT_RELAY`), or null. */
   readonly relay: Route | null;
-  /** How long a claim holds; `deliveryLimits.leaseMs` unless told. Every dispatcher may have its own. */
+  /**
+   * How long a claim holds; `deliveryLimits.leaseMs` unless told. Every dispatcher may have its
+   * own.
+   */
   readonly leaseMs?: number;
   readonly metrics: DispatcherMetrics;
   /** Absent where nobody looks at figures. */

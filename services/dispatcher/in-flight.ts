@@ -1,4 +1,5 @@
-// How many entries this dispatcher has taken and not settled yet, and a way to wait until that number, or anything else that makes room, changes.
+// How many entries this dispatcher has taken and not settled yet, and a way to wait until that
+// number, or anything else that makes room, changes.
 
 export class InFlight {
   readonly #metrics: { inFlight(count: number): void };

@@ -1,4 +1,5 @@
-// The dispatcher over MongoDB, JetStream and Redis: takes deliveries up, hands them to the next hop, records what came of it.
+// The dispatcher over MongoDB, JetStream and Redis: takes deliveries up, hands them to the next
+// hop, records what came of it.
 
 import { openBlobStore } from '../adapters/mongo/blob-store.ts';
 import { openCatalog } from '../adapters/mongo/catalog.ts';
@@ -19,7 +20,15 @@ import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Config } from '../runtime/config.ts';
 import { readKeyring } from '../runtime/keyring.ts';
 import { reporter } from '../runtime/log.ts';
-import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
+import {
+  type About,
+  budgetNames,
+  dependenciesOf,
+  openOperations,
+  type Program,
+  queueNames,
+  started,
+} from '../runtime/program.ts';
 import { SigningKeys } from './sign.ts';
 import { startDispatcher } from './start-dispatcher.ts';
 import { Tally, tellTally } from './tally.ts';
@@ -30,7 +39,11 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
   await using open = new AsyncDisposableStack();
   const operations = await openOperations(open, config.metricsAddr, dependenciesOf.dispatcher, about);
   const keyring = await readKeyring(config.keyringFile);
-  const keys = { catalog: keysFor(keyring, 'catalog'), suppression: keysFor(keyring, 'suppression'), return: keysFor(keyring, 'return') };
+  const keys = {
+    catalog: keysFor(keyring, 'catalog'),
+    suppression: keysFor(keyring, 'suppression'),
+    return: keysFor(keyring, 'return'),
+  };
   const relay = config.relay ?? null;
 
   const mongo = open.use(await openMongo(config.mongodbUrl, { ca: config.mongodbCa }));
@@ -39,9 +52,13 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
   const messages = open.use(await openMessageStore(mongo));
   const queue = open.use(new NatsWorkQueue(nats, queueNames(config)));
   const redis = open.use(openRedis(config.redisUrl, { name: 'packetboat-dispatcher', ca: config.redisCa }));
-  const budgets = open.use(new RedisBudgets(redis, { clock: systemClock, group: 'dispatcher', ...budgetNames(config) }));
+  const budgets = open.use(
+    new RedisBudgets(redis, { clock: systemClock, group: 'dispatcher', ...budgetNames(config) }),
+  );
   const onCatalogTrouble = (error: unknown): void => report('the catalog could not be read', error);
-  const catalog = open.use(await openCatalog(mongo, { notices, keys: keys.catalog, report: onCatalogTrouble }));
+  const catalog = open.use(
+    await openCatalog(mongo, { notices, keys: keys.catalog, report: onCatalogTrouble }),
+  );
   const tally = new Tally();
   const dispatcher = {
     messages,

@@ -1,12 +1,16 @@
-// Routes that a fault of ours has paused, in this process: a dead resolver, a relay that refuses everybody, broken TLS. Their mail goes by the next
-// route, or waits as `hold`. Another dispatcher finds out for itself; it may see another network.
+// Routes that a fault of ours has paused, in this process: a dead resolver, a relay that refuses
+// everybody, broken TLS. Their mail goes by the next route, or waits as `hold`. Another dispatcher
+// finds out for itself; it may see another network.
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 
 export class PausedRoutes {
-  /** By all that makes a route: a wrong password of one tenant must not hold up another's mail to the same relay. */
+  /**
+   * By all that makes a route: a wrong password of one tenant must not hold up another's mail to
+   * the same relay.
+   */
   readonly #until = new Map<string, number>();
 
   /** By the store's clock, like the dues that are made from it. */

@@ -1,5 +1,5 @@
-// The gate of the routes: a candidate goes when its route has room among all that is in flight. It stands before the budgets, so that mail which
-// cannot go takes no token.
+// The gate of the routes: a candidate goes when its route has room among all that is in flight. It
+// stands before the budgets, so that mail which cannot go takes no token.
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
@@ -31,7 +31,9 @@ export class RouteGate implements Gate {
     this.#slots = new RouteSlots(d);
   }
 
-  /** Resolves with the number of entries that may be taken now, once there is room for at least one. */
+  /**
+   * Resolves with the number of entries that may be taken now, once there is room for at least one.
+   */
   async room(signal: AbortSignal): Promise<number> {
     for (;;) {
       const room = this.#slots.room(this.#inFlight.count);
@@ -51,7 +53,8 @@ export class RouteGate implements Gate {
       if (first === undefined) continue;
       const waited = out.filter(hasWaited).map((c) => c.message.id);
       const dues = this.#slots.dues(first.route, waited, out.length - waited.length);
-      for (const [i, candidate] of out.entries()) held.push({ candidate, reason: 'route', due: dues[i] ?? this.#d.messages.now() });
+      for (const [i, candidate] of out.entries())
+        held.push({ candidate, reason: 'route', due: dues[i] ?? this.#d.messages.now() });
     }
     if (!this.#isWatching) this.#inFlight.wake(); // whoever waits for room has more routes to watch now
     return { going, held };
@@ -78,7 +81,10 @@ export class RouteGate implements Gate {
     return isIn;
   }
 
-  /** Looks again when a route may have become slow. One look at a time: a timer for each change of what is in flight would cost a tenth of all work. */
+  /**
+   * Looks again when a route may have become slow. One look at a time: a timer for each change of
+   * what is in flight would cost a tenth of all work.
+   */
   #watchSlowRoutes(signal: AbortSignal): void {
     const waitMs = this.#isWatching ? null : this.#slots.nextSlowMs;
     if (waitMs === null) return;

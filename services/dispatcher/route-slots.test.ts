@@ -5,7 +5,14 @@ import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { RouteSlots } from './route-slots.ts';
 
 const max = dispatchLimits.deliveriesInFlightMax;
-const routeTo = (host: string): Route => ({ name: host, host, port: 25, tls: 'None', credentials: null, ca: null });
+const routeTo = (host: string): Route => ({
+  name: host,
+  host,
+  port: 25,
+  tls: 'None',
+  credentials: null,
+  ca: null,
+});
 const [a, b] = [routeTo('a.example'), routeTo('b.example')];
 
 function begin(relay: Route | null = null) {

@@ -1,5 +1,5 @@
-// Which entries of a batch can go now. Entries that are outdated are settled; deliveries that end or wait are changed in the store first, and their
-// entries settled then (R3).
+// Which entries of a batch can go now. Entries that are outdated are settled; deliveries that end
+// or wait are changed in the store first, and their entries settled then (R3).
 
 import { type Change, type HoldReason, hold } from '../core/delivery/delivery.ts';
 import { type Message, viewOf } from '../core/delivery/message.ts';
@@ -13,8 +13,9 @@ import type { PausedRoutes } from './paused-routes.ts';
 export type SelectParts = Pick<Dispatcher, 'messages' | 'catalog' | 'clock' | 'metrics' | 'relay'>;
 
 /**
- * A decision that the store refuses is made anew about what the store has now: mostly the sweeper has only noted that it published the very entry in
- * hand. A delivery that others change this often is left to a later entry.
+ * A decision that the store refuses is made anew about what the store has now: mostly the sweeper
+ * has only noted that it published the very entry in hand. A delivery that others change this often
+ * is left to a later entry.
  */
 export const ROUNDS = 3;
 
@@ -31,7 +32,11 @@ interface Selection {
 export async function select(
   d: SelectParts,
   batch: Batch,
-  { gates, paused, stop }: { readonly gates: readonly Gate[]; readonly paused: PausedRoutes; readonly stop: AbortSignal },
+  {
+    gates,
+    paused,
+    stop,
+  }: { readonly gates: readonly Gate[]; readonly paused: PausedRoutes; readonly stop: AbortSignal },
 ): Promise<readonly Candidate[]> {
   const going: Candidate[] = [];
   let left = batch.entries;
@@ -48,7 +53,11 @@ async function selectOnce(
   d: SelectParts,
   batch: Batch,
   entries: readonly TakenEntry[],
-  { gates, paused, stop }: { readonly gates: readonly Gate[]; readonly paused: PausedRoutes; readonly stop: AbortSignal },
+  {
+    gates,
+    paused,
+    stop,
+  }: { readonly gates: readonly Gate[]; readonly paused: PausedRoutes; readonly stop: AbortSignal },
 ): Promise<Selection> {
   const messages = await read(d, entries);
   await untilDue(d, entries, messages, stop);
@@ -72,7 +81,8 @@ async function selectOnce(
       pausedUntil: (route) => paused.until(route),
     });
     if (planned.kind === 'drop') batch.settle(entry);
-    else if (planned.kind === 'go' && sender !== null) candidates.push({ taken: entry, message, sender, route: planned.route });
+    else if (planned.kind === 'go' && sender !== null)
+      candidates.push({ taken: entry, message, sender, route: planned.route });
     else if (planned.kind !== 'go') changed.push({ entry, change: planned.change });
   }
   const { going, held } = await throughAll(gates, inTurn(candidates));
@@ -87,7 +97,10 @@ async function selectOnce(
   return { going, refused };
 }
 
-async function read(d: Pick<SelectParts, 'messages'>, entries: readonly TakenEntry[]): Promise<ReadonlyMap<Message['id'], Message>> {
+async function read(
+  d: Pick<SelectParts, 'messages'>,
+  entries: readonly TakenEntry[],
+): Promise<ReadonlyMap<Message['id'], Message>> {
   const ids = [...new Set(entries.map((t) => t.entry.message))];
   return new Map((await d.messages.find(ids)).flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
 }
@@ -102,7 +115,9 @@ async function untilDue(
   const now = d.messages.now();
   const waits = entries.map(({ entry: { message: id, delivery, attempt } }) => {
     const message = messages.get(id);
-    return message?.deliveries[delivery] === undefined ? 0 : earlyBy(viewOf(message, delivery), { attempt, now });
+    return message?.deliveries[delivery] === undefined
+      ? 0
+      : earlyBy(viewOf(message, delivery), { attempt, now });
   });
   const waitMs = Math.max(0, ...waits);
   if (waitMs > 0) await d.clock.sleep(waitMs + 1, stop); // timers may be a millisecond early
@@ -121,6 +136,9 @@ async function throughAll(gates: readonly Gate[], candidates: readonly Candidate
 }
 
 function countHolds(d: Pick<SelectParts, 'metrics'>, changed: readonly { readonly change: Change }[]): void {
-  const reasons = Map.groupBy(changed, ({ change }): HoldReason | 'none' => change.set.hold?.reason ?? 'none');
+  const reasons = Map.groupBy(
+    changed,
+    ({ change }): HoldReason | 'none' => change.set.hold?.reason ?? 'none',
+  );
   for (const [reason, of] of reasons) if (reason !== 'none') d.metrics.held(reason, of.length);
 }

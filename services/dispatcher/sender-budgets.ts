@@ -1,9 +1,11 @@
-// What each sender's budget lets go now, and when the rest may come back. Mail that waits is spread over the time in which its tokens come, one
-// behind the other; while there is such a line, tokens are for those in it, and newcomers join its end (P9).
+// What each sender's budget lets go now, and when the rest may come back. Mail that waits is spread
+// over the time in which its tokens come, one behind the other; while there is such a line, tokens
+// are for those in it, and newcomers join its end (P9).
 //
-// Each process has its own lines. With several dispatchers a newcomer that comes to one of them may pass mail that waits in the line of another. That
-// is accepted: it is bounded by what comes in while a line lasts, mail of a line takes part in each dispatcher's turns when it is due, and a shared
-// line would cost a round trip for each batch.
+// Each process has its own lines. With several dispatchers a newcomer that comes to one of them may
+// pass mail that waits in the line of another. That is accepted: it is bounded by what comes in
+// while a line lasts, mail of a line takes part in each dispatcher's turns when it is due, and a
+// shared line would cost a round trip for each batch.
 
 import type { Sender } from '../core/catalog/catalog.ts';
 import type { MessageId } from '../core/ids.ts';
@@ -25,8 +27,13 @@ function limitsOf(sender: Sender): Limits {
   return {
     // a bucket that holds less than one token never grants any
     perSecond:
-      messagesPerSecond > 0 ? { name, limit: messagesPerSecond, windowMs: SECOND_MS, burst: Math.max(1, messagesPerSecond) } : null,
-    perDay: messagesPerDay > 0 ? { name: `${name}/day`, limit: messagesPerDay, windowMs: DAY_MS, burst: messagesPerDay } : null,
+      messagesPerSecond > 0
+        ? { name, limit: messagesPerSecond, windowMs: SECOND_MS, burst: Math.max(1, messagesPerSecond) }
+        : null,
+    perDay:
+      messagesPerDay > 0
+        ? { name: `${name}/day`, limit: messagesPerDay, windowMs: DAY_MS, burst: messagesPerDay }
+        : null,
   };
 }
 
@@ -41,7 +48,9 @@ type BudgetParts = Pick<Dispatcher, 'budgets'> & { readonly messages: Pick<Dispa
 
 export class SenderBudgets {
   readonly #d: BudgetParts;
-  /** By sender and its limits: a line paced by limits that have been changed means nothing any more. */
+  /**
+   * By sender and its limits: a line paced by limits that have been changed means nothing any more.
+   */
   readonly #lines = new Map<string, WaitingLine>();
 
   constructor(d: BudgetParts) {
@@ -49,8 +58,9 @@ export class SenderBudgets {
   }
 
   /**
-   * Of mail in its order, first `waited` that a budget held before, then `fresh`: how many may go now, and a due for each of the others. Those that
-   * waited go first, and wait at the front when they are refused; the others go only where nobody waits.
+   * Of mail in its order, first `waited` that a budget held before, then `fresh`: how many may go
+   * now, and a due for each of the others. Those that waited go first, and wait at the front when
+   * they are refused; the others go only where nobody waits.
    */
   async take(
     sender: Sender,
@@ -64,13 +74,18 @@ export class SenderBudgets {
     const line = this.#lineOf(sender);
     const from = this.#d.messages.now() + waitMs;
     const atFront = line.atFront(waited.slice(granted), from, intervalMs);
-    const atEnd = line.atEnd(waited.length + fresh - granted - atFront.length, from, granted < wanted ? intervalMs : undefined);
+    const atEnd = line.atEnd(
+      waited.length + fresh - granted - atFront.length,
+      from,
+      granted < wanted ? intervalMs : undefined,
+    );
     return { granted, dues: [...atFront, ...atEnd] };
   }
 
   /**
-   * From both budgets or from none: a token of one that the other refuses would be lost, and those of a day do not come back. So the day is only
-   * looked at first, and taken from last; that another process takes what was seen there costs tokens of a second.
+   * From both budgets or from none: a token of one that the other refuses would be lost, and those
+   * of a day do not come back. So the day is only looked at first, and taken from last; that
+   * another process takes what was seen there costs tokens of a second.
    */
   async #ask(wanted: number, perSecond: Budget | null, perDay: Budget | null): Promise<Grant> {
     if (perSecond === null || perDay === null) return await this.#reserve(perSecond ?? perDay, wanted);
@@ -87,9 +102,15 @@ export class SenderBudgets {
   }
 
   async #reserve(budget: Budget | null, tokens: number): Promise<Grant> {
-    const [reservation] = budget === null || tokens === 0 ? [] : await this.#d.budgets.reserve([{ budget, tokens }]);
-    if (budget === null || reservation === undefined || reservation.granted >= tokens) return { granted: tokens, waitMs: 0, intervalMs: 0 };
-    return { granted: reservation.granted, waitMs: reservation.waitMs, intervalMs: budget.windowMs / budget.limit };
+    const [reservation] =
+      budget === null || tokens === 0 ? [] : await this.#d.budgets.reserve([{ budget, tokens }]);
+    if (budget === null || reservation === undefined || reservation.granted >= tokens)
+      return { granted: tokens, waitMs: 0, intervalMs: 0 };
+    return {
+      granted: reservation.granted,
+      waitMs: reservation.waitMs,
+      intervalMs: budget.windowMs / budget.limit,
+    };
   }
 
   #lineOf(sender: Sender): WaitingLine {

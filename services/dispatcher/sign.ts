@@ -1,4 +1,5 @@
-// Signing a composed mail. Keys are parsed once; RSA runs on the threads of libuv, because at 0.4 ms a mail it would hold up the event loop.
+// Signing a composed mail. Keys are parsed once; RSA runs on the threads of libuv, because at 0.4
+// ms a mail it would hold up the event loop.
 
 import { createHash, createPrivateKey, type KeyObject, sign as signWith } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -8,10 +9,16 @@ import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { BodyHash } from '../core/mail/dkim/canonical.ts';
 import { signedField, type ToSign, unsigned } from '../core/mail/dkim/signature.ts';
 
-const signAsync = promisify(signWith) as (algorithm: string | null, data: Uint8Array, key: KeyObject) => Promise<Buffer>;
+const signAsync = promisify(signWith) as (
+  algorithm: string | null,
+  data: Uint8Array,
+  key: KeyObject,
+) => Promise<Buffer>;
 const END_OF_HEADER = '\r\n\r\n';
 
-/** Private keys as they are used, by fingerprint; the oldest is forgotten when there are too many. */
+/**
+ * Private keys as they are used, by fingerprint; the oldest is forgotten when there are too many.
+ */
 export class SigningKeys {
   readonly #keys = new Map<string, KeyObject>();
 
@@ -49,7 +56,14 @@ export async function signatures(
   const header = head.toString('latin1', 0, headerEnd);
   const bodyHash = await bodyHashOf(mail.bytes, headerEnd + END_OF_HEADER.length);
   const fields = dkim.map((key) =>
-    sign(keys.get(key), { header, bodyHash, domain, selector: key.selector, algorithm: key.algorithm, time: mail.time }),
+    sign(keys.get(key), {
+      header,
+      bodyHash,
+      domain,
+      selector: key.selector,
+      algorithm: key.algorithm,
+      time: mail.time,
+    }),
   );
   return Buffer.from((await Promise.all(fields)).join(''), 'latin1');
 }
@@ -72,6 +86,8 @@ async function sign(key: KeyObject, toSign: ToSign): Promise<string> {
   // RFC 8463: Ed25519 signs the hash
   return signedField(
     open,
-    isRsa ? await signAsync('sha256', data, key) : await signAsync(null, createHash('sha256').update(data).digest(), key),
+    isRsa
+      ? await signAsync('sha256', data, key)
+      : await signAsync(null, createHash('sha256').update(data).digest(), key),
   );
 }

@@ -1,5 +1,6 @@
-// A dispatcher at work until it is disposed (P19): then it takes nothing more, what is in SMTP may end by itself for `runningLimits.drainMs`, and
-// what has not reached its final dot by then goes back to the queue, no attempt spent.
+// A dispatcher at work until it is disposed (P19): then it takes nothing more, what is in SMTP may
+// end by itself for `runningLimits.drainMs`, and what has not reached its final dot by then goes
+// back to the queue, no attempt spent.
 
 import { runningLimits } from '../core/limits/running.ts';
 import { dispatch } from './dispatch.ts';

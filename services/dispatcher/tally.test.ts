@@ -13,8 +13,22 @@ it('adds up what became of the attempts of each sender, and begins anew when it 
   tally.attempt(news, { outcome: 'lost', at: 4, code: null, enhanced: null });
   tally.paused(news, 'relay', 99);
   expect(tally.take()).toEqual([
-    { ...billing, sent: 1, deferred: 1, bounced: 0, lastReply: { at: 2, code: 451, enhanced: null }, pausedRoutes: {} },
-    { ...news, sent: 0, deferred: 0, bounced: 1, lastReply: { at: 3, code: 550, enhanced: '5.1.1' }, pausedRoutes: { relay: 99 } },
+    {
+      ...billing,
+      sent: 1,
+      deferred: 1,
+      bounced: 0,
+      lastReply: { at: 2, code: 451, enhanced: null },
+      pausedRoutes: {},
+    },
+    {
+      ...news,
+      sent: 0,
+      deferred: 0,
+      bounced: 1,
+      lastReply: { at: 3, code: 550, enhanced: '5.1.1' },
+      pausedRoutes: { relay: 99 },
+    },
   ]);
   expect(tally.take()).toEqual([]);
 });

@@ -1,5 +1,5 @@
-// What became of the attempts of each sender, added up here and told every few seconds: it is for people to look at, so a dispatcher that is killed may
-// take the last of it with it.
+// What became of the attempts of each sender, added up here and told every few seconds: it is for
+// people to look at, so a dispatcher that is killed may take the last of it with it.
 
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -20,7 +20,9 @@ export interface AttemptResult {
 export class Tally {
   #figures = new Map<string, Counts>();
 
-  /** Outcomes that are none of a server's are not counted; its last reply is kept whatever it was. */
+  /**
+   * Outcomes that are none of a server's are not counted; its last reply is kept whatever it was.
+   */
   attempt(owner: Owner, { outcome, at, code, enhanced }: AttemptResult): void {
     const counts = this.#of(owner);
     if (outcome in counterOf) counts[counterOf[outcome as keyof typeof counterOf]] += 1;
@@ -43,7 +45,15 @@ export class Tally {
     const key = `${tenant}/${sender}`;
     const known = this.#figures.get(key);
     if (known !== undefined) return known;
-    const counts: Counts = { tenant, sender, sent: 0, deferred: 0, bounced: 0, lastReply: null, pausedRoutes: {} };
+    const counts: Counts = {
+      tenant,
+      sender,
+      sent: 0,
+      deferred: 0,
+      bounced: 0,
+      lastReply: null,
+      pausedRoutes: {},
+    };
     this.#figures.set(key, counts);
     return counts;
   }
@@ -55,8 +65,15 @@ export interface TallyTeller {
   readonly report: (what: string, error: unknown) => void;
 }
 
-/** Tells the store until the signal aborts, and then what is left. Never rejects: what a store does not take is lost. */
-export async function tellTally(tally: Tally, { store, clock, report }: TallyTeller, signal: AbortSignal): Promise<void> {
+/**
+ * Tells the store until the signal aborts, and then what is left. Never rejects: what a store does
+ * not take is lost.
+ */
+export async function tellTally(
+  tally: Tally,
+  { store, clock, report }: TallyTeller,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     const isLast = signal.aborted;
     try {

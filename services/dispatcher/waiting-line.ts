@@ -1,11 +1,15 @@
-// The order in which held mail comes back: one behind the other, at the pace at which it can go. It lasts until the time of its last one has passed.
+// The order in which held mail comes back: one behind the other, at the pace at which it can go. It
+// lasts until the time of its last one has passed.
 
 import type { MessageId } from '../core/ids.ts';
 
 export class WaitingLine {
   #until = Number.NEGATIVE_INFINITY;
   #intervalMs = 0;
-  /** Of those put at the front so far, the youngest, and where the next one stands that is younger still. */
+  /**
+   * Of those put at the front so far, the youngest, and where the next one stands that is younger
+   * still.
+   */
   #front = { youngest: '' as MessageId | '', until: Number.NEGATIVE_INFINITY };
 
   isThere(now: number): boolean {
@@ -13,21 +17,42 @@ export class WaitingLine {
   }
 
   /**
-   * Dues for mail, oldest first, that has waited in this line already and could not go when its time came: from `from` on, none after `latest`. Only
-   * older mail that was put there stands before it; at the end it would lose its place each time, and under a steady inflow wait until it is too old.
+   * Dues for mail, oldest first, that has waited in this line already and could not go when its
+   * time came: from `from` on, none after `latest`. Only older mail that was put there stands
+   * before it; at the end it would lose its place each time, and under a steady inflow wait until
+   * it is too old.
    */
-  atFront(refused: readonly MessageId[], from: number, intervalMs: number, latest = Number.POSITIVE_INFINITY): number[] {
+  atFront(
+    refused: readonly MessageId[],
+    from: number,
+    intervalMs: number,
+    latest = Number.POSITIVE_INFINITY,
+  ): number[] {
     const [oldest] = refused;
     const youngest = refused.at(-1);
     if (oldest === undefined || youngest === undefined) return [];
     const isBehind = oldest > this.#front.youngest;
-    const dues = this.#placed(refused.length, isBehind ? Math.max(from, this.#front.until) : from, intervalMs, latest);
-    if (isBehind || this.#front.until < from) this.#front = { youngest, until: (dues.at(-1) ?? from) + intervalMs };
+    const dues = this.#placed(
+      refused.length,
+      isBehind ? Math.max(from, this.#front.until) : from,
+      intervalMs,
+      latest,
+    );
+    if (isBehind || this.#front.until < from)
+      this.#front = { youngest, until: (dues.at(-1) ?? from) + intervalMs };
     return dues;
   }
 
-  /** Dues for newcomers, none before `from`, nor after `latest`. Without an interval they keep that of the line. */
-  atEnd(count: number, from: number, intervalMs = this.#intervalMs, latest = Number.POSITIVE_INFINITY): number[] {
+  /**
+   * Dues for newcomers, none before `from`, nor after `latest`. Without an interval they keep that
+   * of the line.
+   */
+  atEnd(
+    count: number,
+    from: number,
+    intervalMs = this.#intervalMs,
+    latest = Number.POSITIVE_INFINITY,
+  ): number[] {
     return this.#placed(count, Math.max(from, this.#until), intervalMs, latest);
   }
 

@@ -1,4 +1,5 @@
-// Suppressed recipients are taken out after the claim, so that every suppression which was acknowledged before the claim counts (P11).
+// Suppressed recipients are taken out after the claim, so that every suppression which was
+// acknowledged before the claim counts (P11).
 
 import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import { type Change, type DeliveryView, release, suppress } from '../core/delivery/delivery.ts';
@@ -10,8 +11,9 @@ import type { Dispatcher } from './dispatcher.ts';
 export type SuppressionParts = Pick<Dispatcher, 'messages' | 'suppressions' | 'suppressionKeys' | 'report'>;
 
 /**
- * Answers what may be sent. Deliveries to suppressed recipients end `suppressed`; while the store cannot be asked, all are released. `done` is called
- * for each of these once the change is stored, or given up because `stop` aborts.
+ * Answers what may be sent. Deliveries to suppressed recipients end `suppressed`; while the store
+ * cannot be asked, all are released. `done` is called for each of these once the change is stored,
+ * or given up because `stop` aborts.
  */
 export async function withholdSuppressed(
   d: SuppressionParts,
@@ -29,7 +31,9 @@ export async function withholdSuppressed(
       }
       const due = d.messages.now() + hand.releaseDelayMs;
       const decide = (s: DeliveryView): Change | null =>
-        isSuppressed === null ? release(s, hand.leaseId, { reason: null, due, tried: false }) : suppress(s, hand.leaseId);
+        isSuppressed === null
+          ? release(s, hand.leaseId, { reason: null, due, tried: false })
+          : suppress(s, hand.leaseId);
       await hand.insist(decide, stop);
       done(each);
     }
@@ -44,7 +48,10 @@ async function suppressedOf(
   claimed: readonly Claimed[],
 ): Promise<((hand: DeliveryInHand) => boolean) | null> {
   const hashes = new Map(
-    claimed.map(({ hand }) => [hand, suppressionHashes(d.suppressionKeys, tenant, hand.view.delivery.recipient)] as const),
+    claimed.map(
+      ({ hand }) =>
+        [hand, suppressionHashes(d.suppressionKeys, tenant, hand.view.delivery.recipient)] as const,
+    ),
   );
   try {
     const matches = await d.suppressions.matches(tenant, SCOPE_ALL, [...hashes.values()].flat());

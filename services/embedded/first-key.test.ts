@@ -20,7 +20,16 @@ beforeEach(async () => {
 afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
 const begin = (more: Partial<FirstKeyParts> = {}) =>
-  firstKey({ keys, random: new SystemRandom(), now: NOW, dataDir, chosen: null, tenant: 'default', requestsPerMinute: 5_000, ...more });
+  firstKey({
+    keys,
+    random: new SystemRandom(),
+    now: NOW,
+    dataDir,
+    chosen: null,
+    tenant: 'default',
+    requestsPerMinute: 5_000,
+    ...more,
+  });
 
 async function revoke(text: string): Promise<void> {
   await keys.revoke('default', readKey(text)?.id ?? '', 1);
@@ -92,7 +101,10 @@ describe('the key that a start prints', () => {
   it('is the chosen one, unless that does not work', async () => {
     const [chosen, another] = [newKey(), newKey()];
     expect(await printed({ chosen })).toBe(chosen);
-    expect(await begin({ chosen: another })).toEqual({ key: null, reason: expect.stringContaining('other keys already') });
+    expect(await begin({ chosen: another })).toEqual({
+      key: null,
+      reason: expect.stringContaining('other keys already'),
+    });
     await revoke(chosen);
     expect(await begin({ chosen })).toEqual({ key: null, reason: expect.stringContaining('was revoked') });
     expect(await printed({ chosen: another })).toBe(another);

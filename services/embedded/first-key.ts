@@ -1,5 +1,6 @@
-// The key that a first run prints. The data folder keeps it, readable by its owner only, so that the next run can print it again: nobody can have
-// written it down before. A key that does not work is never printed.
+// The key that a first run prints. The data folder keeps it, readable by its owner only, so that
+// the next run can print it again: nobody can have written it down before. A key that does not work
+// is never printed.
 
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,7 +28,10 @@ export type ShownKey = { readonly key: string } | { readonly key: null; readonly
 export async function firstKey(parts: FirstKeyParts): Promise<ShownKey> {
   const { keys, now, chosen, tenant, requestsPerMinute } = parts;
   if (chosen !== null) {
-    const reason = describeFirstKey(await ensureFirstKey(keys, { text: chosen, tenant, requestsPerMinute }, now), tenant);
+    const reason = describeFirstKey(
+      await ensureFirstKey(keys, { text: chosen, tenant, requestsPerMinute }, now),
+      tenant,
+    );
     return reason === null ? { key: chosen } : { key: null, reason };
   }
   const file = join(parts.dataDir, tenant === 'default' ? 'key' : `key-${tenant}`);
@@ -42,16 +46,23 @@ export async function firstKey(parts: FirstKeyParts): Promise<ShownKey> {
   // first the file: a start that ends between the two makes the same key the next time
   const { text } = makeKey('live', parts.random.bytes(KEY_RANDOM_BYTES));
   await save(file, text);
-  if (!(await works(parts, text, file))) throw new Failure('internal', 'a key that was just made does not work');
+  if (!(await works(parts, text, file)))
+    throw new Failure('internal', 'a key that was just made does not work');
   return { key: text };
 }
 
-async function works({ keys, now, tenant, requestsPerMinute }: FirstKeyParts, text: string, file: string): Promise<boolean> {
+async function works(
+  { keys, now, tenant, requestsPerMinute }: FirstKeyParts,
+  text: string,
+  file: string,
+): Promise<boolean> {
   try {
     return (await ensureFirstKey(keys, { text, tenant, requestsPerMinute }, now)).kind === 'works';
   } catch (error) {
     if (!(error instanceof Failure && error.kind === 'invalid')) throw error;
-    throw new Failure('invalid', `The file ${file} does not hold an API key. Remove the file.`, { cause: error });
+    throw new Failure('invalid', `The file ${file} does not hold an API key. Remove the file.`, {
+      cause: error,
+    });
   }
 }
 

@@ -22,8 +22,14 @@ export function inProcessIngest(calls: RpcContext): IngestClient {
       const answered = await call(calls, path, { credential, address: clientAddress }, request);
       const rate = toRateFigures(answered.rate);
       const result: CallAnswer =
-        'failure' in answered ? { rate, refused: toRefusal(answered.failure) } : { rate, response: answered.response };
-      calls.metrics.rpc(path, 'refused' in result ? result.refused.grpc_code : 0, clock.monotonic() - startedAt);
+        'failure' in answered
+          ? { rate, refused: toRefusal(answered.failure) }
+          : { rate, response: answered.response };
+      calls.metrics.rpc(
+        path,
+        'refused' in result ? result.refused.grpc_code : 0,
+        clock.monotonic() - startedAt,
+      );
       return result;
     },
   };

@@ -36,7 +36,11 @@ async function begin(
   return { ...program, key, rest: new RestClient(`http://127.0.0.1:${program.ports.http}`, key) };
 }
 
-const otp = { recipient: 'user@example.com', template: 'otp-code', template_data: { code: '847291', expires_in: '5 minutes' } };
+const otp = {
+  recipient: 'user@example.com',
+  template: 'otp-code',
+  template_data: { code: '847291', expires_in: '5 minutes' },
+};
 
 const inboxOf = async (rest: RestClient): Promise<readonly unknown[]> =>
   (await rest.get('/inbox/messages')).body.messages as readonly unknown[];
@@ -65,7 +69,10 @@ describe('embedded mode', () => {
     await using sink = await startSink();
     const relay = { PACKETBOAT_RELAY: `smtp://127.0.0.1:${sink.port}` };
     const first = await begin(relay);
-    const id = await first.rest.accepted({ ...otp, scheduled_time: new Date(Date.now() + 1_500).toISOString() });
+    const id = await first.rest.accepted({
+      ...otp,
+      scheduled_time: new Date(Date.now() + 1_500).toISOString(),
+    });
     expect(await first.rest.message(id)).toMatchObject({ status: 'scheduled' });
     await first[Symbol.asyncDispose]();
     expect(sink.counts.connections).toBe(0);
@@ -85,7 +92,8 @@ describe('embedded mode', () => {
 
   test('keeps its key and keyring from others', async () => {
     await using program = await begin();
-    for (const name of ['key', 'keyring.json']) expect((await stat(join(folder, 'data', name))).mode & 0o777).toBe(0o600);
+    for (const name of ['key', 'keyring.json'])
+      expect((await stat(join(folder, 'data', name))).mode & 0o777).toBe(0o600);
     expect((await readFile(join(folder, 'data', 'key'), 'utf8')).trim()).toBe(program.key);
   });
 
@@ -102,7 +110,9 @@ describe('embedded mode', () => {
   test('prints a key that works after the one that it printed was revoked', async () => {
     const first = await begin();
     const { key } = first;
-    const { keys } = (await first.rest.get('/v1/keys')).body as { readonly keys: readonly { readonly key_id: string }[] };
+    const { keys } = (await first.rest.get('/v1/keys')).body as {
+      readonly keys: readonly { readonly key_id: string }[];
+    };
     expect((await first.rest.delete(`/v1/keys/${keys[0]?.key_id}`)).status).toBe(409);
     expect((await first.rest.delete(`/v1/keys/${keys[0]?.key_id}?force=true`)).status).toBe(200);
     await first[Symbol.asyncDispose]();
@@ -116,7 +126,10 @@ describe('embedded mode', () => {
   test('makes a first key for another tenant beside the one that it has', async () => {
     const first = await begin();
     await first[Symbol.asyncDispose]();
-    await using second = await begin({ PACKETBOAT_BOOTSTRAP_TENANT: 'other', PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: '7' });
+    await using second = await begin({
+      PACKETBOAT_BOOTSTRAP_TENANT: 'other',
+      PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: '7',
+    });
     expect((await second.rest.get('/v1/senders')).body.senders).toEqual([]);
     expect((await second.rest.get('/v1/keys')).body.keys).toMatchObject([{ requests_per_minute: 7 }]);
     expect((await second.rest.withKey(first.key).get('/v1/keys')).body.keys).toHaveLength(1);
@@ -130,8 +143,12 @@ describe('embedded mode', () => {
   test('says that its data folder cannot be made', async () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
-    await expect(begin({ PACKETBOAT_DATA_DIR: file })).rejects.toThrow(/^the data folder .*file cannot be made \(EEXIST\)/);
-    await expect(begin({ PACKETBOAT_DATA_DIR: join(file, 'data') })).rejects.toThrow(/\(ENOTDIR\)\. Set PACKETBOAT_DATA_DIR/);
+    await expect(begin({ PACKETBOAT_DATA_DIR: file })).rejects.toThrow(
+      /^the data folder .*file cannot be made \(EEXIST\)/,
+    );
+    await expect(begin({ PACKETBOAT_DATA_DIR: join(file, 'data') })).rejects.toThrow(
+      /\(ENOTDIR\)\. Set PACKETBOAT_DATA_DIR/,
+    );
   });
 
   test('says that the database in its data folder cannot be opened, and what the process needs', async () => {
@@ -145,7 +162,10 @@ describe('embedded mode', () => {
     const catalog = join(folder, 'catalog');
     await mkdir(catalog);
     await writeFile(join(catalog, 'a.yaml'), 'x: [');
-    await writeFile(join(catalog, 'b.yaml'), 'apiVersion: packetboat.dev/v1alpha1\nkind: Sender\nmetadata: {name: a}\nspec: []');
+    await writeFile(
+      join(catalog, 'b.yaml'),
+      'apiVersion: packetboat.dev/v1alpha1\nkind: Sender\nmetadata: {name: a}\nspec: []',
+    );
     const lines: object[] = [];
     const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
     await using _program = await begin({ PACKETBOAT_CATALOG_DIR: catalog }, log);
@@ -153,13 +173,20 @@ describe('embedded mode', () => {
     expect(noObject).toMatchObject({ place: expect.stringMatching(/^a\.yaml:/), reason: 'InvalidSpec' });
     expect(Object.keys(noObject)).not.toEqual(expect.arrayContaining(['object']));
     expect(Object.keys(noObject)).not.toEqual(expect.arrayContaining(['path']));
-    expect(ofObject).toMatchObject({ place: expect.stringMatching(/^b\.yaml:/), object: 'Sender default/a', path: 'spec' });
+    expect(ofObject).toMatchObject({
+      place: expect.stringMatching(/^b\.yaml:/),
+      object: 'Sender default/a',
+      path: 'spec',
+    });
   });
 
   test('says which address is taken, and leaves nothing open', async () => {
     const first = await begin();
     await expect(
-      begin({ PACKETBOAT_DATA_DIR: join(folder, 'other'), PACKETBOAT_HTTP_ADDR: `127.0.0.1:${first.ports.http}` }),
+      begin({
+        PACKETBOAT_DATA_DIR: join(folder, 'other'),
+        PACKETBOAT_HTTP_ADDR: `127.0.0.1:${first.ports.http}`,
+      }),
     ).rejects.toThrow('another process listens there. Set PACKETBOAT_HTTP_ADDR to another address.');
     await first[Symbol.asyncDispose]();
     await using _again = await begin({ PACKETBOAT_DATA_DIR: join(folder, 'other') });
@@ -181,10 +208,16 @@ describe('embedded mode', () => {
     await using program = await begin();
     await program.rest.accepted(otp);
     const metrics = await (await fetch(`http://127.0.0.1:${program.ports.metrics}/metrics`)).text();
-    expect(metrics).toContain('packetboat_http_requests_total{method="POST",route="/v1/messages",status="202"} 1\n');
+    expect(metrics).toContain(
+      'packetboat_http_requests_total{method="POST",route="/v1/messages",status="202"} 1\n',
+    );
     expect(metrics).toContain('packetboat_messages_total{result="queued"} 1\n');
     expect(metrics).toContain('packetboat_dependency_up{dependency="store"} 1\n');
-    expect(await (await fetch(`${program.rest.url}/readyz`)).json()).toEqual({ status: 'ready', lost: [], not_reached: [] });
+    expect(await (await fetch(`${program.rest.url}/readyz`)).json()).toEqual({
+      status: 'ready',
+      lost: [],
+      not_reached: [],
+    });
     expect((await fetch(`${program.rest.url}/metrics`)).status).toBe(404);
   });
 });

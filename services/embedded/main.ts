@@ -1,5 +1,6 @@
-// Everything in one process: gateway, ingest, dispatcher and sweeper over SQLite, files, and a queue and budgets in memory. The same code as in a
-// cluster, wired to other adapters, with a development inbox that receives all mail unless a relay is named.
+// Everything in one process: gateway, ingest, dispatcher and sweeper over SQLite, files, and a
+// queue and budgets in memory. The same code as in a cluster, wired to other adapters, with a
+// development inbox that receives all mail unless a relay is named.
 
 import { join } from 'node:path';
 import { frontPage } from '../../gateway/docs/front-page.ts';
@@ -47,7 +48,10 @@ export interface EmbeddedProgram extends Program {
 /** Mail of development goes to loopback; anything else is the operator's to allow. */
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr).filter((range): range is Cidr => range !== null);
 
-export async function start(config: Config<'dev'>, about: About & { readonly exampleCatalogDir: string }): Promise<EmbeddedProgram> {
+export async function start(
+  config: Config<'dev'>,
+  about: About & { readonly exampleCatalogDir: string },
+): Promise<EmbeddedProgram> {
   const { log, metrics } = about;
   const report = reporter(log);
   const clock = systemClock;
@@ -56,7 +60,8 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
   const { dataDir, keyringFile = null } = config;
   const stores = await openStores(open, { dataDir, keyringFile, clock, random });
   const { messages, blobs, suppressions, keys, keyring } = stores;
-  // after the stores, which keep a second process out: it should hear of the data folder, not of a port
+  // after the stores, which keep a second process out: it should hear of the data folder, not of a
+  // port
   const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf.dev, about);
   const catalog = open.use(
     await openCatalog({
@@ -88,9 +93,13 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     report,
   };
 
-  const inbox = open.use(await startInbox({ smtp: { host: '127.0.0.1', port: 0 }, folder: join(dataDir, 'inbox'), log }));
+  const inbox = open.use(
+    await startInbox({ smtp: { host: '127.0.0.1', port: 0 }, folder: join(dataDir, 'inbox'), log }),
+  );
   const relay = config.relay ?? toInbox(inbox);
-  const transport = open.use(createSmtpTransport({ allowed: config.allowCidrs ?? LOOPBACK, operatorRelay: relay }));
+  const transport = open.use(
+    createSmtpTransport({ allowed: config.allowCidrs ?? LOOPBACK, operatorRelay: relay }),
+  );
   const dispatcher: Dispatcher = {
     ...shared,
     transport,
@@ -156,7 +165,10 @@ export async function start(config: Config<'dev'>, about: About & { readonly exa
     }),
   );
   open.defer(() => health.stopping());
-  return { ...started(open, { http: gateway.port, grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }), firstKey: shownKey };
+  return {
+    ...started(open, { http: gateway.port, grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }),
+    firstKey: shownKey,
+  };
 }
 
 const toInbox = ({ smtpPort }: Inbox): Route => ({

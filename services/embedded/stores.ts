@@ -1,4 +1,5 @@
-// What embedded mode keeps in its data folder: one database, the blobs beside it, a keyring of its own.
+// What embedded mode keeps in its data folder: one database, the blobs beside it, a keyring of its
+// own.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,15 +34,24 @@ export interface StoresOptions {
   readonly random: Random;
 }
 
-/** Throws `Failure('conflict')` when another process uses the folder, `Failure('invalid')` when it cannot be made. */
-export async function openStores(open: AsyncDisposableStack, { dataDir, keyringFile, clock, random }: StoresOptions): Promise<Stores> {
+/**
+ * Throws `Failure('conflict')` when another process uses the folder, `Failure('invalid')` when it
+ * cannot be made.
+ */
+export async function openStores(
+  open: AsyncDisposableStack,
+  { dataDir, keyringFile, clock, random }: StoresOptions,
+): Promise<Stores> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     const why = `the data folder ${dataDir} cannot be made (${error.code}). Set PACKETBOAT_DATA_DIR to another folder.`;
     throw new Failure('invalid', why, { cause: error });
   });
   // first, since it is what keeps a second process out
   const database = open.use(await openDatabase(dataDir));
-  const keyring = keyringFile === null ? await readOrMakeKeyring(join(dataDir, 'keyring.json'), random) : await readKeyring(keyringFile);
+  const keyring =
+    keyringFile === null
+      ? await readOrMakeKeyring(join(dataDir, 'keyring.json'), random)
+      : await readKeyring(keyringFile);
   return {
     messages: open.use(new SqliteMessageStore(database, clock)),
     blobs: open.use(await openBlobStore(join(dataDir, 'blobs'), clock)),

@@ -1,4 +1,5 @@
-// The inbox as a whole: mail in over SMTP, out over HTTP on a real port, and what it owes a developer over restarts.
+// The inbox as a whole: mail in over SMTP, out over HTTP on a real port, and what it owes a
+// developer over restarts.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -38,12 +39,25 @@ const json = async <Answer>(url: string) => (await (await fetch(url)).json()) as
 const lines = (...written: string[]) => `${written.join('\r\n')}\r\n`;
 
 test('a mail that was answered 250 is listed, newest first, with its envelope and decoded subject', async () => {
-  await sendMail({ port: inbox.smtpPort, from: '', to: ['a@example.com', 'b@example.com'], mail: lines('Subject: first', '', 'x') });
+  await sendMail({
+    port: inbox.smtpPort,
+    from: '',
+    to: ['a@example.com', 'b@example.com'],
+    mail: lines('Subject: first', '', 'x'),
+  });
   await sendMail({ port: inbox.smtpPort, mail: lines('Subject: =?utf-8?B?w5xtbMOkdXRl?=', '', 'x') });
 
   const [second, first] = inbox.mails.list();
-  expect(first).toMatchObject({ mail_from: '', rcpt_to: ['a@example.com', 'b@example.com'], subject: 'first' });
-  expect(second).toMatchObject({ mail_from: 'sender@example.com', rcpt_to: ['recipient@example.com'], subject: 'Ümläute' });
+  expect(first).toMatchObject({
+    mail_from: '',
+    rcpt_to: ['a@example.com', 'b@example.com'],
+    subject: 'first',
+  });
+  expect(second).toMatchObject({
+    mail_from: 'sender@example.com',
+    rcpt_to: ['recipient@example.com'],
+    subject: 'Ümläute',
+  });
   expect(Math.abs(Date.parse(second?.received_at ?? '') - Date.now())).toBeLessThan(10_000);
 });
 
@@ -79,7 +93,9 @@ test('what is read over HTTP is what was sent over SMTP', async () => {
   const logo = read.attachments.find(({ content_id }) => content_id === 'logo@example.com');
   expect(logo).toMatchObject({ content_type: 'image/png', bytes: 500 });
   expect(Buffer.from(await (await fetch(`${app.url}${logo?.url}`)).arrayBuffer())).toEqual(image);
-  expect(await (await fetch(`${url}/html`)).text()).toContain(`<img src="data:image/png;base64,${image.toString('base64')}">`);
+  expect(await (await fetch(`${url}/html`)).text()).toContain(
+    `<img src="data:image/png;base64,${image.toString('base64')}">`,
+  );
   expect(Buffer.from(await (await fetch(`${url}/source`)).arrayBuffer())).toEqual(mail);
 });
 
@@ -120,7 +136,9 @@ test('large mails in parallel are not held in memory', async () => {
       yield chunk;
     }
   };
-  await Promise.all(Array.from({ length: 8 }, () => sendMail({ port: inbox.smtpPort, mail: Readable.from(large()) })));
+  await Promise.all(
+    Array.from({ length: 8 }, () => sendMail({ port: inbox.smtpPort, mail: Readable.from(large()) })),
+  );
 
   expect(inbox.mails.list().map(({ bytes }) => bytes > 50 * MIB)).toEqual(Array(8).fill(true));
   // 400 MiB went through this process, which is sender and inbox at once.

@@ -1,4 +1,5 @@
-// The development inbox: a real SMTP server that keeps all mail it is given, for people and tests to look at. It never delivers anything.
+// The development inbox: a real SMTP server that keeps all mail it is given, for people and tests
+// to look at. It never delivers anything.
 
 import type { Logger } from 'pino';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
@@ -7,7 +8,10 @@ import { smtpOutLimits } from '../core/limits/smtp-out.ts';
 import { MailFolder } from './mail-folder.ts';
 
 export interface InboxOptions {
-  /** Where to listen; port 0 takes a free one. Anybody who can connect can leave mail, so this should be a loopback address. */
+  /**
+   * Where to listen; port 0 takes a free one. Anybody who can connect can leave mail, so this
+   * should be a loopback address.
+   */
   readonly smtp: { readonly host: string; readonly port: number };
   /** Where mail is kept, over restarts. Owned by this inbox alone. */
   readonly folder: string;
@@ -52,7 +56,9 @@ export async function startInbox({ smtp, folder, log }: InboxOptions): Promise<I
     server.listen(smtp.port, smtp.host, listening);
   });
   // Clients that go away in the middle of a session arrive here; the server itself goes on.
-  server.on('error', (error: NodeJS.ErrnoException) => log?.warn({ code: error.code }, 'a connection to the inbox failed'));
+  server.on('error', (error: NodeJS.ErrnoException) =>
+    log?.warn({ code: error.code }, 'a connection to the inbox failed'),
+  );
 
   const address = server.server.address();
   if (address === null || typeof address === 'string') throw new Error('the inbox listens on no port');
@@ -66,7 +72,11 @@ export async function startInbox({ smtp, folder, log }: InboxOptions): Promise<I
   };
 }
 
-async function receive(mails: MailFolder, stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> {
+async function receive(
+  mails: MailFolder,
+  stream: SMTPServerDataStream,
+  session: SMTPServerSession,
+): Promise<string> {
   const { mailFrom, rcptTo } = session.envelope;
   const mail = await mails.receive(withinSize(stream), {
     mail_from: mailFrom === false ? '' : mailFrom.address,
@@ -75,7 +85,10 @@ async function receive(mails: MailFolder, stream: SMTPServerDataStream, session:
   return mail.id;
 }
 
-/** The library answers 552 to a mail above the size by itself, but hands all of its bytes over: what will be refused is not written down. */
+/**
+ * The library answers 552 to a mail above the size by itself, but hands all of its bytes over: what
+ * will be refused is not written down.
+ */
 async function* withinSize(stream: SMTPServerDataStream): AsyncGenerator<Buffer> {
   for await (const chunk of stream) if (!stream.sizeExceeded) yield chunk;
   if (stream.sizeExceeded) throw Object.assign(new Error('mail above the size limit'), { code: 'EMSGSIZE' });

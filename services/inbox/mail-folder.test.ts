@@ -12,7 +12,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const envelope = { mail_from: 'a@example.com', rcpt_to: ['b@example.com'] };
-const mail = (subject: string, bytes = 0) => Readable.from([Buffer.from(`Subject: ${subject}\r\n\r\n${'x'.repeat(bytes)}`)]);
+const mail = (subject: string, bytes = 0) =>
+  Readable.from([Buffer.from(`Subject: ${subject}\r\n\r\n${'x'.repeat(bytes)}`)]);
 const subjects = (mails: MailFolder) => mails.list().map(({ subject }) => subject);
 
 test('the oldest mail goes when there are too many', async () => {

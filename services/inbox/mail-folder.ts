@@ -1,5 +1,6 @@
-// Where the development inbox keeps its mail: `<id>.eml`, the bytes as received, and `<id>.json`, its envelope and subject. The oldest mail goes
-// when there is too much. One process owns a folder; nothing here is fsynced, for it is not the record of anything.
+// Where the development inbox keeps its mail: `<id>.eml`, the bytes as received, and `<id>.json`,
+// its envelope and subject. The oldest mail goes when there is too much. One process owns a folder;
+// nothing here is fsynced, for it is not the record of anything.
 
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -34,7 +35,8 @@ export interface MailFolderLimits {
   readonly bytesMax: number;
 }
 
-// Time in milliseconds, a running number for mails of the same one, and randomness: ids sort by arrival and cannot be guessed.
+// Time in milliseconds, a running number for mails of the same one, and randomness: ids sort by
+// arrival and cannot be guessed.
 const ID = /^[0-9a-f]{24}$/;
 const FILE = /^([0-9a-f]{24})\.(eml|json|part)$/;
 
@@ -49,16 +51,24 @@ export class MailFolder {
     this.#limits = folderLimits;
   }
 
-  /** Creates the folder when it is missing, finds the mail of earlier runs, and removes what a crash left half written. */
+  /**
+   * Creates the folder when it is missing, finds the mail of earlier runs, and removes what a crash
+   * left half written.
+   */
   static async open(
     folder: string,
-    folderLimits: MailFolderLimits = { mailsMax: inboxLimits.inboxMailsMax, bytesMax: inboxLimits.inboxBytesMax },
+    folderLimits: MailFolderLimits = {
+      mailsMax: inboxLimits.inboxMailsMax,
+      bytesMax: inboxLimits.inboxBytesMax,
+    },
   ): Promise<MailFolder> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const opened = new MailFolder(folder, folderLimits);
     const files = (await readdir(folder)).filter((name) => FILE.test(name));
-    for (const name of files.filter((name) => name.endsWith('.json')).sort()) await opened.#readBack(name.slice(0, -'.json'.length));
-    for (const name of files) if (!opened.#mails.has(name.slice(0, 24))) await rm(join(folder, name), { force: true });
+    for (const name of files.filter((name) => name.endsWith('.json')).sort())
+      await opened.#readBack(name.slice(0, -'.json'.length));
+    for (const name of files)
+      if (!opened.#mails.has(name.slice(0, 24))) await rm(join(folder, name), { force: true });
     await opened.#dropOldest();
     return opened;
   }
@@ -73,12 +83,17 @@ export class MailFolder {
     return ID.test(id) ? (this.#mails.get(id) ?? null) : null;
   }
 
-  /** The bytes as received. The stream fails with ENOENT when the mail went away in the meantime. */
+  /**
+   * The bytes as received. The stream fails with ENOENT when the mail went away in the meantime.
+   */
   source(mail: KeptMail): Readable {
     return createReadStream(this.#path(mail.id, 'eml'));
   }
 
-  /** Takes a mail; once it resolves, the mail survives a restart. Fails with the source's or the disk's error and then keeps nothing. */
+  /**
+   * Takes a mail; once it resolves, the mail survives a restart. Fails with the source's or the
+   * disk's error and then keeps nothing.
+   */
   async receive(source: AsyncIterable<Buffer>, envelope: ReceivedEnvelope): Promise<KeptMail> {
     const part = this.#path(randomBytes(12).toString('hex'), 'part');
     try {
@@ -93,7 +108,8 @@ export class MailFolder {
         bytes,
       };
       await rename(part, this.#path(id, 'eml'));
-      // The facts come last: a mail without them does not exist, and the next start removes its bytes.
+      // The facts come last: a mail without them does not exist, and the next start removes its
+      // bytes.
       await writeFile(part, JSON.stringify(facts), { mode: 0o600 });
       await rename(part, this.#path(id, 'json'));
       const mail = { id, ...facts };
@@ -112,7 +128,10 @@ export class MailFolder {
   async #dropOldest(): Promise<void> {
     const newestFirst = this.list();
     let bytes = newestFirst.reduce((sum, mail) => sum + mail.bytes, 0);
-    while (newestFirst.length > this.#limits.mailsMax || (bytes > this.#limits.bytesMax && newestFirst.length > 1)) {
+    while (
+      newestFirst.length > this.#limits.mailsMax ||
+      (bytes > this.#limits.bytesMax && newestFirst.length > 1)
+    ) {
       const oldest = newestFirst.pop();
       if (oldest === undefined) return;
       bytes -= oldest.bytes;
@@ -143,12 +162,16 @@ export class MailFolder {
 }
 
 /** Streams the mail to a new file and returns its first bytes and their number in all. */
-async function writeDown(source: AsyncIterable<Buffer>, path: string): Promise<{ head: Buffer; bytes: number }> {
+async function writeDown(
+  source: AsyncIterable<Buffer>,
+  path: string,
+): Promise<{ head: Buffer; bytes: number }> {
   const heads: Buffer[] = [];
   let bytes = 0;
   const count = async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
-      if (bytes < inboxLimits.inboxHeadBytes) heads.push(chunk.subarray(0, inboxLimits.inboxHeadBytes - bytes));
+      if (bytes < inboxLimits.inboxHeadBytes)
+        heads.push(chunk.subarray(0, inboxLimits.inboxHeadBytes - bytes));
       bytes += chunk.length;
       yield chunk;
     }

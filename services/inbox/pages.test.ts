@@ -1,4 +1,5 @@
-// What the inbox's pages refuse: other sites, other names, other paths, and whatever a hostile mail tries.
+// What the inbox's pages refuse: other sites, other names, other paths, and whatever a hostile mail
+// tries.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,7 +27,10 @@ afterEach(async () => {
 });
 
 const receive = (...lines: string[]) =>
-  mails.receive(Readable.from([Buffer.from(lines.join('\r\n'))]), { mail_from: 'a@example.com', rcpt_to: ['b@example.com'] });
+  mails.receive(Readable.from([Buffer.from(lines.join('\r\n'))]), {
+    mail_from: 'a@example.com',
+    rcpt_to: ['b@example.com'],
+  });
 
 test.each([
   ['localhost', 200],
@@ -68,7 +72,11 @@ test.each([
   ['a sandboxed frame', { origin: 'null' }, 403],
 ])('emptying asked for by %s', async (_title, headers, status) => {
   await receive('Subject: x', '', 'x');
-  const answer = await app.inject({ method: 'DELETE', url: '/inbox/messages', headers: { host: 'localhost:8080', ...headers } });
+  const answer = await app.inject({
+    method: 'DELETE',
+    url: '/inbox/messages',
+    headers: { host: 'localhost:8080', ...headers },
+  });
   expect(answer.statusCode).toBe(status);
   expect(mails.list()).toHaveLength(status === 204 ? 0 : 1);
 });
@@ -76,7 +84,11 @@ test.each([
 test.each(['GET', 'POST', 'HEAD'] as const)('%s never empties the inbox', async (method) => {
   await receive('Subject: x', '', 'x');
   await app.inject({ method, url: '/inbox/messages', headers: { 'content-type': 'text/plain' } });
-  await app.inject({ method, url: '/inbox/messages?_method=DELETE', headers: { 'x-http-method-override': 'DELETE' } });
+  await app.inject({
+    method,
+    url: '/inbox/messages?_method=DELETE',
+    headers: { 'x-http-method-override': 'DELETE' },
+  });
   expect(mails.list()).toHaveLength(1);
 });
 
@@ -102,14 +114,23 @@ test.each([
   }
 });
 
-test.each(['1', '-1', '0.0', 'x', '99999999999', '__proto__'])('attachment %j of a mail with one is a 404', async (index) => {
-  const { id } = await receive('Content-Type: application/pdf; name=a.pdf', 'Content-Disposition: attachment', '', 'x');
-  expect((await app.inject({ url: `/inbox/messages/${id}/attachments/0` })).statusCode).toBe(200);
-  expect((await app.inject({ url: `/inbox/messages/${id}/attachments/${index}` })).statusCode).toBe(404);
-});
+test.each(['1', '-1', '0.0', 'x', '99999999999', '__proto__'])(
+  'attachment %j of a mail with one is a 404',
+  async (index) => {
+    const { id } = await receive(
+      'Content-Type: application/pdf; name=a.pdf',
+      'Content-Disposition: attachment',
+      '',
+      'x',
+    );
+    expect((await app.inject({ url: `/inbox/messages/${id}/attachments/0` })).statusCode).toBe(200);
+    expect((await app.inject({ url: `/inbox/messages/${id}/attachments/${index}` })).statusCode).toBe(404);
+  },
+);
 
 test('hostile HTML is served by its own URL only, as sent, and sandboxed', async () => {
-  const hostile = '<script>parent.document.title="owned"</script><img src=x onerror=alert(1)><img src="https://evil.example/track.gif">';
+  const hostile =
+    '<script>parent.document.title="owned"</script><img src=x onerror=alert(1)><img src="https://evil.example/track.gif">';
   const { id } = await receive(`Subject: ${hostile}`, 'Content-Type: text/html', '', hostile);
 
   const html = await app.inject({ url: `/inbox/messages/${id}/html` });
@@ -118,12 +139,20 @@ test('hostile HTML is served by its own URL only, as sent, and sandboxed', async
   expect(policy).toContain('sandbox');
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain('img-src data:');
-  expect(html.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' });
+  expect(html.headers).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  });
 
   expect((await app.inject({ url: '/inbox' })).body).not.toContain('owned');
-  expect((await app.inject({ url: `/inbox/messages/${id}` })).headers['content-type']).toContain('application/json');
+  expect((await app.inject({ url: `/inbox/messages/${id}` })).headers['content-type']).toContain(
+    'application/json',
+  );
   const source = await app.inject({ url: `/inbox/messages/${id}/source` });
-  expect(source.headers).toMatchObject({ 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' });
+  expect(source.headers).toMatchObject({
+    'content-type': 'text/plain; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+  });
 });
 
 test('hostile attachments are downloads whose names and types stay inside their headers', async () => {
@@ -146,14 +175,21 @@ test('hostile attachments are downloads whose names and types stay inside their 
     const { headers } = await app.inject({ url: `/inbox/messages/${id}/attachments/${index}` });
     expect(headers['set-cookie']).toBeUndefined();
     expect(headers['content-disposition']).toMatch(/^attachment; filename\*=UTF-8''[A-Za-z0-9%._~-]+$/);
-    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cross-origin-resource-policy': 'same-origin' });
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'cross-origin-resource-policy': 'same-origin',
+    });
     expect(headers['content-security-policy']).toContain('sandbox');
   }
 });
 
 test('a mail with a header called __proto__ is read like any other', async () => {
   const { id } = await receive('__proto__: x', 'constructor: y', 'Subject: odd', '', 'x');
-  expect((await app.inject({ url: `/inbox/messages/${id}` })).json()).toMatchObject({ subject: 'odd', html: null, text: 'x' });
+  expect((await app.inject({ url: `/inbox/messages/${id}` })).json()).toMatchObject({
+    subject: 'odd',
+    html: null,
+    text: 'x',
+  });
 });
 
 test('the page brings everything along and lets nothing else in', async () => {

@@ -1,5 +1,6 @@
-// The inbox over HTTP: a page for people and JSON for tests, as a fastify plugin that brings its guard and its headers along. Everything in a mail
-// is hostile: its HTML has a URL of its own whose answer is sandboxed, attachments are downloads, and the page puts the rest in as text.
+// The inbox over HTTP: a page for people and JSON for tests, as a fastify plugin that brings its
+// guard and its headers along. Everything in a mail is hostile: its HTML has a URL of its own whose
+// answer is sandboxed, attachments are downloads, and the page puts the rest in as text.
 
 import { readFile } from 'node:fs/promises';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -16,8 +17,12 @@ export interface InboxPagesOptions {
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/** No scripts, forms or origin of its own; nothing is fetched from anywhere, so opening a mail tells its author nothing. */
-const MAIL_HTML_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'";
+/**
+ * No scripts, forms or origin of its own; nothing is fetched from anywhere, so opening a mail tells
+ * its author nothing.
+ */
+const MAIL_HTML_POLICY =
+  "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'";
 const NOTHING_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
 const ASSETS = [
@@ -33,8 +38,14 @@ interface AttachmentRequest {
   Params: { id: string; index: string };
 }
 
-/** Serves everything under /inbox. Unknown ids are 404, unknown Host names 421, changes asked for by another site 403. */
-export function inboxPages({ mails }: Pick<Inbox, 'mails'>, { hosts }: InboxPagesOptions): FastifyPluginAsync {
+/**
+ * Serves everything under /inbox. Unknown ids are 404, unknown Host names 421, changes asked for by
+ * another site 403.
+ */
+export function inboxPages(
+  { mails }: Pick<Inbox, 'mails'>,
+  { hosts }: InboxPagesOptions,
+): FastifyPluginAsync {
   const isKnownHost = knownHosts(hosts);
 
   return async (app) => {
@@ -60,7 +71,9 @@ export function inboxPages({ mails }: Pick<Inbox, 'mails'>, { hosts }: InboxPage
 
     for (const { url, file, type } of ASSETS) {
       const content = await readFile(new URL(`page/${file}`, import.meta.url));
-      app.get(url, async (_request, reply) => reply.type(type).header('content-security-policy', PAGE_POLICY).send(content));
+      app.get(url, async (_request, reply) =>
+        reply.type(type).header('content-security-policy', PAGE_POLICY).send(content),
+      );
     }
 
     app.get('/inbox/messages', async () => ({ messages: mails.list().map(listed) }));
@@ -87,14 +100,20 @@ export function inboxPages({ mails }: Pick<Inbox, 'mails'>, { hosts }: InboxPage
       const mail = mails.find(request.params.id);
       if (mail === null) return noSuchMail(request, reply);
       // Plain text rather than message/rfc822: a browser then shows it instead of saving it.
-      return reply.type('text/plain; charset=utf-8').header('content-length', mail.bytes).send(mails.source(mail));
+      return reply
+        .type('text/plain; charset=utf-8')
+        .header('content-length', mail.bytes)
+        .send(mails.source(mail));
     });
 
     app.get<MailRequest>('/inbox/messages/:id/html', async (request, reply) => {
       const mail = mails.find(request.params.id);
       const html = mail === null ? null : await readSelfContainedHtml(mails.source(mail));
       if (html === null) return noSuchMail(request, reply);
-      return reply.type('text/html; charset=utf-8').header('content-security-policy', MAIL_HTML_POLICY).send(html);
+      return reply
+        .type('text/html; charset=utf-8')
+        .header('content-security-policy', MAIL_HTML_POLICY)
+        .send(html);
     });
 
     app.get<AttachmentRequest>('/inbox/messages/:id/attachments/:index', async (request, reply) => {
@@ -105,7 +124,10 @@ export function inboxPages({ mails }: Pick<Inbox, 'mails'>, { hosts }: InboxPage
       if (attachment === undefined) return noSuchMail(request, reply);
       return reply
         .type(safeContentType(attachment.contentType))
-        .header('content-disposition', `attachment; filename*=UTF-8''${encodedFilename(attachment.filename ?? `attachment-${index}`)}`)
+        .header(
+          'content-disposition',
+          `attachment; filename*=UTF-8''${encodedFilename(attachment.filename ?? `attachment-${index}`)}`,
+        )
         .send(attachment.content);
     });
   };
@@ -115,7 +137,11 @@ function listed({ id, received_at, mail_from, rcpt_to, subject }: KeptMail) {
   return { id, received_at, mail_from, rcpt_to, subject };
 }
 
-function described(mail: KeptMail, { filename, contentType, contentId, content }: ReadAttachment, index: number) {
+function described(
+  mail: KeptMail,
+  { filename, contentType, contentId, content }: ReadAttachment,
+  index: number,
+) {
   return {
     filename,
     content_type: contentType,
@@ -127,18 +153,32 @@ function described(mail: KeptMail, { filename, contentType, contentId, content }
 
 /** A mail may call its parts anything; only what looks like a type becomes a header. */
 function safeContentType(contentType: string): string {
-  return /^[a-z0-9.+-]{1,64}\/[a-z0-9.+-]{1,128}$/i.test(contentType) ? contentType : 'application/octet-stream';
+  return /^[a-z0-9.+-]{1,64}\/[a-z0-9.+-]{1,128}$/i.test(contentType)
+    ? contentType
+    : 'application/octet-stream';
 }
 
-/** RFC 8187: percent-encoded UTF-8, with the five marks that encodeURIComponent leaves alone and the RFC does not allow. */
+/**
+ * RFC 8187: percent-encoded UTF-8, with the five marks that encodeURIComponent leaves alone and the
+ * RFC does not allow.
+ */
 function encodedFilename(filename: string): string {
-  return encodeURIComponent(filename.toWellFormed()).replace(/['()*!]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(filename.toWellFormed()).replace(
+    /['()*!]/g,
+    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function noSuchMail(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return fail(request, reply, 404, 'not_found', 'There is no such mail, or no such part of it.');
 }
 
-function fail(request: FastifyRequest, reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+function fail(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  message: string,
+): FastifyReply {
   return reply.code(status).send({ error: { code, message }, request_id: request.id });
 }

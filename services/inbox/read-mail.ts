@@ -1,4 +1,5 @@
-// What a mail says, read by mailparser when somebody looks at it. Whole mails are held in memory here, one view at a time; receiving never does.
+// What a mail says, read by mailparser when somebody looks at it. Whole mails are held in memory
+// here, one view at a time; receiving never does.
 
 import type { Readable } from 'node:stream';
 import { type HeaderValue, type ParsedMail, simpleParser } from 'mailparser';
@@ -37,7 +38,10 @@ export async function readMail(source: Readable): Promise<ReadMail> {
   };
 }
 
-/** The HTML with the images that the mail brings along put in as `data:` URLs, so that it needs nothing else to be shown; null when there is none. */
+/**
+ * The HTML with the images that the mail brings along put in as `data:` URLs, so that it needs
+ * nothing else to be shown; null when there is none.
+ */
 export async function readSelfContainedHtml(source: Readable): Promise<string | null> {
   return (await simpleParser(source, { ...AS_SENT, keepCidLinks: false })).html || null;
 }
@@ -45,7 +49,9 @@ export async function readSelfContainedHtml(source: Readable): Promise<string | 
 /** The decoded subject, from the first bytes of a mail; empty when it has none. */
 export async function readSubject(head: Buffer): Promise<string> {
   const blankLine = head.indexOf('\r\n\r\n');
-  return (await simpleParser(blankLine === -1 ? head : head.subarray(0, blankLine + 4), AS_SENT)).subject ?? '';
+  return (
+    (await simpleParser(blankLine === -1 ? head : head.subarray(0, blankLine + 4), AS_SENT)).subject ?? ''
+  );
 }
 
 function readHeaders(mail: ParsedMail): Record<string, string[]> {
@@ -60,7 +66,10 @@ function readHeaders(mail: ParsedMail): Record<string, string[]> {
   return headers;
 }
 
-/** Null for values that come more than once or have parameters: what mailparser makes of those no longer looks like the header. */
+/**
+ * Null for values that come more than once or have parameters: what mailparser makes of those no
+ * longer looks like the header.
+ */
 function decoded(value: HeaderValue | undefined): string | null {
   if (typeof value === 'string') return value;
   if (typeof value === 'object' && 'text' in value && typeof value.text === 'string') return value.text;

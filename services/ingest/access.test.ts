@@ -1,9 +1,14 @@
-// Every public rpc with restricted keys, through the doors' own calls: what the table of the core promises is what a caller meets.
+// Every public rpc with restricted keys, through the doors' own calls: what the table of the core
+// promises is what a caller meets.
 
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import { SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { CreateKeyRequest } from '../../proto/gen/packetboat/v1/keys.ts';
-import { ListMessagesRequest, SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import {
+  ListMessagesRequest,
+  SendEmailRequest,
+  SendMessageRequest,
+} from '../../proto/gen/packetboat/v1/messages.ts';
 import type { Environment as EnvironmentProto } from '../../proto/gen/packetboat/v1/types.ts';
 import { sampleMessage } from '../../test/contract/sample-message.ts';
 import { type MemoryIngest, memoryIngest } from '../../test/support/memory-ingest.ts';
@@ -59,7 +64,8 @@ async function keyWith(more: Partial<ApiKey> = {}): Promise<{ readonly text: str
   return { text, key };
 }
 
-const environmentProto = (environment: Environment): EnvironmentProto => `ENVIRONMENT_${environment.toUpperCase()}` as EnvironmentProto;
+const environmentProto = (environment: Environment): EnvironmentProto =>
+  `ENVIRONMENT_${environment.toUpperCase()}` as EnvironmentProto;
 
 async function rpc(key: string, path: Path, request: object): Promise<object | Failure> {
   const answered = await call(memory.calls, path, { credential: key, address: '' }, request);
@@ -79,7 +85,9 @@ async function storedMessage({ environment, sender }: Target): Promise<string> {
 }
 
 async function storedKey({ environment, sender }: Target): Promise<string> {
-  return sender === null ? 'nobody' : (await keyWith({ environment, senders: [sender], createdAt: ++count })).key.id;
+  return sender === null
+    ? 'nobody'
+    : (await keyWith({ environment, senders: [sender], createdAt: ++count })).key.id;
 }
 
 const dataOf = (identifier: string): Readonly<Record<string, unknown>> =>
@@ -99,7 +107,12 @@ const attempts: { readonly [P in Path]: (key: string, target: Target) => Promise
     }),
   '/packetboat.v1.MessagesService/SendEmail': async (key, { environment, sender }) => {
     const identifier = sender === null ? 'nothing' : templateOf(sender);
-    const form = { receiver: RECIPIENT, identifier, environment: environmentProto(environment), context: dataOf(identifier) };
+    const form = {
+      receiver: RECIPIENT,
+      identifier,
+      environment: environmentProto(environment),
+      context: dataOf(identifier),
+    };
     return sending(key, { send_email: SendEmailRequest.fromPartial(form) });
   },
   '/packetboat.v1.MessagesService/GetMessage': async (key, target) =>
@@ -110,22 +123,38 @@ const attempts: { readonly [P in Path]: (key: string, target: Target) => Promise
     rpc(key, '/packetboat.v1.EventsService/ListMessageEvents', { message_id: await storedMessage(target) }),
   '/packetboat.v1.MessagesService/ListMessages': async (key, target) => {
     const id = await storedMessage(target);
-    const listed = await rpc(key, '/packetboat.v1.MessagesService/ListMessages', ListMessagesRequest.fromPartial({}));
+    const listed = await rpc(
+      key,
+      '/packetboat.v1.MessagesService/ListMessages',
+      ListMessagesRequest.fromPartial({}),
+    );
     return partOf(listed, 'messages', 'message_id', id);
   },
   '/packetboat.v1.SendersService/ListSenders': async (key, { sender }) =>
-    partOf(await rpc(key, '/packetboat.v1.SendersService/ListSenders', {}), 'senders', 'name', sender ?? 'nobody'),
+    partOf(
+      await rpc(key, '/packetboat.v1.SendersService/ListSenders', {}),
+      'senders',
+      'name',
+      sender ?? 'nobody',
+    ),
   '/packetboat.v1.TemplatesService/ListTemplates': async (key, { sender }) => {
     const listed = await rpc(key, '/packetboat.v1.TemplatesService/ListTemplates', {});
     return partOf(listed, 'templates', 'identifier', sender === null ? 'nothing' : templateOf(sender));
   },
   '/packetboat.v1.SuppressionsService/CreateSuppression': async (key) =>
-    rpc(key, '/packetboat.v1.SuppressionsService/CreateSuppression', { recipient: `gone${++count}@example.com`, reason: '' }),
+    rpc(key, '/packetboat.v1.SuppressionsService/CreateSuppression', {
+      recipient: `gone${++count}@example.com`,
+      reason: '',
+    }),
   '/packetboat.v1.KeysService/CreateKey': async (key, { environment, sender }) =>
     rpc(
       key,
       '/packetboat.v1.KeysService/CreateKey',
-      CreateKeyRequest.fromPartial({ name: 'child', environment: environmentProto(environment), senders: [sender ?? 'nobody'] }),
+      CreateKeyRequest.fromPartial({
+        name: 'child',
+        environment: environmentProto(environment),
+        senders: [sender ?? 'nobody'],
+      }),
     ),
   '/packetboat.v1.KeysService/ListKeys': async (key, target) => {
     const id = await storedKey(target);
@@ -135,17 +164,27 @@ const attempts: { readonly [P in Path]: (key: string, target: Target) => Promise
     rpc(key, '/packetboat.v1.KeysService/RevokeKey', { key_id: await storedKey(target), force: false }),
 };
 
-/** The rows of a list that have this name; an empty list is what an object that does not exist comes to. */
+/**
+ * The rows of a list that have this name; an empty list is what an object that does not exist comes
+ * to.
+ */
 function partOf(listed: object | Failure, rows: string, field: string, name: string): object | Failure {
   if (listed instanceof Failure) return listed;
-  return (listed as Record<string, Record<string, unknown>[]>)[rows]?.filter((row) => row[field] === name) ?? [];
+  return (
+    (listed as Record<string, Record<string, unknown>[]>)[rows]?.filter((row) => row[field] === name) ?? []
+  );
 }
 
 const isEmptyList = (answer: object): boolean => Array.isArray(answer) && answer.length === 0;
 const shown = (answer: object | Failure): object =>
-  answer instanceof Failure ? { kind: answer.kind, code: answer.code, message: answer.message, errors: answer.errors } : answer;
+  answer instanceof Failure
+    ? { kind: answer.kind, code: answer.code, message: answer.message, errors: answer.errors }
+    : answer;
 
-/** In a word, what came of an attempt. `unknown`: what came of the same attempt about an object that nobody has. */
+/**
+ * In a word, what came of an attempt. `unknown`: what came of the same attempt about an object that
+ * nobody has.
+ */
 function wordOf(answer: object | Failure, unknown: object | Failure): string {
   if (isEmptyList(answer)) return 'hidden';
   if (!(answer instanceof Failure)) return 'ok';
@@ -153,7 +192,13 @@ function wordOf(answer: object | Failure, unknown: object | Failure): string {
   return JSON.stringify(shown(answer)) === JSON.stringify(shown(unknown)) ? 'hidden' : answer.kind;
 }
 
-const beyond: Readonly<Record<Bearing, string>> = { any: 'ok', use: 'forbidden', see: 'hidden', cap: 'invalid', whole: 'forbidden' };
+const beyond: Readonly<Record<Bearing, string>> = {
+  any: 'ok',
+  use: 'forbidden',
+  see: 'hidden',
+  cap: 'invalid',
+  whole: 'forbidden',
+};
 
 describe('the table of access rules', () => {
   const kinds = [
@@ -174,7 +219,8 @@ describe('the table of access rules', () => {
     const { environment: ceiling = 'live', senders: allowed = [] } = key;
     if (environment === 'whole' && ceiling !== 'live') return 'forbidden';
     if (senders === 'whole' && allowed.length > 0) return 'forbidden';
-    if (order.indexOf(target.environment) > order.indexOf(ceiling) && environment !== 'any') return beyond[environment];
+    if (order.indexOf(target.environment) > order.indexOf(ceiling) && environment !== 'any')
+      return beyond[environment];
     const isForeign = allowed.length > 0 && target.sender !== OWN;
     return isForeign ? beyond[senders] : 'ok';
   }
@@ -184,7 +230,8 @@ describe('the table of access rules', () => {
     const { text } = await keyWith(more);
     for (const target of targets) {
       const unknown = await attempts[path](text, { environment: 'draft', sender: null });
-      // an unknown sender in a request to make a key is at fault as a foreign one is: both words are for the same answer
+      // an unknown sender in a request to make a key is at fault as a foreign one is: both words
+      // are for the same answer
       const word = wordOf(await attempts[path](text, target), unknown).replace(
         'hidden',
         ruleOf(path).senders === 'cap' ? 'invalid' : 'hidden',
@@ -197,7 +244,10 @@ describe('the table of access rules', () => {
     const { scope } = ruleOf(path);
     const target: Target = { environment: 'live', sender: OWN };
     const { text: without } = await keyWith({ scopes: scopes.filter((one) => one !== scope) });
-    expect(await attempts[path](without, target)).toMatchObject({ kind: 'forbidden', message: `This key lacks the scope ${scope}.` });
+    expect(await attempts[path](without, target)).toMatchObject({
+      kind: 'forbidden',
+      message: `This key lacks the scope ${scope}.`,
+    });
     const { text: alone } = await keyWith({ scopes: [scope] });
     expect(await attempts[path](alone, target)).not.toMatchObject({ kind: 'forbidden' });
   });
@@ -205,7 +255,8 @@ describe('the table of access rules', () => {
   it.each(paths)('is not reached by %s with a key that does not work', async (path) => {
     const dead = [await keyWith({ expiresAt: 1 }), await keyWith({ revokedAt: 1 })];
     for (const { text } of dead) {
-      for (const target of targets) expect(await attempts[path](text, target)).toMatchObject({ kind: 'unauthenticated' });
+      for (const target of targets)
+        expect(await attempts[path](text, target)).toMatchObject({ kind: 'unauthenticated' });
     }
   });
 });
@@ -217,7 +268,10 @@ describe('lists of a restricted key', () => {
       const id = await storedMessage({ environment: 'live', sender: i % 3 === 0 ? OWN : FOREIGN });
       if (i % 3 === 0) made.push(id);
     }
-    const [{ text }, { text: other }] = [await keyWith({ senders: [OWN] }), await keyWith({ senders: [FOREIGN] })];
+    const [{ text }, { text: other }] = [
+      await keyWith({ senders: [OWN] }),
+      await keyWith({ senders: [FOREIGN] }),
+    ];
     const list = async (key: string, cursor: string) => {
       const request = ListMessagesRequest.fromPartial({ limit: 2, cursor });
       return (await rpc(key, '/packetboat.v1.MessagesService/ListMessages', request)) as {
@@ -228,8 +282,13 @@ describe('lists of a restricted key', () => {
     const first = await list(text, '');
     const second = await list(text, first.next_cursor ?? '');
     expect([first.messages.length, second.messages.length, second.next_cursor]).toEqual([2, 2, undefined]);
-    expect([...first.messages, ...second.messages].map(({ message_id }) => message_id).toSorted()).toEqual(made.toSorted());
-    expect(await list(other, first.next_cursor ?? '')).toMatchObject({ kind: 'invalid', errors: [{ field: 'cursor' }] });
+    expect([...first.messages, ...second.messages].map(({ message_id }) => message_id).toSorted()).toEqual(
+      made.toSorted(),
+    );
+    expect(await list(other, first.next_cursor ?? '')).toMatchObject({
+      kind: 'invalid',
+      errors: [{ field: 'cursor' }],
+    });
   });
 });
 
@@ -260,13 +319,21 @@ test('a message id that a hidden message has is refused, and says nothing of tha
   const id = await storedMessage({ environment: 'live', sender: FOREIGN });
   const { text } = await keyWith({ senders: [OWN] });
   const send_message = SendMessageRequest.fromPartial({ recipient: RECIPIENT, subject: 'a', text: 'a' });
-  expect(await sending(text, { send_message, message_id: id })).toMatchObject({ kind: 'conflict', message: 'This message id is taken.' });
+  expect(await sending(text, { send_message, message_id: id })).toMatchObject({
+    kind: 'conflict',
+    message: 'This message id is taken.',
+  });
 });
 
 describe('keys', () => {
   const create = (key: string, more: object = {}) =>
-    rpc(key, '/packetboat.v1.KeysService/CreateKey', CreateKeyRequest.fromPartial({ name: 'child', ...more }));
-  const revoke = (key: string, id: string, force = false) => rpc(key, '/packetboat.v1.KeysService/RevokeKey', { key_id: id, force });
+    rpc(
+      key,
+      '/packetboat.v1.KeysService/CreateKey',
+      CreateKeyRequest.fromPartial({ name: 'child', ...more }),
+    );
+  const revoke = (key: string, id: string, force = false) =>
+    rpc(key, '/packetboat.v1.KeysService/RevokeKey', { key_id: id, force });
 
   test('a child has all that the request omits from its maker, and names the maker', async () => {
     const expiresAt = Date.now() + 6_000;
@@ -317,7 +384,11 @@ describe('keys', () => {
     const { text } = await keyWith();
     const made = await create(text, { name });
     if (isAdmitted) expect(made).toMatchObject({ key: { name } });
-    else expect(made).toMatchObject({ code: 'validation_failed', errors: [{ field: 'name', code: 'invalid_format' }] });
+    else
+      expect(made).toMatchObject({
+        code: 'validation_failed',
+        errors: [{ field: 'name', code: 'invalid_format' }],
+      });
   });
 
   test('a child outlives its maker', async () => {
@@ -336,7 +407,9 @@ describe('keys', () => {
     expect(await rpc(text, '/packetboat.v1.SendersService/ListSenders', {})).not.toBeInstanceOf(Failure);
     const before = memory.failures.length;
     for (const answer of await Promise.all(use())) expect(answer).toMatchObject({ kind: 'unauthenticated' });
-    expect(memory.failures.slice(before)).toEqual(Array.from({ length: 3 }, () => ({ reason: 'revoked', isLimited: false })));
+    expect(memory.failures.slice(before)).toEqual(
+      Array.from({ length: 3 }, () => ({ reason: 'revoked', isLimited: false })),
+    );
     expect((await memory.ingest.keys.find(victim.id))?.revokedAt).toBeNull();
   });
 
@@ -368,7 +441,9 @@ describe('keys', () => {
       environment: 'draft',
     });
     await memory.ingest.keys.add({ ...key, id: 'another', requestsPerMinute: 5_000 });
-    const { keys } = (await rpc(text, '/packetboat.v1.KeysService/ListKeys', {})) as { readonly keys: readonly { key_id: string }[] };
+    const { keys } = (await rpc(text, '/packetboat.v1.KeysService/ListKeys', {})) as {
+      readonly keys: readonly { key_id: string }[];
+    };
     expect(keys.map(({ key_id }) => key_id)).toEqual([key.id]);
   });
 });

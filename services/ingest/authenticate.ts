@@ -1,5 +1,6 @@
-// From a presented API key to a principal. Keys are cached for some seconds, unknown ids too, so a revoked key stops working within
-// `accessLimits.keyCacheMs`, a wrong key that is repeated costs the store one read in that time, and many wrong keys displace no good one.
+// From a presented API key to a principal. Keys are cached for some seconds, unknown ids too, so a
+// revoked key stops working within `accessLimits.keyCacheMs`, a wrong key that is repeated costs
+// the store one read in that time, and many wrong keys displace no good one.
 
 import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
@@ -15,7 +16,10 @@ interface Cached {
   readonly until: number;
 }
 
-/** Why a key was refused; `keyId` is null when what was presented has not the form of a key. The message never repeats it. */
+/**
+ * Why a key was refused; `keyId` is null when what was presented has not the form of a key. The
+ * message never repeats it.
+ */
 export class AuthenticationFailure extends Failure {
   readonly reason: FailureReason;
   readonly keyId: string | null;
@@ -27,7 +31,10 @@ export class AuthenticationFailure extends Failure {
   }
 }
 
-/** What the caller is told. Two reasons that would say something of somebody else's key have the same words. */
+/**
+ * What the caller is told. Two reasons that would say something of somebody else's key have the
+ * same words.
+ */
 export const keyFaults = {
   unknown: 'This API key is not known.',
   wrong_secret: 'This API key is not known.',
@@ -48,7 +55,10 @@ export class KeyCache {
     this.#clock = clock;
   }
 
-  /** Throws an `AuthenticationFailure` for a missing, malformed, unknown, revoked or expired key, and the store's own failures. */
+  /**
+   * Throws an `AuthenticationFailure` for a missing, malformed, unknown, revoked or expired key,
+   * and the store's own failures.
+   */
   async authenticate(credential: string): Promise<Principal> {
     if (credential === '') throw new AuthenticationFailure('missing', null, keyTextFaults.missing);
     const presented = readKey(credential);
@@ -56,9 +66,11 @@ export class KeyCache {
     const { id } = presented;
     const key = await this.#find(id);
     if (key === null) throw new AuthenticationFailure('unknown', id, keyFaults.unknown);
-    if (!isSameSecret(key.secretHash, presented.secretHash)) throw new AuthenticationFailure('wrong_secret', id, keyFaults.wrong_secret);
+    if (!isSameSecret(key.secretHash, presented.secretHash))
+      throw new AuthenticationFailure('wrong_secret', id, keyFaults.wrong_secret);
     if (key.revokedAt !== null) throw new AuthenticationFailure('revoked', id, keyFaults.revoked);
-    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now()) throw new AuthenticationFailure('expired', id, keyFaults.expired);
+    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now())
+      throw new AuthenticationFailure('expired', id, keyFaults.expired);
     return {
       kind: 'key',
       keyId: key.id,

@@ -1,6 +1,7 @@
-// Which tenants and tiers have a backlog in the store. While one has, its new messages are not published: the sweeper feeds the queue oldest first,
-// so nothing overtakes (R4). A publish that was refused says so at once; the store says it of what other processes met, and of what was
-// there before this one started.
+// Which tenants and tiers have a backlog in the store. While one has, its new messages are not
+// published: the sweeper feeds the queue oldest first, so nothing overtakes (R4). A publish that
+// was refused says so at once; the store says it of what other processes met, and of what was there
+// before this one started.
 
 import type { Tier } from '../core/delivery/message.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
@@ -22,7 +23,10 @@ export class Backlogs {
     this.#clock = clock;
   }
 
-  /** Answers from what is known, and has it read again in the background once it is older than a sweep. */
+  /**
+   * Answers from what is known, and has it read again in the background once it is older than a
+   * sweep.
+   */
   has(tenant: string, tier: Tier): boolean {
     const now = this.#clock.monotonic();
     if (!this.#isReading && now - this.#readAt >= sweepLimits.sweepEveryMs) {
@@ -34,7 +38,10 @@ export class Backlogs {
 
   /** The queue did not take an entry. Believed until the store can have shown it. */
   begin(tenant: string, tier: Tier): void {
-    this.#until.set(nameOf(tenant, tier), this.#clock.monotonic() + sweepLimits.backlogSeenMs + 2 * sweepLimits.sweepEveryMs);
+    this.#until.set(
+      nameOf(tenant, tier),
+      this.#clock.monotonic() + sweepLimits.backlogSeenMs + 2 * sweepLimits.sweepEveryMs,
+    );
   }
 
   /** Never rejects. What is due this moment is no backlog yet: a sweeper is about to feed it. */
@@ -44,7 +51,8 @@ export class Backlogs {
       const found = await this.#messages.backlogs(this.#messages.now() - sweepLimits.backlogSeenMs);
       const now = this.#clock.monotonic();
       for (const [name, until] of this.#until) if (until <= now) this.#until.delete(name);
-      for (const { tenant, tier } of found) this.#until.set(nameOf(tenant, tier), now + 2 * sweepLimits.sweepEveryMs);
+      for (const { tenant, tier } of found)
+        this.#until.set(nameOf(tenant, tier), now + 2 * sweepLimits.sweepEveryMs);
     } catch {
       // the store is away: what is known runs out, and the next call asks again
     } finally {

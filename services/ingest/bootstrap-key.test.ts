@@ -11,7 +11,8 @@ beforeEach(() => {
   keys = new MemoryKeyStore();
 });
 
-const ensure = (text: string, tenant = 'default') => ensureFirstKey(keys, { text, tenant, requestsPerMinute: 5_000 }, NOW);
+const ensure = (text: string, tenant = 'default') =>
+  ensureFirstKey(keys, { text, tenant, requestsPerMinute: 5_000 }, NOW);
 const idOf = (text: string): string => bootstrapKey(text).id;
 
 describe('a first key', () => {
@@ -19,7 +20,9 @@ describe('a first key', () => {
     const text = newKey();
     const states = await Promise.all(Array.from({ length: 20 }, () => ensure(text)));
     expect(new Set(states.map(({ kind }) => kind))).toEqual(new Set(['works']));
-    expect(await keys.list('default')).toMatchObject([{ id: idOf(text), environment: 'live', requestsPerMinute: 5_000, createdBy: null }]);
+    expect(await keys.list('default')).toMatchObject([
+      { id: idOf(text), environment: 'live', requestsPerMinute: 5_000, createdBy: null },
+    ]);
   });
 
   it('is not made beside one that works', async () => {

@@ -1,4 +1,5 @@
-// The first API key of a tenant: of the user's own making (`PACKETBOAT_BOOTSTRAP_KEY`), or in embedded mode one of ours.
+// The first API key of a tenant: of the user's own making (`PACKETBOAT_BOOTSTRAP_KEY`), or in
+// embedded mode one of ours.
 
 import { readKey } from '../core/access/api-key.ts';
 import { type FirstKeyVerdict, judgeFirstKey } from '../core/access/key-life.ts';
@@ -17,12 +18,23 @@ export interface FirstKey {
 /** `works` also for a key that was just made. */
 export type FirstKeyState = Exclude<FirstKeyVerdict, { kind: 'make' }>;
 
-/** Makes the key when the tenant needs one. Several instances may do this at once. Throws `Failure('invalid')` for a text that is no key. */
-export async function ensureFirstKey(keys: KeyStore, { text, tenant, requestsPerMinute }: FirstKey, now: number): Promise<FirstKeyState> {
+/**
+ * Makes the key when the tenant needs one. Several instances may do this at once. Throws
+ * `Failure('invalid')` for a text that is no key.
+ */
+export async function ensureFirstKey(
+  keys: KeyStore,
+  { text, tenant, requestsPerMinute }: FirstKey,
+  now: number,
+): Promise<FirstKeyState> {
   const presented = readKey(text);
   if (presented === null) throw new Failure('invalid', 'this is not an API key');
   const look = async (): Promise<FirstKeyVerdict> =>
-    judgeFirstKey(presented, tenant, { found: await keys.find(presented.id), keys: await keys.list(tenant), now });
+    judgeFirstKey(presented, tenant, {
+      found: await keys.find(presented.id),
+      keys: await keys.list(tenant),
+      now,
+    });
   const verdict = await look();
   if (verdict.kind !== 'make') return verdict;
   const { id, secretHash } = presented;

@@ -1,4 +1,5 @@
-// Cancelling (P7): what waits is cancelled at once; what is in flight, or may have been sent, answers a conflict.
+// Cancelling (P7): what waits is cancelled at once; what is in flight, or may have been sent,
+// answers a conflict.
 
 import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery/delivery.ts';
@@ -7,10 +8,16 @@ import { Failure } from '../core/failure.ts';
 import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest.ts';
 
-/** Decisions that were overtaken are made again; a delivery changes hands a few times at most while a client waits. */
+/**
+ * Decisions that were overtaken are made again; a delivery changes hands a few times at most while
+ * a client waits.
+ */
 const ROUNDS = 10;
 
-/** Answers the message as it stands after at least one delivery was cancelled by this call or before. Throws `not_found` and `conflict`. */
+/**
+ * Answers the message as it stands after at least one delivery was cancelled by this call or
+ * before. Throws `not_found` and `conflict`.
+ */
 export async function cancelMessage(ingest: Ingest, caller: Caller, id: string): Promise<Message> {
   for (let round = 0; round < ROUNDS; round++) {
     const message = await getMessage(ingest, caller, id);
@@ -27,7 +34,11 @@ export async function cancelMessage(ingest: Ingest, caller: Caller, id: string):
     }
     if (changes.length > 0) return getMessage(ingest, caller, id);
     if (message.deliveries.some((d) => d.state === 'cancelled')) return message;
-    throw new Failure('not_found', 'The message has already been sent, or has ended otherwise.', { code: 'already_sent' });
+    throw new Failure('not_found', 'The message has already been sent, or has ended otherwise.', {
+      code: 'already_sent',
+    });
   }
-  throw new Failure('conflict', 'The message changes too fast to be cancelled; try again.', { code: 'in_flight' });
+  throw new Failure('conflict', 'The message changes too fast to be cancelled; try again.', {
+    code: 'in_flight',
+  });
 }

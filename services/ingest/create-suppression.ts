@@ -1,4 +1,5 @@
-// Suppresses an address: from the answer on nothing is sent to it, not even what was accepted before and not taken up yet (P11).
+// Suppresses an address: from the answer on nothing is sent to it, not even what was accepted
+// before and not taken up yet (P11).
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import type { Caller } from '../core/access/caller.ts';
@@ -26,5 +27,11 @@ export async function createSuppression(
   if (hash === undefined) throw new Failure('internal', 'the keyring has no key for suppressions');
   const known = older.length === 0 ? null : await ingest.suppressions.find(caller.tenant, SCOPE_ALL, older);
   if (known !== null) return { suppression: known, created: false };
-  return ingest.suppressions.add({ tenant: caller.tenant, scope: SCOPE_ALL, hash, reason, createdAt: ingest.messages.now() });
+  return ingest.suppressions.add({
+    tenant: caller.tenant,
+    scope: SCOPE_ALL,
+    hash,
+    reason,
+    createdAt: ingest.messages.now(),
+  });
 }

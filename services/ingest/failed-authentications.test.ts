@@ -67,7 +67,10 @@ beforeEach(async () => {
     },
     clock,
     hashKey: { id: 'c1', secret: Buffer.alloc(32, 7) },
-    metrics: { failedAuthentication: (reason, isLimited) => void failures.push(isLimited ? `${reason}, limited` : reason) },
+    metrics: {
+      failedAuthentication: (reason, isLimited) =>
+        void failures.push(isLimited ? `${reason}, limited` : reason),
+    },
   });
   await store(good);
 });
@@ -83,14 +86,18 @@ async function refused(credential: string, address = '192.0.2.7'): Promise<Failu
   }
 }
 
-const kindOf = async (credential: string, address?: string): Promise<string> => (await refused(credential, address))?.kind ?? 'good';
+const kindOf = async (credential: string, address?: string): Promise<string> =>
+  (await refused(credential, address))?.kind ?? 'good';
 
 describe('after fifty failures in a minute', () => {
   test('further failing requests of the address are told to wait, and a good key passes', async () => {
     for (let i = 0; i < MAX; i++) expect(await kindOf(newKey().text)).toBe('unauthenticated');
     await clock.advance(20_000);
     for (let i = 0; i < 3; i++) {
-      expect(await refused(newKey().text)).toMatchObject({ kind: 'rate_limited', retryAfterMs: accessLimits.failureWindowMs - 20_000 });
+      expect(await refused(newKey().text)).toMatchObject({
+        kind: 'rate_limited',
+        retryAfterMs: accessLimits.failureWindowMs - 20_000,
+      });
       expect(await kindOf(good.text)).toBe('good');
     }
     expect(await kindOf(newKey().text, '192.0.2.8')).toBe('unauthenticated');
@@ -109,7 +116,8 @@ describe('after fifty failures in a minute', () => {
   });
 
   test('what has not the form of a key is refused as ever, and counts for nothing', async () => {
-    for (let i = 0; i < 2 * MAX; i++) expect(await kindOf(i % 2 === 0 ? '' : 'sk_live_short')).toBe('unauthenticated');
+    for (let i = 0; i < 2 * MAX; i++)
+      expect(await kindOf(i % 2 === 0 ? '' : 'sk_live_short')).toBe('unauthenticated');
     expect(await kindOf(newKey().text)).toBe('unauthenticated');
     expect(asked).toBe(1);
   });

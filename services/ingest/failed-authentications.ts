@@ -1,4 +1,5 @@
-// Counts failed authentications by client address and by key id, and refuses further failing requests with 429. A good key is never counted.
+// Counts failed authentications by client address and by key id, and refuses further failing
+// requests with 429. A good key is never counted.
 
 import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
 import type { Principal } from '../core/access/principal.ts';
@@ -30,14 +31,20 @@ export interface FailedAuthenticationsOptions {
 
 export class FailedAuthentications {
   readonly #options: FailedAuthenticationsOptions;
-  /** Names that had too many failures, and until when (monotonic): for these, the shared counts are not asked again. */
+  /**
+   * Names that had too many failures, and until when (monotonic): for these, the shared counts are
+   * not asked again.
+   */
   readonly #over = new Map<string, number>();
 
   constructor(options: FailedAuthenticationsOptions) {
     this.#options = options;
   }
 
-  /** The failure to answer with: why the key was refused, or `rate_limited` after too many failures. Never rejects. */
+  /**
+   * The failure to answer with: why the key was refused, or `rate_limited` after too many failures.
+   * Never rejects.
+   */
   async refusal(failed: AuthenticationFailure, address: string): Promise<Failure> {
     const { hashKey, metrics } = this.#options;
     const names = countedUnder(hashKey, failed, address);
@@ -69,9 +76,15 @@ export class FailedAuthentications {
   }
 }
 
-/** Who the caller is. Throws a `Failure`: `unauthenticated`, `rate_limited` after too many failures, or the store's. */
+/**
+ * Who the caller is. Throws a `Failure`: `unauthenticated`, `rate_limited` after too many failures,
+ * or the store's.
+ */
 export async function authenticateCaller(
-  { keyCache, failedAuthentications }: { readonly keyCache: KeyCache; readonly failedAuthentications: FailedAuthentications },
+  {
+    keyCache,
+    failedAuthentications,
+  }: { readonly keyCache: KeyCache; readonly failedAuthentications: FailedAuthentications },
   { credential, address }: PresentedCredential,
 ): Promise<Principal> {
   try {
@@ -81,9 +94,13 @@ export async function authenticateCaller(
   }
 }
 
-/** What to answer instead of an error: a failed authentication is counted, any other error stays as it is. Never rejects. */
+/**
+ * What to answer instead of an error: a failed authentication is counted, any other error stays as
+ * it is. Never rejects.
+ */
 export const counted = async (
   failedAuthentications: Pick<FailedAuthentications, 'refusal'>,
   error: unknown,
   address: string,
-): Promise<unknown> => (error instanceof AuthenticationFailure ? failedAuthentications.refusal(error, address) : error);
+): Promise<unknown> =>
+  error instanceof AuthenticationFailure ? failedAuthentications.refusal(error, address) : error;

@@ -1,9 +1,20 @@
-// From the messages of the contract to what the core understands. Shape only: nothing is judged here.
+// From the messages of the contract to what the core understands. Shape only: nothing is judged
+// here.
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import type { Copies as CopiesProto, Environment as EnvironmentProto, Priority, Status } from '../../proto/gen/packetboat/v1/types.ts';
-import { mailbindrNames, packetboatNames, type SendRequest, type Uploaded } from '../core/accept/send-request.ts';
+import type {
+  Copies as CopiesProto,
+  Environment as EnvironmentProto,
+  Priority,
+  Status,
+} from '../../proto/gen/packetboat/v1/types.ts';
+import {
+  mailbindrNames,
+  packetboatNames,
+  type SendRequest,
+  type Uploaded,
+} from '../core/accept/send-request.ts';
 import type { Copies, Environment } from '../core/catalog/catalog.ts';
 import type { DeliveryState } from '../core/delivery/delivery.ts';
 import type { Tier } from '../core/delivery/message.ts';
@@ -13,17 +24,28 @@ const environments: Readonly<Record<string, Environment>> = {
   ENVIRONMENT_TESTING: 'testing',
   ENVIRONMENT_LIVE: 'live',
 };
-const tiers: Readonly<Record<string, Tier>> = { PRIORITY_HIGH: 'high', PRIORITY_NORMAL: 'normal', PRIORITY_BULK: 'bulk' };
-const copies: Readonly<Record<string, Copies>> = { COPIES_AT_LEAST_ONCE: 'at_least_once', COPIES_AT_MOST_ONCE: 'at_most_once' };
+const tiers: Readonly<Record<string, Tier>> = {
+  PRIORITY_HIGH: 'high',
+  PRIORITY_NORMAL: 'normal',
+  PRIORITY_BULK: 'bulk',
+};
+const copies: Readonly<Record<string, Copies>> = {
+  COPIES_AT_LEAST_ONCE: 'at_least_once',
+  COPIES_AT_MOST_ONCE: 'at_most_once',
+};
 
 /** Null for unspecified, and for numbers that this release does not know. */
 export const environmentOf = (value: EnvironmentProto): Environment | null => environments[value] ?? null;
 export const timeOf = (value: Timestamp | undefined): number | null =>
   value === undefined ? null : value.seconds * 1000 + Math.floor(value.nanos / 1e6);
 export const statusOfProto = (value: Status): DeliveryState | null =>
-  value === 'STATUS_UNSPECIFIED' || value === 'UNRECOGNIZED' ? null : (value.slice('STATUS_'.length).toLowerCase() as DeliveryState);
+  value === 'STATUS_UNSPECIFIED' || value === 'UNRECOGNIZED'
+    ? null
+    : (value.slice('STATUS_'.length).toLowerCase() as DeliveryState);
 
-/** `uploaded` holds, by path, what the door streamed ahead; `templateData` what was read back of it. */
+/**
+ * `uploaded` holds, by path, what the door streamed ahead; `templateData` what was read back of it.
+ */
 export function fromSendMessage(
   request: SendMessageRequest,
   uploaded: ReadonlyMap<string, Uploaded>,

@@ -1,4 +1,5 @@
-// The state of one message. A message of another tenant is not found, nor is one beyond the caller's reach.
+// The state of one message. A message of another tenant is not found, nor is one beyond the
+// caller's reach.
 
 import { type Caller, reaches } from '../core/access/caller.ts';
 import type { Message } from '../core/delivery/message.ts';

@@ -10,7 +10,8 @@ import { toRateFigures, toRefusal, toStatus, toTrailer } from './grpc-status.ts'
 function detailsOf(failure: Failure) {
   const [bytes] = toStatus(failure, null).metadata?.get('grpc-status-details-bin') ?? [];
   const { code, message, details } = Status.decode(Buffer.from(bytes ?? ''));
-  const of = (name: string) => details.find(({ type_url }) => type_url === `type.googleapis.com/google.rpc.${name}`)?.value;
+  const of = (name: string) =>
+    details.find(({ type_url }) => type_url === `type.googleapis.com/google.rpc.${name}`)?.value;
   const [info, bad, retry] = [of('ErrorInfo'), of('BadRequest'), of('RetryInfo')];
   return {
     code,
@@ -69,7 +70,11 @@ describe('a failure as a gRPC status', () => {
   });
 
   test('drops field errors from the end when they are more than metadata can carry', () => {
-    const errors = Array.from({ length: 5_000 }, (_, i) => ({ field: `to[${i}]`, code: 'invalid_address', message: 'An address.' }));
+    const errors = Array.from({ length: 5_000 }, (_, i) => ({
+      field: `to[${i}]`,
+      code: 'invalid_address',
+      message: 'An address.',
+    }));
     const failure = new Failure('invalid', 'Many fields.', { errors });
     const [bytes] = toStatus(failure, null).metadata?.get('grpc-status-details-bin') ?? [];
     expect(Buffer.from(bytes ?? '').length).toBeLessThanOrEqual(ingestLimits.grpcDetailsBytesMax);
@@ -87,7 +92,11 @@ describe('rate figures', () => {
   });
 
   test('stand in the trailer, of refusals too', () => {
-    const figures = { 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '4999', 'x-ratelimit-reset': '1750000001' };
+    const figures = {
+      'x-ratelimit-limit': '5000',
+      'x-ratelimit-remaining': '4999',
+      'x-ratelimit-reset': '1750000001',
+    };
     expect(toTrailer(rate).getMap()).toEqual(figures);
     expect(toStatus(new Failure('rate_limited', 'Slowly.'), rate).metadata?.getMap()).toMatchObject(figures);
     expect(toTrailer(null).getMap()).toEqual({});

@@ -1,5 +1,6 @@
-// The one table from kinds of failure to gRPC, and the two forms in which a refusal travels: as a `Refusal` inside an answer, and as a status with
-// the details of google.rpc (gateway/ingest/ingest-client.ts says how they are read back).
+// The one table from kinds of failure to gRPC, and the two forms in which a refusal travels: as a
+// `Refusal` inside an answer, and as a status with the details of google.rpc
+// (gateway/ingest/ingest-client.ts says how they are read back).
 
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
@@ -37,18 +38,24 @@ export const toRefusal = (failure: Failure): Refusal => ({
 });
 
 export const toRateFigures = (rate: RateLimitStatus): RateFigures | undefined =>
-  rate === null ? undefined : { limit: rate.limit, remaining: rate.remaining, reset: Math.ceil(rate.resetAt / 1000) };
+  rate === null
+    ? undefined
+    : { limit: rate.limit, remaining: rate.remaining, reset: Math.ceil(rate.resetAt / 1000) };
 
 /** Rate figures as trailing metadata, which answers and refusals have alike. */
 export function toTrailer(rate: RateLimitStatus): Metadata {
   const trailer = new Metadata();
   const figures = toRateFigures(rate);
-  for (const [name, value] of Object.entries(figures ?? {})) trailer.set(`x-ratelimit-${name}`, String(value));
+  for (const [name, value] of Object.entries(figures ?? {}))
+    trailer.set(`x-ratelimit-${name}`, String(value));
   return trailer;
 }
 
 /** What a gRPC handler answers instead of a response. */
-export function toStatus(failure: Failure, rate: RateLimitStatus): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
+export function toStatus(
+  failure: Failure,
+  rate: RateLimitStatus,
+): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
   const refusal = toRefusal(failure);
   const metadata = toTrailer(rate);
   metadata.set('grpc-status-details-bin', Buffer.from(encodeDetails(refusal)));
@@ -68,17 +75,35 @@ function encodeDetails(refusal: Refusal): Uint8Array {
 }
 
 function detailsOf(refusal: Refusal): Any[] {
-  const info = { reason: refusal.code, domain: DOMAIN, metadata: refusal.message_id === '' ? {} : { message_id: refusal.message_id } };
-  const violations = refusal.errors.map(({ field, code, message }) => ({ field, reason: code, description: message }));
+  const info = {
+    reason: refusal.code,
+    domain: DOMAIN,
+    metadata: refusal.message_id === '' ? {} : { message_id: refusal.message_id },
+  };
+  const violations = refusal.errors.map(({ field, code, message }) => ({
+    field,
+    reason: code,
+    description: message,
+  }));
   const seconds = Math.floor(refusal.retry_after_ms / 1000);
   const delay = { seconds, nanos: (refusal.retry_after_ms - seconds * 1000) * 1e6 };
   return [
     any('ErrorInfo', ErrorInfo.encode(ErrorInfo.fromPartial(info)).finish()),
     ...(violations.length > 0
-      ? [any('BadRequest', BadRequest.encode(BadRequest.fromPartial({ field_violations: violations })).finish())]
+      ? [
+          any(
+            'BadRequest',
+            BadRequest.encode(BadRequest.fromPartial({ field_violations: violations })).finish(),
+          ),
+        ]
       : []),
-    ...(refusal.retry_after_ms > 0 ? [any('RetryInfo', RetryInfo.encode(RetryInfo.fromPartial({ retry_delay: delay })).finish())] : []),
+    ...(refusal.retry_after_ms > 0
+      ? [any('RetryInfo', RetryInfo.encode(RetryInfo.fromPartial({ retry_delay: delay })).finish())]
+      : []),
   ];
 }
 
-const any = (name: string, value: Uint8Array): Any => ({ type_url: `type.googleapis.com/google.rpc.${name}`, value: Buffer.from(value) });
+const any = (name: string, value: Uint8Array): Any => ({
+  type_url: `type.googleapis.com/google.rpc.${name}`,
+  value: Buffer.from(value),
+});

@@ -9,7 +9,11 @@ import { sendTurn } from './handle-calls.ts';
 async function turnOf(count: number) {
   const { calls, key } = await memoryIngest();
   const template_data = { code: '847291', expires_in: '5 minutes' };
-  const send_message = SendMessageRequest.fromPartial({ recipient: 'user@example.com', template: 'otp-code', template_data });
+  const send_message = SendMessageRequest.fromPartial({
+    recipient: 'user@example.com',
+    template: 'otp-code',
+    template_data,
+  });
   const item = {
     credential: key,
     client_address: '',
@@ -38,12 +42,22 @@ test('one item more and each of them is refused', async () => {
 
 test('an id that another tenant has is refused, and says nothing of its message', async () => {
   const { calls, ingest, key } = await memoryIngest();
-  const foreign = sampleMessage({ createdAt: ingest.messages.now(), tenant: 'other', deliveries: [{ to: 'secret@example.org' }] });
+  const foreign = sampleMessage({
+    createdAt: ingest.messages.now(),
+    tenant: 'other',
+    deliveries: [{ to: 'secret@example.org' }],
+  });
   await ingest.messages.insert([foreign]);
   const template_data = { code: '847291', expires_in: '5 minutes' };
-  const send_message = SendMessageRequest.fromPartial({ recipient: 'user@example.com', template: 'otp-code', template_data });
+  const send_message = SendMessageRequest.fromPartial({
+    recipient: 'user@example.com',
+    template: 'otp-code',
+    template_data,
+  });
   const item = SendItem.fromPartial({ credential: key, send_message, message_id: foreign.id });
   const { results } = await sendTurn(calls, { items: [item] });
-  expect(results).toMatchObject([{ accepted: undefined, refused: { grpc_code: 10, code: 'conflict', message_id: '' } }]);
+  expect(results).toMatchObject([
+    { accepted: undefined, refused: { grpc_code: 10, code: 'conflict', message_id: '' } },
+  ]);
   expect(JSON.stringify(results)).not.toContain('secret');
 });

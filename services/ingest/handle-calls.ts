@@ -1,5 +1,6 @@
-// What every door of ingest does with a call, whether it came over gRPC or, in embedded mode, from the same process: from the messages of the
-// contract to a handler and back. Nothing here rejects because of a caller or a dependency; both become a `Failure` in the answer.
+// What every door of ingest does with a call, whether it came over gRPC or, in embedded mode, from
+// the same process: from the messages of the contract to a handler and back. Nothing here rejects
+// because of a caller or a dependency; both become a `Failure` in the answer.
 
 import type {
   AdmitRequest,
@@ -41,7 +42,10 @@ export interface RpcContext {
   /** By gRPC path, what the proto says of the fields of its request. */
   readonly judgedFields: ReadonlyMap<string, readonly JudgedField[]>;
   readonly metrics: CallMetrics;
-  /** Whether a caller with this certificate (DER) is a gateway; absent: whoever reaches us is believed. */
+  /**
+   * Whether a caller with this certificate (DER) is a gateway; absent: whoever reaches us is
+   * believed.
+   */
   readonly isGateway?: ((certificate: Uint8Array, fingerprint: string) => boolean) | undefined;
 }
 
@@ -49,13 +53,20 @@ export interface RpcContext {
  * One request to send, whichever door it came by.
  * @param faults that the door found
  */
-export async function send(calls: RpcContext, item: SendItem, faults: readonly FieldError[] = []): Promise<AnsweredSend> {
+export async function send(
+  calls: RpcContext,
+  item: SendItem,
+  faults: readonly FieldError[] = [],
+): Promise<AnsweredSend> {
   const [result] = await sendAll(calls, [fromItem(calls, item, faults)]);
   return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
 }
 
 /** The requests of one turn of a gateway. More than a turn has are refused, each of them. */
-export async function sendTurn(calls: RpcContext, { items }: SendMessagesRequest): Promise<SendMessagesResponse> {
+export async function sendTurn(
+  calls: RpcContext,
+  { items }: SendMessagesRequest,
+): Promise<SendMessagesResponse> {
   if (items.length > ingestLimits.turnItemsMax) {
     const failure = new Failure('invalid', `At most ${ingestLimits.turnItemsMax} items go together.`);
     return { results: items.map(() => toResult({ rate: null, failure })) };
@@ -64,13 +75,20 @@ export async function sendTurn(calls: RpcContext, { items }: SendMessagesRequest
   return { results: (await sendAll(calls, read)).map(toResult) };
 }
 
-async function sendAll({ ingest, metrics }: RpcContext, items: readonly IncomingSend[]): Promise<readonly AnsweredSend[]> {
+async function sendAll(
+  { ingest, metrics }: RpcContext,
+  items: readonly IncomingSend[],
+): Promise<readonly AnsweredSend[]> {
   const results = await sendMessages(ingest, items);
   for (const result of results) metrics.message(wordOf(result));
   return results;
 }
 
-function fromItem({ ingest, judgedFields }: RpcContext, item: SendItem, faults: readonly FieldError[]): IncomingSend {
+function fromItem(
+  { ingest, judgedFields }: RpcContext,
+  item: SendItem,
+  faults: readonly FieldError[],
+): IncomingSend {
   return {
     presented: { credential: item.credential, address: item.client_address },
     idempotencyKeys: item.idempotency_keys,
@@ -80,13 +98,17 @@ function fromItem({ ingest, judgedFields }: RpcContext, item: SendItem, faults: 
     rule: accessRules[item.send_email === undefined ? SEND_MESSAGE : SEND_EMAIL],
     judge: () => {
       const uploaded = new Set(item.content.map(({ path }) => path));
-      const [path, request] = item.send_message === undefined ? [SEND_EMAIL, item.send_email ?? {}] : [SEND_MESSAGE, item.send_message];
+      const [path, request] =
+        item.send_message === undefined
+          ? [SEND_EMAIL, item.send_email ?? {}]
+          : [SEND_MESSAGE, item.send_message];
       const fields = judgedFields.get(path);
       if (fields === undefined) throw new Error(`${path} is not in the contract`);
       return [...faults, ...judgeFields(fields, request, uploaded)];
     },
     read: async (caller) => {
-      if (item.send_message !== undefined) return readSendMessage(ingest, caller, item.send_message, item.content);
+      if (item.send_message !== undefined)
+        return readSendMessage(ingest, caller, item.send_message, item.content);
       if (item.send_email !== undefined) return readSendEmail(ingest, caller, item.send_email, item.content);
       throw new Failure('invalid', 'An item holds no request.');
     },
@@ -94,14 +116,21 @@ function fromItem({ ingest, judgedFields }: RpcContext, item: SendItem, faults: 
 }
 
 function wordOf(result: AnsweredSend): string {
-  if ('failure' in result) return result.failure.kind === 'unavailable' || result.failure.kind === 'internal' ? 'failed' : 'refused';
+  if ('failure' in result)
+    return result.failure.kind === 'unavailable' || result.failure.kind === 'internal' ? 'failed' : 'refused';
   return result.replayed ? 'replayed' : result.message.acceptedAs;
 }
 
 function toResult(result: AnsweredSend): SendResult {
   const rate = toRateFigures(result.rate);
-  if ('failure' in result) return { refused: toRefusal(result.failure), accepted: undefined, replayed: false, rate };
-  return { accepted: toSendMessageResponse(result.message), refused: undefined, replayed: result.replayed, rate };
+  if ('failure' in result)
+    return { refused: toRefusal(result.failure), accepted: undefined, replayed: false, rate };
+  return {
+    accepted: toSendMessageResponse(result.message),
+    refused: undefined,
+    replayed: result.replayed,
+    rate,
+  };
 }
 
 export async function admit(
@@ -114,10 +143,17 @@ export async function admit(
     requireScope(principal, scope);
     return {};
   });
-  return { refused: 'failure' in answered ? toRefusal(answered.failure) : undefined, rate: toRateFigures(answered.rate) };
+  return {
+    refused: 'failure' in answered ? toRefusal(answered.failure) : undefined,
+    rate: toRateFigures(answered.rate),
+  };
 }
 
-async function judgeKey(ingest: Ingest, presented: PresentedCredential, scope: string): Promise<AdmitResponse['refused']> {
+async function judgeKey(
+  ingest: Ingest,
+  presented: PresentedCredential,
+  scope: string,
+): Promise<AdmitResponse['refused']> {
   try {
     requireScope(await authenticateCaller(ingest, presented), scope);
     return undefined;
@@ -126,7 +162,10 @@ async function judgeKey(ingest: Ingest, presented: PresentedCredential, scope: s
   }
 }
 
-/** Not counted: `Admit` has counted the request that this content belongs to. Rejects only with what `chunks` throws. */
+/**
+ * Not counted: `Admit` has counted the request that this content belongs to. Rejects only with what
+ * `chunks` throws.
+ */
 export async function upload(
   { ingest }: RpcContext,
   { credential, client_address: address }: UploadHeader,

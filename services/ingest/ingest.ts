@@ -1,5 +1,6 @@
-// What the handlers of ingest work with, and how a call gets to one: authenticate, count, judge the access, handle. The same for every door: gRPC
-// and the process of its own call `answer`, so does embedded mode without a wire between.
+// What the handlers of ingest work with, and how a call gets to one: authenticate, count, judge the
+// access, handle. The same for every door: gRPC and the process of its own call `answer`, so does
+// embedded mode without a wire between.
 
 import type { AccessRule } from '../core/access/access-rules.ts';
 import { type Caller, judgeAccess, lacksScope } from '../core/access/caller.ts';
@@ -18,7 +19,12 @@ import type { SuppressionStore } from '../ports/suppression-store.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
 import type { KeyCache } from './authenticate.ts';
 import type { Backlogs } from './backlogs.ts';
-import { authenticateCaller, counted, type FailedAuthentications, type PresentedCredential } from './failed-authentications.ts';
+import {
+  authenticateCaller,
+  counted,
+  type FailedAuthentications,
+  type PresentedCredential,
+} from './failed-authentications.ts';
 
 export interface Ingest {
   readonly messages: MessageStore;
@@ -36,7 +42,10 @@ export interface Ingest {
   readonly failedAuthentications: FailedAuthentications;
   readonly backlogs: Backlogs;
   readonly templates: CompiledTemplates;
-  /** After how long an entry that nobody claimed is published again; `queueLimits.republishMs` unless told. */
+  /**
+   * After how long an entry that nobody claimed is published again; `queueLimits.republishMs`
+   * unless told.
+   */
   readonly republishMs?: number;
   /** Told of what no caller sees: failures of ours, with their causes. */
   readonly report: (what: string, error: unknown) => void;
@@ -61,7 +70,11 @@ export async function countRequest(
   const budget = { name: `key/${principal.keyId}`, limit, windowMs: MINUTE_MS, burst: limit };
   const [reservation] = await ingest.budgets.reserve([{ budget, tokens: 1 }]);
   if (reservation === undefined) throw new Failure('internal', 'the budgets gave no answer');
-  const rate: RateLimitStatus = { limit: reservation.limit, remaining: reservation.remaining, resetAt: reservation.resetAt };
+  const rate: RateLimitStatus = {
+    limit: reservation.limit,
+    remaining: reservation.remaining,
+    resetAt: reservation.resetAt,
+  };
   if (reservation.granted > 0) return { rate, failure: null };
   const failure = new Failure('rate_limited', `This key is limited to ${limit} requests a minute.`, {
     retryAfterMs: Math.max(reservation.waitMs, 1),
@@ -69,7 +82,10 @@ export async function countRequest(
   return { rate, failure };
 }
 
-/** For the internal rpcs, which are parts of a public one and judged again by its rule when it comes. */
+/**
+ * For the internal rpcs, which are parts of a public one and judged again by its rule when it
+ * comes.
+ */
 export function requireScope(principal: Principal, scope: string): void {
   if (!hasScope(principal, scope)) throw lacksScope(scope);
 }
@@ -81,14 +97,21 @@ export function enter(principal: Principal, rule: AccessRule): Caller {
   return caller;
 }
 
-/** Whatever was thrown, as a failure that may be shown: an unexpected error is reported here and told to nobody. */
+/**
+ * Whatever was thrown, as a failure that may be shown: an unexpected error is reported here and
+ * told to nobody.
+ */
 export function shownFailure(ingest: Ingest, error: unknown): Failure {
   if (error instanceof Failure) {
-    if (error.kind === 'unavailable' || error.kind === 'internal') ingest.report('a dependency failed', error);
+    if (error.kind === 'unavailable' || error.kind === 'internal')
+      ingest.report('a dependency failed', error);
     return error;
   }
   ingest.report('a handler failed', error);
-  return new Failure('internal', 'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.');
+  return new Failure(
+    'internal',
+    'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.',
+  );
 }
 
 /** Authenticates, counts and handles one call. Never rejects. */
@@ -109,8 +132,15 @@ export async function answer<T>(
   }
 }
 
-/** A handler that reads the key from the store may find that the key was revoked after it was cached. */
-async function handled<T>({ failedAuthentications }: Ingest, { address }: PresentedCredential, response: Promise<T>): Promise<T> {
+/**
+ * A handler that reads the key from the store may find that the key was revoked after it was
+ * cached.
+ */
+async function handled<T>(
+  { failedAuthentications }: Ingest,
+  { address }: PresentedCredential,
+  response: Promise<T>,
+): Promise<T> {
   try {
     return await response;
   } catch (error) {

@@ -1,4 +1,5 @@
-// Making, listing and revoking API keys. A key makes, sees and revokes only what lies within its own ceilings.
+// Making, listing and revoking API keys. A key makes, sees and revokes only what lies within its
+// own ceilings.
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
@@ -72,7 +73,8 @@ export async function revokeKey(
   const now = ingest.messages.now();
   const keys = await ingest.keys.list(caller.tenant);
   const target = keys.find((key) => key.id === id);
-  if (target === undefined || !exists(caller, target)) throw new Failure('not_found', 'There is no key of this id.');
+  if (target === undefined || !exists(caller, target))
+    throw new Failure('not_found', 'There is no key of this id.');
   const refusal = refusalToRevoke(id, keys, now, isForced);
   if (refusal !== null) throw refusal;
   await refuseRevoked(ingest, caller, now);
@@ -82,8 +84,9 @@ export async function revokeKey(
 }
 
 /**
- * Keys are cached, and in these seconds a revoked key must not make keys that outlast it, nor revoke those of others. Throws an
- * `AuthenticationFailure`, which `answer` counts like that of a key that was not cached.
+ * Keys are cached, and in these seconds a revoked key must not make keys that outlast it, nor
+ * revoke those of others. Throws an `AuthenticationFailure`, which `answer` counts like that of a
+ * key that was not cached.
  */
 async function refuseRevoked(ingest: Ingest, caller: Caller, now: number): Promise<void> {
   const { keyId } = caller;

@@ -34,12 +34,17 @@ export async function listMessages(
   const errors: FieldError[] = [];
   const limit = request.limit ?? acceptLimits.listLimitDefault;
   const recipient = request.recipient === '' ? null : parseAddress(request.recipient);
-  if (recipient !== null && isRefusal(recipient)) errors.push({ field: 'recipient', code: recipient.code, message: recipient.message });
+  if (recipient !== null && isRefusal(recipient))
+    errors.push({ field: 'recipient', code: recipient.code, message: recipient.message });
   const { cursor, ...filters } = { ...request, limit: 0 };
   const bound = JSON.stringify([caller.tenant, caller.reach, filters]);
   const before = cursor === '' ? null : readCursor(ingest.hashKeys.cursor, cursor, bound);
   if (cursor !== '' && before === null)
-    errors.push({ field: 'cursor', code: 'invalid_cursor', message: 'This is not the next_cursor of a page with these filters.' });
+    errors.push({
+      field: 'cursor',
+      code: 'invalid_cursor',
+      message: 'This is not the next_cursor of a page with these filters.',
+    });
   const all = mergeFaults(faults, errors);
   if (all.length > 0) throw validationFailed(all, 'The filters are not valid.');
 
@@ -61,5 +66,8 @@ export async function listMessages(
   const last = messages.at(-1);
   const [key] = ingest.hashKeys.cursor;
   const hasMore = found.length > limit && last !== undefined && key !== undefined;
-  return { messages, nextCursor: hasMore ? writeCursor(key, { createdAt: last.createdAt, id: last.id }, bound) : null };
+  return {
+    messages,
+    nextCursor: hasMore ? writeCursor(key, { createdAt: last.createdAt, id: last.id }, bound) : null,
+  };
 }

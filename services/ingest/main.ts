@@ -23,7 +23,15 @@ import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { judgedFieldsOf } from '../runtime/judged-fields.ts';
 import { readKeyring } from '../runtime/keyring.ts';
 import { reporter } from '../runtime/log.ts';
-import { type About, budgetNames, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
+import {
+  type About,
+  budgetNames,
+  dependenciesOf,
+  openOperations,
+  type Program,
+  queueNames,
+  started,
+} from '../runtime/program.ts';
 import { namedPeers, openTlsIdentity } from '../runtime/tls.ts';
 import { KeyCache } from './authenticate.ts';
 import { Backlogs } from './backlogs.ts';
@@ -56,7 +64,13 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
     keys,
     queue,
     budgets,
-    catalog: open.use(await openCatalog(mongo, { notices, keys: null, report: (error) => report('the catalog could not be read', error) })),
+    catalog: open.use(
+      await openCatalog(mongo, {
+        notices,
+        keys: null,
+        report: (error) => report('the catalog could not be read', error),
+      }),
+    ),
     clock,
     random: new SystemRandom(),
     hashKeys,
@@ -73,16 +87,27 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
     report,
   };
   if (config.bootstrapKey !== undefined) {
-    const { bootstrapKey: text, bootstrapTenant: tenant, bootstrapRequestsPerMinute: requestsPerMinute } = config;
-    const fault = describeFirstKey(await ensureFirstKey(keys, { text, tenant, requestsPerMinute }, messages.now()), tenant);
+    const {
+      bootstrapKey: text,
+      bootstrapTenant: tenant,
+      bootstrapRequestsPerMinute: requestsPerMinute,
+    } = config;
+    const fault = describeFirstKey(
+      await ensureFirstKey(keys, { text, tenant, requestsPerMinute }, messages.now()),
+      tenant,
+    );
     if (fault !== null) log.warn(fault);
   }
 
   const tls = await openTlsIdentity(config, report);
   if (tls !== null) open.use(tls);
   if (tls !== null && config.tlsPeerNames === undefined)
-    throw new Failure('invalid', 'PACKETBOAT_TLS_PEER_NAMES is missing: the names of gateways in their certificates');
-  const isGateway = tls === null || config.tlsPeerNames === undefined ? undefined : namedPeers(config.tlsPeerNames);
+    throw new Failure(
+      'invalid',
+      'PACKETBOAT_TLS_PEER_NAMES is missing: the names of gateways in their certificates',
+    );
+  const isGateway =
+    tls === null || config.tlsPeerNames === undefined ? undefined : namedPeers(config.tlsPeerNames);
   operations.health.watch({ store: messages, queue, budgets });
   const grpc = open.use(
     await serveGrpc(config.grpcAddr, {

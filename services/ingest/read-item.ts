@@ -1,5 +1,6 @@
-// From an item of `SendMessages`, or a request of a gRPC client, to what is judged: content that came inline and is large or a file goes to the
-// BlobStore, and what was uploaded ahead is looked up there.
+// From an item of `SendMessages`, or a request of a gRPC client, to what is judged: content that
+// came inline and is large or a file goes to the BlobStore, and what was uploaded ahead is looked
+// up there.
 
 import type { ContentRef } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
@@ -25,7 +26,9 @@ export async function readSendMessage(
     const info = await uploadContent(ingest, principal, one(bytes));
     uploaded.set(path, { blob: info.id, bytes: info.bytes, sha256: info.sha256 });
   };
-  const isLarge = Buffer.byteLength(request.html ?? '') + Buffer.byteLength(request.text ?? '') > ingestLimits.contentInlineBytes;
+  const isLarge =
+    Buffer.byteLength(request.html ?? '') + Buffer.byteLength(request.text ?? '') >
+    ingestLimits.contentInlineBytes;
   if (isLarge && request.html !== undefined) await put('html', Buffer.from(request.html));
   if (isLarge && request.text !== undefined) await put('text', Buffer.from(request.text));
   for (const [i, attachment] of request.attachments.slice(0, acceptLimits.attachmentsMax).entries()) {
@@ -35,7 +38,10 @@ export async function readSendMessage(
   const read = fromSendMessage(request, uploaded, data);
   if (read.templateDataBlob !== null || read.templateData === null) return read;
   const text = JSON.stringify(read.templateData);
-  if (Buffer.byteLength(text) <= ingestLimits.contentInlineBytes || Buffer.byteLength(text) > acceptLimits.templateDataBytesMax)
+  if (
+    Buffer.byteLength(text) <= ingestLimits.contentInlineBytes ||
+    Buffer.byteLength(text) > acceptLimits.templateDataBytesMax
+  )
     return read;
   await put('template_data', Buffer.from(text));
   return { ...read, templateDataBlob: uploaded.get('template_data') ?? null };
@@ -56,7 +62,11 @@ async function* one(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 }
 
 /** Blobs of the same tenant only; anything else was not uploaded by this caller. */
-async function lookUp(ingest: Ingest, principal: Principal, refs: readonly ContentRef[]): Promise<[string, Uploaded][]> {
+async function lookUp(
+  ingest: Ingest,
+  principal: Principal,
+  refs: readonly ContentRef[],
+): Promise<[string, Uploaded][]> {
   if (refs.length === 0) return [];
   const infos = await ingest.blobs.stat(refs.map((ref) => parseBlobId(ref.blob_id)));
   return refs.map((ref, i) => {
@@ -67,9 +77,12 @@ async function lookUp(ingest: Ingest, principal: Principal, refs: readonly Conte
   });
 }
 
-const refused = (field: string, code: string, message: string): Failure => validationFailed([{ field, code, message }]);
+const refused = (field: string, code: string, message: string): Failure =>
+  validationFailed([{ field, code, message }]);
 
-/** Template data is needed to judge the request, so what was uploaded is read back; it is bounded. */
+/**
+ * Template data is needed to judge the request, so what was uploaded is read back; it is bounded.
+ */
 async function readTemplateData(
   ingest: Ingest,
   blob: Uploaded | undefined,
@@ -77,8 +90,15 @@ async function readTemplateData(
 ): Promise<Readonly<Record<string, unknown>> | null> {
   if (blob === undefined) return null;
   if (blob.bytes > acceptLimits.templateDataBytesMax)
-    throw refused(field, 'too_large', `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`);
-  const data: unknown = JSON.parse(Buffer.concat(await Array.fromAsync(ingest.blobs.get(blob.blob))).toString());
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) throw refused(field, 'invalid', 'Template data is a JSON object.');
+    throw refused(
+      field,
+      'too_large',
+      `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`,
+    );
+  const data: unknown = JSON.parse(
+    Buffer.concat(await Array.fromAsync(ingest.blobs.get(blob.blob))).toString(),
+  );
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw refused(field, 'invalid', 'Template data is a JSON object.');
   return data as Readonly<Record<string, unknown>>;
 }

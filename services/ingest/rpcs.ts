@@ -1,7 +1,11 @@
-// Where rpc meets handler: every public rpc but those that send, by its gRPC path. Each takes and gives the messages of the contract. What a key
-// needs for it is in `core/access/access-rules.ts`, and is judged before.
+// Where rpc meets handler: every public rpc but those that send, by its gRPC path. Each takes and
+// gives the messages of the contract. What a key needs for it is in `core/access/access-rules.ts`,
+// and is judged before.
 
-import type { ListMessageEventsRequest, ListMessageEventsResponse } from '../../proto/gen/packetboat/v1/events.ts';
+import type {
+  ListMessageEventsRequest,
+  ListMessageEventsResponse,
+} from '../../proto/gen/packetboat/v1/events.ts';
 import type {
   CreateKeyRequest,
   CreateKeyResponse,
@@ -18,7 +22,10 @@ import type {
   ListMessagesResponse,
 } from '../../proto/gen/packetboat/v1/messages.ts';
 import type { ListSendersResponse } from '../../proto/gen/packetboat/v1/senders.ts';
-import type { CreateSuppressionRequest, CreateSuppressionResponse } from '../../proto/gen/packetboat/v1/suppressions.ts';
+import type {
+  CreateSuppressionRequest,
+  CreateSuppressionResponse,
+} from '../../proto/gen/packetboat/v1/suppressions.ts';
 import type { ListTemplatesResponse } from '../../proto/gen/packetboat/v1/templates.ts';
 import { type Caller, reachesSender } from '../core/access/caller.ts';
 import { statusOf } from '../core/delivery/message.ts';
@@ -30,21 +37,43 @@ import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { listMessages } from './list-messages.ts';
-import { toEvents, toGetMessageResponse, toKey, toMessageSummary, toSender, toStatus, toTemplate, toTimestamp } from './to-proto.ts';
+import {
+  toEvents,
+  toGetMessageResponse,
+  toKey,
+  toMessageSummary,
+  toSender,
+  toStatus,
+  toTemplate,
+  toTimestamp,
+} from './to-proto.ts';
 
 /**
- * Throws a `Failure`. The request is of the type that the contract gives this path, and keeps to the rules of its fields. A handler that finds more
- * faults by itself is `judging`: it also gets requests that break the rules, with their faults, and refuses them together with its own.
+ * Throws a `Failure`. The request is of the type that the contract gives this path, and keeps to
+ * the rules of its fields. A handler that finds more faults by itself is `judging`: it also gets
+ * requests that break the rules, with their faults, and refuses them together with its own.
  */
 export type Handle =
   | ((ingest: Ingest, caller: Caller, request: never) => Promise<object>)
-  | { readonly judging: (ingest: Ingest, caller: Caller, request: never, faults: readonly FieldError[]) => Promise<object> };
+  | {
+      readonly judging: (
+        ingest: Ingest,
+        caller: Caller,
+        request: never,
+        faults: readonly FieldError[],
+      ) => Promise<object>;
+    };
 
 const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.name < b.name ? -1 : 1);
-const byIdentifier = <T extends { readonly identifier: string }>(a: T, b: T): number => (a.identifier < b.identifier ? -1 : 1);
+const byIdentifier = <T extends { readonly identifier: string }>(a: T, b: T): number =>
+  a.identifier < b.identifier ? -1 : 1;
 
 export const rpcs: Readonly<Record<string, Handle>> = {
-  '/packetboat.v1.MessagesService/GetMessage': async (ingest, caller, request: GetMessageRequest): Promise<GetMessageResponse> =>
+  '/packetboat.v1.MessagesService/GetMessage': async (
+    ingest,
+    caller,
+    request: GetMessageRequest,
+  ): Promise<GetMessageResponse> =>
     toGetMessageResponse(await getMessage(ingest, caller, request.message_id)),
 
   '/packetboat.v1.MessagesService/ListMessages': {
@@ -65,7 +94,11 @@ export const rpcs: Readonly<Record<string, Handle>> = {
     },
   },
 
-  '/packetboat.v1.MessagesService/CancelMessage': async (ingest, caller, request: CancelMessageRequest): Promise<CancelMessageResponse> => {
+  '/packetboat.v1.MessagesService/CancelMessage': async (
+    ingest,
+    caller,
+    request: CancelMessageRequest,
+  ): Promise<CancelMessageResponse> => {
     const message = await cancelMessage(ingest, caller, request.message_id);
     return { message_id: message.id, status: toStatus(statusOf(message.deliveries)) };
   },
@@ -74,10 +107,17 @@ export const rpcs: Readonly<Record<string, Handle>> = {
     ingest,
     caller,
     request: ListMessageEventsRequest,
-  ): Promise<ListMessageEventsResponse> => ({ events: toEvents(await getMessage(ingest, caller, request.message_id)) }),
+  ): Promise<ListMessageEventsResponse> => ({
+    events: toEvents(await getMessage(ingest, caller, request.message_id)),
+  }),
 
   '/packetboat.v1.SuppressionsService/CreateSuppression': {
-    judging: async (ingest, caller, request: CreateSuppressionRequest, faults): Promise<CreateSuppressionResponse> => {
+    judging: async (
+      ingest,
+      caller,
+      request: CreateSuppressionRequest,
+      faults,
+    ): Promise<CreateSuppressionResponse> => {
       const { suppression, created } = await createSuppression(ingest, caller, request, faults);
       const { reason, scope, createdAt } = suppression;
       return { recipient: request.recipient, reason, scope, created_at: toTimestamp(createdAt), created };
@@ -93,7 +133,10 @@ export const rpcs: Readonly<Record<string, Handle>> = {
       .map(toSender),
   }),
 
-  '/packetboat.v1.TemplatesService/ListTemplates': async (ingest, caller): Promise<ListTemplatesResponse> => ({
+  '/packetboat.v1.TemplatesService/ListTemplates': async (
+    ingest,
+    caller,
+  ): Promise<ListTemplatesResponse> => ({
     templates: ingest.catalog
       .current()
       .templates(caller.tenant)
@@ -121,7 +164,11 @@ export const rpcs: Readonly<Record<string, Handle>> = {
     keys: (await listKeys(ingest, caller)).map(toKey),
   }),
 
-  '/packetboat.v1.KeysService/RevokeKey': async (ingest, caller, request: RevokeKeyRequest): Promise<RevokeKeyResponse> => ({
+  '/packetboat.v1.KeysService/RevokeKey': async (
+    ingest,
+    caller,
+    request: RevokeKeyRequest,
+  ): Promise<RevokeKeyResponse> => ({
     key_id: request.key_id,
     revoked_at: toTimestamp(await revokeKey(ingest, caller, { id: request.key_id, isForced: request.force })),
   }),

@@ -1,10 +1,16 @@
-// Accepting: the messages of one turn, each judged and answered for itself, stored by one insert and published by one burst (R1).
-// The order is what P1 rests on: content first, then the insert, then the publish, then the answer. Whatever fails after the insert is the
-// sweeper's business and never the caller's.
+// Accepting: the messages of one turn, each judged and answered for itself, stored by one insert
+// and published by one burst (R1). The order is what P1 rests on: content first, then the insert,
+// then the publish, then the answer. Whatever fails after the insert is the sweeper's business and
+// never the caller's.
 
 import { type Draft, judgeSend, toMessage } from '../core/accept/accept.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
-import { fingerprint, type IdempotencyKey, judgeTakenKey, parseIdempotencyKeys } from '../core/accept/idempotency.ts';
+import {
+  fingerprint,
+  type IdempotencyKey,
+  judgeTakenKey,
+  parseIdempotencyKeys,
+} from '../core/accept/idempotency.ts';
 import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/accept/send-request.ts';
 import type { AccessRule } from '../core/access/access-rules.ts';
 import { type Caller, type Reach, reaches } from '../core/access/caller.ts';
@@ -36,12 +42,18 @@ export interface IncomingSend {
   readonly judge: () => readonly FieldError[];
   /** Of the rpc that it came by. */
   readonly rule: AccessRule;
-  /** Reads the request once the key is known to be good: content that came inline goes to the BlobStore first. */
+  /**
+   * Reads the request once the key is known to be good: content that came inline goes to the
+   * BlobStore first.
+   */
   readonly read: (caller: Caller) => Promise<SendRequest>;
 }
 
 export type AnsweredSend = { readonly rate: RateLimitStatus } & (
-  | { readonly message: Pick<Message, 'id' | 'acceptedAs' | 'createdAt'> & { readonly recipient: Address }; readonly replayed: boolean }
+  | {
+      readonly message: Pick<Message, 'id' | 'acceptedAs' | 'createdAt'> & { readonly recipient: Address };
+      readonly replayed: boolean;
+    }
   | { readonly failure: Failure }
 );
 
@@ -54,12 +66,18 @@ interface Ready {
 }
 
 /** Answers in the order of the items; never rejects. */
-export async function sendMessages(ingest: Ingest, items: readonly IncomingSend[]): Promise<readonly AnsweredSend[]> {
+export async function sendMessages(
+  ingest: Ingest,
+  items: readonly IncomingSend[],
+): Promise<readonly AnsweredSend[]> {
   const rates: RateLimitStatus[] = items.map(() => null);
   const results: (AnsweredSend | null)[] = items.map(() => null);
   const setResult = (i: number, outcome: Message | NewMessage | Failure, replayed = false): void => {
     const rate = rates[i] ?? null;
-    results[i] = outcome instanceof Failure ? { rate, failure: outcome } : { rate, replayed, message: acceptedFields(outcome) };
+    results[i] =
+      outcome instanceof Failure
+        ? { rate, failure: outcome }
+        : { rate, replayed, message: acceptedFields(outcome) };
   };
 
   const ready = await Promise.all(
@@ -87,7 +105,10 @@ export async function sendMessages(ingest: Ingest, items: readonly IncomingSend[
   } catch (error) {
     for (const { i } of accepted) setResult(i, shownFailure(ingest, error));
   }
-  return results.map((result, i) => result ?? { rate: rates[i] ?? null, failure: new Failure('internal', 'the request was not answered') });
+  return results.map(
+    (result, i) =>
+      result ?? { rate: rates[i] ?? null, failure: new Failure('internal', 'the request was not answered') },
+  );
 }
 
 const acceptedFields = (
@@ -95,7 +116,12 @@ const acceptedFields = (
 ): { id: Message['id']; acceptedAs: Message['acceptedAs']; createdAt: number; recipient: Address } => {
   const [first] = message.deliveries;
   if (first === undefined) throw new Error('a message has at least one delivery');
-  return { id: message.id, acceptedAs: message.acceptedAs, createdAt: message.createdAt, recipient: first.recipient };
+  return {
+    id: message.id,
+    acceptedAs: message.acceptedAs,
+    createdAt: message.createdAt,
+    recipient: first.recipient,
+  };
 };
 
 type Admitted =
@@ -109,11 +135,21 @@ async function admit(ingest: Ingest, item: IncomingSend): Promise<Admitted> {
   return { rate: counted.rate, principal };
 }
 
-/** Judges one request. Throws a `Failure`; a request that is refused now but was accepted before under the same key is a replay all the same. */
-async function prepare(ingest: Ingest, item: IncomingSend, principal: Principal): Promise<Ready | { readonly replay: Message }> {
+/**
+ * Judges one request. Throws a `Failure`; a request that is refused now but was accepted before
+ * under the same key is a replay all the same.
+ */
+async function prepare(
+  ingest: Ingest,
+  item: IncomingSend,
+  principal: Principal,
+): Promise<Ready | { readonly replay: Message }> {
   const caller = enter(principal, item.rule);
   const request = await item.read(caller);
-  const { key, errors: keyErrors } = parseIdempotencyKeys([...item.idempotencyKeys, ...keysInHeaders(request.headers)]);
+  const { key, errors: keyErrors } = parseIdempotencyKeys([
+    ...item.idempotencyKeys,
+    ...keysInHeaders(request.headers),
+  ]);
   const print = key === null ? '' : fingerprintOf(request);
   const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
   const pinned = await pinnedRevision(ingest, caller, parsed.template);
@@ -140,11 +176,17 @@ async function prepare(ingest: Ingest, item: IncomingSend, principal: Principal)
 }
 
 const uploadsOf = (request: SendRequest): BlobId[] =>
-  [request.html, request.text, request.templateDataBlob, ...request.attachments.map((a) => a.content)].flatMap((part) =>
-    typeof part === 'object' && part !== null ? [part.blob] : [],
-  );
+  [
+    request.html,
+    request.text,
+    request.templateDataBlob,
+    ...request.attachments.map((a) => a.content),
+  ].flatMap((part) => (typeof part === 'object' && part !== null ? [part.blob] : []));
 
-/** Content of a request that did not become a message. What fails here is swept after a day; what a message refers to (a repeated call) stays. */
+/**
+ * Content of a request that did not become a message. What fails here is swept after a day; what a
+ * message refers to (a repeated call) stays.
+ */
 async function discard(ingest: Ingest, ids: readonly BlobId[]): Promise<void> {
   if (ids.length === 0) return;
   try {
@@ -155,12 +197,18 @@ async function discard(ingest: Ingest, ids: readonly BlobId[]): Promise<void> {
   }
 }
 
-/** Without the key itself, and with blobs as their digests: a retry uploads its content again under another id. */
+/**
+ * Without the key itself, and with blobs as their digests: a retry uploads its content again under
+ * another id.
+ */
 function fingerprintOf(request: SendRequest): string {
-  const digest = (value: unknown): unknown => (typeof value === 'object' && value !== null && 'sha256' in value ? value.sha256 : value);
+  const digest = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && 'sha256' in value ? value.sha256 : value;
   return fingerprint({
     ...request,
-    headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== IDEMPOTENCY_KEY_HEADER)),
+    headers: Object.fromEntries(
+      Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== IDEMPOTENCY_KEY_HEADER),
+    ),
     html: digest(request.html),
     text: digest(request.text),
     templateDataBlob: null,
@@ -180,7 +228,8 @@ async function pinnedRevision(
 /** W3C Trace Context; what is none is replaced, for it goes into headers of the queue. */
 const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const newTrace = (ingest: Ingest): string => `00-${hex(ingest.random.bytes(16))}-${hex(ingest.random.bytes(8))}-01`;
+const newTrace = (ingest: Ingest): string =>
+  `00-${hex(ingest.random.bytes(16))}-${hex(ingest.random.bytes(8))}-01`;
 
 type Stored = { readonly message: Message | NewMessage | Failure; readonly replayed: boolean };
 
@@ -200,9 +249,14 @@ async function store(ingest: Ingest, accepted: readonly Ready[]): Promise<readon
   return Promise.all(composed.map((c, i) => answerFor(ingest, c, inserted[i])));
 }
 
-const isStored = (outcome: Inserted | Failure | undefined): boolean => outcome === 'inserted' || outcome === 'known';
+const isStored = (outcome: Inserted | Failure | undefined): boolean =>
+  outcome === 'inserted' || outcome === 'known';
 
-async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted | Failure | undefined): Promise<Stored> {
+async function answerFor(
+  ingest: Ingest,
+  composed: Composed,
+  outcome: Inserted | Failure | undefined,
+): Promise<Stored> {
   const { message } = composed;
   try {
     if (outcome instanceof Failure) throw outcome;
@@ -215,30 +269,40 @@ async function answerFor(ingest: Ingest, composed: Composed, outcome: Inserted |
 }
 
 /**
- * A message that was there already has the time and the state that it was stored with, and so says its answer (P3). An id that a message of
- * another tenant has (P16), or one beyond the caller's reach, is answered without a word about that message.
+ * A message that was there already has the time and the state that it was stored with, and so says
+ * its answer (P3). An id that a message of another tenant has (P16), or one beyond the caller's
+ * reach, is answered without a word about that message.
  */
 async function readBack(ingest: Ingest, { message: { id, tenant }, reach }: Composed): Promise<Message> {
   const [message] = await ingest.messages.find([id]).catch((cause: unknown) => {
     throw mayBeStored(id, cause);
   });
-  if (message == null) throw mayBeStored(id, new Failure('internal', 'a message that was stored is not there'));
-  if (message.tenant !== tenant || !reaches(reach, message)) throw new Failure('conflict', 'This message id is taken.');
+  if (message == null)
+    throw mayBeStored(id, new Failure('internal', 'a message that was stored is not there'));
+  if (message.tenant !== tenant || !reaches(reach, message))
+    throw new Failure('conflict', 'This message id is taken.');
   return message;
 }
 
 /** Nobody can tell whether it is stored, so the failure names it (P2). */
 const mayBeStored = (messageId: MessageId, cause: unknown): Failure =>
-  new Failure('unavailable', 'The message could not be stored. Repeat the request with the same idempotency key.', {
-    cause,
-    retryAfterMs: 1_000,
-    messageId,
-  });
+  new Failure(
+    'unavailable',
+    'The message could not be stored. Repeat the request with the same idempotency key.',
+    {
+      cause,
+      retryAfterMs: 1_000,
+      messageId,
+    },
+  );
 
 async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise<ReadonlySet<Address>[]> {
   const keys = ingest.hashKeys.suppression;
   const hashed = accepted.map(({ draft }) =>
-    draft.recipients.map((r) => ({ address: r.address, hashes: suppressionHashes(keys, draft.tenant, r.address) })),
+    draft.recipients.map((r) => ({
+      address: r.address,
+      hashes: suppressionHashes(keys, draft.tenant, r.address),
+    })),
   );
   const byTenant = Map.groupBy(accepted.entries(), ([, { draft }]) => draft.tenant);
   const found = new Map(
@@ -251,11 +315,16 @@ async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise
   );
   return accepted.map(({ draft }, i) => {
     const matches = found.get(draft.tenant) ?? new Set<string>();
-    return new Set((hashed[i] ?? []).filter((r) => r.hashes.some((hash) => matches.has(hash))).map((r) => r.address));
+    return new Set(
+      (hashed[i] ?? []).filter((r) => r.hashes.some((hash) => matches.has(hash))).map((r) => r.address),
+    );
   });
 }
 
-/** What is to be inserted, and then published. Both are decided here, once: the insert says when the sweeper is to look for a lost entry. */
+/**
+ * What is to be inserted, and then published. Both are decided here, once: the insert says when the
+ * sweeper is to look for a lost entry.
+ */
 interface Composed {
   readonly message: NewMessage;
   readonly reach: Reach;
@@ -279,7 +348,10 @@ function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>)
 }
 
 /** Tries a failed insert once more: the first may have happened, and then the message is known. */
-async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<readonly (Inserted | Failure)[]> {
+async function insert(
+  ingest: Ingest,
+  messages: readonly NewMessage[],
+): Promise<readonly (Inserted | Failure)[]> {
   try {
     return await ingest.messages.insert(messages);
   } catch (first) {
@@ -293,8 +365,9 @@ async function insert(ingest: Ingest, messages: readonly NewMessage[]): Promise<
 }
 
 /**
- * What the queue did not take is the sweeper's: the window is full, or the queue is away. From then on the tenant has a backlog, so that later messages
- * neither overtake these nor wait for a queue that gives no answer.
+ * What the queue did not take is the sweeper's: the window is full, or the queue is away. From then
+ * on the tenant has a backlog, so that later messages neither overtake these nor wait for a queue
+ * that gives no answer.
  */
 async function publish(ingest: Ingest, publications: readonly NewEntry[]): Promise<void> {
   if (publications.length === 0) return;
@@ -308,12 +381,16 @@ async function publish(ingest: Ingest, publications: readonly NewEntry[]): Promi
     await ingest.messages.apply(
       missed.flatMap(({ entry }) => {
         const message = byId.get(entry.message);
-        const change = message === undefined ? null : notPublished(viewOf(message, entry.delivery), ingest.messages.now());
+        const change =
+          message === undefined ? null : notPublished(viewOf(message, entry.delivery), ingest.messages.now());
         return change === null ? [] : [change];
       }),
     );
   } catch (error) {
-    ingest.report('entries that the queue did not take could not be noted; the sweeper finds them after a minute', error);
+    ingest.report(
+      'entries that the queue did not take could not be noted; the sweeper finds them after a minute',
+      error,
+    );
   }
 }
 
@@ -324,14 +401,23 @@ function entriesOf(message: NewMessage): NewEntry[] {
           {
             tenant: message.tenant,
             tier: message.tier,
-            entry: { message: message.id, delivery, attempt: d.attempt, domain: d.domain, trace: message.trace },
+            entry: {
+              message: message.id,
+              delivery,
+              attempt: d.attempt,
+              domain: d.domain,
+              trace: message.trace,
+            },
           },
         ]
       : [],
   );
 }
 
-/** Another message holds the key: the same request gets its answer, an outdated holder gives the key up. */
+/**
+ * Another message holds the key: the same request gets its answer, an outdated holder gives the key
+ * up.
+ */
 async function resolveTakenKey(
   ingest: Ingest,
   composed: Composed,

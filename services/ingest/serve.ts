@@ -1,5 +1,6 @@
-// Ingest's gRPC services: the public ones of the contract, and the internal one for the gateway. The key, the request id, the trace and, from a
-// gateway, the client's address come as metadata; rate figures go back in the trailer.
+// Ingest's gRPC services: the public ones of the contract, and the internal one for the gateway.
+// The key, the request id, the trace and, from a gateway, the client's address come as metadata;
+// rate figures go back in the trailer.
 
 import type {
   handleUnaryCall,
@@ -20,7 +21,11 @@ import {
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { EventsServiceService } from '../../proto/gen/packetboat/v1/events.ts';
 import { KeysServiceService } from '../../proto/gen/packetboat/v1/keys.ts';
-import { MessagesServiceService, type SendEmailRequest, type SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import {
+  MessagesServiceService,
+  type SendEmailRequest,
+  type SendMessageRequest,
+} from '../../proto/gen/packetboat/v1/messages.ts';
 import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts';
 import { SuppressionsServiceService } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates.ts';
@@ -74,8 +79,10 @@ export function ingestServices(calls: RpcContext): readonly GrpcService[] {
         senders[path] ??
         (rpcs[path] === undefined
           ? null
-          : (incoming: Incoming, decoded: Decoded<object>) => callPublic(calls, path, presentedBy(calls, incoming), decoded));
-      if (handle === null || accessRuleOf(path) === null) throw new Error(`${path} has no handler, or no access rule`);
+          : (incoming: Incoming, decoded: Decoded<object>) =>
+              callPublic(calls, path, presentedBy(calls, incoming), decoded));
+      if (handle === null || accessRuleOf(path) === null)
+        throw new Error(`${path} has no handler, or no access rule`);
       return [name, unary(calls, path, handle)];
     });
     return {
@@ -106,7 +113,13 @@ function internalService(calls: RpcContext): UntypedServiceImplementation {
     ) =>
     (incoming: Call, respond: sendUnaryData<object>): void => {
       if (isFromGateway(calls, incoming)) handle(incoming, respond);
-      else respond(toStatus(new Failure('forbidden', 'This service is for gateways, and the certificate is not that of one.'), null));
+      else
+        respond(
+          toStatus(
+            new Failure('forbidden', 'This service is for gateways, and the certificate is not that of one.'),
+            null,
+          ),
+        );
     };
   return {
     sendMessages: guarded(
@@ -116,10 +129,16 @@ function internalService(calls: RpcContext): UntypedServiceImplementation {
       })),
     ),
     admit: guarded(
-      unary(calls, admitRpc.path, async (_, request: AdmitRequest) => ({ rate: null, response: await admit(calls, request) })),
+      unary(calls, admitRpc.path, async (_, request: AdmitRequest) => ({
+        rate: null,
+        response: await admit(calls, request),
+      })),
     ),
-    uploadContent: guarded((stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>, respond: sendUnaryData<object>) =>
-      respondWith(calls, uploadContent.path, respond, receive(calls, stream)),
+    uploadContent: guarded(
+      (
+        stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>,
+        respond: sendUnaryData<object>,
+      ) => respondWith(calls, uploadContent.path, respond, receive(calls, stream)),
     ),
   };
 }
@@ -140,7 +159,12 @@ function isFromGateway({ isGateway }: RpcContext, incoming: Pick<Incoming, 'getA
 }
 
 /** A rejection is a bug: it is told to nobody, reported, and stops nothing but this call. */
-function respondWith({ ingest, metrics }: RpcContext, path: string, respond: sendUnaryData<object>, outcome: Promise<HandledCall>): void {
+function respondWith(
+  { ingest, metrics }: RpcContext,
+  path: string,
+  respond: sendUnaryData<object>,
+  outcome: Promise<HandledCall>,
+): void {
   const startedAt = ingest.clock.monotonic();
   const done = (status: number): void => metrics.rpc(path, status, ingest.clock.monotonic() - startedAt);
   const refuse = (failure: Failure, rate: RateLimitStatus): void => {
@@ -172,18 +196,30 @@ async function callPublic(
   return call(calls, path, presented, request, faults);
 }
 
-async function sendPublic(calls: RpcContext, item: SendItem, faults: readonly FieldError[]): Promise<HandledCall> {
+async function sendPublic(
+  calls: RpcContext,
+  item: SendItem,
+  faults: readonly FieldError[],
+): Promise<HandledCall> {
   const result = await send(calls, item, faults);
-  return 'failure' in result ? result : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
+  return 'failure' in result
+    ? result
+    : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
 }
 
-function itemOf(calls: RpcContext, incoming: Incoming, request: Pick<SendItem, 'send_message' | 'send_email'>): SendItem {
+function itemOf(
+  calls: RpcContext,
+  incoming: Incoming,
+  request: Pick<SendItem, 'send_message' | 'send_email'>,
+): SendItem {
   const { metadata } = incoming;
   const { credential, address } = presentedBy(calls, incoming);
   return {
     credential,
     client_address: address,
-    idempotency_keys: ['idempotency-key', 'x-idempotency-key'].flatMap((name) => metadata.get(name).map(String)),
+    idempotency_keys: ['idempotency-key', 'x-idempotency-key'].flatMap((name) =>
+      metadata.get(name).map(String),
+    ),
     traceparent: first(metadata, 'traceparent'),
     request_id: first(metadata, 'x-request-id'),
     admitted: false,
@@ -212,11 +248,15 @@ function credentialOf(metadata: Metadata): string {
 }
 
 /** A header, then chunks. The stream is read no faster than the BlobStore takes it. */
-async function receive(calls: RpcContext, stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>): Promise<HandledCall> {
+async function receive(
+  calls: RpcContext,
+  stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>,
+): Promise<HandledCall> {
   const parts = stream[Symbol.asyncIterator]() as AsyncIterator<UploadContentRequest>;
   async function* chunks(): AsyncIterable<Uint8Array> {
     for (let part = await parts.next(); !part.done; part = await parts.next()) {
-      if (part.value.chunk === undefined) throw new Failure('invalid', 'After its header an upload has chunks only.');
+      if (part.value.chunk === undefined)
+        throw new Failure('invalid', 'After its header an upload has chunks only.');
       yield part.value.chunk;
     }
     // a call that was cut off ends its stream like a whole one: what came is not all there is
@@ -229,13 +269,22 @@ async function receive(calls: RpcContext, stream: ServerReadableStream<UploadCon
     const stored = await upload(calls, header, chunks());
     return stored instanceof Failure ? { rate: null, failure: stored } : { rate: null, response: stored };
   } catch (error) {
-    return { rate: null, failure: error instanceof Failure ? error : new Failure('conflict', 'The upload was cut off.', { cause: error }) };
+    return {
+      rate: null,
+      failure:
+        error instanceof Failure
+          ? error
+          : new Failure('conflict', 'The upload was cut off.', { cause: error }),
+    };
   } finally {
     void discardRest(parts);
   }
 }
 
-/** What is not wanted any more is read and thrown away: a stream that nobody reads keeps its connection open after the answer. */
+/**
+ * What is not wanted any more is read and thrown away: a stream that nobody reads keeps its
+ * connection open after the answer.
+ */
 async function discardRest(parts: AsyncIterator<unknown>): Promise<void> {
   try {
     while (!(await parts.next()).done);

@@ -23,10 +23,12 @@ export function toTimestamp(ms: number): Timestamp {
   return { seconds, nanos: (ms - seconds * 1000) * 1e6 };
 }
 
-const maybeTimestamp = (ms: number | null): Timestamp | undefined => (ms === null ? undefined : toTimestamp(ms));
+const maybeTimestamp = (ms: number | null): Timestamp | undefined =>
+  ms === null ? undefined : toTimestamp(ms);
 
 export const toStatus = (state: DeliveryState): Status => `STATUS_${state.toUpperCase()}` as Status;
-const toEnvironment = (environment: string): Environment => `ENVIRONMENT_${environment.toUpperCase()}` as Environment;
+const toEnvironment = (environment: string): Environment =>
+  `ENVIRONMENT_${environment.toUpperCase()}` as Environment;
 const templateName = (message: Message): string | undefined => {
   const { template } = message.content;
   return template === null ? undefined : `${template.identifier}@${template.revision}`;

@@ -9,7 +9,11 @@ import type { Ingest } from './ingest.ts';
 import { requireScope } from './ingest.ts';
 
 /** Throws `too_large` beyond `doorLimits.bodyBytesMax`; then nothing can be read under the id. */
-export async function uploadContent(ingest: Ingest, principal: Principal, chunks: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
+export async function uploadContent(
+  ingest: Ingest,
+  principal: Principal,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<BlobInfo> {
   requireScope(principal, 'messages:send');
   const id = blobId(ingest.messages.now(), ingest.random.bytes(ID_RANDOM_BYTES));
   return ingest.blobs.put(id, principal.tenant, bounded(chunks));
@@ -19,7 +23,8 @@ async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8A
   let bytes = 0;
   for await (const chunk of chunks) {
     bytes += chunk.length;
-    if (bytes > doorLimits.bodyBytesMax) throw new Failure('too_large', `Content has at most ${doorLimits.bodyBytesMax} bytes.`);
+    if (bytes > doorLimits.bodyBytesMax)
+      throw new Failure('too_large', `Content has at most ${doorLimits.bodyBytesMax} bytes.`);
     yield chunk;
   }
 }

@@ -1,4 +1,5 @@
-// Token buckets: per API key, per sender, later per destination. Nothing in them must survive; losing them never closes and never opens a door wide.
+// Token buckets: per API key, per sender, later per destination. Nothing in them must survive;
+// losing them never closes and never opens a door wide.
 
 /** A bucket of `burst` tokens that fills at `limit` tokens per `windowMs`. */
 export interface Budget {
@@ -23,11 +24,15 @@ export interface Reservation {
 
 export interface Budgets extends AsyncDisposable {
   /**
-   * Takes up to `tokens` from each budget; answers in the order given, within `budgetsLimits.budgetCallMs`, and never rejects. Tokens may be reserved
-   * ahead of need (at most `budgetsLimits.budgetLeaseTokens`, and only a small part of the limit), so that most calls cost nothing. When the server
-   * behind it is lost, buckets of this process serve, sized so that all processes together stay within twice the limit (P15).
+   * Takes up to `tokens` from each budget; answers in the order given, within
+   * `budgetsLimits.budgetCallMs`, and never rejects. Tokens may be reserved ahead of need (at most
+   * `budgetsLimits.budgetLeaseTokens`, and only a small part of the limit), so that most calls cost
+   * nothing. When the server behind it is lost, buckets of this process serve, sized so that all
+   * processes together stay within twice the limit (P15).
    */
-  reserve(asks: readonly { readonly budget: Budget; readonly tokens: number }[]): Promise<readonly Reservation[]>;
+  reserve(
+    asks: readonly { readonly budget: Budget; readonly tokens: number }[],
+  ): Promise<readonly Reservation[]>;
 
   /** Resolves when the shared buckets answer; rejects with the reason. For readiness. */
   check(): Promise<void>;

@@ -3,7 +3,9 @@
 import type { CatalogSnapshot, TemplateRevision } from '../core/catalog/catalog.ts';
 
 export interface Catalog extends AsyncDisposable {
-  /** The newest snapshot known here. Never blocks; a reader keeps one for the whole of a decision. */
+  /**
+   * The newest snapshot known here. Never blocks; a reader keeps one for the whole of a decision.
+   */
   current(): CatalogSnapshot;
 
   /** A pinned revision, live or not. Null: it is no longer kept. */

@@ -1,4 +1,5 @@
-// Time of this process. What is due is judged by the store's clock (MessageStore.now), not by this one.
+// Time of this process. What is due is judged by the store's clock (MessageStore.now), not by this
+// one.
 
 export interface Clock {
   /** Milliseconds since 1970; may jump. */

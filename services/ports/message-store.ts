@@ -1,5 +1,6 @@
 // The only record: messages with their deliveries and events. Everything else may be lost whole.
-// The store decides nothing. It inserts, it finds, and it makes changes that `core/delivery/delivery.ts` decided, each as one compare-and-set.
+// The store decides nothing. It inserts, it finds, and it makes changes that
+// `core/delivery/delivery.ts` decided, each as one compare-and-set.
 
 import type { Reach } from '../core/access/caller.ts';
 import type { Change, DeliveryState } from '../core/delivery/delivery.ts';
@@ -9,8 +10,9 @@ import type { BlobId, MessageId } from '../core/ids.ts';
 export type { NewMessage };
 
 /**
- * `known`: a message of this id was there already, by our own retry or because a door handed it over twice; what is stored counts.
- * `key_taken`: a message of this tenant holds this idempotency key; nothing was inserted.
+ * `known`: a message of this id was there already, by our own retry or because a door handed it
+ * over twice; what is stored counts. `key_taken`: a message of this tenant holds this idempotency
+ * key; nothing was inserted.
  */
 export type Inserted = 'inserted' | 'known' | 'key_taken';
 
@@ -46,16 +48,21 @@ export interface Found {
 }
 
 /**
- * All calls reject with `Failure('unavailable')` when the store does not answer within `storeLimits.storeCallMs`; after that a write may or may not
- * have happened. A repeated `insert` of the same ids is harmless, a repeated `apply` of the same changes changes nothing.
+ * All calls reject with `Failure('unavailable')` when the store does not answer within
+ * `storeLimits.storeCallMs`; after that a write may or may not have happened. A repeated `insert`
+ * of the same ids is harmless, a repeated `apply` of the same changes changes nothing.
  */
 export interface MessageStore extends AsyncDisposable {
-  /** The store's clock, in milliseconds since 1970: what is due, and for how long a key is taken, is judged by it. Never blocks. */
+  /**
+   * The store's clock, in milliseconds since 1970: what is due, and for how long a key is taken, is
+   * judged by it. Never blocks.
+   */
   now(): number;
 
   /**
-   * Inserts each message with its events and its idempotency key in one write a message; durable when it resolves. Answers in the order given.
-   * A message whose id is already there stays as it is. Sets `unsettled_at`.
+   * Inserts each message with its events and its idempotency key in one write a message; durable
+   * when it resolves. Answers in the order given. A message whose id is already there stays as it
+   * is. Sets `unsettled_at`.
    */
   insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]>;
 
@@ -68,28 +75,46 @@ export interface MessageStore extends AsyncDisposable {
   dropIdempotencyKey(id: MessageId, key: string): Promise<boolean>;
 
   /**
-   * Makes each change if the delivery still has the version that the change names: fields, a new version and the event (stamped with `now`) in
-   * one write, durable when it resolves. Answers in the order given: the delivery's new version, or null when the change was refused.
-   * Null may also be said of a change that was made and then overtaken; a version is never said of one that was not made.
+   * Makes each change if the delivery still has the version that the change names: fields, a new
+   * version and the event (stamped with `now`) in one write, durable when it resolves. Answers in
+   * the order given: the delivery's new version, or null when the change was refused. Null may also
+   * be said of a change that was made and then overtaken; a version is never said of one that was
+   * not made.
    */
   apply(changes: readonly Change[]): Promise<readonly (string | null)[]>;
 
-  /** Deliveries in one of these states whose `wakeAt` is at or before the given time, oldest first as far as that costs nothing. */
-  woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]>;
+  /**
+   * Deliveries in one of these states whose `wakeAt` is at or before the given time, oldest first
+   * as far as that costs nothing.
+   */
+  woken(
+    states: readonly Exclude<DeliveryState, 'queued'>[],
+    before: number,
+    limit: number,
+  ): Promise<readonly Found[]>;
 
-  /** Which tenants and tiers have queued deliveries whose `wakeAt` has passed; costs in proportion to their number, not to their backlogs. */
+  /**
+   * Which tenants and tiers have queued deliveries whose `wakeAt` has passed; costs in proportion
+   * to their number, not to their backlogs.
+   */
   backlogs(before: number): Promise<readonly Backlog[]>;
 
-  /** How many deliveries are queued, published or not; `limit` when there are as many or more, so that it never costs more than that. */
+  /**
+   * How many deliveries are queued, published or not; `limit` when there are as many or more, so
+   * that it never costs more than that.
+   */
   queued(limit: number): Promise<number>;
 
   /**
-   * Since when the delivery could go that could for the longest time: the earliest `due`, at or before the given time, of those that are queued, deferred
-   * or scheduled without a hold; null when there are none. One look into an index where the store has one.
+   * Since when the delivery could go that could for the longest time: the earliest `due`, at or
+   * before the given time, of those that are queued, deferred or scheduled without a hold; null
+   * when there are none. One look into an index where the store has one.
    */
   oldestDue(before: number): Promise<number | null>;
 
-  /** The oldest queued deliveries of one backlog whose `wakeAt` has passed, in order of acceptance. */
+  /**
+   * The oldest queued deliveries of one backlog whose `wakeAt` has passed, in order of acceptance.
+   */
   unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly Found[]>;
 
   /** Newest first: by (createdAt, id), descending. */

@@ -1,4 +1,5 @@
-// What became of the attempts of each sender lately, for people to look at. Nobody decides by it, and losing some of it loses nothing.
+// What became of the attempts of each sender lately, for people to look at. Nobody decides by it,
+// and losing some of it loses nothing.
 
 export interface SenderFigures {
   readonly tenant: string;
@@ -8,7 +9,11 @@ export interface SenderFigures {
   readonly deferred: number;
   readonly bounced: number;
   /** Of the next hop, without its words: they may hold addresses. */
-  readonly lastReply: { readonly at: number; readonly code: number | null; readonly enhanced: string | null } | null;
+  readonly lastReply: {
+    readonly at: number;
+    readonly code: number | null;
+    readonly enhanced: string | null;
+  } | null;
   /** Names of routes that a dispatcher has paused, and until when. */
   readonly pausedRoutes: Readonly<Record<string, number>>;
 }
@@ -17,6 +22,9 @@ export interface SenderFiguresStore extends AsyncDisposable {
   /** Adds to what is there. Rejects with `Failure('unavailable')`. */
   add(figures: readonly SenderFigures[]): Promise<void>;
 
-  /** Sums of the last hour, give or take `dispatchLimits.figuresSlotMs`; senders with none are not among them. */
+  /**
+   * Sums of the last hour, give or take `dispatchLimits.figuresSlotMs`; senders with none are not
+   * among them.
+   */
   lastHour(): Promise<readonly SenderFigures[]>;
 }

@@ -1,4 +1,5 @@
-// Addresses that must not be sent to. The store never sees one: entries are keyed by an HMAC of the address (core/access/suppression.ts).
+// Addresses that must not be sent to. The store never sees one: entries are keyed by an HMAC of the
+// address (core/access/suppression.ts).
 
 export interface Suppression {
   readonly tenant: string;
@@ -13,10 +14,16 @@ export interface Suppression {
 }
 
 export interface SuppressionStore extends AsyncDisposable {
-  /** Adds it unless (tenant, scope, hash) is there. Durable when it resolves. Answers what is stored, and whether this call created it. */
+  /**
+   * Adds it unless (tenant, scope, hash) is there. Durable when it resolves. Answers what is
+   * stored, and whether this call created it.
+   */
   add(suppression: Suppression): Promise<{ readonly suppression: Suppression; readonly created: boolean }>;
 
-  /** The first entry found under any of these hashes (one address under each key of a rotation), or null. */
+  /**
+   * The first entry found under any of these hashes (one address under each key of a rotation), or
+   * null.
+   */
   find(tenant: string, scope: string, hashes: readonly string[]): Promise<Suppression | null>;
 
   /** Which of these hashes are suppressed. Sees every `add` that was answered before the call. */

@@ -1,4 +1,5 @@
-// Handing a message to the next hop. It says what happened and decides nothing: what an answer means is `core/delivery/reply.ts`.
+// Handing a message to the next hop. It says what happened and decides nothing: what an answer
+// means is `core/delivery/reply.ts`.
 
 import type { Address } from '../core/address.ts';
 import type { Route } from '../core/catalog/catalog.ts';
@@ -13,30 +14,34 @@ export interface Transaction {
   readonly mailFrom: Address | null;
   readonly rcptTo: Address;
   /**
-   * A header needs SMTPUTF8 (RFC 6531), for example a UTF-8 local part in From; an address of the envelope that needs it is noticed here. The transport
-   * declares SMTPUTF8 with MAIL. A server that does not offer it is not asked: `refused`, 550 5.6.7, and no DATA.
+   * A header needs SMTPUTF8 (RFC 6531), for example a UTF-8 local part in From; an address of the
+   * envelope that needs it is noticed here. The transport declares SMTPUTF8 with MAIL. A server
+   * that does not offer it is not asked: `refused`, 550 5.6.7, and no DATA.
    */
   readonly smtpUtf8: boolean;
   /**
-   * Complete and signed: header and body, lines ended by CRLF; dots are stuffed here. Read once, and only after the server's 354, so a transaction
-   * that is refused before has read nothing.
+   * Complete and signed: header and body, lines ended by CRLF; dots are stuffed here. Read once,
+   * and only after the server's 354, so a transaction that is refused before has read nothing.
    */
   readonly body: MailBytes;
   /**
-   * Size of the body in bytes as composed (RFC 1870: without the stuffed dots), null when unknown. The transport announces a known size with MAIL where
-   * the server offers SIZE. A server that announces a smaller maximum is not asked: `refused`, 552 5.3.4, and no DATA.
+   * Size of the body in bytes as composed (RFC 1870: without the stuffed dots), null when unknown.
+   * The transport announces a known size with MAIL where the server offers SIZE. A server that
+   * announces a smaller maximum is not asked: `refused`, 552 5.3.4, and no DATA.
    */
   readonly bytes: number | null;
   /**
-   * The fence (R6), asked once. Of a body in memory nothing is on the wire when it is asked, and the body and its dot are one write (of a body above
-   * `smtpOutLimits.smtpOneWriteBytes` several, and the last of them has the dot). Of a body that is streamed all but the last `smtpOutLimits.heldBackBytes` are
-   * written. Only `true` sends the rest and the final dot; `false` and a throw close the connection. `send` never settles before a question that it
-   * asked has been answered.
+   * The fence (R6), asked once. Of a body in memory nothing is on the wire when it is asked, and
+   * the body and its dot are one write (of a body above `smtpOutLimits.smtpOneWriteBytes` several,
+   * and the last of them has the dot). Of a body that is streamed all but the last
+   * `smtpOutLimits.heldBackBytes` are written. Only `true` sends the rest and the final dot;
+   * `false` and a throw close the connection. `send` never settles before a question that it asked
+   * has been answered.
    */
   beforeDot(): Promise<boolean>;
   /**
-   * Aborted before `beforeDot` is asked: `aborted`. Later: `lost` while the dot is not written, `answer_lost` when it may be. The connection is
-   * closed in any case.
+   * Aborted before `beforeDot` is asked: `aborted`. Later: `lost` while the dot is not written,
+   * `answer_lost` when it may be. The connection is closed in any case.
    */
   readonly signal: AbortSignal;
 }
@@ -44,7 +49,10 @@ export interface Transaction {
 export interface TlsUsed {
   /** For example `TLSv1.3`. */
   readonly version: string;
-  /** Chain and name of the certificate were good. Required by `StartTLS` and `Implicit`, never by `Opportunistic`. */
+  /**
+   * Chain and name of the certificate were good. Required by `StartTLS` and `Implicit`, never by
+   * `Opportunistic`.
+   */
   readonly verified: boolean;
 }
 
@@ -69,30 +77,40 @@ export interface Report extends Answer {
   /** Null: in the clear, or never connected. */
   readonly tls: TlsUsed | null;
   readonly timings: Timings;
-  /** The dialogue, at most `smtpOutLimits.transcriptBytesMax`, without AUTH and body. Holds addresses: for a blob, never for a log. Null when accepted. */
+  /**
+   * The dialogue, at most `smtpOutLimits.transcriptBytesMax`, without AUTH and body. Holds
+   * addresses: for a blob, never for a log. Null when accepted.
+   */
   readonly transcript: string | null;
   /** What `beforeDot` or `body` threw, for a log; undefined otherwise. */
   readonly cause?: unknown;
 }
 
-/** A turn on one connection to a route. Not for concurrent use. Disposing gives the turn back; the connection may be kept for others. */
+/**
+ * A turn on one connection to a route. Not for concurrent use. Disposing gives the turn back; the
+ * connection may be kept for others.
+ */
 export interface Session extends AsyncDisposable {
   readonly kind: 'session';
 
   /**
-   * One transaction. Promises that a body whose `beforeDot` did not answer true can never be delivered, and that `accepted` means a 2xx to the final
-   * dot. Opens a new connection when the last one has ended. A kept connection that turns out to be worn out (it ends, or is told 421, before the
-   * server has taken MAIL) is replaced at once and once, and the envelope is said again. The body is never sent twice.
-   * Never rejects: every trouble, also of opening, is a report. Throws only for what is a bug: a control character inside an address.
+   * One transaction. Promises that a body whose `beforeDot` did not answer true can never be
+   * delivered, and that `accepted` means a 2xx to the final dot. Opens a new connection when the
+   * last one has ended. A kept connection that turns out to be worn out (it ends, or is told 421,
+   * before the server has taken MAIL) is replaced at once and once, and the envelope is said again.
+   * The body is never sent twice. Never rejects: every trouble, also of opening, is a report.
+   * Throws only for what is a bug: a control character inside an address.
    */
   send(transaction: Transaction): Promise<Report>;
 }
 
 export interface Transport extends AsyncDisposable {
   /**
-   * A turn on a connection to this route: a kept one, or a new one with TLS and login done. Waits while `smtpOutLimits.connectionsPerRouteMax` are in use,
-   * first come first served. The addresses of a host are tried in turn, at most `smtpOutLimits.smtpAddressesMax`, until one is ready for MAIL; what the last
-   * one failed with is the report. Never rejects. `Opportunistic` may dial an address twice. Credentials are only ever sent over verified TLS.
+   * A turn on a connection to this route: a kept one, or a new one with TLS and login done. Waits
+   * while `smtpOutLimits.connectionsPerRouteMax` are in use, first come first served. The addresses
+   * of a host are tried in turn, at most `smtpOutLimits.smtpAddressesMax`, until one is ready for
+   * MAIL; what the last one failed with is the report. Never rejects. `Opportunistic` may dial an
+   * address twice. Credentials are only ever sent over verified TLS.
    */
   open(route: Route, options: { readonly signal: AbortSignal }): Promise<Session | Report>;
 }

@@ -1,4 +1,5 @@
-// The queue: a bounded window over the store that carries ids. It may lose everything and repeat anything; the claim makes both harmless.
+// The queue: a bounded window over the store that carries ids. It may lose everything and repeat
+// anything; the claim makes both harmless.
 
 import type { Tier } from '../core/delivery/message.ts';
 import type { MessageId } from '../core/ids.ts';
@@ -20,27 +21,37 @@ export interface NewEntry {
   readonly entry: Entry;
 }
 
-/** `full`: this tenant's window in this tier holds `queueLimits.windowPerTenantAndTier` entries. `lost`: no answer in time; it may be in the queue. */
+/**
+ * `full`: this tenant's window in this tier holds `queueLimits.windowPerTenantAndTier` entries.
+ * `lost`: no answer in time; it may be in the queue.
+ */
 export type PublishResult = 'published' | 'full' | 'lost';
 
 export interface TakenEntry {
   readonly tenant: string;
   readonly tier: Tier;
   readonly entry: Entry;
-  /** Once what became of it is stored. Without it the entry comes again after `queueLimits.ackWaitMs`. Never throws; an ack may be lost. */
+  /**
+   * Once what became of it is stored. Without it the entry comes again after
+   * `queueLimits.ackWaitMs`. Never throws; an ack may be lost.
+   */
   ack(): void;
   /** Gives it back to be taken at once by another: for a shutdown. Never throws. */
   giveBack(): void;
 }
 
 export interface WorkQueue extends AsyncDisposable {
-  /** Settles within `queueLimits.publishMs` whatever the queue does, and never rejects; answers in the order given. Keeps the order per tenant and tier. */
+  /**
+   * Settles within `queueLimits.publishMs` whatever the queue does, and never rejects; answers in
+   * the order given. Keeps the order per tenant and tier.
+   */
   publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]>;
 
   /**
-   * Up to `max` entries, waiting until there is at least one; empty once the signal aborts. While several tiers have entries, each gets its
-   * share (high 6, normal 3, bulk 1). Entries of one tenant and tier come in the order of publication; among tenants of a tier the queue takes turns as
-   * far as it has their entries at hand. Keeps waiting while the queue is away.
+   * Up to `max` entries, waiting until there is at least one; empty once the signal aborts. While
+   * several tiers have entries, each gets its share (high 6, normal 3, bulk 1). Entries of one
+   * tenant and tier come in the order of publication; among tenants of a tier the queue takes turns
+   * as far as it has their entries at hand. Keeps waiting while the queue is away.
    */
   take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]>;
 

@@ -1,4 +1,5 @@
-// Things that stop at the same time: each may take `runningLimits.drainMs`, and one after the other they would take longer than the grace period.
+// Things that stop at the same time: each may take `runningLimits.drainMs`, and one after the other
+// they would take longer than the grace period.
 
 export class ConcurrentDisposables implements AsyncDisposable {
   readonly #parts: AsyncDisposable[] = [];
@@ -10,7 +11,9 @@ export class ConcurrentDisposables implements AsyncDisposable {
 
   /** Resolves once all have stopped; rejects with what went wrong, when all have tried. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const results = await Promise.allSettled(this.#parts.splice(0).map((part) => part[Symbol.asyncDispose]()));
+    const results = await Promise.allSettled(
+      this.#parts.splice(0).map((part) => part[Symbol.asyncDispose]()),
+    );
     const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     if (errors.length > 0) throw new AggregateError(errors, 'not all parts stopped cleanly');
   }

@@ -64,19 +64,29 @@ describe('a configuration', () => {
     ['5e3', null],
     ['many', null],
   ])('reads a first key of %s requests a minute', (text, count) => {
-    const read = () => readConfig('dev', { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: text }).bootstrapRequestsPerMinute;
-    if (count === null) expect(read).toThrow('PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE is not a whole number from 1 to 1000000');
+    const read = () =>
+      readConfig('dev', { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: text }).bootstrapRequestsPerMinute;
+    if (count === null)
+      expect(read).toThrow(
+        'PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE is not a whole number from 1 to 1000000',
+      );
     else expect(read()).toBe(count);
   });
 
   test('takes an empty variable for an absent one', () => {
-    expect(readConfig('gateway', { PACKETBOAT_HTTP_ADDR: '', PACKETBOAT_INGEST_ADDR: '' }).httpAddr.port).toBe(8080);
+    expect(
+      readConfig('gateway', { PACKETBOAT_HTTP_ADDR: '', PACKETBOAT_INGEST_ADDR: '' }).httpAddr.port,
+    ).toBe(8080);
   });
 
   test('needs a keyring in every program of a cluster that holds secrets', () => {
     for (const program of ['ingest', 'dispatcher', 'catalog'] as const) {
-      expect(refusalOf(() => readConfig(program, {}))).toContain('PACKETBOAT_KEYRING_FILE is not set; it needs a value (path)');
-      expect(readConfig(program, { PACKETBOAT_KEYRING_FILE: '/etc/keyring' }).keyringFile).toBe('/etc/keyring');
+      expect(refusalOf(() => readConfig(program, {}))).toContain(
+        'PACKETBOAT_KEYRING_FILE is not set; it needs a value (path)',
+      );
+      expect(readConfig(program, { PACKETBOAT_KEYRING_FILE: '/etc/keyring' }).keyringFile).toBe(
+        '/etc/keyring',
+      );
     }
     expect(readConfig('sweeper', {})).not.toHaveProperty('keyringFile');
   });
@@ -121,8 +131,10 @@ describe('a configuration', () => {
     ['010', null],
     ['many', null],
   ])('connections per address: %s', (text, count) => {
-    const read = () => readConfig('gateway', { PACKETBOAT_CONNECTIONS_PER_ADDRESS: text }).connectionsPerAddress;
-    if (count === null) expect(read).toThrow('PACKETBOAT_CONNECTIONS_PER_ADDRESS is not a whole number from 1 to 1000000');
+    const read = () =>
+      readConfig('gateway', { PACKETBOAT_CONNECTIONS_PER_ADDRESS: text }).connectionsPerAddress;
+    if (count === null)
+      expect(read).toThrow('PACKETBOAT_CONNECTIONS_PER_ADDRESS is not a whole number from 1 to 1000000');
     else expect(read()).toBe(count);
   });
 
@@ -142,7 +154,8 @@ describe('a configuration', () => {
     ['https://app.example,', null],
   ])('origins: %s', (text, listed) => {
     const read = () => readConfig('gateway', { PACKETBOAT_CORS_ORIGINS: text }).corsOrigins;
-    if (listed === null) expect(refusalOf(read)).toContain('PACKETBOAT_CORS_ORIGINS is not a list of origins');
+    if (listed === null)
+      expect(refusalOf(read)).toContain('PACKETBOAT_CORS_ORIGINS is not a list of origins');
     else expect(read()).toEqual(listed);
   });
 
@@ -161,11 +174,15 @@ describe('a configuration', () => {
   });
 
   test('a bootstrap key has its form', () => {
-    expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: 'sk_live_short' }))).not.toContain('sk_live_short');
+    expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: 'sk_live_short' }))).not.toContain(
+      'sk_live_short',
+    );
     const key = `sk_live_${'a1_'.repeat(8)}`;
     expect(readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: key }).bootstrapKey).toBe(key);
     const mistyped = `sk_live_${'0'.repeat(58)}`;
-    expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: mistyped }))).toContain('is a mistyped key of ours');
+    expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: mistyped }))).toContain(
+      'is a mistyped key of ours',
+    );
   });
 });
 
@@ -180,12 +197,17 @@ describe('the help of a program', () => {
   });
 
   test.each([
-    ['HOST', ['10.96.0.1', 'fd00::1', 'kubernetes.default.svc'], ['a b', '[::1]', 'https://127.0.0.1', '127.0.0.1/x', 'x@127.0.0.1']],
+    [
+      'HOST',
+      ['10.96.0.1', 'fd00::1', 'kubernetes.default.svc'],
+      ['a b', '[::1]', 'https://127.0.0.1', '127.0.0.1/x', 'x@127.0.0.1'],
+    ],
     ['PORT', ['1', '443', '65535'], ['0', '65536', 'abc', '443 ']],
   ])('tells where the API server may be from where it may not: %s', (name, good, bad) => {
     const read = (text: string) => readConfig('release-finalizers', { [`KUBERNETES_SERVICE_${name}`]: text });
     for (const text of good) expect(() => read(text)).not.toThrow();
-    for (const text of bad) expect(refusalOf(() => read(text))).toContain(`KUBERNETES_SERVICE_${name} is not`);
+    for (const text of bad)
+      expect(refusalOf(() => read(text))).toContain(`KUBERNETES_SERVICE_${name} is not`);
   });
 
   test('says what is needed and what is not', () => {

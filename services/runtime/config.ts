@@ -1,5 +1,6 @@
-// Configuration: every environment variable of every program, declared once with its unit, default and meaning. A program reads its own at start,
-// is told of all faults at once, and its `--help` is made from the same list.
+// Configuration: every environment variable of every program, declared once with its unit, default
+// and meaning. A program reads its own at start, is told of all faults at once, and its `--help` is
+// made from the same list.
 
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -48,7 +49,10 @@ export interface Variable {
   readonly requiredBy: readonly ProgramName[];
   readonly programs: readonly ProgramName[];
   readonly help: string;
-  /** From the text to the value; what it throws or refuses never repeats the text, which may be a secret. */
+  /**
+   * From the text to the value; what it throws or refuses never repeats the text, which may be a
+   * secret.
+   */
   readonly schema: z.ZodType;
 }
 
@@ -72,20 +76,29 @@ const listenAddress = parsed((text): ListenAddress | null => {
 
 const urlOf = (...schemes: readonly string[]) =>
   parsed(
-    (text) => (schemes.some((scheme) => text.startsWith(`${scheme}://`) && text.length > scheme.length + 3) ? text : null),
+    (text) =>
+      schemes.some((scheme) => text.startsWith(`${scheme}://`) && text.length > scheme.length + 3)
+        ? text
+        : null,
     `does not start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
   );
 
 /** Without the slash at its end; a path in front of the routes stays. */
 const publicUrl = parsed((text): string | null => {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '')
+    return null;
   return url.search === '' && url.hash === '' ? url.href.replace(/\/+$/, '') : null;
 }, 'is not http://host or https://host, with a port and a path where there are some');
 
 const relay = parsed((text): Route | null => {
   const url = URL.parse(text);
-  if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '' || !/^\/?$/.test(url.pathname + url.search + url.hash))
+  if (
+    url === null ||
+    !/^smtps?:$/.test(url.protocol) ||
+    url.hostname === '' ||
+    !/^\/?$/.test(url.pathname + url.search + url.hash)
+  )
     return null;
   if (url.username !== '' || url.password !== '') return null;
   const isImplicit = url.protocol === 'smtps:';
@@ -101,7 +114,8 @@ const relay = parsed((text): Route | null => {
   };
 }, 'is not smtp://host:port or smtps://host:port');
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 
 const cidrs = parsed((text): readonly Cidr[] | null => {
   const ranges = text.split(',').map((range) => parseCidr(range.trim()));
@@ -111,23 +125,37 @@ const cidrs = parsed((text): readonly Cidr[] | null => {
 /** As browsers write them: scheme, host and a port that is not the scheme's own. */
 const origins = parsed((text): readonly string[] | null => {
   const listed = text.split(',').map((origin) => origin.trim());
-  return listed.every((origin) => /^https?:[^*]*$/.test(origin) && URL.parse(origin)?.origin === origin) ? listed : null;
+  return listed.every((origin) => /^https?:[^*]*$/.test(origin) && URL.parse(origin)?.origin === origin)
+    ? listed
+    : null;
 }, 'is not a list of origins like https://app.example, with commas between and nothing behind the host and port');
 
 /** Whole seconds, read as milliseconds. */
 const secondsBetween = (minMs: number, maxMs: number) =>
   parsed(
-    (text) => (/^\d{1,9}$/.test(text) && Number(text) * 1_000 >= minMs && Number(text) * 1_000 <= maxMs ? Number(text) * 1_000 : null),
+    (text) =>
+      /^\d{1,9}$/.test(text) && Number(text) * 1_000 >= minMs && Number(text) * 1_000 <= maxMs
+        ? Number(text) * 1_000
+        : null,
     `is not a whole number from ${minMs / 1_000} to ${maxMs / 1_000}`,
   );
 
 /** Of a server: 0 is nobody's. */
-const serverPort = parsed((text) => (isPort(text) && Number(text) > 0 ? Number(text) : null), 'is not a port');
-const serverHost = parsed((text) => (isIP(text) !== 0 || isHostName(text) ? text : null), 'is not a host name or IP address');
+const serverPort = parsed(
+  (text) => (isPort(text) && Number(text) > 0 ? Number(text) : null),
+  'is not a port',
+);
+const serverHost = parsed(
+  (text) => (isIP(text) !== 0 || isHostName(text) ? text : null),
+  'is not a host name or IP address',
+);
 
 const path = z.string();
 
-/** The file's text rather than its path: clients want the certificates, and a file that is none is a fault of the setting. */
+/**
+ * The file's text rather than its path: clients want the certificates, and a file that is none is a
+ * fault of the setting.
+ */
 const caFile = z.string().transform((file, context) => {
   try {
     const text = readFileSync(file, 'utf8');
@@ -143,7 +171,10 @@ const caFile = z.string().transform((file, context) => {
 const isHostName = (text: string): boolean => /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text);
 
 const isKubernetesName = (text: string): boolean => /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(text);
-const kubernetesName = parsed((text) => (isKubernetesName(text) ? text : null), 'is not lower-case letters, digits, hyphens and dots');
+const kubernetesName = parsed(
+  (text) => (isKubernetesName(text) ? text : null),
+  'is not lower-case letters, digits, hyphens and dots',
+);
 
 function readDnsServers(text: string): readonly DnsServer[] | null {
   const servers = text.split(',').map((server) => readDnsServer(server.trim()));
@@ -213,7 +244,10 @@ export const variables = {
     programs: ['dev', 'gateway'],
     help: 'How many HTTP connections one address (IPv6: one /64) may have open at a time; further ones get a 503. A load balancer counts as one address, unless PACKETBOAT_TRUSTED_PROXIES names it.',
     schema: parsed(
-      (text) => (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= doorLimits.httpConnectionsPerAddressMaxMax ? Number(text) : null),
+      (text) =>
+        /^[1-9]\d{0,6}$/.test(text) && Number(text) <= doorLimits.httpConnectionsPerAddressMaxMax
+          ? Number(text)
+          : null,
       `is not a whole number from 1 to ${doorLimits.httpConnectionsPerAddressMaxMax}`,
     ),
   },
@@ -292,7 +326,10 @@ export const variables = {
     help: 'An API key of your own making (live, all scopes), made at start while its tenant has no working live key that may make keys for all senders. In development one is made up.',
     schema: z
       .string()
-      .refine(isBootstrapKey, fault('is not sk_live_ and 24 to 200 letters, digits and underscores, or is a mistyped key of ours'))
+      .refine(
+        isBootstrapKey,
+        fault('is not sk_live_ and 24 to 200 letters, digits and underscores, or is a mistyped key of ours'),
+      )
       .optional(),
   },
   bootstrapTenant: {
@@ -552,7 +589,10 @@ export const variables = {
     requiredBy: ['self-test'],
     programs: ['self-test'],
     help: 'The key to send with.',
-    schema: parsed((text) => (/^[\x21-\x7e]{1,500}$/.test(text) ? text : null), 'is not an API key').optional(),
+    schema: parsed(
+      (text) => (/^[\x21-\x7e]{1,500}$/.test(text) ? text : null),
+      'is not an API key',
+    ).optional(),
   },
   sender: {
     name: 'PACKETBOAT_SENDER',
@@ -586,16 +626,34 @@ export const variables = {
     unit: 'fatal, error, warn, info, debug or trace',
     default: 'info',
     requiredBy: [],
-    programs: ['dev', 'gateway', 'ingest', 'dispatcher', 'sweeper', 'operator', 'catalog', 'release-finalizers', 'self-test'],
+    programs: [
+      'dev',
+      'gateway',
+      'ingest',
+      'dispatcher',
+      'sweeper',
+      'operator',
+      'catalog',
+      'release-finalizers',
+      'self-test',
+    ],
     help: 'The lowest level that is logged.',
-    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is none of fatal, error, warn, info, debug, trace')),
+    schema: z.enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace'],
+      fault('is none of fatal, error, warn, info, debug, trace'),
+    ),
   },
 } as const satisfies Record<string, Variable>;
 
 type Variables = typeof variables;
-/** What a program is configured with: its own variables, read. All of them have a log level, which the intersection tells TypeScript. */
+/**
+ * What a program is configured with: its own variables, read. All of them have a log level, which
+ * the intersection tells TypeScript.
+ */
 export type Config<P extends ProgramName> = {
-  readonly [K in keyof Variables as P extends Variables[K]['programs'][number] ? K : never]: P extends Variables[K]['requiredBy'][number]
+  readonly [K in keyof Variables as P extends Variables[K]['programs'][number]
+    ? K
+    : never]: P extends Variables[K]['requiredBy'][number]
     ? NonNullable<z.output<Variables[K]['schema']>>
     : z.output<Variables[K]['schema']>;
 } & { readonly logLevel: z.output<Variables['logLevel']['schema']> };
@@ -605,26 +663,38 @@ export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
 const ofProgram = (program: ProgramName): [string, Variable][] =>
   Object.entries<Variable>(variables).filter(([, variable]) => variable.programs.includes(program));
 
-/** An empty variable counts as absent. Throws `Failure('invalid')` with every fault, one a line; no message repeats a value. */
+/**
+ * An empty variable counts as absent. Throws `Failure('invalid')` with every fault, one a line; no
+ * message repeats a value.
+ */
 export function readConfig<P extends ProgramName>(program: P, environment: ProcessEnvironment): Config<P> {
   const faults: string[] = [];
   const values = ofProgram(program).map(([key, variable]) => {
     const text = environment[variable.name] || undefined;
     if (text === undefined && variable.requiredBy.includes(program))
       faults.push(`${variable.name} is not set; it needs a value (${variable.unit})`);
-    const fallback = variable.schema.safeParse(undefined).success ? undefined : (variable.default ?? undefined);
+    const fallback = variable.schema.safeParse(undefined).success
+      ? undefined
+      : (variable.default ?? undefined);
     const read = variable.schema.safeParse(text ?? fallback, { error: sentenceOf });
-    if (!read.success) faults.push(`${variable.name} ${read.error.issues.map((issue) => issue.message).join(', ')}`);
+    if (!read.success)
+      faults.push(`${variable.name} ${read.error.issues.map((issue) => issue.message).join(', ')}`);
     return [key, read.data];
   });
-  if (faults.length > 0) throw new Failure('invalid', `The configuration cannot be used:\n${faults.map((line) => `  ${line}`).join('\n')}`);
+  if (faults.length > 0)
+    throw new Failure(
+      'invalid',
+      `The configuration cannot be used:\n${faults.map((line) => `  ${line}`).join('\n')}`,
+    );
   return Object.fromEntries(values) as Config<P>;
 }
 
 /** For `--help`: every variable of a program, with its unit and default. */
 export function describeConfig(program: ProgramName): string {
   const lines = ofProgram(program).map(([, variable]) => {
-    const needed = variable.requiredBy.includes(program) ? 'needed' : `default: ${variable.default ?? 'none'}`;
+    const needed = variable.requiredBy.includes(program)
+      ? 'needed'
+      : `default: ${variable.default ?? 'none'}`;
     return `  ${variable.name}\n      ${variable.help}\n      ${variable.unit}; ${needed}`;
   });
   return `Environment:\n${lines.join('\n')}\n`;

@@ -16,7 +16,11 @@ describe('the contract', () => {
       http: [{ verb: 'post', pattern: '/v1/messages', body: '*' }],
       rest: { status: 202, statusAgain: 202, scope: 'messages:send' },
     });
-    expect(method('CreateSuppression').rest).toEqual({ status: 201, statusAgain: 200, scope: 'suppressions:write' });
+    expect(method('CreateSuppression').rest).toEqual({
+      status: 201,
+      statusAgain: 200,
+      scope: 'suppressions:write',
+    });
     expect(method('GetMessage').rest.status).toBe(200);
   });
 
@@ -39,7 +43,11 @@ describe('the contract', () => {
     ['environment', 'one', false, 'enum'],
     ['scheduled_time', 'one', true, 'message'],
   ])('field %s is %s, presence %s, of kind %s', (name, shape, hasPresence, kind) => {
-    expect(method('SendMessage').requestType.fields.get(name)).toMatchObject({ shape, hasPresence, value: { kind } });
+    expect(method('SendMessage').requestType.fields.get(name)).toMatchObject({
+      shape,
+      hasPresence,
+      value: { kind },
+    });
   });
 
   test('an enum in JSON is in lower case, without prefix and without what stands for nothing', () => {

@@ -1,6 +1,7 @@
-// The public contract as data: every rpc of `proto/packetboat/v1` that has a REST route, with the types that it takes and gives. The gateway
-// derives its routes, its JSON reader and `/openapi.json` from this. proto-loader knows routes and types; what it drops,
-// the options of fields and the comments, is read with protobufjs (proto-root.ts).
+// The public contract as data: every rpc of `proto/packetboat/v1` that has a REST route, with the
+// types that it takes and gives. The gateway derives its routes, its JSON reader and
+// `/openapi.json` from this. proto-loader knows routes and types; what it drops, the options of
+// fields and the comments, is read with protobufjs (proto-root.ts).
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -45,7 +46,10 @@ export interface HttpRoute {
   readonly verb: 'get' | 'put' | 'post' | 'delete' | 'patch';
   /** As annotated: `/v1/messages/{message_id}`. */
   readonly pattern: string;
-  /** `*`: all that is not in the path; a field's name: that field; empty: no body, the rest comes in the query. */
+  /**
+   * `*`: all that is not in the path; a field's name: that field; empty: no body, the rest comes in
+   * the query.
+   */
   readonly body: string;
 }
 
@@ -77,7 +81,16 @@ export interface Field {
   readonly rules: FieldRules;
 }
 
-export type ScalarKind = 'string' | 'bytes' | 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float' | 'double';
+export type ScalarKind =
+  | 'string'
+  | 'bytes'
+  | 'bool'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'float'
+  | 'double';
 
 export type ValueType =
   | { readonly kind: ScalarKind }
@@ -87,16 +100,27 @@ export type ValueType =
 export interface EnumType {
   /** `packetboat.v1.Environment`. */
   readonly name: string;
-  /** From what JSON says (`live`) to what proto says (`ENVIRONMENT_LIVE`). `UNSPECIFIED` is not among them: JSON leaves the field out. */
+  /**
+   * From what JSON says (`live`) to what proto says (`ENVIRONMENT_LIVE`). `UNSPECIFIED` is not
+   * among them: JSON leaves the field out.
+   */
   readonly values: ReadonlyMap<string, string>;
   /** What stands for an absent field: `ENVIRONMENT_UNSPECIFIED`. */
   readonly zero: string;
 }
 
-/** Reads the proto files; a fault in them is a bug and throws. Takes about 50 ms: call it once, at start. */
+/**
+ * Reads the proto files; a fault in them is a bug and throws. Takes about 50 ms: call it once, at
+ * start.
+ */
 export function loadContract(): Contract {
   const files = contractFiles();
-  const definitions = loadSync([...files], { includeDirs: [...protoDirectories], keepCase: true, longs: Number, enums: String });
+  const definitions = loadSync([...files], {
+    includeDirs: [...protoDirectories],
+    keepCase: true,
+    longs: Number,
+    enums: String,
+  });
   const types = new Types(definitions, loadFieldRules(files));
   return {
     files,
@@ -138,7 +162,8 @@ function methodsOf(service: string, definition: ServiceDefinition, types: Types)
   });
 }
 
-const nameOf = (type: MethodDefinition<object, object>['requestType']): string => (type.type as Descriptor).name;
+const nameOf = (type: MethodDefinition<object, object>['requestType']): string =>
+  (type.type as Descriptor).name;
 
 const VERBS = ['get', 'put', 'post', 'delete', 'patch'] as const;
 
@@ -153,7 +178,11 @@ function routesOf(rule: unknown): HttpRoute[] {
 
 function restOf(option: unknown): RestOption {
   const { status = 200, status_again = 0, scope = '' } = isRecord(option) ? option : {};
-  return { status: Number(status), statusAgain: Number(status_again) || Number(status), scope: String(scope) };
+  return {
+    status: Number(status),
+    statusAgain: Number(status_again) || Number(status),
+    scope: String(scope),
+  };
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -177,7 +206,10 @@ interface EnumDescriptor {
   readonly value: readonly { readonly name: string; readonly number: number }[];
 }
 
-/** Types by their full names, each made once; its fields are read on first use, since types may hold themselves. */
+/**
+ * Types by their full names, each made once; its fields are read on first use, since types may hold
+ * themselves.
+ */
 class Types {
   readonly #definitions: PackageDefinition;
   readonly #rules: ReadonlyMap<string, FieldRules>;
@@ -206,7 +238,9 @@ class Types {
   #field(field: FieldDescriptor, parent: Descriptor, scope: string): Field {
     const { name } = field;
     const rules = this.#rules.get(`${scope}.${name}`) ?? {};
-    const entry = parent.nestedType.find((type) => type.options?.mapEntry === true && type.name === field.typeName);
+    const entry = parent.nestedType.find(
+      (type) => type.options?.mapEntry === true && type.name === field.typeName,
+    );
     if (entry !== undefined) {
       const [, value] = entry.field;
       assert(value !== undefined, 'a map entry has a key and a value');
@@ -214,7 +248,8 @@ class Types {
     }
     const value = this.#value(field, scope);
     if (field.label === 'LABEL_REPEATED') return { name, shape: 'list', hasPresence: false, value, rules };
-    // proto-loader loses `proto3_optional`; what remains of it is the oneof of one that it stands for.
+    // proto-loader loses `proto3_optional`; what remains of it is the oneof of one that it stands
+    // for.
     const isOptional = parent.oneofDecl.some((oneof) => oneof.name === `_${name}`);
     return { name, shape: 'one', hasPresence: isOptional || value.kind === 'message', value, rules };
   }

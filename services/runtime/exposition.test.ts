@@ -58,10 +58,16 @@ describe('the format of metrics', () => {
     expect(text.samples.length).toBeGreaterThan(20);
     expect(text.samples).toEqual(openMetrics.samples);
     expect(again.samples).toEqual(text.samples);
-    expect(openMetrics.text).toContain('# TYPE packetboat_messages counter\npacketboat_messages_total{result="queued"} 1\n');
-    expect(text.text).toContain('# TYPE packetboat_messages_total counter\npacketboat_messages_total{result="queued"} 1\n');
+    expect(openMetrics.text).toContain(
+      '# TYPE packetboat_messages counter\npacketboat_messages_total{result="queued"} 1\n',
+    );
+    expect(text.text).toContain(
+      '# TYPE packetboat_messages_total counter\npacketboat_messages_total{result="queued"} 1\n',
+    );
     expect(text.text).toContain('# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total ');
-    expect(text.text).toContain('# TYPE packetboat_http_request_seconds histogram\npacketboat_http_request_seconds_bucket{le="0.001",');
+    expect(text.text).toContain(
+      '# TYPE packetboat_http_request_seconds histogram\npacketboat_http_request_seconds_bucket{le="0.001",',
+    );
     expect(text.text).not.toContain('# EOF');
     expect(openMetrics.text.endsWith('# EOF\n')).toBe(true);
   });

@@ -1,4 +1,5 @@
-// Metrics as text, in the format that was asked for: OpenMetrics, or the older text format of Prometheus.
+// Metrics as text, in the format that was asked for: OpenMetrics, or the older text format of
+// Prometheus.
 
 import { type OpenMetricsContentType, Registry } from 'prom-client';
 
@@ -10,14 +11,18 @@ export interface Exposition {
 export type Format = 'openmetrics' | 'text';
 
 /** What we write, and the versions by which it may be asked for; the first names ours. */
-const formats: readonly { readonly format: Format; readonly type: string; readonly versions: readonly string[] }[] = [
+const formats: readonly {
+  readonly format: Format;
+  readonly type: string;
+  readonly versions: readonly string[];
+}[] = [
   { format: 'openmetrics', type: 'application/openmetrics-text', versions: ['1.0.0', '0.0.1'] },
   { format: 'text', type: 'text/plain', versions: ['0.0.4'] },
 ];
 
 /**
- * What a client with this `Accept` header is given (RFC 9110, 12.5.1): the format of the greater weight, OpenMetrics when both have the same. A client
- * that wants neither is given OpenMetrics.
+ * What a client with this `Accept` header is given (RFC 9110, 12.5.1): the format of the greater
+ * weight, OpenMetrics when both have the same. A client that wants neither is given OpenMetrics.
  */
 export function formatFor(accept: string | undefined): Format {
   const ranges = (accept?.trim() || '*/*').split(',').flatMap((range) => readRange(range) ?? []);
@@ -25,8 +30,12 @@ export function formatFor(accept: string | undefined): Format {
   return (text ?? 0) > (openMetrics ?? 0) ? 'text' : 'openmetrics';
 }
 
-export async function expose(registry: Registry<OpenMetricsContentType>, accept: string | undefined): Promise<Exposition> {
-  if (formatFor(accept) === 'openmetrics') return { contentType: registry.contentType, text: await registry.metrics() };
+export async function expose(
+  registry: Registry<OpenMetricsContentType>,
+  accept: string | undefined,
+): Promise<Exposition> {
+  if (formatFor(accept) === 'openmetrics')
+    return { contentType: registry.contentType, text: await registry.metrics() };
   const text = new Registry();
   for (const metric of registry.getMetricsAsArray()) text.registerMetric(asText(metric));
   return { contentType: text.contentType, text: await text.metrics() };
@@ -54,10 +63,14 @@ function readRange(text: string): Range | null {
   return { type, version: parameter('version'), weight: Number(weight) };
 }
 
-/** The weight of the most specific range that means this format: its own type, then all of its kind, then everything. */
+/**
+ * The weight of the most specific range that means this format: its own type, then all of its kind,
+ * then everything.
+ */
 function weightOf({ type, versions }: (typeof formats)[number], ranges: readonly Range[]): number {
   const own = ranges.filter((range) => range.type === type);
-  if (own.length > 0) return heaviest(own.filter(({ version }) => version === null || versions.includes(version)));
+  if (own.length > 0)
+    return heaviest(own.filter(({ version }) => version === null || versions.includes(version)));
   const ofKind = ranges.filter((range) => range.type === `${type.split('/')[0]}/*`);
   return heaviest(ofKind.length > 0 ? ofKind : ranges.filter((range) => range.type === '*/*'));
 }
@@ -66,19 +79,26 @@ const heaviest = (ranges: readonly Range[]): number => Math.max(0, ...ranges.map
 
 type Metric = Parameters<Registry['registerMetric']>[0];
 type Values = { readonly name: string; readonly type: string };
-/** What prom-client's registry asks of a metric; of the two ways it takes the first that is there. */
+/**
+ * What prom-client's registry asks of a metric; of the two ways it takes the first that is there.
+ */
 interface Readable {
   readonly name: string;
   readonly getForPromString?: () => Promise<Values>;
   readonly get: () => Promise<Values>;
 }
 
-/** Under the name that it has in the older format, where counters end in `_total` also in their declaration: OpenMetrics has taken that off for good. */
+/**
+ * Under the name that it has in the older format, where counters end in `_total` also in their
+ * declaration: OpenMetrics has taken that off for good.
+ */
 function asText(metric: unknown): Metric {
   const readable = metric as Readable;
   const read = async (): Promise<Values> => {
     const values = await (readable.getForPromString?.() ?? readable.get());
-    return values.type === 'counter' ? { ...values, name: `${values.name.replace(/_total$/, '')}_total` } : values;
+    return values.type === 'counter'
+      ? { ...values, name: `${values.name.replace(/_total$/, '')}_total` }
+      : values;
   };
   return { name: readable.name, get: read } as unknown as Metric;
 }

@@ -47,9 +47,13 @@ const numbers: Readonly<Record<string, number>> = {
   'SendMessageRequest.to maxItems': acceptLimits.recipientsMax,
 };
 
-const allOf = <Word extends string>(words: Readonly<Record<Word, true>>): string[] => Object.keys(words).toSorted();
+const allOf = <Word extends string>(words: Readonly<Record<Word, true>>): string[] =>
+  Object.keys(words).toSorted();
 
-/** Each closed set of the proto, and the type that it is the words of: a type that grows does not compile here. */
+/**
+ * Each closed set of the proto, and the type that it is the words of: a type that grows does not
+ * compile here.
+ */
 const sets: Readonly<Record<string, readonly string[]>> = {
   'Attachment.disposition': ['attachment', 'inline'],
   'CreateKeyRequest.scopes': scopes.toSorted(),
@@ -94,7 +98,9 @@ describe('the rules of the proto', () => {
             ? numbersOf(`${place}${rule}.`, value as FieldRules)
             : [],
       );
-    expect(Object.fromEntries([...rules].flatMap(([name, of]) => numbersOf(`${name} `, of)).toSorted())).toEqual(numbers);
+    expect(
+      Object.fromEntries([...rules].flatMap(([name, of]) => numbersOf(`${name} `, of)).toSorted()),
+    ).toEqual(numbers);
   });
 
   test('hold the words of the core, and no other', () => {
@@ -147,14 +153,30 @@ describe('the table that ingest judges by', () => {
   test('is made from the rules of a request and of what is below', () => {
     const fields = judged.get('/packetboat.v1.MessagesService/SendMessage') ?? [];
     const attachments = fields.find(({ name }) => name === 'attachments');
-    expect(attachments).toMatchObject({ shape: 'list', kind: 'message', rules: { maxItems: acceptLimits.attachmentsMax } });
-    expect(attachments?.fields.map(({ name }) => name)).toEqual(['filename', 'content', 'content_type', 'content_id', 'disposition']);
+    expect(attachments).toMatchObject({
+      shape: 'list',
+      kind: 'message',
+      rules: { maxItems: acceptLimits.attachmentsMax },
+    });
+    expect(attachments?.fields.map(({ name }) => name)).toEqual([
+      'filename',
+      'content',
+      'content_type',
+      'content_id',
+      'disposition',
+    ]);
     expect(fields.find(({ name }) => name === 'html')).toBeUndefined();
   });
 
   test('judges what a gRPC client sends in a type of its own', () => {
     const fields = judged.get('/packetboat.v1.KeysService/CreateKey') ?? [];
-    const request = { name: '', scopes: [], environment: 'UNRECOGNIZED', senders: [], expires_at: { seconds: 1e12, nanos: 0 } };
+    const request = {
+      name: '',
+      scopes: [],
+      environment: 'UNRECOGNIZED',
+      senders: [],
+      expires_at: { seconds: 1e12, nanos: 0 },
+    };
     expect(judgeFields(fields, request).map(({ field, code }) => `${field} ${code}`)).toEqual([
       'name missing',
       'environment invalid_value',

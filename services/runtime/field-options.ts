@@ -13,7 +13,9 @@ export function loadFieldRules(files: readonly string[]): ReadonlyMap<string, Fi
     if (object instanceof protobuf.Type) {
       for (const field of object.fieldsArray) {
         const parsed = (field.parsedOptions ?? []) as readonly Readonly<Record<string, unknown>>[];
-        const given = parsed.flatMap((option) => Object.entries(option)).find(([name]) => OPTION.test(name))?.[1];
+        const given = parsed
+          .flatMap((option) => Object.entries(option))
+          .find(([name]) => OPTION.test(name))?.[1];
         if (given !== undefined) rules.set(field.fullName.slice(1), rulesOf(given as GivenRules));
       }
     }
@@ -39,7 +41,15 @@ interface GivenRules {
   readonly code?: string;
 }
 
-function rulesOf({ max_length, max_items, max_properties, values, each, names, ...same }: GivenRules): FieldRules {
+function rulesOf({
+  max_length,
+  max_items,
+  max_properties,
+  values,
+  each,
+  names,
+  ...same
+}: GivenRules): FieldRules {
   return {
     ...same,
     ...(max_length === undefined ? {} : { maxLength: max_length }),

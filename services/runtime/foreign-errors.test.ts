@@ -1,5 +1,6 @@
-// Nothing that a library says of a secret is printed: a marker is sent along each path on which a parser, a driver or a TLS library sees one, and all that
-// would be printed is searched for the marker.
+// Nothing that a library says of a secret is printed: a marker is sent along each path on which a
+// parser, a driver or a TLS library sees one, and all that would be printed is searched for the
+// marker.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -45,7 +46,9 @@ async function file(text: string, suffix = '.yaml'): Promise<string> {
   return path;
 }
 
-/** All that a program would print of an error: in the log, for people, and at the end of a command. */
+/**
+ * All that a program would print of an error: in the log, for people, and at the end of a command.
+ */
 function printed(error: unknown): string {
   const out: string[] = [];
   const destination = { write: (line: string) => void out.push(line) };
@@ -88,7 +91,10 @@ describe('an error says nothing of the secret that it is about', () => {
     ['JSON', () => JSON.parse(`{"password": "${MARKER}`)],
     ['JSON of one word', () => JSON.parse(MARKER)],
     ['YAML', () => parse(`password: |${MARKER}`)],
-    ['YAML over several lines', () => parse(`a: 1\n  password: "${MARKER}\n   at ${MARKER} (/x/${MARKER}.ts:1:1)`)],
+    [
+      'YAML over several lines',
+      () => parse(`a: 1\n  password: "${MARKER}\n   at ${MARKER} (/x/${MARKER}.ts:1:1)`),
+    ],
     [
       'a schema',
       () =>
@@ -105,22 +111,44 @@ describe('an error says nothing of the secret that it is about', () => {
     ['an argument of the runtime', () => Buffer.from(Symbol(MARKER) as unknown as string)],
     [
       'an option of the runtime',
-      () => createServer({ highWaterMark: MARKER as unknown as number }).listen({ port: MARKER as unknown as number }),
+      () =>
+        createServer({ highWaterMark: MARKER as unknown as number }).listen({
+          port: MARKER as unknown as number,
+        }),
     ],
     ['a property of nothing', () => (undefined as unknown as Record<string, string>)[MARKER]],
     ['a file that is not there', () => readKeyring(join(folder, 'none'))],
     ['SQL', () => new DatabaseSync(':memory:').exec(`SELECT ${MARKER}`)],
     ['a keyring', async () => readKeyring(await file(`catalog: |${MARKER}`))],
-    ['a keyring of another shape', async () => readKeyring(await file(`catalog: [{id: ${MARKER}, ${MARKER}: ${MARKER}}]`))],
-    ['a sealed value', () => open([{ id: 'k1', secret: new Uint8Array(32) }], { document: 'd', field: 'f' }, `k1.${MARKER}`)],
+    [
+      'a keyring of another shape',
+      async () => readKeyring(await file(`catalog: [{id: ${MARKER}, ${MARKER}: ${MARKER}}]`)),
+    ],
+    [
+      'a sealed value',
+      () => open([{ id: 'k1', secret: new Uint8Array(32) }], { document: 'd', field: 'f' }, `k1.${MARKER}`),
+    ],
     ['a MongoDB URL', () => openMongo(`mongodb://user:${MARKER}@`)],
     ['a MongoDB URL with an option that is unknown', () => openMongo(`${url('mongodb')}?${MARKER}=1`)],
     [
       'MongoDB, refused',
       () =>
-        Promise.reject(failureOf(new MongoServerError({ message: MARKER, errmsg: MARKER, code: 18, codeName: 'AuthenticationFailed' }))),
+        Promise.reject(
+          failureOf(
+            new MongoServerError({
+              message: MARKER,
+              errmsg: MARKER,
+              code: 18,
+              codeName: 'AuthenticationFailed',
+            }),
+          ),
+        ),
     ],
-    ['MongoDB, unreachable', () => Promise.reject(failureOf(new MongoServerSelectionError(url('mongodb'), { type: MARKER } as never)))],
+    [
+      'MongoDB, unreachable',
+      () =>
+        Promise.reject(failureOf(new MongoServerSelectionError(url('mongodb'), { type: MARKER } as never))),
+    ],
     ['a NATS URL', () => openNats(`nats://user:${MARKER}@`)],
     ['NATS, unreachable', () => checkOf(openNats(url('nats')))],
     ['a Redis URL', () => openRedis(`redos://user:${MARKER}@x`)],
@@ -163,7 +191,11 @@ describe('an error says nothing of the secret that it is about', () => {
     ],
     [
       'a kubeconfig',
-      async () => openKubernetesClient({ access: { kubeconfig: await file(`users:\n- user: {token: |${MARKER}`) }, fieldManager: 'test' }),
+      async () =>
+        openKubernetesClient({
+          access: { kubeconfig: await file(`users:\n- user: {token: |${MARKER}`) },
+          fieldManager: 'test',
+        }),
     ],
     [
       'a kubeconfig with a broken key',
@@ -243,7 +275,9 @@ describe('what is printed of a foreign error still finds the fault', () => {
   });
 
   test('causes are followed, and those of an error that stands for several', () => {
-    const inner = new Failure('unavailable', 'no answer', { cause: Object.assign(new Error('x'), { code: 'EPIPE' }) });
+    const inner = new Failure('unavailable', 'no answer', {
+      cause: Object.assign(new Error('x'), { code: 'EPIPE' }),
+    });
     const described = describeError(new AggregateError([inner], 'x'));
     expect(described.errors).toMatchObject([{ message: 'no answer', cause: { code: 'EPIPE' } }]);
   });
@@ -266,7 +300,10 @@ describe('files of a catalog', () => {
     ['a string for all', secret(`stringData: ${MARKER}\n`)],
     ['a colon', secret(`stringData:\n  password: ${MARKER}: ${MARKER}\n`)],
     ['a tab', secret(`stringData:\n\tpassword: ${MARKER}\n`)],
-    ['JSON', JSON.stringify({ apiVersion: 'v1', kind: 'Secret', stringData: { password: MARKER } }).slice(0, -3)],
+    [
+      'JSON',
+      JSON.stringify({ apiVersion: 'v1', kind: 'Secret', stringData: { password: MARKER } }).slice(0, -3),
+    ],
     ['a control character', secret(`stringData: {password: "${MARKER}\u0001"}\n`)],
     [
       'a Sender with its login',
@@ -280,7 +317,10 @@ describe('files of a catalog', () => {
     const path = await mkdtemp(join(folder, 'catalog-'));
     await writeFile(join(path, 'a.yaml'), text, { mode: 0o600 });
     const out: string[] = [];
-    const printer = { say: (line: string) => void out.push(line), complain: (line: string) => void out.push(line) };
+    const printer = {
+      say: (line: string) => void out.push(line),
+      complain: (line: string) => void out.push(line),
+    };
     expect(await validate({ path }, process.stdin, printer)).toBe(1);
     const { documents, faults } = await documentsOf(path, (await stampsOf(path)).keys());
     out.push(JSON.stringify([...faults, ...compileFolder(documents).faults]));

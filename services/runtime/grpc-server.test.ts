@@ -22,10 +22,22 @@ test('what reflection tells is what buf makes of proto/packetboat (make proto)',
 test('a key that no header may hold is not written to stderr', async () => {
   const written = vi.spyOn(console, 'error');
   onTestFinished(() => written.mockRestore());
-  using health = new Health({ dependencies: [], metrics: { dependency: () => {} }, log: { info: () => {}, warn: () => {} } });
-  await using serving = await serveGrpc({ host: '127.0.0.1', port: 0 }, { services: [], health, descriptors: await readDescriptors() });
+  using health = new Health({
+    dependencies: [],
+    metrics: { dependency: () => {} },
+    log: { info: () => {}, warn: () => {} },
+  });
+  await using serving = await serveGrpc(
+    { host: '127.0.0.1', port: 0 },
+    { services: [], health, descriptors: await readDescriptors() },
+  );
   const session = connect(`http://127.0.0.1:${serving.port}`);
-  const headers = { ':method': 'POST', ':path': '/grpc.health.v1.Health/Check', 'content-type': 'application/grpc', te: 'trailers' };
+  const headers = {
+    ':method': 'POST',
+    ':path': '/grpc.health.v1.Health/Check',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  };
   const stream = session.request({ ...headers, authorization: 'Bearer c4naryé' });
   stream.end(Buffer.alloc(5)).resume();
   await new Promise((resolve) => stream.once('close', resolve));

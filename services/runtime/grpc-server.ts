@@ -1,4 +1,5 @@
-// Serves gRPC: services of ours, the standard health service and reflection, with the limits and signs of life of `core/limits`.
+// Serves gRPC: services of ours, the standard health service and reflection, with the limits and
+// signs of life of `core/limits`.
 
 import { readFile } from 'node:fs/promises';
 import {
@@ -21,8 +22,12 @@ import type { Health } from './health.ts';
 import { cannotListen } from './listen.ts';
 import type { TlsIdentity } from './tls.ts';
 
-/** A FileDescriptorSet of all files, made by `make proto`; reflection gives out those that are public. */
-export const readDescriptors = (): Promise<Uint8Array> => readFile(new URL('../../proto/gen/descriptors.binpb', import.meta.url));
+/**
+ * A FileDescriptorSet of all files, made by `make proto`; reflection gives out those that are
+ * public.
+ */
+export const readDescriptors = (): Promise<Uint8Array> =>
+  readFile(new URL('../../proto/gen/descriptors.binpb', import.meta.url));
 
 export interface GrpcService {
   readonly definition: ServiceDefinition;
@@ -42,14 +47,15 @@ export interface GrpcServerOptions {
 }
 
 /**
- * Listens once it resolves. Disposing stops taking calls, waits up to `runningLimits.drainMs` for those under way, then cuts them off. Throws
- * `Failure('invalid')` when the address cannot be had.
+ * Listens once it resolves. Disposing stops taking calls, waits up to `runningLimits.drainMs` for
+ * those under way, then cuts them off. Throws `Failure('invalid')` when the address cannot be had.
  */
 export async function serveGrpc(
   address: ListenAddress,
   { services, health, descriptors, tls = null }: GrpcServerOptions,
 ): Promise<GrpcServing> {
-  // the library writes metadata that it cannot read to stderr as it came, a key among it; what fails is told to the caller
+  // the library writes metadata that it cannot read to stderr as it came, a key among it; what
+  // fails is told to the caller
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     'grpc.max_receive_message_length': ingestLimits.grpcMessageBytesMax,
@@ -80,10 +86,14 @@ export async function serveGrpc(
 async function bind(server: GrpcServer, address: ListenAddress, tls: TlsIdentity | null): Promise<number> {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const credentials =
-    tls === null ? ServerCredentials.createInsecure() : experimental.createCertificateProviderServerCredentials(tls, tls, true);
+    tls === null
+      ? ServerCredentials.createInsecure()
+      : experimental.createCertificateProviderServerCredentials(tls, tls, true);
   try {
     return await new Promise<number>((bound, failed) =>
-      server.bindAsync(`${host}:${address.port}`, credentials, (error, port) => (error === null ? bound(port) : failed(error))),
+      server.bindAsync(`${host}:${address.port}`, credentials, (error, port) =>
+        error === null ? bound(port) : failed(error),
+      ),
     );
   } catch (error) {
     server.forceShutdown();
@@ -91,7 +101,10 @@ async function bind(server: GrpcServer, address: ListenAddress, tls: TlsIdentity
   }
 }
 
-/** What gateways and ingest say to each other is nobody else's to build on: neither listed nor described. */
+/**
+ * What gateways and ingest say to each other is nobody else's to build on: neither listed nor
+ * described.
+ */
 const INTERNAL_PACKAGE = /^packetboat\.internal\./;
 
 /** From raw descriptors: given loaded files, the library does not find `google.protobuf.Struct`. */
@@ -99,10 +112,15 @@ function reflectionOf(descriptors: Uint8Array): ReflectionService {
   const files = bytesFieldsOf(descriptors, FILE).map((bytes) => Buffer.from(bytes));
   const fileDescriptorProtos = files.filter((file) => !INTERNAL_PACKAGE.test(packageOf(file)));
   // the service reads this one property of whatever a package holds
-  return new ReflectionService({ files: { fileDescriptorProtos } } as unknown as ConstructorParameters<typeof ReflectionService>[0]);
+  return new ReflectionService({ files: { fileDescriptorProtos } } as unknown as ConstructorParameters<
+    typeof ReflectionService
+  >[0]);
 }
 
-/** Numbers of fields in `google/protobuf/descriptor.proto`: of a FileDescriptorSet `file`, of a FileDescriptorProto `package`. */
+/**
+ * Numbers of fields in `google/protobuf/descriptor.proto`: of a FileDescriptorSet `file`, of a
+ * FileDescriptorProto `package`.
+ */
 const FILE = 1;
 const PACKAGE = 2;
 

@@ -9,7 +9,10 @@ import { dependenciesOf } from './program.ts';
 type Behaviour = 'up' | 'down' | 'hung';
 
 /** Dependencies whose behaviour the test sets, and what is told of them. */
-function healthOf(behaviours: Partial<Record<DependencyName, Behaviour>>, options: Partial<HealthOptions> = {}) {
+function healthOf(
+  behaviours: Partial<Record<DependencyName, Behaviour>>,
+  options: Partial<HealthOptions> = {},
+) {
   const gauge = new Map<string, boolean>();
   const log: string[] = [];
   let asked = 0;
@@ -29,7 +32,9 @@ function healthOf(behaviours: Partial<Record<DependencyName, Behaviour>>, option
   onTestFinished(() => health[Symbol.dispose]());
   const until = (wanted: Partial<Readiness>): Promise<Readiness> =>
     new Promise((resolve) =>
-      health.onChange((readiness) => isDeepStrictEqual({ ...readiness, ...wanted }, readiness) && resolve(readiness)),
+      health.onChange(
+        (readiness) => isDeepStrictEqual({ ...readiness, ...wanted }, readiness) && resolve(readiness),
+      ),
     );
   const portOf = (name: DependencyName) => ({
     check: async () => {
@@ -63,32 +68,48 @@ describe('health', () => {
 
   describe.each(Object.entries(dependenciesOf))('%s', (_, dependencies) => {
     const everyBehaviour = dependencies.reduce<Partial<Record<DependencyName, Behaviour>>[]>(
-      (rows, name) => rows.flatMap((row) => (['up', 'down', 'hung'] as const).map((behaviour) => ({ ...row, [name]: behaviour }))),
+      (rows, name) =>
+        rows.flatMap((row) =>
+          (['up', 'down', 'hung'] as const).map((behaviour) => ({ ...row, [name]: behaviour })),
+        ),
       [{}],
     );
 
-    test.each(everyBehaviour)('first answers of %j decide whether it is ready, and name what was not reached', async (behaviours) => {
-      const { health, until, watch } = healthOf(behaviours);
-      watch();
-      const notReached = dependencies.filter((name) => behaviours[name] !== 'up');
-      const status = notReached.length === 0 ? 'ready' : notReached.some((name) => isRequired[name]) ? 'not_ready' : 'degraded';
-      expect(await until({ status, notReached })).toEqual({ status, lost: [], notReached });
-      expect(health.isReady).toBe(status !== 'not_ready');
-    });
+    test.each(everyBehaviour)(
+      'first answers of %j decide whether it is ready, and name what was not reached',
+      async (behaviours) => {
+        const { health, until, watch } = healthOf(behaviours);
+        watch();
+        const notReached = dependencies.filter((name) => behaviours[name] !== 'up');
+        const status =
+          notReached.length === 0
+            ? 'ready'
+            : notReached.some((name) => isRequired[name])
+              ? 'not_ready'
+              : 'degraded';
+        expect(await until({ status, notReached })).toEqual({ status, lost: [], notReached });
+        expect(health.isReady).toBe(status !== 'not_ready');
+      },
+    );
 
-    test.each(dependencies)('%s is lost once it has answered and answers no longer, and answers again', async (name) => {
-      const behaviours: Partial<Record<DependencyName, Behaviour>> = Object.fromEntries(dependencies.map((each) => [each, 'up']));
-      const { until, watch, gauge, log } = healthOf(behaviours);
-      watch();
-      await until({ status: 'ready' });
-      behaviours[name] = 'down';
-      const status = isRequired[name] ? 'not_ready' : 'degraded';
-      expect(await until({ lost: [name] })).toEqual({ status, lost: [name], notReached: [] });
-      expect(gauge.get(name)).toBe(false);
-      behaviours[name] = 'up';
-      await until({ status: 'ready' });
-      expect(log).toEqual(['a dependency is lost', 'a dependency answers again']);
-    });
+    test.each(dependencies)(
+      '%s is lost once it has answered and answers no longer, and answers again',
+      async (name) => {
+        const behaviours: Partial<Record<DependencyName, Behaviour>> = Object.fromEntries(
+          dependencies.map((each) => [each, 'up']),
+        );
+        const { until, watch, gauge, log } = healthOf(behaviours);
+        watch();
+        await until({ status: 'ready' });
+        behaviours[name] = 'down';
+        const status = isRequired[name] ? 'not_ready' : 'degraded';
+        expect(await until({ lost: [name] })).toEqual({ status, lost: [name], notReached: [] });
+        expect(gauge.get(name)).toBe(false);
+        behaviours[name] = 'up';
+        await until({ status: 'ready' });
+        expect(log).toEqual(['a dependency is lost', 'a dependency answers again']);
+      },
+    );
   });
 
   test('a dependency that hangs is asked once', async () => {
@@ -144,34 +165,51 @@ describe('the operations server', () => {
     };
     expect(await ask('/metrics')).toEqual({ status: 200, type: contentType, text: '*/* 1\n# EOF\n' });
     expect(await ask('/healthz')).toMatchObject({ status: 200, text: '{"status":"ok"}\n' });
-    expect(await ask('/readyz')).toMatchObject({ status: 503, text: '{"status":"not_ready","lost":[],"not_reached":["store"]}\n' });
+    expect(await ask('/readyz')).toMatchObject({
+      status: 503,
+      text: '{"status":"not_ready","lost":[],"not_reached":["store"]}\n',
+    });
     watch();
     await until({ status: 'ready' });
-    expect(await ask('/readyz?verbose')).toMatchObject({ status: 200, text: '{"status":"ready","lost":[],"not_reached":[]}\n' });
+    expect(await ask('/readyz?verbose')).toMatchObject({
+      status: 200,
+      text: '{"status":"ready","lost":[],"not_reached":[]}\n',
+    });
     expect(await ask('/else')).toMatchObject({ status: 404 });
     expect(await ask('/metrics', 'POST')).toMatchObject({ status: 405 });
     states.store = 'down';
     await until({ status: 'not_ready' });
-    expect(await ask('/readyz')).toMatchObject({ status: 503, text: '{"status":"not_ready","lost":["store"],"not_reached":[]}\n' });
+    expect(await ask('/readyz')).toMatchObject({
+      status: 503,
+      text: '{"status":"not_ready","lost":["store"],"not_reached":[]}\n',
+    });
     expect(await ask('/healthz')).toMatchObject({ status: 200 });
   });
 
   test('gives metrics in the format that is asked for', async () => {
     const { health } = healthOf({});
-    await using server = await serveOperations(anywhere, { health, metrics: createMetrics({ program: 'test', version: '1' }) });
+    await using server = await serveOperations(anywhere, {
+      health,
+      metrics: createMetrics({ program: 'test', version: '1' }),
+    });
     const ask = async (accept: string) => {
       const answer = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { accept } });
       expect(answer.headers.get('vary')).toBe('Accept');
       return [answer.headers.get('content-type'), (await answer.text()).endsWith('# EOF\n')];
     };
-    expect(await ask('text/plain;version=0.0.4')).toEqual(['text/plain; version=0.0.4; charset=utf-8', false]);
+    expect(await ask('text/plain;version=0.0.4')).toEqual([
+      'text/plain; version=0.0.4; charset=utf-8',
+      false,
+    ]);
     expect(await ask('*/*')).toEqual([contentType, true]);
   });
 
   test('says which setting to change when its address is taken', async () => {
     const { health } = healthOf({});
     await using first = await serveOperations(anywhere, { health, metrics });
-    await expect(serveOperations({ host: '127.0.0.1', port: first.port }, { health, metrics })).rejects.toThrow(
+    await expect(
+      serveOperations({ host: '127.0.0.1', port: first.port }, { health, metrics }),
+    ).rejects.toThrow(
       `127.0.0.1:${first.port} cannot be used: another process listens there. Set PACKETBOAT_METRICS_ADDR to another address.`,
     );
   });

@@ -1,6 +1,8 @@
-// What a program knows of its dependencies. Unknown is not healthy: a program starts not ready, and each dependency is asked at once, then often until
-// its first answer, then every `runningLimits.readinessEveryMs`, so that a lost dependency is named within 5 s. A program is not ready while it lacks a
-// dependency that it cannot work without; without the others it works on, and says so.
+// What a program knows of its dependencies. Unknown is not healthy: a program starts not ready, and
+// each dependency is asked at once, then often until its first answer, then every
+// `runningLimits.readinessEveryMs`, so that a lost dependency is named within 5 s. A program is not
+// ready while it lacks a dependency that it cannot work without; without the others it works on,
+// and says so.
 
 import { Failure } from '../core/failure.ts';
 import { runningLimits } from '../core/limits/running.ts';
@@ -9,19 +11,26 @@ import type { Logger } from './log.ts';
 /** Words of the glossary. */
 export type DependencyName = 'store' | 'queue' | 'budgets' | 'ingest' | 'kubernetes';
 
-/** Whether a program can do anything at all without this dependency; if not, requests should go elsewhere. */
+/**
+ * Whether a program can do anything at all without this dependency; if not, requests should go
+ * elsewhere.
+ */
 export const isRequired: Readonly<Record<DependencyName, boolean>> = {
   store: true,
   ingest: true,
   kubernetes: true,
-  // without the queue the sweeper feeds dispatchers from the store; without the budgets each process paces by itself
+  // without the queue the sweeper feeds dispatchers from the store; without the budgets each
+  // process paces by itself
   queue: false,
   budgets: false,
 };
 
 /** A port that can say whether what is behind it answers. */
 export interface Checked {
-  /** Resolves when the dependency answers. Rejects when it does not, but not before the first try to connect has ended. */
+  /**
+   * Resolves when the dependency answers. Rejects when it does not, but not before the first try to
+   * connect has ended.
+   */
   check(): Promise<void>;
 }
 
@@ -61,7 +70,10 @@ export class Health implements Disposable {
     for (const name of options.dependencies) options.metrics.dependency(name, false);
     this.#timers = [
       setInterval(() => void this.ask(), options.everyMs ?? runningLimits.readinessEveryMs),
-      setInterval(() => void this.#askUnreached(), options.firstEveryMs ?? runningLimits.readinessFirstEveryMs),
+      setInterval(
+        () => void this.#askUnreached(),
+        options.firstEveryMs ?? runningLimits.readinessFirstEveryMs,
+      ),
     ];
     for (const timer of this.#timers) timer.unref();
   }
@@ -78,7 +90,10 @@ export class Health implements Disposable {
     return status === 'ready' || status === 'degraded';
   }
 
-  /** From now on these are asked, beginning at once. A dependency that is not watched yet is not reached. */
+  /**
+   * From now on these are asked, beginning at once. A dependency that is not watched yet is not
+   * reached.
+   */
   watch(ports: Readonly<Partial<Record<DependencyName, Checked>>>): void {
     for (const [name, port] of Object.entries(ports) as [DependencyName, Checked][]) {
       this.#watched.set(name, port);
@@ -92,7 +107,10 @@ export class Health implements Disposable {
     listener(this.readiness);
   }
 
-  /** From now on not ready: no new requests should come. The first step of a shutdown; connections that then close are not lost ones. */
+  /**
+   * From now on not ready: no new requests should come. The first step of a shutdown; connections
+   * that then close are not lost ones.
+   */
   stopping(): void {
     this.#isStopping = true;
     this[Symbol.dispose]();
@@ -110,13 +128,16 @@ export class Health implements Disposable {
 
   #status(states: readonly (readonly [DependencyName, State])[]): Readiness['status'] {
     if (this.#isStopping) return 'stopping';
-    if (states.some(([name, state]) => state === 'unasked' || (isRequired[name] && state !== 'up'))) return 'not_ready';
+    if (states.some(([name, state]) => state === 'unasked' || (isRequired[name] && state !== 'up')))
+      return 'not_ready';
     return states.some(([, state]) => state !== 'up') ? 'degraded' : 'ready';
   }
 
   /** A server that is started beside this program is found as soon as it answers. */
   async #askUnreached(): Promise<void> {
-    const unreached = [...this.#watched].filter(([name]) => this.#states.get(name) === 'unasked' || this.#states.get(name) === 'unreached');
+    const unreached = [...this.#watched].filter(
+      ([name]) => this.#states.get(name) === 'unasked' || this.#states.get(name) === 'unreached',
+    );
     await Promise.all(unreached.map(([name, port]) => this.#ask(name, port)));
   }
 
@@ -146,9 +167,13 @@ export class Health implements Disposable {
     this.#options.metrics.dependency(name, state === 'up');
     const { log } = this.#options;
     if (state === 'lost') log.warn({ dependency: name, err: error }, 'a dependency is lost');
-    else if (state === 'unreached') log.warn({ dependency: name, err: error }, 'a dependency is not reached yet');
+    else if (state === 'unreached')
+      log.warn({ dependency: name, err: error }, 'a dependency is not reached yet');
     else if (before !== 'unasked')
-      log.info({ dependency: name }, before === 'lost' ? 'a dependency answers again' : 'a dependency answers');
+      log.info(
+        { dependency: name },
+        before === 'lost' ? 'a dependency answers again' : 'a dependency answers',
+      );
     this.#tell();
   }
 

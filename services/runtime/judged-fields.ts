@@ -10,7 +10,10 @@ export const judgedFieldsOf = ({ methods }: Contract): ReadonlyMap<string, reado
 
 /** The fields of a type that have something to judge, in them or below. */
 function fieldsOf(type: MessageType, above: readonly string[]): readonly JudgedField[] {
-  assert(!above.includes(type.name), `${type.name} holds itself, which the judge of fields cannot follow yet`);
+  assert(
+    !above.includes(type.name),
+    `${type.name} holds itself, which the judge of fields cannot follow yet`,
+  );
   return [...type.fields.values()].flatMap((field) => {
     const judged = judgedField(field, type, [...above, type.name]);
     return judged === null ? [] : [judged];
@@ -24,7 +27,8 @@ function judgedField(field: Field, type: MessageType, above: readonly string[]):
   const hasOwn = Object.keys(rules).length > 0;
   if (!hasOwn && fields.length === 0 && kind !== 'enum' && kind !== 'time') return null;
   const place = `${type.name}.${name}`;
-  if (rules.min !== undefined || rules.max !== undefined) assert(hasPresence, `${place} has a range, so it must be optional`);
+  if (rules.min !== undefined || rules.max !== undefined)
+    assert(hasPresence, `${place} has a range, so it must be optional`);
   const isBounded = shape === 'one' || rules.maxItems !== undefined || rules.maxProperties !== undefined;
   assert(isBounded, `${place} has rules for what it holds, so it needs a maximum`);
   const own = compiled(rules);
@@ -59,7 +63,10 @@ function kindOf(value: ValueType): JudgedField['kind'] {
   }
 }
 
-/** Types of which JSON has a form of its own. An address may be one text: its parser judges it as a whole. */
+/**
+ * Types of which JSON has a form of its own. An address may be one text: its parser judges it as a
+ * whole.
+ */
 const messageKinds: ReadonlyMap<string, JudgedField['kind']> = new Map([
   ['google.protobuf.Timestamp', 'time'],
   ['google.protobuf.Struct', 'whole'],

@@ -31,7 +31,10 @@ it('makes one keyring, however many programs start at once', async () => {
 
 it('never replaces a keyring that it cannot use', async () => {
   await writeFile(file, 'catalog: 5');
-  await expect(readOrMakeKeyring(file, systemRandom)).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining(file) });
+  await expect(readOrMakeKeyring(file, systemRandom)).rejects.toMatchObject({
+    kind: 'invalid',
+    message: expect.stringContaining(file),
+  });
   expect(await readFile(file, 'utf8')).toBe('catalog: 5');
 });
 

@@ -1,4 +1,5 @@
-// Where the keyring comes from: the file that PACKETBOAT_KEYRING_FILE names, or in embedded mode a file of our own making.
+// Where the keyring comes from: the file that PACKETBOAT_KEYRING_FILE names, or in embedded mode a
+// file of our own making.
 
 import { link, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,12 +8,15 @@ import { type Keyring, keyPurposes, newKeyring, parseKeyring } from '../core/sec
 import type { Random } from '../ports/random.ts';
 
 /**
- * From one file, or from a folder with a file for each purpose, named after it, so that a program can be given some of a Secret's keys and no others.
- * Throws `Failure('invalid')`: it is not there, not readable, or no keyring.
+ * From one file, or from a folder with a file for each purpose, named after it, so that a program
+ * can be given some of a Secret's keys and no others. Throws `Failure('invalid')`: it is not there,
+ * not readable, or no keyring.
  */
 export async function readKeyring(file: string): Promise<Keyring> {
   try {
-    return (await stat(file)).isDirectory() ? await readFolder(file) : parseKeyring(await readFile(file, 'utf8'));
+    return (await stat(file)).isDirectory()
+      ? await readFolder(file)
+      : parseKeyring(await readFile(file, 'utf8'));
   } catch (error) {
     if (error instanceof Failure) throw new Failure('invalid', `${file}: ${error.message}`);
     throw new Failure('invalid', `${file}: ${codeOf(error)}`);
@@ -20,8 +24,9 @@ export async function readKeyring(file: string): Promise<Keyring> {
 }
 
 /**
- * Reads the file, and makes it first when there is none: mode 0600, whole or not at all, and only one of two programs that start at once makes it.
- * What was sealed or hidden with a keyring is lost with it.
+ * Reads the file, and makes it first when there is none: mode 0600, whole or not at all, and only
+ * one of two programs that start at once makes it. What was sealed or hidden with a keyring is lost
+ * with it.
  */
 export async function readOrMakeKeyring(file: string, random: Random): Promise<Keyring> {
   try {
@@ -49,9 +54,12 @@ export async function readOrMakeKeyring(file: string, random: Random): Promise<K
 async function readFolder(folder: string): Promise<Keyring> {
   const names = await readdir(folder);
   const found = keyPurposes.filter((purpose) => names.includes(purpose));
-  if (found.length === 0) throw new Failure('invalid', `the folder has none of the files ${keyPurposes.join(', ')}`);
+  if (found.length === 0)
+    throw new Failure('invalid', `the folder has none of the files ${keyPurposes.join(', ')}`);
   const read = await Promise.all(
-    found.map(async (purpose) => parseKeyring(`${purpose}:\n${indented(await readFile(join(folder, purpose), 'utf8'))}`)),
+    found.map(async (purpose) =>
+      parseKeyring(`${purpose}:\n${indented(await readFile(join(folder, purpose), 'utf8'))}`),
+    ),
   );
   return Object.assign({}, ...read);
 }

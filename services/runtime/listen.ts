@@ -5,7 +5,10 @@ import type { Server } from 'node:net';
 import { Failure } from '../core/failure.ts';
 import type { ListenAddress } from './config.ts';
 
-/** `setting`: the variable that the address came from. Throws `Failure('invalid')` when it cannot be had. */
+/**
+ * `setting`: the variable that the address came from. Throws `Failure('invalid')` when it cannot be
+ * had.
+ */
 export async function listen(server: Server, { host, port }: ListenAddress, setting: string): Promise<void> {
   try {
     await once(server.listen(port, host), 'listening');
@@ -23,5 +26,9 @@ export function cannotListen({ host, port }: ListenAddress, setting: string, err
       : code === 'EACCES'
         ? 'the system does not allow it'
         : `it cannot be listened on (${code})`;
-  return new Failure('invalid', `${host}:${port} cannot be used: ${reason}. Set ${setting} to another address.`, { cause: error });
+  return new Failure(
+    'invalid',
+    `${host}:${port} cannot be used: ${reason}. Set ${setting} to another address.`,
+    { cause: error },
+  );
 }

@@ -5,7 +5,12 @@ import { createLog, type LogOptions, reporter } from './log.ts';
 
 function lines(options: Partial<LogOptions> = {}) {
   const written: string[] = [];
-  const log = createLog({ program: 'test', level: 'info', destination: { write: (line) => void written.push(line) }, ...options });
+  const log = createLog({
+    program: 'test',
+    level: 'info',
+    destination: { write: (line) => void written.push(line) },
+    ...options,
+  });
   return { log, written };
 }
 
@@ -38,7 +43,10 @@ describe('a log line', () => {
 
   test('tells of an error what is harmless: no documents, commands or URLs that a driver hung onto it', () => {
     const { log, written } = lines();
-    reporter(log)('it failed', Object.assign(new TypeError('no'), { code: 'EPIPE', document: { subject: 'hidden' }, url: 'hidden' }));
+    reporter(log)(
+      'it failed',
+      Object.assign(new TypeError('no'), { code: 'EPIPE', document: { subject: 'hidden' }, url: 'hidden' }),
+    );
     const { err } = JSON.parse(written.join(''));
     expect(Object.keys(err).toSorted()).toEqual(['code', 'stack', 'type']);
     expect(written.join('')).not.toContain('hidden');
@@ -46,7 +54,10 @@ describe('a log line', () => {
 
   test('shows the cause of a failure, and no stack where nobody needs one', () => {
     const { log, written } = lines();
-    reporter(log)('it failed', new Failure('unavailable', 'no answer', { cause: new Failure('unavailable', 'refused') }));
+    reporter(log)(
+      'it failed',
+      new Failure('unavailable', 'no answer', { cause: new Failure('unavailable', 'refused') }),
+    );
     expect(JSON.parse(written.join('')).err).toEqual({
       type: 'Failure',
       message: 'no answer',
@@ -66,7 +77,10 @@ describe('a log line', () => {
 
   test('that is cut has a bounded depth, so that cutting cannot overflow the stack', () => {
     const { written, log } = lines();
-    log.info({ deep: Array.from({ length: 100 }).reduce((inner) => ({ inner }), 'x'), field: 'f'.repeat(10_000) }, 'm');
+    log.info(
+      { deep: Array.from({ length: 100 }).reduce((inner) => ({ inner }), 'x'), field: 'f'.repeat(10_000) },
+      'm',
+    );
     expect(written[0]?.match(/"inner":/g)?.length).toBeLessThanOrEqual(runningLimits.logDepthMax);
   });
 
@@ -74,12 +88,24 @@ describe('a log line', () => {
     ['a long message', {}, 'm'.repeat(100_000)],
     ['a long field', { field: 'f'.repeat(1_000_000) }, 'it failed'],
     ['characters of several bytes', { field: '€😀'.repeat(10_000) }, 'it failed'],
-    ['many fields', Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, i])), 'it failed'],
+    [
+      'many fields',
+      Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, i])),
+      'it failed',
+    ],
     ['a long list', { list: Array.from({ length: 100_000 }, () => ({ a: 'b' })) }, 'it failed'],
-    ['deep objects', { deep: Array.from({ length: 3_000 }).reduce((inner) => ({ inner }), 'x') }, 'it failed'],
+    [
+      'deep objects',
+      { deep: Array.from({ length: 3_000 }).reduce((inner) => ({ inner }), 'x') },
+      'it failed',
+    ],
     [
       'a failure with a long message and long causes',
-      { err: new Failure('invalid', 'e'.repeat(50_000), { cause: new Failure('invalid', 'c'.repeat(50_000)) }) },
+      {
+        err: new Failure('invalid', 'e'.repeat(50_000), {
+          cause: new Failure('invalid', 'c'.repeat(50_000)),
+        }),
+      },
       'it failed',
     ],
     ['characters that JSON escapes', { field: '\u0000"'.repeat(50_000) }, 'it failed'],
@@ -114,6 +140,8 @@ describe('a log line', () => {
   test('is text for people in development, without keys and addresses either', () => {
     const { log, written } = lines({ isForPeople: true });
     log.warn({ place: 'otp.yaml:3', err: new Failure('invalid', 'about user@example.com') }, 'not good');
-    expect(written.join('')).toMatch(/^\d\d:\d\d:\d\d warn {2}not good \{"place":"otp.yaml:3"\}: about \[address\]\n$/);
+    expect(written.join('')).toMatch(
+      /^\d\d:\d\d:\d\d warn {2}not good \{"place":"otp.yaml:3"\}: about \[address\]\n$/,
+    );
   });
 });

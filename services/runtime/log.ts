@@ -1,6 +1,7 @@
-// Logs: one JSON object a line, of `runningLimits.logLineBytesMax` at most. In development, at a terminal, the same lines as text. Of errors only what
-// `describe-error.ts` allows is printed; whatever looks like an API key or an address is taken out of each finished line besides, so that no message and
-// no cause can carry one (S19).
+// Logs: one JSON object a line, of `runningLimits.logLineBytesMax` at most. In development, at a
+// terminal, the same lines as text. Of errors only what `describe-error.ts` allows is printed;
+// whatever looks like an API key or an address is taken out of each finished line besides, so that
+// no message and no cause can carry one (S19).
 
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { runningLimits } from '../core/limits/running.ts';
@@ -43,7 +44,10 @@ export function createLog({ program, level, isForPeople = false, destination }: 
 
 const withDescribedErrors = (line: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(
-    Object.entries(line).map(([name, value]) => [name, value instanceof Error || name === 'err' ? describeError(value) : value]),
+    Object.entries(line).map(([name, value]) => [
+      name,
+      value instanceof Error || name === 'err' ? describeError(value) : value,
+    ]),
   );
 
 /** A handler of failures that no caller sees. */
@@ -52,7 +56,10 @@ export const reporter =
   (what: string, error: unknown): void =>
     log.warn({ err: error }, what);
 
-/** Warnings of Node and of libraries go to the log as errors do, instead of to standard error word by word. */
+/**
+ * Warnings of Node and of libraries go to the log as errors do, instead of to standard error word
+ * by word.
+ */
 export function reportWarnings(log: Pick<Logger, 'warn'>): void {
   process.removeAllListeners('warning');
   process.on('warning', (warning) => log.warn({ err: warning }, 'a warning of the runtime'));
@@ -67,9 +74,13 @@ export const redact = (line: string): string => line.replace(KEY, '[key]').repla
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** Long strings are cut first, to half as much each time; what is still too long keeps its time, level, program and message. */
+/**
+ * Long strings are cut first, to half as much each time; what is still too long keeps its time,
+ * level, program and message.
+ */
 function shortened(line: string): string {
-  if (line.length <= runningLimits.logLineBytesMax / 3 || bytesOf(line) <= runningLimits.logLineBytesMax) return line;
+  if (line.length <= runningLimits.logLineBytesMax / 3 || bytesOf(line) <= runningLimits.logLineBytesMax)
+    return line;
   const whole = JSON.parse(line) as Line;
   for (let charsMax = runningLimits.logLineBytesMax / 4; charsMax >= 32; charsMax /= 2) {
     const cut = `${JSON.stringify({ ...(cutIn(whole, charsMax) as Line), truncated: true })}\n`;
@@ -82,11 +93,14 @@ function shortened(line: string): string {
 const bytesOf = (text: string): number => Buffer.byteLength(text);
 
 function cutIn(value: unknown, charsMax: number, depth = 0): unknown {
-  if (typeof value === 'string') return value.length <= charsMax ? value : `${value.slice(0, charsMax).toWellFormed()}…`;
+  if (typeof value === 'string')
+    return value.length <= charsMax ? value : `${value.slice(0, charsMax).toWellFormed()}…`;
   if (typeof value === 'object' && value !== null && depth >= runningLimits.logDepthMax) return '…';
   if (Array.isArray(value)) return value.map((part) => cutIn(part, charsMax, depth + 1));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, cutIn(part, charsMax, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, cutIn(part, charsMax, depth + 1)]),
+  );
 }
 
 function forPeople(line: string): string {

@@ -30,16 +30,35 @@ describe('a name that the generated code drops', () => {
   test.each<[string, Uint8Array, string[]]>([
     ['a header', entry(HEADERS, '__proto__', text(2, 'x')), ['headers forbidden_name']],
     ['a tag', entry(TAGS, '__proto__', text(2, 'x')), ['tags forbidden_name']],
-    ['a tag whose value comes first', message(TAGS, text(2, 'x'), text(1, '__proto__')), ['tags forbidden_name']],
+    [
+      'a tag whose value comes first',
+      message(TAGS, text(2, 'x'), text(1, '__proto__')),
+      ['tags forbidden_name'],
+    ],
     ['a tag without a value', message(TAGS, text(1, '__proto__')), ['tags forbidden_name']],
     ['a text of metadata', message(METADATA, member('__proto__', string)), ['metadata forbidden_name']],
-    ['an object of metadata', message(METADATA, member('__proto__', struct(member('a', string)))), ['metadata forbidden_name']],
-    ['a name below', message(METADATA, member('a', struct(member('__proto__', string)))), ['metadata forbidden_name']],
-    ['a name in a list', message(METADATA, member('a', list(string, struct(member('__proto__', string))))), ['metadata forbidden_name']],
+    [
+      'an object of metadata',
+      message(METADATA, member('__proto__', struct(member('a', string)))),
+      ['metadata forbidden_name'],
+    ],
+    [
+      'a name below',
+      message(METADATA, member('a', struct(member('__proto__', string)))),
+      ['metadata forbidden_name'],
+    ],
+    [
+      'a name in a list',
+      message(METADATA, member('a', list(string, struct(member('__proto__', string))))),
+      ['metadata forbidden_name'],
+    ],
     ['template data', message(TEMPLATE_DATA, member('__proto__', string)), ['template_data forbidden_name']],
     [
       'a name in two fields, twice in one of them',
-      Buffer.concat([message(METADATA, member('__proto__', string), member('__proto__', string)), entry(TAGS, '__proto__', text(2, 'x'))]),
+      Buffer.concat([
+        message(METADATA, member('__proto__', string), member('__proto__', string)),
+        entry(TAGS, '__proto__', text(2, 'x')),
+      ]),
       ['metadata forbidden_name', 'tags forbidden_name'],
     ],
   ])('%s', (_, bytes, faults) => {
@@ -67,7 +86,9 @@ describe('a request is not at fault for', () => {
     ],
     [
       'the word as a value',
-      SendMessageRequest.encode(SendMessageRequest.fromPartial({ tags: { a: name }, metadata: { a: [name] } })).finish(),
+      SendMessageRequest.encode(
+        SendMessageRequest.fromPartial({ tags: { a: name }, metadata: { a: [name] } }),
+      ).finish(),
     ],
     ['the word in a field that nobody knows', message(1000, text(1, '__proto__'))],
     [

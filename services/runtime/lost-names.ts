@@ -1,5 +1,6 @@
-// Names of maps that a decoded request cannot hold. The generated code collects the entries of a map in a plain object, where an assignment to
-// `__proto__` adds no entry. So the bytes of the request are looked through, and a request that would lose an entry can be refused.
+// Names of maps that a decoded request cannot hold. The generated code collects the entries of a
+// map in a plain object, where an assignment to `__proto__` adds no entry. So the bytes of the
+// request are looked through, and a request that would lose an entry can be refused.
 
 import assert from 'node:assert/strict';
 import protobuf from 'protobufjs';
@@ -9,7 +10,10 @@ import { loadProtoRoot } from './proto-root.ts';
 
 const LOST = '__proto__';
 
-/** A fault for each field of a request that holds the name, at any depth. `bytes` were decoded without an error before. */
+/**
+ * A fault for each field of a request that holds the name, at any depth. `bytes` were decoded
+ * without an error before.
+ */
 export type JudgeLostNames = (path: string, bytes: Buffer) => readonly FieldError[];
 
 /** For the rpcs of the contract, by their gRPC paths. Takes about 50 ms: call it once, at start. */
@@ -18,15 +22,28 @@ export function lostNamesJudge(): JudgeLostNames {
   const requestType = (path: string): protobuf.Type => {
     const [, service = '', name = ''] = path.split('/');
     const method = root.lookupService(service).methods[name]?.resolve();
-    assert(method instanceof protobuf.Method && method.resolvedRequestType !== null, `${path} is in the contract`);
+    assert(
+      method instanceof protobuf.Method && method.resolvedRequestType !== null,
+      `${path} is in the contract`,
+    );
     return method.resolvedRequestType;
   };
   return (path, bytes) => {
     // nearly all requests end here: the search is as fast as memory
     if (!bytes.includes(LOST)) return [];
     const fields = new Set<string>();
-    search(protobuf.Reader.create(bytes), bytes.length, requestType(path), (field) => fields.add(field), null);
-    return [...fields].map((field) => ({ field, code: 'forbidden_name', message: `The name ${LOST} is not allowed.` }));
+    search(
+      protobuf.Reader.create(bytes),
+      bytes.length,
+      requestType(path),
+      (field) => fields.add(field),
+      null,
+    );
+    return [...fields].map((field) => ({
+      field,
+      code: 'forbidden_name',
+      message: `The name ${LOST} is not allowed.`,
+    }));
   };
 }
 
@@ -36,17 +53,31 @@ const KEY = 1;
 const VALUE = 2;
 
 /** @param top the field of the request that all this lies in; null: this is the request itself */
-function search(reader: protobuf.Reader, end: number, type: protobuf.Type, found: (top: string) => void, top: string | null): void {
+function search(
+  reader: protobuf.Reader,
+  end: number,
+  type: protobuf.Type,
+  found: (top: string) => void,
+  top: string | null,
+): void {
   for (const { number, wire } of tags(reader, end)) {
     const field = type.fieldsById[number]?.resolve();
     if (field === undefined || wire !== BYTES) reader.skipType(wire);
-    else if (field instanceof protobuf.MapField) searchEntry(reader, endOf(reader), field, found, top ?? field.name);
-    else if (field.resolvedType instanceof protobuf.Type) search(reader, endOf(reader), field.resolvedType, found, top ?? field.name);
+    else if (field instanceof protobuf.MapField)
+      searchEntry(reader, endOf(reader), field, found, top ?? field.name);
+    else if (field.resolvedType instanceof protobuf.Type)
+      search(reader, endOf(reader), field.resolvedType, found, top ?? field.name);
     else reader.skipType(wire);
   }
 }
 
-function searchEntry(reader: protobuf.Reader, end: number, map: protobuf.MapField, found: (top: string) => void, top: string): void {
+function searchEntry(
+  reader: protobuf.Reader,
+  end: number,
+  map: protobuf.MapField,
+  found: (top: string) => void,
+  top: string,
+): void {
   let key = '';
   for (const { number, wire } of tags(reader, end)) {
     if (wire === BYTES && number === KEY) key = reader.string();
@@ -59,8 +90,14 @@ function searchEntry(reader: protobuf.Reader, end: number, map: protobuf.MapFiel
 
 const endOf = (reader: protobuf.Reader): number => reader.uint32() + reader.pos;
 
-/** The fields of a message, each of which the caller reads or skips. Ends where the generated code ends too. */
-function* tags(reader: protobuf.Reader, end: number): Iterable<{ readonly number: number; readonly wire: number }> {
+/**
+ * The fields of a message, each of which the caller reads or skips. Ends where the generated code
+ * ends too.
+ */
+function* tags(
+  reader: protobuf.Reader,
+  end: number,
+): Iterable<{ readonly number: number; readonly wire: number }> {
   while (reader.pos < end) {
     const tag = reader.uint32();
     const wire = tag & 7;

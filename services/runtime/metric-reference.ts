@@ -1,15 +1,20 @@
-// The reference of metrics in docs/running.md, written from their declarations: a test compares the page with it, and `make golden` writes it anew.
+// The reference of metrics in docs/running.md, written from their declarations: a test compares the
+// page with it, and `make golden` writes it anew.
 
 import { EVERY, type MetricDescription } from './metrics.ts';
 
 const BEGIN = '<!-- metrics: from services/runtime/metrics.ts, by `make golden` -->';
 const END = '<!-- metrics: end -->';
 
-/** The page with its reference as the metrics are declared now. Throws when the page has no place for it. */
+/**
+ * The page with its reference as the metrics are declared now. Throws when the page has no place
+ * for it.
+ */
 export function withMetricReference(page: string, metrics: readonly MetricDescription[]): string {
   const [before, rest = ''] = page.split(BEGIN);
   const [, after] = rest.split(END);
-  if (before === undefined || after === undefined) throw new Error('the page has no place for the reference of metrics');
+  if (before === undefined || after === undefined)
+    throw new Error('the page has no place for the reference of metrics');
   return before + [BEGIN, table(metrics), END].join('\n\n') + after;
 }
 

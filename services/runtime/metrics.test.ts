@@ -64,7 +64,9 @@ describe('metrics', () => {
     const metrics = fresh();
     for (let i = 0; i < 1_000; i++) metrics.rpc(`/made.up/Rpc${i}`, 0, 1);
     const text = (await metrics.exposition()).text;
-    expect(new Set([...text.matchAll(/packetboat_rpcs_total\{rpc="([^"]+)"/g)].map(([, rpc]) => rpc)).size).toBe(101);
+    expect(
+      new Set([...text.matchAll(/packetboat_rpcs_total\{rpc="([^"]+)"/g)].map(([, rpc]) => rpc)).size,
+    ).toBe(101);
     expect(text).toContain('packetboat_rpcs_total{rpc="other",status="0"} 900\n');
   });
 });

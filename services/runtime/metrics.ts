@@ -1,7 +1,15 @@
-// Every metric of every program, declared here and nowhere else; the reference in docs/running.md is made from these declarations. Labels have words
-// from a closed set, or as many values as are written beside them and then `other`: never a message, an address, a key or a URL.
+// Every metric of every program, declared here and nowhere else; the reference in docs/running.md
+// is made from these declarations. Labels have words from a closed set, or as many values as are
+// written beside them and then `other`: never a message, an address, a key or a URL.
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type OpenMetricsContentType,
+  Registry,
+} from 'prom-client';
 import { type Exposition, expose } from './exposition.ts';
 
 /** Values that a label may have whose words are not ours to list: names of rpcs and routes. */
@@ -23,10 +31,16 @@ const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'f
 /** Seconds; from a warm call in the same process to the patience of SMTP. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
 
-/** Seconds that mail takes: from a server beside us to the eight hours in which most of what is deferred has gone. */
+/**
+ * Seconds that mail takes: from a server beside us to the eight hours in which most of what is
+ * deferred has gone.
+ */
 const MAIL_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800];
 
-/** Which programs set a metric; the others show it without a value, or as 0. `dev` stands for all but the operator, in one process. */
+/**
+ * Which programs set a metric; the others show it without a value, or as 0. `dev` stands for all
+ * but the operator, in one process.
+ */
 type Programs = readonly ('gateway' | 'ingest' | 'dispatcher' | 'sweeper' | 'operator' | 'dev')[];
 export const EVERY: Programs = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
 
@@ -47,8 +61,13 @@ export function createMetrics(about: { readonly program: string; readonly versio
     declared(new Counter({ name, help, labelNames, registers }), programs);
   const gauge = (name: string, help: string, programs: Programs, labelNames: string[] = []) =>
     declared(new Gauge({ name, help, labelNames, registers }), programs);
-  const seconds = (name: string, help: string, programs: Programs, labelNames: string[] = [], buckets = SECONDS) =>
-    declared(new Histogram({ name, help, labelNames, registers, buckets }), programs);
+  const seconds = (
+    name: string,
+    help: string,
+    programs: Programs,
+    labelNames: string[] = [],
+    buckets = SECONDS,
+  ) => declared(new Histogram({ name, help, labelNames, registers, buckets }), programs);
 
   gauge('packetboat_build_info', 'Always 1; says what runs.', EVERY, ['program', 'version']).set(about, 1);
   const dependencies = gauge(
@@ -83,18 +102,38 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['answer'],
   );
 
-  const rpcs = counter('packetboat_rpcs', 'Calls that ingest answered, by gRPC status.', ['ingest'], ['rpc', 'status']);
-  const rpcSeconds = seconds('packetboat_rpc_seconds', 'From a call to its answer, in ingest.', ['ingest'], ['rpc']);
+  const rpcs = counter(
+    'packetboat_rpcs',
+    'Calls that ingest answered, by gRPC status.',
+    ['ingest'],
+    ['rpc', 'status'],
+  );
+  const rpcSeconds = seconds(
+    'packetboat_rpc_seconds',
+    'From a call to its answer, in ingest.',
+    ['ingest'],
+    ['rpc'],
+  );
   const failedAuthentications = counter(
     'packetboat_failed_authentications',
     'Requests that failed for their API key, by reason and by HTTP status: 429 after too many of them. A gateway counts missing and malformed keys, which never lead to 429; ingest counts the rest, and those of gRPC callers.',
     ['gateway', 'ingest'],
     ['reason', 'status'],
   );
-  const messages = counter('packetboat_messages', 'Requests to send, by what became of them.', ['ingest'], ['result']);
+  const messages = counter(
+    'packetboat_messages',
+    'Requests to send, by what became of them.',
+    ['ingest'],
+    ['result'],
+  );
 
   const claims = counter('packetboat_claims', 'Deliveries that a dispatcher took up.', ['dispatcher']);
-  const holds = counter('packetboat_holds', 'Deliveries put aside because they cannot go now.', ['dispatcher'], ['reason']);
+  const holds = counter(
+    'packetboat_holds',
+    'Deliveries put aside because they cannot go now.',
+    ['dispatcher'],
+    ['reason'],
+  );
   const attempts = counter(
     'packetboat_attempts',
     'Attempts, by outcome and by what the reply was about.',
@@ -121,7 +160,9 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['tier'],
     MAIL_SECONDS,
   );
-  const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.', ['dispatcher']);
+  const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.', [
+    'dispatcher',
+  ]);
 
   const swept = counter(
     'packetboat_swept',
@@ -129,17 +170,21 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['sweeper'],
     ['what'],
   );
-  const backlog = gauge('packetboat_backlog_deliveries', 'Deliveries that are queued, as each sweeper counts all of them, up to 50000.', [
-    'sweeper',
-  ]);
+  const backlog = gauge(
+    'packetboat_backlog_deliveries',
+    'Deliveries that are queued, as each sweeper counts all of them, up to 50000.',
+    ['sweeper'],
+  );
   const oldestSendable = gauge(
     'packetboat_oldest_sendable_age_seconds',
     'How long the delivery has been due that could have gone for the longest time; 0 when there is none. Held mail is left out. Each sweeper looks at all of it.',
     ['sweeper'],
   );
-  const catalogFaults = counter('packetboat_catalog_faults', 'Faults of objects in the catalog folder, counted when they come up.', [
-    'dev',
-  ]);
+  const catalogFaults = counter(
+    'packetboat_catalog_faults',
+    'Faults of objects in the catalog folder, counted when they come up.',
+    ['dev'],
+  );
 
   // Under the names that whoever runs operators knows from controller-runtime.
   const reconciles = counter(
@@ -148,18 +193,38 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['operator'],
     ['controller', 'result'],
   );
-  const reconcileErrors = counter('controller_runtime_reconcile_errors', 'Visits that failed.', ['operator'], ['controller']);
-  const reconcileSeconds = seconds('controller_runtime_reconcile_time_seconds', 'How long a visit took.', ['operator'], ['controller']);
+  const reconcileErrors = counter(
+    'controller_runtime_reconcile_errors',
+    'Visits that failed.',
+    ['operator'],
+    ['controller'],
+  );
+  const reconcileSeconds = seconds(
+    'controller_runtime_reconcile_time_seconds',
+    'How long a visit took.',
+    ['operator'],
+    ['controller'],
+  );
   const queueDepth = gauge('workqueue_depth', 'Objects whose turn it is.', ['operator'], ['name']);
   const queueAdds = counter('workqueue_adds', 'Objects that were to be visited.', ['operator'], ['name']);
-  const queueRetries = counter('workqueue_retries', 'Objects that were to be visited again after a failure.', ['operator'], ['name']);
+  const queueRetries = counter(
+    'workqueue_retries',
+    'Objects that were to be visited again after a failure.',
+    ['operator'],
+    ['name'],
+  );
   const apiRequests = counter(
     'rest_client_requests',
     'Requests to the API server, by status; 0: no answer.',
     ['operator'],
     ['code', 'method'],
   );
-  const leads = gauge('leader_election_master_status', '1 while this operator is the one that works.', ['operator'], ['name']);
+  const leads = gauge(
+    'leader_election_master_status',
+    '1 while this operator is the one that works.',
+    ['operator'],
+    ['name'],
+  );
   const ready = gauge(
     'packetboat_operator_resource_ready',
     'Objects, by kind and by their condition Ready.',
@@ -195,14 +260,18 @@ export function createMetrics(about: { readonly program: string; readonly versio
       httpRequests.inc({ ...labels, status: status >= 100 && status <= 599 ? status : 'other' });
       httpSeconds.observe(labels, ms / 1000);
     },
-    bodyBytes: (what: 'buffered' | 'parsed' | 'discarded', bytes: number): void => bodyBytes.inc({ what }, bytes),
+    bodyBytes: (what: 'buffered' | 'parsed' | 'discarded', bytes: number): void =>
+      bodyBytes.inc({ what }, bytes),
     connectionRefused: (answer: '503' | 'none'): void => refusedConnections.inc({ answer }),
     rpc: (path: string, status: number, ms: number): void => {
       rpcs.inc({ rpc: rpcName(path), status: status >= 0 && status <= 16 ? status : 'other' });
       rpcSeconds.observe({ rpc: rpcName(path) }, ms / 1000);
     },
     failedAuthentication: (reason: string, isLimited: boolean): void =>
-      failedAuthentications.inc({ reason: oneOf(AUTHENTICATION_FAILURES, reason), status: isLimited ? '429' : '401' }),
+      failedAuthentications.inc({
+        reason: oneOf(AUTHENTICATION_FAILURES, reason),
+        status: isLimited ? '429' : '401',
+      }),
     message: (result: string): void => messages.inc({ result: oneOf(ACCEPTED, result) }),
     claimed: (count: number): void => claims.inc(count),
     held: (reason: string, count: number): void => holds.inc({ reason: oneOf(HOLD_REASONS, reason) }, count),
@@ -210,13 +279,16 @@ export function createMetrics(about: { readonly program: string; readonly versio
       attempts.inc({ outcome: oneOf(OUTCOMES, outcome), category: category(about) });
       attemptSeconds.observe({ outcome: oneOf(OUTCOMES, outcome) }, ms / 1000);
     },
-    delivered: (tier: string, ms: number): void => deliveredSeconds.observe({ tier: oneOf(TIERS, tier) }, Math.max(0, ms) / 1000),
-    firstReply: (tier: string, ms: number): void => firstReplySeconds.observe({ tier: oneOf(TIERS, tier) }, Math.max(0, ms) / 1000),
+    delivered: (tier: string, ms: number): void =>
+      deliveredSeconds.observe({ tier: oneOf(TIERS, tier) }, Math.max(0, ms) / 1000),
+    firstReply: (tier: string, ms: number): void =>
+      firstReplySeconds.observe({ tier: oneOf(TIERS, tier) }, Math.max(0, ms) / 1000),
     inFlight: (count: number): void => inHand.set(count),
     swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
     backlog: (count: number): void => backlog.set(count),
     oldestSendable: (ageMs: number): void => oldestSendable.set(Math.max(0, ageMs) / 1000),
-    dependency: (name: string, isUp: boolean): void => dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
+    dependency: (name: string, isUp: boolean): void =>
+      dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
     catalogFault: (): void => catalogFaults.inc(),
 
     /** Of one controller of the operator. */
@@ -233,7 +305,8 @@ export function createMetrics(about: { readonly program: string; readonly versio
     kubernetesRequest: ({ verb, code }: { readonly verb: string; readonly code: number | null }): void =>
       apiRequests.inc({ code: code ?? 0, method: oneOf(API_VERBS, verb) }),
     leader: (name: string, isLeader: boolean): void => leads.set({ name }, isLeader ? 1 : 0),
-    resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void => ready.set({ kind, status }, count),
+    resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void =>
+      ready.set({ kind, status }, count),
     published: (kind: string, result: string): void =>
       publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),
     contact: (kind: string): void => contacts.setToCurrentTime({ kind: oneOf(WATCHED, kind) }),
@@ -252,7 +325,9 @@ export interface MetricDescription {
 
 /** prom-client's types do not name what its metrics have. */
 function described(metric: object, programs: Programs): MetricDescription {
-  const { name, type, labelNames, help } = metric as Omit<MetricDescription, 'labels'> & { readonly labelNames: readonly string[] };
+  const { name, type, labelNames, help } = metric as Omit<MetricDescription, 'labels'> & {
+    readonly labelNames: readonly string[];
+  };
   const asked = type === 'counter' ? `${name.replace(/_total$/, '')}_total` : name;
   return { name: asked, type, labels: [...labelNames], help, programs };
 }

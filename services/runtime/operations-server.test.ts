@@ -7,10 +7,16 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Health } from './health.ts';
 import { type OperationsOptions, serveOperations } from './operations-server.ts';
 
-const metrics = { exposition: async () => ({ text: 'a 1\n# EOF\n', contentType: 'application/openmetrics-text' }) };
+const metrics = {
+  exposition: async () => ({ text: 'a 1\n# EOF\n', contentType: 'application/openmetrics-text' }),
+};
 
 async function operations(more: Partial<OperationsOptions> = {}): Promise<number> {
-  const health = new Health({ dependencies: [], log: pino({ level: 'silent' }), metrics: { dependency: () => {} } });
+  const health = new Health({
+    dependencies: [],
+    log: pino({ level: 'silent' }),
+    metrics: { dependency: () => {} },
+  });
   const server = await serveOperations({ host: '127.0.0.1', port: 0 }, { health, metrics, ...more });
   onTestFinished(() => server[Symbol.asyncDispose]());
   onTestFinished(() => health[Symbol.dispose]());
@@ -40,31 +46,47 @@ describe('the operations server', () => {
     // a tunnel is no request, and its connection is closed
     const methods = METHODS.filter((method) => method !== 'CONNECT');
     for (const method of methods) {
-      seen[method] = statusIn(await toldUntilClosed(port, `${method} /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`));
+      seen[method] = statusIn(
+        await toldUntilClosed(port, `${method} /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
+      );
     }
     expect(seen).toEqual(Object.fromEntries(methods.map((method) => [method, expected(method)])));
-    expect(await toldUntilClosed(port, 'POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toMatch(
-      /\r\nallow: GET, HEAD\r\n/i,
-    );
+    expect(
+      await toldUntilClosed(port, 'POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    ).toMatch(/\r\nallow: GET, HEAD\r\n/i);
     expect(await toldUntilClosed(port, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
   });
 
-  test.each(['/constructor', '/__proto__', '/healthz/x', '//healthz', '*', 'http://x/healthz'])('has nothing at %s', async (path) => {
-    expect(statusIn(await toldUntilClosed(await operations(), `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`))).toBe(404);
-  });
+  test.each(['/constructor', '/__proto__', '/healthz/x', '//healthz', '*', 'http://x/healthz'])(
+    'has nothing at %s',
+    async (path) => {
+      expect(
+        statusIn(
+          await toldUntilClosed(
+            await operations(),
+            `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+          ),
+        ),
+      ).toBe(404);
+    },
+  );
 
   test.each([
     ['announced', 'Content-Length: 100000000\r\n\r\n{'],
     ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n'],
   ])('waits for no body, %s', async (_, body) => {
-    expect(statusIn(await toldUntilClosed(await operations(), `GET /healthz HTTP/1.1\r\nHost: x\r\n${body}`))).toBe(200);
+    expect(
+      statusIn(await toldUntilClosed(await operations(), `GET /healthz HTTP/1.1\r\nHost: x\r\n${body}`)),
+    ).toBe(200);
   });
 
   test.each([
     ['that says nothing', ''],
     ['that stops in its headers', 'GET /healthz HTTP/1.1\r\nHost'],
   ])('closes a connection %s', async (_, text) => {
-    expect([408, Number.NaN]).toContain(statusIn(await toldUntilClosed(await operations({ requestMs: 50 }), text)));
+    expect([408, Number.NaN]).toContain(
+      statusIn(await toldUntilClosed(await operations({ requestMs: 50 }), text)),
+    );
   });
 
   test('closes the connection when the metrics cannot be written, and answers the next one', async () => {
@@ -72,7 +94,9 @@ describe('the operations server', () => {
       metrics: { exposition: async () => Promise.reject(new Error('a metric broke')) },
     });
     expect(await toldUntilClosed(port, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
-    expect(statusIn(await toldUntilClosed(port, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'))).toBe(200);
+    expect(
+      statusIn(await toldUntilClosed(port, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')),
+    ).toBe(200);
   });
 
   test('answers while the event loop of the program is blocked', async () => {

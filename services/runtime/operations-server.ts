@@ -1,6 +1,7 @@
-// What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives), `/readyz` (whether requests should come here, and which
-// dependencies do not answer). Plain HTTP on an address of its own, so that none of these pages is public by accident, and on a thread of its own, so
-// that no request to the program's other doors delays an answer.
+// What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives),
+// `/readyz` (whether requests should come here, and which dependencies do not answer). Plain HTTP
+// on an address of its own, so that none of these pages is public by accident, and on a thread of
+// its own, so that no request to the program's other doors delays an answer.
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -20,10 +21,16 @@ export interface HealthAnswer {
   readonly body: object;
 }
 
-/** What the gateway answers to `/healthz` at its own door: anything at all means that the event loop turns. */
+/**
+ * What the gateway answers to `/healthz` at its own door: anything at all means that the event loop
+ * turns.
+ */
 export const healthz = (): HealthAnswer => ({ status: 200, body: { status: 'ok' } });
 
-/** What `/readyz` answers: 200 also while degraded, since work goes on without the queue and the budgets. */
+/**
+ * What `/readyz` answers: 200 also while degraded, since work goes on without the queue and the
+ * budgets.
+ */
 export function readyz(health: Pick<Health, 'readiness' | 'isReady'>): HealthAnswer {
   const { status, lost, notReached } = health.readiness;
   return { status: health.isReady ? 200 : 503, body: { status, lost, not_reached: notReached } };
@@ -66,7 +73,10 @@ export async function serveOperations(
   const [first] = (await once(worker, 'message')) as [FromOperations];
   if (first.kind !== 'listening') {
     await worker.terminate();
-    throw new Failure('invalid', first.kind === 'refused' ? first.message : 'the operations server did not listen');
+    throw new Failure(
+      'invalid',
+      first.kind === 'refused' ? first.message : 'the operations server did not listen',
+    );
   }
 
   const tell = (message: ToOperations): void => worker.postMessage(message);

@@ -1,5 +1,6 @@
-// The thread that answers `/healthz`, `/readyz` and `/metrics`. It holds the last state that the program told it, so it answers at once even while the
-// program's event loop is busy. A program that has told nothing for `operationsStalledMs` is stalled, and neither healthy nor ready.
+// The thread that answers `/healthz`, `/readyz` and `/metrics`. It holds the last state that the
+// program told it, so it answers at once even while the program's event loop is busy. A program
+// that has told nothing for `operationsStalledMs` is stalled, and neither healthy nor ready.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -42,26 +43,34 @@ async function exposition(accept: string): Promise<Exposition | null> {
   asked.set(question, resolve);
   tell({ kind: 'exposition', question, accept });
   const last = lastExpositions.get(accept);
-  const late = setTimeout(() => resolve(last ?? null), last === undefined ? requestMs : runningLimits.operationsAnswerMs);
+  const late = setTimeout(
+    () => resolve(last ?? null),
+    last === undefined ? requestMs : runningLimits.operationsAnswerMs,
+  );
   const written = await promise;
   clearTimeout(late);
   asked.delete(question);
   if (written !== null) {
-    if (lastExpositions.size >= runningLimits.operationsExpositionsMax && !lastExpositions.has(accept)) lastExpositions.clear();
+    if (lastExpositions.size >= runningLimits.operationsExpositionsMax && !lastExpositions.has(accept))
+      lastExpositions.clear();
     lastExpositions.set(accept, written);
   }
   return written;
 }
 
-const answers: Readonly<Record<string, 'metrics' | (() => HealthAnswer)>> = Object.assign(Object.create(null), {
-  '/metrics': 'metrics',
-  '/healthz': (): HealthAnswer => (isStalled() ? stalled : { status: 200, body: { status: 'ok' } }),
-  '/readyz': (): HealthAnswer => (isStalled() ? stalled : readiness),
-});
+const answers: Readonly<Record<string, 'metrics' | (() => HealthAnswer)>> = Object.assign(
+  Object.create(null),
+  {
+    '/metrics': 'metrics',
+    '/healthz': (): HealthAnswer => (isStalled() ? stalled : { status: 200, body: { status: 'ok' } }),
+    '/readyz': (): HealthAnswer => (isStalled() ? stalled : readiness),
+  },
+);
 
 /** Bodies are not read: the connection of a request that has one closes behind the answer. */
 async function answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) response.setHeader('connection', 'close');
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
+    response.setHeader('connection', 'close');
   const read = answers[url?.split('?')[0] ?? ''];
   if (read === undefined) {
     sendJson(response, { status: 404, body: { status: 'not_found' } });

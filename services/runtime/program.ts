@@ -28,8 +28,9 @@ export const dependenciesOf = {
 } as const satisfies Readonly<Record<string, readonly DependencyName[]>>;
 
 /**
- * Health and its server, owned by the program's stack. A program opens them before it connects to anything, so that `/readyz` names what is not reached
- * yet, and hands its ports to `health.watch` once it has them.
+ * Health and its server, owned by the program's stack. A program opens them before it connects to
+ * anything, so that `/readyz` names what is not reached yet, and hands its ports to `health.watch`
+ * once it has them.
  */
 export async function openOperations(
   open: AsyncDisposableStack,
@@ -43,15 +44,25 @@ export async function openOperations(
 }
 
 /** Names on the NATS server. */
-export const queueNames = ({ installation }: { readonly installation?: string | undefined }): { readonly stream: string } => ({
+export const queueNames = ({
+  installation,
+}: {
+  readonly installation?: string | undefined;
+}): { readonly stream: string } => ({
   stream: installation === undefined ? 'MAIL' : `MAIL_${installation}`,
 });
 
 /** Names on the Redis server. */
-export const budgetNames = ({ installation }: { readonly installation?: string | undefined }): { readonly prefix?: string } =>
+export const budgetNames = ({
+  installation,
+}: {
+  readonly installation?: string | undefined;
+}): { readonly prefix?: string } =>
   installation === undefined ? {} : { prefix: `packetboat_${installation}` };
 
-/** The last line of a start: what was opened goes over to the program, which closes it in reverse. */
+/**
+ * The last line of a start: what was opened goes over to the program, which closes it in reverse.
+ */
 export function started(open: AsyncDisposableStack, ports: Program['ports']): Program {
   const owned = open.move();
   return { ports, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -1,4 +1,5 @@
-// The proto files as protobufjs reads them, for what proto-loader drops: comments, and options of fields.
+// The proto files as protobufjs reads them, for what proto-loader drops: comments, and options of
+// fields.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +16,8 @@ export const protoDirectories: readonly string[] = ['../../proto/', '../../proto
 /** `files` are relative to the proto directories. A fault in them is a bug and throws. */
 export function loadProtoRoot(files: readonly string[]): protobuf.Root {
   const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => protoDirectories.map((folder) => join(folder, target)).find((path) => existsSync(path)) ?? target;
+  root.resolvePath = (_origin, target) =>
+    protoDirectories.map((folder) => join(folder, target)).find((path) => existsSync(path)) ?? target;
   root.loadSync([...files], { keepCase: true, alternateCommentMode: true });
   return root;
 }

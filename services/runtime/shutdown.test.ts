@@ -29,16 +29,19 @@ function programOf(stopping: Promise<void> = Promise.resolve()) {
 }
 
 describe('a program', () => {
-  test.each(['SIGTERM', 'SIGINT'])('stops on %s in reverse order of its start, with code 0', async (signal) => {
-    const process = new ProcessOfTest();
-    const { start, started, steps } = programOf();
-    const ran = runUntilSignal(start, { log, process });
-    await started;
-    process.emit(signal);
-    expect(await process.exited.promise).toBe(0);
-    expect(steps).toEqual(['readiness off', 'store closed']);
-    await ran;
-  });
+  test.each(['SIGTERM', 'SIGINT'])(
+    'stops on %s in reverse order of its start, with code 0',
+    async (signal) => {
+      const process = new ProcessOfTest();
+      const { start, started, steps } = programOf();
+      const ran = runUntilSignal(start, { log, process });
+      await started;
+      process.emit(signal);
+      expect(await process.exited.promise).toBe(0);
+      expect(steps).toEqual(['readiness off', 'store closed']);
+      await ran;
+    },
+  );
 
   test('takes a signal seriously that comes while it starts', async () => {
     const process = new ProcessOfTest();
@@ -80,9 +83,9 @@ describe('a program', () => {
   });
 
   test('that cannot start says so to whoever started it', async () => {
-    await expect(runUntilSignal(() => Promise.reject(new Error('no store')), { log, process: new ProcessOfTest() })).rejects.toThrow(
-      'no store',
-    );
+    await expect(
+      runUntilSignal(() => Promise.reject(new Error('no store')), { log, process: new ProcessOfTest() }),
+    ).rejects.toThrow('no store');
   });
 
   test('is stopped by a bug', async () => {

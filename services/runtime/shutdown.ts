@@ -1,5 +1,6 @@
-// From a signal to the end of the process (P19): SIGTERM or SIGINT stops what runs, in reverse order of its start; what is not done within
-// the grace period is given up; a second signal ends the process at once.
+// From a signal to the end of the process (P19): SIGTERM or SIGINT stops what runs, in reverse
+// order of its start; what is not done within the grace period is given up; a second signal ends
+// the process at once.
 
 import { runningLimits } from '../core/limits/running.ts';
 import type { Logger } from './log.ts';
@@ -22,10 +23,14 @@ export interface ShutdownOptions {
 }
 
 /**
- * Starts a program and keeps it until a signal comes. A start that fails ends the process with code 1, and so does a bug: an exception that nobody
- * caught leaves a state that nobody knows, and everything that matters is in the store.
+ * Starts a program and keeps it until a signal comes. A start that fails ends the process with code
+ * 1, and so does a bug: an exception that nobody caught leaves a state that nobody knows, and
+ * everything that matters is in the store.
  */
-export async function runUntilSignal(start: () => Promise<AsyncDisposable>, options: ShutdownOptions): Promise<void> {
+export async function runUntilSignal(
+  start: () => Promise<AsyncDisposable>,
+  options: ShutdownOptions,
+): Promise<void> {
   const { log, graceMs = runningLimits.shutdownGraceMs, process: target = process } = options;
   const asked = Promise.withResolvers<void>();
   let isAsked = false;

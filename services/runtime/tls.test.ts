@@ -18,7 +18,11 @@ beforeEach(async () => {
 /** Three files with this content; undefined: no such file. */
 async function files(content: { readonly cert?: string; readonly key?: string; readonly ca?: string }) {
   for (const [name, text] of Object.entries(content)) await writeFile(join(folder, name), text);
-  return { tlsCertFile: join(folder, 'cert'), tlsKeyFile: join(folder, 'key'), tlsCaFile: join(folder, 'ca') };
+  return {
+    tlsCertFile: join(folder, 'cert'),
+    tlsKeyFile: join(folder, 'key'),
+    tlsCaFile: join(folder, 'ca'),
+  };
 }
 const neverReported = (what: string, error: unknown): void => void expect.fail(`${what}: ${error}`);
 
@@ -30,29 +34,49 @@ it('is none when nothing is set', async () => {
 describe('what cannot be used names its setting, and quotes nothing', () => {
   it.each([
     ['no certificate', { key, ca: authority.cert }, 'PACKETBOAT_TLS_CERT_FILE cannot be read: ENOENT'],
-    ['a certificate that is none', { cert: 'hunter2', key, ca: authority.cert }, 'PACKETBOAT_TLS_CERT_FILE holds no certificate as PEM'],
-    ['a key that is none', { cert, key: 'hunter2', ca: authority.cert }, 'PACKETBOAT_TLS_KEY_FILE holds no private key as PEM'],
-    ['an authority that is none', { cert, key, ca: 'hunter2' }, 'PACKETBOAT_TLS_CA_FILE holds no certificate as PEM'],
+    [
+      'a certificate that is none',
+      { cert: 'hunter2', key, ca: authority.cert },
+      'PACKETBOAT_TLS_CERT_FILE holds no certificate as PEM',
+    ],
+    [
+      'a key that is none',
+      { cert, key: 'hunter2', ca: authority.cert },
+      'PACKETBOAT_TLS_KEY_FILE holds no private key as PEM',
+    ],
+    [
+      'an authority that is none',
+      { cert, key, ca: 'hunter2' },
+      'PACKETBOAT_TLS_CA_FILE holds no certificate as PEM',
+    ],
     [
       'the key of another',
       { cert, key: authority.issue({ names: ['other.example'] }).key, ca: authority.cert },
       'PACKETBOAT_TLS_KEY_FILE is not the key of the certificate in PACKETBOAT_TLS_CERT_FILE',
     ],
   ])('%s', async (_, content, message) => {
-    await expect(openTlsIdentity(await files(content), neverReported)).rejects.toMatchObject({ kind: 'invalid', message });
+    await expect(openTlsIdentity(await files(content), neverReported)).rejects.toMatchObject({
+      kind: 'invalid',
+      message,
+    });
   });
 
   it('one of the three alone', async () => {
     const { tlsCertFile } = await files({ cert });
-    await expect(openTlsIdentity({ tlsCertFile, tlsKeyFile: undefined, tlsCaFile: undefined }, neverReported)).rejects.toMatchObject({
-      message: 'PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE must be set too: the three of PACKETBOAT_TLS_… go together',
+    await expect(
+      openTlsIdentity({ tlsCertFile, tlsKeyFile: undefined, tlsCaFile: undefined }, neverReported),
+    ).rejects.toMatchObject({
+      message:
+        'PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE must be set too: the three of PACKETBOAT_TLS_… go together',
     });
   });
 });
 
 it('new files are told, and a pair that does not match is not', async () => {
   const reports: unknown[] = [];
-  using identity = await openTlsIdentity(await files({ cert, key, ca: authority.cert }), (_, error) => reports.push(error));
+  using identity = await openTlsIdentity(await files({ cert, key, ca: authority.cert }), (_, error) =>
+    reports.push(error),
+  );
   const told: string[] = [];
   const first = new Promise<void>((heard) =>
     identity?.addIdentityCertificateListener((update) => {

@@ -1,5 +1,6 @@
-// Who a program is to its own kind: a certificate, its key, and the authority that signed those of the others. All three are files that others replace
-// while it runs; what is new there is for the next connections, and what cannot be used is told and not used.
+// Who a program is to its own kind: a certificate, its key, and the authority that signed those of
+// the others. All three are files that others replace while it runs; what is new there is for the
+// next connections, and what cannot be used is told and not used.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -11,7 +12,9 @@ import type { Config } from './config.ts';
 type CaListener = experimental.CaCertificateUpdateListener;
 type IdentityListener = experimental.IdentityCertificateUpdateListener;
 
-/** The three files, kept up to date; made for the gRPC library, which takes what listeners are told. */
+/**
+ * The three files, kept up to date; made for the gRPC library, which takes what listeners are told.
+ */
 export interface TlsIdentity extends experimental.CertificateProvider, Disposable {
   /** Reads the files anew; by itself it does so every `runningLimits.tlsReadEveryMs`. */
   refresh(): Promise<void>;
@@ -25,8 +28,14 @@ interface Read {
   readonly caCertificate: Buffer;
 }
 
-/** Null: none of the three is set. Throws `Failure('invalid')` that names the setting: one of them is missing, not there, or not what it should be. */
-export async function openTlsIdentity(settings: Settings, report: (what: string, error: unknown) => void): Promise<TlsIdentity | null> {
+/**
+ * Null: none of the three is set. Throws `Failure('invalid')` that names the setting: one of them
+ * is missing, not there, or not what it should be.
+ */
+export async function openTlsIdentity(
+  settings: Settings,
+  report: (what: string, error: unknown) => void,
+): Promise<TlsIdentity | null> {
   const { tlsCertFile, tlsKeyFile, tlsCaFile } = settings;
   if (tlsCertFile === undefined && tlsKeyFile === undefined && tlsCaFile === undefined) return null;
   const missing = Object.entries({
@@ -35,7 +44,10 @@ export async function openTlsIdentity(settings: Settings, report: (what: string,
     PACKETBOAT_TLS_CA_FILE: tlsCaFile,
   }).flatMap(([name, value]) => (value === undefined ? [name] : []));
   if (tlsCertFile === undefined || tlsKeyFile === undefined || tlsCaFile === undefined)
-    throw new Failure('invalid', `${missing.join(' and ')} must be set too: the three of PACKETBOAT_TLS_… go together`);
+    throw new Failure(
+      'invalid',
+      `${missing.join(' and ')} must be set too: the three of PACKETBOAT_TLS_… go together`,
+    );
 
   const read = () => readAll({ certificate: tlsCertFile, privateKey: tlsKeyFile, caCertificate: tlsCaFile });
   let present = await read();
@@ -72,7 +84,9 @@ export async function openTlsIdentity(settings: Settings, report: (what: string,
 }
 
 const isSame = (a: Read, b: Read): boolean =>
-  a.certificate.equals(b.certificate) && a.privateKey.equals(b.privateKey) && a.caCertificate.equals(b.caCertificate);
+  a.certificate.equals(b.certificate) &&
+  a.privateKey.equals(b.privateKey) &&
+  a.caCertificate.equals(b.caCertificate);
 
 async function readAll(files: { readonly [K in keyof Read]: string }): Promise<Read> {
   const certificate = await readOne('PACKETBOAT_TLS_CERT_FILE', files.certificate);
@@ -83,7 +97,10 @@ async function readAll(files: { readonly [K in keyof Read]: string }): Promise<R
   const key = parse('PACKETBOAT_TLS_KEY_FILE', 'private key', () => createPrivateKey(privateKey));
   // while one of them is replaced before the other, the pair does not match: it is read again
   if (!own.checkPrivateKey(key))
-    throw new Failure('invalid', 'PACKETBOAT_TLS_KEY_FILE is not the key of the certificate in PACKETBOAT_TLS_CERT_FILE');
+    throw new Failure(
+      'invalid',
+      'PACKETBOAT_TLS_KEY_FILE is not the key of the certificate in PACKETBOAT_TLS_CERT_FILE',
+    );
   return { certificate, privateKey, caCertificate };
 }
 
@@ -91,7 +108,10 @@ async function readOne(name: string, path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new Failure('invalid', `${name} cannot be read: ${error instanceof Error && 'code' in error ? error.code : 'unreadable'}`);
+    throw new Failure(
+      'invalid',
+      `${name} cannot be read: ${error instanceof Error && 'code' in error ? error.code : 'unreadable'}`,
+    );
   }
 }
 
@@ -105,13 +125,17 @@ function parse<T>(name: string, what: string, read: () => T): T {
 }
 
 /** Which peers may do what only some may: those whose certificate names one of these, exactly. */
-export function namedPeers(names: readonly string[]): (certificate: Uint8Array, fingerprint: string) => boolean {
+export function namedPeers(
+  names: readonly string[],
+): (certificate: Uint8Array, fingerprint: string) => boolean {
   const known = new Map<string, boolean>();
   return (certificate, fingerprint) => {
     const judged = known.get(fingerprint);
     if (judged !== undefined) return judged;
     const read = new X509Certificate(certificate);
-    const isNamed = names.some((name) => read.checkHost(name, { subject: 'never', wildcards: false }) !== undefined);
+    const isNamed = names.some(
+      (name) => read.checkHost(name, { subject: 'never', wildcards: false }) !== undefined,
+    );
     if (known.size >= runningLimits.tlsPeersKnownMax) known.clear();
     known.set(fingerprint, isNamed);
     return isNamed;

@@ -20,9 +20,19 @@ test.each([
 test.each([
   [
     'a Service',
-    { PACKETBOAT_GATEWAY_SERVICE_HOST: '10.0.0.1', PACKETBOAT_GATEWAY_SERVICE_PORT: '8080', PACKETBOAT_GATEWAY_SERVICE_PORT_HTTP: '8080' },
+    {
+      PACKETBOAT_GATEWAY_SERVICE_HOST: '10.0.0.1',
+      PACKETBOAT_GATEWAY_SERVICE_PORT: '8080',
+      PACKETBOAT_GATEWAY_SERVICE_PORT_HTTP: '8080',
+    },
   ],
-  ['a link', { PACKETBOAT_GATEWAY_PORT: 'tcp://10.0.0.1:8080', PACKETBOAT_GATEWAY_PORT_8080_TCP: 'tcp://10.0.0.1:8080' }],
+  [
+    'a link',
+    {
+      PACKETBOAT_GATEWAY_PORT: 'tcp://10.0.0.1:8080',
+      PACKETBOAT_GATEWAY_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+    },
+  ],
   [
     'the parts of a link',
     {
@@ -31,8 +41,14 @@ test.each([
       PACKETBOAT_INGEST_PORT_9090_TCP_ADDR: '10.0.0.1',
     },
   ],
-  ['a Service that is called as the product is', { PACKETBOAT_SERVICE_HOST: '10.0.0.1', PACKETBOAT_PORT: 'tcp://10.0.0.1:8080' }],
+  [
+    'a Service that is called as the product is',
+    { PACKETBOAT_SERVICE_HOST: '10.0.0.1', PACKETBOAT_PORT: 'tcp://10.0.0.1:8080' },
+  ],
   ['settings of all programs', Object.fromEntries(Object.values(variables).map(({ name }) => [name, 'x']))],
-  ['what the documentation names', { PACKETBOAT_KEY: 'sk_live_x', PACKETBOAT_TEST_BIN: '/bin', PACKETBOAT_CACHE: '/tmp' }],
+  [
+    'what the documentation names',
+    { PACKETBOAT_KEY: 'sk_live_x', PACKETBOAT_TEST_BIN: '/bin', PACKETBOAT_CACHE: '/tmp' },
+  ],
   ['what is not ours', { PATH: '/bin', PACKETBOATS_NAME: 'x', packetboat_http_addr: 'x' }],
 ])('%s: nothing is unknown', (_, environment) => expect(unknownVariables(environment)).toEqual([]));

@@ -20,13 +20,18 @@ function begin() {
     },
     oldestSendable: (ageMs: number) => void told.push({ backlog, ageMs }),
   };
-  const ended = countQueued({ messages, clock, metrics, report: (what) => void reports.push(what) }, stop.signal);
+  const ended = countQueued(
+    { messages, clock, metrics, report: (what) => void reports.push(what) },
+    stop.signal,
+  );
   return {
     messages,
     told,
     reports,
     put: async (...deliveries: SampleDelivery[]) => {
-      await messages.insert(deliveries.map((delivery) => sampleMessage({ createdAt: messages.now(), deliveries: [delivery] })));
+      await messages.insert(
+        deliveries.map((delivery) => sampleMessage({ createdAt: messages.now(), deliveries: [delivery] })),
+      );
     },
     next: () => clock.advance(sweepLimits.countQueuedEveryMs),
     end: async () => {

@@ -1,4 +1,5 @@
-// The sweeper over MongoDB and JetStream: feeds the queue from the store, and takes back what others left.
+// The sweeper over MongoDB and JetStream: feeds the queue from the store, and takes back what
+// others left.
 
 import { openBlobStore } from '../adapters/mongo/blob-store.ts';
 import { openCatalog } from '../adapters/mongo/catalog.ts';
@@ -11,7 +12,14 @@ import { systemClock } from '../adapters/system/clock.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
 import type { Config } from '../runtime/config.ts';
 import { reporter } from '../runtime/log.ts';
-import { type About, dependenciesOf, openOperations, type Program, queueNames, started } from '../runtime/program.ts';
+import {
+  type About,
+  dependenciesOf,
+  openOperations,
+  type Program,
+  queueNames,
+  started,
+} from '../runtime/program.ts';
 import { startSweeper } from './start-sweeper.ts';
 
 export async function start(config: Config<'sweeper'>, about: About): Promise<Program> {
@@ -28,7 +36,13 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
     blobs: open.use(await openBlobStore(mongo)),
     queue,
     // it asks how old a sender's mail may get, and needs no login of any relay
-    catalog: open.use(await openCatalog(mongo, { notices, keys: null, report: (error) => report('the catalog could not be read', error) })),
+    catalog: open.use(
+      await openCatalog(mongo, {
+        notices,
+        keys: null,
+        report: (error) => report('the catalog could not be read', error),
+      }),
+    ),
     clock: systemClock,
     random: new SystemRandom(),
     lapseDelayMs: config.lapseDelayMs,

@@ -1,5 +1,6 @@
-// Deletes blobs that no message refers to: content whose request was refused, or whose accept died before the insert. Only those older than
-// `sweepLimits.blobGraceMs`, when no accept that could still refer to them runs.
+// Deletes blobs that no message refers to: content whose request was refused, or whose accept died
+// before the insert. Only those older than `sweepLimits.blobGraceMs`, when no accept that could
+// still refer to them runs.
 
 import type { BlobId } from '../core/ids.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';

@@ -1,6 +1,7 @@
-// The sweeper's loop (R4): what is due goes to the queue, leases that ran out are taken back, what is too old ends, and each backlog is
-// fed into its window. It alone can run the system with the queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two
-// of them publish is claimed once.
+// The sweeper's loop (R4): what is due goes to the queue, leases that ran out are taken back, what
+// is too old ends, and each backlog is fed into its window. It alone can run the system with the
+// queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two of them
+// publish is claimed once.
 
 import { type Change, endIfTooOld, fallDue, lapse, published } from '../core/delivery/delivery.ts';
 import { viewOf } from '../core/delivery/message.ts';
@@ -26,17 +27,26 @@ export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> 
       s.report('a sweep failed', error);
     }
     // spread, so that several sweepers seldom look at the same moment
-    await s.clock.sleep((isWaiting ? sweepLimits.feedEveryMs : sweepLimits.sweepEveryMs) * (0.75 + s.random.fraction() / 2), signal);
+    await s.clock.sleep(
+      (isWaiting ? sweepLimits.feedEveryMs : sweepLimits.sweepEveryMs) * (0.75 + s.random.fraction() / 2),
+      signal,
+    );
   }
 }
 
-/** One sweep. True: a backlog waits for room in its window. Rejects when the store fails; what was done is done, the rest is found again. */
+/**
+ * One sweep. True: a backlog waits for room in its window. Rejects when the store fails; what was
+ * done is done, the rest is found again.
+ */
 export async function sweep(s: Sweeper, signal: AbortSignal): Promise<boolean> {
   await wakeUp(s, signal);
   return await feedBacklogs(s, signal);
 }
 
-/** Everything that waits for a time, or whose lease is over: batch by batch until nothing is left that could be changed. */
+/**
+ * Everything that waits for a time, or whose lease is over: batch by batch until nothing is left
+ * that could be changed.
+ */
 async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
   for (;;) {
     const now = s.messages.now();
@@ -75,7 +85,10 @@ function count(s: Sweeper, changes: readonly Change[], made: readonly (string | 
   );
 }
 
-/** In turns, one batch each, so that one tenant's backlog does not keep another waiting. True: one of the windows is full. */
+/**
+ * In turns, one batch each, so that one tenant's backlog does not keep another waiting. True: one
+ * of the windows is full.
+ */
 async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<boolean> {
   let isWaiting = false;
   let open = await s.messages.backlogs(s.messages.now());
@@ -91,8 +104,14 @@ async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<boolean> {
   return isWaiting;
 }
 
-/** Publishes the oldest of a backlog. `isFull`: its window had no room for all of them. `isMore`: it took all, and there may be others. */
-async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: boolean; readonly isMore: boolean }> {
+/**
+ * Publishes the oldest of a backlog. `isFull`: its window had no room for all of them. `isMore`: it
+ * took all, and there may be others.
+ */
+async function feed(
+  s: Sweeper,
+  backlog: Backlog,
+): Promise<{ readonly isFull: boolean; readonly isMore: boolean }> {
   const now = s.messages.now();
   const found = await s.messages.unpublished(backlog, now, sweepLimits.feedBatch);
   const changes: Change[] = [];
@@ -105,18 +124,27 @@ async function feed(s: Sweeper, backlog: Backlog): Promise<{ readonly isFull: bo
   }
   const results = feedable.length === 0 ? [] : await s.queue.publish(feedable.map((f) => f.publication));
   for (const [i, { found: f }] of feedable.entries()) {
-    const change = results[i] === 'published' ? published(viewOf(f.message, f.delivery), s.messages.now(), s.republishMs) : null;
+    const change =
+      results[i] === 'published'
+        ? published(viewOf(f.message, f.delivery), s.messages.now(), s.republishMs)
+        : null;
     if (change !== null) changes.push(change);
   }
   const made = changes.length === 0 ? [] : await s.messages.apply(changes);
   count(s, changes, made);
   s.metrics.swept('published', results.filter((r) => r === 'published').length);
   const isMore =
-    found.length === sweepLimits.feedBatch && results.every((r) => r === 'published') && made.some((version) => version !== null);
+    found.length === sweepLimits.feedBatch &&
+    results.every((r) => r === 'published') &&
+    made.some((version) => version !== null);
   return { isFull: results.includes('full'), isMore };
 }
 
 function publicationOf({ message, delivery }: Found): NewEntry {
   const { attempt, domain } = viewOf(message, delivery).delivery;
-  return { tenant: message.tenant, tier: message.tier, entry: { message: message.id, delivery, attempt, domain, trace: message.trace } };
+  return {
+    tenant: message.tenant,
+    tier: message.tier,
+    entry: { message: message.id, delivery, attempt, domain, trace: message.trace },
+  };
 }

@@ -13,7 +13,10 @@ export interface SweeperMetrics {
   swept(what: 'lapsed' | 'due' | 'ended' | 'published' | 'blobs', count: number): void;
   /** How many deliveries are queued; `sweepLimits.countQueuedMax` when there are more. */
   backlog(count: number): void;
-  /** How long the delivery that nothing holds has been due for the longest time; 0 when there is none. */
+  /**
+   * How long the delivery that nothing holds has been due for the longest time; 0 when there is
+   * none.
+   */
   oldestSendable(ageMs: number): void;
 }
 
@@ -24,9 +27,15 @@ export interface Sweeper {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
-  /** After a lease that ran out, how long its delivery waits; `deliveryLimits.lapseDelayMs` unless told. */
+  /**
+   * After a lease that ran out, how long its delivery waits; `deliveryLimits.lapseDelayMs` unless
+   * told.
+   */
   readonly lapseDelayMs?: number;
-  /** After how long an entry that nobody claimed is published again; `queueLimits.republishMs` unless told. */
+  /**
+   * After how long an entry that nobody claimed is published again; `queueLimits.republishMs`
+   * unless told.
+   */
   readonly republishMs?: number;
   readonly metrics: SweeperMetrics;
   /** Told of failures of ours, with their causes. */

@@ -1,5 +1,6 @@
-// `make backends`: gets the servers that the tests talk to, where the machine has none, into a cache outside node_modules. It says
-// what it does, does nothing twice, and leaves what it cannot get to the tests, which name it: a skip at home, a failure in CI.
+// `make backends`: gets the servers that the tests talk to, where the machine has none, into a
+// cache outside node_modules. It says what it does, does nothing twice, and leaves what it cannot
+// get to the tests, which name it: a skip at home, a failure in CI.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,9 +24,11 @@ const GO_TOOLS = {
 
 /** CustomResourceDefinitions of others, by the module that has them. */
 const DEFINITIONS = {
-  'github.com/prometheus-operator/prometheus-operator@v0.85.0': ['podmonitors', 'prometheusrules', 'servicemonitors'].map(
-    (kind) => `example/prometheus-operator-crd/monitoring.coreos.com_${kind}.yaml`,
-  ),
+  'github.com/prometheus-operator/prometheus-operator@v0.85.0': [
+    'podmonitors',
+    'prometheusrules',
+    'servicemonitors',
+  ].map((kind) => `example/prometheus-operator-crd/monitoring.coreos.com_${kind}.yaml`),
   'github.com/kedacore/keda/v2@v2.18.1': ['config/crd/bases/keda.sh_scaledobjects.yaml'],
   'github.com/cert-manager/cert-manager@v1.19.1': ['deploy/crds/cert-manager.io_certificates.yaml'],
   'sigs.k8s.io/gateway-api@v1.4.0': ['config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'],
@@ -49,7 +52,8 @@ await dropIfStale('clients-npm', 'package-lock.json');
 await get('openapi-typescript', installNpmTools);
 await dropIfStale('clients-go', 'go.sum');
 await get('clients-go', vendorGoModules);
-for (const [name, module] of Object.entries(GO_TOOLS)) await get(name as keyof typeof GO_TOOLS, () => buildGoTool(name, module));
+for (const [name, module] of Object.entries(GO_TOOLS))
+  await get(name as keyof typeof GO_TOOLS, () => buildGoTool(name, module));
 for (const name of [
   'go',
   'redis-server',
@@ -80,7 +84,11 @@ async function get(name: NeedName, ...ways: readonly (() => Promise<void>)[]): P
 async function buildNats(): Promise<void> {
   say('nats-server', 'building with Go, about a minute');
   const built = join(cache, `nats-server.${process.pid}`);
-  await run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', built, 'github.com/nats-io/nats-server/v2'], { CGO_ENABLED: '0' });
+  await run(
+    'go',
+    ['build', '-trimpath', '-ldflags', '-s -w', '-o', built, 'github.com/nats-io/nats-server/v2'],
+    { CGO_ENABLED: '0' },
+  );
   await rename(built, join(cache, 'nats-server'));
 }
 
@@ -94,13 +102,19 @@ async function buildApiServer(): Promise<void> {
   const [major, minor] = KUBERNETES.split('.');
   const version = `-X k8s.io/component-base/version.gitVersion=v${KUBERNETES}`;
   const parts = `-X k8s.io/component-base/version.gitMajor=${major} -X k8s.io/component-base/version.gitMinor=${minor}`;
-  await buildOfKubernetes('kube-apiserver', 'k8s.io/kubernetes/cmd/kube-apiserver', `-s -w ${version} ${parts}`);
+  await buildOfKubernetes(
+    'kube-apiserver',
+    'k8s.io/kubernetes/cmd/kube-apiserver',
+    `-s -w ${version} ${parts}`,
+  );
 }
 
 async function buildOfKubernetes(name: string, module: string, ldflags: string): Promise<void> {
   const built = join(cache, `${name}.${process.pid}`);
   const folder = join(here, 'kubernetes');
-  await run('go', ['build', '-C', folder, '-trimpath', '-ldflags', ldflags, '-o', built, module], { CGO_ENABLED: '0' });
+  await run('go', ['build', '-C', folder, '-trimpath', '-ldflags', ldflags, '-o', built, module], {
+    CGO_ENABLED: '0',
+  });
   await rename(built, join(cache, name));
 }
 
@@ -108,7 +122,9 @@ async function downloadDefinitions(): Promise<void> {
   say('foreign-definitions', 'downloading four Go modules, 15 MB');
   const texts: string[] = [];
   for (const [module, files] of Object.entries(DEFINITIONS)) {
-    const { Dir } = JSON.parse(await outputOf('go', ['mod', 'download', '-json', module])) as { readonly Dir: string };
+    const { Dir } = JSON.parse(await outputOf('go', ['mod', 'download', '-json', module])) as {
+      readonly Dir: string;
+    };
     for (const file of files) texts.push(await readFile(join(Dir, file), 'utf8'));
   }
   const written = join(cache, `foreign-definitions.${process.pid}`);
@@ -138,7 +154,10 @@ async function dropIfStale(folder: string, list: string): Promise<void> {
   if (installed !== wanted) await rm(join(cache, folder), { recursive: true, force: true });
 }
 
-/** Installs into a folder of the cache. The list is copied there last: without it the folder counts as half installed. */
+/**
+ * Installs into a folder of the cache. The list is copied there last: without it the folder counts
+ * as half installed.
+ */
 async function install(folder: string, list: string, how: (path: string) => Promise<void>): Promise<void> {
   const path = join(cache, folder);
   try {
@@ -152,10 +171,19 @@ async function install(folder: string, list: string, how: (path: string) => Prom
 
 /** In place: a virtual environment holds its own path. */
 async function installPythonTools(): Promise<void> {
-  say('schemathesis', 'installing it and other Python tools into a virtual environment, 160 MB, about half a minute');
+  say(
+    'schemathesis',
+    'installing it and other Python tools into a virtual environment, 160 MB, about half a minute',
+  );
   await install('clients-python', 'requirements.txt', async (path) => {
     await run('python3', ['-m', 'venv', path]);
-    await run(join(path, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '--requirement', 'clients/requirements.txt']);
+    await run(join(path, 'bin/pip'), [
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--requirement',
+      'clients/requirements.txt',
+    ]);
   });
 }
 
@@ -163,7 +191,8 @@ async function installNpmTools(): Promise<void> {
   say('openapi-typescript', 'installing it from npm, 50 MB');
   await install('clients-npm', 'package-lock.json', async (path) => {
     await mkdir(path, { recursive: true });
-    for (const file of ['package.json', 'package-lock.json']) await copyFile(join(here, 'clients', file), join(path, file));
+    for (const file of ['package.json', 'package-lock.json'])
+      await copyFile(join(here, 'clients', file), join(path, file));
     await run('npm', ['ci', '--prefix', path, '--ignore-scripts', '--loglevel=error']);
   });
 }
@@ -180,7 +209,11 @@ async function vendorGoModules(): Promise<void> {
 async function buildGoTool(name: string, module: string): Promise<void> {
   say(name, 'building with Go, about ten seconds');
   const built = join(cache, `${name}.${process.pid}`);
-  await run('go', ['build', '-C', join(here, 'clients'), '-trimpath', '-ldflags', '-s -w', '-o', built, module], { CGO_ENABLED: '0' });
+  await run(
+    'go',
+    ['build', '-C', join(here, 'clients'), '-trimpath', '-ldflags', '-s -w', '-o', built, module],
+    { CGO_ENABLED: '0' },
+  );
   await rename(built, join(cache, name));
 }
 
@@ -205,9 +238,19 @@ async function buildMongoStandIn(): Promise<void> {
 }
 
 /** What the command prints goes to the terminal; an error when it fails or does not exist. */
-async function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
-  const child = spawn(command, args, { cwd: here, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
-  const [code] = await once(child, 'close').catch((cause) => Promise.reject(new Error(`${command} is not installed`, { cause })));
+async function run(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<void> {
+  const child = spawn(command, args, {
+    cwd: here,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const [code] = await once(child, 'close').catch((cause) =>
+    Promise.reject(new Error(`${command} is not installed`, { cause })),
+  );
   if (code !== 0) throw new Error(`${command} failed with code ${code}`);
 }
 

@@ -1,5 +1,5 @@
-// Downloads a real mongod into the folder given. Apart from get.ts, since the library it needs is installed only when a download
-// has a chance.
+// Downloads a real mongod into the folder given. Apart from get.ts, since the library it needs is
+// installed only when a download has a chance.
 
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';

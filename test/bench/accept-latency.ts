@@ -1,5 +1,5 @@
-// How long a caller waits for the answer while the system delivers what came before: requests at fixed times (open loop), however slow the answers,
-// each timed from when it was meant to be sent.
+// How long a caller waits for the answer while the system delivers what came before: requests at
+// fixed times (open loop), however slow the answers, each timed from when it was meant to be sent.
 
 import { type Contender, missing } from './contender.ts';
 import { startHttpClient } from './http-client.ts';
@@ -46,10 +46,17 @@ export async function measureLatency(
       say(`round ${number + 1} of ${options.rounds}: ${contender.name} p99 ${round.p99Ms.toFixed(1)} ms`);
     }
   }
-  return contenders.map((contender) => ({ name: contender.name, missing: missing(contender), rounds: rounds.get(contender) ?? [] }));
+  return contenders.map((contender) => ({
+    name: contender.name,
+    missing: missing(contender),
+    rounds: rounds.get(contender) ?? [],
+  }));
 }
 
-async function latencyRound(contender: Contender, { perSecond, seconds }: LatencyOptions): Promise<LatencyRound> {
+async function latencyRound(
+  contender: Contender,
+  { perSecond, seconds }: LatencyOptions,
+): Promise<LatencyRound> {
   await using sink = await startSink();
   const accepted: string[] = [];
   const round = await measure();
@@ -60,9 +67,17 @@ async function latencyRound(contender: Contender, { perSecond, seconds }: Latenc
     await using system = await contender.start(sink.port);
     if (system.door.kind !== 'http') throw new Error('has no HTTP door');
     await using client = await startHttpClient(system.door);
-    const warm = await client.ask({ prefix: 'w', count: WARM_UP, pace: { kind: 'asFastAsAnswered', inFlight: WARM_UP_IN_FLIGHT } });
+    const warm = await client.ask({
+      prefix: 'w',
+      count: WARM_UP,
+      pace: { kind: 'asFastAsAnswered', inFlight: WARM_UP_IN_FLIGHT },
+    });
     await sink.reached(warm.accepted.length, DELIVERED_WAIT_MS);
-    const report = await client.ask({ prefix: 'm', count: perSecond * seconds, pace: { kind: 'atTimes', perSecond } });
+    const report = await client.ask({
+      prefix: 'm',
+      count: perSecond * seconds,
+      pace: { kind: 'atTimes', perSecond },
+    });
     accepted.push(...warm.accepted, ...report.accepted);
     await sink.reached(accepted.length, DELIVERED_WAIT_MS);
     const { p50Ms, p99Ms, maxMs, refused } = report;

@@ -1,8 +1,11 @@
-// What a delivery costs while much is queued, against little, and how long a start takes then. Embedded only.
+// What a delivery costs while much is queued, against little, and how long a start takes then.
+// Embedded only.
 //
-// The backlog is written straight into the store, as a flood that was accepted faster than it could leave: queued, due, never published, all of one
-// tenant and tier. Then the program is started on it and delivers. Counted is its CPU time between two counts at the sink, and nothing is accepted
-// meanwhile: so it is the cost of feeding, claiming, composing, sending and recording. The mails are short, so that a million fit a small disk.
+// The backlog is written straight into the store, as a flood that was accepted faster than it could
+// leave: queued, due, never published, all of one tenant and tier. Then the program is started on
+// it and delivers. Counted is its CPU time between two counts at the sink, and nothing is accepted
+// meanwhile: so it is the cost of feeding, claiming, composing, sending and recording. The mails
+// are short, so that a million fit a small disk.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +28,10 @@ export interface BacklogOptions {
   readonly rounds: number;
   readonly large: number;
   readonly small: number;
-  /** Deliveries measured in each round; with the warm-up and what is delivered behind it, less than the small backlog. */
+  /**
+   * Deliveries measured in each round; with the warm-up and what is delivered behind it, less than
+   * the small backlog.
+   */
   readonly deliveries: number;
 }
 
@@ -40,7 +46,10 @@ export interface BacklogRow {
   readonly rounds: readonly BacklogRound[];
 }
 
-export async function measureBacklog(options: BacklogOptions, say: (line: string) => void): Promise<BacklogRow[]> {
+export async function measureBacklog(
+  options: BacklogOptions,
+  say: (line: string) => void,
+): Promise<BacklogRow[]> {
   await using folders = new AsyncDisposableStack();
   const folder = async () => {
     const path = await mkdtemp(join(tmpdir(), 'packetboat-bench-backlog-'));
@@ -55,7 +64,8 @@ export async function measureBacklog(options: BacklogOptions, say: (line: string
     { queued: options.small, rounds: [] as BacklogRound[] },
     { queued: options.large, rounds: [] as BacklogRound[] },
   ];
-  // a round takes some thousands off the large backlog, which is nothing, and most of the small one, which is made anew
+  // a round takes some thousands off the large backlog, which is nothing, and most of the small
+  // one, which is made anew
   for (let number = 0; number < options.rounds; number += 1) {
     for (const { queued, rounds } of rows) {
       const dataDir = queued === options.large ? large : await folder();
@@ -72,7 +82,12 @@ export async function measureBacklog(options: BacklogOptions, say: (line: string
 
 async function queue(dataDir: string, count: number): Promise<void> {
   await using open = new AsyncDisposableStack();
-  const { messages } = await openStores(open, { dataDir, keyringFile: null, clock: systemClock, random: new SystemRandom() });
+  const { messages } = await openStores(open, {
+    dataDir,
+    keyringFile: null,
+    clock: systemClock,
+    random: new SystemRandom(),
+  });
   for (let first = 0; first < count; first += INSERT_BATCH) {
     const createdAt = messages.now();
     const batch = Array.from({ length: Math.min(INSERT_BATCH, count - first) }, (_, i) => {

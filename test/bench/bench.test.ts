@@ -1,4 +1,5 @@
-// A tiny round of every system that can run here: the bench itself works, and its account adds up. No times.
+// A tiny round of every system that can run here: the bench itself works, and its account adds up.
+// No times.
 
 import MailComposer from 'nodemailer/lib/mail-composer/index.js';
 import { describe, expect, test } from 'vitest';
@@ -17,7 +18,10 @@ const tiny = { messages: 50, warmUp: 10 };
 
 describe.each<Contender>([bareLoop, bullMq, postfix, embedded])('$name', (contender) => {
   describeWith(['smtp-sink', ...contender.needs], 'a tiny round', () => {
-    const obstacle = process.platform === 'linux' ? (contender.obstacle?.() ?? null) : 'what processes cost is read from /proc';
+    const obstacle =
+      process.platform === 'linux'
+        ? (contender.obstacle?.() ?? null)
+        : 'what processes cost is read from /proc';
     test.skipIf(obstacle !== null)(obstacle ?? 'what it accepts arrives, each once', async () => {
       const round = await runRound(contender, tiny);
       expect(round.perSecond).toBeGreaterThan(0);
@@ -44,7 +48,15 @@ describe('the account', () => {
 });
 
 test('the mail is 2.9 KB', async () => {
-  const mail = await new MailComposer({ from: FROM, to: recipientOf('m-1'), subject: SUBJECT, html: HTML, text: TEXT }).compile().build();
+  const mail = await new MailComposer({
+    from: FROM,
+    to: recipientOf('m-1'),
+    subject: SUBJECT,
+    html: HTML,
+    text: TEXT,
+  })
+    .compile()
+    .build();
   expect(mail.length / 1_000).toBeCloseTo(2.9, 1);
 });
 

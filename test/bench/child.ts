@@ -1,5 +1,6 @@
-// Programs of the bench's own (clients, and the peers that we had to write), each in a process of its own and spoken to over Node's IPC: it says
-// hello once it serves, then answers one question at a time. `startProgram` of test/support is for programs of others.
+// Programs of the bench's own (clients, and the peers that we had to write), each in a process of
+// its own and spoken to over Node's IPC: it says hello once it serves, then answers one question at
+// a time. `startProgram` of test/support is for programs of others.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +19,9 @@ export async function startChild<Hello, Question extends object, Answer>(
   file: string,
   argument: object,
 ): Promise<Child<Hello, Question, Answer>> {
-  const child = fork(new URL(file, import.meta.url), [JSON.stringify(argument)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(new URL(file, import.meta.url), [JSON.stringify(argument)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const { pid } = child;
   try {
     const hello = (await nextMessage(child, file)) as Hello;
@@ -42,7 +45,9 @@ async function nextMessage(child: ChildProcess, file: string): Promise<unknown> 
   const over = new AbortController();
   const { signal } = over;
   try {
-    const ended = once(child, 'exit', { signal }).then(([code]) => Promise.reject(new Error(`${file} ended with code ${code}`)));
+    const ended = once(child, 'exit', { signal }).then(([code]) =>
+      Promise.reject(new Error(`${file} ended with code ${code}`)),
+    );
     const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
     return message;
   } finally {
@@ -64,9 +69,15 @@ export function argument<Argument>(): Argument {
   return JSON.parse(process.argv[2] ?? '{}') as Argument;
 }
 
-/** In the child: says hello, then answers each question, until the parent ends it or is gone. A failure ends the child, and so the parent's question. */
+/**
+ * In the child: says hello, then answers each question, until the parent ends it or is gone. A
+ * failure ends the child, and so the parent's question.
+ */
 export function serve<Question>(hello: object, answer: (question: Question) => Promise<object>): void {
-  process.on('message', (question) => void answer(question as Question).then((answered) => process.send?.(answered)));
+  process.on(
+    'message',
+    (question) => void answer(question as Question).then((answered) => process.send?.(answered)),
+  );
   process.once('disconnect', () => process.exit());
   process.send?.(hello);
 }

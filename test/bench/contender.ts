@@ -24,10 +24,14 @@ export interface System extends AsyncDisposable {
 }
 
 /** `direct`: hands over a batch by itself and answers the ids accepted. */
-export type Door = ({ readonly kind: 'http' } & HttpDoor) | { readonly kind: 'direct'; send(batch: Batch): Promise<readonly string[]> };
+export type Door =
+  | ({ readonly kind: 'http' } & HttpDoor)
+  | { readonly kind: 'direct'; send(batch: Batch): Promise<readonly string[]> };
 
 /** What is missing to run it here, for people; null when it can run. */
 export function missing({ needs: needed, obstacle }: Contender): string | null {
   const absent = needed.filter(isMissing);
-  return absent.length > 0 ? absent.map((name) => `${name}: get ${needs[name].get}`).join('; ') : (obstacle?.() ?? null);
+  return absent.length > 0
+    ? absent.map((name) => `${name}: get ${needs[name].get}`).join('; ')
+    : (obstacle?.() ?? null);
 }

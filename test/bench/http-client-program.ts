@@ -1,5 +1,6 @@
-// The client of all rows that are spoken to over HTTP, in a process of its own. Two ways: as fast as the server answers with so many requests
-// under way, for rates; or at given times whatever the server does, for latencies that do not leave out the bad moments (open loop).
+// The client of all rows that are spoken to over HTTP, in a process of its own. Two ways: as fast
+// as the server answers with so many requests under way, for rates; or at given times whatever the
+// server does, for latencies that do not leave out the bad moments (open loop).
 
 import { setTimeout } from 'node:timers/promises';
 import { argument, serve } from './child.ts';
@@ -11,7 +12,10 @@ import { percentile } from './statistics.ts';
 
 const { url: address, headers } = argument<ClientArgument>();
 const url = new URL(address);
-/** As many as a service with this load would open to another; requests that find none free wait, and their waiting counts. */
+/**
+ * As many as a service with this load would open to another; requests that find none free wait, and
+ * their waiting counts.
+ */
 const CONNECTIONS_MAX = 256;
 const idle: HttpConnection[] = [];
 const waiting: ((connection: HttpConnection) => void)[] = [];
@@ -23,7 +27,12 @@ interface Tally {
   readonly ms: number[];
 }
 
-async function hand(id: string, body: string | readonly Buffer[], since: number, tally: Tally): Promise<void> {
+async function hand(
+  id: string,
+  body: string | readonly Buffer[],
+  since: number,
+  tally: Tally,
+): Promise<void> {
   const connection = await borrow();
   const status = await connection.post(body);
   tally.ms.push(performance.now() - since);
@@ -32,7 +41,10 @@ async function hand(id: string, body: string | readonly Buffer[], since: number,
   else tally.refused[status] = (tally.refused[status] ?? 0) + 1;
 }
 
-/** The one used last, since a server may have closed those that were idle for long; a new one; or the next that comes free. */
+/**
+ * The one used last, since a server may have closed those that were idle for long; a new one; or
+ * the next that comes free.
+ */
 async function borrow(): Promise<HttpConnection> {
   for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
     if (connection.isOpen) return connection;
@@ -57,7 +69,8 @@ async function asFastAsAnswered(order: Order, tally: Tally, inFlight: number): P
   const ids = idsOf(order);
   const next = ids.values();
   const one = async () => {
-    for (const id of next) await hand(id, order.isLarge ? largeBody(id) : requestBody(id), performance.now(), tally);
+    for (const id of next)
+      await hand(id, order.isLarge ? largeBody(id) : requestBody(id), performance.now(), tally);
   };
   await Promise.all(Array.from({ length: inFlight }, one));
 }
@@ -81,5 +94,11 @@ serve<Order>({}, async (order): Promise<Report> => {
   if (order.pace.kind === 'asFastAsAnswered') await asFastAsAnswered(order, tally, order.pace.inFlight);
   else await atTimes(order, tally, order.pace.perSecond);
   const { accepted, refused, ms } = tally;
-  return { accepted, refused, p50Ms: percentile(ms, 0.5), p99Ms: percentile(ms, 0.99), maxMs: Math.max(...ms) };
+  return {
+    accepted,
+    refused,
+    p50Ms: percentile(ms, 0.5),
+    p99Ms: percentile(ms, 0.99),
+    maxMs: Math.max(...ms),
+  };
 });

@@ -31,4 +31,5 @@ export interface Report {
 
 export type HttpClient = Child<object, Order, Report>;
 
-export const startHttpClient = (door: HttpDoor): Promise<HttpClient> => startChild('http-client-program.ts', door satisfies ClientArgument);
+export const startHttpClient = (door: HttpDoor): Promise<HttpClient> =>
+  startChild('http-client-program.ts', door satisfies ClientArgument);

@@ -1,5 +1,6 @@
-// One HTTP/1.1 connection with one request under way, by hand on node:net: a client library costs several times as much CPU, which on a small machine
-// the system under test would miss. It reads the status and skips the body, whose length must be given.
+// One HTTP/1.1 connection with one request under way, by hand on node:net: a client library costs
+// several times as much CPU, which on a small machine the system under test would miss. It reads
+// the status and skips the body, whose length must be given.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -61,7 +62,8 @@ export class HttpConnection {
     const headEnd = this.#received.indexOf(HEAD_END);
     if (headEnd === -1) return;
     const length = /\r\ncontent-length: *(\d+)/i.exec(this.#received.slice(0, headEnd))?.[1];
-    if (length === undefined) throw new Error(`an answer without a length: ${this.#received.slice(0, headEnd)}`);
+    if (length === undefined)
+      throw new Error(`an answer without a length: ${this.#received.slice(0, headEnd)}`);
     if (this.#received.length < headEnd + HEAD_END.length + Number(length)) return;
     const status = Number(this.#received.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
     this.#received = '';

@@ -1,4 +1,5 @@
-// How large each process grows while messages of the largest size that is promised come in all at once.
+// How large each process grows while messages of the largest size that is promised come in all at
+// once.
 
 import { type Contender, missing } from './contender.ts';
 import { startHttpClient } from './http-client.ts';
@@ -19,7 +20,11 @@ export interface MemoryRow {
 }
 
 /** All of them under way at a time. */
-export async function measureMemory(contenders: readonly Contender[], messages: number, say: (line: string) => void): Promise<MemoryRow[]> {
+export async function measureMemory(
+  contenders: readonly Contender[],
+  messages: number,
+  say: (line: string) => void,
+): Promise<MemoryRow[]> {
   const rows: MemoryRow[] = [];
   for (const contender of contenders) {
     const absent = missing(contender);
@@ -55,7 +60,10 @@ async function memoryRound(contender: Contender, messages: number): Promise<Memo
     accepted.push(...report.accepted);
     await sink.reached(accepted.length, DELIVERED_WAIT_MS);
     const seconds = (performance.now() - start) / 1_000;
-    const parts = usageOf(system.parts).map(({ rssPeakBytes }, i) => ({ name: system.parts[i]?.name ?? '', rssPeakBytes }));
+    const parts = usageOf(system.parts).map(({ rssPeakBytes }, i) => ({
+      name: system.parts[i]?.name ?? '',
+      rssPeakBytes,
+    }));
     return { name: contender.name, missing: null, seconds, refused: report.refused, parts };
   }
 }

@@ -1,4 +1,5 @@
-// Servers of others say in a hundred ways that they are up; that a connection is taken is the same for all.
+// Servers of others say in a hundred ways that they are up; that a connection is taken is the same
+// for all.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

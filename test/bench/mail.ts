@@ -1,5 +1,5 @@
-// The mail that every row sends: html, text and subject, 2.9 KB once composed. A receipt as shops send them, in plain ASCII, with nothing in it to
-// render: not all of the peers could.
+// The mail that every row sends: html, text and subject, 2.9 KB once composed. A receipt as shops
+// send them, in plain ASCII, with nothing in it to render: not all of the peers could.
 
 /** Of the sender in `catalog/sender.yaml`. */
 export const FROM = 'orders@bench.example';
@@ -44,11 +44,14 @@ ${items.map((item, i) => `<tr><td ${CELL}>${i + 1} x ${item}</td><td ${CELL}>${(
 </body></html>
 `;
 
-/** Ids are counted in the recipients: every system leaves those alone, and the sink records them. */
+/**
+ * Ids are counted in the recipients: every system leaves those alone, and the sink records them.
+ */
 export const recipientOf = (id: string): string => `${id}@${RECIPIENT_DOMAIN}`;
 
 /** `r1-0`, `r1-1` … */
-export const idsOf = ({ prefix, count }: Batch): string[] => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+export const idsOf = ({ prefix, count }: Batch): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
 
 /** Some messages to hand over. */
 export interface Batch {
@@ -56,6 +59,8 @@ export interface Batch {
   readonly count: number;
 }
 
-/** The request that hands it over: the same JSON for Packetboat and for the API in front of BullMQ. */
+/**
+ * The request that hands it over: the same JSON for Packetboat and for the API in front of BullMQ.
+ */
 export const requestBody = (id: string): string =>
   JSON.stringify({ from: FROM, to: [recipientOf(id)], subject: SUBJECT, html: HTML, text: TEXT });

@@ -1,10 +1,16 @@
-// What the operator costs with thousands of objects: how long until all are ready, how large it grows, and what it asks for when nothing happens; and how
-// long nobody works when the one that leads is stopped or killed.
+// What the operator costs with thousands of objects: how long until all are ready, how large it
+// grows, and what it asks for when nothing happens; and how long nobody works when the one that
+// leads is stopped or killed.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type SenderResource, senders, type TemplateResource, templates } from '../../operator/api/v1alpha1/resources.ts';
+import {
+  type SenderResource,
+  senders,
+  type TemplateResource,
+  templates,
+} from '../../operator/api/v1alpha1/resources.ts';
 import { openKubernetesClient } from '../../operator/kubernetes/http-client.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
@@ -21,7 +27,9 @@ const needed = ['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server', 'na
 const CREATED_AT_ONCE = 16;
 const CONVERGE_MS = 1_200_000;
 const LOOK_MS = 250;
-/** An operator that is busy with thousands of objects may be slow to answer, and does so in the end. */
+/**
+ * An operator that is busy with thousands of objects may be slow to answer, and does so in the end.
+ */
 const METRICS_MS = 10_000;
 const METRICS_TRIES = 5;
 
@@ -34,7 +42,10 @@ export interface OperatorScaleOptions {
 export interface OperatorScale {
   readonly missing: string | null;
   readonly objects: number;
-  /** From the start of the program until all are ready, and of a second one that finds all as it should be. */
+  /**
+   * From the start of the program until all are ready, and of a second one that finds all as it
+   * should be.
+   */
   readonly convergeSeconds: number;
   readonly againSeconds: number;
   readonly requestsToConverge: number;
@@ -46,7 +57,10 @@ export interface OperatorScale {
   readonly takeoverMs: { readonly stopped: number; readonly killed: number };
 }
 
-export async function measureOperator(options: OperatorScaleOptions, say: (line: string) => void): Promise<OperatorScale> {
+export async function measureOperator(
+  options: OperatorScaleOptions,
+  say: (line: string) => void,
+): Promise<OperatorScale> {
   const absent = needed.find(isMissing);
   if (absent !== undefined) return { ...nothing, missing: `${absent}: get ${needs[absent].get}` };
   await using open = new AsyncDisposableStack();
@@ -57,10 +71,21 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
   const keyringFile = join(folder, 'keyring.json');
   await readOrMakeKeyring(keyringFile, new SystemRandom());
   await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', crds]);
-  await kubectlOk(kubernetes.kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', crds]);
+  await kubectlOk(kubernetes.kubeconfig, [
+    'wait',
+    '--for=condition=Established',
+    '--timeout=30s',
+    '-f',
+    crds,
+  ]);
   for (const name of ['mail', 'shop']) await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', name]);
   const env = {
-    ...{ MONGODB_URL: mongo.url, NATS_URL: nats.url, PACKETBOAT_KEYRING_FILE: keyringFile, PACKETBOAT_NAMESPACE: 'mail' },
+    ...{
+      MONGODB_URL: mongo.url,
+      NATS_URL: nats.url,
+      PACKETBOAT_KEYRING_FILE: keyringFile,
+      PACKETBOAT_NAMESPACE: 'mail',
+    },
     PACKETBOAT_NAMESPACES: 'shop',
     // what Node takes by itself in the chart's container of 384 MiB, and what the chart sets
     NODE_OPTIONS: '--max-semi-space-size=1 --max-old-space-size=256',
@@ -68,7 +93,8 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
     ...(await kubernetes.podEnvFor(operatorAccount('mail').name)),
   };
   await grantOperator(kubernetes, { namespace: 'mail', namespaces: ['shop'] });
-  const start = async (): Promise<PacketboatProgram> => open.use(await startRole('operator', env, await freePort()));
+  const start = async (): Promise<PacketboatProgram> =>
+    open.use(await startRole('operator', env, await freePort()));
 
   say(`creating ${options.objects} Senders and as many Templates`);
   await createAll(kubernetes.kubeconfig, options.objects);
@@ -96,7 +122,8 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
     await sleep(3_000); // it waits for its turn
     const endedAt = performance.now();
     await end(leader);
-    while (!(await metricsOf(other)).includes('leader_election_master_status{name="packetboat-operator"} 1')) await sleep(20);
+    while (!(await metricsOf(other)).includes('leader_election_master_status{name="packetboat-operator"} 1'))
+      await sleep(20);
     leader = other;
     return performance.now() - endedAt;
   };
@@ -109,7 +136,14 @@ export async function measureOperator(options: OperatorScaleOptions, say: (line:
   const killed = await takeover((program) => program.kill());
   say(`taken over after ${Math.round(stopped)} ms when stopped, ${Math.round(killed)} ms when killed`);
   return {
-    ...{ missing: null, objects: options.objects, convergeSeconds, againSeconds, requestsToConverge, rssPeakBytes },
+    ...{
+      missing: null,
+      objects: options.objects,
+      convergeSeconds,
+      againSeconds,
+      requestsToConverge,
+      rssPeakBytes,
+    },
     ...{ idleRequestsPerMinute, idleCpuMsPerMinute, takeoverMs: { stopped, killed } },
   };
 }
@@ -127,7 +161,9 @@ const nothing = {
   takeoverMs: { stopped: 0, killed: 0 },
 };
 
-/** DNS is not asked and keys are not made: both take as long as they take, whatever the operator is. */
+/**
+ * DNS is not asked and keys are not made: both take as long as they take, whatever the operator is.
+ */
 async function createAll(kubeconfig: string, count: number): Promise<void> {
   await using client = await openKubernetesClient({ access: { kubeconfig }, fieldManager: 'bench' });
   const apiVersion = 'packetboat.dev/v1alpha1';
@@ -138,7 +174,12 @@ async function createAll(kubeconfig: string, count: number): Promise<void> {
       const sender = {
         ...{ apiVersion, kind: 'Sender', metadata: { name: `s${i}`, namespace: 'shop' } },
         spec: {
-          ...{ domain, from: { address: `hello@${domain}` }, verification: { policy: 'Disabled' }, dkim: { policy: 'Disabled' } },
+          ...{
+            domain,
+            from: { address: `hello@${domain}` },
+            verification: { policy: 'Disabled' },
+            dkim: { policy: 'Disabled' },
+          },
           routes: [{ name: 'relay', smtp: { host: 'relay.example.net' } }],
         },
       };
@@ -170,18 +211,26 @@ async function createAll(kubeconfig: string, count: number): Promise<void> {
   await Promise.all(Array.from({ length: CREATED_AT_ONCE }, worker));
 }
 
-async function untilReady(program: PacketboatProgram, count: number, say: (line: string) => void): Promise<void> {
+async function untilReady(
+  program: PacketboatProgram,
+  count: number,
+  say: (line: string) => void,
+): Promise<void> {
   const giveUpAt = performance.now() + CONVERGE_MS;
   let told = 0;
   for (;;) {
     const text = await metricsOf(program);
-    const ready = [...text.matchAll(/packetboat_operator_resource_ready\{kind="\w+",status="True"\} (\d+)/g)].reduce(
-      (sum, [, n]) => sum + Number(n),
-      0,
-    );
-    if (ready >= 2 * count && /workqueue_depth\{name="sender"\} 0\n/.test(text) && /workqueue_depth\{name="template"\} 0\n/.test(text))
+    const ready = [
+      ...text.matchAll(/packetboat_operator_resource_ready\{kind="\w+",status="True"\} (\d+)/g),
+    ].reduce((sum, [, n]) => sum + Number(n), 0);
+    if (
+      ready >= 2 * count &&
+      /workqueue_depth\{name="sender"\} 0\n/.test(text) &&
+      /workqueue_depth\{name="template"\} 0\n/.test(text)
+    )
       return;
-    if (performance.now() > giveUpAt) throw new Error(`${ready} of ${2 * count} objects are ready after ${CONVERGE_MS / 1_000} s`);
+    if (performance.now() > giveUpAt)
+      throw new Error(`${ready} of ${2 * count} objects are ready after ${CONVERGE_MS / 1_000} s`);
     if (ready - told >= count / 2) {
       told = ready;
       say(`${ready} of ${2 * count} ready`);
@@ -194,7 +243,9 @@ async function untilReady(program: PacketboatProgram, count: number, say: (line:
 async function metricsOf(program: PacketboatProgram): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await (await fetch(`${program.operationsUrl}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) })).text();
+      return await (
+        await fetch(`${program.operationsUrl}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) })
+      ).text();
     } catch (error) {
       if (program.pid === undefined || tries === METRICS_TRIES)
         throw new Error(`the operator does not answer: ${program.output()}`, { cause: error });
@@ -205,7 +256,10 @@ async function metricsOf(program: PacketboatProgram): Promise<string> {
 
 async function requestsOf(program: PacketboatProgram): Promise<number> {
   const text = await metricsOf(program);
-  return [...text.matchAll(/^rest_client_requests_total\{[^}]*\} (\d+)/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  return [...text.matchAll(/^rest_client_requests_total\{[^}]*\} (\d+)/gm)].reduce(
+    (sum, [, n]) => sum + Number(n),
+    0,
+  );
 }
 
 const usage = ({ pid = 0 }: PacketboatProgram) => usageOf([{ name: 'operator', pid }])[0];

@@ -1,4 +1,5 @@
-// Packetboat's two ways of running, as its users start them: all in one process, and one of each program over servers of its own.
+// Packetboat's two ways of running, as its users start them: all in one process, and one of each
+// program over servers of its own.
 
 import { join } from 'node:path';
 import { accessLimits } from '../../services/core/limits/access.ts';
@@ -11,7 +12,10 @@ import type { Contender, Door } from './contender.ts';
 import type { Part } from './usage.ts';
 
 const CATALOG = join(import.meta.dirname, 'catalog');
-/** The first key usually allows as many requests a minute as a key does that nobody has thought about. */
+/**
+ * The first key usually allows as many requests a minute as a key does that nobody has thought
+ * about.
+ */
 const ENV = { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(accessLimits.requestsPerMinuteMax) };
 
 export const embedded: Contender = {
@@ -38,7 +42,11 @@ export const cluster: Contender = {
   needs: ['mongo-server', 'nats-server', 'redis-server'],
   async start(sinkPort) {
     await using started = new AsyncDisposableStack();
-    const [mongo, nats, redis] = [started.use(await startMongo()), started.use(await startNats()), started.use(await startRedis())];
+    const [mongo, nats, redis] = [
+      started.use(await startMongo()),
+      started.use(await startNats()),
+      started.use(await startRedis()),
+    ];
     const installation = started.use(
       await startCluster({
         backends: { mongo: mongo.url, nats: nats.url, redis: redis.url },
@@ -51,7 +59,11 @@ export const cluster: Contender = {
     const door = doorOf(installation);
     const all = started.move();
     const servers = Object.entries({ mongo, nats, redis }).map(([name, { pid = 0 }]) => ({ name, pid }));
-    return { parts: [...partsOf(installation), ...servers], door, [Symbol.asyncDispose]: () => all.disposeAsync() };
+    return {
+      parts: [...partsOf(installation), ...servers],
+      door,
+      [Symbol.asyncDispose]: () => all.disposeAsync(),
+    };
   },
 };
 
@@ -81,7 +93,8 @@ export async function startEmbedded({ sinkPort, dataDir }: EmbeddedOptions): Pro
     parts: partsOf(installation),
     startMs,
     async [Symbol.asyncDispose]() {
-      // killed in the middle of a delivery it would have to send it again, and an account of copies would not add up
+      // killed in the middle of a delivery it would have to send it again, and an account of copies
+      // would not add up
       for (const program of installation.programs) await program.stop();
       await installation[Symbol.asyncDispose]();
     },
@@ -90,7 +103,8 @@ export async function startEmbedded({ sinkPort, dataDir }: EmbeddedOptions): Pro
 
 const relayTo = (port: number): string => `smtp://127.0.0.1:${port}`;
 
-const partsOf = ({ programs }: Installation): Part[] => programs.map(({ role, pid = 0 }) => ({ name: role, pid }));
+const partsOf = ({ programs }: Installation): Part[] =>
+  programs.map(({ role, pid = 0 }) => ({ name: role, pid }));
 
 const doorOf = ({ url, key }: Installation): Door => ({
   kind: 'http',

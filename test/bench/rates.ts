@@ -1,5 +1,5 @@
-// How many messages a second each system takes and delivers, and what one costs: rows in turn, round after round, so that whatever else the machine
-// does at a time falls on all of them.
+// How many messages a second each system takes and delivers, and what one costs: rows in turn,
+// round after round, so that whatever else the machine does at a time falls on all of them.
 
 import { type Contender, missing } from './contender.ts';
 import { type Round, type RoundOptions, runRound } from './round.ts';
@@ -39,7 +39,8 @@ export async function measureRates(
   }));
 }
 
-export const rotated = <T>(items: readonly T[], by: number): T[] => items.map((_, i) => items[(i + by) % items.length] as T);
+export const rotated = <T>(items: readonly T[], by: number): T[] =>
+  items.map((_, i) => items[(i + by) % items.length] as T);
 
 /** An error says whose it is. */
 export async function named<T>({ name }: Contender, work: Promise<T>): Promise<T> {

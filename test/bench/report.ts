@@ -51,16 +51,29 @@ const machineLine = ({ at, commit, machine }: Results): string =>
 function ratesSection(rows: readonly RateRow[], { rounds, messages }: Results['options']): string {
   const rate = (name: string): number | null => {
     const row = rows.find((each) => each.name === name);
-    return row === undefined || row.rounds.length === 0 ? null : median(row.rounds.map((round) => round.perSecond));
+    return row === undefined || row.rounds.length === 0
+      ? null
+      : median(row.rounds.map((round) => round.perSecond));
   };
   const [embedded, cluster] = [rate('Packetboat embedded'), rate('Packetboat cluster')];
-  const header = ['', 'messages/s', 'range', 'embedded is', 'cluster is', 'CPU µs a message', 'memory MiB', 'an accepted message survives'];
+  const header = [
+    '',
+    'messages/s',
+    'range',
+    'embedded is',
+    'cluster is',
+    'CPU µs a message',
+    'memory MiB',
+    'an accepted message survives',
+  ];
   const lines = rows.map((row) => {
-    if (row.missing !== null) return [row.name, `missing (${row.missing})`, '', '', '', '', '', row.durability];
+    if (row.missing !== null)
+      return [row.name, `missing (${row.missing})`, '', '', '', '', '', row.durability];
     const perSecond = spread(row.rounds.map((round) => round.perSecond));
     const cpu = spread(row.rounds.map((round) => sum(round.parts.map((part) => part.cpuUsPerMessage))));
     const memory = spread(row.rounds.map((round) => sum(round.parts.map((part) => part.rssPeakBytes)) / MIB));
-    const ratio = (ours: number | null): string => (ours === null ? '' : `${(ours / perSecond.median).toFixed(2)} ×`);
+    const ratio = (ours: number | null): string =>
+      ours === null ? '' : `${(ours / perSecond.median).toFixed(2)} ×`;
     return [
       row.name,
       whole(perSecond.median),
@@ -77,8 +90,13 @@ function ratesSection(rows: readonly RateRow[], { rounds, messages }: Results['o
     (row.rounds[0]?.parts ?? []).map(({ name }) => [
       row.name,
       name,
-      whole(median(row.rounds.map(({ parts }) => parts.find((part) => part.name === name)?.cpuUsPerMessage ?? 0))),
-      whole(median(row.rounds.map(({ parts }) => parts.find((part) => part.name === name)?.rssPeakBytes ?? 0)) / MIB),
+      whole(
+        median(row.rounds.map(({ parts }) => parts.find((part) => part.name === name)?.cpuUsPerMessage ?? 0)),
+      ),
+      whole(
+        median(row.rounds.map(({ parts }) => parts.find((part) => part.name === name)?.rssPeakBytes ?? 0)) /
+          MIB,
+      ),
     ]),
   );
   const every = rows.flatMap((row) => row.rounds);
@@ -97,11 +115,18 @@ Each process (CPU and largest resident size, medians):
 ${table(['', 'process', 'CPU µs a message', 'memory MiB'], parts)}`;
 }
 
-function latencySection(rows: readonly LatencyRow[], { latencyPerSecond, latencySeconds, latencyRounds }: Results['options']): string {
+function latencySection(
+  rows: readonly LatencyRow[],
+  { latencyPerSecond, latencySeconds, latencyRounds }: Results['options'],
+): string {
   const lines = rows.map((row) => {
     if (row.missing !== null) return [row.name, `missing (${row.missing})`, '', '', ''];
-    const [p50, p99, max] = (['p50Ms', 'p99Ms', 'maxMs'] as const).map((figure) => spread(row.rounds.map((round) => round[figure])));
-    const refused = row.rounds.flatMap((round) => Object.entries(round.refused).map(([status, count]) => `${count} × ${status}`));
+    const [p50, p99, max] = (['p50Ms', 'p99Ms', 'maxMs'] as const).map((figure) =>
+      spread(row.rounds.map((round) => round[figure])),
+    );
+    const refused = row.rounds.flatMap((round) =>
+      Object.entries(round.refused).map(([status, count]) => `${count} × ${status}`),
+    );
     return [row.name, ms(p50), ms(p99), ms(max), refused.join(', ') || 'none'];
   });
   return `## Time to accept
@@ -114,7 +139,13 @@ ${table(['', 'p50', 'p99', 'max', 'refused'], lines)}`;
 function memorySection(rows: readonly MemoryRow[], { largeMessages }: Results['options']): string {
   const lines = rows.flatMap((row) =>
     row.missing === null
-      ? row.parts.map((part) => [row.name, part.name, whole(part.rssPeakBytes / MIB), row.seconds?.toFixed(1) ?? '', refusals(row)])
+      ? row.parts.map((part) => [
+          row.name,
+          part.name,
+          whole(part.rssPeakBytes / MIB),
+          row.seconds?.toFixed(1) ?? '',
+          refusals(row),
+        ])
       : [[row.name, `missing (${row.missing})`, '', '', '']],
   );
   return `## Memory with large messages
@@ -132,10 +163,17 @@ const refusals = ({ refused }: MemoryRow): string =>
 function backlogSection(rows: readonly BacklogRow[]): string {
   const costs = rows.map((row) => median(row.rounds.map((round) => round.cpuUsPerDelivery)));
   const lines = rows.map(({ queued, rounds }, i) => {
-    const figure = (name: 'cpuUsPerDelivery' | 'perSecond' | 'startMs'): Spread => spread(rounds.map((round) => round[name]));
+    const figure = (name: 'cpuUsPerDelivery' | 'perSecond' | 'startMs'): Spread =>
+      spread(rounds.map((round) => round[name]));
     const ratio = ((costs[i] ?? 0) / (costs[0] ?? 1)).toFixed(2);
     const [cost, rate, start] = [figure('cpuUsPerDelivery'), figure('perSecond'), figure('startMs')];
-    return [queued.toLocaleString('en'), `${whole(cost.median)} (${range(cost)})`, ratio, whole(rate.median), whole(start.median)];
+    return [
+      queued.toLocaleString('en'),
+      `${whole(cost.median)} (${range(cost)})`,
+      ratio,
+      whole(rate.median),
+      whole(start.median),
+    ];
   });
   return `## With much queued
 
@@ -170,11 +208,16 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 const whole = (value: number): string => Math.round(value).toString();
 const range = ({ min, max }: Spread): string => `${whole(min)}–${whole(max)}`;
 const ms = (figure: Spread | undefined): string =>
-  figure === undefined ? '' : `${figure.median.toFixed(1)} (${figure.min.toFixed(1)}–${figure.max.toFixed(1)})`;
+  figure === undefined
+    ? ''
+    : `${figure.median.toFixed(1)} (${figure.min.toFixed(1)}–${figure.max.toFixed(1)})`;
 
 /** Markdown that is readable as it is. */
 function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
-  const widths = header.map((name, i) => Math.max(3, name.length, ...lines.map((line) => line[i]?.length ?? 0)));
-  const row = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  const widths = header.map((name, i) =>
+    Math.max(3, name.length, ...lines.map((line) => line[i]?.length ?? 0)),
+  );
+  const row = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   return [row(header), row(widths.map((width) => '-'.repeat(width))), ...lines.map(row)].join('\n');
 }

@@ -1,5 +1,6 @@
-// One row's part in one round: started fresh, warmed up, measured from the first message handed over to the last one delivered, stopped, and its
-// account checked: the sink must have got exactly what was accepted, each once.
+// One row's part in one round: started fresh, warmed up, measured from the first message handed
+// over to the last one delivered, stopped, and its account checked: the sink must have got exactly
+// what was accepted, each once.
 
 import { loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
@@ -87,7 +88,10 @@ async function openDoor(door: Door): Promise<Sender> {
   const client = await startHttpClient(door);
   return {
     async send(batch) {
-      const { accepted, refused } = await client.ask({ ...batch, pace: { kind: 'asFastAsAnswered', inFlight: IN_FLIGHT } });
+      const { accepted, refused } = await client.ask({
+        ...batch,
+        pace: { kind: 'asFastAsAnswered', inFlight: IN_FLIGHT },
+      });
       if (Object.keys(refused).length > 0) throw new Error(`refused, by status: ${JSON.stringify(refused)}`);
       return accepted;
     },
@@ -96,7 +100,8 @@ async function openDoor(door: Door): Promise<Sender> {
 }
 
 /** System, client and sink all descend from this process. */
-const strangersCpuMs = (): number => machineCpuMs() - (usageOf([{ name: 'bench', pid: process.pid }])[0]?.cpuMs ?? 0);
+const strangersCpuMs = (): number =>
+  machineCpuMs() - (usageOf([{ name: 'bench', pid: process.pid }])[0]?.cpuMs ?? 0);
 
 /** Throws unless both are the same ids, each once. */
 export function checkAccount(accepted: readonly string[], received: readonly string[]): void {
@@ -105,6 +110,8 @@ export function checkAccount(accepted: readonly string[], received: readonly str
   const foreign = [...came].filter((id) => !told.has(id)).length;
   const doubled = received.length - came.size;
   if (lost + foreign + doubled > 0 || told.size !== accepted.length) {
-    throw new Error(`of ${accepted.length} accepted, ${lost} did not arrive, ${doubled} came twice; ${foreign} came unasked`);
+    throw new Error(
+      `of ${accepted.length} accepted, ${lost} did not arrive, ${doubled} came twice; ${foreign} came unasked`,
+    );
   }
 }

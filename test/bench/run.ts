@@ -1,5 +1,6 @@
-// `make bench`: everything, in turn, from one command. Prints tables, writes bench-results/ and, after a whole run, docs/benchmarks.md. A time is
-// never an error; an account that does not add up is.
+// `make bench`: everything, in turn, from one command. Prints tables, writes bench-results/ and,
+// after a whole run, docs/benchmarks.md. A time is never an error; an account that does not add up
+// is.
 
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -35,7 +36,9 @@ if (values.help) {
   console.error('The benchmark needs Linux: what processes cost is read from /proc.');
   process.exitCode = 1;
 } else {
-  await bench(positionals.length === 0 ? sections : sections.filter((section) => positionals.includes(section)));
+  await bench(
+    positionals.length === 0 ? sections : sections.filter((section) => positionals.includes(section)),
+  );
 }
 
 async function bench(wanted: readonly (typeof sections)[number][]): Promise<void> {
@@ -57,20 +60,33 @@ async function bench(wanted: readonly (typeof sections)[number][]): Promise<void
     machine: describeMachine(),
     options,
     ...(wanted.includes('rates') && {
-      rates: await measureRates([bareLoop, bullMq, postfix, ...ours], { rounds, messages, warmUp: Math.ceil(messages / 5) }, say),
+      rates: await measureRates(
+        [bareLoop, bullMq, postfix, ...ours],
+        { rounds, messages, warmUp: Math.ceil(messages / 5) },
+        say,
+      ),
     }),
     ...(wanted.includes('latency') && {
       latency: await measureLatency(
         [bullMq, ...ours],
-        { rounds: options.latencyRounds, perSecond: options.latencyPerSecond, seconds: options.latencySeconds },
+        {
+          rounds: options.latencyRounds,
+          perSecond: options.latencyPerSecond,
+          seconds: options.latencySeconds,
+        },
         say,
       ),
     }),
     ...(wanted.includes('memory') && { memory: await measureMemory(ours, options.largeMessages, say) }),
     ...(wanted.includes('backlog') && {
-      backlog: await measureBacklog({ rounds: PAIRED_ROUNDS, large: options.backlog, small: 10_000, deliveries: 5_000 }, say),
+      backlog: await measureBacklog(
+        { rounds: PAIRED_ROUNDS, large: options.backlog, small: 10_000, deliveries: 5_000 },
+        say,
+      ),
     }),
-    ...(wanted.includes('operator') && { operator: await measureOperator({ objects: options.objects, idleSeconds: 60 }, say) }),
+    ...(wanted.includes('operator') && {
+      operator: await measureOperator({ objects: options.objects, idleSeconds: 60 }, say),
+    }),
   };
   console.log(`\n${tables(results)}`);
   const folder = join(root, 'bench-results');

@@ -1,5 +1,6 @@
-// A server under test that is a program of its own, started as `startProgram` does it, but with what it prints in a file: thousands of lines of log
-// read by the bench would be load of the bench's.
+// A server under test that is a program of its own, started as `startProgram` does it, but with
+// what it prints in a file: thousands of lines of log read by the bench would be load of the
+// bench's.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +31,13 @@ export async function startServer({ name, command, args, env = {}, port }: Serve
     await startProgram({
       name,
       command: '/bin/sh',
-      args: (folder) => ['-c', 'echo begun; exec "$@" >"$0" 2>&1', join(folder, LOG), command, ...args(folder)],
+      args: (folder) => [
+        '-c',
+        'echo begun; exec "$@" >"$0" 2>&1',
+        join(folder, LOG),
+        command,
+        ...args(folder),
+      ],
       env,
       ready: /^begun/,
     }),

@@ -1,5 +1,6 @@
-// Where all mail of the benchmark ends: Postfix's smtp-sink, the same for every row. In C and on one thread it takes less of the machine than any
-// sink of ours would. It writes what it was given to a file in memory, from which the ids are read at the end.
+// Where all mail of the benchmark ends: Postfix's smtp-sink, the same for every row. In C and on
+// one thread it takes less of the machine than any sink of ours would. It writes what it was given
+// to a file in memory, from which the ids are read at the end.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,7 +35,9 @@ export interface Sink extends AsyncDisposable {
 /** `memory`: what comes is kept in memory, for it is little. Otherwise on disk. */
 export async function startSink(keep: 'memory' | 'disk' = 'memory'): Promise<Sink> {
   const memory = '/dev/shm';
-  const folder = await mkdtemp(join(keep === 'memory' && existsSync(memory) ? memory : tmpdir(), 'packetboat-bench-sink-'));
+  const folder = await mkdtemp(
+    join(keep === 'memory' && existsSync(memory) ? memory : tmpdir(), 'packetboat-bench-sink-'),
+  );
   const [mails, counters] = [join(folder, 'mails'), join(folder, 'counters')];
   const file = openSync(counters, 'a+');
   const port = await freePort();
@@ -62,7 +65,8 @@ export async function startSink(keep: 'memory' | 'disk' = 'memory'): Promise<Sin
     count,
     async reached(wanted, waitMs) {
       for (const giveUpAt = performance.now() + waitMs; count() < wanted; await setTimeout(POLL_MS)) {
-        if (performance.now() > giveUpAt) throw new Error(`${count()} of ${wanted} mails came in ${waitMs} ms`);
+        if (performance.now() > giveUpAt)
+          throw new Error(`${count()} of ${wanted} mails came in ${waitMs} ms`);
       }
     },
     async ids() {

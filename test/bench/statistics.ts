@@ -5,7 +5,9 @@ export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 
-/** The value that this share of all lies at or below, between neighbours when it falls between them. */
+/**
+ * The value that this share of all lies at or below, between neighbours when it falls between them.
+ */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const place = share * (sorted.length - 1);

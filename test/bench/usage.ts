@@ -1,4 +1,5 @@
-// What processes have cost so far, read from Linux's /proc: CPU time, and the most memory that they ever held.
+// What processes have cost so far, read from Linux's /proc: CPU time, and the most memory that they
+// ever held.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -9,9 +10,15 @@ export interface Part {
 }
 
 export interface Usage {
-  /** User and system time of the process, of its descendants, and of those of them that have ended and been waited for. 10 ms is the unit of the kernel. */
+  /**
+   * User and system time of the process, of its descendants, and of those of them that have ended
+   * and been waited for. 10 ms is the unit of the kernel.
+   */
   readonly cpuMs: number;
-  /** Largest resident size of each process, summed up. What several of them share counts several times. */
+  /**
+   * Largest resident size of each process, summed up. What several of them share counts several
+   * times.
+   */
   readonly rssPeakBytes: number;
 }
 
@@ -32,13 +39,18 @@ export function usageOf(parts: readonly Part[]): Usage[] {
     const family = [pid];
     for (const member of family) family.push(...(children.get(member) ?? []));
     const ticks = family.reduce((sum, member) => sum + (all.get(member)?.ticks ?? 0), 0);
-    return { cpuMs: ticks * MS_PER_TICK, rssPeakBytes: family.reduce((sum, member) => sum + rssPeak(member), 0) };
+    return {
+      cpuMs: ticks * MS_PER_TICK,
+      rssPeakBytes: family.reduce((sum, member) => sum + rssPeak(member), 0),
+    };
   });
 }
 
 /** CPU time that the whole machine has spent on anything. */
 export function machineCpuMs(): number {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (/^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '')
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (
+    /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? ''
+  )
     .split(' ')
     .map(Number);
   return (user + nice + system + irq + softirq) * MS_PER_TICK;

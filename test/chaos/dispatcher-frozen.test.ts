@@ -1,11 +1,15 @@
-// A dispatcher is frozen (SIGSTOP) until its leases are over and others have done its work, and then wakes up with a server's answer in its hands.
+// A dispatcher is frozen (SIGSTOP) until its leases are over and others have done its work, and
+// then wakes up with a server's answer in its hands.
 
 import { expect, test } from 'vitest';
 import { describeWith } from '../support/describe-with.ts';
 import { Load } from './load.ts';
 import { allEnded, expectKept, figure, messages, openCluster, secondsSince, timeLimit } from './stage.ts';
 
-/** Of three kinds, with the one recipient more of the first: all fit into the connections of one route. */
+/**
+ * Of three kinds, with the one recipient more of the first: all fit into the connections of one
+ * route.
+ */
 const HELD = 5;
 
 describeWith(['mongo-server', 'nats-server', 'redis-server'], 'a dispatcher frozen beyond its lease', () => {
@@ -22,12 +26,25 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'a dispatcher froz
         { at: 'dot', to: '@dot.example', per: 'recipient', times: 1, hang: true },
       ]);
       const before = new Load(stage.door, { name: 'data', domain: 'data.example', messages: HELD });
-      const behind = new Load(stage.door, { name: 'dot', domain: 'dot.example', messages: HELD, copies: 'at_least_once' });
-      const once = new Load(stage.door, { name: 'once', domain: 'dot.example', messages: HELD, copies: 'at_most_once' });
+      const behind = new Load(stage.door, {
+        name: 'dot',
+        domain: 'dot.example',
+        messages: HELD,
+        copies: 'at_least_once',
+      });
+      const once = new Load(stage.door, {
+        name: 'once',
+        domain: 'dot.example',
+        messages: HELD,
+        copies: 'at_most_once',
+      });
       const held = [before, behind, once];
       await Promise.all(held.map((load) => load.finished));
       const recipients = (load: Load): number => load.told.flatMap((t) => t.recipients).length;
-      await stage.sink.until(({ hanging }) => hanging.data === recipients(before) && hanging.dot === recipients(behind) + recipients(once));
+      await stage.sink.until(
+        ({ hanging }) =>
+          hanging.data === recipients(before) && hanging.dot === recipients(behind) + recipients(once),
+      );
 
       frozen.pause();
       const frozenAt = performance.now();
@@ -43,7 +60,11 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'a dispatcher froz
       await stage.sink.until(({ reached: now }) => now.body >= reached.body + recipients(before));
       expect(await frozen.stop()).toBe(0);
 
-      const judgement = await expectKept(stage, [...held.flatMap((l) => l.told), ...load.told], recipients(behind) + recipients(once));
+      const judgement = await expectKept(
+        stage,
+        [...held.flatMap((l) => l.told), ...load.told],
+        recipients(behind) + recipients(once),
+      );
       expect(judgement.doubles).toBe(recipients(behind));
       expect(judgement.ends.unknown).toBe(recipients(once));
       figure('frozen beyond the lease', judgement, { recovered: secondsSince(frozenAt, recoveredAt) });

@@ -7,15 +7,34 @@ import { dispatchLimits } from '../../services/core/limits/dispatch.ts';
 import { describeWith } from '../support/describe-with.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';
 import { Load } from './load.ts';
-import { allEnded, expectKept, figure, lastEnd, messages, openCluster, rounds, secondsSince, timeLimit } from './stage.ts';
+import {
+  allEnded,
+  expectKept,
+  figure,
+  lastEnd,
+  messages,
+  openCluster,
+  rounds,
+  secondsSince,
+  timeLimit,
+} from './stage.ts';
 
-/** Steps before the final dot, where another try is always safe; `body` has too many bytes to be past the fence while the server does not read. */
+/**
+ * Steps before the final dot, where another try is always safe; `body` has too many bytes to be
+ * past the fence while the server does not read.
+ */
 const SAFE = ['mail', 'rcpt', 'data', 'body'] as const;
 /** With the one recipient more that each load has, fewer than the connections of one route. */
 const PER_STEP = 2;
 const HUGE_TEXT = 'A line of a very long letter, which fills every buffer on its way.\r\n'.repeat(250_000);
 
-const hangOnce = (at: (typeof SAFE)[number] | 'dot'): Rule => ({ at, to: `@${at}.example`, per: 'recipient', times: 1, hang: true });
+const hangOnce = (at: (typeof SAFE)[number] | 'dot'): Rule => ({
+  at,
+  to: `@${at}.example`,
+  per: 'recipient',
+  times: 1,
+  hang: true,
+});
 
 describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers killed', () => {
   test(
@@ -37,7 +56,12 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
       const stuck: Load[] = [];
       for (const at of [...SAFE, 'dot'] as const) {
         const more = at === 'body' ? () => ({ text: HUGE_TEXT }) : undefined;
-        const load = new Load(stage.door, { name: at, domain: `${at}.example`, messages: PER_STEP, ...(more && { more }) });
+        const load = new Load(stage.door, {
+          name: at,
+          domain: `${at}.example`,
+          messages: PER_STEP,
+          ...(more && { more }),
+        });
         await load.finished;
         await stage.sink.until(({ hanging }) => hanging[at] >= PER_STEP);
         stuck.push(load);
@@ -58,9 +82,11 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
       const told = [...stuck.flatMap((s) => s.told), ...load.told];
       const judgement = await expectKept(stage, told, dispatchLimits.deliveriesInFlightMax);
       const mails = await stage.sink.mails();
-      const copiesAt = (at: string) => mails.filter((m) => m.headers['x-marker']?.[0]?.startsWith(`${at}-`)).length;
+      const copiesAt = (at: string) =>
+        mails.filter((m) => m.headers['x-marker']?.[0]?.startsWith(`${at}-`)).length;
       const recipientsAt = (i: number) => stuck[i]?.told.flatMap((t) => t.recipients).length;
-      for (const [i, at] of SAFE.entries()) expect(copiesAt(at), `copies of what hung at ${at}`).toBe(recipientsAt(i));
+      for (const [i, at] of SAFE.entries())
+        expect(copiesAt(at), `copies of what hung at ${at}`).toBe(recipientsAt(i));
       figure('killed at each step', judgement, { recovered: secondsSince(0, recoveredMs) });
     },
     timeLimit(120),

@@ -1,4 +1,5 @@
-// The public API as a client sees it that knows several gateways: one request, one answer or none. Nothing is repeated here; whoever calls decides.
+// The public API as a client sees it that knows several gateways: one request, one answer or none.
+// Nothing is repeated here; whoever calls decides.
 
 export interface Heard {
   readonly status: number;
@@ -25,7 +26,12 @@ export class Door {
   }
 
   /** By the next gateway in turn. Rejects when the connection is lost or time is up. */
-  async ask(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Heard> {
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Heard> {
     const url = this.#urls[this.#turn++ % this.#urls.length] ?? '';
     const response = await fetch(url + path, {
       method,

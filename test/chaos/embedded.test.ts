@@ -1,11 +1,21 @@
-// Everything in one process, killed under load and started again on the same folder: SQLite had it on disk before anybody was answered.
+// Everything in one process, killed under load and started again on the same folder: SQLite had it
+// on disk before anybody was answered.
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { dispatchLimits } from '../../services/core/limits/dispatch.ts';
 import { Load } from './load.ts';
-import { allEnded, expectKept, figure, messages, openEmbedded, rounds, secondsSince, timeLimit } from './stage.ts';
+import {
+  allEnded,
+  expectKept,
+  figure,
+  messages,
+  openEmbedded,
+  rounds,
+  secondsSince,
+  timeLimit,
+} from './stage.ts';
 
 test(
   'embedded mode, killed under load, loses nothing that it acknowledged',
@@ -25,7 +35,10 @@ test(
 
     const judgement = await expectKept(stage, load.told, rounds * dispatchLimits.deliveriesInFlightMax);
     expect(load.troubles.length).toBeGreaterThan(0);
-    figure('embedded killed', judgement, { kills: rounds, 'last kill to the last end': secondsSince(killedAt, endedAt) });
+    figure('embedded killed', judgement, {
+      kills: rounds,
+      'last kill to the last end': secondsSince(killedAt, endedAt),
+    });
   },
   timeLimit(90),
 );

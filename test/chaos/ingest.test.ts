@@ -1,4 +1,5 @@
-// Ingest dies by SIGKILL at each step of accepting, and at any moment. Clients repeat what was not answered; nothing may be lost or become two.
+// Ingest dies by SIGKILL at each step of accepting, and at any moment. Clients repeat what was not
+// answered; nothing may be lost or become two.
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -58,11 +59,17 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'ingest killed', (
       await allEnded(stage);
 
       const judgement = await expectKept(stage, load.told);
-      const replays = load.told.filter(({ answers }) => answers.some((a) => a.kind === 'accepted' && a.isReplay)).length;
+      const replays = load.told.filter(({ answers }) =>
+        answers.some((a) => a.kind === 'accepted' && a.isReplay),
+      ).length;
       // what was stored and not answered is found again under its key
       expect(replays).toBeGreaterThanOrEqual(2);
       expect(judgement.tries).toBe(judgement.deliveries);
-      figure('ingest killed', judgement, { kills: steps.length + rounds, troubles: load.troubles.length, replays });
+      figure('ingest killed', judgement, {
+        kills: steps.length + rounds,
+        troubles: load.troubles.length,
+        replays,
+      });
     },
     timeLimit(120),
   );

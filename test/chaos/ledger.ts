@@ -1,5 +1,6 @@
-// What was promised against what came of it: the judge of every chaos case. It reads what clients were told, what the SMTP sink received and what
-// the API shows at the end, and names each broken promise of docs/promises.md by its number. Pure, so that a table can show that it notices.
+// What was promised against what came of it: the judge of every chaos case. It reads what clients
+// were told, what the SMTP sink received and what the API shows at the end, and names each broken
+// promise of docs/promises.md by its number. Pure, so that a table can show that it notices.
 
 import type { ReceivedMail } from '../support/smtp-sink.ts';
 
@@ -24,7 +25,11 @@ export interface Told {
 
 /** A message as the API shows it at the end. */
 export interface Shown {
-  readonly deliveries: readonly { readonly recipient: string; readonly status: string; readonly attempts: number }[];
+  readonly deliveries: readonly {
+    readonly recipient: string;
+    readonly status: string;
+    readonly attempts: number;
+  }[];
   readonly events: readonly { readonly type: string; readonly recipient: string; readonly seq: number }[];
 }
 
@@ -36,7 +41,10 @@ export interface Evidence {
   readonly shown: ReadonlyMap<string, Shown | null>;
   /** In the order of their arrival. */
   readonly mails: readonly Mail[];
-  /** How many deliveries the faults of this case may have left between the dot and the record of its answer: second copies and unknown ends in all. */
+  /**
+   * How many deliveries the faults of this case may have left between the dot and the record of its
+   * answer: second copies and unknown ends in all.
+   */
   readonly ambiguousMax: number;
 }
 
@@ -54,7 +62,16 @@ export interface LedgerVerdict {
   readonly doubles: number;
 }
 
-const ENDS: ReadonlySet<string> = new Set(['delivered', 'bounced', 'complained', 'suppressed', 'cancelled', 'expired', 'unknown', 'dead']);
+const ENDS: ReadonlySet<string> = new Set([
+  'delivered',
+  'bounced',
+  'complained',
+  'suppressed',
+  'cancelled',
+  'expired',
+  'unknown',
+  'dead',
+]);
 
 /** The message that a request became, as far as its client was told. */
 export const messageIdOf = ({ answers }: Told): string | null =>
@@ -64,7 +81,8 @@ export const messageIdOf = ({ answers }: Told): string | null =>
 export const isAccepted = ({ answers }: Told): boolean => answers.some((a) => a.kind === 'accepted');
 
 /** P2: only refusals, and none of them names a message. */
-const isRefused = ({ answers }: Told): boolean => answers.every((a) => a.kind === 'refused' && a.messageId === null);
+const isRefused = ({ answers }: Told): boolean =>
+  answers.every((a) => a.kind === 'refused' && a.messageId === null);
 
 export function judgeLedger({ told, shown, mails, ambiguousMax }: Evidence): LedgerVerdict {
   const broken: string[] = [];
@@ -80,7 +98,8 @@ export function judgeLedger({ told, shown, mails, ambiguousMax }: Evidence): Led
   }
   for (const request of told) {
     const own = byMarker.get(request.marker) ?? [];
-    const note = (promise: string, what: string): void => void broken.push(`${promise}: request ${request.marker}: ${what}`);
+    const note = (promise: string, what: string): void =>
+      void broken.push(`${promise}: request ${request.marker}: ${what}`);
     judgeAnswers(request, own, note);
     doubles += judgeCopies(request, own, note);
 
@@ -105,14 +124,25 @@ export function judgeLedger({ told, shown, mails, ambiguousMax }: Evidence): Led
   }
   const unknown = ends.unknown ?? 0;
   if (doubles + unknown > ambiguousMax)
-    broken.push(`P5: ${doubles} second copies and ${unknown} unknown ends where the faults explain at most ${ambiguousMax}`);
-  return { broken, requests: told.length, accepted: told.filter(isAccepted).length, deliveries, tries, ends, doubles };
+    broken.push(
+      `P5: ${doubles} second copies and ${unknown} unknown ends where the faults explain at most ${ambiguousMax}`,
+    );
+  return {
+    broken,
+    requests: told.length,
+    accepted: told.filter(isAccepted).length,
+    deliveries,
+    tries,
+    ends,
+    doubles,
+  };
 }
 
 type Note = (promise: string, what: string) => void;
 
 const markerOf = (mail: Mail): string => mail.headers['x-marker']?.[0] ?? '';
-const copiesTo = (mails: readonly Mail[], recipient: string): Mail[] => mails.filter((m) => m.to.includes(recipient));
+const copiesTo = (mails: readonly Mail[], recipient: string): Mail[] =>
+  mails.filter((m) => m.to.includes(recipient));
 
 /** P2, P3: one key is one message, whatever was answered; a refusal is one. */
 function judgeAnswers(request: Told, mails: readonly Mail[], note: Note): void {
@@ -143,17 +173,26 @@ function judgeCopies(request: Told, mails: readonly Mail[], note: Note): number 
 }
 
 /** P1: the end is one that this load can come to, and the sink bears it out. */
-function judgeEnd(request: Told, delivery: Shown['deliveries'][number], copies: readonly Mail[], note: Note): void {
+function judgeEnd(
+  request: Told,
+  delivery: Shown['deliveries'][number],
+  copies: readonly Mail[],
+  note: Note,
+): void {
   const { status, attempts } = delivery;
   const isFine = status === 'delivered' || (status === 'unknown' && request.copies === 'at_most_once');
   if (!isFine) note('P1', ENDS.has(status) ? `ended ${status}` : `never ended: ${status}`);
-  if (status === 'delivered' && !copies.some((m) => m.answered === 250)) note('P1', `delivered, and the sink took ${copies.length} copies`);
+  if (status === 'delivered' && !copies.some((m) => m.answered === 250))
+    note('P1', `delivered, and the sink took ${copies.length} copies`);
   if (attempts < copies.length) note('P5', `${copies.length} copies in ${attempts} tries`);
 }
 
-/** P12: gapless, and of each delivery one beginning, at most one `accepted`, one end, in this order. */
+/**
+ * P12: gapless, and of each delivery one beginning, at most one `accepted`, one end, in this order.
+ */
 function judgeEvents({ deliveries, events }: Shown, note: Note): void {
-  if (events.some((event, i) => event.seq !== i + 1)) note('P12', `events are numbered ${events.map((e) => e.seq).join()}`);
+  if (events.some((event, i) => event.seq !== i + 1))
+    note('P12', `events are numbered ${events.map((e) => e.seq).join()}`);
   for (const { recipient, status } of deliveries) {
     const types = events.filter((e) => e.recipient === recipient).map((e) => e.type);
     const isTold =
@@ -161,6 +200,7 @@ function judgeEvents({ deliveries, events }: Shown, note: Note): void {
       types.filter((type) => type === 'accepted').length <= 1 &&
       types.filter((type) => ENDS.has(type)).length === 1 &&
       types.at(-1) === status;
-    if (!isTold && ENDS.has(status)) note('P12', `a delivery that is ${status} has the events ${types.join()}`);
+    if (!isTold && ENDS.has(status))
+      note('P12', `a delivery that is ${status} has the events ${types.join()}`);
   }
 }

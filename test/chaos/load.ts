@@ -1,5 +1,6 @@
-// Clients under bad weather: each request is repeated under its idempotency key until it is accepted, and every answer is written down. A few clients
-// give up instead, after the first thing that goes wrong, so that what nobody asks for again is judged as well.
+// Clients under bad weather: each request is repeated under its idempotency key until it is
+// accepted, and every answer is written down. A few clients give up instead, after the first thing
+// that goes wrong, so that what nobody asks for again is judged as well.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Door } from './door.ts';
@@ -21,7 +22,10 @@ export interface LoadOptions {
 }
 
 const RETRY_MS = 100;
-/** A request that no try of this long got accepted is left as it is: the judge finds nothing wrong with it, but its test can. */
+/**
+ * A request that no try of this long got accepted is left as it is: the judge finds nothing wrong
+ * with it, but its test can.
+ */
 const GIVE_UP_MS = 90_000;
 /** Beyond what is kept inside the message: goes to the BlobStore first. */
 const LONG_TEXT = 'A long letter about nothing in particular.\r\n'.repeat(2_000);
@@ -67,7 +71,8 @@ export class Load {
   async #work(): Promise<void> {
     for (let i = this.#next++; i < this.#options.messages; i = this.#next++) {
       const { perSecond } = this.#options;
-      const wait = perSecond === undefined ? 0 : this.#startedAt + (i * 1_000) / perSecond - performance.now();
+      const wait =
+        perSecond === undefined ? 0 : this.#startedAt + (i * 1_000) / perSecond - performance.now();
       if (wait > 0) await sleep(wait);
       await this.#send(requestOf(i, this.#options));
     }
@@ -82,27 +87,40 @@ export class Load {
       const { answer, retryAfterMs } = await this.#try(told.marker, body);
       answers.push(answer);
       const isFinal =
-        answer.kind === 'accepted' || (answer.kind === 'refused' && answer.status < 500 && answer.status !== 409 && answer.status !== 429);
+        answer.kind === 'accepted' ||
+        (answer.kind === 'refused' && answer.status < 500 && answer.status !== 409 && answer.status !== 429);
       if (isFinal || givesUp) return;
       await sleep(Math.max(RETRY_MS, retryAfterMs));
     }
   }
 
-  async #try(marker: string, body: Request['body']): Promise<{ readonly answer: ClientAnswer; readonly retryAfterMs: number }> {
+  async #try(
+    marker: string,
+    body: Request['body'],
+  ): Promise<{ readonly answer: ClientAnswer; readonly retryAfterMs: number }> {
     try {
       const heard = await this.#door.ask('POST', '/v1/messages', body, { 'idempotency-key': marker });
       if (heard.status === 202) {
-        return { answer: { kind: 'accepted', messageId: String(heard.body.message_id), isReplay: heard.isReplay }, retryAfterMs: 0 };
+        return {
+          answer: { kind: 'accepted', messageId: String(heard.body.message_id), isReplay: heard.isReplay },
+          retryAfterMs: 0,
+        };
       }
       const { error } = heard.body as { readonly error?: { readonly message_id?: string } };
-      return { answer: { kind: 'refused', status: heard.status, messageId: error?.message_id ?? null }, retryAfterMs: heard.retryAfterMs };
+      return {
+        answer: { kind: 'refused', status: heard.status, messageId: error?.message_id ?? null },
+        retryAfterMs: heard.retryAfterMs,
+      };
     } catch (error) {
       return { answer: { kind: 'unanswered', reason: reasonOf(error) }, retryAfterMs: 0 };
     }
   }
 }
 
-function requestOf(i: number, { name = 'load', domain = 'inbox.example', copies, more }: LoadOptions): Request {
+function requestOf(
+  i: number,
+  { name = 'load', domain = 'inbox.example', copies, more }: LoadOptions,
+): Request {
   const marker = `${name}-${i}`;
   const recipients = Array.from({ length: i % 10 === 0 ? 2 : 1 }, (_, k) => `${marker}-${k}@${domain}`);
   const policy = copies ?? (i % 3 === 1 ? 'at_most_once' : 'at_least_once');

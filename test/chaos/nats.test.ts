@@ -1,15 +1,28 @@
-// The queue is lost: killed with all that it stored, frozen, away for a while together with the budgets. The store knows everything, so nobody who
-// sends mail may notice, and the mail goes on.
+// The queue is lost: killed with all that it stored, frozen, away for a while together with the
+// budgets. The store knows everything, so nobody who sends mail may notice, and the mail goes on.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { describeWith } from '../support/describe-with.ts';
 import { Load } from './load.ts';
-import { allEnded, expectKept, figure, messages, openCluster, REPUBLISH_MS, secondsSince, timeLimit, untilLost } from './stage.ts';
+import {
+  allEnded,
+  expectKept,
+  figure,
+  messages,
+  openCluster,
+  REPUBLISH_MS,
+  secondsSince,
+  timeLimit,
+  untilLost,
+} from './stage.ts';
 
 const AWAY_MS = 3_000;
 const PER_SECOND = 60;
-/** What comes on top of the time after which lost entries are published again: a sweep or two, and the deliveries themselves. */
+/**
+ * What comes on top of the time after which lost entries are published again: a sweep or two, and
+ * the deliveries themselves.
+ */
 const SLACK_MS = 20_000;
 
 describeWith(['mongo-server', 'nats-server', 'redis-server'], 'NATS', () => {

@@ -1,4 +1,5 @@
-// The budgets are lost: frozen, killed, flushed. They only pace; losing them may make nothing fail and nothing be sent twice.
+// The budgets are lost: frozen, killed, flushed. They only pace; losing them may make nothing fail
+// and nothing be sent twice.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';

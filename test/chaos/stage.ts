@@ -1,5 +1,6 @@
-// Where a case plays: a cluster of real processes over servers of its own, which may be broken, and a sink that makes trouble by script. Times that
-// mail of a lost process waits are shortened by the programs' own settings, within what any operator may set.
+// Where a case plays: a cluster of real processes over servers of its own, which may be broken, and
+// a sink that makes trouble by script. Times that mail of a lost process waits are shortened by the
+// programs' own settings, within what any operator may set.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -32,12 +33,18 @@ const isQuick = process.env.CHAOS_TIMES !== 'production';
 const LEASE_MS = isQuick ? 9_000 : deliveryLimits.leaseMs;
 const LAPSE_DELAY_MS = isQuick ? 1_000 : deliveryLimits.lapseDelayMs;
 export const REPUBLISH_MS = isQuick ? queueLimits.republishMinMs : queueLimits.republishMs;
-/** How long after the last fault and the last request anything may take: all of these in a row, twice, and a minute. */
+/**
+ * How long after the last fault and the last request anything may take: all of these in a row,
+ * twice, and a minute.
+ */
 const PATIENCE_MS = 2 * (LEASE_MS + LAPSE_DELAY_MS + REPUBLISH_MS) + 60_000;
 
 /** Of the account: enough to see what broke. */
 const BROKEN_MAX = 1_000;
-/** A backlog of a campaign is sent at 200 messages a second, or faster, once nothing is killed any more. */
+/**
+ * A backlog of a campaign is sent at 200 messages a second, or faster, once nothing is killed any
+ * more.
+ */
 const BACKLOG_MS = messages * 5;
 
 const env = {
@@ -62,15 +69,26 @@ export interface ClusterStage extends Stage {
   of(role: Role): readonly PacketboatProgram[];
 }
 
-interface ClusterStageOptions extends Pick<ClusterOptions, 'gateways' | 'ingests' | 'dispatchers' | 'sweepers'> {
-  /** Puts something between the programs and a server: its address, as the programs are to know it. */
+interface ClusterStageOptions
+  extends Pick<ClusterOptions, 'gateways' | 'ingests' | 'dispatchers' | 'sweepers'> {
+  /**
+   * Puts something between the programs and a server: its address, as the programs are to know it.
+   */
   readonly through?: (name: Exclude<BackendName, 'kubernetes'>, url: string) => Promise<string>;
 }
 
 /** Two of each program unless told. */
-export async function openCluster({ through = async (_, url) => url, ...programs }: ClusterStageOptions = {}): Promise<ClusterStage> {
+export async function openCluster({
+  through = async (_, url) => url,
+  ...programs
+}: ClusterStageOptions = {}): Promise<ClusterStage> {
   await using open = new AsyncDisposableStack();
-  const starting = [startMongo(), startNats(), startRedis(), startSinkProcess(['--header', 'X-Marker'])] as const;
+  const starting = [
+    startMongo(),
+    startNats(),
+    startRedis(),
+    startSinkProcess(['--header', 'X-Marker']),
+  ] as const;
   const started = await Promise.allSettled(starting);
   for (const result of started) if (result.status === 'fulfilled') open.use(result.value);
   const [mongo, nats, redis, sink] = await Promise.all(starting);
@@ -79,7 +97,9 @@ export async function openCluster({ through = async (_, url) => url, ...programs
     nats: await through('nats', nats.url),
     redis: await through('redis', redis.url),
   };
-  const installation = open.use(await startCluster({ backends, relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env, ...programs }));
+  const installation = open.use(
+    await startCluster({ backends, relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env, ...programs }),
+  );
   const door = new Door(installation.urls, installation.key);
   const owned = open.move();
   return {
@@ -92,7 +112,9 @@ export async function openCluster({ through = async (_, url) => url, ...programs
 export async function openEmbedded(): Promise<Stage & { readonly program: PacketboatProgram }> {
   await using open = new AsyncDisposableStack();
   const sink = open.use(await startSinkProcess(['--header', 'X-Marker']));
-  const installation = open.use(await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env }));
+  const installation = open.use(
+    await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env }),
+  );
   const [program] = installation.programs;
   if (program === undefined) throw new Error('embedded mode is one program');
   const door = new Door(installation.urls, installation.key);
@@ -103,33 +125,59 @@ export async function openEmbedded(): Promise<Stage & { readonly program: Packet
 const UNFINISHED = ['sending', 'queued', 'deferred', 'scheduled'] as const;
 const LOOK_EVERY_MS = 500;
 
-/** Waits until every message has ended; P1 is broken when one does not. Answers when that was, by `performance.now()`. */
+/**
+ * Waits until every message has ended; P1 is broken when one does not. Answers when that was, by
+ * `performance.now()`.
+ */
 export async function allEnded({ door }: Stage): Promise<number> {
   const giveUpAt = performance.now() + PATIENCE_MS + BACKLOG_MS;
   for (;;) {
-    const pages = await Promise.all(UNFINISHED.map((status) => door.look(`/v1/messages?status=${status}&limit=1`)));
-    const open = pages.flatMap((page) => (page?.messages ?? []) as { readonly message_id: string; readonly status: string }[]);
+    const pages = await Promise.all(
+      UNFINISHED.map((status) => door.look(`/v1/messages?status=${status}&limit=1`)),
+    );
+    const open = pages.flatMap(
+      (page) => (page?.messages ?? []) as { readonly message_id: string; readonly status: string }[],
+    );
     const [first] = open;
     if (first === undefined) return performance.now();
     if (performance.now() > giveUpAt) {
       const message = await door.look(`/v1/messages/${first.message_id}`);
-      throw new Error(`P1: not ended after ${PATIENCE_MS + BACKLOG_MS} ms, among others ${JSON.stringify(message)}`);
+      throw new Error(
+        `P1: not ended after ${PATIENCE_MS + BACKLOG_MS} ms, among others ${JSON.stringify(message)}`,
+      );
     }
     await sleep(LOOK_EVERY_MS);
   }
 }
 
-/** Waits until each of these names these dependencies as lost or not reached yet, and no others; P20 is broken when that takes longer than 5 s. */
-export async function untilLost(programs: readonly PacketboatProgram[], names: readonly string[]): Promise<void> {
+/**
+ * Waits until each of these names these dependencies as lost or not reached yet, and no others; P20
+ * is broken when that takes longer than 5 s.
+ */
+export async function untilLost(
+  programs: readonly PacketboatProgram[],
+  names: readonly string[],
+): Promise<void> {
   const look = async ({ operationsUrl }: PacketboatProgram): Promise<void> => {
-    const answer = (await (await fetch(`${operationsUrl}/readyz`)).json()) as Readonly<Record<'lost' | 'not_reached', readonly string[]>>;
+    const answer = (await (await fetch(`${operationsUrl}/readyz`)).json()) as Readonly<
+      Record<'lost' | 'not_reached', readonly string[]>
+    >;
     expect([...answer.lost, ...answer.not_reached].toSorted()).toEqual(names);
   };
-  await Promise.all(programs.map((program) => vi.waitFor(() => look(program), { timeout: 5_000, interval: 100 })));
+  await Promise.all(
+    programs.map((program) => vi.waitFor(() => look(program), { timeout: 5_000, interval: 100 })),
+  );
 }
 
-/** Gathers the evidence of a case and judges it: no promise may be broken. Whatever comes of it is in the account. */
-export async function expectKept(stage: Stage, told: readonly Told[], ambiguousMax = 0): Promise<LedgerVerdict> {
+/**
+ * Gathers the evidence of a case and judges it: no promise may be broken. Whatever comes of it is
+ * in the account.
+ */
+export async function expectKept(
+  stage: Stage,
+  told: readonly Told[],
+  ambiguousMax = 0,
+): Promise<LedgerVerdict> {
   const ids = told.flatMap((t) => messageIdOf(t) ?? []);
   const shown = new Map<string, Shown | null>();
   const rest = ids.values();
@@ -144,7 +192,9 @@ export async function expectKept(stage: Stage, told: readonly Told[], ambiguousM
     ...{ messages, rounds, ...figures, ambiguousMax },
     ...{ brokenPromises: broken.length, broken: broken.slice(0, BROKEN_MAX) },
     // what the programs said last, to look into what broke
-    ...(broken.length > 0 && { output: stage.installation.programs.map((program) => ({ role: program.role, said: program.output() })) }),
+    ...(broken.length > 0 && {
+      output: stage.installation.programs.map((program) => ({ role: program.role, said: program.output() })),
+    }),
   });
   expect(broken.slice(0, 20)).toEqual([]);
   // all but those clients who give up at the first trouble got through
@@ -154,15 +204,28 @@ export async function expectKept(stage: Stage, told: readonly Told[], ambiguousM
 }
 
 async function shownOf({ door }: Stage, id: string): Promise<Shown | null> {
-  const [message, timeline] = await Promise.all([door.look(`/v1/messages/${id}`), door.look(`/v1/messages/${id}/events`)]);
+  const [message, timeline] = await Promise.all([
+    door.look(`/v1/messages/${id}`),
+    door.look(`/v1/messages/${id}/events`),
+  ]);
   if (message === null || timeline === null) return null;
-  return { deliveries: message.deliveries as Shown['deliveries'], events: timeline.events as Shown['events'] };
+  return {
+    deliveries: message.deliveries as Shown['deliveries'],
+    events: timeline.events as Shown['events'],
+  };
 }
 
-/** When the last of these messages came to its end, by the store's clock, in milliseconds since 1970. */
+/**
+ * When the last of these messages came to its end, by the store's clock, in milliseconds since
+ * 1970.
+ */
 export async function lastEnd({ door }: Stage, told: readonly Told[]): Promise<number> {
-  const timelines = await Promise.all(told.flatMap((t) => messageIdOf(t) ?? []).map((id) => door.look(`/v1/messages/${id}/events`)));
-  const times = timelines.flatMap((timeline) => (timeline?.events ?? []) as { readonly at: string }[]).map(({ at }) => Date.parse(at));
+  const timelines = await Promise.all(
+    told.flatMap((t) => messageIdOf(t) ?? []).map((id) => door.look(`/v1/messages/${id}/events`)),
+  );
+  const times = timelines
+    .flatMap((timeline) => (timeline?.events ?? []) as { readonly at: string }[])
+    .map(({ at }) => Date.parse(at));
   return Math.max(...times);
 }
 
@@ -177,4 +240,5 @@ export function figure(
   if (Object.keys(more).length > 0) writeAccount({ figuresOf: what, ...more });
 }
 
-export const secondsSince = (startedAt: number, endedAt = performance.now()): string => `${((endedAt - startedAt) / 1_000).toFixed(1)} s`;
+export const secondsSince = (startedAt: number, endedAt = performance.now()): string =>
+  `${((endedAt - startedAt) / 1_000).toFixed(1)} s`;

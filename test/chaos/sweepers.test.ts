@@ -1,4 +1,5 @@
-// Two sweepers look at the same mail. One is frozen in the middle of its work and wakes up with decisions that are old; the other is killed.
+// Two sweepers look at the same mail. One is frozen in the middle of its work and wakes up with
+// decisions that are old; the other is killed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -6,7 +7,10 @@ import { describeWith } from '../support/describe-with.ts';
 import { Load } from './load.ts';
 import { allEnded, expectKept, figure, messages, openCluster, rounds, timeLimit } from './stage.ts';
 
-/** How long mail waits: longer than it takes to hand it over, so that all of it falls due while sweepers come and go. */
+/**
+ * How long mail waits: longer than it takes to hand it over, so that all of it falls due while
+ * sweepers come and go.
+ */
 const AHEAD_MS = 15_000;
 const AWAY_MS = 1_500;
 

@@ -1,5 +1,6 @@
-// A tap on the wire between a program and its server: it passes everything on until it is told to stop at a step, and then holds that connection there,
-// so that a program can be killed exactly between a request and its answer without a hook in the program's code.
+// A tap on the wire between a program and its server: it passes everything on until it is told to
+// stop at a step, and then holds that connection there, so that a program can be killed exactly
+// between a request and its answer without a hook in the program's code.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -7,7 +8,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export interface Step {
   /** Bytes of the request that it is about. */
   readonly request: Buffer;
-  /** `before`: the server never hears of it. `after`: the server has answered, and the program never hears of that. */
+  /**
+   * `before`: the server never hears of it. `after`: the server has answered, and the program never
+   * hears of that.
+   */
   readonly hold: 'before' | 'after';
   /** Only on connections that said this at their beginning, for example the client's name. */
   readonly of?: string;
@@ -40,7 +44,10 @@ export class Tap implements AsyncDisposable {
     return tap;
   }
 
-  /** Resolves when the next such request is held. That connection stays as it is until one of its ends closes it. */
+  /**
+   * Resolves when the next such request is held. That connection stays as it is until one of its
+   * ends closes it.
+   */
   holdAt(step: Step): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#armed = { step, reached: resolve };
@@ -65,7 +72,11 @@ export class Tap implements AsyncDisposable {
       if (isHeld) return;
       if (introduction.length < INTRODUCTION_BYTES) introduction += chunk.toString('latin1');
       const armed = this.#armed;
-      if (armed !== null && chunk.includes(armed.step.request) && introduction.includes(armed.step.of ?? '')) {
+      if (
+        armed !== null &&
+        chunk.includes(armed.step.request) &&
+        introduction.includes(armed.step.of ?? '')
+      ) {
         this.#armed = null;
         if (armed.step.hold === 'before') {
           isHeld = true;
@@ -98,7 +109,10 @@ export class Tap implements AsyncDisposable {
   }
 }
 
-/** How MongoDB's `insert` into a collection begins on the wire (BSON: a string of its length, and the name). */
+/**
+ * How MongoDB's `insert` into a collection begins on the wire (BSON: a string of its length, and
+ * the name).
+ */
 export function mongoInsert(collection: string): Buffer {
   const length = Buffer.alloc(4);
   length.writeInt32LE(collection.length + 1);

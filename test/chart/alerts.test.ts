@@ -1,5 +1,6 @@
-// The alerts and the dashboard of the chart: each alert fires when it should, and is quiet when it need not, as Prometheus's own tester finds; and no
-// expression asks for a metric or a label that no program has.
+// The alerts and the dashboard of the chart: each alert fires when it should, and is quiet when it
+// need not, as Prometheus's own tester finds; and no expression asks for a metric or a label that
+// no program has.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,25 +21,44 @@ interface Rule {
   readonly annotations: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
 }
-const alerts = (parse(await readFile(rules, 'utf8')) as { readonly groups: readonly { readonly rules: readonly Rule[] }[] }).groups.flatMap(
-  ({ rules }) => rules,
-);
+const alerts = (
+  parse(await readFile(rules, 'utf8')) as { readonly groups: readonly { readonly rules: readonly Rule[] }[] }
+).groups.flatMap(({ rules }) => rules);
 
 /** Series in promtool's notation, a value a minute, all in namespace `mail`. */
 type Series = Readonly<Record<string, string>>;
 
-/** By alert: what makes it fire within half an hour, and what does not. `fires` of the alert's labels besides its name and severity. */
+/**
+ * By alert: what makes it fire within half an hour, and what does not. `fires` of the alert's
+ * labels besides its name and severity.
+ */
 const cases: Readonly<
-  Record<string, { readonly fires: Series; readonly as: Readonly<Record<string, string>>; readonly quiet: readonly Series[] }>
+  Record<
+    string,
+    {
+      readonly fires: Series;
+      readonly as: Readonly<Record<string, string>>;
+      readonly quiet: readonly Series[];
+    }
+  >
 > = {
   PacketboatGatewayErrors: {
-    fires: { 'packetboat_http_requests_total{status="202"}': '0+90x40', 'packetboat_http_requests_total{status="503"}': '0+10x40' },
+    fires: {
+      'packetboat_http_requests_total{status="202"}': '0+90x40',
+      'packetboat_http_requests_total{status="503"}': '0+10x40',
+    },
     as: {},
     quiet: [
-      { 'packetboat_http_requests_total{status="202"}': '0+99x40', 'packetboat_http_requests_total{status="503"}': '0+1x40' },
+      {
+        'packetboat_http_requests_total{status="202"}': '0+99x40',
+        'packetboat_http_requests_total{status="503"}': '0+1x40',
+      },
       { 'packetboat_http_requests_total{status="422"}': '0+50x40' },
       // a short one
-      { 'packetboat_http_requests_total{status="202"}': '0+90x40', 'packetboat_http_requests_total{status="503"}': '0x28 0+100x3 300x10' },
+      {
+        'packetboat_http_requests_total{status="202"}': '0+90x40',
+        'packetboat_http_requests_total{status="503"}': '0x28 0+100x3 300x10',
+      },
     ],
   },
   PacketboatDependencyDown: {
@@ -48,7 +68,10 @@ const cases: Readonly<
     },
     as: { dependency: 'store' },
     quiet: [
-      { 'packetboat_dependency_up{dependency="store",pod="a"}': '0x40', 'packetboat_dependency_up{dependency="store",pod="b"}': '1x40' },
+      {
+        'packetboat_dependency_up{dependency="store",pod="a"}': '0x40',
+        'packetboat_dependency_up{dependency="store",pod="b"}': '1x40',
+      },
       { 'packetboat_dependency_up{dependency="store",pod="a"}': '1x40' },
     ],
   },
@@ -59,12 +82,21 @@ const cases: Readonly<
     },
     as: { dependency: 'queue' },
     quiet: [
-      { 'packetboat_dependency_up{dependency="queue",pod="a"}': '0x40', 'packetboat_dependency_up{dependency="queue",pod="b"}': '0x40' },
-      { 'packetboat_dependency_up{dependency="queue",pod="a"}': '1x40', 'packetboat_dependency_up{dependency="queue",pod="b"}': '1x40' },
+      {
+        'packetboat_dependency_up{dependency="queue",pod="a"}': '0x40',
+        'packetboat_dependency_up{dependency="queue",pod="b"}': '0x40',
+      },
+      {
+        'packetboat_dependency_up{dependency="queue",pod="a"}': '1x40',
+        'packetboat_dependency_up{dependency="queue",pod="b"}': '1x40',
+      },
     ],
   },
   PacketboatNothingLeaves: {
-    fires: { packetboat_backlog_deliveries: '40x40', 'packetboat_attempts_total{outcome="delivered"}': '7x40' },
+    fires: {
+      packetboat_backlog_deliveries: '40x40',
+      'packetboat_attempts_total{outcome="delivered"}': '7x40',
+    },
     as: {},
     quiet: [
       { packetboat_backlog_deliveries: '40x40', 'packetboat_attempts_total{outcome="delivered"}': '0+5x40' },
@@ -72,7 +104,10 @@ const cases: Readonly<
     ],
   },
   PacketboatMailIsOverdue: {
-    fires: { 'packetboat_oldest_sendable_age_seconds{pod="a"}': '0+60x40', 'packetboat_oldest_sendable_age_seconds{pod="b"}': '0+60x40' },
+    fires: {
+      'packetboat_oldest_sendable_age_seconds{pod="a"}': '0+60x40',
+      'packetboat_oldest_sendable_age_seconds{pod="b"}': '0+60x40',
+    },
     as: {},
     quiet: [
       { packetboat_oldest_sendable_age_seconds: '200x40' },
@@ -91,25 +126,48 @@ const cases: Readonly<
   PacketboatBacklogGrows: {
     fires: { packetboat_backlog_deliveries: '6000+100x60' },
     as: {},
-    quiet: [{ packetboat_backlog_deliveries: '20000-100x60' }, { packetboat_backlog_deliveries: '100+10x60' }],
+    quiet: [
+      { packetboat_backlog_deliveries: '20000-100x60' },
+      { packetboat_backlog_deliveries: '100+10x60' },
+    ],
   },
   PacketboatDeliveriesLapse: {
     fires: { 'packetboat_swept_total{what="lapsed"}': '0+3x40' },
     as: {},
-    quiet: [{ 'packetboat_swept_total{what="lapsed"}': '0x10 4x30' }, { 'packetboat_swept_total{what="due"}': '0+90x40' }],
+    quiet: [
+      { 'packetboat_swept_total{what="lapsed"}': '0x10 4x30' },
+      { 'packetboat_swept_total{what="due"}': '0+90x40' },
+    ],
   },
   PacketboatAttemptsFailLocally: {
-    fires: { 'packetboat_attempts_total{outcome="local"}': '0+5x60', 'packetboat_attempts_total{outcome="delivered"}': '0+95x60' },
-    as: {},
-    quiet: [{ 'packetboat_attempts_total{outcome="local"}': '0+1x60', 'packetboat_attempts_total{outcome="delivered"}': '0+99x60' }],
-  },
-  PacketboatManyBounces: {
-    fires: { 'packetboat_attempts_total{outcome="bounced"}': '0+20x60', 'packetboat_attempts_total{outcome="delivered"}': '0+80x60' },
+    fires: {
+      'packetboat_attempts_total{outcome="local"}': '0+5x60',
+      'packetboat_attempts_total{outcome="delivered"}': '0+95x60',
+    },
     as: {},
     quiet: [
-      { 'packetboat_attempts_total{outcome="bounced"}': '0+5x60', 'packetboat_attempts_total{outcome="delivered"}': '0+95x60' },
+      {
+        'packetboat_attempts_total{outcome="local"}': '0+1x60',
+        'packetboat_attempts_total{outcome="delivered"}': '0+99x60',
+      },
+    ],
+  },
+  PacketboatManyBounces: {
+    fires: {
+      'packetboat_attempts_total{outcome="bounced"}': '0+20x60',
+      'packetboat_attempts_total{outcome="delivered"}': '0+80x60',
+    },
+    as: {},
+    quiet: [
+      {
+        'packetboat_attempts_total{outcome="bounced"}': '0+5x60',
+        'packetboat_attempts_total{outcome="delivered"}': '0+95x60',
+      },
       // one of two, which says nothing
-      { 'packetboat_attempts_total{outcome="bounced"}': '0x9 1x50', 'packetboat_attempts_total{outcome="delivered"}': '0x9 1x50' },
+      {
+        'packetboat_attempts_total{outcome="bounced"}': '0x9 1x50',
+        'packetboat_attempts_total{outcome="delivered"}': '0x9 1x50',
+      },
     ],
   },
   PacketboatEventLoopIsLate: {
@@ -207,7 +265,12 @@ describeWith(['promtool'], 'the alerts', () => {
           expr: `ALERTS{alertname="${alertname}",alertstate="firing"}`,
           eval_time: '32m',
           exp_samples: isFiring
-            ? [{ labels: labelsOf({ alertname, alertstate: 'firing', namespace: 'mail', severity, ...as }), value: 1 }]
+            ? [
+                {
+                  labels: labelsOf({ alertname, alertstate: 'firing', namespace: 'mail', severity, ...as }),
+                  value: 1,
+                },
+              ]
             : [],
         },
       ],
@@ -215,7 +278,13 @@ describeWith(['promtool'], 'the alerts', () => {
     const folder = await mkdtemp(join(tmpdir(), 'packetboat-alerts-'));
     try {
       const file = join(folder, 'test.yaml');
-      await writeFile(file, stringify({ rule_files: [rules], tests: [test(fires, true), ...quiet.map((series) => test(series, false))] }));
+      await writeFile(
+        file,
+        stringify({
+          rule_files: [rules],
+          tests: [test(fires, true), ...quiet.map((series) => test(series, false))],
+        }),
+      );
       expect(await promtool(['test', 'rules', file])).toMatchObject({ code: 0 });
     } finally {
       await rm(folder, { recursive: true });
@@ -239,7 +308,10 @@ describeWith(['promtool'], 'the text format of our metrics', () => {
     // Node's own have gauges that end in _total
     const ours = text.split('\n\n').filter((metric) => !metric.startsWith('# HELP nodejs_'));
     expect(ours.length).toBeGreaterThan(20);
-    expect(await promtool(['check', 'metrics'], `${ours.join('\n').trimEnd()}\n`)).toEqual({ code: 0, output: '' });
+    expect(await promtool(['check', 'metrics'], `${ours.join('\n').trimEnd()}\n`)).toEqual({
+      code: 0,
+      output: '',
+    });
   });
 });
 
@@ -247,37 +319,53 @@ describe('what the alerts and the dashboard ask for', async () => {
   // each metric once, so that those with labels are there
   const metrics = createMetrics({ program: 'test', version: '0' });
   const words: readonly string[] =
-    (await readFile(join(import.meta.dirname, '../../services/runtime/metrics.ts'), 'utf8')).match(/'[a-z_]+'/g) ?? [];
+    (await readFile(join(import.meta.dirname, '../../services/runtime/metrics.ts'), 'utf8')).match(
+      /'[a-z_]+'/g,
+    ) ?? [];
   const known = new Set(
     [...(await metrics.exposition()).text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name = '', type]) =>
-      type === 'counter' ? [`${name}_total`] : type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+      type === 'counter'
+        ? [`${name}_total`]
+        : type === 'histogram'
+          ? [`${name}_bucket`, `${name}_sum`, `${name}_count`]
+          : [name],
     ),
   );
   const dashboard = await readFile(join(chart, 'files/dashboard.json'), 'utf8');
   const ofDashboard = (
-    JSON.parse(dashboard) as { readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[] }
+    JSON.parse(dashboard) as {
+      readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[];
+    }
   ).panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
   const expressions = [...alerts.map(({ expr }) => expr), ...ofDashboard];
 
   it.each(expressions)('%s', (expr) => {
     const named: readonly string[] =
-      expr.match(/\b(?:packetboat|controller_runtime|workqueue|rest_client|leader_election|nodejs|process)_[a-z0-9_]+/g) ?? [];
+      expr.match(
+        /\b(?:packetboat|controller_runtime|workqueue|rest_client|leader_election|nodejs|process)_[a-z0-9_]+/g,
+      ) ?? [];
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
     // namespace, pod and le are Prometheus's own
-    const values = [...expr.matchAll(/(?:outcome|what|result|dependency|reason|kind)=~?"([^"]+)"/g)].flatMap(([, value = '']) =>
-      value.split('|'),
+    const values = [...expr.matchAll(/(?:outcome|what|result|dependency|reason|kind)=~?"([^"]+)"/g)].flatMap(
+      ([, value = '']) => value.split('|'),
     );
     expect(values.filter((value) => !words.includes(`'${value}'`))).toEqual([]);
   });
 
   it('says what is to be done', () => {
     for (const { annotations } of alerts)
-      expect([annotations.summary, annotations.description].map((text) => (text?.length ?? 0) > 20)).toEqual([true, true]);
+      expect([annotations.summary, annotations.description].map((text) => (text?.length ?? 0) > 20)).toEqual([
+        true,
+        true,
+      ]);
   });
 });
 
-function promtool(args: readonly string[], input = ''): Promise<{ readonly code: number; readonly output: string }> {
+function promtool(
+  args: readonly string[],
+  input = '',
+): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve) => {
     const asked = execFile(requireFile('promtool'), args, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr });

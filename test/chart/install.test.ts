@@ -1,5 +1,6 @@
-// What people do with Helm, on a real API server, by both Helms: install, upgrade, roll back, uninstall, install again. There are no controllers, so the
-// test plays them; no pod runs but that of the Job before an uninstall, which is a process here.
+// What people do with Helm, on a real API server, by both Helms: install, upgrade, roll back,
+// uninstall, install again. There are no controllers, so the test plays them; no pod runs but that
+// of the Job before an uninstall, which is a process here.
 
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,13 +10,27 @@ import { parse, stringify } from 'yaml';
 import { DRAIN_FINALIZER } from '../../operator/api/v1alpha1/names.ts';
 import { type Controllers, playControllers } from '../support/controllers.ts';
 import { describeWith } from '../support/describe-with.ts';
-import { chart, combinations, type Helm, helm, helmOk, helms, podOf, render, valuesOf } from '../support/helm.ts';
+import {
+  chart,
+  combinations,
+  type Helm,
+  helm,
+  helmOk,
+  helms,
+  podOf,
+  render,
+  valuesOf,
+} from '../support/helm.ts';
 import { type Kubernetes, kubectl, kubectlOk, startKubernetes } from '../support/kubernetes.ts';
 import { requireFile } from '../support/need.ts';
 import { operatorAccount } from '../support/operator-account.ts';
 
 const sender = (name: string) => ({
-  ...{ apiVersion: 'packetboat.dev/v1alpha1', kind: 'Sender', metadata: { name, namespace: 'mail', finalizers: [DRAIN_FINALIZER] } },
+  ...{
+    apiVersion: 'packetboat.dev/v1alpha1',
+    kind: 'Sender',
+    metadata: { name, namespace: 'mail', finalizers: [DRAIN_FINALIZER] },
+  },
   spec: {
     domain: `${name}.example`,
     from: { address: `hi@${name}.example` },
@@ -26,55 +41,89 @@ const sender = (name: string) => ({
 /** Whose pods may only be such as need no privileges. */
 async function createRestricted(kubeconfig: string, namespace: string): Promise<void> {
   await kubectlOk(kubeconfig, ['create', 'namespace', namespace]);
-  await kubectlOk(kubeconfig, ['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+  await kubectlOk(kubeconfig, [
+    'label',
+    'namespace',
+    namespace,
+    'pod-security.kubernetes.io/enforce=restricted',
+  ]);
 }
 
-describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'foreign-definitions'], 'what the chart renders, on an API server', () => {
-  const open = new AsyncDisposableStack();
-  let kubernetes: Kubernetes;
-  const ctl = (args: readonly string[], input?: string) => kubectlOk(kubernetes.kubeconfig, args, input);
+describeWith(
+  ['kube-apiserver', 'etcd', 'kubectl', 'helm', 'foreign-definitions'],
+  'what the chart renders, on an API server',
+  () => {
+    const open = new AsyncDisposableStack();
+    let kubernetes: Kubernetes;
+    const ctl = (args: readonly string[], input?: string) => kubectlOk(kubernetes.kubeconfig, args, input);
 
-  beforeAll(async () => {
-    kubernetes = open.use(await startKubernetes());
-    await ctl(['apply', '--server-side', '-f', requireFile('foreign-definitions'), '-f', join(chart, 'files/crds')]);
-    await ctl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
-    for (const namespace of ['mail', 'shop', 'billing']) await createRestricted(kubernetes.kubeconfig, namespace);
-  }, 60_000);
-  afterAll(() => open.disposeAsync(), 30_000);
+    beforeAll(async () => {
+      kubernetes = open.use(await startKubernetes());
+      await ctl([
+        'apply',
+        '--server-side',
+        '-f',
+        requireFile('foreign-definitions'),
+        '-f',
+        join(chart, 'files/crds'),
+      ]);
+      await ctl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+      for (const namespace of ['mail', 'shop', 'billing'])
+        await createRestricted(kubernetes.kubeconfig, namespace);
+    }, 60_000);
+    afterAll(() => open.disposeAsync(), 30_000);
 
-  it.each(combinations)('the API server takes every object, with the values of %s', async (combination) => {
-    const objects = await render(['--values', valuesOf(combination)]);
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
-    const taken = await ctl(['apply', '--dry-run=server', '--validate=strict', '-f', '-'], list);
-    expect(taken.trim().split('\n')).toHaveLength(objects.length);
-    expect(taken.match(/\(server dry run\)/g)).toHaveLength(objects.length);
-  });
-
-  it.each(combinations)('every pod is one of Pod Security’s restricted, with the values of %s', async (combination) => {
-    const pods = (await render(['--values', valuesOf(combination)])).flatMap((object) => {
-      const spec = podOf(object);
-      if (spec === undefined) return [];
-      // as the controller of StatefulSets puts them in
-      const claims = (object.spec?.volumeClaimTemplates ?? []).map(({ metadata: { name } }) => ({
-        name,
-        persistentVolumeClaim: { claimName: `${name}-${object.metadata.name}-0` },
-      }));
-      const volumes = [...(spec.volumes ?? []), ...claims];
-      return [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: object.metadata.name, namespace: 'mail' }, spec: { ...spec, volumes } }];
+    it.each(combinations)('the API server takes every object, with the values of %s', async (combination) => {
+      const objects = await render(['--values', valuesOf(combination)]);
+      const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+      const taken = await ctl(['apply', '--dry-run=server', '--validate=strict', '-f', '-'], list);
+      expect(taken.trim().split('\n')).toHaveLength(objects.length);
+      expect(taken.match(/\(server dry run\)/g)).toHaveLength(objects.length);
     });
-    expect(pods.length).toBeGreaterThan(5);
-    for (const pod of pods) {
-      // only a Job's pod may be restarted on failure alone, and that is not what is asked here
-      await ctl(['create', '--dry-run=server', '-f', '-'], JSON.stringify({ ...pod, spec: { ...pod.spec, restartPolicy: 'Never' } }));
-      // and it would say so if one were not
-      const { securityContext, ...more } = pod.spec as unknown as Readonly<Record<string, unknown>>;
-      expect(securityContext).toMatchObject({ runAsNonRoot: true });
-      const loose = { ...pod, spec: { ...more, restartPolicy: 'Never', hostNetwork: true } };
-      const { stderr } = await kubectl(kubernetes.kubeconfig, ['create', '--dry-run=server', '-f', '-'], JSON.stringify(loose));
-      expect(stderr).toContain('violates PodSecurity "restricted');
-    }
-  });
-});
+
+    it.each(combinations)(
+      'every pod is one of Pod Security’s restricted, with the values of %s',
+      async (combination) => {
+        const pods = (await render(['--values', valuesOf(combination)])).flatMap((object) => {
+          const spec = podOf(object);
+          if (spec === undefined) return [];
+          // as the controller of StatefulSets puts them in
+          const claims = (object.spec?.volumeClaimTemplates ?? []).map(({ metadata: { name } }) => ({
+            name,
+            persistentVolumeClaim: { claimName: `${name}-${object.metadata.name}-0` },
+          }));
+          const volumes = [...(spec.volumes ?? []), ...claims];
+          return [
+            {
+              apiVersion: 'v1',
+              kind: 'Pod',
+              metadata: { name: object.metadata.name, namespace: 'mail' },
+              spec: { ...spec, volumes },
+            },
+          ];
+        });
+        expect(pods.length).toBeGreaterThan(5);
+        for (const pod of pods) {
+          // only a Job's pod may be restarted on failure alone, and that is not what is asked here
+          await ctl(
+            ['create', '--dry-run=server', '-f', '-'],
+            JSON.stringify({ ...pod, spec: { ...pod.spec, restartPolicy: 'Never' } }),
+          );
+          // and it would say so if one were not
+          const { securityContext, ...more } = pod.spec as unknown as Readonly<Record<string, unknown>>;
+          expect(securityContext).toMatchObject({ runAsNonRoot: true });
+          const loose = { ...pod, spec: { ...more, restartPolicy: 'Never', hostNetwork: true } };
+          const { stderr } = await kubectl(
+            kubernetes.kubeconfig,
+            ['create', '--dry-run=server', '-f', '-'],
+            JSON.stringify(loose),
+          );
+          expect(stderr).toContain('violates PodSecurity "restricted');
+        }
+      },
+    );
+  },
+);
 
 describe.each(helms)('with %s', (which) => {
   describeWith(['kube-apiserver', 'etcd', 'kubectl', which], 'a release', () => {
@@ -101,13 +150,27 @@ describe.each(helms)('with %s', (which) => {
     const values = ['--values', valuesOf('existing-backends')];
     const wait = ['--wait', '--timeout', '60s'];
     const columnsOf = async () =>
-      ctl('get', 'crd', 'senders.packetboat.dev', '-o', 'jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}');
-    const sweepers = async () =>
-      ctl('get', 'deployment', 'packetboat-sweeper', '-o', 'jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image}');
-    const history = async () =>
-      (JSON.parse(await run(['history', 'packetboat', '-o', 'json'])) as readonly { readonly status: string }[]).map(
-        ({ status }) => status,
+      ctl(
+        'get',
+        'crd',
+        'senders.packetboat.dev',
+        '-o',
+        'jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}',
       );
+    const sweepers = async () =>
+      ctl(
+        'get',
+        'deployment',
+        'packetboat-sweeper',
+        '-o',
+        'jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image}',
+      );
+    const history = async () =>
+      (
+        JSON.parse(await run(['history', 'packetboat', '-o', 'json'])) as readonly {
+          readonly status: string;
+        }[]
+      ).map(({ status }) => status);
 
     it('is installed, and told how to go on', async () => {
       const notes = await run(['install', 'packetboat', earlier, ...values, ...wait]);
@@ -127,7 +190,16 @@ describe.each(helms)('with %s', (which) => {
     });
 
     it('refuses values that it does not know, and stays as it is', async () => {
-      const args = ['upgrade', 'packetboat', chart, ...values, '--set', 'sweepers.replicas=1', '--namespace', 'mail'];
+      const args = [
+        'upgrade',
+        'packetboat',
+        chart,
+        ...values,
+        '--set',
+        'sweepers.replicas=1',
+        '--namespace',
+        'mail',
+      ];
       const { code, stderr } = await helm(which, args, { KUBECONFIG: kubernetes.kubeconfig });
       expect([code, stderr]).toEqual([1, expect.stringContaining('sweepers')]);
       expect(await history()).toEqual(['superseded', 'deployed']);
@@ -176,7 +248,15 @@ describe.each(helms)('with %s', (which) => {
 
     it('of a trial keeps its keyring over an upgrade', async () => {
       await run(['upgrade', 'packetboat', chart, '--values', valuesOf('dev')]);
-      const keys = () => ctl('get', 'secret', 'packetboat-dev-keyring', 'packetboat-dev-key', '-o', 'jsonpath={.items[*].data}');
+      const keys = () =>
+        ctl(
+          'get',
+          'secret',
+          'packetboat-dev-keyring',
+          'packetboat-dev-key',
+          '-o',
+          'jsonpath={.items[*].data}',
+        );
       const first = await keys();
       expect(first).toContain('catalog');
       await run(['upgrade', 'packetboat', chart, '--values', valuesOf('dev'), '--set', 'sweeper.replicas=3']);
@@ -195,6 +275,8 @@ async function makeEarlier(folder: string): Promise<void> {
     spec: { versions: { additionalPrinterColumns: { name: string }[] }[] };
   };
   for (const version of definition.spec.versions)
-    version.additionalPrinterColumns = version.additionalPrinterColumns.filter(({ name }) => name === 'Ready');
+    version.additionalPrinterColumns = version.additionalPrinterColumns.filter(
+      ({ name }) => name === 'Ready',
+    );
   await writeFile(file, stringify(definition));
 }

@@ -1,5 +1,6 @@
-// What the chart renders, without a cluster: goldens of the combinations in `ci/`, that bad values are refused with their path, and what must be true of
-// every object. `make golden` writes the goldens anew.
+// What the chart renders, without a cluster: goldens of the combinations in `ci/`, that bad values
+// are refused with their path, and what must be true of every object. `make golden` writes the
+// goldens anew.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +10,24 @@ import { readme, readValues } from '../../charts/write-readme.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { variables } from '../../services/runtime/config.ts';
 import { describeWith } from '../support/describe-with.ts';
-import { chart, combinations, helm, helms, type KubernetesObject, podOf, render, valuesOf } from '../support/helm.ts';
+import {
+  chart,
+  combinations,
+  helm,
+  helms,
+  type KubernetesObject,
+  podOf,
+  render,
+  valuesOf,
+} from '../support/helm.ts';
 
 const own = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
-const backends = ['mongodb.url=mongodb://m', 'nats.url=nats://n', 'redis.url=redis://r', 'keyring.existingSecret=k'];
+const backends = [
+  'mongodb.url=mongodb://m',
+  'nats.url=nats://n',
+  'redis.url=redis://r',
+  'keyring.existingSecret=k',
+];
 const minimal = backends.flatMap((value) => ['--set', value]);
 
 /** What Node and the C library read. */
@@ -24,21 +39,32 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
   it.each(helms.flatMap((which) => combinations.map((combination) => [which, combination] as const)))(
     '%s lints it with the values of %s',
     async (which, combination) => {
-      const { code, stdout, stderr } = await helm(which, ['lint', '--strict', chart, '--values', valuesOf(combination)]);
+      const { code, stdout, stderr } = await helm(which, [
+        'lint',
+        '--strict',
+        chart,
+        '--values',
+        valuesOf(combination),
+      ]);
       expect([code, stdout + stderr]).toEqual([0, expect.stringContaining('0 chart(s) failed')]);
     },
   );
 
-  it.each(combinations)('is as its golden says, by both Helms, with the values of %s', async (combination) => {
-    const [byFour, byThree] = await Promise.all(helms.map((which) => render(['--values', valuesOf(combination)], which)));
-    const text = (objects: readonly KubernetesObject[] = []) =>
-      objects
-        .filter(({ kind }) => kind !== 'CustomResourceDefinition') // goldens of their own
-        .map((object) => stringify(withoutChance(object), { lineWidth: 0 }))
-        .join('---\n');
-    expect(text(byThree)).toBe(text(byFour));
-    await expect(text(byFour)).toMatchFileSnapshot(`golden/${combination}.yaml`);
-  });
+  it.each(combinations)(
+    'is as its golden says, by both Helms, with the values of %s',
+    async (combination) => {
+      const [byFour, byThree] = await Promise.all(
+        helms.map((which) => render(['--values', valuesOf(combination)], which)),
+      );
+      const text = (objects: readonly KubernetesObject[] = []) =>
+        objects
+          .filter(({ kind }) => kind !== 'CustomResourceDefinition') // goldens of their own
+          .map((object) => stringify(withoutChance(object), { lineWidth: 0 }))
+          .join('---\n');
+      expect(text(byThree)).toBe(text(byFour));
+      await expect(text(byFour)).toMatchFileSnapshot(`golden/${combination}.yaml`);
+    },
+  );
 
   it('sets no variable that its program does not know, and asks no program for one that it lacks', async () => {
     for (const combination of combinations) {
@@ -46,10 +72,14 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
         for (const container of podOf(object)?.containers ?? []) {
           const { args: [program = ''] = [], env = [] } = container;
           if (object.metadata.name.includes('-dev-')) continue;
-          const known = Object.values(variables).filter(({ programs }) => (programs as readonly string[]).includes(program));
+          const known = Object.values(variables).filter(({ programs }) =>
+            (programs as readonly string[]).includes(program),
+          );
           const set = env.map(({ name }) => name).filter((name) => !forTheRuntime.includes(name));
           expect(set.filter((name) => !known.some((variable) => variable.name === name))).toEqual([]);
-          const needed = known.filter(({ requiredBy }) => (requiredBy as readonly string[]).includes(program));
+          const needed = known.filter(({ requiredBy }) =>
+            (requiredBy as readonly string[]).includes(program),
+          );
           expect(needed.filter(({ name }) => !set.includes(name))).toEqual([]);
           expect(new Set(env.map(({ name }) => name)).size).toBe(env.length);
           for (const { value } of env) expect(['string', 'undefined']).toContain(typeof value);
@@ -67,29 +97,41 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
         labels.filter((of) => Object.entries(selector).every(([key, value]) => of[key] === value)).length;
       for (const object of objects) {
         const selector = object.spec?.podSelector?.matchLabels ?? object.spec?.selector?.matchLabels;
-        if (object.kind === 'Service') expect(finds(object.spec?.selector as Readonly<Record<string, string>>)).toBe(1);
-        if (['Deployment', 'StatefulSet', 'PodDisruptionBudget'].includes(object.kind)) expect(finds(selector)).toBe(1);
+        if (object.kind === 'Service')
+          expect(finds(object.spec?.selector as Readonly<Record<string, string>>)).toBe(1);
+        if (['Deployment', 'StatefulSet', 'PodDisruptionBudget'].includes(object.kind))
+          expect(finds(selector)).toBe(1);
         if (object.kind === 'NetworkPolicy') expect(finds(selector)).toBeGreaterThan(0);
       }
       // nothing is open: each pod of ours is in the reach of a policy
-      const reached = objects.filter(({ kind }) => kind === 'NetworkPolicy').map(({ metadata }) => metadata.labels ?? {});
-      for (const component of own) expect(reached.map((of) => of['app.kubernetes.io/component'])).toContain(component);
+      const reached = objects
+        .filter(({ kind }) => kind === 'NetworkPolicy')
+        .map(({ metadata }) => metadata.labels ?? {});
+      for (const component of own)
+        expect(reached.map((of) => of['app.kubernetes.io/component'])).toContain(component);
     }
   });
 
   it('has a README of its values (make chart)', () => {
-    expect(readFileSync(join(chart, 'README.md'), 'utf8')).toBe(readme(readFileSync(join(chart, 'values.yaml'), 'utf8')));
+    expect(readFileSync(join(chart, 'README.md'), 'utf8')).toBe(
+      readme(readFileSync(join(chart, 'values.yaml'), 'utf8')),
+    );
   });
 
   it('documents each value that there is, as it is', () => {
     const lines = readValues(readFileSync(join(chart, 'values.yaml'), 'utf8'));
     const values = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as object;
-    const at = (path: string): unknown => path.split('.').reduce((part, key) => (part as Record<string, unknown>)[key], values as unknown);
-    for (const { path, value } of lines) if (value !== '') expect([path, at(path)]).toEqual([path, parse(value)]);
+    const at = (path: string): unknown =>
+      path.split('.').reduce((part, key) => (part as Record<string, unknown>)[key], values as unknown);
+    for (const { path, value } of lines)
+      if (value !== '') expect([path, at(path)]).toEqual([path, parse(value)]);
     const count = (part: unknown, path: string): number =>
       lines.some((line) => line.path === path && line.value !== '')
         ? 1
-        : Object.entries(part as object).reduce((sum, [key, inner]) => sum + count(inner, path === '' ? key : `${path}.${key}`), 0);
+        : Object.entries(part as object).reduce(
+            (sum, [key, inner]) => sum + count(inner, path === '' ? key : `${path}.${key}`),
+            0,
+          );
     expect(count(values, '')).toBe(lines.filter(({ value }) => value !== '').length);
   });
 
@@ -103,7 +145,9 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
   it('leaves the number of replicas to an autoscaler, where there is one', async () => {
     const objects = await render(['--values', valuesOf('everything')]);
     const replicas = Object.fromEntries(
-      objects.filter(({ kind }) => kind === 'Deployment').map(({ metadata, spec }) => [metadata.name, spec?.replicas]),
+      objects
+        .filter(({ kind }) => kind === 'Deployment')
+        .map(({ metadata, spec }) => [metadata.name, spec?.replicas]),
     );
     expect(replicas).toEqual({
       'packetboat-gateway': undefined,
@@ -167,9 +211,15 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
     [['networkPolicy.smtpPorts={99999}'], /networkPolicy[./]smtpPorts[./]0/],
     [['production=true', 'sweeper.replicas=1'], /sweeper\.replicas: production needs at least 2/],
     [['production=true', 'dev.enabled=true'], /dev\.enabled: is for trials/],
-    [['mongodb.url='], /mongodb\.url: is missing\. Set it or mongodb\.existingSecret; for a trial set dev\.enabled=true/],
+    [
+      ['mongodb.url='],
+      /mongodb\.url: is missing\. Set it or mongodb\.existingSecret; for a trial set dev\.enabled=true/,
+    ],
     [['keyring.existingSecret='], /keyring\.existingSecret: is missing/],
-    [['tls.enabled=true'], /tls\.(?:gateway|ingest)\.existingSecret: is missing\. Set it, or tls\.certManager\.enabled=true/],
+    [
+      ['tls.enabled=true'],
+      /tls\.(?:gateway|ingest)\.existingSecret: is missing\. Set it, or tls\.certManager\.enabled=true/,
+    ],
     [['tls.enabled=true', 'tls.certManager.enabled=true'], /tls\.certManager\.issuerRef\.name/],
     [['httpRoute.enabled=true'], /httpRoute\.parentRefs/],
     [['ingress.enabled=true'], /ingress\.hosts/],
@@ -190,7 +240,10 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
 /** What is made up at each rendering is not for a golden; long files have tests of their own. */
 function withoutChance(object: KubernetesObject): object {
   if (object.kind === 'Secret')
-    return { ...object, data: Object.fromEntries(Object.keys(object.data ?? {}).map((key) => [key, '<made up>'])) };
+    return {
+      ...object,
+      data: Object.fromEntries(Object.keys(object.data ?? {}).map((key) => [key, '<made up>'])),
+    };
   if (object.kind === 'PrometheusRule') return { ...object, spec: '<files/alerts.yaml>' };
   if (object.metadata.name.endsWith('-dashboard')) return { ...object, data: '<files/dashboard.json>' };
   return object;

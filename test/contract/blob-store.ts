@@ -39,7 +39,13 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       const start = subject.now();
       const bytes = noise(300 * KIB);
       const info = await store.put(id, 'acme.live', chunksOf(bytes, 64 * KIB));
-      expect(info).toEqual({ id, tenant: 'acme.live', bytes: bytes.length, sha256: sha256(bytes), createdAt: info.createdAt });
+      expect(info).toEqual({
+        id,
+        tenant: 'acme.live',
+        bytes: bytes.length,
+        sha256: sha256(bytes),
+        createdAt: info.createdAt,
+      });
       expect(info.createdAt).toBeGreaterThanOrEqual(start);
       expect(info.createdAt).toBeLessThanOrEqual(subject.now());
       const verify = async (reader: BlobStore): Promise<void> => {
@@ -50,16 +56,19 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       if (subject.reopen !== undefined) await verify(await subject.reopen());
     });
 
-    it.each([0, 1, 63, 64 * KIB, 255 * KIB, 255 * KIB + 1, MIB])('keeps %i bytes, however they were cut', async (size) => {
-      const bytes = noise(size);
-      const other = newBlobId(subject.now());
-      await store.put(id, 'a', chunksOf(bytes, 10_007));
-      await store.put(other, 'a', withEmptyChunks(bytes));
-      for (const blob of [id, other]) {
-        expect((await collect(store.get(blob))).equals(bytes)).toBe(true);
-        expect(await store.stat([blob])).toMatchObject([{ bytes: size, sha256: sha256(bytes) }]);
-      }
-    });
+    it.each([0, 1, 63, 64 * KIB, 255 * KIB, 255 * KIB + 1, MIB])(
+      'keeps %i bytes, however they were cut',
+      async (size) => {
+        const bytes = noise(size);
+        const other = newBlobId(subject.now());
+        await store.put(id, 'a', chunksOf(bytes, 10_007));
+        await store.put(other, 'a', withEmptyChunks(bytes));
+        for (const blob of [id, other]) {
+          expect((await collect(store.get(blob))).equals(bytes)).toBe(true);
+          expect(await store.stat([blob])).toMatchObject([{ bytes: size, sha256: sha256(bytes) }]);
+        }
+      },
+    );
 
     it('keeps its own copy of what it was given', async () => {
       const buffer = Buffer.alloc(16, 1);

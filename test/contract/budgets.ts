@@ -6,7 +6,10 @@ import type { Budget, Budgets, Reservation } from '../../services/ports/budgets.
 export interface BudgetsSubject extends AsyncDisposable {
   /** As a program sees them. */
   readonly budgets: Budgets;
-  /** The same buckets as another program sees them, disposed with the subject; the very same where there is only one program. */
+  /**
+   * The same buckets as another program sees them, disposed with the subject; the very same where
+   * there is only one program.
+   */
   other(): Promise<Budgets>;
   now(): number;
   elapse(ms: number): Promise<void>;
@@ -111,7 +114,9 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
     it('programs share a bucket: together they are granted no more than it holds', async () => {
       const large: Budget = { name: 'key/large', limit: 6_000, windowMs: 24 * HOUR, burst: 6_000 };
       const both = [budgets, await subject.other()];
-      const answers = await Promise.all(Array.from({ length: 400 }, (_, i) => reserve(large, 20, both[i % 2])));
+      const answers = await Promise.all(
+        Array.from({ length: 400 }, (_, i) => reserve(large, 20, both[i % 2])),
+      );
       const granted = answers.reduce((sum, a) => sum + a.granted, 0);
       expect(granted).toBeLessThanOrEqual(6_000);
       // what is reserved ahead is a small part

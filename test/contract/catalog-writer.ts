@@ -3,7 +3,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CatalogSnapshot, TemplateRevision } from '../../services/core/catalog/catalog.ts';
 import type { CatalogEntry, CatalogSource, CatalogWriter } from '../../services/ports/catalog-writer.ts';
-import { compiledSender, compiledTemplate, type SampleSender, type SampleTemplate } from './sample-catalog.ts';
+import {
+  compiledSender,
+  compiledTemplate,
+  type SampleSender,
+  type SampleTemplate,
+} from './sample-catalog.ts';
 
 export interface CatalogWriterSubject extends AsyncDisposable {
   readonly writer: CatalogWriter;
@@ -16,9 +21,19 @@ export interface CatalogWriterSubject extends AsyncDisposable {
   readonly notices: readonly string[];
 }
 
-const by = (term: number, generation: number, name = 'prod'): CatalogSource => ({ kind: 'operator', name, fence: { term, generation } });
-const sender = (sample: SampleSender = {}): CatalogEntry => ({ kind: 'sender', sender: compiledSender(sample) });
-const template = (sample: SampleTemplate = {}): CatalogEntry => ({ kind: 'template', template: compiledTemplate(sample) });
+const by = (term: number, generation: number, name = 'prod'): CatalogSource => ({
+  kind: 'operator',
+  name,
+  fence: { term, generation },
+});
+const sender = (sample: SampleSender = {}): CatalogEntry => ({
+  kind: 'sender',
+  sender: compiledSender(sample),
+});
+const template = (sample: SampleTemplate = {}): CatalogEntry => ({
+  kind: 'template',
+  template: compiledTemplate(sample),
+});
 
 export function catalogWriterContract(name: string, open: () => Promise<CatalogWriterSubject>): void {
   describe(`CatalogWriter contract: ${name}`, () => {
@@ -35,24 +50,45 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       const one = template({ subject: 'one' });
       expect(await writer.put(by(1, 1), one)).toEqual({ kind: 'created', revision: 1 });
       expect(await writer.put(by(1, 1), one)).toEqual({ kind: 'unchanged', revision: 1 });
-      expect(await writer.put(by(1, 2), template({ subject: 'two' }))).toEqual({ kind: 'updated', revision: 2 });
-      expect(await subject.other.put(by(1, 2), template({ subject: 'two' }))).toEqual({ kind: 'unchanged', revision: 2 });
+      expect(await writer.put(by(1, 2), template({ subject: 'two' }))).toEqual({
+        kind: 'updated',
+        revision: 2,
+      });
+      expect(await subject.other.put(by(1, 2), template({ subject: 'two' }))).toEqual({
+        kind: 'unchanged',
+        revision: 2,
+      });
       const { template: live } = await subject.read();
       expect(live('shop', 'invoice')).toEqual({ ...compiledTemplate({ subject: 'two' }), revision: 2 });
-      expect(await subject.revision('shop', 'invoice', 1)).toEqual({ ...compiledTemplate({ subject: 'one' }), revision: 1 });
+      expect(await subject.revision('shop', 'invoice', 1)).toEqual({
+        ...compiledTemplate({ subject: 'one' }),
+        revision: 1,
+      });
     });
 
     it('numbers senders too', async () => {
       expect(await writer.put(by(1, 1), sender())).toEqual({ kind: 'created', revision: 1 });
       expect(await writer.put(by(1, 2), sender({ from: 'Shop' }))).toEqual({ kind: 'updated', revision: 2 });
-      expect((await subject.read()).sender('shop', 'billing')).toEqual({ ...compiledSender({ from: 'Shop' }), revision: 2 });
+      expect((await subject.read()).sender('shop', 'billing')).toEqual({
+        ...compiledSender({ from: 'Shop' }),
+        revision: 2,
+      });
     });
 
     it('writes a login that has changed, although the hash is the same', async () => {
       await writer.put(by(1, 1), sender({ password: 'one' }));
-      expect(await writer.put(by(1, 1), sender({ password: 'one' }))).toEqual({ kind: 'unchanged', revision: 1 });
-      expect(await writer.put(by(1, 1), sender({ password: 'two' }))).toEqual({ kind: 'updated', revision: 1 });
-      expect((await subject.read()).sender('shop', 'billing')?.routes[0]?.credentials).toEqual({ username: 'billing', password: 'two' });
+      expect(await writer.put(by(1, 1), sender({ password: 'one' }))).toEqual({
+        kind: 'unchanged',
+        revision: 1,
+      });
+      expect(await writer.put(by(1, 1), sender({ password: 'two' }))).toEqual({
+        kind: 'updated',
+        revision: 1,
+      });
+      expect((await subject.read()).sender('shop', 'billing')?.routes[0]?.credentials).toEqual({
+        username: 'billing',
+        password: 'two',
+      });
     });
 
     it('refuses an old leader, also once its successor has written the same', async () => {
@@ -65,8 +101,14 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
 
     it('leaves alone what another source wrote', async () => {
       await writer.put(by(1, 1), sender());
-      expect(await writer.put(by(9, 9, 'staging'), sender({ from: 'Foreign' }))).toEqual({ kind: 'foreign', revision: 1 });
-      expect(await writer.put({ ...by(9, 9), kind: 'folder' }, sender())).toEqual({ kind: 'foreign', revision: 1 });
+      expect(await writer.put(by(9, 9, 'staging'), sender({ from: 'Foreign' }))).toEqual({
+        kind: 'foreign',
+        revision: 1,
+      });
+      expect(await writer.put({ ...by(9, 9), kind: 'folder' }, sender())).toEqual({
+        kind: 'foreign',
+        revision: 1,
+      });
       expect(await writer.prune(by(9, 9, 'staging'), new Set())).toBe(0);
       expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('Billing');
     });
@@ -80,15 +122,21 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect(await writer.prune(source, new Set(['template/shop/kept']))).toBe(2);
       expect(await writer.prune(source, new Set(['template/shop/kept']))).toBe(0);
       const snapshot = await subject.read();
-      expect([snapshot.senders('shop').map((one) => one.name), snapshot.templates('shop').map((one) => one.identifier)]).toEqual([
-        ['foreign'],
-        ['kept'],
-      ]);
+      expect([
+        snapshot.senders('shop').map((one) => one.name),
+        snapshot.templates('shop').map((one) => one.identifier),
+      ]).toEqual([['foreign'], ['kept']]);
       expect(await subject.revision('shop', 'invoice', 1)).toMatchObject({ revision: 1 });
-      expect(await writer.put(by(1, 1), template({ subject: 'two' }))).toEqual({ kind: 'created', revision: 2 });
+      expect(await writer.put(by(1, 1), template({ subject: 'two' }))).toEqual({
+        kind: 'created',
+        revision: 2,
+      });
       // free for anybody, but for an old leader
       expect(await writer.put(by(0, 9), sender())).toMatchObject({ kind: 'fenced' });
-      expect(await writer.put({ ...by(1, 1), kind: 'folder' }, sender())).toEqual({ kind: 'created', revision: 1 });
+      expect(await writer.put({ ...by(1, 1), kind: 'folder' }, sender())).toEqual({
+        kind: 'created',
+        revision: 1,
+      });
     });
 
     it('lists what it has in view, and removes one of them', async () => {
@@ -100,10 +148,14 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
         { key: 'sender/shop/billing', uid: 'u1', fence: { term: 3, generation: 1 } },
         { key: 'template/shop/invoice', uid: 'u2', fence: { term: 3, generation: 4 } },
       ]);
-      expect(await writer.remove({ ...own, fence: { term: 2, generation: 9 } }, 'sender/shop/billing')).toBe(false);
+      expect(await writer.remove({ ...own, fence: { term: 2, generation: 9 } }, 'sender/shop/billing')).toBe(
+        false,
+      );
       expect(await writer.remove(own, 'sender/shop/foreign')).toBe(false);
       expect(await writer.remove(own, 'sender/shop/nobody')).toBe(false);
-      expect(await writer.remove({ ...own, uid: 'who had the name before' }, 'sender/shop/billing')).toBe(false);
+      expect(await writer.remove({ ...own, uid: 'who had the name before' }, 'sender/shop/billing')).toBe(
+        false,
+      );
       expect(await writer.remove(own, 'sender/shop/billing')).toBe(true);
       expect(await writer.remove(own, 'sender/shop/billing')).toBe(false);
       expect((await subject.other.list(own)).map(({ key }) => key)).toEqual(['template/shop/invoice']);
@@ -112,7 +164,9 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
 
     it('takes an object that was made anew under its name, although its generations start again', async () => {
       await writer.put({ ...by(3, 7), uid: 'old' }, sender());
-      expect(await writer.put({ ...by(3, 1), uid: 'new' }, sender({ from: 'New' }))).toMatchObject({ kind: 'updated' });
+      expect(await writer.put({ ...by(3, 1), uid: 'new' }, sender({ from: 'New' }))).toMatchObject({
+        kind: 'updated',
+      });
       expect(await writer.put({ ...by(2, 9), uid: 'old' }, sender())).toMatchObject({ kind: 'fenced' });
       expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('New');
     });
@@ -125,10 +179,14 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
 
     it('gives one number to one content, however many write at once', async () => {
       const texts = ['a', 'b', 'c', 'd', 'e', 'f'];
-      const puts = [...texts, ...texts].map((text, i) => (i % 2 === 0 ? writer : subject.other).put(by(1, 1), template({ subject: text })));
+      const puts = [...texts, ...texts].map((text, i) =>
+        (i % 2 === 0 ? writer : subject.other).put(by(1, 1), template({ subject: text })),
+      );
       const results = await Promise.all(puts);
       const highest = Math.max(...results.map(({ revision }) => revision));
-      const all = await Promise.all(Array.from({ length: highest }, (_, i) => subject.revision('shop', 'invoice', i + 1)));
+      const all = await Promise.all(
+        Array.from({ length: highest }, (_, i) => subject.revision('shop', 'invoice', i + 1)),
+      );
       expect(all.map((one) => one?.revision)).toEqual(all.map((_, i) => i + 1));
       results.forEach(({ revision }, i) => {
         expect(all[revision - 1]?.content.live[0]?.subject).toBe(texts[i % texts.length]);

@@ -7,7 +7,10 @@ import { senderYaml, templateYaml } from './sample-catalog.ts';
 
 export interface CatalogSubject extends AsyncDisposable {
   readonly catalog: Catalog;
-  /** Makes these objects, as YAML, all that there is; resolves when they are on their way to the catalog. */
+  /**
+   * Makes these objects, as YAML, all that there is; resolves when they are on their way to the
+   * catalog.
+   */
   publish(...objects: readonly string[]): Promise<void>;
   /** Closes the catalog and opens it again over the same data. */
   reopen(): Promise<Catalog>;
@@ -25,17 +28,26 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
     afterEach(() => subject[Symbol.asyncDispose]());
 
     /** Publishes, and waits until the catalog shows it. A good change is live within a second. */
-    async function publish(objects: readonly string[], isThere: (snapshot: CatalogSnapshot) => boolean): Promise<CatalogSnapshot> {
+    async function publish(
+      objects: readonly string[],
+      isThere: (snapshot: CatalogSnapshot) => boolean,
+    ): Promise<CatalogSnapshot> {
       await subject.publish(...objects);
       await expect.poll(() => isThere(catalog.current()), { timeout: 2_000, interval: 10 }).toBe(true);
       return catalog.current();
     }
-    const revisionOf = (snapshot: CatalogSnapshot): number | undefined => snapshot.template('shop', 'invoice')?.revision;
+    const revisionOf = (snapshot: CatalogSnapshot): number | undefined =>
+      snapshot.template('shop', 'invoice')?.revision;
     const withSubject = (text: string) => [senderYaml(), templateYaml({ subject: text })];
 
     it('is empty at first', async () => {
       const { sender, template, senders, templates } = catalog.current();
-      expect([sender('shop', 'billing'), template('shop', 'invoice'), senders('shop'), templates('shop')]).toEqual([null, null, [], []]);
+      expect([
+        sender('shop', 'billing'),
+        template('shop', 'invoice'),
+        senders('shop'),
+        templates('shop'),
+      ]).toEqual([null, null, [], []]);
       await expect(catalog.check()).resolves.toBeUndefined();
     });
 
@@ -47,40 +59,62 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
           senderYaml({ name: 'a', tenant: 'other' }),
           templateYaml({ identifier: 'email_Key' }),
         ],
-        ({ senders, templates }) => senders('shop').length + senders('other').length + templates('shop').length === 4,
+        ({ senders, templates }) =>
+          senders('shop').length + senders('other').length + templates('shop').length === 4,
       );
       expect(snapshot.senders('shop').map(({ name: sender }) => sender)).toEqual(['a', 'b']);
-      expect(snapshot.sender('other', 'a')).toMatchObject({ tenant: 'other', name: 'a', domain: 'a.other.example', revision: 1 });
-      expect(snapshot.template('shop', 'email_Key')).toMatchObject({ identifier: 'email_Key', revision: 1, defaultLocale: 'en' });
+      expect(snapshot.sender('other', 'a')).toMatchObject({
+        tenant: 'other',
+        name: 'a',
+        domain: 'a.other.example',
+        revision: 1,
+      });
+      expect(snapshot.template('shop', 'email_Key')).toMatchObject({
+        identifier: 'email_Key',
+        revision: 1,
+        defaultLocale: 'en',
+      });
       expect(snapshot.templates('shop')).toEqual([snapshot.template('shop', 'email_Key')]);
       expect(snapshot.sender('other', 'b')).toBeNull();
       expect(snapshot.template('other', 'email_Key')).toBeNull();
       for (const odd of ['', '__proto__', 'shop/billing', '../shop', '$ne']) {
-        expect([snapshot.sender(odd, 'a'), snapshot.sender('shop', odd), snapshot.template('shop', odd), snapshot.senders(odd)]).toEqual([
-          null,
-          null,
-          null,
-          [],
-        ]);
+        expect([
+          snapshot.sender(odd, 'a'),
+          snapshot.sender('shop', odd),
+          snapshot.template('shop', odd),
+          snapshot.senders(odd),
+        ]).toEqual([null, null, null, []]);
       }
     });
 
     it('gives back everything that was compiled', async () => {
       const snapshot = await publish(withSubject('Größe 👩‍👧'), (now) => revisionOf(now) === 1);
       expect(snapshot.template('shop', 'invoice')).toMatchObject({
-        variables: { type: 'object', properties: { 'a.b': { type: 'string' }, '$ref-like': { type: 'string' } } },
+        variables: {
+          type: 'object',
+          properties: { 'a.b': { type: 'string' }, '$ref-like': { type: 'string' } },
+        },
         content: { live: [{ locale: 'en', subject: 'Größe 👩‍👧', html: null, text: 'Thank you.' }] },
         hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       });
     });
 
     it('opens the logins of a relay, for one who may', async () => {
-      const snapshot = await publish([senderYaml({ password: 'open sesame' })], ({ sender }) => sender('shop', 'billing') !== null);
-      expect(snapshot.sender('shop', 'billing')?.routes[0]?.credentials).toEqual({ username: 'billing', password: 'open sesame' });
-      const isChanged = ({ sender }: CatalogSnapshot) => sender('shop', 'billing')?.routes[0]?.credentials?.password === 'open barley';
+      const snapshot = await publish(
+        [senderYaml({ password: 'open sesame' })],
+        ({ sender }) => sender('shop', 'billing') !== null,
+      );
+      expect(snapshot.sender('shop', 'billing')?.routes[0]?.credentials).toEqual({
+        username: 'billing',
+        password: 'open sesame',
+      });
+      const isChanged = ({ sender }: CatalogSnapshot) =>
+        sender('shop', 'billing')?.routes[0]?.credentials?.password === 'open barley';
       const changed = await publish([senderYaml({ password: 'open barley' })], isChanged);
       expect(changed.sender('shop', 'billing')?.hash).toBe(snapshot.sender('shop', 'billing')?.hash);
-      expect((await subject.reopen()).current().sender('shop', 'billing')?.routes[0]?.credentials?.password).toBe('open barley');
+      expect(
+        (await subject.reopen()).current().sender('shop', 'billing')?.routes[0]?.credentials?.password,
+      ).toBe('open barley');
     });
 
     it('replaces its snapshot whole, and tells of it', async () => {
@@ -140,8 +174,11 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
     });
 
     it('gives a return to an earlier content a number of its own', async () => {
-      for (const [i, text] of ['one', 'two', 'one'].entries()) await publish(withSubject(text), (now) => revisionOf(now) === i + 1);
-      expect((await catalog.revision('shop', 'invoice', 3))?.content).toEqual((await catalog.revision('shop', 'invoice', 1))?.content);
+      for (const [i, text] of ['one', 'two', 'one'].entries())
+        await publish(withSubject(text), (now) => revisionOf(now) === i + 1);
+      expect((await catalog.revision('shop', 'invoice', 3))?.content).toEqual(
+        (await catalog.revision('shop', 'invoice', 1))?.content,
+      );
     });
   });
 }

@@ -38,7 +38,9 @@ export function failureCountsContract(name: string, open: () => Promise<FailureC
 
     it('loses none of those that come at the same time', async () => {
       const counts = await Promise.all(Array.from({ length: 64 }, () => countsOf(['address/a', 'key/k'])));
-      expect(counts.map(([count = 0]) => count).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 64 }, (_, i) => i + 1));
+      expect(counts.map(([count = 0]) => count).toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: 64 }, (_, i) => i + 1),
+      );
     });
 
     it('says how much is left of a window, which begins with its first failure', async () => {

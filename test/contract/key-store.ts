@@ -99,12 +99,15 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreSubje
       expect((await store.find('k1'))?.revokedAt).toBeNull();
     });
 
-    it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '__proto__', ''])('takes %j as a text', async (text) => {
-      await store.add(apiKey('k1'));
-      expect(await store.find(text)).toBeNull();
-      expect(await store.list(text)).toEqual([]);
-      expect(await store.revoke(text, 'k1', 1)).toBe(false);
-      expect(await store.revoke('default', text, 1)).toBe(false);
-    });
+    it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '__proto__', ''])(
+      'takes %j as a text',
+      async (text) => {
+        await store.add(apiKey('k1'));
+        expect(await store.find(text)).toBeNull();
+        expect(await store.list(text)).toEqual([]);
+        expect(await store.revoke(text, 'k1', 1)).toBe(false);
+        expect(await store.revoke('default', text, 1)).toBe(false);
+      },
+    );
   });
 }

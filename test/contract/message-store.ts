@@ -1,12 +1,32 @@
-// What every MessageStore promises. An adapter's test opens by calling this with a way to get an empty store; nothing in here sleeps.
+// What every MessageStore promises. An adapter's test opens by calling this with a way to get an
+// empty store; nothing in here sleeps.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Reach } from '../../services/core/access/caller.ts';
 import type { Change, DeliveryState, Progress } from '../../services/core/delivery/delivery.ts';
-import { type Message, messageStatuses, statusOf, type Tier, tiers } from '../../services/core/delivery/message.ts';
+import {
+  type Message,
+  messageStatuses,
+  statusOf,
+  type Tier,
+  tiers,
+} from '../../services/core/delivery/message.ts';
 import type { MessageId } from '../../services/core/ids.ts';
-import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../services/ports/message-store.ts';
-import { newBlobId, newMessageId, type Sample, type SampleDelivery, sampleMessage } from './sample-message.ts';
+import type {
+  Backlog,
+  Found,
+  Inserted,
+  ListQuery,
+  MessageStore,
+  NewMessage,
+} from '../../services/ports/message-store.ts';
+import {
+  newBlobId,
+  newMessageId,
+  type Sample,
+  type SampleDelivery,
+  sampleMessage,
+} from './sample-message.ts';
 
 export interface MessageStoreSubject extends AsyncDisposable {
   readonly store: MessageStore;
@@ -48,13 +68,21 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
     }
 
     /** A change to the delivery as it is stored now. */
-    async function changeOf(id: MessageId, set: Partial<Progress>, event: Change['event'] = null, delivery = 0): Promise<Change> {
+    async function changeOf(
+      id: MessageId,
+      set: Partial<Progress>,
+      event: Change['event'] = null,
+      delivery = 0,
+    ): Promise<Change> {
       return { message: id, delivery, version: versionOf(await get(id), delivery), set, event };
     }
 
     describe('insert and find', () => {
       it('gives back every field as it was, after a restart too', async () => {
-        const messages = [full(t0), sample({ deliveries: [{}, { to: 'ben@example.org' }, { to: 'cleo@example.net' }] })];
+        const messages = [
+          full(t0),
+          sample({ deliveries: [{}, { to: 'ben@example.org' }, { to: 'cleo@example.net' }] }),
+        ];
         await store.insert(messages);
         const verify = async (reader: MessageStore): Promise<void> => {
           const found = await reader.find(messages.map((message) => message.id));
@@ -90,7 +118,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
       it('knows a message whose id is there, and leaves it as it is', async () => {
         const message = sample({ idempotency: { key: 'order-1', fingerprint: 'f' } });
         await store.insert([message]);
-        const [change] = [await changeOf(message.id, { state: 'delivered', wakeAt: null }, { type: 'delivered', data: {} })];
+        const [change] = [
+          await changeOf(message.id, { state: 'delivered', wakeAt: null }, { type: 'delivered', data: {} }),
+        ];
         await store.apply([change]);
         const before = await get(message.id);
         expect(await store.insert([message, sample(), message])).toEqual(['known', 'inserted', 'known']);
@@ -112,7 +142,8 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
     });
 
     describe('idempotency keys', () => {
-      const keyed = (key: string, more: Partial<Sample> = {}): NewMessage => sample({ idempotency: { key, fingerprint: 'f' }, ...more });
+      const keyed = (key: string, more: Partial<Sample> = {}): NewMessage =>
+        sample({ idempotency: { key, fingerprint: 'f' }, ...more });
 
       it('refuses a key that is taken, and stores nothing of that message', async () => {
         const first = keyed('order-1');
@@ -127,7 +158,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
       it('gives a key to the first of a batch', async () => {
         const batch = [keyed('order-1'), keyed('order-1'), keyed('order-1')];
         expect(await store.insert(batch)).toEqual(['inserted', 'key_taken', 'key_taken']);
-        expect((await store.find(batch.map((message) => message.id))).map((message) => message !== null)).toEqual([true, false, false]);
+        expect(
+          (await store.find(batch.map((message) => message.id))).map((message) => message !== null),
+        ).toEqual([true, false, false]);
       });
 
       it('lets one of many at once win', async () => {
@@ -135,24 +168,34 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         const answers = (await Promise.all(batch.map((message) => store.insert([message])))).flat();
         expect(answers.filter((answer) => answer === 'inserted')).toHaveLength(1);
         expect(answers.filter((answer) => answer === 'key_taken')).toHaveLength(RACERS - 1);
-        const stored = (await store.find(batch.map((message) => message.id))).filter((message) => message !== null);
+        const stored = (await store.find(batch.map((message) => message.id))).filter(
+          (message) => message !== null,
+        );
         expect(stored.map((message) => message.id)).toEqual([batch[answers.indexOf('inserted')]?.id]);
       });
 
       it('keeps tenants apart, and messages without a key', async () => {
-        const answers = await store.insert([keyed('k', { tenant: 'a' }), keyed('k', { tenant: 'b' }), sample(), sample()]);
+        const answers = await store.insert([
+          keyed('k', { tenant: 'a' }),
+          keyed('k', { tenant: 'b' }),
+          sample(),
+          sample(),
+        ]);
         expect(answers).toEqual<Inserted[]>(['inserted', 'inserted', 'inserted', 'inserted']);
         expect(await store.findByIdempotencyKey('c', 'k')).toBeNull();
         expect((await store.findByIdempotencyKey('b', 'k'))?.tenant).toBe('b');
         expect(await store.findByIdempotencyKey('default', '')).toBeNull();
       });
 
-      it.each(['{"$gt":""}', '$set', 'a.b', '__proto__', 'Ключ 🔑', ' '])('takes %j as a text', async (key) => {
-        const message = keyed(key);
-        expect(await store.insert([message, keyed(key)])).toEqual(['inserted', 'key_taken']);
-        expect((await store.findByIdempotencyKey('default', key))?.id).toBe(message.id);
-        expect(await store.findByIdempotencyKey('default', `${key}x`)).toBeNull();
-      });
+      it.each(['{"$gt":""}', '$set', 'a.b', '__proto__', 'Ключ 🔑', ' '])(
+        'takes %j as a text',
+        async (key) => {
+          const message = keyed(key);
+          expect(await store.insert([message, keyed(key)])).toEqual(['inserted', 'key_taken']);
+          expect((await store.findByIdempotencyKey('default', key))?.id).toBe(message.id);
+          expect(await store.findByIdempotencyKey('default', `${key}x`)).toBeNull();
+        },
+      );
 
       it('takes a key off once, and off its own message only', async () => {
         const [first, second] = [keyed('order-1'), keyed('order-1')];
@@ -180,7 +223,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
       it('gives a dropped key to one of many at once', async () => {
         const first = keyed('order-1');
         await store.insert([first]);
-        const drops = await Promise.all(Array.from({ length: 20 }, () => store.dropIdempotencyKey(first.id, 'order-1')));
+        const drops = await Promise.all(
+          Array.from({ length: 20 }, () => store.dropIdempotencyKey(first.id, 'order-1')),
+        );
         expect(drops.filter(Boolean)).toHaveLength(1);
       });
     });
@@ -211,7 +256,10 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(version).not.toBeNull();
         expect(version).not.toBe(versionOf(before));
         const after = await get(id);
-        expect(after).toEqual({ ...before, deliveries: [{ ...before.deliveries[0], ...set, version }, before.deliveries[1]] });
+        expect(after).toEqual({
+          ...before,
+          deliveries: [{ ...before.deliveries[0], ...set, version }, before.deliveries[1]],
+        });
 
         const none: Partial<Progress> = {
           phase: null,
@@ -223,7 +271,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
           source: null,
           lastReply: null,
         };
-        const [next = missing()] = await store.apply([await changeOf(id, { ...none, state: 'delivered', maybeSent: false })]);
+        const [next = missing()] = await store.apply([
+          await changeOf(id, { ...none, state: 'delivered', maybeSent: false }),
+        ]);
         expect((await get(id)).deliveries[0]).toEqual({
           ...after.deliveries[0],
           ...none,
@@ -235,7 +285,11 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
 
       it('refuses a change about an older version, and one about nothing', async () => {
         const [id = missing()] = await put({});
-        const change = await changeOf(id, { state: 'sending' }, { type: 'accepted', data: { route: 'main' } });
+        const change = await changeOf(
+          id,
+          { state: 'sending' },
+          { type: 'accepted', data: { route: 'main' } },
+        );
         expect(await store.apply([change])).toEqual([expect.any(String)]);
         const after = await get(id);
         expect(await store.apply([change])).toEqual([null]);
@@ -254,7 +308,12 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         const answers = await store.apply(stale);
         expect(answers.map((answer) => answer !== null)).toEqual([false, true, false, true]);
         const found = await store.find(ids);
-        expect(found.map((message) => message?.deliveries[0]?.state)).toEqual(['queued', 'sending', 'queued', 'sending']);
+        expect(found.map((message) => message?.deliveries[0]?.state)).toEqual([
+          'queued',
+          'sending',
+          'queued',
+          'sending',
+        ]);
         expect(found[1]?.deliveries[0]?.version).toBe(answers[1]);
       });
 
@@ -305,7 +364,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
 
       it('loses no event of concurrent changes to one message, and stamps each with the time', async () => {
         const count = 20;
-        const [id = missing()] = await put({ deliveries: Array.from({ length: count }, (_, i) => ({ to: `r${i}@example.com` })) });
+        const [id = missing()] = await put({
+          deliveries: Array.from({ length: count }, (_, i) => ({ to: `r${i}@example.com` })),
+        });
         await subject.elapse(MINUTE);
         const earliest = store.now();
         expect(earliest).toBeGreaterThanOrEqual(t0 + MINUTE);
@@ -316,13 +377,18 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
             delivery: i,
             version: delivery.version,
             set: { state: 'delivered', wakeAt: null },
-            event: { type: 'delivered', data: { attempt: 1, counted: true, code: 250, route: null, host: 'mx.example' } },
+            event: {
+              type: 'delivered',
+              data: { attempt: 1, counted: true, code: 250, route: null, host: 'mx.example' },
+            },
           }),
         );
         const answers = (await Promise.all(changes.map((change) => store.apply([change])))).flat();
         expect(answers.every((answer) => answer !== null)).toBe(true);
         const events = (await get(id)).events.slice(count);
-        expect(events.map((event) => event.delivery).toSorted((a, b) => a - b)).toEqual(changes.map((_, i) => i));
+        expect(events.map((event) => event.delivery).toSorted((a, b) => a - b)).toEqual(
+          changes.map((_, i) => i),
+        );
         for (const event of events) {
           expect(event).toMatchObject({ type: 'delivered', data: changes[0]?.event?.data });
           expect(event.at).toBeGreaterThanOrEqual(earliest);
@@ -332,9 +398,13 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
 
       it('keeps the order of events over many changes', async () => {
         const [id = missing()] = await put({});
-        for (let i = 0; i < 12; i++) await store.apply([await changeOf(id, { tries: i }, { type: 'deferred', data: { i } })]);
+        for (let i = 0; i < 12; i++)
+          await store.apply([await changeOf(id, { tries: i }, { type: 'deferred', data: { i } })]);
         const { events } = await get(id);
-        expect(events.map((event) => event.data.i ?? null)).toEqual([null, ...Array.from({ length: 12 }, (_, i) => i)]);
+        expect(events.map((event) => event.data.i ?? null)).toEqual([
+          null,
+          ...Array.from({ length: 12 }, (_, i) => i),
+        ]);
         const times = events.map((event) => event.at);
         expect(times).toEqual(times.toSorted((a, b) => a - b));
       });
@@ -342,7 +412,13 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
       it('keeps what it was told, after a restart too', async () => {
         if (subject.reopen === undefined) return;
         const [id = missing()] = await put({});
-        await store.apply([await changeOf(id, { state: 'delivered', wakeAt: null }, { type: 'delivered', data: { code: 250 } })]);
+        await store.apply([
+          await changeOf(
+            id,
+            { state: 'delivered', wakeAt: null },
+            { type: 'delivered', data: { code: 250 } },
+          ),
+        ]);
         const before = await get(id);
         store = await subject.reopen();
         expect(await get(id)).toEqual(before);
@@ -365,7 +441,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
           { deliveries: [{ state: 'delivered', wakeAt: null }] },
           { deliveries: [{ state: 'deferred', wakeAt: null }] },
         );
-        expect(places(await store.woken(woken, t0, 100)).toSorted()).toEqual(due.map((id) => `${id}/0`).toSorted());
+        expect(places(await store.woken(woken, t0, 100)).toSorted()).toEqual(
+          due.map((id) => `${id}/0`).toSorted(),
+        );
         expect(places(await store.woken(['sending'], t0, 100))).toEqual([`${due[1]}/0`]);
         expect(places(await store.woken(['scheduled', 'deferred'], t0 - 1, 100))).toEqual([`${due[0]}/0`]);
         expect(await store.woken(['dead'], t0 + MINUTE, 100)).toEqual([]);
@@ -424,11 +502,13 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
     });
 
     describe('backlogs and unpublished', () => {
-      const names = (backlogs: readonly Backlog[]): string[] => backlogs.map(({ tenant, tier }) => `${tenant}/${tier}`).toSorted();
+      const names = (backlogs: readonly Backlog[]): string[] =>
+        backlogs.map(({ tenant, tier }) => `${tenant}/${tier}`).toSorted();
       const normal: Backlog = { tenant: 'default', tier: 'normal' };
 
       it('names each tenant and tier once that has queued deliveries whose time has come', async () => {
-        for (const tenant of ['a', 'b', 'b.c', '$d']) for (const tier of tiers) await put({ tenant, tier }, { tenant, tier });
+        for (const tenant of ['a', 'b', 'b.c', '$d'])
+          for (const tier of tiers) await put({ tenant, tier }, { tenant, tier });
         await put(
           { tenant: 'later', deliveries: [{ wakeAt: t0 + 1 }] },
           { tenant: 'sending', deliveries: [{ state: 'sending', wakeAt: t0 }] },
@@ -441,11 +521,19 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
               { to: 'b@example.com', wakeAt: t0 + 1 },
             ],
           },
-          { tenant: 'half', tier: 'high', deliveries: [{ state: 'delivered', wakeAt: null }, { to: 'b@example.com' }] },
+          {
+            tenant: 'half',
+            tier: 'high',
+            deliveries: [{ state: 'delivered', wakeAt: null }, { to: 'b@example.com' }],
+          },
         );
-        const expected = ['a', 'b', 'b.c', '$d'].flatMap((tenant) => tiers.map((tier) => `${tenant}/${tier}`));
+        const expected = ['a', 'b', 'b.c', '$d'].flatMap((tenant) =>
+          tiers.map((tier) => `${tenant}/${tier}`),
+        );
         expect(names(await store.backlogs(t0))).toEqual([...expected, 'half/high'].toSorted());
-        expect(names(await store.backlogs(t0 + 1))).toEqual([...expected, 'half/high', 'later/normal', 'mixed/bulk'].toSorted());
+        expect(names(await store.backlogs(t0 + 1))).toEqual(
+          [...expected, 'half/high', 'later/normal', 'mixed/bulk'].toSorted(),
+        );
         expect(await store.backlogs(t0 - 1)).toEqual([]);
       });
 
@@ -456,7 +544,11 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
           {
             tenant: 'other',
             tier: 'bulk',
-            deliveries: [{ wakeAt: t0 + MINUTE }, { to: 'b@example.com' }, { to: 'c@example.com', state: 'sending' }],
+            deliveries: [
+              { wakeAt: t0 + MINUTE },
+              { to: 'b@example.com' },
+              { to: 'c@example.com', state: 'sending' },
+            ],
           },
           { deliveries: [{ state: 'deferred', wakeAt: t0 }] },
           { deliveries: [{ state: 'delivered', wakeAt: null }] },
@@ -465,12 +557,20 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await store.queued(2)).toBe(2);
       });
 
-      const sendable: readonly (readonly [title: string, delivery: () => SampleDelivery, isSendable: boolean])[] = [
+      const sendable: readonly (readonly [
+        title: string,
+        delivery: () => SampleDelivery,
+        isSendable: boolean,
+      ])[] = [
         ['queued and not published', () => ({}), true],
         ['queued and published', () => ({ wakeAt: t0 + MINUTE }), true],
         ['deferred and due, which a sweeper has still to notice', () => ({ state: 'deferred' }), true],
         ['scheduled and due', () => ({ state: 'scheduled' }), true],
-        ['being sent', () => ({ state: 'sending', phase: 'streaming', lease: { id: 'lease_1', until: t0 + MINUTE } }), false],
+        [
+          'being sent',
+          () => ({ state: 'sending', phase: 'streaming', lease: { id: 'lease_1', until: t0 + MINUTE } }),
+          false,
+        ],
         ['held for its budget', () => ({ hold: { reason: 'budget' } }), false],
         ['held for its route', () => ({ hold: { reason: 'route' } }), false],
         ['held because its sender is suspended', () => ({ hold: { reason: 'suspended' } }), false],
@@ -526,7 +626,10 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await store.backlogs(t0)).toEqual([]);
         const [a = missing(), b = missing()] = await put({}, {});
         expect(names(await store.backlogs(t0))).toEqual(['default/normal']);
-        await store.apply([await changeOf(a, { wakeAt: t0 + MINUTE }), await changeOf(b, { state: 'sending' })]);
+        await store.apply([
+          await changeOf(a, { wakeAt: t0 + MINUTE }),
+          await changeOf(b, { state: 'sending' }),
+        ]);
         expect(await store.backlogs(t0)).toEqual([]);
         expect(await store.unpublished(normal, t0, 10)).toEqual([]);
         expect(names(await store.backlogs(t0 + MINUTE))).toEqual(['default/normal']);
@@ -534,7 +637,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
 
       it('gives the oldest first by acceptance, however they were woken', async () => {
         const order = [5, 2, 8, 1, 9, 4, 3, 7, 0, 6];
-        const ids = await put(...order.map((n) => ({ createdAt: t0 - 100 + n, deliveries: [{ wakeAt: t0 - ((n * 7) % 10) }] })));
+        const ids = await put(
+          ...order.map((n) => ({ createdAt: t0 - 100 + n, deliveries: [{ wakeAt: t0 - ((n * 7) % 10) }] })),
+        );
         const oldest = order.map((n, i) => ({ n, place: `${ids[i]}/0` })).toSorted((a, b) => a.n - b.n);
         const expected = oldest.map(({ place }) => place);
         expect(places(await store.unpublished(normal, t0, 100))).toEqual(expected);
@@ -542,7 +647,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
       });
 
       it('keeps the deliveries of a message together, in their order', async () => {
-        const ids = await put(...[3, 1, 2].map((n) => ({ createdAt: t0 - n, deliveries: [{}, { to: 'b@example.com' }] })));
+        const ids = await put(
+          ...[3, 1, 2].map((n) => ({ createdAt: t0 - n, deliveries: [{}, { to: 'b@example.com' }] })),
+        );
         const expected = [ids[0], ids[2], ids[1]].flatMap((id) => [`${id}/0`, `${id}/1`]);
         expect(places(await store.unpublished(normal, t0, 100))).toEqual(expected);
         expect(places(await store.unpublished(normal, t0, 3))).toEqual(expected.slice(0, 3));
@@ -550,7 +657,13 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
 
       it('keeps to one backlog, and to deliveries that are queued and due in it', async () => {
         const [mine = missing()] = await put(
-          { deliveries: [{ state: 'sending', wakeAt: t0 }, { to: 'b@example.com' }, { to: 'c@example.com', wakeAt: t0 + 1 }] },
+          {
+            deliveries: [
+              { state: 'sending', wakeAt: t0 },
+              { to: 'b@example.com' },
+              { to: 'c@example.com', wakeAt: t0 + 1 },
+            ],
+          },
           { tier: 'high' },
           { tier: 'bulk' },
           { tenant: 'other' },
@@ -563,7 +676,9 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
       });
 
       it('goes through a backlog in batches, behind what is published already', async () => {
-        const ids = await put(...Array.from({ length: 30 }, (_, i) => ({ createdAt: t0 - 30 + i, deliveries: [{ wakeAt: t0 }] })));
+        const ids = await put(
+          ...Array.from({ length: 30 }, (_, i) => ({ createdAt: t0 - 30 + i, deliveries: [{ wakeAt: t0 }] })),
+        );
         const seen: string[] = [];
         for (let found: readonly Found[]; ; seen.push(...places(found))) {
           found = await store.unpublished(normal, t0, 8);
@@ -590,7 +705,11 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         const ids = await put(...[0, 0, 0, 1, 2, 2, 2, 3, 3, 9].map((n) => ({ createdAt: t0 + n })));
         const seen: MessageId[] = [];
         for (let before: ListQuery['before']; ; ) {
-          const page = await store.list({ tenant: 'default', limit, ...(before === undefined ? {} : { before }) });
+          const page = await store.list({
+            tenant: 'default',
+            limit,
+            ...(before === undefined ? {} : { before }),
+          });
           expect(page.length).toBeLessThanOrEqual(limit);
           seen.push(...page.map((message) => message.id));
           const last = page.at(-1);
@@ -605,7 +724,12 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         const template = { identifier: 'otp-code', revision: 1, language: null };
         const [a = missing(), b = missing(), c = missing()] = await put(
           { createdAt: t0, deliveries: [{ to: 'ana@example.com' }, { to: 'ben@example.com' }] },
-          { createdAt: t0 + 10, sender: 'other', environment: 'draft', deliveries: [{ to: 'ben@example.com' }] },
+          {
+            createdAt: t0 + 10,
+            sender: 'other',
+            environment: 'draft',
+            deliveries: [{ to: 'ben@example.com' }],
+          },
           { createdAt: t0 + 20, content: { ...sample().content, template }, environment: 'testing' },
         );
         expect(await list({ recipient: 'ben@example.com' })).toEqual([b, a]);
@@ -617,47 +741,75 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await list({ createdAfter: t0 + 10 })).toEqual([c, b]);
         expect(await list({ createdBefore: t0 + 10 })).toEqual([a]);
         expect(await list({ createdAfter: t0 + 1, createdBefore: t0 + 20 })).toEqual([b]);
-        expect(await list({ sender: 'acme', recipient: 'ana@example.com', createdAfter: t0 + 1, status: 'queued' })).toEqual([c]);
-        expect(await list({ recipient: 'ben@example.com', before: { createdAt: t0 + 10, id: b } })).toEqual([a]);
+        expect(
+          await list({
+            sender: 'acme',
+            recipient: 'ana@example.com',
+            createdAfter: t0 + 1,
+            status: 'queued',
+          }),
+        ).toEqual([c]);
+        expect(await list({ recipient: 'ben@example.com', before: { createdAt: t0 + 10, id: b } })).toEqual([
+          a,
+        ]);
         expect(await list({ recipient: 'ben@example.com', limit: 1 })).toEqual([b]);
         expect(await list({ sender: 'other', recipient: 'ana@example.com' })).toEqual([]);
       });
 
-      it.each([1, 2, 7])('comes to each message of some senders and environments once in full pages of %i', async (limit) => {
-        const kinds = ['acme', 'other', 'third'].flatMap((sender) =>
-          (['draft', 'testing', 'live'] as const).map((environment) => ({ sender, environment })),
-        );
-        const samples = Array.from({ length: 27 }, (_, i) => ({
-          createdAt: t0 + Math.floor(i / 4),
-          ...(kinds[i % kinds.length] ?? missing()),
-        }));
-        const ids = await put(...samples);
-        await put({ tenant: 'b', environment: 'draft' });
-        const meantBy = (isMeant: (sample: (typeof samples)[number]) => boolean) => ids.filter((_, i) => isMeant(samples[i] ?? missing()));
-        for (const [within, meant] of [
-          [{ environments: null, senders: null }, ids],
-          [{ environments: null, senders: ['acme', 'third'] }, meantBy(({ sender }) => sender !== 'other')],
-          [{ environments: ['draft', 'testing'], senders: null }, meantBy(({ environment }) => environment !== 'live')],
-          [{ environments: ['draft'], senders: ['other'] }, meantBy((s) => s.environment === 'draft' && s.sender === 'other')],
-          [{ environments: null, senders: ['nobody'] }, []],
-          [{ environments: null, senders: [] }, []],
-        ] as const satisfies readonly (readonly [Reach, readonly MessageId[]])[]) {
-          const pages: MessageId[][] = [];
-          for (let before: ListQuery['before']; ; ) {
-            const page = await store.list({ tenant: 'default', within, limit, ...(before === undefined ? {} : { before }) });
-            const last = page.at(-1);
-            if (last === undefined) break;
-            pages.push(page.map(({ id }) => id));
-            before = { createdAt: last.createdAt, id: last.id };
+      it.each([1, 2, 7])(
+        'comes to each message of some senders and environments once in full pages of %i',
+        async (limit) => {
+          const kinds = ['acme', 'other', 'third'].flatMap((sender) =>
+            (['draft', 'testing', 'live'] as const).map((environment) => ({ sender, environment })),
+          );
+          const samples = Array.from({ length: 27 }, (_, i) => ({
+            createdAt: t0 + Math.floor(i / 4),
+            ...(kinds[i % kinds.length] ?? missing()),
+          }));
+          const ids = await put(...samples);
+          await put({ tenant: 'b', environment: 'draft' });
+          const meantBy = (isMeant: (sample: (typeof samples)[number]) => boolean) =>
+            ids.filter((_, i) => isMeant(samples[i] ?? missing()));
+          for (const [within, meant] of [
+            [{ environments: null, senders: null }, ids],
+            [{ environments: null, senders: ['acme', 'third'] }, meantBy(({ sender }) => sender !== 'other')],
+            [
+              { environments: ['draft', 'testing'], senders: null },
+              meantBy(({ environment }) => environment !== 'live'),
+            ],
+            [
+              { environments: ['draft'], senders: ['other'] },
+              meantBy((s) => s.environment === 'draft' && s.sender === 'other'),
+            ],
+            [{ environments: null, senders: ['nobody'] }, []],
+            [{ environments: null, senders: [] }, []],
+          ] as const satisfies readonly (readonly [Reach, readonly MessageId[]])[]) {
+            const pages: MessageId[][] = [];
+            for (let before: ListQuery['before']; ; ) {
+              const page = await store.list({
+                tenant: 'default',
+                within,
+                limit,
+                ...(before === undefined ? {} : { before }),
+              });
+              const last = page.at(-1);
+              if (last === undefined) break;
+              pages.push(page.map(({ id }) => id));
+              before = { createdAt: last.createdAt, id: last.id };
+            }
+            expect(pages.flat().toSorted()).toEqual(meant.toSorted());
+            expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
           }
-          expect(pages.flat().toSorted()).toEqual(meant.toSorted());
-          expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
-        }
-      });
+        },
+      );
 
       it('adds a reach to every other filter', async () => {
         const deliveries = [{ to: 'ben@example.com', state: 'bounced' as const, wakeAt: null }];
-        const [own] = await put({ deliveries }, { sender: 'other', deliveries }, { environment: 'draft', deliveries });
+        const [own] = await put(
+          { deliveries },
+          { sender: 'other', deliveries },
+          { environment: 'draft', deliveries },
+        );
         const within: Reach = { environments: ['live'], senders: ['acme'] };
         expect(await list({ within, recipient: 'ben@example.com' })).toEqual([own]);
         expect(await list({ within, status: 'bounced' })).toEqual([own]);
@@ -666,25 +818,41 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await list({ within, environment: 'draft' })).toEqual([]);
       });
 
-      it.each(messageStatuses)('finds a message of status %s, whatever its other deliveries are', async (status) => {
-        const rest = messageStatuses.slice(messageStatuses.indexOf(status) + 1);
-        const states: readonly DeliveryState[][] = [[status], [status, status], ...rest.map((state) => [state, status])];
-        const others = messageStatuses.filter((state) => state !== status).map((state) => [state]);
-        const mixed = messageStatuses.slice(0, messageStatuses.indexOf(status)).map((state) => [status, state]);
-        const inStates = (list: readonly DeliveryState[]) => ({ deliveries: list.map((state, i) => ({ to: `r${i}@example.com`, state })) });
-        const meant = await put(...states.map(inStates));
-        await put(...[...others, ...mixed].map(inStates));
-        expect((await list({ status })).toSorted()).toEqual(meant.toSorted());
-        for (const message of await store.list({ tenant: 'default', status, limit: 100 }))
-          expect(statusOf(message.deliveries)).toBe(status);
-      });
+      it.each(messageStatuses)(
+        'finds a message of status %s, whatever its other deliveries are',
+        async (status) => {
+          const rest = messageStatuses.slice(messageStatuses.indexOf(status) + 1);
+          const states: readonly DeliveryState[][] = [
+            [status],
+            [status, status],
+            ...rest.map((state) => [state, status]),
+          ];
+          const others = messageStatuses.filter((state) => state !== status).map((state) => [state]);
+          const mixed = messageStatuses
+            .slice(0, messageStatuses.indexOf(status))
+            .map((state) => [status, state]);
+          const inStates = (list: readonly DeliveryState[]) => ({
+            deliveries: list.map((state, i) => ({ to: `r${i}@example.com`, state })),
+          });
+          const meant = await put(...states.map(inStates));
+          await put(...[...others, ...mixed].map(inStates));
+          expect((await list({ status })).toSorted()).toEqual(meant.toSorted());
+          for (const message of await store.list({ tenant: 'default', status, limit: 100 }))
+            expect(statusOf(message.deliveries)).toBe(status);
+        },
+      );
 
       it('pages through a status with equal times', async () => {
         const ids = await put(
           ...Array.from(
             { length: 9 },
             (_, i) =>
-              ({ deliveries: [{ state: i % 3 === 0 ? 'bounced' : 'delivered' }, { to: 'b@example.com', state: 'delivered' }] }) as const,
+              ({
+                deliveries: [
+                  { state: i % 3 === 0 ? 'bounced' : 'delivered' },
+                  { to: 'b@example.com', state: 'delivered' },
+                ],
+              }) as const,
           ),
         );
         const bounced = ids
@@ -703,11 +871,14 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         expect(await list({ tenant: 'c' })).toEqual([]);
       });
 
-      it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '*'])('takes %j as a text in every filter', async (text) => {
-        await put({});
-        for (const filter of ['tenant', 'recipient', 'sender', 'template', 'environment'] as const)
-          expect(await list({ [filter]: text })).toEqual([]);
-      });
+      it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '*'])(
+        'takes %j as a text in every filter',
+        async (text) => {
+          await put({});
+          for (const filter of ['tenant', 'recipient', 'sender', 'template', 'environment'] as const)
+            expect(await list({ [filter]: text })).toEqual([]);
+        },
+      );
     });
 
     describe('the rest', () => {
@@ -724,8 +895,16 @@ export function messageStoreContract(name: string, open: () => Promise<MessageSt
         } as const;
         const base = sample().content;
         await put(
-          { content: { ...base, html: { blob: html, bytes: 70_000 }, templateData: { blob: data, bytes: 70_000 } } },
-          { content: { ...base, text: { blob: text, bytes: 70_000 }, attachments: [attachment, attachment] } },
+          {
+            content: {
+              ...base,
+              html: { blob: html, bytes: 70_000 },
+              templateData: { blob: data, bytes: 70_000 },
+            },
+          },
+          {
+            content: { ...base, text: { blob: text, bytes: 70_000 }, attachments: [attachment, attachment] },
+          },
           { tenant: 'other', content: { ...base, attachments: [attachment] } },
         );
         expect(await store.blobsInUse(blobs)).toEqual(new Set([html, data, image, text]));
@@ -749,8 +928,10 @@ function missing(): never {
   throw new Error('the store gave less than was asked for');
 }
 
-const versionOf = (message: Message, delivery = 0): string => message.deliveries[delivery]?.version ?? missing();
-const places = (found: readonly Found[]): string[] => found.map(({ message, delivery }) => `${message.id}/${delivery}`);
+const versionOf = (message: Message, delivery = 0): string =>
+  message.deliveries[delivery]?.version ?? missing();
+const places = (found: readonly Found[]): string[] =>
+  found.map(({ message, delivery }) => `${message.id}/${delivery}`);
 
 /** What the sweeper does with what it found: it looks again later. */
 const requeue = ({ message, delivery }: Found, wakeAt: number): Change => ({
@@ -761,7 +942,9 @@ const requeue = ({ message, delivery }: Found, wakeAt: number): Change => ({
   event: null,
 });
 
-/** The message without what the store adds, so that it can be compared with what was handed over. */
+/**
+ * The message without what the store adds, so that it can be compared with what was handed over.
+ */
 function asInserted(message: Message | null): NewMessage | null {
   if (message === null) return null;
   return {
@@ -771,7 +954,10 @@ function asInserted(message: Message | null): NewMessage | null {
   };
 }
 
-/** Keys that mean something to one database or another, and to JavaScript; own properties only by way of JSON. */
+/**
+ * Keys that mean something to one database or another, and to JavaScript; own properties only by
+ * way of JSON.
+ */
 const oddKeys =
   '{"$set":"$unset","a.b":"c.d","":"empty","__proto__":"own","constructor":"own","{\\"$gt\\":\\"\\"}":"{\\"$gt\\":\\"\\"}","\\u0000":"\\u0000","ключ":"🔑"}';
 const odd: Readonly<Record<string, string>> = JSON.parse(oddKeys);
@@ -810,7 +996,14 @@ function full(createdAt: number): NewMessage {
           blob: newBlobId(createdAt),
           bytes: 50 * 1024 * 1024,
         },
-        { filename: 'logo.png', contentType: 'image/png', contentId: 'logo', disposition: 'inline', blob: newBlobId(createdAt), bytes: 0 },
+        {
+          filename: 'logo.png',
+          contentType: 'image/png',
+          contentId: 'logo',
+          disposition: 'inline',
+          blob: newBlobId(createdAt),
+          bytes: 0,
+        },
       ],
     },
     tier,
@@ -828,7 +1021,12 @@ function full(createdAt: number): NewMessage {
     idempotency: { key: '{"$gt":""}', fingerprint: 'f'.repeat(64) },
     acceptedAs: 'scheduled',
     deliveries: [
-      { to: 'ana@example.com', state: 'scheduled', due: createdAt + 86_400_000, wakeAt: createdAt + 86_400_000 },
+      {
+        to: 'ana@example.com',
+        state: 'scheduled',
+        due: createdAt + 86_400_000,
+        wakeAt: createdAt + 86_400_000,
+      },
       {
         to: 'ben@example.org',
         state: 'sending',

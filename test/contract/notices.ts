@@ -1,4 +1,5 @@
-// What every Notices promises, as far as a hint can promise anything: between two ends that are both there, it arrives.
+// What every Notices promises, as far as a hint can promise anything: between two ends that are
+// both there, it arrives.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Notices } from '../../services/ports/notices.ts';
@@ -26,14 +27,21 @@ export function noticesContract(name: string, open: () => Promise<NoticesSubject
       // a subscription may take a moment to reach the server: publish until it is heard
       await vi.waitFor(() => {
         subject.notices.publish('catalog.changed.sender.shop.billing');
-        expect(new Set(heard)).toEqual(new Set(['here catalog.changed.sender.shop.billing', 'there catalog.changed.sender.shop.billing']));
+        expect(new Set(heard)).toEqual(
+          new Set(['here catalog.changed.sender.shop.billing', 'there catalog.changed.sender.shop.billing']),
+        );
       });
     });
 
     it('tells of what the prefix names, and of nothing else', async () => {
       using _listening = subject.other.subscribe('catalog.changed', (text) => heard.push(text));
       await vi.waitFor(() => {
-        for (const text of ['catalog.other.a', 'catalog.changedtoo.a', 'catalog.changed.a', 'catalog.changed.b.c'])
+        for (const text of [
+          'catalog.other.a',
+          'catalog.changedtoo.a',
+          'catalog.changed.a',
+          'catalog.changed.b.c',
+        ])
           subject.notices.publish(text);
         expect(new Set(heard)).toEqual(new Set(['catalog.changed.a', 'catalog.changed.b.c']));
       });

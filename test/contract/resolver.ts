@@ -43,14 +43,27 @@ export function resolverContract(name: string, open: () => Promise<ResolverSubje
     it('has no records for what is not there, and says how long that holds', async () => {
       subject.zone['empty.example'] = {};
       for (const asked of ['empty.example', 'nobody.example']) {
-        expect(await subject.resolver.txt(asked)).toEqual({ records: [], ttlMs: 60_000, isAuthenticated: false });
+        expect(await subject.resolver.txt(asked)).toEqual({
+          records: [],
+          ttlMs: 60_000,
+          isAuthenticated: false,
+        });
       }
     });
 
     it('answers mail exchangers and addresses', async () => {
-      subject.zone['shop.example'] = { mx: [{ preference: 10, exchange: 'mx.shop.example' }], a: ['192.0.2.1'], aaaa: ['2001:db8::1'] };
-      expect((await subject.resolver.mx('shop.example')).records).toEqual([{ preference: 10, exchange: 'mx.shop.example' }]);
-      expect((await subject.resolver.addresses('shop.example')).records).toEqual(['192.0.2.1', '2001:db8::1']);
+      subject.zone['shop.example'] = {
+        mx: [{ preference: 10, exchange: 'mx.shop.example' }],
+        a: ['192.0.2.1'],
+        aaaa: ['2001:db8::1'],
+      };
+      expect((await subject.resolver.mx('shop.example')).records).toEqual([
+        { preference: 10, exchange: 'mx.shop.example' },
+      ]);
+      expect((await subject.resolver.addresses('shop.example')).records).toEqual([
+        '192.0.2.1',
+        '2001:db8::1',
+      ]);
     });
 
     it('says whether the answer was validated', async () => {
@@ -59,10 +72,13 @@ export function resolverContract(name: string, open: () => Promise<ResolverSubje
       expect((await subject.resolver.txt('shop.example')).isAuthenticated).toBe(true);
     });
 
-    it.each(['SERVFAIL', 'REFUSED', 'silence'] as const)('is unavailable when the answer is %s', async (fault) => {
-      subject.zone['broken.example'] = { fault };
-      await expect(subject.resolver.txt('broken.example')).rejects.toMatchObject({ kind: 'unavailable' });
-    });
+    it.each(['SERVFAIL', 'REFUSED', 'silence'] as const)(
+      'is unavailable when the answer is %s',
+      async (fault) => {
+        subject.zone['broken.example'] = { fault };
+        await expect(subject.resolver.txt('broken.example')).rejects.toMatchObject({ kind: 'unavailable' });
+      },
+    );
 
     it('does not listen to an answer to another question', async () => {
       subject.zone['spoofed.example'] = { txt: ['here'], fault: 'wrong id' };

@@ -13,7 +13,12 @@ export interface SampleSender {
 }
 
 /** YAML of a Sender, and of its Secret where it has one. */
-export function senderYaml({ name = 'billing', tenant = 'shop', from = 'Billing', password }: SampleSender = {}): string {
+export function senderYaml({
+  name = 'billing',
+  tenant = 'shop',
+  from = 'Billing',
+  password,
+}: SampleSender = {}): string {
   const domain = `${name}.${tenant}.example`;
   const login = password === undefined ? '' : `, credentialsSecretRef: {name: ${name}-login}`;
   const sender = `apiVersion: packetboat.dev/v1alpha1
@@ -40,7 +45,11 @@ export interface SampleTemplate {
   readonly subject?: string;
 }
 
-export function templateYaml({ identifier = 'invoice', tenant = 'shop', subject = 'Your invoice' }: SampleTemplate = {}): string {
+export function templateYaml({
+  identifier = 'invoice',
+  tenant = 'shop',
+  subject = 'Your invoice',
+}: SampleTemplate = {}): string {
   return `apiVersion: packetboat.dev/v1alpha1
 kind: Template
 metadata: {name: ${identifier.toLowerCase().replaceAll('_', '-')}, namespace: ${tenant}}
@@ -54,11 +63,15 @@ spec:
 }
 
 /** All of it must compile: these are samples, not the subject of a test. */
-export function compiledOf(yaml: string): { readonly senders: readonly Sender[]; readonly templates: readonly TemplateRevision[] } {
+export function compiledOf(yaml: string): {
+  readonly senders: readonly Sender[];
+  readonly templates: readonly TemplateRevision[];
+} {
   const { documents, faults } = parseDocuments('catalog.yaml', yaml);
   const compiled = compileFolder(documents);
   const [fault] = [...faults, ...compiled.faults];
-  if (fault !== undefined) throw new Error(`the sample does not compile: ${fault.name} ${fault.path} ${fault.message}`);
+  if (fault !== undefined)
+    throw new Error(`the sample does not compile: ${fault.name} ${fault.path} ${fault.message}`);
   return compiled;
 }
 

@@ -1,4 +1,5 @@
-// Messages as accept would hand them to a store, for the contract suites. Every call makes a new id; a test overrides what it is about.
+// Messages as accept would hand them to a store, for the contract suites. Every call makes a new
+// id; a test overrides what it is about.
 
 import { randomBytes } from 'node:crypto';
 import { type Address, domainOf, isRefusal, parseAddress } from '../../services/core/address.ts';
@@ -24,11 +25,20 @@ export function address(text: string): Address {
 export const newMessageId = (createdAt: number): MessageId => messageId(createdAt, randomBytes(10));
 export const newBlobId = (createdAt: number): BlobId => blobId(createdAt, randomBytes(10));
 
-/** A queued message to one recipient, unless told otherwise. Its entry counts as unpublished: `wakeAt` is its time of creation. */
+/**
+ * A queued message to one recipient, unless told otherwise. Its entry counts as unpublished:
+ * `wakeAt` is its time of creation.
+ */
 export function sampleMessage(sample: Sample): NewMessage {
   const { deliveries = [{}], ...rest } = sample;
   const now = sample.createdAt;
-  const arrival = arrive({ now, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: false });
+  const arrival = arrive({
+    now,
+    scheduledAt: null,
+    expiresAt: null,
+    isSuppressed: false,
+    isPublished: false,
+  });
   return {
     id: newMessageId(now),
     tenant: 'default',

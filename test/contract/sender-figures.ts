@@ -12,7 +12,15 @@ export interface SenderFiguresSubject extends AsyncDisposable {
 }
 
 const figures = (more: Partial<SenderFigures>): SenderFigures => ({
-  ...{ tenant: 'shop', sender: 'billing', sent: 0, deferred: 0, bounced: 0, lastReply: null, pausedRoutes: {} },
+  ...{
+    tenant: 'shop',
+    sender: 'billing',
+    sent: 0,
+    deferred: 0,
+    bounced: 0,
+    lastReply: null,
+    pausedRoutes: {},
+  },
   ...more,
 });
 
@@ -33,10 +41,14 @@ export function senderFiguresContract(name: string, open: () => Promise<SenderFi
         figures({ sent: 3, lastReply: early, pausedRoutes: { relay: 70, 'spare.example': 20 } }),
         figures({ tenant: 'other', bounced: 1 }),
       ]);
-      await subject.another.add([figures({ sent: 2, deferred: 1, lastReply: late, pausedRoutes: { relay: 50 } })]);
+      await subject.another.add([
+        figures({ sent: 2, deferred: 1, lastReply: late, pausedRoutes: { relay: 50 } }),
+      ]);
       const sums = await subject.store.lastHour();
       expect(sums).toHaveLength(2);
-      expect(sums).toContainEqual(figures({ sent: 5, deferred: 1, lastReply: late, pausedRoutes: { relay: 70, 'spare.example': 20 } }));
+      expect(sums).toContainEqual(
+        figures({ sent: 5, deferred: 1, lastReply: late, pausedRoutes: { relay: 70, 'spare.example': 20 } }),
+      );
       expect(sums).toContainEqual(figures({ tenant: 'other', bounced: 1 }));
     });
 

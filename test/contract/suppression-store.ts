@@ -45,12 +45,17 @@ export function suppressionStoreContract(name: string, open: () => Promise<Suppr
     it('keeps the first entry', async () => {
       const first = suppression({ reason: 'complaint', createdAt: 1 });
       await store.add(first);
-      expect(await store.add(suppression({ reason: 'manual', createdAt: 2 }))).toEqual({ suppression: first, created: false });
+      expect(await store.add(suppression({ reason: 'manual', createdAt: 2 }))).toEqual({
+        suppression: first,
+        created: false,
+      });
       expect(await store.find('default', 'all', [hashOf(1)])).toEqual(first);
     });
 
     it('lets one of many at once create it', async () => {
-      const answers = await Promise.all(Array.from({ length: 50 }, (_, createdAt) => store.add(suppression({ createdAt }))));
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, createdAt) => store.add(suppression({ createdAt }))),
+      );
       expect(answers.filter((answer) => answer.created)).toHaveLength(1);
       const stored = await store.find('default', 'all', [hashOf(1)]);
       for (const answer of answers) expect(answer.suppression).toEqual(stored);
@@ -101,16 +106,19 @@ export function suppressionStoreContract(name: string, open: () => Promise<Suppr
       expect((await store.add(suppression({ reason: 'complaint' }))).created).toBe(true);
     });
 
-    it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '__proto__'])('takes %j as a text', async (text) => {
-      await store.add(suppression());
-      expect(await store.find(text, 'all', [hashOf(1)])).toBeNull();
-      expect(await store.find('default', text, [hashOf(1)])).toBeNull();
-      expect(await store.find('default', 'all', [text])).toBeNull();
-      expect(await store.matches('default', 'all', [text])).toEqual(new Set());
-      expect(await store.remove('default', 'all', text)).toBe(false);
-      const entry = suppression({ tenant: text, scope: text, hash: text, reason: text });
-      expect(await store.add(entry)).toEqual({ suppression: entry, created: true });
-      expect(await store.find(text, text, [text])).toEqual(entry);
-    });
+    it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '__proto__'])(
+      'takes %j as a text',
+      async (text) => {
+        await store.add(suppression());
+        expect(await store.find(text, 'all', [hashOf(1)])).toBeNull();
+        expect(await store.find('default', text, [hashOf(1)])).toBeNull();
+        expect(await store.find('default', 'all', [text])).toBeNull();
+        expect(await store.matches('default', 'all', [text])).toEqual(new Set());
+        expect(await store.remove('default', 'all', text)).toBe(false);
+        const entry = suppression({ tenant: text, scope: text, hash: text, reason: text });
+        expect(await store.add(entry)).toEqual({ suppression: entry, created: true });
+        expect(await store.find(text, text, [text])).toEqual(entry);
+      },
+    );
   });
 }

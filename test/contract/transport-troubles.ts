@@ -1,5 +1,7 @@
-// What every Transport makes of a server that breaks the rules: replies that are early, late, split, joined, too many or too long, and connections that end
-// around each write. Whatever it reports, the sink's account agrees: nobody got a mail that was reported as not sent, and nobody got a mail twice.
+// What every Transport makes of a server that breaks the rules: replies that are early, late,
+// split, joined, too many or too long, and connections that end around each write. Whatever it
+// reports, the sink's account agrees: nobody got a mail that was reported as not sent, and nobody
+// got a mail twice.
 
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -7,7 +9,17 @@ import type { Answer } from '../../services/core/delivery/reply.ts';
 import type { Report } from '../../services/ports/transport.ts';
 import type { Sink, SinkOptions } from '../support/smtp-sink.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';
-import { address, allGone, bodies, body, type OpenSubject, openSession, sendOne, type TransportSubject, transaction } from './transport.ts';
+import {
+  address,
+  allGone,
+  bodies,
+  body,
+  type OpenSubject,
+  openSession,
+  sendOne,
+  type TransportSubject,
+  transaction,
+} from './transport.ts';
 
 /** Of the sink, apart from SIZE. */
 const offers: readonly [string, SinkOptions][] = [
@@ -22,7 +34,11 @@ const long = 'x'.repeat(1_000_000);
 
 export function troublesContract(open: OpenSubject): void {
   let subject: TransportSubject | null = null;
-  const begin = async (rules: readonly Rule[], options: SinkOptions = {}, waitMs?: number): Promise<TransportSubject> => {
+  const begin = async (
+    rules: readonly Rule[],
+    options: SinkOptions = {},
+    waitMs?: number,
+  ): Promise<TransportSubject> => {
     subject = await open({ ...options, rules }, waitMs);
     return subject;
   };
@@ -35,7 +51,9 @@ export function troublesContract(open: OpenSubject): void {
 
   /** What is certain in any trouble. */
   const agrees = async (report: Report, sink: Sink): Promise<void> => {
-    await sink.until(({ counts }) => counts.open === 0 || report.kind === 'accepted' || report.kind === 'refused');
+    await sink.until(
+      ({ counts }) => counts.open === 0 || report.kind === 'accepted' || report.kind === 'refused',
+    );
     const [mail, ...more] = sink.mails;
     expect(more).toEqual([]);
     if (report.kind === 'accepted') expect(mail?.answered).toBe(250);
@@ -62,15 +80,36 @@ export function troublesContract(open: OpenSubject): void {
           options,
         );
         await using session = await openSession(transport, route);
-        expect(await session.send(transaction(sent()))).toMatchObject({ kind: 'refused', stage: 'rcpt', code: 550, text: 'nobody' });
-        expect(await session.send(transaction(sent()))).toMatchObject({ kind: 'accepted', code: 250, text: 'taken' });
+        expect(await session.send(transaction(sent()))).toMatchObject({
+          kind: 'refused',
+          stage: 'rcpt',
+          code: 550,
+          text: 'nobody',
+        });
+        expect(await session.send(transaction(sent()))).toMatchObject({
+          kind: 'accepted',
+          code: 250,
+          text: 'taken',
+        });
         expect(sink.counts).toMatchObject({ connections: 1, mails: 1 });
       });
 
       it.each<[string, Rule, Partial<Answer>]>([
-        ['421 behind MAIL', { at: 'mail', reply: '250 ok\r\n421 4.3.2 bye', drop: 'close' }, { kind: 'refused', stage: 'rcpt', code: 421 }],
-        ['421 behind RCPT', { at: 'rcpt', reply: '250 ok\r\n421 4.3.2 bye', drop: 'close' }, { kind: 'refused', stage: 'data', code: 421 }],
-        ['421 behind 354', { at: 'data', reply: '354 go\r\n421 4.3.2 bye', drop: 'close' }, { kind: 'refused', stage: 'body', code: 421 }],
+        [
+          '421 behind MAIL',
+          { at: 'mail', reply: '250 ok\r\n421 4.3.2 bye', drop: 'close' },
+          { kind: 'refused', stage: 'rcpt', code: 421 },
+        ],
+        [
+          '421 behind RCPT',
+          { at: 'rcpt', reply: '250 ok\r\n421 4.3.2 bye', drop: 'close' },
+          { kind: 'refused', stage: 'data', code: 421 },
+        ],
+        [
+          '421 behind 354',
+          { at: 'data', reply: '354 go\r\n421 4.3.2 bye', drop: 'close' },
+          { kind: 'refused', stage: 'body', code: 421 },
+        ],
         [
           '421 behind the answer to the dot',
           { at: 'dot', reply: '250 ok\r\n421 4.3.2 bye', drop: 'close' },
@@ -86,27 +125,63 @@ export function troublesContract(open: OpenSubject): void {
           { at: 'data', reply: '354 go\r\n250 taken' },
           { kind: 'lost', stage: 'body', reason: 'protocol' },
         ],
-        ['a refusal behind 354', { at: 'data', reply: '354 go\r\n552 no' }, { kind: 'refused', stage: 'body', code: 552 }],
+        [
+          'a refusal behind 354',
+          { at: 'data', reply: '354 go\r\n552 no' },
+          { kind: 'refused', stage: 'body', code: 552 },
+        ],
         ['two answers to the dot', { at: 'dot', reply: '250 taken\r\n250 taken' }, { kind: 'accepted' }],
         [
           'two answers to the dot that contradict each other',
           { at: 'dot', reply: '250 taken\r\n554 spam' },
           { kind: 'answer_lost', reason: 'protocol' },
         ],
-        ['nonsense instead of an answer to MAIL', { at: 'mail', reply: 'hello' }, { kind: 'lost', stage: 'mail', reason: 'protocol' }],
-        ['nonsense instead of an answer to RCPT', { at: 'rcpt', reply: '.' }, { kind: 'lost', stage: 'rcpt', reason: 'protocol' }],
-        ['250 instead of 354', { at: 'data', reply: '250 ok' }, { kind: 'lost', stage: 'data', reason: 'protocol' }],
-        ['354 instead of 250', { at: 'rcpt', reply: '354 go' }, { kind: 'lost', stage: 'rcpt', reason: 'protocol' }],
-        ['nonsense instead of an answer to the dot', { at: 'dot', reply: 'hello' }, { kind: 'answer_lost', reason: 'protocol' }],
+        [
+          'nonsense instead of an answer to MAIL',
+          { at: 'mail', reply: 'hello' },
+          { kind: 'lost', stage: 'mail', reason: 'protocol' },
+        ],
+        [
+          'nonsense instead of an answer to RCPT',
+          { at: 'rcpt', reply: '.' },
+          { kind: 'lost', stage: 'rcpt', reason: 'protocol' },
+        ],
+        [
+          '250 instead of 354',
+          { at: 'data', reply: '250 ok' },
+          { kind: 'lost', stage: 'data', reason: 'protocol' },
+        ],
+        [
+          '354 instead of 250',
+          { at: 'rcpt', reply: '354 go' },
+          { kind: 'lost', stage: 'rcpt', reason: 'protocol' },
+        ],
+        [
+          'nonsense instead of an answer to the dot',
+          { at: 'dot', reply: 'hello' },
+          { kind: 'answer_lost', reason: 'protocol' },
+        ],
         [
           'lines that contradict each other',
           { at: 'rcpt', reply: '250-yes\r\n550 no' },
           { kind: 'lost', stage: 'rcpt', reason: 'protocol' },
         ],
         ['1 MB behind MAIL', { at: 'mail', reply: `250 ${long}` }, { kind: 'accepted' }],
-        ['1 MB in many lines', { at: 'rcpt', reply: `${`250-${'x'.repeat(60)}\r\n`.repeat(15_000)}250 end` }, { kind: 'accepted' }],
-        ['1 MB of refusal', { at: 'rcpt', reply: `550 ${long}` }, { kind: 'refused', stage: 'rcpt', code: 550, text: 'x'.repeat(500) }],
-        ['1 MB in answer to the dot', { at: 'dot', reply: `250 ${long}` }, { kind: 'accepted', text: 'x'.repeat(500) }],
+        [
+          '1 MB in many lines',
+          { at: 'rcpt', reply: `${`250-${'x'.repeat(60)}\r\n`.repeat(15_000)}250 end` },
+          { kind: 'accepted' },
+        ],
+        [
+          '1 MB of refusal',
+          { at: 'rcpt', reply: `550 ${long}` },
+          { kind: 'refused', stage: 'rcpt', code: 550, text: 'x'.repeat(500) },
+        ],
+        [
+          '1 MB in answer to the dot',
+          { at: 'dot', reply: `250 ${long}` },
+          { kind: 'accepted', text: 'x'.repeat(500) },
+        ],
         [
           'a reply that does not end',
           { at: 'mail', reply: `250-${long}\r\n250-${long}` },
@@ -119,7 +194,8 @@ export function troublesContract(open: OpenSubject): void {
         ],
       ])('%s', async (_title, rule, expected) => {
         const { transport, route, sink } = await begin([rule], options);
-        // The fence takes a moment, so that what comes with 354 is heard before it has answered; what the sink closes then is gone.
+        // The fence takes a moment, so that what comes with 354 is heard before it has answered;
+        // what the sink closes then is gone.
         const beforeDot = rule.at === 'data' ? () => allGone(sink) : async () => true;
         const report = await sendOne(transport, route, { ...sent(), beforeDot });
         expect(report).toMatchObject(expected);
@@ -138,7 +214,8 @@ export function troublesContract(open: OpenSubject): void {
             ]) {
               const { transport, route, sink } = await begin([rule], options);
               const report = await sendOne(transport, route, sent());
-              // A reset may overtake the reply; the dot may be written before the end of the connection is heard of.
+              // A reset may overtake the reply; the dot may be written before the end of the
+              // connection is heard of.
               const kinds =
                 at === 'dot'
                   ? drop === 'reset' || !('reply' in rule)
@@ -188,8 +265,14 @@ export function troublesContract(open: OpenSubject): void {
         ['closed at RSET', { at: 'rset', times: 1, drop: 'close' }],
         ['reset at RSET', { at: 'rset', times: 1, drop: 'reset' }],
         ['half closed at RSET', { at: 'rset', times: 1, drop: 'half' }],
-        ['421 behind RSET', { at: 'rset', times: 1, reply: '250 ok\r\n421 4.4.2 idle for too long', drop: 'close' }],
-        ['421 to MAIL', { at: 'mail', skip: 1, times: 1, reply: '421 4.4.2 idle for too long', drop: 'close' }],
+        [
+          '421 behind RSET',
+          { at: 'rset', times: 1, reply: '250 ok\r\n421 4.4.2 idle for too long', drop: 'close' },
+        ],
+        [
+          '421 to MAIL',
+          { at: 'mail', skip: 1, times: 1, reply: '421 4.4.2 idle for too long', drop: 'close' },
+        ],
         ['closed at MAIL', { at: 'mail', skip: 1, times: 1, drop: 'close' }],
         ['half closed at MAIL', { at: 'mail', skip: 1, times: 1, drop: 'half' }],
         ['nonsense to MAIL', { at: 'mail', skip: 1, times: 1, reply: 'hello' }],
@@ -204,7 +287,11 @@ export function troublesContract(open: OpenSubject): void {
       it('a kept connection on which the server is silent is not tried twice', async () => {
         const { transport, route, sink } = await begin([{ at: 'mail', skip: 1, hang: true }], options);
         expect((await sendOne(transport, route, sent())).kind).toBe('accepted');
-        expect(await sendOne(transport, route, sent())).toMatchObject({ kind: 'lost', stage: 'mail', reason: 'timeout' });
+        expect(await sendOne(transport, route, sent())).toMatchObject({
+          kind: 'lost',
+          stage: 'mail',
+          reason: 'timeout',
+        });
         expect(sink.counts).toMatchObject({ mails: 1, connections: 1 });
       });
 
@@ -225,7 +312,10 @@ export function troublesContract(open: OpenSubject): void {
         const { transport, route, sink } = await begin([], { ...options, mailBytesMax: 1_000 });
         expect((await sendOne(transport, route, sent())).kind).toBe('accepted');
         expect(sink.mails[0]?.parameters).toContain(`SIZE=${body.length}`);
-        expect(await sendOne(transport, route, { ...sent(), bytes: 1_001 })).toMatchObject({ kind: 'refused', enhanced: '5.3.4' });
+        expect(await sendOne(transport, route, { ...sent(), bytes: 1_001 })).toMatchObject({
+          kind: 'refused',
+          enhanced: '5.3.4',
+        });
         expect(sink.counts.reached).toMatchObject({ mail: 1, data: 1 });
       });
     });
@@ -265,7 +355,10 @@ export function troublesContract(open: OpenSubject): void {
 
   it('a large body in memory that is lost in the midst is lost before the dot', async () => {
     const { transport, route, sink } = await begin([{ at: 'body', afterBytes: 1_000, drop: 'close' }]);
-    const report = await sendOne(transport, route, { body: [Buffer.alloc(20_000_000, 'line\r\n')], bytes: 20_000_000 });
+    const report = await sendOne(transport, route, {
+      body: [Buffer.alloc(20_000_000, 'line\r\n')],
+      bytes: 20_000_000,
+    });
     expect(report).toMatchObject({ kind: 'lost', stage: 'body', reason: 'dropped' });
     expect(sink.mails).toHaveLength(0);
   });
@@ -282,7 +375,9 @@ export function troublesContract(open: OpenSubject): void {
     const sha256 = hash.digest('hex');
     for (const given of [streamed(), Array.from({ length: pieces }, () => piece)]) {
       const { transport, route, sink } = await begin([], { keep: 'digest' }, PATIENT_MS);
-      expect((await sendOne(transport, route, { body: given, bytes: pieces * piece.length })).kind).toBe('accepted');
+      expect((await sendOne(transport, route, { body: given, bytes: pieces * piece.length })).kind).toBe(
+        'accepted',
+      );
       expect(sink.mails).toMatchObject([{ sha256, bytes: pieces * piece.length }]);
       await subject?.[Symbol.asyncDispose]();
     }
@@ -312,7 +407,9 @@ export function troublesContract(open: OpenSubject): void {
     await using session = await openSession(transport, route);
     expect((await session.send(transaction({ signal: abort.signal }))).kind).toBe('accepted');
     abort.abort();
-    expect((await session.send(transaction({ rcptTo: address('ben@recipient.example') }))).kind).toBe('accepted');
+    expect((await session.send(transaction({ rcptTo: address('ben@recipient.example') }))).kind).toBe(
+      'accepted',
+    );
     expect(sink.counts).toMatchObject({ connections: 1, mails: 2 });
   });
 }

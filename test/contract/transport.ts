@@ -1,4 +1,5 @@
-// What every Transport promises, told by a real SMTP server that keeps account of what it was given.
+// What every Transport promises, told by a real SMTP server that keeps account of what it was
+// given.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Address, isRefusal, parseAddress } from '../../services/core/address.ts';
@@ -10,14 +11,18 @@ import type { Rule } from '../support/smtp-sink-rules.ts';
 import { troublesContract } from './transport-troubles.ts';
 
 export interface TransportSubject extends AsyncDisposable {
-  /** Waits no longer than it is told to for any answer, uses a connection for three messages and keeps two to a route. */
+  /**
+   * Waits no longer than it is told to for any answer, uses a connection for three messages and
+   * keeps two to a route.
+   */
   readonly transport: Transport;
   readonly sink: Sink;
   /** Leads to the sink, in the clear. */
   readonly route: Route;
 }
 
-export const body = 'Subject: hello\r\nMessage-ID: <1@sender.example>\r\n\r\n.a dot at the start of a line\r\n..two\r\n.\r\nthe end\r\n';
+export const body =
+  'Subject: hello\r\nMessage-ID: <1@sender.example>\r\n\r\n.a dot at the start of a line\r\n..two\r\n.\r\nthe end\r\n';
 
 /** More than all buffers between here and the server hold. */
 const much = Buffer.alloc(20_000_000, 'line\r\n');
@@ -60,7 +65,11 @@ export async function openSession(transport: Transport, route: Route): Promise<S
 }
 
 /** One transaction in a session of its own. */
-export async function sendOne(transport: Transport, route: Route, changes: Partial<Transaction> = {}): Promise<Report> {
+export async function sendOne(
+  transport: Transport,
+  route: Route,
+  changes: Partial<Transaction> = {},
+): Promise<Report> {
   const given = transaction(changes);
   const opened = await transport.open(route, { signal: given.signal });
   if (opened.kind !== 'session') return opened;
@@ -112,13 +121,19 @@ export function transportContract(name: string, open: OpenSubject): void {
       expect(sink.mails[0]?.raw?.toString()).toBe(body);
     });
 
-    it.each([1, 63, 64, 65, 1_000, 200_000])('brings over a body of %i bytes, whatever the chunks', async (length) => {
-      const { transport, route, sink } = await begin();
-      const text = `${'.line\r\n'.repeat(Math.ceil(length / 7)).slice(0, length - 2)}\r\n`.slice(-length);
-      for (const chunk of [1 + Math.floor(length / 50), length])
-        await sendOne(transport, route, { body: inChunks(text, chunk), bytes: null });
-      expect(sink.mails.map(({ raw }) => raw?.toString().trimEnd())).toEqual([text.trimEnd(), text.trimEnd()]);
-    });
+    it.each([1, 63, 64, 65, 1_000, 200_000])(
+      'brings over a body of %i bytes, whatever the chunks',
+      async (length) => {
+        const { transport, route, sink } = await begin();
+        const text = `${'.line\r\n'.repeat(Math.ceil(length / 7)).slice(0, length - 2)}\r\n`.slice(-length);
+        for (const chunk of [1 + Math.floor(length / 50), length])
+          await sendOne(transport, route, { body: inChunks(text, chunk), bytes: null });
+        expect(sink.mails.map(({ raw }) => raw?.toString().trimEnd())).toEqual([
+          text.trimEnd(),
+          text.trimEnd(),
+        ]);
+      },
+    );
 
     it.each<[Rule, Partial<Answer>]>([
       [
@@ -180,7 +195,11 @@ export function transportContract(name: string, open: OpenSubject): void {
     ])('reports a refusal with its stage and reply: %j', async (rule, expected) => {
       const { transport, route, sink } = await begin([rule]);
       // In the middle of the body: the fence is answered when we have heard it and closed.
-      const report = await sendOne(transport, route, rule.at === 'body' ? { beforeDot: () => allGone(sink) } : {});
+      const report = await sendOne(
+        transport,
+        route,
+        rule.at === 'body' ? { beforeDot: () => allGone(sink) } : {},
+      );
       expect(report).toMatchObject({ reason: null, ...expected });
       expect(report.transcript).toContain(`S: ${rule.reply?.split('\r\n')[0]}`);
       expect(sink.mails).toHaveLength(0);
@@ -196,29 +215,47 @@ export function transportContract(name: string, open: OpenSubject): void {
       // A reset before the greeting may reach us as a connection that never came about.
       for (const drop of at === 'greeting' ? (['close'] as const) : (['close', 'reset'] as const)) {
         const { transport, route, sink } = await begin([{ at, drop }]);
-        expect(await sendOne(transport, route)).toMatchObject({ kind: 'lost', stage, reason: 'dropped', code: null });
+        expect(await sendOne(transport, route)).toMatchObject({
+          kind: 'lost',
+          stage,
+          reason: 'dropped',
+          code: null,
+        });
         expect(sink.mails).toHaveLength(0);
       }
     });
 
-    it.each(['close', 'reset'] as const)('a connection that ends (%s) in the middle of the body is lost before the dot', async (drop) => {
-      const { transport, route, sink } = await begin([{ at: 'body', afterBytes: 1_000, drop }]);
-      const report = await sendOne(transport, route, { body: inChunks(much, 65_536), bytes: null });
-      expect(report).toMatchObject({ kind: 'lost', stage: 'body', reason: 'dropped' });
-      expect(sink.mails).toHaveLength(0);
-    });
+    it.each(['close', 'reset'] as const)(
+      'a connection that ends (%s) in the middle of the body is lost before the dot',
+      async (drop) => {
+        const { transport, route, sink } = await begin([{ at: 'body', afterBytes: 1_000, drop }]);
+        const report = await sendOne(transport, route, { body: inChunks(much, 65_536), bytes: null });
+        expect(report).toMatchObject({ kind: 'lost', stage: 'body', reason: 'dropped' });
+        expect(sink.mails).toHaveLength(0);
+      },
+    );
 
-    it.each(['close', 'reset'] as const)('a connection that ends (%s) after the dot leaves the answer unknown', async (drop) => {
-      const { transport, route, sink } = await begin([{ at: 'dot', drop }]);
-      expect(await sendOne(transport, route)).toMatchObject({ kind: 'answer_lost', stage: 'dot', reason: 'dropped' });
-      expect(sink.mails).toHaveLength(1);
-    });
+    it.each(['close', 'reset'] as const)(
+      'a connection that ends (%s) after the dot leaves the answer unknown',
+      async (drop) => {
+        const { transport, route, sink } = await begin([{ at: 'dot', drop }]);
+        expect(await sendOne(transport, route)).toMatchObject({
+          kind: 'answer_lost',
+          stage: 'dot',
+          reason: 'dropped',
+        });
+        expect(sink.mails).toHaveLength(1);
+      },
+    );
 
-    it.each(['greeting', 'ehlo', 'mail', 'rcpt', 'data'] as const)('a server that falls silent at %s is a timeout', async (at) => {
-      const { transport, route, sink } = await begin([{ at, hang: true }]);
-      expect(await sendOne(transport, route)).toMatchObject({ kind: 'lost', stage: at, reason: 'timeout' });
-      expect(sink.mails).toHaveLength(0);
-    });
+    it.each(['greeting', 'ehlo', 'mail', 'rcpt', 'data'] as const)(
+      'a server that falls silent at %s is a timeout',
+      async (at) => {
+        const { transport, route, sink } = await begin([{ at, hang: true }]);
+        expect(await sendOne(transport, route)).toMatchObject({ kind: 'lost', stage: at, reason: 'timeout' });
+        expect(sink.mails).toHaveLength(0);
+      },
+    );
 
     it('a server that reads no further is a timeout', async () => {
       const { transport, route, sink } = await begin([{ at: 'body', hang: true }]);
@@ -229,19 +266,32 @@ export function transportContract(name: string, open: OpenSubject): void {
 
     it('a server that is silent after the dot leaves the answer unknown', async () => {
       const { transport, route, sink } = await begin([{ at: 'dot', hang: true }]);
-      expect(await sendOne(transport, route)).toMatchObject({ kind: 'answer_lost', stage: 'dot', reason: 'timeout' });
+      expect(await sendOne(transport, route)).toMatchObject({
+        kind: 'answer_lost',
+        stage: 'dot',
+        reason: 'timeout',
+      });
       expect(sink.mails).toHaveLength(1);
     });
 
     it('without the word of the fence the server never gets the dot', async () => {
       const { transport, route, sink } = await begin();
       const cause = new Error('the store is down');
-      expect(await sendOne(transport, route, { beforeDot: async () => false })).toMatchObject({ kind: 'fenced', stage: 'body' });
-      expect(await sendOne(transport, route, { beforeDot: () => Promise.reject(cause) })).toMatchObject({ kind: 'fenced', cause });
+      expect(await sendOne(transport, route, { beforeDot: async () => false })).toMatchObject({
+        kind: 'fenced',
+        stage: 'body',
+      });
+      expect(await sendOne(transport, route, { beforeDot: () => Promise.reject(cause) })).toMatchObject({
+        kind: 'fenced',
+        cause,
+      });
       const throwing = () => {
         throw cause;
       };
-      expect(await sendOne(transport, route, { beforeDot: throwing })).toMatchObject({ kind: 'fenced', cause });
+      expect(await sendOne(transport, route, { beforeDot: throwing })).toMatchObject({
+        kind: 'fenced',
+        cause,
+      });
       await allGone(sink);
       expect(sink.counts).toMatchObject({ mails: 0, refused: 0, reached: { body: 3, dot: 0 } });
     });
@@ -287,7 +337,10 @@ export function transportContract(name: string, open: OpenSubject): void {
         },
       };
       const neverAsked = () => Promise.reject(new Error('the fence was asked'));
-      expect(await sendOne(transport, route, { body: neverRead, beforeDot: neverAsked })).toMatchObject({ kind: 'refused', stage: 'rcpt' });
+      expect(await sendOne(transport, route, { body: neverRead, beforeDot: neverAsked })).toMatchObject({
+        kind: 'refused',
+        stage: 'rcpt',
+      });
     });
 
     it('a body that cannot be read to its end is our fault, and never delivered', async () => {
@@ -297,7 +350,12 @@ export function transportContract(name: string, open: OpenSubject): void {
         yield Buffer.from('Subject: half\r\n'.repeat(100));
         throw cause;
       })();
-      expect(await sendOne(transport, route, { body: broken })).toMatchObject({ kind: 'fault', stage: 'body', reason: 'body', cause });
+      expect(await sendOne(transport, route, { body: broken })).toMatchObject({
+        kind: 'fault',
+        stage: 'body',
+        reason: 'body',
+        cause,
+      });
       await allGone(sink);
       expect(sink.mails).toHaveLength(0);
     });
@@ -397,7 +455,12 @@ export function transportContract(name: string, open: OpenSubject): void {
     it('a server that is not there is our fault', async () => {
       const { transport, route, sink } = await begin();
       await sink[Symbol.asyncDispose]();
-      expect(await sendOne(transport, route)).toMatchObject({ kind: 'fault', stage: 'dial', reason: 'connect', source: null });
+      expect(await sendOne(transport, route)).toMatchObject({
+        kind: 'fault',
+        stage: 'dial',
+        reason: 'connect',
+        source: null,
+      });
     });
   });
 }

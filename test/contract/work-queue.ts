@@ -3,13 +3,22 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Tier, tiers } from '../../services/core/delivery/message.ts';
 import { queueLimits } from '../../services/core/limits/queue.ts';
-import type { Entry, NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../services/ports/work-queue.ts';
+import type {
+  Entry,
+  NewEntry,
+  PublishResult,
+  TakenEntry,
+  WorkQueue,
+} from '../../services/ports/work-queue.ts';
 import { newMessageId } from './sample-message.ts';
 
 export interface WorkQueueSubject extends AsyncDisposable {
   /** As a program sees it. */
   readonly queue: WorkQueue;
-  /** The same queue as another program sees it, disposed with the subject; the very same where there is only one program. */
+  /**
+   * The same queue as another program sees it, disposed with the subject; the very same where there
+   * is only one program.
+   */
   other(): Promise<WorkQueue>;
   /** After which an entry that was taken and not acked comes again. */
   readonly ackWaitMs: number;
@@ -57,7 +66,13 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
     it.each(['acme', 'acme.example', 'a b', '*', '>', 'a.>', '%2E', 'Zürich', 'x'.repeat(63)])(
       'hands out what was published, for tenant %j',
       async (tenant) => {
-        const entry: Entry = { ...sampleEntry(), delivery: 49, attempt: 6, domain: 'xn--bcher-kva.example', trace: TRACE };
+        const entry: Entry = {
+          ...sampleEntry(),
+          delivery: 49,
+          attempt: 6,
+          domain: 'xn--bcher-kva.example',
+          trace: TRACE,
+        };
         expect(await queue.publish([{ tenant, tier: 'bulk', entry }])).toEqual(['published']);
         expect(await take(10)).toMatchObject([{ tenant, tier: 'bulk', entry }]);
       },
@@ -107,7 +122,8 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       const others = [publication({ tenant: 'other' }), publication({}), publication({ tier: 'high' })];
       expect(await queue.publish(others)).toEqual(['published', 'full', 'published']);
       let first: TakenEntry | undefined;
-      while (first === undefined) first = (await take(10)).find((t) => t.tenant === TENANT && t.tier === 'normal');
+      while (first === undefined)
+        first = (await take(10)).find((t) => t.tenant === TENANT && t.tier === 'normal');
       expect(await queue.publish([publication({})])).toEqual(['full']);
       first.ack();
       await expect.poll(() => queue.publish([publication({})])).toEqual(['published']);
@@ -170,7 +186,9 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       const marker = publication({});
       await queue.publish([marker]);
       expect((await drain(1))[0]?.entry).toEqual(marker.entry);
-      expect(new Set(await publish(many(queueLimits.windowPerTenantAndTier - 1)))).toEqual(new Set(['published']));
+      expect(new Set(await publish(many(queueLimits.windowPerTenantAndTier - 1)))).toEqual(
+        new Set(['published']),
+      );
       await expect.poll(() => queue.publish([publication({})])).toEqual(['published']);
     });
 
@@ -188,7 +206,9 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
         }
       };
       await Promise.all([work(queue), work(other)]);
-      expect(seen.map((t) => t.entry.message).toSorted()).toEqual(sent.map((p) => p.entry.message).toSorted());
+      expect(seen.map((t) => t.entry.message).toSorted()).toEqual(
+        sent.map((p) => p.entry.message).toSorted(),
+      );
     });
 
     it('lets a taker wait until there is something', async () => {
@@ -226,7 +246,13 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
 const TENANT = 'acme';
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-const sampleEntry = (): Entry => ({ message: newMessageId(Date.now()), delivery: 0, attempt: 1, domain: 'example.com', trace: null });
+const sampleEntry = (): Entry => ({
+  message: newMessageId(Date.now()),
+  delivery: 0,
+  attempt: 1,
+  domain: 'example.com',
+  trace: null,
+});
 
 export const publication = (what: Partial<NewEntry>): NewEntry => ({
   tenant: TENANT,

@@ -1,5 +1,6 @@
-// What must not become a message, through both doors. Each row: the right status, every fault with its path, a message that a person understands and
-// that repeats nothing; no event loop that stands still. And at the end: nothing was sent, and nothing was left behind.
+// What must not become a message, through both doors. Each row: the right status, every fault with
+// its path, a message that a person understands and that repeats nothing; no event loop that stands
+// still. And at the end: nothing was sent, and nothing was left behind.
 
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
@@ -19,7 +20,11 @@ const objects = [
   sender('few', { limits: { maxRecipients: 2, maxMessageBytes: 100_000 } }),
   template('otp', {
     senderRef: { name: 'shop' },
-    variables: { type: 'object', required: ['code'], properties: { code: { type: 'string', maxLength: 12 } } },
+    variables: {
+      type: 'object',
+      required: ['code'],
+      properties: { code: { type: 'string', maxLength: 12 } },
+    },
     sampleData: { code: '847291' },
     locales: [{ locale: 'en', subject: 'Your code', text: '{{code}}' }],
   }),
@@ -29,7 +34,8 @@ const SENTENCE = /^[A-Z0-9][\s\S]*[.?]$/;
 const MINUTES = 120_000;
 
 /** As JSON has it: a field that is undefined is not there. */
-const changed = (change: Change): JsonObject => JSON.parse(JSON.stringify({ ...good, ...change })) as JsonObject;
+const changed = (change: Change): JsonObject =>
+  JSON.parse(JSON.stringify({ ...good, ...change })) as JsonObject;
 
 /** The same request as gRPC has it. */
 function toProto(body: JsonObject): SendMessageRequest {
@@ -56,7 +62,10 @@ function toProto(body: JsonObject): SendMessageRequest {
     reply_to: reply_to.map(address),
     attachments: attachments.map((file) => {
       const { content, ...more } = file as JsonObject;
-      return { ...more, ...(content === undefined ? {} : { content: Buffer.from(String(content), 'base64') }) };
+      return {
+        ...more,
+        ...(content === undefined ? {} : { content: Buffer.from(String(content), 'base64') }),
+      };
     }),
     ...(scheduled_time === undefined ? {} : { scheduled_time: time(scheduled_time) }),
     ...(expires_at === undefined ? {} : { expires_at: time(expires_at) }),
@@ -68,12 +77,15 @@ onEachSubject('bad input', { objects }, (stage) => {
   /** Everything that a refusal says is for people, and repeats nothing of the request. */
   function expectPolite(answer: RestAnswer): void {
     const { message } = answer.body.error as { readonly message: string };
-    expect([message, ...errorsOf(answer).map((error) => error.message)].filter((text) => !SENTENCE.test(text))).toEqual([]);
+    expect(
+      [message, ...errorsOf(answer).map((error) => error.message)].filter((text) => !SENTENCE.test(text)),
+    ).toEqual([]);
     expect(answer.text).not.toMatch(/c4nary/i);
     expect(answer.headers.get('x-request-id')).toBeTruthy();
     expect(answer.headers.get('x-ratelimit-remaining')).toBeTruthy();
   }
-  const sorted = (faults: readonly (readonly string[])[]): string[] => faults.map((fault) => fault.join(' ')).toSorted();
+  const sorted = (faults: readonly (readonly string[])[]): string[] =>
+    faults.map((fault) => fault.join(' ')).toSorted();
 
   it('starts with nothing', async () => {
     before = await leftovers(stage.packetboat);
@@ -90,7 +102,9 @@ onEachSubject('bad input', { objects }, (stage) => {
 
     it.each(rows)('gRPC: %s', async (_, change, faults) => {
       const request = toProto(changed(change));
-      const answer = await withoutStall(stage.packetboat, () => stage.grpc.call(MessagesServiceService.sendMessage, request));
+      const answer = await withoutStall(stage.packetboat, () =>
+        stage.grpc.call(MessagesServiceService.sendMessage, request),
+      );
       expect(sorted(answer.violations.map(({ field, reason }) => [field, reason]))).toEqual(sorted(faults));
       expect([answer.code, answer.reason]).toEqual([status.INVALID_ARGUMENT, 'validation_failed']);
       const texts = [answer.message, ...answer.violations.map(({ description }) => description)];
@@ -120,8 +134,13 @@ onEachSubject('bad input', { objects }, (stage) => {
     ['with an unknown key', 'POST', '/v1/messages', `sk_live_${'c4nary_'.repeat(4)}`, 401],
   ])('50 MB of {}, %s stalls nothing', { timeout: MINUTES }, async (_, method, path, key, code) => {
     const body = Buffer.alloc(50_000_000, '{},');
-    const ask = () => stage.rest.withKey(key).request(method, path, { body, headers: { 'content-type': 'application/json' } });
-    const [answer, ...others] = await withoutStall(stage.packetboat, () => Promise.all([ask(), ask(), ask(), ask()]));
+    const ask = () =>
+      stage.rest
+        .withKey(key)
+        .request(method, path, { body, headers: { 'content-type': 'application/json' } });
+    const [answer, ...others] = await withoutStall(stage.packetboat, () =>
+      Promise.all([ask(), ask(), ask(), ask()]),
+    );
     expect([answer, ...others].map(({ status: seen }) => seen)).toEqual([code, code, code, code]);
     expectPolite(answer);
     expect(answer.headers.get('x-ratelimit-limit')).toBe('0');
@@ -132,18 +151,48 @@ onEachSubject('bad input', { objects }, (stage) => {
     ['a text that is no UTF-8', Buffer.from([0x42, 0x02, 0xc3, 0x28])],
     ['a length beyond its end', Buffer.from([0x0a, 0x7f, 0x61])],
     ['groups, 10,000 deep', Buffer.alloc(10_000, 0x0b)],
-    ['100,000 empty addresses', Buffer.concat(Array.from({ length: 100_000 }, () => Buffer.from([0x12, 0x00])))],
+    [
+      '100,000 empty addresses',
+      Buffer.concat(Array.from({ length: 100_000 }, () => Buffer.from([0x12, 0x00]))),
+    ],
   ])('gRPC with a message of %s is refused', async (_, bytes) => {
-    const answer = await withoutStall(stage.packetboat, () => stage.grpc.callRaw(MessagesServiceService.sendMessage, bytes));
+    const answer = await withoutStall(stage.packetboat, () =>
+      stage.grpc.callRaw(MessagesServiceService.sendMessage, bytes),
+    );
     expect([status.INVALID_ARGUMENT, status.INTERNAL]).toContain(answer.code);
   });
 
   it.each([
-    ['a number above the range', { name: 'a key', requests_per_minute: 2 ** 31 }, 400, ['requests_per_minute out_of_range']],
-    ['a number that is no whole one', { name: 'a key', requests_per_minute: 1.5 }, 400, ['requests_per_minute out_of_range']],
-    ['a number as a text', { name: 'a key', requests_per_minute: '5' }, 400, ['requests_per_minute wrong_type']],
-    ['a number below 1', { name: 'a key', requests_per_minute: 0 }, 422, ['requests_per_minute out_of_range']],
-    ['a scope of nobody', { name: 'a key', scopes: ['messages:send', 'c4nary'] }, 422, ['scopes[1] invalid_scope']],
+    [
+      'a number above the range',
+      { name: 'a key', requests_per_minute: 2 ** 31 },
+      400,
+      ['requests_per_minute out_of_range'],
+    ],
+    [
+      'a number that is no whole one',
+      { name: 'a key', requests_per_minute: 1.5 },
+      400,
+      ['requests_per_minute out_of_range'],
+    ],
+    [
+      'a number as a text',
+      { name: 'a key', requests_per_minute: '5' },
+      400,
+      ['requests_per_minute wrong_type'],
+    ],
+    [
+      'a number below 1',
+      { name: 'a key', requests_per_minute: 0 },
+      422,
+      ['requests_per_minute out_of_range'],
+    ],
+    [
+      'a scope of nobody',
+      { name: 'a key', scopes: ['messages:send', 'c4nary'] },
+      422,
+      ['scopes[1] invalid_scope'],
+    ],
     ['no name', {}, 422, ['name missing']],
   ])('a key with %s is refused', async (_, body, code, faults) => {
     const answer = await stage.rest.post('/v1/keys', body);
@@ -155,7 +204,12 @@ onEachSubject('bad input', { objects }, (stage) => {
   it.each([
     ['no address', { recipient: 'c4nary' }, 422, ['recipient invalid_address']],
     ['a query', { recipient: { $gt: '' } }, 400, ['recipient wrong_type']],
-    ['a reason of many words', { recipient: 'a@example.com', reason: 'c4nary because of that' }, 422, ['reason invalid_reason']],
+    [
+      'a reason of many words',
+      { recipient: 'a@example.com', reason: 'c4nary because of that' },
+      422,
+      ['reason invalid_reason'],
+    ],
   ])('a suppression of %s is refused', async (_, body, code, faults) => {
     const answer = await stage.rest.post('/v1/suppressions', body);
     expect(answer.status).toBe(code);
@@ -176,7 +230,10 @@ onEachSubject('bad input', { objects }, (stage) => {
 
   describe('size', () => {
     /** A request of exactly this many bytes, nearly all of them attachment. */
-    function ofBytes(bytes: number, recipient: string): { readonly body: Buffer<ArrayBuffer>; readonly content: Buffer } {
+    function ofBytes(
+      bytes: number,
+      recipient: string,
+    ): { readonly body: Buffer<ArrayBuffer>; readonly content: Buffer } {
       const head = Buffer.from(
         `${JSON.stringify({ ...good, to: [recipient] }).slice(0, -1)},"attachments":[{"filename":"a.bin","content":"`,
       );
@@ -209,7 +266,8 @@ onEachSubject('bad input', { objects }, (stage) => {
       const { body } = ofBytes(doorLimits.bodyBytesMax + 1, 'too-large@example.com');
       const pieces = new ReadableStream({
         start(controller) {
-          for (let at = 0; at < body.length; at += 1_000_000) controller.enqueue(body.subarray(at, at + 1_000_000));
+          for (let at = 0; at < body.length; at += 1_000_000)
+            controller.enqueue(body.subarray(at, at + 1_000_000));
           controller.close();
         },
       });
@@ -232,13 +290,19 @@ onEachSubject('bad input', { objects }, (stage) => {
 
   describe('what is unusual and good', () => {
     it.each<readonly [string, Change]>([
-      ['names that a database could take for its own', { metadata: { $set: { 'a.b': 1 }, 'c\0d': 2, '': 3 } }],
+      [
+        'names that a database could take for its own',
+        { metadata: { $set: { 'a.b': 1 }, 'c\0d': 2, '': 3 } },
+      ],
       ['NUL in a text', { text: 'a\0b' }],
       ['an empty text', { text: '' }],
       ['a time in the past, which means now', { scheduled_time: '2000-01-01T00:00:00Z' }],
       ['a time with an offset', { scheduled_time: '2026-04-19t16:30:00.123456789+02:00' }],
       ['null for what is absent', { html: null, cc: null, scheduled_time: null }],
-      ['an address of 254 octets', { to: [`a@${'x'.repeat(60)}.${'x'.repeat(60)}.${'x'.repeat(60)}.${'x'.repeat(60)}.example`] }],
+      [
+        'an address of 254 octets',
+        { to: [`a@${'x'.repeat(60)}.${'x'.repeat(60)}.${'x'.repeat(60)}.${'x'.repeat(60)}.example`] },
+      ],
     ])('%s', async (title, change) => {
       const metadata = { title, ...(change.metadata as JsonObject | undefined) };
       const id = await stage.rest.accepted(changed({ ...change, metadata }));
@@ -250,14 +314,21 @@ onEachSubject('bad input', { objects }, (stage) => {
     // what is sent last and arrives shows that nothing before it is still on its way
     await stage.rest.accepted(changed({ to: ['the-last@example.com'] }));
     await untilMailTo(stage.sink, 'the-last@example.com');
-    const strangers = stage.sink.mails.flatMap(({ to }) => to).filter((address) => /c4nary|victim|too-large|user-\d/i.test(address));
+    const strangers = stage.sink.mails
+      .flatMap(({ to }) => to)
+      .filter((address) => /c4nary|victim|too-large|user-\d/i.test(address));
     expect(strangers).toEqual([]);
     expect(stage.sink.mails.filter(({ raw }) => /c4nary/i.test(raw?.toString('latin1') ?? ''))).toEqual([]);
-    await vi.waitFor(async () => expect(withoutMessages(await leftovers(stage.packetboat))).toBe(withoutMessages(before)), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(
+      async () => expect(withoutMessages(await leftovers(stage.packetboat))).toBe(withoutMessages(before)),
+      {
+        timeout: 10_000,
+      },
+    );
   });
 });
 
-/** The good ones of this file are messages, and figures of their sender once they have been sent. */
+/**
+ * The good ones of this file are messages, and figures of their sender once they have been sent.
+ */
 const withoutMessages = (kept: string): string => kept.replace(/^(?:messages|senderFigures): .*$/gm, '');

@@ -1,12 +1,15 @@
-// What people and attackers send that must not become a message. Each row is one request with one thing wrong; where a value is repeated to the
-// caller, or to a log, `c4nary` shows it.
+// What people and attackers send that must not become a message. Each row is one request with one
+// thing wrong; where a value is repeated to the caller, or to a log, `c4nary` shows it.
 
 import type { JsonObject } from './rest-client.ts';
 
 /** Laid over a good request: field by field, undefined takes one away. */
 export type Change = JsonObject;
 type Fault = readonly [field: string, code: string];
-/** Well-shaped, and refused for what it says: 422 in REST, INVALID_ARGUMENT with the same faults in gRPC. */
+/**
+ * Well-shaped, and refused for what it says: 422 in REST, INVALID_ARGUMENT with the same faults in
+ * gRPC.
+ */
 export type Row = readonly [title: string, change: Change, faults: readonly Fault[]];
 
 export const good: JsonObject = {
@@ -19,7 +22,9 @@ export const good: JsonObject = {
 const raw = { subject: undefined, text: undefined };
 const otp = { ...raw, template: 'otp', template_data: { code: '847291' } };
 const to = (...addresses: unknown[]): Change => ({ to: addresses });
-const file = (more: Change): Change => ({ attachments: [{ filename: 'a.txt', content: 'aGVsbG8=', ...more }] });
+const file = (more: Change): Change => ({
+  attachments: [{ filename: 'a.txt', content: 'aGVsbG8=', ...more }],
+});
 const header = (name: string, value = 'c4nary'): Change => ({ headers: { [name]: value } });
 const people = (count: number): string[] => Array.from({ length: count }, (_, i) => `user-${i}@example.com`);
 const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
@@ -58,7 +63,11 @@ export const rows: readonly Row[] = [
   // --- recipients
   ['no recipient', { to: undefined }, [['recipient', 'missing']]],
   ...badAddresses.map(
-    ([title, address]): Row => [`a recipient that is ${title}`, to('ok@example.com', { email: address }), [['to[1]', 'invalid_address']]],
+    ([title, address]): Row => [
+      `a recipient that is ${title}`,
+      to('ok@example.com', { email: address }),
+      [['to[1]', 'invalid_address']],
+    ],
   ),
   [
     'a bad recipient in each field',
@@ -74,18 +83,38 @@ export const rows: readonly Row[] = [
     to({ email: 'user@example.com', name: 'c4nary\r\nBcc: victim@example.com' }),
     [['to[0]', 'invalid_address']],
   ],
-  ['a name of 257 characters', to({ email: 'user@example.com', name: 'c4nary'.padEnd(257, 'x') }), [['to[0]', 'invalid_address']]],
+  [
+    'a name of 257 characters',
+    to({ email: 'user@example.com', name: 'c4nary'.padEnd(257, 'x') }),
+    [['to[0]', 'invalid_address']],
+  ],
   ['51 recipients', { to: people(40), cc: people(51).slice(40) }, [['cc[10]', 'too_many_recipients']]],
   ['one recipient twice', to('c4nary@example.com', 'c4nary@EXAMPLE.com'), [['to[1]', 'duplicate_recipient']]],
-  ['more recipients than the sender allows', { from: 'a@few.shop.example', to: people(3) }, [['to[2]', 'too_many_recipients']]],
+  [
+    'more recipients than the sender allows',
+    { from: 'a@few.shop.example', to: people(3) },
+    [['to[2]', 'too_many_recipients']],
+  ],
 
   // --- who sends
   ['an unknown sender', { from: undefined, sender: 'c4nary' }, [['sender', 'unknown_sender']]],
   ['no way to tell the sender', { from: undefined }, [['sender', 'missing']]],
   ['a From of nobody', { from: 'c4nary@elsewhere.example' }, [['from', 'unknown_domain']]],
-  ['a From outside the sender', { from: 'c4nary@few.shop.example', sender: 'shop' }, [['from', 'foreign_domain']]],
-  ["a From below the sender's domain", { from: 'c4nary@deep.shop.shop.example', sender: 'shop' }, [['from', 'foreign_domain']]],
-  ['a From with a line break', { from: { email: 'c4nary@shop.shop.example\r\nX: y', name: '' } }, [['from', 'invalid_address']]],
+  [
+    'a From outside the sender',
+    { from: 'c4nary@few.shop.example', sender: 'shop' },
+    [['from', 'foreign_domain']],
+  ],
+  [
+    "a From below the sender's domain",
+    { from: 'c4nary@deep.shop.shop.example', sender: 'shop' },
+    [['from', 'foreign_domain']],
+  ],
+  [
+    'a From with a line break',
+    { from: { email: 'c4nary@shop.shop.example\r\nX: y', name: '' } },
+    [['from', 'invalid_address']],
+  ],
   ['an answer address that is none', { reply_to: ['c4nary'] }, [['reply_to[0]', 'invalid_address']]],
 
   // --- content
@@ -97,15 +126,39 @@ export const rows: readonly Row[] = [
   ['an unknown revision', { ...otp, template: 'otp@999' }, [['template', 'unknown_revision']]],
   ['a template that is a path', { ...otp, template: '../c4nary' }, [['template', 'invalid_template']]],
   ['a missing variable', { ...otp, template_data: {} }, [['template_data.code', 'missing_variable']]],
-  ['no data at all where a variable is needed', { ...otp, template_data: undefined }, [['template_data.code', 'missing_variable']]],
-  ['a variable of the wrong type', { ...otp, template_data: { code: { c4nary: 1 } } }, [['template_data.code', 'invalid_variable']]],
-  ['a query where a variable belongs', { ...otp, template_data: { code: { $gt: '' } } }, [['template_data.code', 'invalid_variable']]],
-  ['a variable that is too long', { ...otp, template_data: { code: 'c4nary-is-too-long' } }, [['template_data.code', 'invalid_variable']]],
+  [
+    'no data at all where a variable is needed',
+    { ...otp, template_data: undefined },
+    [['template_data.code', 'missing_variable']],
+  ],
+  [
+    'a variable of the wrong type',
+    { ...otp, template_data: { code: { c4nary: 1 } } },
+    [['template_data.code', 'invalid_variable']],
+  ],
+  [
+    'a query where a variable belongs',
+    { ...otp, template_data: { code: { $gt: '' } } },
+    [['template_data.code', 'invalid_variable']],
+  ],
+  [
+    'a variable that is too long',
+    { ...otp, template_data: { code: 'c4nary-is-too-long' } },
+    [['template_data.code', 'invalid_variable']],
+  ],
   ['a locale that is none', { ...otp, language: '../c4nary' }, [['language', 'invalid_language']]],
   ['a locale with a line break', { ...otp, language: 'de\r\nX: c4nary' }, [['language', 'invalid_language']]],
-  ['a subject with a line break', { subject: 'c4nary\r\nBcc: victim@example.com' }, [['subject', 'invalid_header_text']]],
+  [
+    'a subject with a line break',
+    { subject: 'c4nary\r\nBcc: victim@example.com' },
+    [['subject', 'invalid_header_text']],
+  ],
   ['a subject with NUL', { subject: 'c4nary\0' }, [['subject', 'invalid_header_text']]],
-  ['a subject with another line separator', { subject: 'c4nary\u2028Bcc' }, [['subject', 'invalid_header_text']]],
+  [
+    'a subject with another line separator',
+    { subject: 'c4nary\u2028Bcc' },
+    [['subject', 'invalid_header_text']],
+  ],
   ['a subject of 999 characters', { subject: 'c4nary'.padEnd(999, 'x') }, [['subject', 'too_long']]],
   [
     'template data above 1 MiB',
@@ -136,7 +189,11 @@ export const rows: readonly Row[] = [
     'X-Packetboat-Key',
   ].map((name): Row => [`the header ${name}`, header(name), [[`headers.${name}`, 'reserved_header']]]),
   ['an unknown header', header('Frobnicate'), [['headers.Frobnicate', 'unknown_header']]],
-  ['a header value with a line break', header('X-Note', 'c4nary\r\nBcc: victim@example.com'), [['headers.X-Note', 'invalid_header_text']]],
+  [
+    'a header value with a line break',
+    header('X-Note', 'c4nary\r\nBcc: victim@example.com'),
+    [['headers.X-Note', 'invalid_header_text']],
+  ],
   ['a header value with NUL', header('X-Note', 'c4nary\0'), [['headers.X-Note', 'invalid_header_text']]],
   ['a header name with a line break', header('X-A\r\nBcc'), [['headers.X-A??Bcc', 'invalid_header']]],
   ['a header name with a colon', header('X-A: b'), [['headers.X-A:?b', 'invalid_header']]],
@@ -147,7 +204,11 @@ export const rows: readonly Row[] = [
     { headers: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`X-${i}`, 'c4nary'])) },
     [['headers', 'too_many_headers']],
   ],
-  ['one header in two spellings', { headers: { 'X-Note': 'c4nary', 'x-note': 'c4nary' } }, [['headers.x-note', 'duplicate_header']]],
+  [
+    'one header in two spellings',
+    { headers: { 'X-Note': 'c4nary', 'x-note': 'c4nary' } },
+    [['headers.x-note', 'duplicate_header']],
+  ],
 
   // --- attachments
   [
@@ -155,10 +216,26 @@ export const rows: readonly Row[] = [
     { attachments: Array.from({ length: 101 }, (_, i) => ({ filename: `${i}.txt`, content: 'aGVsbG8=' })) },
     [['attachments', 'too_many_attachments']],
   ],
-  ['a filename that is a path', file({ filename: '../../c4nary' }), [['attachments[0].filename', 'invalid_filename']]],
-  ['a filename that is a path of Windows', file({ filename: 'C:\\c4nary' }), [['attachments[0].filename', 'invalid_filename']]],
-  ['a filename with a line break', file({ filename: 'c4nary"\r\nX-Header: y' }), [['attachments[0].filename', 'invalid_header_text']]],
-  ['a filename of 256 characters', file({ filename: 'c4nary'.padEnd(256, 'x') }), [['attachments[0].filename', 'too_long']]],
+  [
+    'a filename that is a path',
+    file({ filename: '../../c4nary' }),
+    [['attachments[0].filename', 'invalid_filename']],
+  ],
+  [
+    'a filename that is a path of Windows',
+    file({ filename: 'C:\\c4nary' }),
+    [['attachments[0].filename', 'invalid_filename']],
+  ],
+  [
+    'a filename with a line break',
+    file({ filename: 'c4nary"\r\nX-Header: y' }),
+    [['attachments[0].filename', 'invalid_header_text']],
+  ],
+  [
+    'a filename of 256 characters',
+    file({ filename: 'c4nary'.padEnd(256, 'x') }),
+    [['attachments[0].filename', 'too_long']],
+  ],
   ['no filename', file({ filename: undefined }), [['attachments[0].filename', 'missing']]],
   ['no attached content', file({ content: undefined }), [['attachments[0].content', 'missing']]],
   [
@@ -166,7 +243,11 @@ export const rows: readonly Row[] = [
     file({ content_type: 'text/c4nary\r\nX: y' }),
     [['attachments[0].content_type', 'invalid_content_type']],
   ],
-  ['an attached mail', file({ content_type: 'message/rfc822' }), [['attachments[0].content_type', 'invalid_content_type']]],
+  [
+    'an attached mail',
+    file({ content_type: 'message/rfc822' }),
+    [['attachments[0].content_type', 'invalid_content_type']],
+  ],
   [
     'an attached container',
     file({ content_type: 'multipart/mixed; boundary=c4nary' }),
@@ -177,7 +258,11 @@ export const rows: readonly Row[] = [
     file({ content_id: 'c4nary>\r\nX: y' }),
     [['attachments[0].content_id', 'invalid_content_id']],
   ],
-  ['an unknown disposition', file({ disposition: 'c4nary' }), [['attachments[0].disposition', 'invalid_disposition']]],
+  [
+    'an unknown disposition',
+    file({ disposition: 'c4nary' }),
+    [['attachments[0].disposition', 'invalid_disposition']],
+  ],
   [
     'two bad attachments',
     { attachments: [{ filename: '', content: 'aGVsbG8=' }, { filename: 'a/c4nary' }] },
@@ -190,13 +275,25 @@ export const rows: readonly Row[] = [
 
   // --- times
   ['a time two years ahead', { scheduled_time: inDays(730) }, [['scheduled_time', 'too_far_ahead']]],
-  ['the last time there is', { scheduled_time: '9999-12-31T23:59:59Z' }, [['scheduled_time', 'too_far_ahead']]],
+  [
+    'the last time there is',
+    { scheduled_time: '9999-12-31T23:59:59Z' },
+    [['scheduled_time', 'too_far_ahead']],
+  ],
   ['an end in the past', { expires_at: inDays(-1) }, [['expires_at', 'too_early']]],
   ['an end in the year 1', { expires_at: '0001-01-01T00:00:00Z' }, [['expires_at', 'too_early']]],
-  ['an end before its start', { scheduled_time: inDays(2), expires_at: inDays(1) }, [['expires_at', 'too_early']]],
+  [
+    'an end before its start',
+    { scheduled_time: inDays(2), expires_at: inDays(1) },
+    [['expires_at', 'too_early']],
+  ],
 
   // --- the rest
-  ['21 tags', { tags: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`tag-${i}`, 'c4nary'])) }, [['tags', 'too_many_tags']]],
+  [
+    '21 tags',
+    { tags: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`tag-${i}`, 'c4nary'])) },
+    [['tags', 'too_many_tags']],
+  ],
   ['a tag with a dollar', { tags: { $gt: 'c4nary' } }, [['tags', 'invalid_tag']]],
   ['a tag of 257 characters', { tags: { kind: 'c4nary'.padEnd(257, 'x') } }, [['tags.kind', 'invalid_tag']]],
   ['metadata above 16 KiB', { metadata: { text: 'c4nary'.repeat(3_000) } }, [['metadata', 'too_large']]],
@@ -231,7 +328,10 @@ export const rows: readonly Row[] = [
 /** Of a shape that only JSON can have: 400, each fault with its path. */
 export const shapes: Readonly<Record<string, readonly [change: Change, faults: readonly Fault[]]>> = {
   'a query where a text belongs': [{ subject: { $gt: '' } }, [['subject', 'wrong_type']]],
-  'a query where the recipient belongs': [{ to: undefined, recipient: { $gt: '' } }, [['recipient', 'wrong_type']]],
+  'a query where the recipient belongs': [
+    { to: undefined, recipient: { $gt: '' } },
+    [['recipient', 'wrong_type']],
+  ],
   'a query where an address belongs': [{ to: [{ email: { $ne: null } }] }, [['to[0].email', 'wrong_type']]],
   'a query where a list belongs': [{ to: { $in: ['c4nary'] } }, [['to', 'wrong_type']]],
   'a number where a text belongs': [{ subject: 5 }, [['subject', 'wrong_type']]],
@@ -249,7 +349,9 @@ export const shapes: Readonly<Record<string, readonly [change: Change, faults: r
     {
       receipient: 'c4nary',
       to: [{ email: 'a@example.com', mail: 'c4nary' }],
-      attachments: [{ filename: 'a', content: '', path: '/etc/c4nary', href: 'http://c4nary.example', raw: 'c4nary' }],
+      attachments: [
+        { filename: 'a', content: '', path: '/etc/c4nary', href: 'http://c4nary.example', raw: 'c4nary' },
+      ],
     },
     [
       ['to[0].mail', 'unknown_field'],
@@ -267,14 +369,20 @@ export const shapes: Readonly<Record<string, readonly [change: Change, faults: r
   'a time in words': [{ scheduled_time: 'tomorrow, c4nary' }, [['scheduled_time', 'invalid_time']]],
   'a time without a zone': [{ scheduled_time: '2026-04-19T14:30:00' }, [['scheduled_time', 'invalid_time']]],
   'the 30th of February': [{ scheduled_time: '2026-02-30T14:30:00Z' }, [['scheduled_time', 'invalid_time']]],
-  'a time in the year 10000': [{ scheduled_time: '10000-01-01T00:00:00Z' }, [['scheduled_time', 'invalid_time']]],
+  'a time in the year 10000': [
+    { scheduled_time: '10000-01-01T00:00:00Z' },
+    [['scheduled_time', 'invalid_time']],
+  ],
   'a time as a number': [{ scheduled_time: 1_776_609_000 }, [['scheduled_time', 'invalid_time']]],
   'an unknown priority': [{ priority: 'c4nary' }, [['priority', 'invalid_value']]],
   'a priority in the spelling of the proto': [{ priority: 'PRIORITY_HIGH' }, [['priority', 'invalid_value']]],
   'a priority as a number': [{ priority: 1 }, [['priority', 'invalid_value']]],
   'an unknown environment': [{ environment: 'c4nary' }, [['environment', 'invalid_value']]],
   'a text that is half a character': [{ subject: 'c4nary\ud800' }, [['subject', 'invalid_text']]],
-  'half a character in template data': [{ ...otp, template_data: { code: ['\ud800'] } }, [['template_data.code[0]', 'invalid_text']]],
+  'half a character in template data': [
+    { ...otp, template_data: { code: ['\ud800'] } },
+    [['template_data.code[0]', 'invalid_text']],
+  ],
   'two faults of two kinds': [
     { subject: 5, priority: 'c4nary' },
     [
@@ -285,7 +393,9 @@ export const shapes: Readonly<Record<string, readonly [change: Change, faults: r
 };
 
 /** Bodies as bytes: 400, and where something can be pointed at, its path. */
-export const bodies: Readonly<Record<string, readonly [body: string | Uint8Array<ArrayBuffer>, faults?: readonly Fault[]]>> = {
+export const bodies: Readonly<
+  Record<string, readonly [body: string | Uint8Array<ArrayBuffer>, faults?: readonly Fault[]]>
+> = {
   words: ['c4nary'],
   'JSON that is cut off': [JSON.stringify(good).slice(0, -1)],
   'a comma too many': ['{"subject":"c4nary",}'],
@@ -299,7 +409,9 @@ export const bodies: Readonly<Record<string, readonly [body: string | Uint8Array
   'a text': ['"c4nary"', [['', 'wrong_type']]],
   'a number': ['42', [['', 'wrong_type']]],
   null: ['null', [['', 'wrong_type']]],
-  'broken UTF-8': [Buffer.concat([Buffer.from('{"subject":"c4nary'), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from('"}')])],
+  'broken UTF-8': [
+    Buffer.concat([Buffer.from('{"subject":"c4nary'), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from('"}')]),
+  ],
   'UTF-16': [Buffer.from(JSON.stringify(good), 'utf16le')],
   'a bare control character in a text': ['{"subject":"c4nary\n"}'],
   'a prototype at the top': ['{"__proto__":{"subject":"c4nary"}}', [['__proto__', 'unknown_field']]],
@@ -318,22 +430,32 @@ export const bodies: Readonly<Record<string, readonly [body: string | Uint8Array
       ['metadata.prototype', 'forbidden_name'],
     ],
   ],
-  'a name twice': [`{"to":["c4nary@example.com"],"subject":"a","text":"a","to":["a@example.com"]}`, [['to', 'repeated']]],
+  'a name twice': [
+    `{"to":["c4nary@example.com"],"subject":"a","text":"a","to":["a@example.com"]}`,
+    [['to', 'repeated']],
+  ],
   'a name twice, above 64 KiB': [
     `{"to":["a@example.com"],"subject":"a","text":"${'c4nary'.repeat(20_000)}","tags":{"a":"c4nary","a":"b"}}`,
     [['tags.a', 'repeated']],
   ],
-  'a number without end': ['{"to":["a@example.com"],"subject":"a","text":"a","metadata":{"n":1e400}}', [['metadata.n', 'out_of_range']]],
+  'a number without end': [
+    '{"to":["a@example.com"],"subject":"a","text":"a","metadata":{"n":1e400}}',
+    [['metadata.n', 'out_of_range']],
+  ],
   'template data 33 deep': [
     `{"to":["a@example.com"],"template":"otp","template_data":{"code":${'['.repeat(31)}${']'.repeat(31)}}}`,
     [[`template_data.code${'[0]'.repeat(30)}`, 'too_deep']],
   ],
   '10,000 deep': [`{"to":${'['.repeat(10_000)}${']'.repeat(10_000)}}`, [['to[0]', 'wrong_type']]],
-  '10,000 deep, above 64 KiB': [`{"text":"${'c4nary'.repeat(20_000)}","to":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
+  '10,000 deep, above 64 KiB': [
+    `{"text":"${'c4nary'.repeat(20_000)}","to":${'['.repeat(10_000)}${']'.repeat(10_000)}}`,
+  ],
   '100,001 brackets': [`{"to":[${'{},'.repeat(50_001)}{}]}`],
   '50 MB of {},': [Buffer.alloc(50_000_000, '{},')],
   '50 MB of [': [Buffer.alloc(50_000_000, '[')],
   '50 MB of spaces and no value': [Buffer.alloc(50_000_000, ' ')],
-  '50 MB of one text that is not closed': [Buffer.concat([Buffer.from('{"text":"'), Buffer.alloc(50_000_000, 'c4nary ')])],
+  '50 MB of one text that is not closed': [
+    Buffer.concat([Buffer.from('{"text":"'), Buffer.alloc(50_000_000, 'c4nary ')]),
+  ],
   '50 MB of backslashes': [Buffer.concat([Buffer.from('{"text":"'), Buffer.alloc(50_000_000, '\\')])],
 };

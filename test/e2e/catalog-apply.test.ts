@@ -1,4 +1,5 @@
-// `packetboat catalog apply` on a real MongoDB and NATS: what it writes, what it says, what it leaves alone.
+// `packetboat catalog apply` on a real MongoDB and NATS: what it writes, what it says, what it
+// leaves alone.
 
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +29,11 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     await readOrMakeKeyring(join(folder, 'keyring.json'), new SystemRandom());
     const MONGODB_URL = inDatabase((await borrow('mongo')).url, uniqueName('apply'));
     const NATS_URL = (await borrow('nats')).url;
-    config = readConfig('catalog', { MONGODB_URL, NATS_URL, PACKETBOAT_KEYRING_FILE: join(folder, 'keyring.json') });
+    config = readConfig('catalog', {
+      MONGODB_URL,
+      NATS_URL,
+      PACKETBOAT_KEYRING_FILE: join(folder, 'keyring.json'),
+    });
     mongo = await openMongo(MONGODB_URL);
   });
 
@@ -41,7 +46,10 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
   async function apply() {
     const said: string[] = [];
     const complaints: string[] = [];
-    const printer = { say: (line: string) => void said.push(line), complain: (line: string) => void complaints.push(line) };
+    const printer = {
+      say: (line: string) => void said.push(line),
+      complain: (line: string) => void complaints.push(line),
+    };
     const code = await applyCatalog(join(folder, 'catalog'), config, printer);
     return { code, said, complaints };
   }
@@ -78,7 +86,9 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     const { code, said, complaints } = await apply();
     expect(code).toBe(1);
     expect(complaints).toEqual([
-      expect.stringMatching(/^otp-code\.yaml:\d+:\d+: Template default\/otp-code: spec\.noSuchField: .*\(InvalidSpec\)$/),
+      expect.stringMatching(
+        /^otp-code\.yaml:\d+:\d+: Template default\/otp-code: spec\.noSuchField: .*\(InvalidSpec\)$/,
+      ),
     ]);
     expect(said).toContain('updated template/default/email_key@2');
     expect(said.join()).not.toMatch(/otp-code|removed/);

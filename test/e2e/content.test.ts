@@ -1,21 +1,39 @@
-// What was asked for is what arrives: the received mail, judged by parsers that nobody here wrote, and by the rules of the wire.
+// What was asked for is what arrives: the received mail, judged by parsers that nobody here wrote,
+// and by the rules of the wire.
 
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ReadMailbox } from '../support/python-email.ts';
-import { bytesOf, mailsTo, type Reading, readByMailparser, readByPython, textOf, untilMailTo } from './mails.ts';
+import {
+  bytesOf,
+  mailsTo,
+  type Reading,
+  readByMailparser,
+  readByPython,
+  textOf,
+  untilMailTo,
+} from './mails.ts';
 import { sender, template } from './objects.ts';
 import type { JsonObject } from './rest-client.ts';
 import { onEachSubject } from './stage.ts';
 
 const objects = [
-  sender('shop', { replyTo: ['Help <help@shop.shop.example>'], retry: { delaysSeconds: [1, 1, 1] }, limits: { messagesPerSecond: 0 } }),
+  sender('shop', {
+    replyTo: ['Help <help@shop.shop.example>'],
+    retry: { delaysSeconds: [1, 1, 1] },
+    limits: { messagesPerSecond: 0 },
+  }),
   sender('other'),
   template('rows', {
     senderRef: { name: 'shop' },
     sampleData: { rows: ['one'] },
     locales: [
-      { locale: 'en', subject: '{{rows.length}} rows', html: '<ul>{{#each rows}}<li>{{this}}</li>{{/each}}</ul>', text: '{{rows.length}}' },
+      {
+        locale: 'en',
+        subject: '{{rows.length}} rows',
+        html: '<ul>{{#each rows}}<li>{{this}}</li>{{/each}}</ul>',
+        text: '{{rows.length}}',
+      },
     ],
   }),
 ];
@@ -68,16 +86,36 @@ const asked: readonly Asked[] = [
       subject: 'Ihre Bestellung № 17',
       html,
       text,
-      headers: { 'X-Entity-Ref': '2026-17', 'X-Note': 'für Änne', 'In-Reply-To': '<one@example.org>', 'x-idempotency-key': 'content-all' },
+      headers: {
+        'X-Entity-Ref': '2026-17',
+        'X-Note': 'für Änne',
+        'In-Reply-To': '<one@example.org>',
+        'x-idempotency-key': 'content-all',
+      },
       attachments: [
-        { filename: 'Rechnung für März 世界.pdf', content: everyByte.toString('base64'), content_type: 'application/pdf' },
-        { filename: 'logo.png', content: png.toString('base64'), content_type: 'image/png', content_id: 'logo@shop' },
+        {
+          filename: 'Rechnung für März 世界.pdf',
+          content: everyByte.toString('base64'),
+          content_type: 'application/pdf',
+        },
+        {
+          filename: 'logo.png',
+          content: png.toString('base64'),
+          content_type: 'image/png',
+          content_id: 'logo@shop',
+        },
         { filename: 'plain', content: Buffer.from('no type').toString('base64') },
       ],
       tags: { kind: 'order' },
       metadata: { order: 17 },
     },
-    recipients: ['all@example.com', 'ben@example.org', 'cc@example.net', 'odd@example.net', 'all-bcc@example.com'],
+    recipients: [
+      'all@example.com',
+      'ben@example.org',
+      'cc@example.net',
+      'odd@example.net',
+      'all-bcc@example.com',
+    ],
     from: [['Lovelace, "Ada"', 'ada@shop.shop.example']],
     to: [
       ['Ana Müller', 'all@example.com'],
@@ -124,7 +162,10 @@ const asked: readonly Asked[] = [
   {
     title: 'a long subject beyond ASCII',
     ...to('subject'),
-    request: { ...to('subject').request, subject: 'Größe 世界 😀 und ein  doppelter Abstand '.repeat(12).trim() },
+    request: {
+      ...to('subject').request,
+      subject: 'Größe 世界 😀 und ein  doppelter Abstand '.repeat(12).trim(),
+    },
     subject: 'Größe 世界 😀 und ein  doppelter Abstand '.repeat(12).trim(),
   },
   {
@@ -148,7 +189,11 @@ const asked: readonly Asked[] = [
   {
     title: 'lines longer than mail allows',
     ...to('lines'),
-    request: { ...to('lines').request, text: `${'a'.repeat(5_000)}\n${'ü '.repeat(2_000)}end\n`, html: `<p>${'word '.repeat(3_000)}</p>` },
+    request: {
+      ...to('lines').request,
+      text: `${'a'.repeat(5_000)}\n${'ü '.repeat(2_000)}end\n`,
+      html: `<p>${'word '.repeat(3_000)}</p>`,
+    },
     text: `${'a'.repeat(5_000)}\n${'ü '.repeat(2_000)}end\n`,
     html: `<p>${'word '.repeat(3_000)}</p>`,
   },
@@ -182,7 +227,10 @@ onEachSubject('content', { objects }, (stage) => {
     beforeAll(async () => {
       await stage.rest.accepted(wanted.request);
       for (const address of wanted.recipients) await untilMailTo(stage.sink, address);
-      [byMailparser, byPython] = await Promise.all([readByMailparser(await mail()), readByPython(await mail())]);
+      [byMailparser, byPython] = await Promise.all([
+        readByMailparser(await mail()),
+        readByPython(await mail()),
+      ]);
     });
 
     const mail = () => untilMailTo(stage.sink, wanted.recipients[0] ?? '');
@@ -195,7 +243,9 @@ onEachSubject('content', { objects }, (stage) => {
         expect(read.replyTo).toEqual(wanted.replyTo ?? [['Help', 'help@shop.shop.example']]);
         expect(read.subject).toBe(wanted.subject ?? 'Hello');
         expect(read.html).toBe(wanted.html === undefined ? null : textOf(wanted.html));
-        expect(read.text).toBe(wanted.text === undefined && wanted.html !== undefined ? null : textOf(wanted.text ?? 'Hello'));
+        expect(read.text).toBe(
+          wanted.text === undefined && wanted.html !== undefined ? null : textOf(wanted.text ?? 'Hello'),
+        );
         expect(read.attachments).toEqual(
           (wanted.attachments ?? []).map(([filename, contentType, contentId, disposition, content]) => ({
             filename,
@@ -233,7 +283,9 @@ onEachSubject('content', { objects }, (stage) => {
       for (const copy of copies) {
         expect(bytesOf(copy).toString('latin1')).not.toMatch(/^bcc:|all-bcc/im);
         // no parameter that asks for a report on delivery
-        expect(copy.parameters.filter((parameter) => !/^(?:SIZE=\d+|BODY=8BITMIME)$/.test(parameter))).toEqual([]);
+        expect(
+          copy.parameters.filter((parameter) => !/^(?:SIZE=\d+|BODY=8BITMIME)$/.test(parameter)),
+        ).toEqual([]);
         expect(copy.from).toMatch(/^[^@]+@shop\.shop\.example$/);
       }
     });
@@ -282,6 +334,12 @@ onEachSubject('content', { objects }, (stage) => {
     expect(new Set(copies.map(({ messageId, sha256 }) => `${messageId} ${sha256}`)).size).toBe(1);
     const readings = await Promise.all(copies.map(readByMailparser));
     expect(new Set(readings.map(({ date }) => date)).size).toBe(1);
-    expect((await stage.rest.events(id)).map(({ type }) => type)).toEqual(['queued', 'accepted', 'deferred', 'deferred', 'delivered']);
+    expect((await stage.rest.events(id)).map(({ type }) => type)).toEqual([
+      'queued',
+      'accepted',
+      'deferred',
+      'deferred',
+      'delivered',
+    ]);
   });
 });

@@ -1,4 +1,5 @@
-// Mail that is signed, judged by two programs that nobody here wrote: `mailauth` and Python's `dkim`.
+// Mail that is signed, judged by two programs that nobody here wrote: `mailauth` and Python's
+// `dkim`.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
@@ -25,7 +26,10 @@ const keyOf = (selector: string, key: string) => ({ selector, privateKeySecretRe
 const quick = { retry: { delaysSeconds: [1] }, limits: { messagesPerSecond: 0 } };
 const objects = [
   secret('dkim', { 'rsa.pem': keys.rsa, 'ed25519.pem': keys.ed25519 }),
-  sender('signed', { ...quick, dkim: { policy: 'Provided', keys: [keyOf('r1', 'rsa.pem'), keyOf('e1', 'ed25519.pem')] } }),
+  sender('signed', {
+    ...quick,
+    dkim: { policy: 'Provided', keys: [keyOf('r1', 'rsa.pem'), keyOf('e1', 'ed25519.pem')] },
+  }),
   sender('unsigned', { ...quick, dkim: { policy: 'Disabled' } }),
   sender('managed', quick),
 ];
@@ -53,16 +57,29 @@ const contents: readonly [string, JsonObject][] = [
   ['a line of text', { text: 'Hello' }],
   ['nothing', { text: '' }],
   ['blank lines at its end', { text: 'Hello\n\n \n\t\n\n' }],
-  ['dots, blanks and long lines', { text: `.\n..\n  a   b\t\tc  \n${'x'.repeat(3_000)}\n${' '.repeat(500)}` }],
-  ['text and html beyond ASCII', { text: 'Grüße aus Köln', html: '<p>Grüße &amp; 你好</p>', subject: 'Grüße 你好' }],
+  [
+    'dots, blanks and long lines',
+    { text: `.\n..\n  a   b\t\tc  \n${'x'.repeat(3_000)}\n${' '.repeat(500)}` },
+  ],
+  [
+    'text and html beyond ASCII',
+    { text: 'Grüße aus Köln', html: '<p>Grüße &amp; 你好</p>', subject: 'Grüße 你好' },
+  ],
   [
     'an attachment that is streamed',
-    { text: 'See attached', attachments: [{ filename: 'a.bin', content: Buffer.alloc(300_000, 7).toString('base64') }] },
+    {
+      text: 'See attached',
+      attachments: [{ filename: 'a.bin', content: Buffer.alloc(300_000, 7).toString('base64') }],
+    },
   ],
   ['a body that is streamed', { text: `${'All work and no play.  \n'.repeat(10_000)}\n\n` }],
   [
     'headers of its own',
-    { text: 'Hello', reply_to: ['help@signed.shop.example'], headers: { 'X-Order': '17', 'In-Reply-To': '<a@shop.example>' } },
+    {
+      text: 'Hello',
+      reply_to: ['help@signed.shop.example'],
+      headers: { 'X-Order': '17', 'In-Reply-To': '<a@shop.example>' },
+    },
   ],
 ];
 
@@ -89,21 +106,37 @@ describeWith(['dkimverify'], 'DKIM', () => {
         text.replace('Pay 10', 'Pay 99'),
       ]) {
         expect(forged).not.toBe(text);
-        for (const verdict of await verdicts(Buffer.from(forged, 'latin1'))) expect(both).not.toContain(verdict);
+        for (const verdict of await verdicts(Buffer.from(forged, 'latin1')))
+          expect(both).not.toContain(verdict);
       }
     });
 
     it('each attempt has the same bytes, the signature too', async () => {
-      await stage.rest.accepted({ recipient: 'again@example.com', sender: 'signed', subject: 'Hello', text: 'Hello' });
+      await stage.rest.accepted({
+        recipient: 'again@example.com',
+        sender: 'signed',
+        subject: 'Hello',
+        text: 'Hello',
+      });
       await untilMailTo(stage.sink, 'again@example.com', 2);
       const [first, second] = mailsTo(stage.sink, 'again@example.com').map(bytesOf);
       expect(second).toEqual(first);
       expect(await verdicts(second ?? Buffer.alloc(0))).toEqual(both);
     });
 
-    it.each(['unsigned', 'managed'])('a sender %s, for which nobody makes keys, sends without a signature', async (name) => {
-      await stage.rest.accepted({ recipient: `${name}@example.com`, sender: name, subject: 'Hello', text: 'Hello' });
-      expect(bytesOf(await untilMailTo(stage.sink, `${name}@example.com`)).toString()).not.toContain('DKIM-Signature');
-    });
+    it.each(['unsigned', 'managed'])(
+      'a sender %s, for which nobody makes keys, sends without a signature',
+      async (name) => {
+        await stage.rest.accepted({
+          recipient: `${name}@example.com`,
+          sender: name,
+          subject: 'Hello',
+          text: 'Hello',
+        });
+        expect(bytesOf(await untilMailTo(stage.sink, `${name}@example.com`)).toString()).not.toContain(
+          'DKIM-Signature',
+        );
+      },
+    );
   });
 });

@@ -3,10 +3,16 @@
 import { runningLimits } from '../../services/core/limits/running.ts';
 import type { Installation } from '../support/installation.ts';
 
-/** A stall that an input causes comes each time; one that the machine causes, busy with other tests, does not come three times in a row. */
+/**
+ * A stall that an input causes comes each time; one that the machine causes, busy with other tests,
+ * does not come three times in a row.
+ */
 const ROUNDS = 3;
 
-/** Performs until no event loop stalled over the limit meanwhile; the error after the last round says which did, and for how long. */
+/**
+ * Performs until no event loop stalled over the limit meanwhile; the error after the last round
+ * says which did, and for how long.
+ */
 export async function withoutStall<T>(packetboat: Installation, perform: () => Promise<T>): Promise<T> {
   const seen: string[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -21,7 +27,9 @@ export async function withoutStall<T>(packetboat: Installation, perform: () => P
 }
 
 /** Since the last time of asking: the histogram behind it starts anew with each answer. */
-function longestStalls({ programs }: Installation): Promise<{ readonly role: string; readonly ms: number }[]> {
+function longestStalls({
+  programs,
+}: Installation): Promise<{ readonly role: string; readonly ms: number }[]> {
   return Promise.all(
     programs.map(async ({ role, operationsUrl }) => {
       const text = await (await fetch(`${operationsUrl}/metrics`)).text();

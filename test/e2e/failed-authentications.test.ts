@@ -1,4 +1,5 @@
-// Wrong keys, many of them, through all doors: whoever guesses is told to wait, and a good key passes from the very same address.
+// Wrong keys, many of them, through all doors: whoever guesses is told to wait, and a good key
+// passes from the very same address.
 
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +19,10 @@ const wrongKeys: string[] = [];
 const fail = ({ rest }: Stage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> =>
   rest.withKey(wrongKeys[wrongKeys.push(newKey()) - 1] ?? '').send(mail, headers);
 
-async function failUntilLimited(stage: Stage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> {
+async function failUntilLimited(
+  stage: Stage,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<RestAnswer> {
   const answers = await Promise.all(Array.from({ length: MAX }, () => fail(stage, headers)));
   expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 401));
   return fail(stage, headers);
@@ -32,7 +36,8 @@ function expectLimited(answer: RestAnswer): void {
   expect(answer.headers.get('x-ratelimit-limit')).toBe('0');
 }
 
-const isRefused = (answer: RestAnswer): void => expect([answer.status, codeOf(answer)]).toEqual([401, 'unauthenticated']);
+const isRefused = (answer: RestAnswer): void =>
+  expect([answer.status, codeOf(answer)]).toEqual([401, 'unauthenticated']);
 
 onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
   it('50 wrong keys of an address are told so, further ones to wait, and a good one is heard', async () => {
@@ -60,7 +65,10 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
     // the address is over the limit by now
     using wrong = new GrpcClient(stage.packetboat.grpcAddress, newKey());
     const answer = await wrong.call(SendersServiceService.listSenders, {});
-    expect(answer).toMatchObject({ code: status.RESOURCE_EXHAUSTED, reason: 'too_many_failed_authentications' });
+    expect(answer).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      reason: 'too_many_failed_authentications',
+    });
     expect(answer.retryDelayMs).toBeGreaterThan(0);
     expect(await stage.grpc.call(SendersServiceService.listSenders, {})).toMatchObject({ code: status.OK });
   });
@@ -73,9 +81,12 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
 
   it('the metrics say how many, and why', async () => {
     isRefused(await stage.rest.withKey(null).get('/v1/senders'));
-    for (const malformed of ['sk_live_x', `${newKey()}-`]) isRefused(await stage.rest.withKey(malformed).send(mail));
+    for (const malformed of ['sk_live_x', `${newKey()}-`])
+      isRefused(await stage.rest.withKey(malformed).send(mail));
     const texts = await Promise.all(
-      stage.packetboat.programs.map(async ({ operationsUrl }) => (await fetch(`${operationsUrl}/metrics`)).text()),
+      stage.packetboat.programs.map(async ({ operationsUrl }) =>
+        (await fetch(`${operationsUrl}/metrics`)).text(),
+      ),
     );
     const sum = (labels: string): number =>
       texts
@@ -90,29 +101,40 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
 });
 
 describe('behind a trusted proxy', () => {
-  onEachSubject('the gateway', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8, 10.0.0.0/8' } }, (stage) => {
-    it('counts each client apart, and a good key of a guesser passes', async () => {
-      const guesser = { 'x-forwarded-for': '1.1.1.1, 198.51.100.1, 10.0.0.7' };
-      expectLimited(await failUntilLimited(stage, guesser));
-      expectLimited(await fail(stage, { forwarded: 'for=198.51.100.1;proto=https, for="10.0.0.8:1234"' }));
-      expect((await stage.rest.send(mail, guesser)).status).toBe(202);
-      isRefused(await fail(stage, { 'x-forwarded-for': '198.51.100.1, 198.51.100.2' }));
-      isRefused(await fail(stage));
-    });
+  onEachSubject(
+    'the gateway',
+    { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8, 10.0.0.0/8' } },
+    (stage) => {
+      it('counts each client apart, and a good key of a guesser passes', async () => {
+        const guesser = { 'x-forwarded-for': '1.1.1.1, 198.51.100.1, 10.0.0.7' };
+        expectLimited(await failUntilLimited(stage, guesser));
+        expectLimited(await fail(stage, { forwarded: 'for=198.51.100.1;proto=https, for="10.0.0.8:1234"' }));
+        expect((await stage.rest.send(mail, guesser)).status).toBe(202);
+        isRefused(await fail(stage, { 'x-forwarded-for': '198.51.100.1, 198.51.100.2' }));
+        isRefused(await fail(stage));
+      });
 
-    it('counts each of the requests that come at once with one wrong key', async () => {
-      const wrong = stage.rest.withKey(newKey());
-      const answers = await Promise.all(
-        Array.from({ length: MAX + 1 }, (_, i) => wrong.send(mail, { 'x-forwarded-for': `203.0.113.${i}` })),
-      );
-      expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array.from({ length: MAX }, () => 401), 429]);
-    });
+      it('counts each of the requests that come at once with one wrong key', async () => {
+        const wrong = stage.rest.withKey(newKey());
+        const answers = await Promise.all(
+          Array.from({ length: MAX + 1 }, (_, i) =>
+            wrong.send(mail, { 'x-forwarded-for': `203.0.113.${i}` }),
+          ),
+        );
+        expect(answers.map(({ status }) => status).toSorted()).toEqual([
+          ...Array.from({ length: MAX }, () => 401),
+          429,
+        ]);
+      });
 
-    it('counts a /64 of IPv6 as one client', async () => {
-      const answers = await Promise.all(Array.from({ length: MAX }, (_, i) => fail(stage, { 'x-forwarded-for': `2001:db8:1:2::${i}` })));
-      for (const answer of answers) isRefused(answer);
-      expectLimited(await fail(stage, { 'x-forwarded-for': '[2001:db8:1:2:ffff::1]:4711' }));
-      isRefused(await fail(stage, { 'x-forwarded-for': '2001:db8:1:3::1' }));
-    });
-  });
+      it('counts a /64 of IPv6 as one client', async () => {
+        const answers = await Promise.all(
+          Array.from({ length: MAX }, (_, i) => fail(stage, { 'x-forwarded-for': `2001:db8:1:2::${i}` })),
+        );
+        for (const answer of answers) isRefused(answer);
+        expectLimited(await fail(stage, { 'x-forwarded-for': '[2001:db8:1:2:ffff::1]:4711' }));
+        isRefused(await fail(stage, { 'x-forwarded-for': '2001:db8:1:3::1' }));
+      });
+    },
+  );
 });

@@ -1,11 +1,27 @@
-// gRPC as a caller of ours would use it, with the generated code of the contract. Refusals are values here, details and trailer read.
+// gRPC as a caller of ours would use it, with the generated code of the contract. Refusals are
+// values here, details and trailer read.
 
-import { Client, credentials, Metadata, type MethodDefinition, type ServiceError, status } from '@grpc/grpc-js';
-import { BadRequest, type BadRequest_FieldViolation, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import {
+  Client,
+  credentials,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import {
+  BadRequest,
+  type BadRequest_FieldViolation,
+  ErrorInfo,
+  RetryInfo,
+} from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 
 /** What the generated services hold of each rpc. */
-export type Rpc<Request, Response> = Pick<MethodDefinition<Request, Response>, 'path' | 'requestSerialize' | 'responseDeserialize'>;
+export type Rpc<Request, Response> = Pick<
+  MethodDefinition<Request, Response>,
+  'path' | 'requestSerialize' | 'responseDeserialize'
+>;
 
 export interface GrpcAnswer<Response> {
   /** Of gRPC; 0 is success. */
@@ -73,7 +89,11 @@ export class GrpcClient implements Disposable {
   }
 }
 
-function answerOf<Response>(error: ServiceError | null, response: Response | null, trailer: Metadata): GrpcAnswer<Response> {
+function answerOf<Response>(
+  error: ServiceError | null,
+  response: Response | null,
+  trailer: Metadata,
+): GrpcAnswer<Response> {
   const [encoded] = trailer.get('grpc-status-details-bin');
   const details = Buffer.isBuffer(encoded) ? Status.decode(encoded).details : [];
   const detail = (name: string): Uint8Array | undefined =>

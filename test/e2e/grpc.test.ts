@@ -1,4 +1,5 @@
-// The contract over gRPC: the same acts as over REST, refusals with their details, what tools ask for (health, reflection), the limit on a message.
+// The contract over gRPC: the same acts as over REST, refusals with their details, what tools ask
+// for (health, reflection), the limit on a message.
 
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -31,7 +32,8 @@ function succeeded<Response>(answer: GrpcAnswer<Response>): Response {
 }
 
 onEachSubject('gRPC', {}, (stage) => {
-  const otp = (recipient: string) => SendMessageRequest.fromPartial({ recipient, template: 'otp-code', template_data: { code: '847291' } });
+  const otp = (recipient: string) =>
+    SendMessageRequest.fromPartial({ recipient, template: 'otp-code', template_data: { code: '847291' } });
   const withFile = (recipient: string, bytes: number) =>
     SendMessageRequest.fromPartial({
       from: { email: 'billing@mail.shop.example' },
@@ -54,7 +56,11 @@ onEachSubject('gRPC', {}, (stage) => {
 
   it('a message is sent, looked up, listed, and its timeline read', async () => {
     const sent = succeeded(await stage.grpc.call(sendMessage, otp('user@example.com')));
-    expect(sent).toMatchObject({ message_id: expect.stringMatching(/^msg_/), status: 'STATUS_QUEUED', recipient: 'user@example.com' });
+    expect(sent).toMatchObject({
+      message_id: expect.stringMatching(/^msg_/),
+      status: 'STATUS_QUEUED',
+      recipient: 'user@example.com',
+    });
     const message = await untilDelivered(sent.message_id);
     expect(message).toMatchObject({
       template: 'otp-code@1',
@@ -62,14 +68,19 @@ onEachSubject('gRPC', {}, (stage) => {
       priority: 'PRIORITY_NORMAL',
       deliveries: [{ recipient: 'user@example.com', status: 'STATUS_DELIVERED', attempts: 1 }],
     });
-    const { events } = succeeded(await stage.grpc.call(EventsServiceService.listMessageEvents, { message_id: sent.message_id }));
+    const { events } = succeeded(
+      await stage.grpc.call(EventsServiceService.listMessageEvents, { message_id: sent.message_id }),
+    );
     expect(events.map(({ type, seq }) => [type, seq])).toEqual([
       ['queued', 1],
       ['accepted', 2],
       ['delivered', 3],
     ]);
     const list = succeeded(
-      await stage.grpc.call(listMessages, ListMessagesRequest.fromPartial({ status: 'STATUS_DELIVERED', recipient: 'user@example.com' })),
+      await stage.grpc.call(
+        listMessages,
+        ListMessagesRequest.fromPartial({ status: 'STATUS_DELIVERED', recipient: 'user@example.com' }),
+      ),
     );
     expect(list.messages.map(({ message_id }) => message_id)).toEqual([sent.message_id]);
     expect(list.next_cursor).toBeUndefined();
@@ -85,7 +96,11 @@ onEachSubject('gRPC', {}, (stage) => {
     succeeded(await stage.grpc.call(sendMessage, request));
     const { attachments, to } = await readByMailparser(await untilMailTo(stage.sink, 'file@example.com'));
     expect(to).toEqual([['Änne', 'file@example.com']]);
-    expect(Buffer.from(attachments[0]?.content ?? '', 'base64').equals(request.attachments[0]?.content ?? Buffer.alloc(0))).toBe(true);
+    expect(
+      Buffer.from(attachments[0]?.content ?? '', 'base64').equals(
+        request.attachments[0]?.content ?? Buffer.alloc(0),
+      ),
+    ).toBe(true);
   });
 
   it('a message above 4 MiB is refused by gRPC, with a word on the limit, and nothing is sent', async () => {
@@ -135,24 +150,42 @@ onEachSubject('gRPC', {}, (stage) => {
 
   it('a scheduled message is cancelled; cancelling one that was sent is NOT_FOUND', async () => {
     const scheduled_time = { seconds: Math.floor(Date.now() / 1000) + 3_600, nanos: 0 };
-    const later = succeeded(await stage.grpc.call(sendMessage, { ...otp('later@example.com'), scheduled_time }));
+    const later = succeeded(
+      await stage.grpc.call(sendMessage, { ...otp('later@example.com'), scheduled_time }),
+    );
     expect(later.status).toBe('STATUS_SCHEDULED');
-    expect(succeeded(await stage.grpc.call(cancelMessage, { message_id: later.message_id })).status).toBe('STATUS_CANCELLED');
+    expect(succeeded(await stage.grpc.call(cancelMessage, { message_id: later.message_id })).status).toBe(
+      'STATUS_CANCELLED',
+    );
     const sent = succeeded(await stage.grpc.call(sendMessage, otp('sent@example.com')));
     await untilDelivered(sent.message_id);
     const refused = await stage.grpc.call(cancelMessage, { message_id: sent.message_id });
-    expect([refused.code, refused.reason, refused.domain]).toEqual([status.NOT_FOUND, 'already_sent', 'packetboat.dev']);
+    expect([refused.code, refused.reason, refused.domain]).toEqual([
+      status.NOT_FOUND,
+      'already_sent',
+      'packetboat.dev',
+    ]);
   });
 
   it('suppressions, senders, templates and keys answer', async () => {
-    const suppress = () => stage.grpc.call(SuppressionsServiceService.createSuppression, { recipient: 'gone@example.com', reason: '' });
-    expect(succeeded(await suppress())).toMatchObject({ recipient: 'gone@example.com', reason: 'manual', scope: 'all', created: true });
+    const suppress = () =>
+      stage.grpc.call(SuppressionsServiceService.createSuppression, {
+        recipient: 'gone@example.com',
+        reason: '',
+      });
+    expect(succeeded(await suppress())).toMatchObject({
+      recipient: 'gone@example.com',
+      reason: 'manual',
+      scope: 'all',
+      created: true,
+    });
     expect(succeeded(await suppress()).created).toBe(false);
-    expect(succeeded(await stage.grpc.call(sendMessage, otp('gone@example.com'))).status).toBe('STATUS_SUPPRESSED');
-    expect(succeeded(await stage.grpc.call(SendersServiceService.listSenders, {})).senders.map(({ name }) => name)).toEqual([
-      'accounts',
-      'billing',
-    ]);
+    expect(succeeded(await stage.grpc.call(sendMessage, otp('gone@example.com'))).status).toBe(
+      'STATUS_SUPPRESSED',
+    );
+    expect(
+      succeeded(await stage.grpc.call(SendersServiceService.listSenders, {})).senders.map(({ name }) => name),
+    ).toEqual(['accounts', 'billing']);
     const { templates } = succeeded(await stage.grpc.call(TemplatesServiceService.listTemplates, {}));
     expect(templates.map(({ identifier }) => identifier)).toEqual(['email_key', 'invoice', 'otp-code']);
     expect(succeeded(await stage.grpc.call(KeysServiceService.listKeys, {})).keys).toHaveLength(1);
@@ -179,7 +212,11 @@ onEachSubject('gRPC', {}, (stage) => {
 
   it('a key may also stand in x-api-token', async () => {
     using nobody = new GrpcClient(stage.packetboat.grpcAddress, null);
-    succeeded(await nobody.call(listMessages, ListMessagesRequest.fromPartial({}), { 'x-api-token': stage.packetboat.key }));
+    succeeded(
+      await nobody.call(listMessages, ListMessagesRequest.fromPartial({}), {
+        'x-api-token': stage.packetboat.key,
+      }),
+    );
   });
 
   it.each([
@@ -211,7 +248,9 @@ onEachSubject('gRPC', {}, (stage) => {
     const ask = reflectionCall(raw.client);
     const listed = await ask({ list_services: '' });
     const names = (listed.list_services_response?.service ?? []).map(({ name }) => name);
-    const own = ['Events', 'Keys', 'Messages', 'Senders', 'Suppressions', 'Templates'].map((name) => `packetboat.v1.${name}Service`);
+    const own = ['Events', 'Keys', 'Messages', 'Senders', 'Suppressions', 'Templates'].map(
+      (name) => `packetboat.v1.${name}Service`,
+    );
     expect(names.toSorted()).toEqual(['grpc.health.v1.Health', ...own]);
     const file = await ask({ file_containing_symbol: 'packetboat.v1.SendMessageRequest' });
     const bytes = Buffer.concat(file.file_descriptor_response?.file_descriptor_proto ?? []);
@@ -241,12 +280,19 @@ interface Method {
 }
 
 function methodOf(service: object, name: string): Method {
-  const method = Object.entries(service as Readonly<Record<string, Method>>).find(([given]) => given.toLowerCase() === name)?.[1];
+  const method = Object.entries(service as Readonly<Record<string, Method>>).find(
+    ([given]) => given.toLowerCase() === name,
+  )?.[1];
   if (method === undefined) throw new Error(`the service has no ${name}`);
   return method;
 }
 
-const unary = (client: Client, path: string, request: Buffer, read: (bytes: Buffer) => object): Promise<object | undefined> =>
+const unary = (
+  client: Client,
+  path: string,
+  request: Buffer,
+  read: (bytes: Buffer) => object,
+): Promise<object | undefined> =>
   new Promise((resolve, reject) =>
     client.makeUnaryRequest(
       path,
@@ -266,7 +312,9 @@ interface Reflected {
 /** As grpcurl asks, with the protocol's own definition. */
 function reflectionCall(client: Client): (request: object) => Promise<Reflected> {
   const build = dirname(createRequire(import.meta.url).resolve('@grpc/reflection'));
-  const definition = loadSync(join(build, '../proto/grpc/reflection/v1/reflection.proto'), { keepCase: true });
+  const definition = loadSync(join(build, '../proto/grpc/reflection/v1/reflection.proto'), {
+    keepCase: true,
+  });
   const { path, requestSerialize, responseDeserialize } = methodOf(
     definition['grpc.reflection.v1.ServerReflection'] ?? {},
     'serverreflectioninfo',

@@ -1,4 +1,5 @@
-// What a key may do and how often: scopes, limits, revocation, tenants, and the headers that every answer has.
+// What a key may do and how often: scopes, limits, revocation, tenants, and the headers that every
+// answer has.
 
 import { describe, expect, it, vi } from 'vitest';
 import { sender } from './objects.ts';
@@ -6,11 +7,21 @@ import { codeOf, errorsOf, type JsonObject, type RestAnswer, type RestClient } f
 import { firstKeyOf, startWith } from './second-tenant.ts';
 import { onEachSubject } from './stage.ts';
 
-const request: JsonObject = { recipient: 'user@example.com', subject: 'Hello', text: 'Hello', sender: 'shop' };
+const request: JsonObject = {
+  recipient: 'user@example.com',
+  subject: 'Hello',
+  text: 'Hello',
+  sender: 'shop',
+};
 const objects = [sender('shop', { limits: { messagesPerSecond: 0 } }), sender('other')];
 
 /** Each public call, and the scope that it asks for. */
-const calls: readonly (readonly [scope: string, method: string, path: string, body: JsonObject | undefined])[] = [
+const calls: readonly (readonly [
+  scope: string,
+  method: string,
+  path: string,
+  body: JsonObject | undefined,
+])[] = [
   ['messages:send', 'POST', '/v1/messages', request],
   ['messages:send', 'POST', '/email/send-email/', { identifier: 'none', receiver: 'user@example.com' }],
   ['messages:send', 'DELETE', '/v1/messages/msg_none', undefined],
@@ -26,10 +37,15 @@ const calls: readonly (readonly [scope: string, method: string, path: string, bo
 ];
 
 onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size: 2, objects }, (stage) => {
-  async function makeKey(wanted: JsonObject = {}): Promise<{ readonly id: string; readonly rest: RestClient }> {
+  async function makeKey(
+    wanted: JsonObject = {},
+  ): Promise<{ readonly id: string; readonly rest: RestClient }> {
     const made = await stage.rest.post('/v1/keys', { name: 'made by a test', ...wanted });
     expect(made.status).toBe(201);
-    return { id: (made.body.key as { key_id: string }).key_id, rest: stage.rest.withKey(String(made.body.secret)) };
+    return {
+      id: (made.body.key as { key_id: string }).key_id,
+      rest: stage.rest.withKey(String(made.body.secret)),
+    };
   }
   const perform = (rest: RestClient, [, method, path, body]: (typeof calls)[number]): Promise<RestAnswer> =>
     rest.request(method, path, body === undefined ? {} : { body });
@@ -37,8 +53,19 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
   describe('scopes', () => {
     it.each(calls)('%s: without it %s %s is 403, with it alone it is not', async (...call) => {
       const [scope] = call;
-      const all = ['messages:send', 'messages:read', 'suppressions:write', 'senders:read', 'templates:read', 'keys:read', 'keys:write'];
-      const without = await perform((await makeKey({ scopes: all.filter((one) => one !== scope) })).rest, call);
+      const all = [
+        'messages:send',
+        'messages:read',
+        'suppressions:write',
+        'senders:read',
+        'templates:read',
+        'keys:read',
+        'keys:write',
+      ];
+      const without = await perform(
+        (await makeKey({ scopes: all.filter((one) => one !== scope) })).rest,
+        call,
+      );
       expect(without.status).toBe(403);
       expect((without.body.error as JsonObject).message).toContain(scope);
       expect((await perform((await makeKey({ scopes: [scope] })).rest, call)).status).not.toBe(403);
@@ -54,8 +81,17 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
         expires_at,
       };
       const { id, rest } = await makeKey(own);
-      const more = { scopes: ['messages:send'], environment: 'live', senders: ['other'], requests_per_minute: 1_000_000 };
-      const answer = await rest.post('/v1/keys', { name: 'more', ...more, expires_at: '2040-01-01T00:00:00Z' });
+      const more = {
+        scopes: ['messages:send'],
+        environment: 'live',
+        senders: ['other'],
+        requests_per_minute: 1_000_000,
+      };
+      const answer = await rest.post('/v1/keys', {
+        name: 'more',
+        ...more,
+        expires_at: '2040-01-01T00:00:00Z',
+      });
       expect([answer.status, errorsOf(answer).map(({ field }) => field)]).toEqual([
         422,
         ['scopes[0]', 'environment', 'senders[0]', 'requests_per_minute', 'expires_at'],
@@ -67,7 +103,9 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     it('a key of one sender may not use another, named or by From', async () => {
       const { rest } = await makeKey({ senders: ['other'] });
       expect((await rest.send(request)).status).toBe(403);
-      expect((await rest.send({ ...request, sender: undefined, from: 'a@shop.shop.example' })).status).toBe(422);
+      expect((await rest.send({ ...request, sender: undefined, from: 'a@shop.shop.example' })).status).toBe(
+        422,
+      );
       const own = await rest.send({ ...request, sender: undefined });
       expect(own.status).toBe(202);
       expect((await stage.rest.message(String(own.body.message_id))).sender).toBe('other');
@@ -87,19 +125,28 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
       async (_, wanted, beyond, within) => {
         const { rest } = await makeKey(wanted);
         const foreign = await stage.rest.accepted({ ...later, ...beyond });
-        const own = [await stage.rest.accepted({ ...later, ...within }), await rest.accepted({ ...later, ...within })];
+        const own = [
+          await stage.rest.accepted({ ...later, ...within }),
+          await rest.accepted({ ...later, ...within }),
+        ];
         await stage.rest.accepted({ ...later, ...beyond });
         for (const [method, path] of [
           ['GET', ''],
           ['GET', '/events'],
           ['DELETE', ''],
         ] as const) {
-          const [answer, none] = [await rest.request(method, `/v1/messages/${foreign}${path}`), await rest.request(method, unknown + path)];
+          const [answer, none] = [
+            await rest.request(method, `/v1/messages/${foreign}${path}`),
+            await rest.request(method, unknown + path),
+          ];
           expect([answer.status, answer.body.error]).toEqual([404, none.body.error]);
         }
         const first = await rest.get('/v1/messages?limit=1&status=scheduled');
-        const second = await rest.get(`/v1/messages?limit=1&status=scheduled&cursor=${encodeURIComponent(String(first.body.next_cursor))}`);
-        const idsOf = ({ body }: RestAnswer): unknown[] => (body.messages as JsonObject[]).map(({ message_id }) => message_id);
+        const second = await rest.get(
+          `/v1/messages?limit=1&status=scheduled&cursor=${encodeURIComponent(String(first.body.next_cursor))}`,
+        );
+        const idsOf = ({ body }: RestAnswer): unknown[] =>
+          (body.messages as JsonObject[]).map(({ message_id }) => message_id);
         expect([...idsOf(first), ...idsOf(second)]).toEqual(own.toReversed());
         expect((await stage.rest.message(foreign)).status).toBe('scheduled');
         expect((await rest.send({ ...later, ...beyond })).status).toBe(403);
@@ -107,15 +154,18 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
       },
     );
 
-    it.each(kinds)('%s writes no suppressions, and revokes and sees no key beyond itself', async (_, wanted) => {
-      const { id, rest } = await makeKey(wanted);
-      const { id: root } = await makeKey();
-      expect((await rest.post('/v1/suppressions', { recipient: 'gone@example.com' })).status).toBe(403);
-      expect((await rest.delete(`/v1/keys/${root}`)).status).toBe(404);
-      const listed = (await rest.get('/v1/keys')).text;
-      expect([listed.includes(id), listed.includes(root)]).toEqual([true, false]);
-      expect((await rest.delete(`/v1/keys/${id}`)).status).toBe(200);
-    });
+    it.each(kinds)(
+      '%s writes no suppressions, and revokes and sees no key beyond itself',
+      async (_, wanted) => {
+        const { id, rest } = await makeKey(wanted);
+        const { id: root } = await makeKey();
+        expect((await rest.post('/v1/suppressions', { recipient: 'gone@example.com' })).status).toBe(403);
+        expect((await rest.delete(`/v1/keys/${root}`)).status).toBe(404);
+        const listed = (await rest.get('/v1/keys')).text;
+        expect([listed.includes(id), listed.includes(root)]).toEqual([true, false]);
+        expect((await rest.delete(`/v1/keys/${id}`)).status).toBe(200);
+      },
+    );
   });
 
   it('the last unrestricted key that makes keys goes only by force, does not come back, and another takes its place', async () => {
@@ -135,9 +185,14 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     // each instance of ingest finds out by itself
     const headers = { 'x-forwarded-for': '192.0.2.2' };
     const statuses = async () =>
-      Promise.all(Array.from({ length: 4 }, async () => (await rest.request('GET', '/v1/keys', { headers })).status));
+      Promise.all(
+        Array.from({ length: 4 }, async () => (await rest.request('GET', '/v1/keys', { headers })).status),
+      );
     // seldom enough that the failures of one key stay below the limit
-    await vi.waitFor(async () => expect(new Set(await statuses())).toEqual(new Set([401])), { timeout: 6_000, interval: 1_000 });
+    await vi.waitFor(async () => expect(new Set(await statuses())).toEqual(new Set([401])), {
+      timeout: 6_000,
+      interval: 1_000,
+    });
     expect((await stage.rest.withKey(await firstKeyOf('alone', stage)).get('/v1/keys')).status).toBe(200);
   });
 
@@ -161,10 +216,13 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     const headers = { 'x-forwarded-for': '192.0.2.1' };
     expect((await rest.get('/v1/messages')).status).toBe(200);
     expect((await stage.rest.delete(`/v1/keys/${id}`)).status).toBe(200);
-    // 5 s are promised, one more is for the way there and back; each instance of ingest finds out by itself, so one answer is not enough
+    // 5 s are promised, one more is for the way there and back; each instance of ingest finds out
+    // by itself, so one answer is not enough
     await vi.waitFor(
       async () => {
-        const answers = await Promise.all(Array.from({ length: 10 }, () => rest.request('GET', '/v1/messages?limit=1', { headers })));
+        const answers = await Promise.all(
+          Array.from({ length: 10 }, () => rest.request('GET', '/v1/messages?limit=1', { headers })),
+        );
         expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 401));
       },
       // seldom enough that the failures of one key stay below the limit
@@ -179,10 +237,13 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     const { rest } = await makeKey({ expires_at: new Date(Date.now() + 2_000).toISOString() });
     expect((await rest.get('/v1/messages')).status).toBe(200);
     const headers = { 'x-forwarded-for': '192.0.2.2' };
-    await vi.waitFor(async () => expect((await rest.request('GET', '/v1/messages', { headers })).status).toBe(401), {
-      timeout: 5_000,
-      interval: 100,
-    });
+    await vi.waitFor(
+      async () => expect((await rest.request('GET', '/v1/messages', { headers })).status).toBe(401),
+      {
+        timeout: 5_000,
+        interval: 100,
+      },
+    );
   });
 
   it('a list of keys shows none of them', async () => {

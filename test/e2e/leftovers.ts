@@ -1,4 +1,5 @@
-// What an installation keeps besides its messages: content in its store and files of its processes. A refused request must leave none of it.
+// What an installation keeps besides its messages: content in its store and files of its processes.
+// A refused request must leave none of it.
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +9,9 @@ import type { Installation } from '../support/installation.ts';
 /** Stands for all there is: equal texts, equal contents. */
 export async function leftovers({ programs, env }: Installation): Promise<string> {
   const files = await Promise.all(
-    programs.map(async ({ role, folder }, i) => (await filesIn(folder)).map((file) => `${role} ${i}: ${file}`)),
+    programs.map(async ({ role, folder }, i) =>
+      (await filesIn(folder)).map((file) => `${role} ${i}: ${file}`),
+    ),
   );
   const documents = env.MONGODB_URL === undefined ? [] : await documentsIn(env.MONGODB_URL);
   return [...files.flat(), ...documents].join('\n');
@@ -28,5 +31,7 @@ async function documentsIn(url: string): Promise<string[]> {
   const collections = await client.db().listCollections({}, { nameOnly: true }).toArray();
   // `health` comes with the first look at the server
   const names = collections.map(({ name }) => name).filter((name) => name !== 'health');
-  return await Promise.all(names.toSorted().map(async (name) => `${name}: ${await client.db().collection(name).countDocuments()}`));
+  return await Promise.all(
+    names.toSorted().map(async (name) => `${name}: ${await client.db().collection(name).countDocuments()}`),
+  );
 }

@@ -28,7 +28,8 @@ export interface Reading {
 }
 
 /** The mails that the sink took for this address, in their order. */
-export const mailsTo = (sink: Sink, address: string): readonly ReceivedMail[] => sink.mails.filter(({ to }) => to.includes(address));
+export const mailsTo = (sink: Sink, address: string): readonly ReceivedMail[] =>
+  sink.mails.filter(({ to }) => to.includes(address));
 
 export async function untilMailTo(sink: Sink, address: string, copies = 1): Promise<ReceivedMail> {
   await sink.until(() => mailsTo(sink, address).length >= copies);
@@ -63,7 +64,9 @@ export async function readByMailparser(mail: ReceivedMail): Promise<Reading> {
   };
 }
 
-export async function readByPython(mail: ReceivedMail): Promise<Reading & Pick<ReadMail, 'defects' | 'headers'>> {
+export async function readByPython(
+  mail: ReceivedMail,
+): Promise<Reading & Pick<ReadMail, 'defects' | 'headers'>> {
   const [read] = await readWithPython([bytesOf(mail)]);
   if (read === undefined) throw new Error('Python read nothing');
   return {
@@ -76,7 +79,10 @@ export async function readByPython(mail: ReceivedMail): Promise<Reading & Pick<R
     date: only(read.dates),
     html: read.html === null ? null : textOf(read.html),
     text: read.text === null ? null : textOf(read.text),
-    attachments: read.attachments.map((file) => ({ ...file, contentId: file.contentId === null ? null : file.contentId.slice(1, -1) })),
+    attachments: read.attachments.map((file) => ({
+      ...file,
+      contentId: file.contentId === null ? null : file.contentId.slice(1, -1),
+    })),
     defects: read.defects,
     headers: read.headers,
   };
@@ -103,7 +109,13 @@ function withAsciiDomain(address: string): string {
   return address.slice(0, at) + domainToASCII(address.slice(at));
 }
 
-const attachmentOf = ({ filename, contentType, cid, contentDisposition = '', content }: Attachment): Reading['attachments'][number] => ({
+const attachmentOf = ({
+  filename,
+  contentType,
+  cid,
+  contentDisposition = '',
+  content,
+}: Attachment): Reading['attachments'][number] => ({
   filename: filename ?? null,
   contentType,
   contentId: cid ?? null,

@@ -1,4 +1,5 @@
-// The main job, through the public doors only: a message goes in over REST, is delivered to a real SMTP server, and says so.
+// The main job, through the public doors only: a message goes in over REST, is delivered to a real
+// SMTP server, and says so.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Installation } from '../support/installation.ts';
@@ -32,7 +33,12 @@ describeSubjects('the main job', (subject) => {
     });
     expect(sent).toMatchObject({
       status: 202,
-      body: { message_id: expect.stringMatching(/^msg_/), status: 'queued', recipient: 'user@example.com', created_at: expect.any(String) },
+      body: {
+        message_id: expect.stringMatching(/^msg_/),
+        status: 'queued',
+        recipient: 'user@example.com',
+        created_at: expect.any(String),
+      },
     });
 
     await sink.until(({ mails }) => mails.length > 0);
@@ -55,7 +61,11 @@ describeSubjects('the main job', (subject) => {
   });
 
   test('the same request again is answered the same, and nothing more is sent', async () => {
-    const request = { recipient: 'once@example.com', template: 'otp-code', template_data: { code: '112233', expires_in: '1 minute' } };
+    const request = {
+      recipient: 'once@example.com',
+      template: 'otp-code',
+      template_data: { code: '112233', expires_in: '1 minute' },
+    };
     const headers = { 'Idempotency-Key': 'once' };
     const first = await rest.send(request, headers);
     const again = await rest.send(request, headers);
@@ -67,12 +77,18 @@ describeSubjects('the main job', (subject) => {
 
   test('every program is ready and shows its metrics', async () => {
     for (const { operationsUrl } of packetboat.programs) {
-      expect(await (await fetch(`${operationsUrl}/readyz`)).json()).toEqual({ status: 'ready', lost: [], not_reached: [] });
+      expect(await (await fetch(`${operationsUrl}/readyz`)).json()).toEqual({
+        status: 'ready',
+        lost: [],
+        not_reached: [],
+      });
       expect(await (await fetch(`${operationsUrl}/metrics`)).text()).toContain('packetboat_build_info');
     }
   });
 
   test('every program stops cleanly on SIGTERM', async () => {
-    expect(await Promise.all(packetboat.programs.map((program) => program.stop()))).toEqual(packetboat.programs.map(() => 0));
+    expect(await Promise.all(packetboat.programs.map((program) => program.stop()))).toEqual(
+      packetboat.programs.map(() => 0),
+    );
   });
 });

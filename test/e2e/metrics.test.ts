@@ -1,4 +1,5 @@
-// The figures that answer the first questions, as the programs of an installation give them after mail went through.
+// The figures that answer the first questions, as the programs of an installation give them after
+// mail went through.
 
 import { expect, it, vi } from 'vitest';
 import { onEachSubject } from './stage.ts';
@@ -7,10 +8,14 @@ onEachSubject('metrics', {}, (stage) => {
   /** Values of this series, over all programs. */
   async function valuesOf(series: string, accept = '*/*'): Promise<number[]> {
     const texts = await Promise.all(
-      stage.packetboat.programs.map(async ({ operationsUrl }) => (await fetch(`${operationsUrl}/metrics`, { headers: { accept } })).text()),
+      stage.packetboat.programs.map(async ({ operationsUrl }) =>
+        (await fetch(`${operationsUrl}/metrics`, { headers: { accept } })).text(),
+      ),
     );
     return texts.flatMap((text) =>
-      text.split('\n').flatMap((line) => (line.startsWith(`${series} `) ? [Number(line.slice(series.length + 1))] : [])),
+      text
+        .split('\n')
+        .flatMap((line) => (line.startsWith(`${series} `) ? [Number(line.slice(series.length + 1))] : [])),
     );
   }
   const sum = async (series: string): Promise<number> => (await valuesOf(series)).reduce((a, b) => a + b, 0);
@@ -29,7 +34,9 @@ onEachSubject('metrics', {}, (stage) => {
       }
     }, 10_000);
     expect(await sum('packetboat_http_request_seconds_count{method="POST",route="/v1/messages"}')).toBe(2);
-    expect(await sum('packetboat_http_request_seconds_count{method="GET",route="/v1/messages/:message_id"}')).toBeGreaterThan(0);
+    expect(
+      await sum('packetboat_http_request_seconds_count{method="GET",route="/v1/messages/:message_id"}'),
+    ).toBeGreaterThan(0);
     await fetch(`${stage.packetboat.url}/nowhere`, { method: 'PROPFIND' });
     expect(await sum('packetboat_http_request_seconds_count{method="other",route="unmatched"}')).toBe(1);
   });

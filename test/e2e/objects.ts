@@ -17,7 +17,10 @@ export interface CatalogObject {
 
 const apiVersion = 'packetboat.dev/v1alpha1';
 
-/** A sender of the domain `<name>.shop.example`. Its route leads nowhere: the programs are told of a relay. */
+/**
+ * A sender of the domain `<name>.shop.example`. Its route leads nowhere: the programs are told of a
+ * relay.
+ */
 export const sender = (name: string, spec: Spec = {}): CatalogObject => ({
   apiVersion,
   kind: 'Sender',
@@ -65,7 +68,8 @@ export class CatalogFolder implements AsyncDisposable {
 
   /** Replaces a file, as an editor does it. */
   async write(file: string, content: readonly CatalogObject[] | string): Promise<void> {
-    const text = typeof content === 'string' ? content : content.map((object) => stringify(object)).join('---\n');
+    const text =
+      typeof content === 'string' ? content : content.map((object) => stringify(object)).join('---\n');
     const path = join(this.path, file);
     await writeFile(`${path}.new`, text);
     await chmod(`${path}.new`, 0o600); // what Secrets ask for

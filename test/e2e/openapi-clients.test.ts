@@ -1,5 +1,6 @@
-// docs/clients.md, done as it is written: each client is generated, compiled, and sends a mail. Only what the page installs comes from the cache of
-// `make backends`, of the versions that the page names.
+// docs/clients.md, done as it is written: each client is generated, compiled, and sends a mail.
+// Only what the page installs comes from the cache of `make backends`, of the versions that the
+// page names.
 
 import { chmod, cp, mkdtempDisposable, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +19,14 @@ const guide = new Guide(join(root, 'docs/clients.md'));
 /** A first build of Go compiles gRPC and the standard library too. */
 const CLIENT_MS = 180_000;
 const tools: readonly NeedName[] = [
-  ...(['openapi-typescript', 'go', 'clients-go', 'oapi-codegen', 'protoc-gen-go', 'protoc-gen-go-grpc'] as const),
+  ...([
+    'openapi-typescript',
+    'go',
+    'clients-go',
+    'oapi-codegen',
+    'protoc-gen-go',
+    'protoc-gen-go-grpc',
+  ] as const),
   ...(['clients-python', 'openapi-python-client'] as const),
 ];
 
@@ -43,7 +51,15 @@ describeWith(tools, 'clients made from the descriptions of the API', () => {
     const PATH = [...first, ...new Set(folders), process.env.PATH].join(':');
     // a build downloads nothing, and changes nothing in the lists
     const go = { GOFLAGS: '-mod=vendor', GOPROXY: 'off' };
-    return { ...process.env, ...go, PATH, URL: packetboat.url, KEY: packetboat.key, GRPC: packetboat.grpcAddress, PACKETBOAT: root };
+    return {
+      ...process.env,
+      ...go,
+      PATH,
+      URL: packetboat.url,
+      KEY: packetboat.key,
+      GRPC: packetboat.grpcAddress,
+      PACKETBOAT: root,
+    };
   }
 
   async function makeFolder(): Promise<string> {
@@ -56,7 +72,8 @@ describeWith(tools, 'clients made from the descriptions of the API', () => {
   async function makeGoModule(): Promise<string> {
     const path = await makeFolder();
     const folder = dirname(dirname(requireFile('clients-go')));
-    for (const part of ['go.mod', 'go.sum', 'vendor']) await cp(join(folder, part), join(path, part), { recursive: true });
+    for (const part of ['go.mod', 'go.sum', 'vendor'])
+      await cp(join(folder, part), join(path, part), { recursive: true });
     await shell('go mod edit -module example.com/mailer', { cwd: path, env: environment() });
     return path;
   }
@@ -119,7 +136,10 @@ describeWith(tools, 'clients made from the descriptions of the API', () => {
       // the protoc of the package grpcio-tools, under the name that it has elsewhere
       const protoc = join(cwd, 'bin/protoc');
       await shell('mkdir bin', { cwd, env: environment() });
-      await writeFile(protoc, `#!/bin/sh\nexec '${requireFile('clients-python')}' -m grpc_tools.protoc "$@"\n`);
+      await writeFile(
+        protoc,
+        `#!/bin/sh\nexec '${requireFile('clients-python')}' -m grpc_tools.protoc "$@"\n`,
+      );
       await chmod(protoc, 0o755);
       await shell(guide.take('gRPC', 'sh'), { cwd, env: environment(dirname(protoc)) });
       await writeFile(join(cwd, 'main.go'), guide.take('gRPC', 'go'));
@@ -139,7 +159,10 @@ it('the page installs the versions that are tested', async () => {
     readonly packages: Readonly<Record<string, { readonly version?: string }>>;
   };
   const [requirements, goMod] = [await read('requirements.txt'), await read('go.mod')];
-  const goModules = [...goMod.matchAll(/^\s*(\S+\/\S+) (v\S+)/gm)].map(([, module = '', version = '']) => ({ module, version }));
+  const goModules = [...goMod.matchAll(/^\s*(\S+\/\S+) (v\S+)/gm)].map(([, module = '', version = '']) => ({
+    module,
+    version,
+  }));
   const isTested = (name: string, version: string): boolean =>
     requirements.split('\n').includes(`${name}==${version}`) ||
     lock.packages[`node_modules/${name}`]?.version === version ||
@@ -147,7 +170,10 @@ it('the page installs the versions that are tested', async () => {
   const installed = guide.blocks
     .filter(({ language }) => language === 'shell')
     .flatMap(({ text }) =>
-      [...text.matchAll(/(?<= )(@?[\w./-]+)(?:@|==)(v?\d[\w.]*)/g)].map(([, name = '', version = '']) => ({ name, version })),
+      [...text.matchAll(/(?<= )(@?[\w./-]+)(?:@|==)(v?\d[\w.]*)/g)].map(([, name = '', version = '']) => ({
+        name,
+        version,
+      })),
     );
   expect(installed.length).toBeGreaterThan(8);
   expect(installed.filter(({ name, version }) => !isTested(name, version))).toEqual([]);

@@ -1,4 +1,5 @@
-// A program that has reached nothing says so from its first moment, and names what it has not reached (P20).
+// A program that has reached nothing says so from its first moment, and names what it has not
+// reached (P20).
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,9 @@ import { freePort } from '../support/free-port.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
-const starts: Readonly<Record<Exclude<keyof typeof dependenciesOf, 'dev'>, (env: Environment, about: About) => Promise<Program>>> = {
+const starts: Readonly<
+  Record<Exclude<keyof typeof dependenciesOf, 'dev'>, (env: Environment, about: About) => Promise<Program>>
+> = {
   gateway: (env, about) => startGateway(readConfig('gateway', env), about),
   ingest: (env, about) => startIngest(readConfig('ingest', env), about),
   dispatcher: (env, about) => startDispatcher(readConfig('dispatcher', env), about),
@@ -54,7 +57,10 @@ describe('a program that nothing answers', () => {
       };
       if (program === 'operator') await writeServiceAccount(folder);
       const names = dependenciesOf[program as keyof typeof dependenciesOf];
-      const starting = start(env, { log: pino({ level: 'silent' }), metrics: createMetrics({ program, version: '0' }) });
+      const starting = start(env, {
+        log: pino({ level: 'silent' }),
+        metrics: createMetrics({ program, version: '0' }),
+      });
       // without a store the start is given up after a while, and the gateway starts without ingest
       const asked = Promise.withResolvers<void>();
       const ended = starting.then(
@@ -73,7 +79,8 @@ describe('a program that nothing answers', () => {
       expect(answer.status).toBe(503);
       expect(await answer.json()).toEqual({ status: 'not_ready', lost: [], not_reached: names });
       const metrics = await (await fetch(`http://${operations}/metrics`)).text();
-      for (const name of names) expect(metrics).toContain(`packetboat_dependency_up{dependency="${name}"} 0\n`);
+      for (const name of names)
+        expect(metrics).toContain(`packetboat_dependency_up{dependency="${name}"} 0\n`);
     },
   );
 });

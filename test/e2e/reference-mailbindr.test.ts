@@ -1,4 +1,5 @@
-// The Python request that the reference document of Mailbindr shows, run by Python as printed but for host and key.
+// The Python request that the reference document of Mailbindr shows, run by Python as printed but
+// for host and key.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -33,7 +34,9 @@ headers = {
 response = requests.request("POST", url, headers=headers, data=payload)
 `;
 
-/** What `requests` would do, for machines without it: the standard library has nothing of the kind. */
+/**
+ * What `requests` would do, for machines without it: the standard library has nothing of the kind.
+ */
 const REQUESTS = `
 import sys, types, urllib.request, urllib.error
 class Response:
@@ -55,9 +58,13 @@ onEachSubject('Mailbindr', {}, (stage) => {
     const program = change(PRINTED)
       .replace('https://backend.mailbindr.app', stage.packetboat.url)
       .replace('my_api_key', stage.packetboat.key);
-    const { stdout } = await run(python, ['-c', `${REQUESTS}\n${program}\nprint(response.status_code, response.text)`], {
-      env: { ...process.env, NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' },
-    });
+    const { stdout } = await run(
+      python,
+      ['-c', `${REQUESTS}\n${program}\nprint(response.status_code, response.text)`],
+      {
+        env: { ...process.env, NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' },
+      },
+    );
     const [, status = '', text = ''] = /^(\d+) (.*)\n$/s.exec(stdout) ?? [];
     return { status: Number(status), body: JSON.parse(text) as Record<string, unknown> };
   }
@@ -66,7 +73,12 @@ onEachSubject('Mailbindr', {}, (stage) => {
     const answer = await byPython();
     expect(answer).toMatchObject({
       status: 200,
-      body: { message_id: expect.stringMatching(/^msg_/), status: 'queued', recipient: 'email@email.com', created_at: expect.any(String) },
+      body: {
+        message_id: expect.stringMatching(/^msg_/),
+        status: 'queued',
+        recipient: 'email@email.com',
+        created_at: expect.any(String),
+      },
     });
     const read = await readByMailparser(await untilMailTo(stage.sink, 'email@email.com'));
     expect(read.subject).toBe('[Draft] Welcome to Harbour Shop: some_value');

@@ -1,4 +1,5 @@
-// Every request that the reference document of Sendarix shows, as printed there but for host and key, and what it says of the answers.
+// Every request that the reference document of Sendarix shows, as printed there but for host and
+// key, and what it says of the answers.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -38,7 +39,9 @@ Authorization: Bearer sk_live_...
 function printed(text: string) {
   const [, method = '', path = '', rest = ''] = /^(\S+) (\S+)\s([\s\S]*)$/.exec(text) ?? [];
   const at = rest.indexOf('{');
-  const headers = [...(at < 0 ? rest : rest.slice(0, at)).matchAll(/^([\w-]+): (.*)$/gm)].map(([, name = '', value = '']) => [name, value]);
+  const headers = [...(at < 0 ? rest : rest.slice(0, at)).matchAll(/^([\w-]+): (.*)$/gm)].map(
+    ([, name = '', value = '']) => [name, value],
+  );
   return { method, path, headers: headers as [string, string][], body: at < 0 ? undefined : rest.slice(at) };
 }
 
@@ -49,7 +52,10 @@ onEachSubject('Sendarix', {}, (stage) => {
     const isTyped = headers.some(([name]) => name === 'Content-Type');
     const args = [
       ...['--silent', '--show-error', '--include', '--request', method],
-      ...headers.flatMap(([name, value]) => ['--header', `${name}: ${value.replace('sk_live_...', stage.packetboat.key)}`]),
+      ...headers.flatMap(([name, value]) => [
+        '--header',
+        `${name}: ${value.replace('sk_live_...', stage.packetboat.key)}`,
+      ]),
       ...(body === undefined ? [] : ['--data-binary', body]),
       ...(body === undefined || isTyped ? [] : ['--header', 'Content-Type:']),
       stage.packetboat.url + path,
@@ -57,7 +63,12 @@ onEachSubject('Sendarix', {}, (stage) => {
     const { stdout } = await promisify(execFile)('curl', args);
     const [, status = '', head = '', answer = ''] =
       /^HTTP\/1\.1 (?:100 [\s\S]*?\r\n\r\nHTTP\/1\.1 )?(\d+)([\s\S]*?)\r\n\r\n([\s\S]*)$/.exec(stdout) ?? [];
-    return { status: Number(status), head, text: answer, body: JSON.parse(answer) as Record<string, unknown> };
+    return {
+      status: Number(status),
+      head,
+      text: answer,
+      body: JSON.parse(answer) as Record<string, unknown>,
+    };
   }
 
   it('POST /v1/messages: accepted, answered with its four fields, delivered', async () => {
@@ -84,7 +95,10 @@ onEachSubject('Sendarix', {}, (stage) => {
   });
 
   it('Idempotency-Key as a header does the same', async () => {
-    const text = SEND.replace('Content-Type', 'Idempotency-Key: 3f0c6d0e-6f7a-4e7e-9a39-0d2c1a5b7c11\nContent-Type')
+    const text = SEND.replace(
+      'Content-Type',
+      'Idempotency-Key: 3f0c6d0e-6f7a-4e7e-9a39-0d2c1a5b7c11\nContent-Type',
+    )
       .replace('uuid-v4-here', '3f0c6d0e-6f7a-4e7e-9a39-0d2c1a5b7c11')
       .replace('user@example.com', 'header@example.com');
     const [first, again] = [await perform(text), await perform(text)];
@@ -125,7 +139,11 @@ onEachSubject('Sendarix', {}, (stage) => {
     const sent = await perform(SEND);
     await stage.rest.until(String(sent.body.message_id), 'delivered');
     const { body } = await perform(GET.replace('msg_abc123xyz', `${sent.body.message_id}/events`));
-    expect((body.events as { type: string }[]).map(({ type }) => type)).toEqual(['queued', 'accepted', 'delivered']);
+    expect((body.events as { type: string }[]).map(({ type }) => type)).toEqual([
+      'queued',
+      'accepted',
+      'delivered',
+    ]);
   });
 
   it.each([
@@ -141,14 +159,20 @@ onEachSubject('Sendarix', {}, (stage) => {
   });
 
   it('DELETE /v1/messages/{message_id} cancels a scheduled message; one that is sent is 404', async () => {
-    const later = SEND.replace('"headers"', '"scheduled_time": "2099-01-01T00:00:00Z",\n"headers"').replace('uuid-v4-here', 'later');
+    const later = SEND.replace('"headers"', '"scheduled_time": "2099-01-01T00:00:00Z",\n"headers"').replace(
+      'uuid-v4-here',
+      'later',
+    );
     const tooFar = await perform(later);
     expect(tooFar.status).toBe(422);
     const inAnHour = new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z$/, 'Z');
     const scheduled = await perform(later.replace('2099-01-01T00:00:00Z', inAnHour));
     expect(scheduled.body.status).toBe('scheduled');
     const cancelled = await perform(CANCEL.replace('msg_abc123xyz', String(scheduled.body.message_id)));
-    expect(cancelled).toMatchObject({ status: 200, body: { message_id: scheduled.body.message_id, status: 'cancelled' } });
+    expect(cancelled).toMatchObject({
+      status: 200,
+      body: { message_id: scheduled.body.message_id, status: 'cancelled' },
+    });
 
     const sent = await perform(SEND);
     await stage.rest.until(String(sent.body.message_id), 'delivered');
@@ -173,13 +197,22 @@ onEachSubject('Sendarix', {}, (stage) => {
       });
       expect(answer.status).toBe(422);
       expect(codeOf(answer)).toBe('validation_failed');
-      expect(errorsOf(answer).map(({ field }) => field)).toEqual(['recipient', 'headers.Bcc', 'template_data.code']);
+      expect(errorsOf(answer).map(({ field }) => field)).toEqual([
+        'recipient',
+        'headers.Bcc',
+        'template_data.code',
+      ]);
     });
 
     it('every answer tells the limit, what is left of it and when it is full again', async () => {
       for (const text of [LIST, GET, SEND.replace('"recipient":', '"recipient"')]) {
         const { head } = await perform(text);
-        for (const name of ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'X-Request-Id'])
+        for (const name of [
+          'X-RateLimit-Limit',
+          'X-RateLimit-Remaining',
+          'X-RateLimit-Reset',
+          'X-Request-Id',
+        ])
           expect(head).toMatch(new RegExp(`^${name}: \\S+`, 'im'));
       }
     });
@@ -188,7 +221,10 @@ onEachSubject('Sendarix', {}, (stage) => {
   // last, for from here on the document's recipient gets nothing more
   it('POST /v1/suppressions: 201, again 200, and nothing is sent to that address any more', async () => {
     const first = await perform(SUPPRESS);
-    expect(first).toMatchObject({ status: 201, body: { recipient: 'user@example.com', reason: 'user_unsubscribed' } });
+    expect(first).toMatchObject({
+      status: 201,
+      body: { recipient: 'user@example.com', reason: 'user_unsubscribed' },
+    });
     expect((await perform(SUPPRESS)).status).toBe(200);
     const sent = await perform(SEND.replace('uuid-v4-here', 'another'));
     expect(sent).toMatchObject({ status: 202, body: { status: 'suppressed' } });

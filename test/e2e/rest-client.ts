@@ -1,4 +1,5 @@
-// REST as a caller of ours would write it by hand: nothing but `fetch`, so that a test sees what went over the wire.
+// REST as a caller of ours would write it by hand: nothing but `fetch`, so that a test sees what
+// went over the wire.
 
 import { vi } from 'vitest';
 
@@ -84,11 +85,18 @@ export class RestClient {
     return this.request('DELETE', path);
   }
 
-  post(path: string, body: Exclude<RestRequest['body'], undefined>, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> {
+  post(
+    path: string,
+    body: Exclude<RestRequest['body'], undefined>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RestAnswer> {
     return this.request('POST', path, { body, headers });
   }
 
-  send(body: Exclude<RestRequest['body'], undefined>, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> {
+  send(
+    body: Exclude<RestRequest['body'], undefined>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RestAnswer> {
     return this.post('/v1/messages', body, headers);
   }
 
@@ -116,11 +124,19 @@ export class RestClient {
     return this.untilMessage(id, (message) => message.status === status, `be ${status}`, waitMs);
   }
 
-  async untilMessage(id: string, condition: (message: ShownMessage) => boolean, wanted: string, waitMs = WAIT_MS): Promise<ShownMessage> {
+  async untilMessage(
+    id: string,
+    condition: (message: ShownMessage) => boolean,
+    wanted: string,
+    waitMs = WAIT_MS,
+  ): Promise<ShownMessage> {
     return vi.waitFor(
       async () => {
         const message = await this.message(id);
-        if (!condition(message)) throw new Error(`waited ${waitMs} ms for the message to ${wanted}; it is ${JSON.stringify(message)}`);
+        if (!condition(message))
+          throw new Error(
+            `waited ${waitMs} ms for the message to ${wanted}; it is ${JSON.stringify(message)}`,
+          );
         return message;
       },
       { timeout: waitMs, interval: LOOK_EVERY_MS },

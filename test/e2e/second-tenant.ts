@@ -1,4 +1,5 @@
-// The first key of one more tenant, made as people make one: by a start with `PACKETBOAT_BOOTSTRAP_TENANT` and a key of its own.
+// The first key of one more tenant, made as people make one: by a start with
+// `PACKETBOAT_BOOTSTRAP_TENANT` and a key of its own.
 
 import { join } from 'node:path';
 import { freePort } from '../support/free-port.ts';
@@ -13,10 +14,18 @@ export async function firstKeyOf(tenant: string, stage: Stage): Promise<string> 
 }
 
 /** Starts once with this key, and answers what the start printed. */
-export async function startWith(tenant: string, key: string, { subject, packetboat: { env, programs } }: Stage): Promise<string> {
+export async function startWith(
+  tenant: string,
+  key: string,
+  { subject, packetboat: { env, programs } }: Stage,
+): Promise<string> {
   const more = { ...env, PACKETBOAT_BOOTSTRAP_TENANT: tenant, PACKETBOAT_BOOTSTRAP_KEY: key };
   if (subject === 'cluster') {
-    await using ingest = await startRole('ingest', { ...more, PACKETBOAT_GRPC_ADDR: `127.0.0.1:${await freePort()}` }, await freePort());
+    await using ingest = await startRole(
+      'ingest',
+      { ...more, PACKETBOAT_GRPC_ADDR: `127.0.0.1:${await freePort()}` },
+      await freePort(),
+    );
     await ingest.stop();
     return ingest.output();
   }
@@ -25,7 +34,11 @@ export async function startWith(tenant: string, key: string, { subject, packetbo
   if (program === undefined) throw new Error('nothing runs');
   await program.stop();
   try {
-    await using dev = await startRole('dev', { ...more, PACKETBOAT_DATA_DIR: join(program.folder, '.packetboat') }, await freePort());
+    await using dev = await startRole(
+      'dev',
+      { ...more, PACKETBOAT_DATA_DIR: join(program.folder, '.packetboat') },
+      await freePort(),
+    );
     await dev.stop();
     return dev.output();
   } finally {

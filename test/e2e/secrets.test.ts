@@ -1,5 +1,6 @@
-// A canary along every path, failing ones too: what is personal or secret in a message, a key or a relay's login stands in no log line, no metric and
-// no document, and what has to be secret stands sealed in the store (S11 and S19).
+// A canary along every path, failing ones too: what is personal or secret in a message, a key or a
+// relay's login stands in no log line, no metric and no document, and what has to be secret stands
+// sealed in the store (S11 and S19).
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -47,7 +48,11 @@ describeSubjects('secrets', (subject) => {
       }),
       template('otp', {
         senderRef: { name: 'shop' },
-        variables: { type: 'object', required: ['code'], properties: { code: { type: 'string', writeOnly: true } } },
+        variables: {
+          type: 'object',
+          required: ['code'],
+          properties: { code: { type: 'string', writeOnly: true } },
+        },
         sampleData: { code: '1' },
         locales: [{ locale: 'en', subject: 'Code {{code}}', text: '{{code}}' }],
       }),
@@ -63,7 +68,12 @@ describeSubjects('secrets', (subject) => {
         auth: { user: 'packetboat', password },
         rules: [
           { at: 'rcpt', to: address('bounced'), reply: `550 5.1.1 <${address('bounced')}>: no such user` },
-          { at: 'rcpt', to: address('deferred'), times: 1, reply: `451 4.7.1 <${address('deferred')}>: later` },
+          {
+            at: 'rcpt',
+            to: address('deferred'),
+            times: 1,
+            reply: `451 4.7.1 <${address('deferred')}>: later`,
+          },
           { at: 'dot', to: address('lost'), times: 1, drop: 'reset' },
           { at: 'data', to: address('dropped'), times: 1, drop: 'reset' },
         ],
@@ -89,7 +99,9 @@ describeSubjects('secrets', (subject) => {
     html: `<p>${CANARY} html</p>`,
     text: `${CANARY} text`,
     headers: { 'X-Note': `${CANARY} header` },
-    attachments: [{ filename: `${CANARY}.txt`, content: Buffer.from(`${CANARY} attachment`).toString('base64') }],
+    attachments: [
+      { filename: `${CANARY}.txt`, content: Buffer.from(`${CANARY} attachment`).toString('base64') },
+    ],
     tags: { kind: `${CANARY} tag` },
     metadata: { note: `${CANARY} metadata` },
   };
@@ -105,14 +117,19 @@ describeSubjects('secrets', (subject) => {
       ...packetboat.programs.map((program) => [`output of ${program.role}`, program.output()] as const),
       ...(await Promise.all(
         packetboat.programs.map(
-          async ({ role, operationsUrl }) => [`metrics of ${role}`, await (await fetch(`${operationsUrl}/metrics`)).text()] as const,
+          async ({ role, operationsUrl }) =>
+            [`metrics of ${role}`, await (await fetch(`${operationsUrl}/metrics`)).text()] as const,
         ),
       )),
-      ...(await Promise.all(['/openapi.json', '/docs'].map(async (path) => [path, (await rest.get(path)).text] as const))),
+      ...(await Promise.all(
+        ['/openapi.json', '/docs'].map(async (path) => [path, (await rest.get(path)).text] as const),
+      )),
     ];
     expect(told.filter(([, text]) => text.length < 50)).toEqual([]); // something was said, and looked at
     const found = told.flatMap(([where, text]) =>
-      needles.filter((needle) => text.toLowerCase().includes(needle.toLowerCase())).map((needle) => `${where}: ${needle}`),
+      needles
+        .filter((needle) => text.toLowerCase().includes(needle.toLowerCase()))
+        .map((needle) => `${where}: ${needle}`),
     );
     expect(found).toEqual([]);
   }
@@ -123,10 +140,16 @@ describeSubjects('secrets', (subject) => {
       { 'Idempotency-Key': `${CANARY}-idempotency` },
     );
     await rest.until(id, 'delivered');
-    const code = await rest.accepted({ recipient: address('template'), template: 'otp', template_data: { code: CANARY } });
+    const code = await rest.accepted({
+      recipient: address('template'),
+      template: 'otp',
+      template_data: { code: CANARY },
+    });
     await rest.until(code, 'delivered');
     if (subject.name === 'cluster') {
-      expect(mailsTo(sink, address('good')).map(({ isTls, user }) => [isTls, user])).toEqual([[true, 'packetboat']]);
+      expect(mailsTo(sink, address('good')).map(({ isTls, user }) => [isTls, user])).toEqual([
+        [true, 'packetboat'],
+      ]);
       expect(sink.anomalies).toEqual([]);
     }
     await expectSilence();
@@ -162,7 +185,9 @@ describeSubjects('secrets', (subject) => {
   it('keys that are wrong, in each place where one could stand', async () => {
     for (const wrong of [`sk_live_${CANARY}${'x'.repeat(30)}`, CANARY, `${key}${CANARY}`, key.slice(0, -1)]) {
       expect((await rest.withKey(wrong).send({ ...content, to: [address('good')] })).status).toBe(401);
-      await rest.withKey(null).request('GET', `/v1/messages?api_key=${wrong}`, { headers: { 'x-api-token': wrong } });
+      await rest
+        .withKey(null)
+        .request('GET', `/v1/messages?api_key=${wrong}`, { headers: { 'x-api-token': wrong } });
       using grpc = new GrpcClient(packetboat.grpcAddress, wrong);
       expect((await grpc.call(MessagesServiceService.getMessage, { message_id: wrong })).code).not.toBe(0);
     }
@@ -197,8 +222,19 @@ describeSubjects('secrets', (subject) => {
       subject: CANARY,
       text: CANARY,
     });
-    expect((await grpc.call(MessagesServiceService.sendMessage, good, { 'x-request-id': CANARY, traceparent: CANARY })).code).toBe(0);
-    const bad = SendMessageRequest.fromPartial({ recipient: CANARY, headers: { [CANARY]: CANARY }, template: `${CANARY}!` });
+    expect(
+      (
+        await grpc.call(MessagesServiceService.sendMessage, good, {
+          'x-request-id': CANARY,
+          traceparent: CANARY,
+        })
+      ).code,
+    ).toBe(0);
+    const bad = SendMessageRequest.fromPartial({
+      recipient: CANARY,
+      headers: { [CANARY]: CANARY },
+      template: `${CANARY}!`,
+    });
     expect((await grpc.call(MessagesServiceService.sendMessage, bad)).code).not.toBe(0);
     await grpc.callRaw(MessagesServiceService.sendMessage, Buffer.from(`\xff${CANARY}`, 'latin1'));
     await expectSilence();
@@ -227,12 +263,19 @@ describeSubjects('secrets', (subject) => {
         dkim: CANARY,
       }),
       secret('empty', { pass: CANARY }),
-      template('wrong', { locales: [{ locale: 'en', subject: `{{#if ${CANARY}}`, text: CANARY }], sampleData: { [CANARY]: CANARY } }),
+      template('wrong', {
+        locales: [{ locale: 'en', subject: `{{#if ${CANARY}}`, text: CANARY }],
+        sampleData: { [CANARY]: CANARY },
+      }),
     ]);
     const applied = subject.name === 'cluster' ? await applyCatalog(packetboat, catalog.path, true) : '';
     const id = await rest.accepted({ ...content, to: [address('refused')] });
     if (subject.name === 'cluster')
-      await rest.untilMessage(id, ({ deliveries }) => deliveries[0]?.hold === 'route' || deliveries[0]?.status !== 'queued', 'be held');
+      await rest.untilMessage(
+        id,
+        ({ deliveries }) => deliveries[0]?.hold === 'route' || deliveries[0]?.status !== 'queued',
+        'be held',
+      );
     else await rest.until(id, 'delivered');
     const said = () => applied + packetboat.programs.map((program) => program.output()).join('');
     await vi.waitFor(() => expect(said()).toContain('wrong.yaml'));
@@ -255,7 +298,9 @@ async function everythingStored({ programs, env }: Installation): Promise<string
     const folder = join(programs[0]?.folder ?? '', '.packetboat');
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
-    return (await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')))).join('\n');
+    return (
+      await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')))
+    ).join('\n');
   }
   await using client = await MongoClient.connect(env.MONGODB_URL);
   const names = (await client.db().listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);

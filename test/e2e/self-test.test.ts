@@ -1,4 +1,5 @@
-// `packetboat self-test` against a whole installation, as a process: what it says when all is well, and when it is not.
+// `packetboat self-test` against a whole installation, as a process: what it says when all is well,
+// and when it is not.
 
 import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,24 +21,45 @@ describe('packetboat self-test', () => {
 
   const selfTest = (env: Readonly<Record<string, string>>) =>
     new Promise<{ readonly code: number; readonly output: string }>((resolve) => {
-      const told = { PACKETBOAT_URL: installation.url, PACKETBOAT_API_KEY: installation.key, PACKETBOAT_WAIT_SECONDS: '3' };
-      const own = { PATH: process.env.PATH, PACKETBOAT_SENDER: 'accounts', PACKETBOAT_SMTP_ADDR: '127.0.0.1:0', ...told, ...env };
+      const told = {
+        PACKETBOAT_URL: installation.url,
+        PACKETBOAT_API_KEY: installation.key,
+        PACKETBOAT_WAIT_SECONDS: '3',
+      };
+      const own = {
+        PATH: process.env.PATH,
+        PACKETBOAT_SENDER: 'accounts',
+        PACKETBOAT_SMTP_ADDR: '127.0.0.1:0',
+        ...told,
+        ...env,
+      };
       const child = execFile(process.execPath, [command, 'self-test'], { env: own }, (_, out, complaint) =>
         resolve({ code: child.exitCode ?? -1, output: out + complaint }),
       );
     });
 
   it('ends well once its mail is delivered to it', async () => {
-    const { code, output } = await selfTest({ PACKETBOAT_SMTP_ADDR: `127.0.0.1:${smtpPort}`, PACKETBOAT_WAIT_SECONDS: '20' });
+    const { code, output } = await selfTest({
+      PACKETBOAT_SMTP_ADDR: `127.0.0.1:${smtpPort}`,
+      PACKETBOAT_WAIT_SECONDS: '20',
+    });
     expect([code, output]).toEqual([0, expect.stringContaining('"msg":"delivered"')]);
     expect(output).not.toContain(installation.key);
   });
 
   it.each([
     ['a sender that is none', { PACKETBOAT_SENDER: 'nobody' }, /The message was not sent: 422 .*sender: /],
-    ['a route that leads nowhere', {}, /The message was not delivered: status deferred, .*ECONNREFUSED|status queued, route/],
+    [
+      'a route that leads nowhere',
+      {},
+      /The message was not delivered: status deferred, .*ECONNREFUSED|status queued, route/,
+    ],
     ['a key that is none', { PACKETBOAT_API_KEY: newKey() }, /The gateway refused the key: 401/],
-    ['a gateway that is not there', { PACKETBOAT_URL: 'http://127.0.0.1:1' }, /The message was not sent: no answer from the gateway/],
+    [
+      'a gateway that is not there',
+      { PACKETBOAT_URL: 'http://127.0.0.1:1' },
+      /The message was not sent: no answer from the gateway/,
+    ],
     ['settings that are missing', { PACKETBOAT_API_KEY: '' }, /PACKETBOAT_API_KEY is not set/],
   ])('fails on %s, and says so', async (_, env, reason) => {
     const { code, output } = await selfTest(env);

@@ -1,4 +1,5 @@
-// What most e2e files stand on: an installation with a catalog of the test's own, and a real SMTP server that all its mail goes to.
+// What most e2e files stand on: an installation with a catalog of the test's own, and a real SMTP
+// server that all its mail goes to.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -29,8 +30,15 @@ export interface Stage {
   /** At the first gateway, with the first key. */
   readonly rest: RestClient;
   readonly grpc: GrpcClient;
-  /** Replaces a file of the catalog folder; in a cluster applies the folder too, and fails unless that went as `isBad` says. */
-  writeCatalog(file: string, content: readonly CatalogObject[] | string, how?: { readonly isBad: boolean }): Promise<void>;
+  /**
+   * Replaces a file of the catalog folder; in a cluster applies the folder too, and fails unless
+   * that went as `isBad` says.
+   */
+  writeCatalog(
+    file: string,
+    content: readonly CatalogObject[] | string,
+    how?: { readonly isBad: boolean },
+  ): Promise<void>;
   /** What was said about the catalog: in a cluster by the command, embedded in the log. */
   complaints(): string;
 }
@@ -38,7 +46,11 @@ export interface Stage {
 const STOP_MS = 60_000;
 
 /** One installation for all tests of the body, once embedded and once as a cluster. */
-export function onEachSubject(title: string, { objects, rules = [], size = 1, env = {} }: Setting, body: (stage: Stage) => void): void {
+export function onEachSubject(
+  title: string,
+  { objects, rules = [], size = 1, env = {} }: Setting,
+  body: (stage: Stage) => void,
+): void {
   describeSubjects(title, (subject) => {
     const open = new AsyncDisposableStack();
     const stage = {} as { -readonly [Part in keyof Stage]: Stage[Part] };
@@ -63,7 +75,10 @@ export function onEachSubject(title: string, { objects, rules = [], size = 1, en
         await catalog.write(file, content);
         if (subject.name === 'cluster') said += await applyCatalog(stage.packetboat, catalog.path, isBad);
       };
-      stage.complaints = () => (subject.name === 'cluster' ? said : stage.packetboat.programs.map((program) => program.output()).join(''));
+      stage.complaints = () =>
+        subject.name === 'cluster'
+          ? said
+          : stage.packetboat.programs.map((program) => program.output()).join('');
     });
     afterAll(() => open.disposeAsync(), STOP_MS);
 
@@ -73,7 +88,9 @@ export function onEachSubject(title: string, { objects, rules = [], size = 1, en
 
 /** What `packetboat catalog apply` printed; fails unless it went as `isBad` says. */
 export async function applyCatalog({ env }: Installation, folder: string, isBad: boolean): Promise<string> {
-  const applied = promisify(execFile)(process.execPath, [command, 'catalog', 'apply', '-f', folder], { env: { ...process.env, ...env } });
+  const applied = promisify(execFile)(process.execPath, [command, 'catalog', 'apply', '-f', folder], {
+    env: { ...process.env, ...env },
+  });
   const {
     code = 0,
     stdout,
@@ -82,6 +99,7 @@ export async function applyCatalog({ env }: Installation, folder: string, isBad:
     (printed) => ({ ...printed, code: 0 }),
     (error: { readonly code?: number; readonly stdout: string; readonly stderr: string }) => error,
   );
-  if ((code !== 0) !== isBad) throw new Error(`packetboat catalog apply ended with ${code}:\n${stdout}${stderr}`);
+  if ((code !== 0) !== isBad)
+    throw new Error(`packetboat catalog apply ended with ${code}:\n${stdout}${stderr}`);
   return stdout + stderr;
 }

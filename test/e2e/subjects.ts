@@ -21,7 +21,11 @@ const cluster: Subject = {
   name: 'cluster',
   start: async (options, sizes) => {
     const [mongo, nats, redis] = await Promise.all([borrow('mongo'), borrow('nats'), borrow('redis')]);
-    return startCluster({ ...options, ...sizes, backends: { mongo: mongo.url, nats: nats.url, redis: redis.url } });
+    return startCluster({
+      ...options,
+      ...sizes,
+      backends: { mongo: mongo.url, nats: nats.url, redis: redis.url },
+    });
   },
 };
 

@@ -1,4 +1,5 @@
-// Templates at work: languages, environments, who may receive drafts, pinned revisions, and a catalog that changes under way.
+// Templates at work: languages, environments, who may receive drafts, pinned revisions, and a
+// catalog that changes under way.
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readByMailparser, untilMailTo } from './mails.ts';
@@ -7,7 +8,10 @@ import { errorsOf, type JsonObject } from './rest-client.ts';
 import { onEachSubject, type Stage } from './stage.ts';
 
 const objects = [
-  sender('shop', { team: ['ana@team.example', '*@qa.example'], limits: { messagesPerSecond: 0, maxRecipients: 5 } }),
+  sender('shop', {
+    team: ['ana@team.example', '*@qa.example'],
+    limits: { messagesPerSecond: 0, maxRecipients: 5 },
+  }),
   sender('other'),
   template('greeting', {
     identifier: 'Greeting_1',
@@ -15,11 +19,20 @@ const objects = [
     variables: {
       type: 'object',
       required: ['name'],
-      properties: { name: { type: 'string' }, amount: { type: 'number' }, code: { type: 'string', writeOnly: true } },
+      properties: {
+        name: { type: 'string' },
+        amount: { type: 'number' },
+        code: { type: 'string', writeOnly: true },
+      },
     },
     sampleData: { name: 'Ana', amount: 1, code: '1' },
     locales: [
-      { locale: 'en', subject: 'Hello {{name}}{{code}}', html: '<p>{{name}} {{formatNumber amount}}</p>', text: '{{name}}' },
+      {
+        locale: 'en',
+        subject: 'Hello {{name}}{{code}}',
+        html: '<p>{{name}} {{formatNumber amount}}</p>',
+        text: '{{name}}',
+      },
       { locale: 'de', subject: 'Hallo {{name}}', text: '{{formatNumber amount}}' },
       { locale: 'de-CH', subject: 'Grüezi {{name}}', text: 'Grüezi' },
     ],
@@ -35,16 +48,64 @@ const greeting = (more: JsonObject = {}): JsonObject => ({
 });
 
 /** Each with the mail's subject, its From and a part of its body. */
-const rendered: readonly (readonly [title: string, more: JsonObject, subject: string, from: string, body: RegExp])[] = [
+const rendered: readonly (readonly [
+  title: string,
+  more: JsonObject,
+  subject: string,
+  from: string,
+  body: RegExp,
+])[] = [
   ['the default language', {}, 'Hello Ana', 'no-reply@shop.shop.example', /1,234\.5/],
   ['a language that is there', { language: 'de' }, 'Hallo Ana', 'no-reply@shop.shop.example', /1\.234,5/],
-  ['a region falls back to its language', { language: 'de-AT' }, 'Hallo Ana', 'no-reply@shop.shop.example', /1.234,5/],
-  ['a region that is there, however it is written', { language: 'de_ch' }, 'Grüezi Ana', 'no-reply@shop.shop.example', /Grüezi/],
-  ['an unknown language falls back to the default', { language: 'fr-CA' }, 'Hello Ana', 'no-reply@shop.shop.example', /1,234\.5/],
-  ['a subject of the request wins', { subject: 'Mine: {{name}}' }, 'Mine: {{name}}', 'no-reply@shop.shop.example', /1,234\.5/],
-  ['a from of the request wins', { from: 'me@shop.shop.example' }, 'Hello Ana', 'me@shop.shop.example', /1,234\.5/],
-  ['a sender of the request wins', { sender: 'other' }, 'Hello Ana', 'no-reply@other.shop.example', /1,234\.5/],
-  ['testing has its own content, for the public', { environment: 'testing' }, '[Test] Hello Ana', 'no-reply@shop.shop.example', /1,234\.5/],
+  [
+    'a region falls back to its language',
+    { language: 'de-AT' },
+    'Hallo Ana',
+    'no-reply@shop.shop.example',
+    /1.234,5/,
+  ],
+  [
+    'a region that is there, however it is written',
+    { language: 'de_ch' },
+    'Grüezi Ana',
+    'no-reply@shop.shop.example',
+    /Grüezi/,
+  ],
+  [
+    'an unknown language falls back to the default',
+    { language: 'fr-CA' },
+    'Hello Ana',
+    'no-reply@shop.shop.example',
+    /1,234\.5/,
+  ],
+  [
+    'a subject of the request wins',
+    { subject: 'Mine: {{name}}' },
+    'Mine: {{name}}',
+    'no-reply@shop.shop.example',
+    /1,234\.5/,
+  ],
+  [
+    'a from of the request wins',
+    { from: 'me@shop.shop.example' },
+    'Hello Ana',
+    'me@shop.shop.example',
+    /1,234\.5/,
+  ],
+  [
+    'a sender of the request wins',
+    { sender: 'other' },
+    'Hello Ana',
+    'no-reply@other.shop.example',
+    /1,234\.5/,
+  ],
+  [
+    'testing has its own content, for the public',
+    { environment: 'testing' },
+    '[Test] Hello Ana',
+    'no-reply@shop.shop.example',
+    /1,234\.5/,
+  ],
   [
     'draft falls back to what testing and live have',
     { environment: 'draft', language: 'de', recipient: 'x@qa.example' },
@@ -70,7 +131,9 @@ const rendered: readonly (readonly [title: string, more: JsonObject, subject: st
 
 onEachSubject('templates', { objects }, (stage) => {
   it.each(rendered)('%s', async (title, more, subject, from, body) => {
-    const recipient = String(more.recipient ?? `${title.replaceAll(/[^a-z]+/g, '-').slice(0, 40)}@example.com`);
+    const recipient = String(
+      more.recipient ?? `${title.replaceAll(/[^a-z]+/g, '-').slice(0, 40)}@example.com`,
+    );
     await stage.rest.accepted(greeting({ recipient, ...more }));
     const read = await readByMailparser(await untilMailTo(stage.sink, recipient));
     expect(read.subject).toBe(subject);
@@ -79,14 +142,23 @@ onEachSubject('templates', { objects }, (stage) => {
   });
 
   it('a secret variable is in the mail, and masked in what the API shows', async () => {
-    const id = await stage.rest.accepted(greeting({ recipient: 'secret@example.com', template_data: { name: 'Ana', code: '847291' } }));
-    expect((await readByMailparser(await untilMailTo(stage.sink, 'secret@example.com'))).subject).toBe('Hello Ana847291');
+    const id = await stage.rest.accepted(
+      greeting({ recipient: 'secret@example.com', template_data: { name: 'Ana', code: '847291' } }),
+    );
+    expect((await readByMailparser(await untilMailTo(stage.sink, 'secret@example.com'))).subject).toBe(
+      'Hello Ana847291',
+    );
     expect((await stage.rest.message(id)).subject).toBe('Hello Ana***');
   });
 
   it('draft to somebody outside the team is refused and names each of them, and nobody else', async () => {
     const answer = await stage.rest.send(
-      greeting({ environment: 'draft', to: ['ana@team.example', 'public@example.com'], cc: ['x@qa.example'], bcc: ['hidden@example.com'] }),
+      greeting({
+        environment: 'draft',
+        to: ['ana@team.example', 'public@example.com'],
+        cc: ['x@qa.example'],
+        bcc: ['hidden@example.com'],
+      }),
     );
     expect(answer.status).toBe(422);
     expect(errorsOf(answer).map(({ field, code }) => [field, code])).toEqual([
@@ -107,7 +179,9 @@ onEachSubject('templates', { objects }, (stage) => {
     expect(made.status).toBe(201);
     const answer = await stage.rest
       .withKey(String(made.body.secret))
-      .send(greeting({ recipient: 'ana@team.example', ...(environment === undefined ? {} : { environment }) }));
+      .send(
+        greeting({ recipient: 'ana@team.example', ...(environment === undefined ? {} : { environment }) }),
+      );
     expect(answer.status).toBe(status);
     if (status !== 202) return;
     const message = await stage.rest.message(String(answer.body.message_id));
@@ -116,23 +190,38 @@ onEachSubject('templates', { objects }, (stage) => {
 
   describe('a catalog that changes', () => {
     const version = (n: number) =>
-      template('notice', { senderRef: { name: 'shop' }, locales: [{ locale: 'en', subject: `Notice ${n}`, text: `Text ${n}` }] });
-    const broken = { ...version(9), spec: { ...version(9).spec, locales: [{ locale: 'en', subject: '{{#if}', text: '' }] } };
+      template('notice', {
+        senderRef: { name: 'shop' },
+        locales: [{ locale: 'en', subject: `Notice ${n}`, text: `Text ${n}` }],
+      });
+    const broken = {
+      ...version(9),
+      spec: { ...version(9).spec, locales: [{ locale: 'en', subject: '{{#if}', text: '' }] },
+    };
 
     const revisionOf = async ({ rest }: Stage): Promise<number> => {
-      const { templates = [] } = (await rest.get('/v1/templates')).body as { templates?: { identifier: string; revision: number }[] };
+      const { templates = [] } = (await rest.get('/v1/templates')).body as {
+        templates?: { identifier: string; revision: number }[];
+      };
       return templates.find(({ identifier }) => identifier === 'notice')?.revision ?? 0;
     };
     let revision = 0;
 
-    /** The promise is a second from the change to its use; one more for a machine that runs other tests beside this one. */
+    /**
+     * The promise is a second from the change to its use; one more for a machine that runs other
+     * tests beside this one.
+     */
     async function publish(n: number): Promise<void> {
       const before = await revisionOf(stage);
       await stage.writeCatalog('notice.yaml', [version(n)]);
-      await vi.waitFor(async () => expect(await revisionOf(stage)).toBeGreaterThan(before), { timeout: 2_000, interval: 50 });
+      await vi.waitFor(async () => expect(await revisionOf(stage)).toBeGreaterThan(before), {
+        timeout: 2_000,
+        interval: 50,
+      });
       revision = await revisionOf(stage);
     }
-    const subjectOf = async (recipient: string) => (await readByMailparser(await untilMailTo(stage.sink, recipient))).subject;
+    const subjectOf = async (recipient: string) =>
+      (await readByMailparser(await untilMailTo(stage.sink, recipient))).subject;
     let round = 0;
     beforeEach(async () => {
       round += 2;
@@ -148,7 +237,10 @@ onEachSubject('templates', { objects }, (stage) => {
       const recipient = `kept-${round}@example.com`;
       const scheduled_time = new Date(Date.now() + 4_000).toISOString();
       const id = await stage.rest.accepted({ recipient, template: 'notice', scheduled_time });
-      expect(await stage.rest.message(id)).toMatchObject({ status: 'scheduled', template: `notice@${revision}` });
+      expect(await stage.rest.message(id)).toMatchObject({
+        status: 'scheduled',
+        template: `notice@${revision}`,
+      });
       await publish(round + 1);
       expect(await subjectOf(recipient)).toBe(`Notice ${round}`);
     });

@@ -1,24 +1,36 @@
-// Two tenants in one installation see, reach and disturb nothing of each other (P16), with two keys each. All that can be equal is equal
-// in both: names of senders, identifiers of templates, idempotency keys, recipients, suppressed addresses and names of keys. Domains cannot: the
-// catalog gives a domain to one sender of one tenant, since whoever has it may write From in its name.
+// Two tenants in one installation see, reach and disturb nothing of each other (P16), with two keys
+// each. All that can be equal is equal in both: names of senders, identifiers of templates,
+// idempotency keys, recipients, suppressed addresses and names of keys. Domains cannot: the catalog
+// gives a domain to one sender of one tenant, since whoever has it may write From in its name.
 
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadContract, type Method } from '../../services/runtime/contract.ts';
 import { untilMailTo } from './mails.ts';
 import { inTenant, sender, template } from './objects.ts';
-import { codeOf, errorsOf, type JsonObject, type RestAnswer, type RestClient, type RestRequest } from './rest-client.ts';
+import {
+  codeOf,
+  errorsOf,
+  type JsonObject,
+  type RestAnswer,
+  type RestClient,
+  type RestRequest,
+} from './rest-client.ts';
 import { firstKeyOf } from './second-tenant.ts';
 import { onEachSubject } from './stage.ts';
 
 const { methods } = loadContract();
 
-const notice = (text: string) => template('notice', { senderRef: { name: 'shop' }, locales: [{ locale: 'en', subject: text, text }] });
-const only = (name: string) => template(name, { senderRef: { name: 'shop' }, locales: [{ locale: 'en', subject: name, text: name }] });
+const notice = (text: string) =>
+  template('notice', { senderRef: { name: 'shop' }, locales: [{ locale: 'en', subject: text, text }] });
+const only = (name: string) =>
+  template(name, { senderRef: { name: 'shop' }, locales: [{ locale: 'en', subject: name, text: name }] });
 const objects = [
   ...[sender('shop'), notice('Of north'), only('only-north')],
-  ...[sender('shop', { domain: 'south.example', from: { address: 'no-reply@south.example' } }), notice('Of south'), only('only-south')].map(
-    (object) => inTenant('south', object),
-  ),
+  ...[
+    sender('shop', { domain: 'south.example', from: { address: 'no-reply@south.example' } }),
+    notice('Of south'),
+    only('only-south'),
+  ].map((object) => inTenant('south', object)),
 ];
 
 const RECIPIENT = 'user@example.com';
@@ -30,7 +42,10 @@ interface Tenant {
   readonly keys: readonly [RestClient, RestClient];
   readonly domain: string;
   readonly subject: string;
-  /** Of a message that waits for its time, and of a key: what stands in paths, by the name of the field. */
+  /**
+   * Of a message that waits for its time, and of a key: what stands in paths, by the name of the
+   * field.
+   */
   readonly ids: Readonly<Record<string, string>>;
   readonly marks: string[];
 }
@@ -43,7 +58,10 @@ const goodCalls: Readonly<Record<string, (tenant: Tenant) => readonly Call[]>> =
     [
       'POST',
       '/v1/messages',
-      { body: { recipient: RECIPIENT, sender: 'shop', template: 'notice' }, headers: { 'Idempotency-Key': 'equal in both' } },
+      {
+        body: { recipient: RECIPIENT, sender: 'shop', template: 'notice' },
+        headers: { 'Idempotency-Key': 'equal in both' },
+      },
     ],
   ],
   SendEmail: () => [['POST', '/email/send-email', { body: { identifier: 'notice', receiver: RECIPIENT } }]],
@@ -52,7 +70,9 @@ const goodCalls: Readonly<Record<string, (tenant: Tenant) => readonly Call[]>> =
     ['GET', '/v1/messages?limit=100'],
     ['GET', `/v1/messages?limit=100&recipient=${RECIPIENT}`],
     ['GET', '/v1/messages?limit=100&sender=shop&template=notice&environment=live'],
-    ...['scheduled', 'queued', 'sending', 'delivered'].map((status) => ['GET', `/v1/messages?limit=100&status=${status}`] as const),
+    ...['scheduled', 'queued', 'sending', 'delivered'].map(
+      (status) => ['GET', `/v1/messages?limit=100&status=${status}`] as const,
+    ),
   ],
   CancelMessage: ({ ids }) => [['DELETE', `/v1/messages/${ids.message_id}`]],
   ListMessageEvents: ({ ids }) => [['GET', `/v1/messages/${ids.message_id}/events`]],
@@ -65,9 +85,13 @@ const goodCalls: Readonly<Record<string, (tenant: Tenant) => readonly Call[]>> =
 };
 
 /** What stands in paths, and what an id that nobody has looks like. */
-const unknownIds: Readonly<Record<string, string>> = { message_id: 'msg_00000000000000000000000000', key_id: '000000000000' };
+const unknownIds: Readonly<Record<string, string>> = {
+  message_id: 'msg_00000000000000000000000000',
+  key_id: '000000000000',
+};
 
-const parametersOf = (pattern: string): string[] => [...pattern.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
+const parametersOf = (pattern: string): string[] =>
+  [...pattern.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
 
 onEachSubject('tenants', { objects, size: 2 }, (stage) => {
   let north: Tenant;
@@ -80,11 +104,20 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
   async function settle(first: RestClient, domain: string, subject: string): Promise<Tenant> {
     const keyOf = async (): Promise<{ readonly id: string; readonly rest: RestClient }> => {
       const made = await first.post('/v1/keys', { name: 'equal in both' });
-      return { id: (made.body.key as { readonly key_id: string }).key_id, rest: first.withKey(String(made.body.secret)) };
+      return {
+        id: (made.body.key as { readonly key_id: string }).key_id,
+        rest: first.withKey(String(made.body.secret)),
+      };
     };
     const [child, spare] = [await keyOf(), await keyOf()];
-    const message_id = await first.accepted({ recipient: RECIPIENT, template: 'notice', scheduled_time: inAnHour() });
-    const { keys } = (await first.get('/v1/keys')).body as { readonly keys: readonly { readonly key_id: string }[] };
+    const message_id = await first.accepted({
+      recipient: RECIPIENT,
+      template: 'notice',
+      scheduled_time: inAnHour(),
+    });
+    const { keys } = (await first.get('/v1/keys')).body as {
+      readonly keys: readonly { readonly key_id: string }[];
+    };
     const marks = [...keys.map(({ key_id }) => key_id), message_id, domain, subject];
     return { keys: [first, child.rest], domain, subject, ids: { message_id, key_id: spare.id }, marks };
   }
@@ -108,29 +141,39 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
       ),
     );
 
-    it.each(swapped)('%s %s is 404, word for word as for an id that nobody has', async (verb, pattern, { requestType }) => {
-      const pathWith = (ids: Readonly<Record<string, string>>): string =>
-        pattern.replace(/\{(\w+)\}/g, (_, name: string) => {
-          if (ids[name] === undefined) throw new Error(`no tenant has a ${name}, which ${requestType.name} asks for`);
-          return ids[name];
-        });
-      for (const [own, other] of pairs()) {
-        for (const rest of own.keys) {
-          const [foreign, unknown] = [await rest.request(verb, pathWith(other.ids)), await rest.request(verb, pathWith(unknownIds))];
-          expect([foreign.status, foreign.body.error]).toEqual([404, unknown.body.error]);
-          expect(unknown.status).toBe(404);
+    it.each(swapped)(
+      '%s %s is 404, word for word as for an id that nobody has',
+      async (verb, pattern, { requestType }) => {
+        const pathWith = (ids: Readonly<Record<string, string>>): string =>
+          pattern.replace(/\{(\w+)\}/g, (_, name: string) => {
+            if (ids[name] === undefined)
+              throw new Error(`no tenant has a ${name}, which ${requestType.name} asks for`);
+            return ids[name];
+          });
+        for (const [own, other] of pairs()) {
+          for (const rest of own.keys) {
+            const [foreign, unknown] = [
+              await rest.request(verb, pathWith(other.ids)),
+              await rest.request(verb, pathWith(unknownIds)),
+            ];
+            expect([foreign.status, foreign.body.error]).toEqual([404, unknown.body.error]);
+            expect(unknown.status).toBe(404);
+          }
+          expect((await other.keys[0].message(other.ids.message_id ?? '')).status).toBe('scheduled');
+          expect(revokedIn(await other.keys[0].get('/v1/keys'))).toEqual([]);
         }
-        expect((await other.keys[0].message(other.ids.message_id ?? '')).status).toBe('scheduled');
-        expect(revokedIn(await other.keys[0].get('/v1/keys'))).toEqual([]);
-      }
-    });
+      },
+    );
 
     it('nor does a cursor go from the one to the other', async () => {
       for (const [own, other] of pairs()) {
-        for (let i = 0; i < 2; i++) own.marks.push(await own.keys[0].accepted({ recipient: RECIPIENT, template: 'notice' }));
+        for (let i = 0; i < 2; i++)
+          own.marks.push(await own.keys[0].accepted({ recipient: RECIPIENT, template: 'notice' }));
         const { body } = await own.keys[0].get('/v1/messages?limit=1');
         for (const rest of other.keys) {
-          const answer = await rest.get(`/v1/messages?limit=1&cursor=${encodeURIComponent(String(body.next_cursor))}`);
+          const answer = await rest.get(
+            `/v1/messages?limit=1&cursor=${encodeURIComponent(String(body.next_cursor))}`,
+          );
           expect([answer.status, codeOf(answer)]).toEqual([422, 'validation_failed']);
         }
       }
@@ -139,31 +182,37 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
 
   // what ends or takes away an object comes last
   const lastOnes = ['CancelMessage', 'RevokeKey'];
-  const inOrder = methods.toSorted((a, b) => lastOnes.indexOf(a.name) - lastOnes.indexOf(b.name)).map((m) => [m.name, m] as const);
+  const inOrder = methods
+    .toSorted((a, b) => lastOnes.indexOf(a.name) - lastOnes.indexOf(b.name))
+    .map((m) => [m.name, m] as const);
 
-  it.each(inOrder)('%s of the one shows and does nothing of the other', async (name, { rest: { status } }: Method) => {
-    const [calls = () => []] = [goodCalls[name]];
-    const answersOf = new Map<Tenant, RestAnswer[]>();
-    for (const [own, other] of pairs()) {
-      const answers: RestAnswer[] = [];
-      for (const [verb, path, request] of calls(own)) answers.push(await own.keys[0].request(verb, path, request));
-      answersOf.set(own, answers);
-      for (const answer of answers) {
-        // the first time in this tenant, however often the same was asked for in the other
-        expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([status, null]);
-        expect(other.marks.filter((mark) => answer.text.includes(mark))).toEqual([]);
-        if (typeof answer.body.message_id === 'string') own.marks.push(answer.body.message_id);
+  it.each(inOrder)(
+    '%s of the one shows and does nothing of the other',
+    async (name, { rest: { status } }: Method) => {
+      const [calls = () => []] = [goodCalls[name]];
+      const answersOf = new Map<Tenant, RestAnswer[]>();
+      for (const [own, other] of pairs()) {
+        const answers: RestAnswer[] = [];
+        for (const [verb, path, request] of calls(own))
+          answers.push(await own.keys[0].request(verb, path, request));
+        answersOf.set(own, answers);
+        for (const answer of answers) {
+          // the first time in this tenant, however often the same was asked for in the other
+          expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([status, null]);
+          expect(other.marks.filter((mark) => answer.text.includes(mark))).toEqual([]);
+          if (typeof answer.body.message_id === 'string') own.marks.push(answer.body.message_id);
+        }
       }
-    }
-    // nor is anything taken for the other's
-    const [ofNorth = [], ofSouth = []] = [answersOf.get(north), answersOf.get(south)];
-    expect(ofNorth.length).toBeGreaterThan(0);
-    for (const [i, { body }] of ofNorth.entries()) {
-      for (const field of ['message_id', 'secret'] as const) {
-        if (body[field] !== undefined) expect(body[field]).not.toBe(ofSouth[i]?.body[field]);
+      // nor is anything taken for the other's
+      const [ofNorth = [], ofSouth = []] = [answersOf.get(north), answersOf.get(south)];
+      expect(ofNorth.length).toBeGreaterThan(0);
+      for (const [i, { body }] of ofNorth.entries()) {
+        for (const field of ['message_id', 'secret'] as const) {
+          if (body[field] !== undefined) expect(body[field]).not.toBe(ofSouth[i]?.body[field]);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('lists hold the own objects, with every key', async () => {
     for (const { keys, domain, subject, ids } of [north, south]) {
@@ -191,7 +240,8 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
 
   it('an equal idempotency key replays the own message only', async () => {
     const request: JsonObject = { recipient: RECIPIENT, sender: 'shop', template: 'notice' };
-    const send = ({ keys: [first] }: Tenant) => first.send(request, { 'Idempotency-Key': 'replayed in both' });
+    const send = ({ keys: [first] }: Tenant) =>
+      first.send(request, { 'Idempotency-Key': 'replayed in both' });
     const [one, two] = [await send(north), await send(south)];
     const [oneAgain, twoAgain] = [await send(north), await send(south)];
     expect([oneAgain.body, twoAgain.body]).toEqual([one.body, two.body]);
@@ -200,10 +250,15 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
 
   it('an address that the one suppresses is sent to by the other, until that suppresses the address too', async () => {
     const statusOf = async ({ keys }: Tenant): Promise<unknown> =>
-      (await keys[1].send({ recipient: 'left@example.com', template: 'notice', scheduled_time: inAnHour() })).body.status;
-    expect((await north.keys[0].post('/v1/suppressions', { recipient: 'left@example.com' })).status).toBe(201);
+      (await keys[1].send({ recipient: 'left@example.com', template: 'notice', scheduled_time: inAnHour() }))
+        .body.status;
+    expect((await north.keys[0].post('/v1/suppressions', { recipient: 'left@example.com' })).status).toBe(
+      201,
+    );
     expect([await statusOf(north), await statusOf(south)]).toEqual(['suppressed', 'scheduled']);
-    expect((await south.keys[0].post('/v1/suppressions', { recipient: 'left@example.com' })).status).toBe(201);
+    expect((await south.keys[0].post('/v1/suppressions', { recipient: 'left@example.com' })).status).toBe(
+      201,
+    );
     expect([await statusOf(north), await statusOf(south)]).toEqual(['suppressed', 'suppressed']);
   });
 
@@ -224,27 +279,43 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
   it('a key that the one revokes is none of the other, and the last key of each is counted for itself', async () => {
     for (const { keys } of [north, south]) {
       const [first] = keys;
-      const own = ((await first.get('/v1/keys')).body.keys as readonly { key_id: string; name: string; revoked_at?: string }[]).filter(
-        (key) => key.revoked_at === undefined,
-      );
+      const own = (
+        (await first.get('/v1/keys')).body.keys as readonly {
+          key_id: string;
+          name: string;
+          revoked_at?: string;
+        }[]
+      ).filter((key) => key.revoked_at === undefined);
       const [root] = own.filter(({ name }) => name === 'bootstrap');
-      for (const { key_id } of own.filter((key) => key !== root)) expect((await first.delete(`/v1/keys/${key_id}`)).status).toBe(200);
+      for (const { key_id } of own.filter((key) => key !== root))
+        expect((await first.delete(`/v1/keys/${key_id}`)).status).toBe(200);
       const last = await first.delete(`/v1/keys/${root?.key_id}`);
       expect([last.status, codeOf(last)]).toEqual([409, 'last_key']);
     }
   });
 
   it('a domain of the one is refused to the other, without a word about whose it is', async () => {
-    const claim = inTenant('south', sender('claim', { domain: 'shop.shop.example', from: { address: 'no-reply@shop.shop.example' } }));
+    const claim = inTenant(
+      'south',
+      sender('claim', { domain: 'shop.shop.example', from: { address: 'no-reply@shop.shop.example' } }),
+    );
     await stage.writeCatalog('claim.yaml', [claim], { isBad: true });
     const complaint = (): string | undefined =>
       stage
         .complaints()
         .split('\n')
         .find((line) => line.includes('DomainConflict'));
-    await vi.waitFor(() => expect(complaint()).toContain('is taken in another namespace'), { timeout: 5_000, interval: 100 });
+    await vi.waitFor(() => expect(complaint()).toContain('is taken in another namespace'), {
+      timeout: 5_000,
+      interval: 100,
+    });
     expect(complaint()).not.toMatch(/default|shop(?!\.)/);
-    const answer = await south.keys[0].send({ recipient: RECIPIENT, subject: 'a', text: 'a', from: 'a@shop.shop.example' });
+    const answer = await south.keys[0].send({
+      recipient: RECIPIENT,
+      subject: 'a',
+      text: 'a',
+      from: 'a@shop.shop.example',
+    });
     expect(errorsOf(answer).map(({ code }) => code)).toEqual(['unknown_domain']);
   });
 });

@@ -1,5 +1,6 @@
-// The callers of a simulated world: they send, repeat themselves with the same key, cancel and suppress, and remember every answer. What they were
-// told is held against what happened (P1 to P4).
+// The callers of a simulated world: they send, repeat themselves with the same key, cancel and
+// suppress, and remember every answer. What they were told is held against what happened (P1 to
+// P4).
 
 import { packetboatNames, type SendRequest } from '../../services/core/accept/send-request.ts';
 import { accessRules } from '../../services/core/access/access-rules.ts';
@@ -29,7 +30,10 @@ export const caller: Caller = {
   reach: { environments: null, senders: null },
 };
 
-/** What a caller wants sent. `marker` stands in the message, so that what was stored can be told apart. */
+/**
+ * What a caller wants sent. `marker` stands in the message, so that what was stored can be told
+ * apart.
+ */
 interface Wish {
   readonly marker: string;
   readonly key: string | null;
@@ -133,7 +137,9 @@ export class Callers {
         return this.#send([this.#wish(null)]);
       default: {
         // while it is on its way to be sent
-        const suppressing = clock.sleep(chance.between(0, 20)).then(() => this.#suppress(this.#someRecipient()));
+        const suppressing = clock
+          .sleep(chance.between(0, 20))
+          .then(() => this.#suppress(this.#someRecipient()));
         return Promise.all([this.#send([this.#wish(null), this.#wish(null)]), suppressing]);
       }
     }
@@ -175,7 +181,9 @@ export class Callers {
       metadata: { marker, key },
       tier: chance.pick(['normal', 'normal', 'high', 'bulk']),
       scheduledAt,
-      expiresAt: chance.happens(0.3) ? Math.max(now, scheduledAt ?? 0) + chance.pick([1_000, 20_000, 60_000, 120_000]) : null,
+      expiresAt: chance.happens(0.3)
+        ? Math.max(now, scheduledAt ?? 0) + chance.pick([1_000, 20_000, 60_000, 120_000])
+        : null,
       copies: chance.pick(['at_least_once', 'at_least_once', 'at_most_once']),
       names: packetboatNames,
       ...more,
@@ -198,7 +206,8 @@ export class Callers {
     for (let tries = 0; tries < 4; tries++) {
       const answers = await this.#send(wishes);
       const isFinal = ({ told }: Answer): boolean =>
-        told.kind === 'accepted' || (told.kind === 'failed' && !['unavailable', 'conflict'].includes(told.failure.kind));
+        told.kind === 'accepted' ||
+        (told.kind === 'failed' && !['unavailable', 'conflict'].includes(told.failure.kind));
       if (answers.every((a) => isFinal(a) || a.wish.key === null)) return;
       await this.#w.clock.sleep(this.#w.chance.between(100, 10_000));
     }
@@ -219,8 +228,9 @@ export class Callers {
       rule: accessRules['/packetboat.v1.MessagesService/SendMessage'],
       read: async () => request,
     }));
-    // What was handed over and not answered in time is handed over once more under the same ids, as the gateway does. Only one answer is heard, and a
-    // refusal by the second names the message, which the first may have stored or still be about to.
+    // What was handed over and not answered in time is handed over once more under the same ids, as
+    // the gateway does. Only one answer is heard, and a refusal by the second names the message,
+    // which the first may have stored or still be about to.
     let heard = 1;
     const handOver = async (to: Ingest, turn: number): Promise<void> => {
       const results = await sendMessages(to, items);
@@ -239,9 +249,14 @@ export class Callers {
     const { marker } = answer.wish;
     if (result === undefined) throw new Error('an item was not answered');
     if ('failure' in result) {
-      answer.told = { kind: 'failed', failure: result.failure, isNamed: isNamed || result.failure.messageId !== null };
+      answer.told = {
+        kind: 'failed',
+        failure: result.failure,
+        isNamed: isNamed || result.failure.messageId !== null,
+      };
       this.#w.note(`${marker} is told ${result.failure.code}`);
-      if (result.failure.kind === 'internal') this.#w.break('no bug stops a process', `${marker} met an internal error`);
+      if (result.failure.kind === 'internal')
+        this.#w.break('no bug stops a process', `${marker} met an internal error`);
       return;
     }
     const { id, acceptedAs, createdAt, recipient } = result.message;
@@ -249,11 +264,20 @@ export class Callers {
     this.#w.note(`${marker} is told ${acceptedAs}${result.replayed ? ', again' : ''}`);
     const stored = this.#w.record.messages.get(id);
     if (stored === undefined)
-      this.#w.break('P1: every acknowledged message is there and ends', `${marker} was answered before it was stored`);
+      this.#w.break(
+        'P1: every acknowledged message is there and ends',
+        `${marker} was answered before it was stored`,
+      );
     else if (stored.input.metadata.marker !== marker) {
-      this.#w.break('P4: a key means one request', `${marker} was told of ${String(stored.input.metadata.marker)}`);
+      this.#w.break(
+        'P4: a key means one request',
+        `${marker} was told of ${String(stored.input.metadata.marker)}`,
+      );
     } else if (stored.input.createdAt !== createdAt || stored.input.acceptedAs !== acceptedAs) {
-      this.#w.break('P3: one key, one message, one answer', `${marker} was told something else than is stored`);
+      this.#w.break(
+        'P3: one key, one message, one answer',
+        `${marker} was told something else than is stored`,
+      );
     }
   }
 
@@ -274,9 +298,13 @@ export class Callers {
     }
   }
 
-  /** Some callers cancel where it hurts: when a copy may have been taken. They lose patience after two minutes. */
+  /**
+   * Some callers cancel where it hurts: when a copy may have been taken. They lose patience after
+   * two minutes.
+   */
   async #untilMaybeSent(id: MessageId): Promise<void> {
-    const isMaybeSent = (): boolean => this.#w.record.messages.get(id)?.deliveries.some((d) => d.progress.maybeSent) ?? false;
+    const isMaybeSent = (): boolean =>
+      this.#w.record.messages.get(id)?.deliveries.some((d) => d.progress.maybeSent) ?? false;
     for (let looks = 0; looks < 120 && !isMaybeSent(); looks++) await this.#w.clock.sleep(1_000);
   }
 
@@ -306,7 +334,8 @@ export class Callers {
         this.#w.break('P2: what was refused without a message_id is never sent', marker);
       }
     }
-    for (const [key, answers] of Map.groupBy(this.#answers, (a) => a.wish.key)) if (key !== null) this.#judgeKey(key, answers);
+    for (const [key, answers] of Map.groupBy(this.#answers, (a) => a.wish.key))
+      if (key !== null) this.#judgeKey(key, answers);
   }
 
   #judgeKey(key: string, answers: readonly Answer[]): void {
@@ -314,16 +343,25 @@ export class Callers {
     const seen = new Set<string>();
     for (const [day, ofDay] of days) {
       const bodies = new Set(ofDay.flatMap(({ told }) => (told.kind === 'accepted' ? [told.body] : [])));
-      if (bodies.size > 1) this.#w.break('P3: one key, one message, one answer', `${key} has ${bodies.size} answers on day ${day}`);
+      if (bodies.size > 1)
+        this.#w.break(
+          'P3: one key, one message, one answer',
+          `${key} has ${bodies.size} answers on day ${day}`,
+        );
       for (const body of bodies) {
-        if (seen.has(body)) this.#w.break('P3: one key, one message, one answer', `${key} is still taken after 24 hours`);
+        if (seen.has(body))
+          this.#w.break('P3: one key, one message, one answer', `${key} is still taken after 24 hours`);
         seen.add(body);
       }
     }
     const stored = [...this.#w.record.messages.values()].filter((m) => m.input.metadata.key === key);
-    if (stored.length > days.size) this.#w.break('P3: one key, one message, one answer', `${key} made ${stored.length} messages`);
-    const isReused = answers.some(({ told }) => told.kind === 'failed' && told.failure.code === 'idempotency_key_reused');
-    if (isReused && stored.length === 0) this.#w.break('P4: a key means one request', `${key} is taken by a refused request`);
+    if (stored.length > days.size)
+      this.#w.break('P3: one key, one message, one answer', `${key} made ${stored.length} messages`);
+    const isReused = answers.some(
+      ({ told }) => told.kind === 'failed' && told.failure.code === 'idempotency_key_reused',
+    );
+    if (isReused && stored.length === 0)
+      this.#w.break('P4: a key means one request', `${key} is taken by a refused request`);
   }
 }
 

@@ -5,7 +5,10 @@ import { snapshotOf } from '../../services/core/catalog/snapshot.ts';
 import type { Catalog } from '../../services/ports/catalog.ts';
 import { address } from '../contract/sample-message.ts';
 
-export function catalogOf(senders: readonly Sender[]): { readonly catalog: Catalog; replace(senders: readonly Sender[]): void } {
+export function catalogOf(senders: readonly Sender[]): {
+  readonly catalog: Catalog;
+  replace(senders: readonly Sender[]): void;
+} {
   let snapshot = snapshotOf(1, senders, []);
   const catalog: Catalog = {
     current: () => snapshot,

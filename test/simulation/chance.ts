@@ -1,4 +1,5 @@
-// What a seed decides. One stream of numbers for a whole world, drawn in the order in which things happen, so a seed is a run.
+// What a seed decides. One stream of numbers for a whole world, drawn in the order in which things
+// happen, so a seed is a run.
 
 import { SeededRandom } from '../../services/adapters/memory/random.ts';
 

@@ -1,9 +1,14 @@
-// The time of a simulated world. It stands still while anything can run and then jumps to the next sleeper, so hours pass in milliseconds, always in
-// the same order. Each sleeper wakes in an event-loop turn of its own: whatever its waking sets off has come to rest before the next one wakes.
+// The time of a simulated world. It stands still while anything can run and then jumps to the next
+// sleeper, so hours pass in milliseconds, always in the same order. Each sleeper wakes in an
+// event-loop turn of its own: whatever its waking sets off has come to rest before the next one
+// wakes.
 
 import type { Clock } from '../../services/ports/clock.ts';
 
-/** Asked when a sleep of `ms` is over: for how many milliseconds to sleep on without waking, or null to wake. */
+/**
+ * Asked when a sleep of `ms` is over: for how many milliseconds to sleep on without waking, or null
+ * to wake.
+ */
 export type SleepOn = (ms: number) => number | null;
 
 interface Sleeper {
@@ -58,7 +63,10 @@ export class WorldClock implements Clock {
     return sleeper;
   }
 
-  /** Lets time pass until `isOver` says so, asked once a turn. False: it never did, for `turnsMax` turns are over or nobody sleeps any more. */
+  /**
+   * Lets time pass until `isOver` says so, asked once a turn. False: it never did, for `turnsMax`
+   * turns are over or nobody sleeps any more.
+   */
   run(isOver: () => boolean, turnsMax: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const turn = (): void => {

@@ -1,4 +1,5 @@
-// The promises that every simulated world is held to. The first seven carry the names that they have in model/delivery.mjs.
+// The promises that every simulated world is held to. The first seven carry the names that they
+// have in model/delivery.mjs.
 
 export const laws = [
   'P5: a second copy only after a fault in the span',

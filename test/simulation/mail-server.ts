@@ -1,5 +1,6 @@
-// The outside world: a mail server that takes the mail or refuses it, drops the connection at any stage, before the final dot and after it, and takes
-// its time. It is the world's witness of what was sent.
+// The outside world: a mail server that takes the mail or refuses it, drops the connection at any
+// stage, before the final dot and after it, and takes its time. It is the world's witness of what
+// was sent.
 
 import { createHash } from 'node:crypto';
 import type { Route } from '../../services/core/catalog/catalog.ts';
@@ -53,8 +54,10 @@ export function transportOf(world: MailWorld, process: Process): Transport {
       if (signal.aborted) return report(route, 'aborted', 'dial');
       const { chance } = world;
       const weather = world.weather();
-      if (chance.happens(weather.connect)) return report(route, 'fault', 'dial', { reason: chance.pick(['connect', 'dns', 'tls']) });
-      if (chance.happens(weather.busy)) return report(route, 'refused', 'greeting', { code: 421, text: 'too busy' });
+      if (chance.happens(weather.connect))
+        return report(route, 'fault', 'dial', { reason: chance.pick(['connect', 'dns', 'tls']) });
+      if (chance.happens(weather.busy))
+        return report(route, 'refused', 'greeting', { code: 421, text: 'too busy' });
       const session: Session = {
         kind: 'session',
         send: (transaction) => send(world, process, route, transaction),
@@ -76,7 +79,8 @@ async function send(world: MailWorld, process: Process, route: Route, t: Transac
     data: () => record.dataBegan(delivery, claim, world.suppressedAt(t.rcptTo)),
     take: (digest) => record.taken(delivery, t.rcptTo, digest),
   });
-  if (result.kind !== 'fenced' && result.kind !== 'aborted') record.answered(delivery, claim, result.kind === 'answer_lost');
+  if (result.kind !== 'fenced' && result.kind !== 'aborted')
+    record.answered(delivery, claim, result.kind === 'answer_lost');
   await process.step();
   return result;
 }
@@ -96,8 +100,10 @@ async function converse(
   await process.step();
   if (refuses()) return report(route, 'refused', 'mail', { code: 451, text: 'later' });
   if (drops()) return report(route, 'lost', 'mail', { reason: 'dropped' });
-  if (t.rcptTo.startsWith(habits.unknown)) return report(route, 'refused', 'rcpt', { code: 550, enhanced: '5.1.1' });
-  if (t.rcptTo.startsWith(habits.never)) return report(route, 'refused', 'rcpt', { code: 450, enhanced: '4.7.1' });
+  if (t.rcptTo.startsWith(habits.unknown))
+    return report(route, 'refused', 'rcpt', { code: 550, enhanced: '5.1.1' });
+  if (t.rcptTo.startsWith(habits.never))
+    return report(route, 'refused', 'rcpt', { code: 450, enhanced: '4.7.1' });
   if (refuses()) return report(route, 'refused', 'rcpt', { code: 450 });
   if (drops()) return report(route, 'lost', 'rcpt', { reason: 'dropped' });
   if (t.signal.aborted) return report(route, 'aborted', 'rcpt');
@@ -125,17 +131,28 @@ async function converse(
   return t.signal.aborted ? report(route, 'answer_lost', 'dot', { reason: 'dropped' }) : answer.report;
 }
 
-function afterDot({ chance }: MailWorld, weather: MailWeather, route: Route): { readonly takes: boolean; readonly report: Report } {
+function afterDot(
+  { chance }: MailWorld,
+  weather: MailWeather,
+  route: Route,
+): { readonly takes: boolean; readonly report: Report } {
   if (chance.happens(weather.answerLost)) {
-    return { takes: chance.happens(0.5), report: report(route, 'answer_lost', 'dot', { reason: chance.pick(['dropped', 'timeout']) }) };
+    return {
+      takes: chance.happens(0.5),
+      report: report(route, 'answer_lost', 'dot', { reason: chance.pick(['dropped', 'timeout']) }),
+    };
   }
-  if (chance.happens(weather.refused / 4)) return { takes: false, report: report(route, 'refused', 'dot', { code: 451 }) };
+  if (chance.happens(weather.refused / 4))
+    return { takes: false, report: report(route, 'refused', 'dot', { code: 451 }) };
   if (chance.happens(weather.refused / 8))
     return { takes: false, report: report(route, 'refused', 'dot', { code: 554, enhanced: '5.6.0' }) };
   return { takes: true, report: report(route, 'accepted', 'dot', { code: 250, text: 'ok' }) };
 }
 
-/** Up to five minutes, far beyond a lease, though within what SMTP allows. No fault: its mail is not late and not doubled. */
+/**
+ * Up to five minutes, far beyond a lease, though within what SMTP allows. No fault: its mail is not
+ * late and not doubled.
+ */
 async function slowly(world: MailWorld, signal: AbortSignal): Promise<void> {
   const ms = world.chance.pick([2_000, 45_000, 100_000, 300_000]);
   world.troubled(world.clock.monotonic() + ms);

@@ -1,4 +1,5 @@
-// The simulation notices each rule that is broken on purpose. What is caught by what, and after how many seeds, is in docs/simulation.md.
+// The simulation notices each rule that is broken on purpose. What is caught by what, and after how
+// many seeds, is in docs/simulation.md.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +26,9 @@ describe('docs/simulation.md', () => {
 
   it('names every law and every mutant (make golden)', () => {
     expect(
-      [...laws, ...mutants.map((m) => m.name)].filter((name) => !page.includes(`| ${name} |`) && !page.includes(`- ${name}\n`)),
+      [...laws, ...mutants.map((m) => m.name)].filter(
+        (name) => !page.includes(`| ${name} |`) && !page.includes(`- ${name}\n`),
+      ),
     ).toEqual([]);
   });
 });

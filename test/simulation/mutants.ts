@@ -1,5 +1,6 @@
-// The rules broken on purpose, one at a time, to see that the simulation notices. Each mutant is an edit of the sources as they are loaded; `find` must
-// stand in its file exactly once, so that a changed source is noticed too. The rules of model/delivery.mjs keep their names.
+// The rules broken on purpose, one at a time, to see that the simulation notices. Each mutant is an
+// edit of the sources as they are loaded; `find` must stand in its file exactly once, so that a
+// changed source is noticed too. The rules of model/delivery.mjs keep their names.
 
 import type { Law } from './laws.ts';
 
@@ -61,7 +62,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'claim: whatever has not ended may be claimed',
     edits: [
-      edit(DELIVERY, "d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now", 'isTerminal(d.state)'),
+      edit(
+        DELIVERY,
+        "d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now",
+        'isTerminal(d.state)',
+      ),
       edit(
         'services/core/delivery/plan.ts',
         "if (d.state !== 'queued' || d.attempt !== context.attempt || d.due > now) return { kind: 'drop' };",
@@ -72,12 +77,20 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'fence: the dot is sent whatever the store says',
-    edits: [edit(DELIVER, 'beforeDot: () => hand.commit(),', 'beforeDot: async () => (await hand.commit(), true),')],
+    edits: [
+      edit(DELIVER, 'beforeDot: () => hand.commit(),', 'beforeDot: async () => (await hand.commit(), true),'),
+    ],
     breaks: [P5, P5once, P7, CANCELLED, BOUNCED],
   },
   {
     name: 'fence: the record of committing is not awaited',
-    edits: [edit(DELIVER, 'beforeDot: () => hand.commit(),', 'beforeDot: async () => (void hand.commit().catch(() => {}), true),')],
+    edits: [
+      edit(
+        DELIVER,
+        'beforeDot: () => hand.commit(),',
+        'beforeDot: async () => (void hand.commit().catch(() => {}), true),',
+      ),
+    ],
     breaks: [P5, P5once, P7, CANCELLED, BOUNCED],
   },
   {
@@ -120,12 +133,24 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cancel only what waits: what is being sent is cancelled too',
-    edits: [edit(DELIVERY, 'if (isWaiting(d.state) && !d.maybeSent) return { kind', 'if (!d.maybeSent) return { kind')],
+    edits: [
+      edit(
+        DELIVERY,
+        'if (isWaiting(d.state) && !d.maybeSent) return { kind',
+        'if (!d.maybeSent) return { kind',
+      ),
+    ],
     breaks: [P7, CANCELLED],
   },
   {
     name: 'maybe sent is not cancelled: by a caller',
-    edits: [edit(DELIVERY, 'if (isWaiting(d.state) && !d.maybeSent) return { kind', 'if (isWaiting(d.state)) return { kind')],
+    edits: [
+      edit(
+        DELIVERY,
+        'if (isWaiting(d.state) && !d.maybeSent) return { kind',
+        'if (isWaiting(d.state)) return { kind',
+      ),
+    ],
     breaks: [P7, CANCELLED],
   },
   {
@@ -136,13 +161,23 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'sweeper: nothing is swept',
     edits: [
-      edit(SWEEP, '  await wakeUp(s, signal);\n  return await feedBacklogs(s, signal);', '  void [wakeUp, feedBacklogs];\n  return false;'),
+      edit(
+        SWEEP,
+        '  await wakeUp(s, signal);\n  return await feedBacklogs(s, signal);',
+        '  void [wakeUp, feedBacklogs];\n  return false;',
+      ),
     ],
     breaks: [P1, P6late],
   },
   {
     name: 'ack late: entries are acked when they are taken',
-    edits: [edit(DISPATCH, 'inFlight.add(taken.length);', 'inFlight.add(taken.length);\n    for (const entry of taken) entry.ack();')],
+    edits: [
+      edit(
+        DISPATCH,
+        'inFlight.add(taken.length);',
+        'inFlight.add(taken.length);\n    for (const entry of taken) entry.ack();',
+      ),
+    ],
     breaks: [],
   },
 
@@ -173,7 +208,11 @@ export const mutants: readonly Mutant[] = [
     name: 'held mail: the due is looked at neither by the plan nor by the claim',
     edits: [
       edit(DELIVERY, 'd.attempt !== input.attempt || d.due > input.now', 'd.attempt !== input.attempt'),
-      edit('services/core/delivery/plan.ts', 'd.attempt !== context.attempt || d.due > now', 'd.attempt !== context.attempt'),
+      edit(
+        'services/core/delivery/plan.ts',
+        'd.attempt !== context.attempt || d.due > now',
+        'd.attempt !== context.attempt',
+      ),
     ],
     breaks: [R3, P6early],
   },
@@ -222,12 +261,20 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a lapse from committing leaves no mark',
-    edits: [edit(DELIVERY, 'const maybeSent = d.maybeSent || wasCommitting;', 'const maybeSent = d.maybeSent;')],
+    edits: [
+      edit(DELIVERY, 'const maybeSent = d.maybeSent || wasCommitting;', 'const maybeSent = d.maybeSent;'),
+    ],
     breaks: [P7, CANCELLED, BOUNCED],
   },
   {
     name: 'a lost answer leaves no mark',
-    edits: [edit(DELIVERY, '{ spent: true, waitMs: 0, maybeSent: true }', '{ spent: true, waitMs: 0, maybeSent: d.maybeSent }')],
+    edits: [
+      edit(
+        DELIVERY,
+        '{ spent: true, waitMs: 0, maybeSent: true }',
+        '{ spent: true, waitMs: 0, maybeSent: d.maybeSent }',
+      ),
+    ],
     breaks: [P7, CANCELLED, BOUNCED],
   },
   {
@@ -240,7 +287,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'leases are not renewed',
-    edits: [edit(LEASES, 'const renewals = [...this.#held].map', 'const renewals = [...this.#held].slice(0, 0).map')],
+    edits: [
+      edit(
+        LEASES,
+        'const renewals = [...this.#held].map',
+        'const renewals = [...this.#held].slice(0, 0).map',
+      ),
+    ],
     breaks: [P5, P5once],
   },
   {
@@ -306,12 +359,20 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'jitter makes it early',
-    edits: [edit(DELIVERY, '(1 + deliveryLimits.retryJitter * schedule.random)', '(1 - deliveryLimits.retryJitter * schedule.random)')],
+    edits: [
+      edit(
+        DELIVERY,
+        '(1 + deliveryLimits.retryJitter * schedule.random)',
+        '(1 - deliveryLimits.retryJitter * schedule.random)',
+      ),
+    ],
     breaks: [P6early],
   },
   {
     name: 'jitter of half the wait',
-    edits: [edit(DELIVERY, '(1 + deliveryLimits.retryJitter * schedule.random)', '(1 + 0.9 * schedule.random)')],
+    edits: [
+      edit(DELIVERY, '(1 + deliveryLimits.retryJitter * schedule.random)', '(1 + 0.9 * schedule.random)'),
+    ],
     breaks: [P6late],
   },
   {
@@ -319,25 +380,43 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         DELIVERY,
-        "return change(s, { state: 'queued', wakeAt: wake(d.due, s.expiresAt) }",
-        "return change(s, { state: 'queued', wakeAt: wake(now + 60_000, s.expiresAt) }",
+        "{ state: 'queued', wakeAt: wake(d.due, s.expiresAt) },",
+        "{ state: 'queued', wakeAt: wake(now + 60_000, s.expiresAt) },",
       ),
     ],
     breaks: [P6late],
   },
   {
     name: 'one attempt too many',
-    edits: [edit(DELIVERY, 'if (attempt > schedule.delaysMs.length + 1)', 'if (attempt > schedule.delaysMs.length + 2)')],
+    edits: [
+      edit(
+        DELIVERY,
+        'if (attempt > schedule.delaysMs.length + 1)',
+        'if (attempt > schedule.delaysMs.length + 2)',
+      ),
+    ],
     breaks: [P6count],
   },
   {
     name: 'one attempt too few',
-    edits: [edit(DELIVERY, 'if (attempt > schedule.delaysMs.length + 1)', 'if (attempt > schedule.delaysMs.length)')],
+    edits: [
+      edit(
+        DELIVERY,
+        'if (attempt > schedule.delaysMs.length + 1)',
+        'if (attempt > schedule.delaysMs.length)',
+      ),
+    ],
     breaks: [P6count],
   },
   {
     name: 'a refusal about us comes back at once',
-    edits: [edit(DELIVERY, 'const wait = Math.max(how.waitMs, how.spent ?', 'const wait = Math.max(0, !how.spent ? 1_000 : how.spent ?')],
+    edits: [
+      edit(
+        DELIVERY,
+        'const wait = Math.max(how.waitMs, how.spent ?',
+        'const wait = Math.max(0, !how.spent ? 1_000 : how.spent ?',
+      ),
+    ],
     breaks: [P6early],
   },
   {
@@ -345,8 +424,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         DELIVERY,
-        "const state = input.isSuppressed ? 'suppressed' : input.scheduledAt !== null && input.scheduledAt > input.now ? 'scheduled' : 'queued';",
-        "const state = input.isSuppressed ? ('suppressed' as const) : input.scheduledAt === -1 ? 'scheduled' : ('queued' as const);",
+        ': input.scheduledAt !== null && input.scheduledAt > input.now',
+        ': input.scheduledAt === -1',
       ),
     ],
     breaks: [P8],
@@ -354,15 +433,25 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'expiry is looked at neither by the plan nor by the claim',
     edits: [
-      edit('services/core/delivery/plan.ts', 'if (old !== null) return', 'if (old !== null && now < 0) return'),
-      edit(DELIVERY, '(expiresAt === null ? due : Math.min(due, expiresAt))', '(void expiresAt, due)'),
+      edit(
+        'services/core/delivery/plan.ts',
+        'if (old !== null) return',
+        'if (old !== null && now < 0) return',
+      ),
+      edit(DELIVERY, 'expiresAt === null ? due : Math.min(due, expiresAt);', '(void expiresAt, due);'),
       edit(DELIVERY, 's.expiresAt <= input.now) return null;', 's.expiresAt < 0) return null;'),
     ],
     breaks: [R9],
   },
   {
     name: 'a wish to cancel is forgotten',
-    edits: [edit(DELIVERY, 'if (d.cancelWanted && !how.maybeSent) return', 'if (d.cancelWanted && s.index < 0) return')],
+    edits: [
+      edit(
+        DELIVERY,
+        'if (d.cancelWanted && !how.maybeSent) return',
+        'if (d.cancelWanted && s.index < 0) return',
+      ),
+    ],
     breaks: [P7wish],
   },
 
@@ -392,12 +481,20 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the idempotency key is left out of the insert',
-    edits: [edit('services/core/accept/accept.ts', '    idempotency: input.idempotency,', '    idempotency: null,')],
+    edits: [
+      edit('services/core/accept/accept.ts', '    idempotency: input.idempotency,', '    idempotency: null,'),
+    ],
     breaks: [P3],
   },
   {
     name: 'a key is taken for ever',
-    edits: [edit('services/core/accept/idempotency.ts', 'if (now - holder.createdAt >= acceptLimits.idempotencyWindowMs)', 'if (now < 0)')],
+    edits: [
+      edit(
+        'services/core/accept/idempotency.ts',
+        'if (now - holder.createdAt >= acceptLimits.idempotencyWindowMs)',
+        'if (now < 0)',
+      ),
+    ],
     breaks: [P3],
   },
   {
@@ -416,8 +513,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         'services/core/accept/idempotency.ts',
-        'if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return',
-        'if (fingerprintOfRequest && reaches(reach, holder)) return',
+        'if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder))',
+        'if (fingerprintOfRequest && reaches(reach, holder))',
       ),
     ],
     breaks: [P4],
@@ -449,8 +546,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         SEND,
-        'const change = message === undefined ? null : notPublished(',
-        'const change = message === undefined || entry.attempt > 0 ? null : notPublished(',
+        'message === undefined ? null : notPublished(',
+        'message === undefined || entry.attempt > 0 ? null : notPublished(',
       ),
     ],
     breaks: [P6late],
@@ -513,7 +610,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the Date is that of the attempt',
-    edits: [edit('services/dispatcher/compose-mail.ts', 'date: message.createdAt,', 'date: d.messages.now(),')],
+    edits: [
+      edit('services/dispatcher/compose-mail.ts', 'date: message.createdAt,', 'date: d.messages.now(),'),
+    ],
     breaks: [R8],
   },
   {
@@ -534,7 +633,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'scheduled mail falls due without its event',
-    edits: [edit(DELIVERY, "d.state === 'scheduled' ? { type: 'queued', data: {} } : null);", 'null);')],
+    edits: [edit(DELIVERY, "d.state === 'scheduled' ? { type: 'queued', data: {} } : null,", 'null,')],
     breaks: [P12],
   },
 ];

@@ -1,4 +1,5 @@
-// Loads the sources with one mutant in them: `node --import test/simulation/mutate.ts …` with the mutant's name in MUTANT. Nothing on disk changes.
+// Loads the sources with one mutant in them: `node --import test/simulation/mutate.ts …` with the
+// mutant's name in MUTANT. Nothing on disk changes.
 
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
@@ -24,6 +25,7 @@ function applied(
   { file, find, replace }: { readonly file: string; readonly find: string; readonly replace: string },
 ): string {
   const [before, after, ...more] = source.split(find);
-  if (before === undefined || after === undefined || more.length > 0) throw new Error(`${file} does not have exactly once: ${find}`);
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new Error(`${file} does not have exactly once: ${find}`);
   return before + replace + after;
 }

@@ -1,4 +1,5 @@
-// The ports of one simulated process: those of the memory adapters, with the world's trouble before and after each call.
+// The ports of one simulated process: those of the memory adapters, with the world's trouble before
+// and after each call.
 
 import type { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
 import type { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
@@ -19,7 +20,8 @@ export function messagesOf(process: Process, store: MemoryMessageStore, record: 
     insert: (messages) =>
       ask(async () => {
         const inserted = await store.insert(messages);
-        for (const [i, message] of messages.entries()) if (inserted[i] === 'inserted') record.inserted(message);
+        for (const [i, message] of messages.entries())
+          if (inserted[i] === 'inserted') record.inserted(message);
         return inserted;
       }),
     find: (ids) => ask(() => store.find(ids)),
@@ -55,12 +57,19 @@ export function suppressionsOf(process: Process, store: MemorySuppressionStore):
 }
 
 /** Budgets never reject; in bad weather they grant less than there is. */
-export function budgetsOf(process: Process, budgets: MemoryBudgets, chance: Chance, refusal: () => number): Budgets {
+export function budgetsOf(
+  process: Process,
+  budgets: MemoryBudgets,
+  chance: Chance,
+  refusal: () => number,
+): Budgets {
   return {
     reserve: (asks) =>
       process.ask(async () => {
         const reservations = await budgets.reserve(asks);
-        return reservations.map((r) => (chance.happens(refusal()) ? { ...r, granted: 0, waitMs: chance.between(1, 20_000) } : r));
+        return reservations.map((r) =>
+          chance.happens(refusal()) ? { ...r, granted: 0, waitMs: chance.between(1, 20_000) } : r,
+        );
       }, false),
     check: () => budgets.check(),
     [Symbol.asyncDispose]: close,

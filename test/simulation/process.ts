@@ -1,6 +1,7 @@
-// A simulated process. What it asks of the world goes through `ask`, which is where trouble happens: an answer that is late or never comes, a call that
-// fails before or after it was carried out, a crash, a freeze. The process runs no code between an `ask` and its answer, so these are all the
-// moments there are.
+// A simulated process. What it asks of the world goes through `ask`, which is where trouble
+// happens: an answer that is late or never comes, a call that fails before or after it was carried
+// out, a crash, a freeze. The process runs no code between an `ask` and its answer, so these are
+// all the moments there are.
 
 import { Failure } from '../../services/core/failure.ts';
 import type { Clock } from '../../services/ports/clock.ts';
@@ -24,7 +25,10 @@ export interface Surroundings {
   /** Until when, by the monotonic clock, the stores answer nothing. */
   storesDownUntil(): number;
   note(line: string): void;
-  /** Something out of the ordinary goes on until the given time: what the promises make exceptions for. */
+  /**
+   * Something out of the ordinary goes on until the given time: what the promises make exceptions
+   * for.
+   */
   troubled(until: number): void;
 }
 
@@ -105,13 +109,15 @@ export class Process {
   /** Waits while it is frozen, for ever when it is dead. */
   async thaw(): Promise<void> {
     const { clock } = this.#world;
-    while (!this.isDead && clock.monotonic() < this.#frozenUntil) await clock.sleep(this.#frozenUntil - clock.monotonic());
+    while (!this.isDead && clock.monotonic() < this.#frozenUntil)
+      await clock.sleep(this.#frozenUntil - clock.monotonic());
     if (this.isDead) await new Promise<never>(() => {});
   }
 
   #failPerhaps(when: 'before' | 'after'): void {
     const now = this.#world.clock.monotonic();
-    if (now >= this.#world.storesDownUntil() && !this.#world.chance.happens(this.#world.weather().failure)) return;
+    if (now >= this.#world.storesDownUntil() && !this.#world.chance.happens(this.#world.weather().failure))
+      return;
     this.#trouble(now);
     throw new Failure('unavailable', `a simulated fault ${when} the call was carried out`);
   }

@@ -1,5 +1,5 @@
-// The queue of a simulated world: a memory queue that can be erased whole, that repeats what it once carried, and whose window is as small as the
-// world wants.
+// The queue of a simulated world: a memory queue that can be erased whole, that repeats what it
+// once carried, and whose window is as small as the world wants.
 
 import { MemoryWorkQueue } from '../../services/adapters/memory/work-queue.ts';
 import type { NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../services/ports/work-queue.ts';
@@ -27,7 +27,13 @@ export class SimulatedQueue {
   #erased = new AbortController();
   #entries = 0;
 
-  constructor(clock: WorldClock, chance: Chance, windowMax: number, weather: () => QueueWeather, troubled: () => void) {
+  constructor(
+    clock: WorldClock,
+    chance: Chance,
+    windowMax: number,
+    weather: () => QueueWeather,
+    troubled: () => void,
+  ) {
     this.#troubled = troubled;
     this.#clock = clock;
     this.#chance = chance;

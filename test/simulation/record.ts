@@ -1,5 +1,5 @@
-// What really happened, kept beside the store: each change as it is made, each copy that the mail server took. It knows the rules only as promises
-// (laws.ts), and holds every step to them.
+// What really happened, kept beside the store: each change as it is made, each copy that the mail
+// server took. It knows the rules only as promises (laws.ts), and holds every step to them.
 
 import { type Change, isTerminal, type Progress } from '../../services/core/delivery/delivery.ts';
 import type { Message, NewMessage } from '../../services/core/delivery/message.ts';
@@ -37,7 +37,10 @@ export interface DeliveryRecord {
   copies: number;
   /** By the store's clock: no claim may be earlier. */
   notBefore: number;
-  /** No claim may be later than `by`, if nothing was wrong since `since` (monotonic). Null: it waits for something else. */
+  /**
+   * No claim may be later than `by`, if nothing was wrong since `since` (monotonic). Null: it waits
+   * for something else.
+   */
   expected: { readonly by: number; readonly since: number } | null;
 }
 
@@ -83,7 +86,9 @@ export class StoreRecord {
 
   /** When the next delivery wants to be looked at, by the store's clock. */
   get nextWakeAt(): number {
-    this.#nextWakeAt ??= Math.min(...this.#deliveries().map((d) => d.progress.wakeAt ?? Number.POSITIVE_INFINITY));
+    this.#nextWakeAt ??= Math.min(
+      ...this.#deliveries().map((d) => d.progress.wakeAt ?? Number.POSITIVE_INFINITY),
+    );
     return this.#nextWakeAt;
   }
 
@@ -125,7 +130,9 @@ export class StoreRecord {
     const d = this.delivery(change.message, change.delivery);
     const before = d.progress;
     const after: Progress = { ...before, ...change.set };
-    this.#c.note(`${d.name} ${shown(before)} → ${shown(after)} by ${process.name}${change.event === null ? '' : `, ${change.event.type}`}`);
+    this.#c.note(
+      `${d.name} ${shown(before)} → ${shown(after)} by ${process.name}${change.event === null ? '' : `, ${change.event.type}`}`,
+    );
     d.progress = after;
     this.#nextWakeAt = null;
     if (change.event !== null) d.events.push(change.event.type);
@@ -137,7 +144,8 @@ export class StoreRecord {
     if (after.phase === 'committing' && before.phase !== 'committing') {
       d.spans.push({ process, from: this.#c.monotonic(), isAnswerLost: false });
     }
-    if (before.state === 'sending' && after.state !== 'sending') this.#left(d, before, after, change, process);
+    if (before.state === 'sending' && after.state !== 'sending')
+      this.#left(d, before, after, change, process);
     if (before.state === 'queued' && after.state === 'queued' && after.hold !== null) {
       d.expected = null;
       this.#happened(`held for ${after.hold.reason}`);
@@ -149,16 +157,28 @@ export class StoreRecord {
   #claimed(d: DeliveryRecord, before: Progress, after: Progress, process: Process): void {
     const now = this.#c.storeNow();
     const { scheduledAt, expiresAt } = d.message.input;
-    d.claims.push({ process, leaseId: after.lease?.id, at: this.#c.monotonic(), answeredAt: 0, answeredAtMonotonic: 0 });
-    if (scheduledAt !== null && now < scheduledAt) this.#c.break('P8: nothing before its scheduled time', d.name);
+    d.claims.push({
+      process,
+      leaseId: after.lease?.id,
+      at: this.#c.monotonic(),
+      answeredAt: 0,
+      answeredAtMonotonic: 0,
+    });
+    if (scheduledAt !== null && now < scheduledAt)
+      this.#c.break('P8: nothing before its scheduled time', d.name);
     if (before.hold !== null && now < before.due)
       this.#c.break('R3: what waits is not started', `${d.name} is held for ${before.hold.reason}`);
-    if (now < d.notBefore) this.#c.break('P6: no attempt before its time', `${d.name} starts ${d.notBefore - now} ms early`);
+    if (now < d.notBefore)
+      this.#c.break('P6: no attempt before its time', `${d.name} starts ${d.notBefore - now} ms early`);
     // the claim was decided when its lease began
     const decidedAt = (after.lease?.until ?? 0) - deliveryLimits.leaseMs;
-    if (expiresAt !== null && decidedAt >= expiresAt) this.#c.break('R9: nothing starts past its expiry', d.name);
+    if (expiresAt !== null && decidedAt >= expiresAt)
+      this.#c.break('R9: nothing starts past its expiry', d.name);
     if (d.expected !== null && now > d.expected.by && this.#c.troubledUntil() < d.expected.since) {
-      this.#c.break('P6: no attempt later than its time allows', `${d.name} starts ${now - d.expected.by} ms late`);
+      this.#c.break(
+        'P6: no attempt later than its time allows',
+        `${d.name} starts ${now - d.expected.by} ms late`,
+      );
     }
     d.expected = null;
   }
@@ -169,19 +189,32 @@ export class StoreRecord {
     if (hasLapsed) this.#happened(`lapsed from ${before.phase}`);
     const msLeft = (before.lease?.until ?? 0) - this.#c.storeNow();
     if (hasLapsed && msLeft > 0)
-      this.#c.break('R2: a lapsed lease counts as one, and nothing else does', `${d.name} had ${msLeft} ms left`);
+      this.#c.break(
+        'R2: a lapsed lease counts as one, and nothing else does',
+        `${d.name} had ${msLeft} ms left`,
+      );
     if (after.lapses !== before.lapses + (hasLapsed ? 1 : 0)) {
-      this.#c.break('R2: a lapsed lease counts as one, and nothing else does', `${d.name}: ${before.lapses} → ${after.lapses} lapses`);
+      this.#c.break(
+        'R2: a lapsed lease counts as one, and nothing else does',
+        `${d.name}: ${before.lapses} → ${after.lapses} lapses`,
+      );
     }
-    if (after.state === 'queued' && !hasLapsed && (after.attempt !== before.attempt || before.phase === 'committing')) {
+    if (
+      after.state === 'queued' &&
+      !hasLapsed &&
+      (after.attempt !== before.attempt || before.phase === 'committing')
+    ) {
       this.#c.break('R7: a release spends nothing', `${d.name} from ${before.phase}`);
     }
-    if (after.state === 'queued' && hasLapsed) d.notBefore = (before.lease?.until ?? 0) + deliveryLimits.lapseDelayMs;
+    if (after.state === 'queued' && hasLapsed)
+      d.notBefore = (before.lease?.until ?? 0) + deliveryLimits.lapseDelayMs;
     if (after.state !== 'deferred') return;
-    if (before.cancelWanted && !after.maybeSent) this.#c.break('P7: a wish to cancel is honoured when it defers', d.name);
+    if (before.cancelWanted && !after.maybeSent)
+      this.#c.break('P7: a wish to cancel is honoured when it defers', d.name);
     const isCounted = change.event?.data.counted === true;
     const wait = isCounted ? (this.#c.delaysMs[before.attempt - 1] ?? 0) : deliveryLimits.refusalAboutUsMs;
-    const { answeredAt, answeredAtMonotonic: since } = d.claims.find((c) => c.leaseId === before.lease?.id) ?? never();
+    const { answeredAt, answeredAtMonotonic: since } =
+      d.claims.find((c) => c.leaseId === before.lease?.id) ?? never();
     d.notBefore = answeredAt + wait;
     // a refusal about us backs off by itself; what is counted follows the schedule
     const latest = isCounted ? answeredAt + wait * (1 + deliveryLimits.retryJitter) : after.due;
@@ -192,9 +225,13 @@ export class StoreRecord {
     const spent = after.attempt - before.attempt;
     const mayCount = before.state === 'sending' && after.state === 'deferred';
     if (spent !== 0 && !(spent === 1 && mayCount)) {
-      this.#c.break('P6: attempts are counted by refusals alone', `${d.name}: ${before.attempt} → ${after.attempt} as ${after.state}`);
+      this.#c.break(
+        'P6: attempts are counted by refusals alone',
+        `${d.name}: ${before.attempt} → ${after.attempt} as ${after.state}`,
+      );
     }
-    if (after.attempt > this.#c.delaysMs.length + 1) this.#c.break('P6: attempts are counted by refusals alone', `${d.name}: one too many`);
+    if (after.attempt > this.#c.delaysMs.length + 1)
+      this.#c.break('P6: attempts are counted by refusals alone', `${d.name}: one too many`);
   }
 
   #ended(d: DeliveryRecord, before: Progress, after: Progress, change: Change): void {
@@ -204,11 +241,17 @@ export class StoreRecord {
     if (state === 'delivered' && d.copies === 0) this.#c.break('delivered means sent', d.name);
     if (state === 'cancelled' && d.copies > 0) this.#c.break('cancelled means not sent', d.name);
     if (['bounced', 'dead', 'expired', 'suppressed'].includes(state) && d.copies > 0 && !after.maybeSent) {
-      this.#c.break('bounced and dead mean not sent, unless a retry was refused after a possible copy', `${d.name} is ${state}`);
+      this.#c.break(
+        'bounced and dead mean not sent, unless a retry was refused after a possible copy',
+        `${d.name} is ${state}`,
+      );
     }
     const isSpent = change.event?.data.reason === 'attempts_spent';
     if (isSpent && before.attempt !== this.#c.delaysMs.length + 1) {
-      this.#c.break('P6: attempts are counted by refusals alone', `${d.name} gave up at attempt ${before.attempt}`);
+      this.#c.break(
+        'P6: attempts are counted by refusals alone',
+        `${d.name} gave up at attempt ${before.attempt}`,
+      );
     }
   }
 
@@ -227,7 +270,10 @@ export class StoreRecord {
     if (isLost && span !== undefined) span.isAnswerLost = true;
   }
 
-  /** The next hop was told DATA. `suppressedAt`: when a caller had been told that the address is suppressed. */
+  /**
+   * The next hop was told DATA. `suppressedAt`: when a caller had been told that the address is
+   * suppressed.
+   */
   dataBegan(d: DeliveryRecord, claim: Claim, suppressedAt: number | undefined): void {
     if (suppressedAt !== undefined && suppressedAt < claim.at)
       this.#c.break('P11: no DATA to an address suppressed before the claim', d.name);
@@ -241,9 +287,12 @@ export class StoreRecord {
     if (d.copies > 1) this.#happened('second copy');
     if (message.cancelledAt !== null) this.#c.break('P7: nothing is sent after a 200 to DELETE', d.name);
     if (d.progress.state === 'cancelled') this.#c.break('cancelled means not sent', d.name);
-    if (d.copies > 1 && message.input.copies === 'at_most_once') this.#c.break('P5: at_most_once never sends two', d.name);
+    if (d.copies > 1 && message.input.copies === 'at_most_once')
+      this.#c.break('P5: at_most_once never sends two', d.name);
     const jumpedAt = this.#c.jumpedAt();
-    const hasFault = d.spans.some((s) => s.isAnswerLost || s.process.troubledUntil >= s.from || jumpedAt >= s.from);
+    const hasFault = d.spans.some(
+      (s) => s.isAnswerLost || s.process.troubledUntil >= s.from || jumpedAt >= s.from,
+    );
     if (d.copies > 1 && !hasFault) this.#c.break('P5: a second copy only after a fault in the span', d.name);
     message.digest ??= digest;
     if (message.digest !== digest || recipient !== d.recipient) {
@@ -258,13 +307,23 @@ export class StoreRecord {
 
   /** What must be true once everything has come to rest; `stored` is the store's own word. */
   judgeEnd(stored: readonly Message[]): void {
-    if (stored.length !== this.messages.size) this.#c.break('P1: every acknowledged message is there and ends', 'a message is gone');
+    if (stored.length !== this.messages.size)
+      this.#c.break('P1: every acknowledged message is there and ends', 'a message is gone');
     for (const message of stored) {
-      for (const [i, { version: _, recipient: __, role: ___, domain: ____, ...progress }] of message.deliveries.entries()) {
+      for (const [
+        i,
+        { version: _, recipient: __, role: ___, domain: ____, ...progress },
+      ] of message.deliveries.entries()) {
         const d = this.delivery(message.id, i);
         const events = message.events.filter((e) => e.delivery === i).map((e) => e.type);
-        if (JSON.stringify(sorted(progress)) !== JSON.stringify(sorted(d.progress)) || events.join() !== d.events.join()) {
-          this.#c.break('P12: one event for each thing that happened, in order', `${d.name}: the store holds something else`);
+        if (
+          JSON.stringify(sorted(progress)) !== JSON.stringify(sorted(d.progress)) ||
+          events.join() !== d.events.join()
+        ) {
+          this.#c.break(
+            'P12: one event for each thing that happened, in order',
+            `${d.name}: the store holds something else`,
+          );
         }
         this.#judgeTimeline(d);
       }
@@ -273,15 +332,23 @@ export class StoreRecord {
 
   #judgeTimeline(d: DeliveryRecord): void {
     const broken = (detail: string): void =>
-      this.#c.break('P12: one event for each thing that happened, in order', `${d.name}: ${detail}: ${d.events.join(' ')}`);
+      this.#c.break(
+        'P12: one event for each thing that happened, in order',
+        `${d.name}: ${detail}: ${d.events.join(' ')}`,
+      );
     const [first = 'nothing', ...rest] = d.events;
     if (!['queued', 'scheduled', 'suppressed'].includes(first)) broken('it begins otherwise');
-    const ends = d.events.filter((e) => e !== 'deferred' && e !== 'queued' && e !== 'scheduled' && e !== 'accepted');
-    if (ends.length !== 1 || ends[0] !== d.events.at(-1) || ends[0] !== d.progress.state) broken('it ends otherwise');
+    const ends = d.events.filter(
+      (e) => e !== 'deferred' && e !== 'queued' && e !== 'scheduled' && e !== 'accepted',
+    );
+    if (ends.length !== 1 || ends[0] !== d.events.at(-1) || ends[0] !== d.progress.state)
+      broken('it ends otherwise');
     const fellDue = rest.filter((e) => e === 'queued').length;
     const mayFall = first === 'scheduled' ? 1 : 0;
-    if (fellDue > mayFall || (d.claims.length > 0 && fellDue !== mayFall)) broken(`it fell due ${fellDue} times`);
-    if (d.events.filter((e) => e === 'accepted').length !== Math.min(1, d.claims.length)) broken(`${d.claims.length} claims`);
+    if (fellDue > mayFall || (d.claims.length > 0 && fellDue !== mayFall))
+      broken(`it fell due ${fellDue} times`);
+    if (d.events.filter((e) => e === 'accepted').length !== Math.min(1, d.claims.length))
+      broken(`${d.claims.length} claims`);
   }
 
   #happened(what: string): void {

@@ -1,5 +1,6 @@
-// Runs the seeds of a range until one breaks a law, and prints what came of it as a line of JSON: `node run-seeds.ts FIRST COUNT`. A program of its
-// own, so that several run at a time, and so that a mutant never meets sound sources in the same process.
+// Runs the seeds of a range until one breaks a law, and prints what came of it as a line of JSON:
+// `node run-seeds.ts FIRST COUNT`. A program of its own, so that several run at a time, and so that
+// a mutant never meets sound sources in the same process.
 
 import { execFile } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
@@ -23,18 +24,26 @@ async function runSeeds(first: number, count: number): Promise<Report> {
     const outcome = await simulate(first + i);
     turns += outcome.turns;
     for (const [what, times] of Object.entries(outcome.tally)) tally[what] = (tally[what] ?? 0) + times;
-    if (outcome.broken !== null) return { seeds: i + 1, turns, tally, broken: { seed: outcome.seed, ...outcome.broken } };
+    if (outcome.broken !== null)
+      return { seeds: i + 1, turns, tally, broken: { seed: outcome.seed, ...outcome.broken } };
   }
   return { seeds: count, turns, tally, broken: null };
 }
 
-/** Runs a range in a process of its own, with a mutant (mutants.ts) in its sources when one is named. Rejects when the process fails. */
+/**
+ * Runs a range in a process of its own, with a mutant (mutants.ts) in its sources when one is
+ * named. Rejects when the process fails.
+ */
 export async function runSeedsApart(first: number, count: number, mutant?: string): Promise<Report> {
   const hook = mutant === undefined ? [] : ['--import', `${import.meta.dirname}/mutate.ts`];
-  const { stdout } = await promisify(execFile)(process.execPath, [...hook, import.meta.filename, String(first), String(count)], {
-    env: { PATH: process.env.PATH, MUTANT: mutant },
-    timeout: 100_000,
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [...hook, import.meta.filename, String(first), String(count)],
+    {
+      env: { PATH: process.env.PATH, MUTANT: mutant },
+      timeout: 100_000,
+    },
+  );
   return JSON.parse(stdout) as Report;
 }
 

@@ -1,5 +1,6 @@
-// What kind of world a seed makes. Each kind of trouble is there or not, weak or strong, so that some worlds have one kind alone and others all at
-// once: a fault that is always on hides what another one would show.
+// What kind of world a seed makes. Each kind of trouble is there or not, weak or strong, so that
+// some worlds have one kind alone and others all at once: a fault that is always on hides what
+// another one would show.
 
 import { deliveryLimits } from '../../services/core/limits/delivery.ts';
 import type { Chance } from './chance.ts';
@@ -53,13 +54,19 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
 export function settingsOf(chance: Chance): Settings {
-  const some = (least: number, most: number): number => (chance.happens(0.5) ? chance.pick([least, Math.sqrt(least * most), most]) : 0);
+  const some = (least: number, most: number): number =>
+    chance.happens(0.5) ? chance.pick([least, Math.sqrt(least * most), most]) : 0;
   const isLong = chance.happens(0.05);
   const stormMs = isLong ? 90 * MINUTE : chance.pick([0, 20 * SECOND, 2 * MINUTE, 5 * MINUTE]);
   return {
     stormMs,
     storm: {
-      process: { crash: some(0.002, 0.03), freeze: some(0.002, 0.03), failure: some(0.01, 0.25), delay: some(0.005, 0.05) },
+      process: {
+        crash: some(0.002, 0.03),
+        freeze: some(0.002, 0.03),
+        failure: some(0.01, 0.25),
+        delay: some(0.005, 0.05),
+      },
       queue: { lost: some(0.05, 0.5), repeated: some(0.05, 0.5) },
       mail: {
         connect: some(0.02, 0.2),

@@ -1,4 +1,5 @@
-// 2,000 worlds, and those that once showed a bug. `SEED=123 vitest run test/simulation/simulation.test.ts` repeats one and prints what happened in it.
+// 2,000 worlds, and those that once showed a bug. `SEED=123 vitest run
+// test/simulation/simulation.test.ts` repeats one and prints what happened in it.
 
 import { describe, expect, it } from 'vitest';
 import { runSeedsApart } from './run-seeds.ts';
@@ -8,7 +9,10 @@ const SEEDS = 2_000;
 const PROCESSES = 2;
 const chosen = process.env.SEED;
 
-/** Seeds whose worlds broke a law when the code had the bug named. They run in any case, however many seeds there are. */
+/**
+ * Seeds whose worlds broke a law when the code had the bug named. They run in any case, however
+ * many seeds there are.
+ */
 const once: readonly (readonly [seed: number, bug: string])[] = [
   [4, 'what was claimed while suppressions could not be read stayed in hand for ever'],
   [7, 'what the door handed over twice was told something else than was stored'],
@@ -27,7 +31,9 @@ if (chosen !== undefined) {
 describe.runIf(chosen === undefined)('simulated worlds', () => {
   it(`break no law in ${SEEDS} seeds, and meet everything there is to meet`, async () => {
     const share = SEEDS / PROCESSES;
-    const reports = await Promise.all(Array.from({ length: PROCESSES }, (_, i) => runSeedsApart(1 + i * share, share)));
+    const reports = await Promise.all(
+      Array.from({ length: PROCESSES }, (_, i) => runSeedsApart(1 + i * share, share)),
+    );
     for (const { broken } of reports) {
       if (broken !== null) throw new Error(`SEED=${broken.seed} broke «${broken.law}»: ${broken.detail}`);
     }

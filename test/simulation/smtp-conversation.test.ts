@@ -1,5 +1,6 @@
-// The conversation against a hundred thousand servers: whatever one says, drops or withholds, however its bytes are cut, and whenever the fence answers or
-// the caller gives up, each transaction ends, no mail goes out twice, and no report contradicts what the server saw.
+// The conversation against a hundred thousand servers: whatever one says, drops or withholds,
+// however its bytes are cut, and whenever the fence answers or the caller gives up, each
+// transaction ends, no mail goes out twice, and no report contradicts what the server saw.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -15,7 +16,12 @@ const COMMANDS = { mail: 'MAIL FROM:<a@b.example>', rcpt: 'RCPT TO:<c@d.example>
 const KINDS: readonly BodyKind[] = ['whole', 'pieces', 'stream'];
 
 /** Kinds that say for certain that nobody has the mail. */
-const WITHOUT_DOT: ReadonlySet<Answer['kind']> = new Set<Answer['kind']>(['lost', 'fenced', 'aborted', 'fault']);
+const WITHOUT_DOT: ReadonlySet<Answer['kind']> = new Set<Answer['kind']>([
+  'lost',
+  'fenced',
+  'aborted',
+  'fault',
+]);
 
 const failed = (text: string) => ({ how: 'failed', reason: 'dropped', text }) as const;
 
@@ -59,7 +65,8 @@ class Line {
     const events: (() => void)[] = [];
     if (this.#written.length > 0 && !this.server.isGone) events.push(() => this.#deliver());
     if (!this.#isClosed && this.server.out !== '') events.push(() => this.#hear());
-    if (!this.#isClosed && this.server.isGone && this.server.out === '' && !this.#hasHeardEnd) events.push(() => this.#end());
+    if (!this.#isClosed && this.server.isGone && this.server.out === '' && !this.#hasHeardEnd)
+      events.push(() => this.#end());
     if (this.#isAsking) events.push(() => this.#answerFence());
     if (this.#isPouring && !this.#isClosed) events.push(() => this.#pour());
     const rare = this.#tape.trouble();
@@ -127,7 +134,8 @@ class Line {
   }
 
   #hear(): void {
-    const cut = this.#tape.below(2) === 1 ? 1 + this.#tape.below(this.server.out.length) : this.server.out.length;
+    const cut =
+      this.#tape.below(2) === 1 ? 1 + this.#tape.below(this.server.out.length) : this.server.out.length;
     const text = this.server.out.slice(0, cut);
     this.server.out = this.server.out.slice(cut);
     const replies = this.#reader.push(text);
@@ -206,7 +214,13 @@ function play(numbers: ArrayLike<number>): readonly Account[] {
       if (sent?.isWornOut) throw new Error('a new connection is worn out');
     }
     if (sent === null) throw new Error('not settled');
-    accounts.push({ number, answer: sent.answer, lines, fence: line.fence, hasWrittenDot: line.hasWrittenDot });
+    accounts.push({
+      number,
+      answer: sent.answer,
+      lines,
+      fence: line.fence,
+      hasWrittenDot: line.hasWrittenDot,
+    });
   }
   for (const each of lines) each.drain();
   return accounts;
@@ -221,9 +235,13 @@ function check({ number, answer, lines, fence, hasWrittenDot }: Account): void {
   };
   claim(copies.length <= 1, 'a second mail');
   claim(copies.length === 0 || fence === 'open', 'a mail that the fence did not let go');
-  // A server that skips one answer and gives another one twice can make one reply stand for another.
+  // A server that skips one answer and gives another one twice can make one reply stand for
+  // another.
   const isInOrder = !servers.some(({ hasSkipped }) => hasSkipped);
-  claim(!isInOrder || all.every(({ body, recipients }) => body !== '' || recipients === 0), 'an empty mail for somebody');
+  claim(
+    !isInOrder || all.every(({ body, recipients }) => body !== '' || recipients === 0),
+    'an empty mail for somebody',
+  );
   claim(
     all.every(({ body }) => body === '' || /mail \d$/.test(body)),
     'a mail without its end',
@@ -248,15 +266,24 @@ test('no server makes it hang, send twice, or report what is not so', { timeout:
       for (const account of play(numbers)) {
         check(account);
         count(account.answer.kind);
-        if (account.lines.some(({ server }) => server.received.some(({ body }) => body === ''))) count('lone dot');
+        if (account.lines.some(({ server }) => server.received.some(({ body }) => body === '')))
+          count('lone dot');
         if (account.lines.length > 1) count('another connection');
       }
     }),
     { numRuns: RUNS },
   );
   // It has been everywhere.
-  const rare = ['accepted', 'refused', 'lost', 'answer_lost', 'fenced', 'aborted', 'fault', 'lone dot', 'another connection'].filter(
-    (what) => (seen.get(what) ?? 0) < 100,
-  );
+  const rare = [
+    'accepted',
+    'refused',
+    'lost',
+    'answer_lost',
+    'fenced',
+    'aborted',
+    'fault',
+    'lone dot',
+    'another connection',
+  ].filter((what) => (seen.get(what) ?? 0) < 100);
   expect(rare).toEqual([]);
 });

@@ -1,7 +1,11 @@
-// A server for the fuzz of the conversation: it reads as RFC 5321 says, and answers by a tape, on which 0 is what a good server does. It drops,
-// falls silent, answers twice, early, cut off or nonsense, and it remembers what it was given.
+// A server for the fuzz of the conversation: it reads as RFC 5321 says, and answers by a tape, on
+// which 0 is what a good server does. It drops, falls silent, answers twice, early, cut off or
+// nonsense, and it remembers what it was given.
 
-/** Numbers that decide, below `Tape.max`. At its end everything is 0, which is what goes well, so a short tape ends well. */
+/**
+ * Numbers that decide, below `Tape.max`. At its end everything is 0, which is what goes well, so a
+ * short tape ends well.
+ */
 export class Tape {
   static readonly max = 1_023;
   readonly #numbers: ArrayLike<number>;
@@ -46,7 +50,10 @@ export class ModelServer {
   /** It says no more, and reads no more. */
   isGone = false;
   readonly received: Received[] = [];
-  /** It said something between its 354 and its answer to the dot, which the client may take for that answer. */
+  /**
+   * It said something between its 354 and its answer to the dot, which the client may take for that
+   * answer.
+   */
   isUntimely = false;
   /** It left a command without an answer, and went on. */
   hasSkipped = false;

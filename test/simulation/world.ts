@@ -1,5 +1,6 @@
-// One simulated world: real accept, dispatch and sweep code in several processes over one store and one queue, callers, a mail server, a storm of faults,
-// and then calm until everything has ended. Everything that happens is decided by the seed.
+// One simulated world: real accept, dispatch and sweep code in several processes over one store and
+// one queue, callers, a mail server, a storm of faults, and then calm until everything has ended.
+// Everything that happens is decided by the seed.
 
 import { MemoryBlobStore } from '../../services/adapters/memory/blob-store.ts';
 import { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
@@ -47,14 +48,18 @@ const KEY = { id: 'k1', secret: new Uint8Array(32).fill(7) };
 const RETURN_KEY = new Uint8Array(32).fill(9);
 /** Most worlds take a thousand turns; a full window that waits for a dead dispatcher, many more. */
 const TURNS_MAX = 200_000;
-/** After the storm everything has ended by then: the longest schedule takes eight hours, lapses and back-offs an hour. */
+/**
+ * After the storm everything has ended by then: the longest schedule takes eight hours, lapses and
+ * back-offs an hour.
+ */
 const REST_MS = 12 * 3_600_000;
 const DAY_MS = acceptLimits.idempotencyWindowMs;
 
 /** `lines`: keep the trace as text. */
 export async function simulate(seed: number, keepLines = false): Promise<SimulationResult> {
   const world = new World(seed, keepLines);
-  const bug = (error: unknown): void => world.break('no bug stops a process', String(error instanceof Error ? error.stack : error));
+  const bug = (error: unknown): void =>
+    world.break('no bug stops a process', String(error instanceof Error ? error.stack : error));
   process.on('unhandledRejection', bug);
   try {
     await world.run();
@@ -100,7 +105,11 @@ class World {
     this.#settings = settingsOf(this.#chance);
     const clock = this.#clock;
     const settings = this.#settings;
-    const storeClock = { now: () => clock.now() + this.#storeJumpMs, monotonic: () => clock.monotonic(), sleep: () => clock.sleep(0) };
+    const storeClock = {
+      now: () => clock.now() + this.#storeJumpMs,
+      monotonic: () => clock.monotonic(),
+      sleep: () => clock.sleep(0),
+    };
     this.#store = new MemoryMessageStore(storeClock);
     this.#blobs = new MemoryBlobStore(storeClock);
     this.#budgets = new MemoryBudgets(clock);
@@ -153,7 +162,14 @@ class World {
 
   outcome(): SimulationResult {
     const trace = (this.#hash >>> 0).toString(16);
-    return { seed: this.#seed, broken: this.#broken, trace, turns: this.#clock.turns, tally: this.#record.tally, lines: this.#lines ?? [] };
+    return {
+      seed: this.#seed,
+      broken: this.#broken,
+      trace,
+      turns: this.#clock.turns,
+      tally: this.#record.tally,
+      lines: this.#lines ?? [],
+    };
   }
 
   async run(): Promise<void> {
@@ -188,13 +204,22 @@ class World {
   async #rest(): Promise<void> {
     const end = Math.max(this.#clock.monotonic(), this.#settings.stormMs) + REST_MS;
     // whoever was frozen or slow has a while to finish what its caller does not wait for any more
-    const isCalm = (): boolean => this.#clock.monotonic() > Math.max(this.#settings.stormMs, this.#troubledUntil + 5_000);
+    const isCalm = (): boolean =>
+      this.#clock.monotonic() > Math.max(this.#settings.stormMs, this.#troubledUntil + 5_000);
     const hasEnded = (): boolean => this.#callers.busy === 0 && this.#record.open === 0 && isCalm();
-    await this.#clock.run(() => this.#broken !== null || this.#clock.monotonic() > end || hasEnded(), TURNS_MAX);
+    await this.#clock.run(
+      () => this.#broken !== null || this.#clock.monotonic() > end || hasEnded(),
+      TURNS_MAX,
+    );
     if (this.#broken !== null || hasEnded()) return;
-    const open = [...this.#record.messages.values()].flatMap((m) => m.deliveries).filter((d) => d.progress.wakeAt !== null);
+    const open = [...this.#record.messages.values()]
+      .flatMap((m) => m.deliveries)
+      .filter((d) => d.progress.wakeAt !== null);
     const waiting = open.map((d) => `${d.name} ${d.progress.state}`).join(', ');
-    this.break('P1: every acknowledged message is there and ends', `after ${this.#clock.turns} turns still open: ${waiting}`);
+    this.break(
+      'P1: every acknowledged message is there and ends',
+      `after ${this.#clock.turns} turns still open: ${waiting}`,
+    );
   }
 
   async #shutDown(): Promise<void> {
@@ -207,9 +232,12 @@ class World {
     });
     const end = this.#clock.monotonic() + 60_000;
     await this.#clock.run(() => this.#broken !== null || ended || this.#clock.monotonic() > end, TURNS_MAX);
-    if (!ended) this.break('no bug stops a process', 'a process does not end within a minute of being told to');
-    if (this.#clock.asleep > 100) this.break('memory is bounded', `${this.#clock.asleep} sleep when all is over`);
-    if (this.#queue.size > 50) this.break('memory is bounded', `${this.#queue.size} entries in the queue when all is over`);
+    if (!ended)
+      this.break('no bug stops a process', 'a process does not end within a minute of being told to');
+    if (this.#clock.asleep > 100)
+      this.break('memory is bounded', `${this.#clock.asleep} sleep when all is over`);
+    if (this.#queue.size > 50)
+      this.break('memory is bounded', `${this.#queue.size} entries in the queue when all is over`);
   }
 
   #sky() {
@@ -220,7 +248,8 @@ class World {
   #brew(): void {
     const { stormMs, disasters } = this.#settings;
     const chance = this.#chance;
-    for (const disaster of disasters) this.#clock.at(chance.between(0, stormMs), () => this.#strike(disaster));
+    for (const disaster of disasters)
+      this.#clock.at(chance.between(0, stormMs), () => this.#strike(disaster));
   }
 
   #strike(disaster: Settings['disasters'][number]): void {
@@ -295,7 +324,9 @@ class World {
       note: this.note.bind(this),
       troubled: (until: number) => this.#troubled(until),
     };
-    const p = new Process(surroundings, kind, `${kind}${slot}.${this.#instances++}`, skewMs, (ms) => this.#sleepOn(kind, ms));
+    const p = new Process(surroundings, kind, `${kind}${slot}.${this.#instances++}`, skewMs, (ms) =>
+      this.#sleepOn(kind, ms),
+    );
     p.death.addEventListener('abort', () => {
       this.#running.delete(p);
       const backMs = this.#chance.between(100, 10_000);
@@ -321,7 +352,9 @@ class World {
       suppressions: suppressionsOf(p, this.#suppressions),
       keys: this.#keys,
       queue: this.#queue.of(p),
-      budgets: budgetsOf(p, this.#budgets, this.#chance, () => (p.kind === 'dispatcher' ? this.#sky().budgetRefusal : 0)),
+      budgets: budgetsOf(p, this.#budgets, this.#chance, () =>
+        p.kind === 'dispatcher' ? this.#sky().budgetRefusal : 0,
+      ),
       catalog: this.#catalog.catalog,
       clock: p.clock,
       random: this.#chance,
@@ -362,7 +395,14 @@ class World {
       },
       p,
     );
-    const metrics = { claimed: () => {}, held: () => {}, attempt: () => {}, delivered: () => {}, firstReply: () => {}, inFlight: () => {} };
+    const metrics = {
+      claimed: () => {},
+      held: () => {},
+      attempt: () => {},
+      delivered: () => {},
+      firstReply: () => {},
+      inFlight: () => {},
+    };
     const dispatcher = {
       ...this.#portsOf(p),
       transport,

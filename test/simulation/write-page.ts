@@ -1,4 +1,5 @@
-// Writes docs/simulation.md: the laws, and what catches each mutant after how many seeds. Part of `make golden`; takes a minute.
+// Writes docs/simulation.md: the laws, and what catches each mutant after how many seeds. Part of
+// `make golden`; takes a minute.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -35,7 +35,11 @@ it('looks in the folder of ready programs first, on PATH next, in the cache last
   vi.stubEnv('NATS_URL', '');
   const root = await mkdtemp(join(tmpdir(), 'packetboat-need-'));
   onTestFinished(() => rm(root, { recursive: true }));
-  for (const [variable, folder] of Object.entries({ PACKETBOAT_TEST_BIN: 'ready', PATH: 'path', PACKETBOAT_CACHE: 'cache' })) {
+  for (const [variable, folder] of Object.entries({
+    PACKETBOAT_TEST_BIN: 'ready',
+    PATH: 'path',
+    PACKETBOAT_CACHE: 'cache',
+  })) {
     vi.stubEnv(variable, join(root, folder));
     await mkdir(join(root, folder));
   }
@@ -99,7 +103,9 @@ describeWith(['redis-server'], 'a Redis of its own', () => {
       const { pid, folder } = await startRedis();
       console.log(JSON.stringify({ pid, folder }));
       setInterval(() => {}, 1000);`;
-    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [line] = await once(parent.stdout.setEncoding('utf8'), 'data');
     const { pid, folder } = JSON.parse(line) as { pid: number; folder: string };
     expect(isAlive(pid)).toBe(true);
@@ -175,15 +181,22 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'a Kubernetes of its own', (
     await using kubernetes = await startKubernetes([{ name: 'reader' }]);
     const reader = await kubernetes.kubeconfigFor('reader');
     await kubectlOk(kubernetes.kubeconfig, ['create', 'namespace', 'kept']);
-    expect((await kubectl(reader, ['get', 'namespaces'])).stderr).toContain('User "reader" cannot list resource "namespaces"');
+    expect((await kubectl(reader, ['get', 'namespaces'])).stderr).toContain(
+      'User "reader" cannot list resource "namespaces"',
+    );
 
     await kubernetes.apiServer.kill();
     await kubernetes.apiServer.restart();
-    await vi.waitFor(() => kubectlOk(kubernetes.kubeconfig, ['get', 'namespace', 'kept']), { timeout: 30_000, interval: 200 });
+    await vi.waitFor(() => kubectlOk(kubernetes.kubeconfig, ['get', 'namespace', 'kept']), {
+      timeout: 30_000,
+      interval: 200,
+    });
 
     const renewed = await kubernetes.renewToken('reader');
     expect(kubernetes.tokenOf('reader')).toBe(renewed);
     expect((await kubectl(reader, ['get', 'namespaces'])).stderr).toContain('Unauthorized');
-    expect((await kubectl(await kubernetes.kubeconfigFor('reader'), ['get', 'namespaces'])).stderr).toContain('cannot list');
+    expect((await kubectl(await kubernetes.kubeconfigFor('reader'), ['get', 'namespaces'])).stderr).toContain(
+      'cannot list',
+    );
   });
 });

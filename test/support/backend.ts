@@ -1,5 +1,6 @@
-// Real MongoDB, NATS, Redis and Kubernetes for tests, benchmarks and `make cluster`: each on free loopback ports with a folder of its own.
-// Tests that only use a server borrow the run's shared one (`describe-with.ts`); those that break one start their own here.
+// Real MongoDB, NATS, Redis and Kubernetes for tests, benchmarks and `make cluster`: each on free
+// loopback ports with a folder of its own. Tests that only use a server borrow the run's shared one
+// (`describe-with.ts`); those that break one start their own here.
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -18,7 +19,10 @@ export interface Backend extends RunningProgram {
   readonly url: string;
 }
 
-/** NATS with JetStream. A restart keeps what it stored, also after `kill`. With a certificate it speaks TLS only. */
+/**
+ * NATS with JetStream. A restart keeps what it stored, also after `kill`. With a certificate it
+ * speaks TLS only.
+ */
 export function startNats(certificate?: Certificate): Promise<Backend> {
   return start('nats', (port) => ({
     name: 'nats',
@@ -42,7 +46,18 @@ export function startRedis(): Promise<Backend> {
   return start('redis', (port) => ({
     name: 'redis',
     command: requireFile('redis-server'),
-    args: (folder) => ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'yes'],
+    args: (folder) => [
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--appendonly',
+      'yes',
+    ],
     ready: /Ready to accept connections/,
   }));
 }
@@ -63,7 +78,12 @@ function mongod(file: string, port: number): ServerProgram {
 }
 
 function standIn(file: string, port: number): ServerProgram {
-  return { name: 'mongo-standin', command: 'java', args: () => ['-XX:+UseSerialGC', '-jar', file, String(port)], ready: /^mongodb:/m };
+  return {
+    name: 'mongo-standin',
+    command: 'java',
+    args: () => ['-XX:+UseSerialGC', '-jar', file, String(port)],
+    ready: /^mongodb:/m,
+  };
 }
 
 async function start(scheme: string, program: (port: number) => ServerProgram): Promise<Backend> {
@@ -72,7 +92,10 @@ async function start(scheme: string, program: (port: number) => ServerProgram): 
   return Object.assign(running, { url: `${scheme}://127.0.0.1:${port}` });
 }
 
-/** A server to use but not to break: the one that the environment names, else one started here and stopped when disposed. */
+/**
+ * A server to use but not to break: the one that the environment names, else one started here and
+ * stopped when disposed.
+ */
 export interface OpenBackend extends AsyncDisposable {
   /** Of Kubernetes the path of a kubeconfig. */
   readonly url: string;
@@ -99,7 +122,11 @@ const fileOf: Record<BackendName, NeedName> = {
 export async function openBackend(name: BackendName): Promise<OpenBackend> {
   const address = findAddress(name);
   if (address !== undefined) {
-    return { url: address, description: `${await versionOf[name](address)} (from the environment)`, [Symbol.asyncDispose]: async () => {} };
+    return {
+      url: address,
+      description: `${await versionOf[name](address)} (from the environment)`,
+      [Symbol.asyncDispose]: async () => {},
+    };
   }
   const backend = await startOf[name]();
   const origin = requireFile(fileOf[name]);
@@ -129,12 +156,17 @@ const versionOf: Record<BackendName, (url: string) => Promise<string>> = {
     return `Redis ${version}`;
   },
   async kubernetes(kubeconfig) {
-    const { gitVersion } = JSON.parse(await kubectlOk(kubeconfig, ['get', '--raw', '/version'])) as { readonly gitVersion: string };
+    const { gitVersion } = JSON.parse(await kubectlOk(kubeconfig, ['get', '--raw', '/version'])) as {
+      readonly gitVersion: string;
+    };
     return `Kubernetes ${gitVersion}`;
   },
 };
 
-/** A name that no other test, run or machine uses, for a database, stream or key prefix on a shared server: `[a-z0-9_]`, ≤ 40. */
+/**
+ * A name that no other test, run or machine uses, for a database, stream or key prefix on a shared
+ * server: `[a-z0-9_]`, ≤ 40.
+ */
 export function uniqueName(what: string): string {
   return `pb_${what
     .toLowerCase()

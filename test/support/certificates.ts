@@ -1,5 +1,6 @@
-// Certificates for tests: an authority of the test's own and what it signs. Node can read X.509 but not write it, and openssl is not on every
-// machine, so the few DER structures of RFC 5280 that a server certificate needs are put together here.
+// Certificates for tests: an authority of the test's own and what it signs. Node can read X.509 but
+// not write it, and openssl is not on every machine, so the few DER structures of RFC 5280 that a
+// server certificate needs are put together here.
 
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
@@ -30,7 +31,10 @@ export function makeAuthority(name = 'Packetboat test authority'): Authority {
   const validity = validFor(new Date(Date.now() - DAY_MS), new Date(Date.now() + DAY_MS));
   const isAuthority = extension(OID.basicConstraints, true, sequence(TRUE));
   const signsCertificates = extension(OID.keyUsage, true, der(0x03, Buffer.from([1, 0b0000_0110])));
-  const cert = certificate({ issuer: name, subject: name, validity, publicKey, extensions: [isAuthority, signsCertificates] }, privateKey);
+  const cert = certificate(
+    { issuer: name, subject: name, validity, publicKey, extensions: [isAuthority, signsCertificates] },
+    privateKey,
+  );
   return {
     cert,
     issue({ names, from = new Date(Date.now() - DAY_MS), until = new Date(Date.now() + DAY_MS) }) {
@@ -44,7 +48,10 @@ export function makeAuthority(name = 'Packetboat test authority'): Authority {
         publicKey: keys.publicKey,
         extensions: [isServer, isGoodFor],
       };
-      return { key: String(keys.privateKey.export({ type: 'pkcs8', format: 'pem' })), cert: certificate(parts, privateKey) };
+      return {
+        key: String(keys.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+        cert: certificate(parts, privateKey),
+      };
     },
   };
 }
@@ -57,12 +64,24 @@ interface Parts {
   readonly extensions: readonly Buffer[];
 }
 
-function certificate({ issuer, subject, validity, publicKey, extensions }: Parts, signingKey: KeyObject): string {
+function certificate(
+  { issuer, subject, validity, publicKey, extensions }: Parts,
+  signingKey: KeyObject,
+): string {
   const algorithm = sequence(OID.ecdsaWithSha256);
   const version3 = der(0xa0, der(0x02, Buffer.from([2])));
   const serial = der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)]));
   const key = publicKey.export({ type: 'spki', format: 'der' });
-  const body = sequence(version3, serial, algorithm, named(issuer), validity, named(subject), key, der(0xa3, sequence(...extensions)));
+  const body = sequence(
+    version3,
+    serial,
+    algorithm,
+    named(issuer),
+    validity,
+    named(subject),
+    key,
+    der(0xa3, sequence(...extensions)),
+  );
   const whole = sequence(body, algorithm, bits(sign('sha256', body, signingKey)));
   return `-----BEGIN CERTIFICATE-----\n${whole.toString('base64').replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`;
 }
@@ -88,9 +107,11 @@ const TRUE = der(0x01, Buffer.from([0xff]));
 const sequence = (...parts: Buffer[]) => der(0x30, ...parts);
 const bits = (content: Buffer) => der(0x03, Buffer.from([0]), content);
 const named = (name: string) => sequence(der(0x31, sequence(OID.commonName, der(0x0c, Buffer.from(name)))));
-const extension = (id: Buffer, isCritical: boolean, value: Buffer) => sequence(id, ...(isCritical ? [TRUE] : []), der(0x04, value));
+const extension = (id: Buffer, isCritical: boolean, value: Buffer) =>
+  sequence(id, ...(isCritical ? [TRUE] : []), der(0x04, value));
 const validFor = (from: Date, until: Date) => sequence(utcTime(from), utcTime(until));
-const utcTime = (date: Date) => der(0x17, Buffer.from(`${date.toISOString().slice(2, 19).replace(/[-:T]/g, '')}Z`));
+const utcTime = (date: Date) =>
+  der(0x17, Buffer.from(`${date.toISOString().slice(2, 19).replace(/[-:T]/g, '')}Z`));
 
 function alternativeName(name: string): Buffer {
   if (isIP(name) && !isIPv4(name)) throw new Error('IPv6 is not written here');

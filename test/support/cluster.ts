@@ -1,5 +1,6 @@
-// `make cluster`: two of each program over local backends, for people who develop on it. The first gateway listens where PACKETBOAT_HTTP_ADDR says, the
-// other on the port after it; all mail goes to an inbox, unless PACKETBOAT_RELAY names another place.
+// `make cluster`: two of each program over local backends, for people who develop on it. The first
+// gateway listens where PACKETBOAT_HTTP_ADDR says, the other on the port after it; all mail goes to
+// an inbox, unless PACKETBOAT_RELAY names another place.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -42,7 +43,9 @@ async function start(): Promise<AsyncDisposable> {
       '',
       ...cluster.urls.map((url) => `Gateway      ${url}`),
       `gRPC         ${cluster.grpcAddress}`,
-      ...cluster.programs.map(({ role, pid, operationsUrl }) => `${role.padEnd(12)} ${operationsUrl}/metrics   (pid ${pid})`),
+      ...cluster.programs.map(
+        ({ role, pid, operationsUrl }) => `${role.padEnd(12)} ${operationsUrl}/metrics   (pid ${pid})`,
+      ),
       `Mail goes to ${inbox?.url ?? relay}`,
       `API key      ${cluster.key}`,
       '',
@@ -57,14 +60,19 @@ async function start(): Promise<AsyncDisposable> {
   return open.move();
 }
 
-async function serveInbox(open: AsyncDisposableStack): Promise<{ readonly relay: string; readonly url: string }> {
+async function serveInbox(
+  open: AsyncDisposableStack,
+): Promise<{ readonly relay: string; readonly url: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-inbox-'));
   open.defer(() => rm(folder, { recursive: true, force: true }));
   const inbox = open.use(await startInbox({ smtp: { host: '127.0.0.1', port: 0 }, folder }));
   const app = fastify();
   open.defer(() => app.close());
   await app.register(inboxPages(inbox, { hosts: [] }));
-  return { relay: `smtp://127.0.0.1:${inbox.smtpPort}`, url: `${await app.listen({ host: '127.0.0.1', port: 0 })}/inbox` };
+  return {
+    relay: `smtp://127.0.0.1:${inbox.smtpPort}`,
+    url: `${await app.listen({ host: '127.0.0.1', port: 0 })}/inbox`,
+  };
 }
 
 await runUntilSignal(start, { log: pino({ level: 'error' }) });

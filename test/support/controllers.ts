@@ -1,4 +1,6 @@
-// Plays the controllers of a cluster, for an API server has none: Deployments come up by what is written into their status, and no pod of theirs runs; the containers of Jobs and of test pods run as processes here, with the environment and the files that they would have.
+// Plays the controllers of a cluster, for an API server has none: Deployments come up by what is
+// written into their status, and no pod of theirs runs; the containers of Jobs and of test pods run
+// as processes here, with the environment and the files that they would have.
 
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -55,7 +57,11 @@ export function playControllers(options: ControllerOptions): Controllers {
   };
 }
 
-async function playRound(options: ControllerOptions, begun: Set<string>, outputs: Map<string, string>): Promise<void> {
+async function playRound(
+  options: ControllerOptions,
+  begun: Set<string>,
+  outputs: Map<string, string>,
+): Promise<void> {
   const { kubeconfig, namespace } = options;
   const text = await kubectlOk(kubeconfig, ['-n', namespace, 'get', 'deployments,jobs,pods', '-o', 'json']);
   const { items } = JSON.parse(text) as { readonly items: readonly Live[] };
@@ -64,9 +70,15 @@ async function playRound(options: ControllerOptions, begun: Set<string>, outputs
     const replicas = spec.replicas ?? 1;
     if (kind === 'Deployment' && status.observedGeneration !== metadata.generation) {
       const observed = { observedGeneration: metadata.generation, replicas };
-      await bringUp(options, object, { ...observed, updatedReplicas: replicas, readyReplicas: replicas, availableReplicas: replicas });
+      await bringUp(options, object, {
+        ...observed,
+        updatedReplicas: replicas,
+        readyReplicas: replicas,
+        availableReplicas: replicas,
+      });
     }
-    const pod = kind === 'Job' ? spec.template?.spec : kind === 'Pod' ? (spec as unknown as PodSpec) : undefined;
+    const pod =
+      kind === 'Job' ? spec.template?.spec : kind === 'Pod' ? (spec as unknown as PodSpec) : undefined;
     if (pod === undefined || begun.has(metadata.uid)) continue;
     begun.add(metadata.uid);
     void runPod(options, object, pod).then(
@@ -77,13 +89,28 @@ async function playRound(options: ControllerOptions, begun: Set<string>, outputs
 }
 
 /** Helm 3 asks for the newest ReplicaSet, which is the one with the Deployment's own template. */
-async function bringUp(options: ControllerOptions, deployment: Live, counts: Readonly<Record<string, number>>): Promise<void> {
+async function bringUp(
+  options: ControllerOptions,
+  deployment: Live,
+  counts: Readonly<Record<string, number>>,
+): Promise<void> {
   const { metadata, spec } = deployment;
   const labels = { ...spec?.template?.metadata.labels, 'pod-template-hash': `g${metadata.generation}` };
-  const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: metadata.name, uid: metadata.uid, controller: true };
+  const owner = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    name: metadata.name,
+    uid: metadata.uid,
+    controller: true,
+  };
   const replicaSet = {
     ...{ apiVersion: 'apps/v1', kind: 'ReplicaSet' },
-    metadata: { name: `${metadata.name}-g${metadata.generation}`, namespace: options.namespace, labels, ownerReferences: [owner] },
+    metadata: {
+      name: `${metadata.name}-g${metadata.generation}`,
+      namespace: options.namespace,
+      labels,
+      ownerReferences: [owner],
+    },
     spec: {
       replicas: counts.replicas,
       selector: { matchLabels: labels },
@@ -92,10 +119,24 @@ async function bringUp(options: ControllerOptions, deployment: Live, counts: Rea
   };
   await kubectlOk(options.kubeconfig, ['apply', '-f', '-'], JSON.stringify(replicaSet));
   const { replicas } = counts;
-  await patchStatus(options, replicaSet, { observedGeneration: 1, replicas, readyReplicas: replicas, availableReplicas: replicas });
+  await patchStatus(options, replicaSet, {
+    observedGeneration: 1,
+    replicas,
+    readyReplicas: replicas,
+    availableReplicas: replicas,
+  });
   const time = new Date().toISOString();
-  const condition = (type: string, reason: string) => ({ type, reason, status: 'True', lastTransitionTime: time, lastUpdateTime: time });
-  const conditions = [condition('Available', 'MinimumReplicasAvailable'), condition('Progressing', 'NewReplicaSetAvailable')];
+  const condition = (type: string, reason: string) => ({
+    type,
+    reason,
+    status: 'True',
+    lastTransitionTime: time,
+    lastUpdateTime: time,
+  });
+  const conditions = [
+    condition('Available', 'MinimumReplicasAvailable'),
+    condition('Progressing', 'NewReplicaSetAvailable'),
+  ];
   await patchStatus(options, deployment, { ...counts, conditions });
 }
 
@@ -105,20 +146,35 @@ async function runPod(options: ControllerOptions, object: Live, pod: PodSpec): P
     const [container] = pod.containers;
     if (container === undefined) throw new Error(`${object.metadata.name} has no container`);
     const env = await environmentOf(options, object.metadata.name, pod, container, folder);
-    const { code, output } = await new Promise<{ readonly code: number; readonly output: string }>((resolve) => {
-      const own = { PATH: process.env.PATH, TMPDIR: folder, ...env };
-      const child = execFile(process.execPath, [command, ...(container.args ?? [])], { env: own, timeout: 180_000 }, (_, out, complaint) =>
-        resolve({ code: child.exitCode ?? -1, output: out + complaint }),
-      );
-    });
+    const { code, output } = await new Promise<{ readonly code: number; readonly output: string }>(
+      (resolve) => {
+        const own = { PATH: process.env.PATH, TMPDIR: folder, ...env };
+        const child = execFile(
+          process.execPath,
+          [command, ...(container.args ?? [])],
+          { env: own, timeout: 180_000 },
+          (_, out, complaint) => resolve({ code: child.exitCode ?? -1, output: out + complaint }),
+        );
+      },
+    );
     const isGood = code === 0;
     const time = new Date().toISOString();
     if (object.kind === 'Pod') {
       await patchStatus(options, object, { phase: isGood ? 'Succeeded' : 'Failed' });
     } else {
-      const condition = (type: string) => ({ type, status: 'True', lastProbeTime: time, lastTransitionTime: time, reason: 'Played' });
+      const condition = (type: string) => ({
+        type,
+        status: 'True',
+        lastProbeTime: time,
+        lastTransitionTime: time,
+        reason: 'Played',
+      });
       const status = isGood
-        ? { succeeded: 1, completionTime: time, conditions: [condition('SuccessCriteriaMet'), condition('Complete')] }
+        ? {
+            succeeded: 1,
+            completionTime: time,
+            conditions: [condition('SuccessCriteriaMet'), condition('Complete')],
+          }
         : { failed: 4, conditions: [condition('FailureTarget'), condition('Failed')] };
       await patchStatus(options, object, { startTime: time, uncountedTerminatedPods: {}, ...status });
     }
@@ -128,7 +184,10 @@ async function runPod(options: ControllerOptions, object: Live, pod: PodSpec): P
   }
 }
 
-/** What the kubelet would give a container: values of Secrets, names of the pod, and files of Secrets, which here lie below a folder of its own. */
+/**
+ * What the kubelet would give a container: values of Secrets, names of the pod, and files of
+ * Secrets, which here lie below a folder of its own.
+ */
 export async function environmentOf(
   options: ControllerOptions,
   podName: string,
@@ -148,22 +207,31 @@ export async function environmentOf(
       await writeFile(join(at, path), Buffer.from(data[key] ?? '', 'base64'), { mode: 0o600 });
   }
   const inFolder = (value: string): string => {
-    for (const [mountPath, at] of mounts) if (value === mountPath || value.startsWith(`${mountPath}/`)) return value.replace(mountPath, at);
+    for (const [mountPath, at] of mounts)
+      if (value === mountPath || value.startsWith(`${mountPath}/`)) return value.replace(mountPath, at);
     return value;
   };
   const env: Record<string, string> = {};
   for (const { name, value, valueFrom } of container.env ?? []) {
     const { secretKeyRef, fieldRef } = valueFrom ?? {};
     if (secretKeyRef !== undefined)
-      env[name] = Buffer.from((await secretOf(options, secretKeyRef.name))[secretKeyRef.key] ?? '', 'base64').toString();
+      env[name] = Buffer.from(
+        (await secretOf(options, secretKeyRef.name))[secretKeyRef.key] ?? '',
+        'base64',
+      ).toString();
     else if (fieldRef !== undefined) env[name] = podName;
     else env[name] = inFolder(String(value));
   }
   return { ...env, ...options.env?.(container, pod) };
 }
 
-async function secretOf({ kubeconfig, namespace }: ControllerOptions, name: string): Promise<Readonly<Record<string, string>>> {
-  const { data = {} } = JSON.parse(await kubectlOk(kubeconfig, ['-n', namespace, 'get', 'secret', name, '-o', 'json'])) as KubernetesObject;
+async function secretOf(
+  { kubeconfig, namespace }: ControllerOptions,
+  name: string,
+): Promise<Readonly<Record<string, string>>> {
+  const { data = {} } = JSON.parse(
+    await kubectlOk(kubeconfig, ['-n', namespace, 'get', 'secret', name, '-o', 'json']),
+  ) as KubernetesObject;
   return data;
 }
 
@@ -174,7 +242,18 @@ async function patchStatus(
   status: object,
 ): Promise<void> {
   const patch = JSON.stringify({ status });
-  const args = ['-n', namespace, 'patch', kind.toLowerCase(), metadata.name, '--subresource=status', '--type=merge', '-p', patch];
+  const args = [
+    '-n',
+    namespace,
+    'patch',
+    kind.toLowerCase(),
+    metadata.name,
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    patch,
+  ];
   const { code, stderr } = await kubectl(kubeconfig, args);
-  if (code !== 0 && !stderr.includes('NotFound')) throw new Error(`status of ${kind} ${metadata.name}: ${stderr}`);
+  if (code !== 0 && !stderr.includes('NotFound'))
+    throw new Error(`status of ${kind} ${metadata.name}: ${stderr}`);
 }

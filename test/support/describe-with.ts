@@ -1,4 +1,5 @@
-// How a test file says what it needs from the machine. What is missing is a skip whose title says how to get it; with CI=true a failure.
+// How a test file says what it needs from the machine. What is missing is a skip whose title says
+// how to get it; with CI=true a failure.
 
 import { describe, expect, inject, it } from 'vitest';
 import { type BackendName, isMissing, type NeedName, needs } from './need.ts';
@@ -26,8 +27,9 @@ export interface Loan {
 const loans = new Map<BackendName, Promise<Loan>>();
 
 /**
- * The run's shared server, started when the first test asks. Others use it at the same time, and it may be anybody's: keep to
- * names of `uniqueName`, leave nothing behind, and never freeze or flush it.
+ * The run's shared server, started when the first test asks. Others use it at the same time, and it
+ * may be anybody's: keep to names of `uniqueName`, leave nothing behind, and never freeze or flush
+ * it.
  */
 export function borrow(name: BackendName): Promise<Loan> {
   const known = loans.get(name);

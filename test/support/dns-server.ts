@@ -1,4 +1,5 @@
-// A DNS server for tests, on a free port of the loopback interface, UDP and TCP. What it knows is a plain object that the test may change at any time.
+// A DNS server for tests, on a free port of the loopback interface, UDP and TCP. What it knows is a
+// plain object that the test may change at any time.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -93,17 +94,25 @@ function answersTo(
   const packet: Packet = { type: 'response', id, flags: flags | rcode, questions, answers, authorities };
   const whole = encode(packet);
   const isTooLarge = way === 'udp' && whole.length > UDP_BYTES;
-  const sent = isTooLarge ? encode({ ...packet, flags: flags | TRUNCATED_RESPONSE, answers: [], authorities: [] }) : whole;
+  const sent = isTooLarge
+    ? encode({ ...packet, flags: flags | TRUNCATED_RESPONSE, answers: [], authorities: [] })
+    : whole;
   return fault === 'wrong id' ? [encode({ ...packet, id: (id + 1) % 65_536, answers: [] }), sent] : [sent];
 }
 
 function answersOf(zone: Zone, name: string, type: string): Answer[] {
   const entry = zone[name];
   if (entry === undefined) return [];
-  if (entry.cname !== undefined) return [{ name, type: 'CNAME', ttl: TTL, data: entry.cname }, ...answersOf(zone, entry.cname, type)];
+  if (entry.cname !== undefined)
+    return [{ name, type: 'CNAME', ttl: TTL, data: entry.cname }, ...answersOf(zone, entry.cname, type)];
   switch (type) {
     case 'TXT':
-      return (entry.txt ?? []).map((text) => ({ name, type, ttl: TTL, data: typeof text === 'string' ? inPieces(text) : [...text] }));
+      return (entry.txt ?? []).map((text) => ({
+        name,
+        type,
+        ttl: TTL,
+        data: typeof text === 'string' ? inPieces(text) : [...text],
+      }));
     case 'MX':
       return (entry.mx ?? []).map((data) => ({ name, type, ttl: TTL, data }));
     case 'A':
@@ -122,5 +131,13 @@ const soa = (name: string): Answer => ({
   name,
   type: 'SOA',
   ttl: TTL,
-  data: { mname: 'ns.example', rname: 'hostmaster.example', serial: 1, refresh: 1, retry: 1, expire: 1, minimum: NEGATIVE_TTL },
+  data: {
+    mname: 'ns.example',
+    rname: 'hostmaster.example',
+    serial: 1,
+    refresh: 1,
+    retry: 1,
+    expire: 1,
+    minimum: NEGATIVE_TTL,
+  },
 });

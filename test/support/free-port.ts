@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below the range that systems take ports for outgoing connections from (Linux: 32768 and up). Inside that range a client that
- * keeps dialling while its server is down ends up, one time in 28,000, connected to itself, and holds the port.
+ * Below the range that systems take ports for outgoing connections from (Linux: 32768 and up).
+ * Inside that range a client that keeps dialling while its server is down ends up, one time in
+ * 28,000, connected to itself, and holds the port.
  */
 const FIRST_PORT = 12_000;
 const LAST_PORT = 32_000;

@@ -26,7 +26,9 @@ export class Guide {
 
   /** The next one below this heading that was not taken yet. */
   take(heading: string, language: string): string {
-    const block = this.blocks.find((one) => one.heading === heading && one.language === language && !this.#taken.has(one));
+    const block = this.blocks.find(
+      (one) => one.heading === heading && one.language === language && !this.#taken.has(one),
+    );
     if (block === undefined) throw new Error(`the guide has no more ${language} below "${heading}"`);
     this.#taken.add(block);
     return block.text;
@@ -40,15 +42,23 @@ export class Guide {
 
 const SHELL_MS = 180_000;
 
-/** As somebody at a terminal would, but stops at the first command that fails. Answers what was printed; throws with all of it. */
+/**
+ * As somebody at a terminal would, but stops at the first command that fails. Answers what was
+ * printed; throws with all of it.
+ */
 export function shell(
   text: string,
   options: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>> },
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile('bash', ['--norc', '-euo', 'pipefail', '-c', text], { ...options, timeout: SHELL_MS }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${text}\nended with ${error.code}: ${stdout}${stderr}`));
-    });
+    execFile(
+      'bash',
+      ['--norc', '-euo', 'pipefail', '-c', text],
+      { ...options, timeout: SHELL_MS },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(`${text}\nended with ${error.code}: ${stdout}${stderr}`));
+      },
+    );
   });
 }

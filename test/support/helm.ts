@@ -26,7 +26,10 @@ export interface Container {
   readonly env?: readonly {
     readonly name: string;
     readonly value?: unknown;
-    readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string }; readonly fieldRef?: object };
+    readonly valueFrom?: {
+      readonly secretKeyRef?: { readonly name: string; readonly key: string };
+      readonly fieldRef?: object;
+    };
   }[];
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
@@ -74,9 +77,20 @@ export function podOf({ kind, spec }: KubernetesObject): PodSpec | undefined {
 const HELM_MS = 120_000;
 
 /** Runs it to its end, however that is. */
-export function helm(which: Helm, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Printed> {
+export function helm(
+  which: Helm,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Printed> {
   const home = mkdtempSync(join(tmpdir(), 'packetboat-helm-'));
-  const own = { PATH: process.env.PATH, HOME: home, HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home, KUBECONFIG: '' };
+  const own = {
+    PATH: process.env.PATH,
+    HOME: home,
+    HELM_CACHE_HOME: home,
+    HELM_CONFIG_HOME: home,
+    HELM_DATA_HOME: home,
+    KUBECONFIG: '',
+  };
   const options = { env: { ...own, ...env }, timeout: HELM_MS, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve) => {
     execFile(requireFile(which), args, options, (error, stdout, stderr) => {
@@ -87,14 +101,21 @@ export function helm(which: Helm, args: readonly string[], env: Readonly<Record<
 }
 
 /** As `helm`, and throws unless it ended well. Answers what it printed. */
-export async function helmOk(which: Helm, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+export async function helmOk(
+  which: Helm,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const { code, stdout, stderr } = await helm(which, args, env);
   if (code !== 0) throw new Error(`${which} ${args.join(' ')} ended with ${code}: ${stderr}`);
   return stdout;
 }
 
 /** What the chart makes of values, for a release `packetboat` in the namespace `mail`. */
-export async function render(args: readonly string[], which: Helm = 'helm'): Promise<readonly KubernetesObject[]> {
+export async function render(
+  args: readonly string[],
+  which: Helm = 'helm',
+): Promise<readonly KubernetesObject[]> {
   return objectsOf(await helmOk(which, ['template', 'packetboat', chart, '--namespace', 'mail', ...args]));
 }
 

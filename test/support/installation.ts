@@ -47,7 +47,10 @@ export const newKey = (): string => `sk_live_${randomBytes(24).toString('hex')}`
 
 const READY_MS = 20_000;
 
-/** Answers once the program says itself that it is ready. Its environment is exactly what is given: a developer's own settings stay out. */
+/**
+ * Answers once the program says itself that it is ready. Its environment is exactly what is given:
+ * a developer's own settings stay out.
+ */
 export async function startRole(
   role: Role,
   env: Readonly<Record<string, string | undefined>>,
@@ -60,7 +63,11 @@ export async function startRole(
     name: role,
     command: process.execPath,
     args: () => [command, role],
-    env: { ...Object.fromEntries(own.map((name) => [name, undefined])), ...env, PACKETBOAT_METRICS_ADDR: `127.0.0.1:${operationsPort}` },
+    env: {
+      ...Object.fromEntries(own.map((name) => [name, undefined])),
+      ...env,
+      PACKETBOAT_METRICS_ADDR: `127.0.0.1:${operationsPort}`,
+    },
     ready: role === 'dev' ? /Ctrl-C stops it/ : /"msg":"started"/,
   });
   const operationsUrl = `http://127.0.0.1:${operationsPort}`;

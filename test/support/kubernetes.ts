@@ -1,5 +1,5 @@
-// A real Kubernetes API server over a real etcd, each a program that a test may kill, freeze and start again. There are no controllers: pods never
-// run, and nothing is garbage-collected.
+// A real Kubernetes API server over a real etcd, each a program that a test may kill, freeze and
+// start again. There are no controllers: pods never run, and nothing is garbage-collected.
 
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -21,15 +21,24 @@ export interface Kubernetes extends AsyncDisposable {
   readonly url: string;
   /** Path of a kubeconfig of somebody who may do everything. */
   readonly kubeconfig: string;
-  /** Path of a kubeconfig of one of the users that it was started with; through another address where something stands in between. */
+  /**
+   * Path of a kubeconfig of one of the users that it was started with; through another address
+   * where something stands in between.
+   */
   kubeconfigFor(user: string, url?: string): Promise<string>;
-  /** What a pod of one of them is given: where the API server is, and a folder of its token and of whom to trust. */
+  /**
+   * What a pod of one of them is given: where the API server is, and a folder of its token and of
+   * whom to trust.
+   */
   podEnvFor(user: string): Promise<Readonly<Record<string, string>>>;
   /** PEM of who signed its certificate. */
   readonly authority: string;
   /** Their bearer token. */
   tokenOf(user: string): string;
-  /** From now on this user has another token, and the old one is refused. Restarts the API server, which reads tokens only at its start. */
+  /**
+   * From now on this user has another token, and the old one is refused. Restarts the API server,
+   * which reads tokens only at its start.
+   */
   renewToken(user: string): Promise<string>;
   /** Gone from memory by SIGKILL, what is in etcd stays. */
   readonly apiServer: RunningProgram;
@@ -46,13 +55,26 @@ export async function startKubernetes(users: readonly KubernetesUser[] = []): Pr
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-kubernetes-'));
   open.defer(() => rm(folder, { recursive: true, force: true }));
   const [port, clientPort, peerPort] = [await freePort(), await freePort(), await freePort()];
-  const [url, etcdUrl, peerUrl] = [`https://127.0.0.1:${port}`, `http://127.0.0.1:${clientPort}`, `http://127.0.0.1:${peerPort}`];
+  const [url, etcdUrl, peerUrl] = [
+    `https://127.0.0.1:${port}`,
+    `http://127.0.0.1:${clientPort}`,
+    `http://127.0.0.1:${peerPort}`,
+  ];
 
   const all: readonly KubernetesUser[] = [{ name: ADMIN, groups: ['system:masters'] }, ...users];
   const tokens = new Map(all.map(({ name }) => [name, newToken()]));
-  const files = { tokens: join(folder, 'tokens.csv'), key: join(folder, 'sa.key'), certificates: join(folder, 'certificates') };
+  const files = {
+    tokens: join(folder, 'tokens.csv'),
+    key: join(folder, 'sa.key'),
+    certificates: join(folder, 'certificates'),
+  };
   const writeTokens = (): Promise<void> =>
-    writeFile(files.tokens, all.map(({ name, groups = [] }) => `${tokens.get(name)},${name},${name},"${groups.join(',')}"\n`).join(''));
+    writeFile(
+      files.tokens,
+      all
+        .map(({ name, groups = [] }) => `${tokens.get(name)},${name},${name},"${groups.join(',')}"\n`)
+        .join(''),
+    );
   await writeTokens();
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   await writeFile(files.key, privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
@@ -64,7 +86,14 @@ export async function startKubernetes(users: readonly KubernetesUser[] = []): Pr
       args: (data) => [
         ...['--data-dir', join(data, 'data'), '--unsafe-no-fsync', '--logger', 'zap'],
         ...['--listen-client-urls', etcdUrl, '--advertise-client-urls', etcdUrl],
-        ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`],
+        ...[
+          '--listen-peer-urls',
+          peerUrl,
+          '--initial-advertise-peer-urls',
+          peerUrl,
+          '--initial-cluster',
+          `default=${peerUrl}`,
+        ],
       ],
       ready: /ready to serve client requests/,
     }),
@@ -75,8 +104,22 @@ export async function startKubernetes(users: readonly KubernetesUser[] = []): Pr
       command: requireFile('kube-apiserver'),
       args: () => [
         ...['--etcd-servers', etcdUrl, '--cert-dir', files.certificates],
-        ...['--secure-port', String(port), '--bind-address', '127.0.0.1', '--service-cluster-ip-range', '10.0.0.0/24'],
-        ...['--authorization-mode', 'RBAC', '--disable-admission-plugins', 'ServiceAccount', '--token-auth-file', files.tokens],
+        ...[
+          '--secure-port',
+          String(port),
+          '--bind-address',
+          '127.0.0.1',
+          '--service-cluster-ip-range',
+          '10.0.0.0/24',
+        ],
+        ...[
+          '--authorization-mode',
+          'RBAC',
+          '--disable-admission-plugins',
+          'ServiceAccount',
+          '--token-auth-file',
+          files.tokens,
+        ],
         ...[
           '--service-account-issuer',
           `${url}/`,
@@ -95,14 +138,20 @@ export async function startKubernetes(users: readonly KubernetesUser[] = []): Pr
 
   const kubeconfigFor = async (user: string, at = url): Promise<string> => {
     const path = join(folder, `${user}-${randomBytes(4).toString('hex')}.kubeconfig`);
-    await writeFile(path, JSON.stringify(kubeconfigOf({ url: at, authority, user, token: tokenOf(user) })), { mode: 0o600 });
+    await writeFile(path, JSON.stringify(kubeconfigOf({ url: at, authority, user, token: tokenOf(user) })), {
+      mode: 0o600,
+    });
     return path;
   };
   const podEnvFor = async (user: string): Promise<Readonly<Record<string, string>>> => {
     const mounted = await mkdtemp(join(folder, 'service-account-'));
     await writeFile(join(mounted, 'token'), tokenOf(user), { mode: 0o600 });
     await writeFile(join(mounted, 'ca.crt'), authority);
-    return { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port), PACKETBOAT_SERVICE_ACCOUNT_DIR: mounted };
+    return {
+      KUBERNETES_SERVICE_HOST: '127.0.0.1',
+      KUBERNETES_SERVICE_PORT: String(port),
+      PACKETBOAT_SERVICE_ACCOUNT_DIR: mounted,
+    };
   };
   const tokenOf = (user: string): string => {
     const token = tokens.get(user);
@@ -137,7 +186,12 @@ interface Login {
 const kubeconfigOf = ({ url, authority, user, token }: Login) => ({
   apiVersion: 'v1',
   kind: 'Config',
-  clusters: [{ name: 'test', cluster: { server: url, 'certificate-authority-data': Buffer.from(authority).toString('base64') } }],
+  clusters: [
+    {
+      name: 'test',
+      cluster: { server: url, 'certificate-authority-data': Buffer.from(authority).toString('base64') },
+    },
+  ],
   users: [{ name: user, user: { token } }],
   contexts: [{ name: 'test', context: { cluster: 'test', user } }],
   'current-context': 'test',
@@ -149,7 +203,10 @@ const READY_MS = 30_000;
 async function untilReady(url: string, token: string): Promise<void> {
   const giveUpAt = performance.now() + READY_MS;
   for (;;) {
-    const { code, stderr } = await run(['--server', url, '--token', token, '--insecure-skip-tls-verify', 'get', '--raw', '/readyz'], '');
+    const { code, stderr } = await run(
+      ['--server', url, '--token', token, '--insecure-skip-tls-verify', 'get', '--raw', '/readyz'],
+      '',
+    );
     if (code === 0) return;
     if (performance.now() > giveUpAt) throw new Error(`the API server is not ready: ${stderr}`);
   }
@@ -168,7 +225,11 @@ export function kubectl(kubeconfig: string, args: readonly string[], input: stri
 }
 
 /** As `kubectl`, and throws unless it ended well. Answers what it printed. */
-export async function kubectlOk(kubeconfig: string, args: readonly string[], input: string = ''): Promise<string> {
+export async function kubectlOk(
+  kubeconfig: string,
+  args: readonly string[],
+  input: string = '',
+): Promise<string> {
   const { code, stdout, stderr } = await kubectl(kubeconfig, args, input);
   if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr}`);
   return stdout;

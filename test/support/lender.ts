@@ -1,5 +1,6 @@
-// Lends one server of each kind to all test files of a run. It lives in the test runner's own process: test files come and go in
-// processes of their own, and a run without a test that needs Java never starts it.
+// Lends one server of each kind to all test files of a run. It lives in the test runner's own
+// process: test files come and go in processes of their own, and a run without a test that needs
+// Java never starts it.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -54,6 +55,10 @@ export default async function lend(project: TestProject): Promise<() => Promise<
     server.close();
     server.closeAllConnections();
     const opened = await Promise.allSettled(open.values());
-    await Promise.all(opened.map((backend) => (backend.status === 'fulfilled' ? backend.value[Symbol.asyncDispose]() : undefined)));
+    await Promise.all(
+      opened.map((backend) =>
+        backend.status === 'fulfilled' ? backend.value[Symbol.asyncDispose]() : undefined,
+      ),
+    );
   };
 }

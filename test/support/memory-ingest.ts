@@ -1,4 +1,5 @@
-// Ingest over memory adapters and the example catalog, for tests that want its answers and no servers.
+// Ingest over memory adapters and the example catalog, for tests that want its answers and no
+// servers.
 
 import { documentsOf, stampsOf } from '../../services/adapters/file/folder.ts';
 import { MemoryBlobStore } from '../../services/adapters/memory/blob-store.ts';

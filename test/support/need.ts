@@ -1,5 +1,6 @@
-// What a test may need from the machine, and where it is found: an address in the environment, else a file in the folder that
-// PACKETBOAT_TEST_BIN names, else on PATH, else in the cache that `make backends` fills. Finding starts nothing.
+// What a test may need from the machine, and where it is found: an address in the environment, else
+// a file in the folder that PACKETBOAT_TEST_BIN names, else on PATH, else in the cache that `make
+// backends` fills. Finding starts nothing.
 
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
@@ -13,7 +14,10 @@ interface Need {
   readonly get: string;
 }
 
-const mongoServer = { files: ['mongod', 'mongo-standin.jar'], get: 'Java 17 and Maven, then run `make backends`' } as const;
+const mongoServer = {
+  files: ['mongod', 'mongo-standin.jar'],
+  get: 'Java 17 and Maven, then run `make backends`',
+} as const;
 const natsServer = { files: ['nats-server'], get: 'Go, then run `make backends`' } as const;
 const kubernetesServer = {
   files: ['kube-apiserver'],
@@ -21,12 +25,22 @@ const kubernetesServer = {
 } as const;
 /** What `make backends` installs by the lists of test/backends/clients. */
 const pythonTool = (name: string) =>
-  ({ files: [`clients-python/bin/${name}`], get: 'the system packages python3 and python3-venv, then run `make backends`' }) as const;
-const npmTool = (name: string) => ({ files: [`clients-npm/node_modules/.bin/${name}`], get: 'npm, then run `make backends`' }) as const;
+  ({
+    files: [`clients-python/bin/${name}`],
+    get: 'the system packages python3 and python3-venv, then run `make backends`',
+  }) as const;
+const npmTool = (name: string) =>
+  ({ files: [`clients-npm/node_modules/.bin/${name}`], get: 'npm, then run `make backends`' }) as const;
 const goTool = (name: string) => ({ files: [name], get: 'Go, then run `make backends`' }) as const;
-const redisServer = { files: ['redis-server', 'valkey-server'], get: 'the system package redis-server or valkey-server' } as const;
+const redisServer = {
+  files: ['redis-server', 'valkey-server'],
+  get: 'the system package redis-server or valkey-server',
+} as const;
 
-/** A backend (`nats`) is an address or a program; its program (`nats-server`) is needed to freeze, kill and restart it. */
+/**
+ * A backend (`nats`) is an address or a program; its program (`nats-server`) is needed to freeze,
+ * kill and restart it.
+ */
 export const needs = {
   mongo: { address: 'MONGODB_URL', ...mongoServer },
   nats: { address: 'NATS_URL', ...natsServer },
@@ -109,11 +123,17 @@ export function isMissing(name: NeedName): boolean {
 function folders(): string[] {
   const ready = process.env.PACKETBOAT_TEST_BIN;
   // Debian keeps postfix's programs in /usr/sbin, which is not on everybody's PATH.
-  return [...(ready ? [ready] : []), ...(process.env.PATH ?? '').split(delimiter).filter(Boolean), '/usr/sbin', cacheFolder()];
+  return [
+    ...(ready ? [ready] : []),
+    ...(process.env.PATH ?? '').split(delimiter).filter(Boolean),
+    '/usr/sbin',
+    cacheFolder(),
+  ];
 }
 
 function isUsable(path: string): boolean {
-  if (path.endsWith('.jar')) return existsSync(path) && folders().some((folder) => isUsable(join(folder, 'java')));
+  if (path.endsWith('.jar'))
+    return existsSync(path) && folders().some((folder) => isUsable(join(folder, 'java')));
   try {
     accessSync(path, /\.(?:yaml|txt)$/.test(path) ? constants.R_OK : constants.X_OK);
     return true;

@@ -11,7 +11,12 @@ const RIGHTS = [
   'ValidatingAdmissionPolicy',
   'ValidatingAdmissionPolicyBinding',
 ];
-const values = ['mongodb.url=mongodb://m', 'nats.url=nats://n', 'redis.url=redis://r', 'keyring.existingSecret=k'];
+const values = [
+  'mongodb.url=mongodb://m',
+  'nats.url=nats://n',
+  'redis.url=redis://r',
+  'keyring.existingSecret=k',
+];
 
 /** Of a release `packetboat` in this namespace; the API server has to be started with it. */
 export const operatorAccount = (namespace: string): KubernetesUser => ({
@@ -19,13 +24,25 @@ export const operatorAccount = (namespace: string): KubernetesUser => ({
   groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
 });
 
-/** Grants what the chart renders for these namespaces, which must be there. Answers a kubeconfig of the account. */
+/**
+ * Grants what the chart renders for these namespaces, which must be there. Answers a kubeconfig of
+ * the account.
+ */
 export async function grantOperator(
   kubernetes: Kubernetes,
   { namespace, namespaces }: { readonly namespace: string; readonly namespaces: readonly string[] },
 ): Promise<string> {
-  const set = [...values, `operator.namespaces={${namespaces.join(',')}}`].flatMap((value) => ['--set', value]);
-  const rights = (await render(['--namespace', namespace, ...set], helms[0])).filter(({ kind }) => RIGHTS.includes(kind));
-  await kubectlOk(kubernetes.kubeconfig, ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rights }));
+  const set = [...values, `operator.namespaces={${namespaces.join(',')}}`].flatMap((value) => [
+    '--set',
+    value,
+  ]);
+  const rights = (await render(['--namespace', namespace, ...set], helms[0])).filter(({ kind }) =>
+    RIGHTS.includes(kind),
+  );
+  await kubectlOk(
+    kubernetes.kubeconfig,
+    ['apply', '-f', '-'],
+    JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rights }),
+  );
   return kubernetes.kubeconfigFor(operatorAccount(namespace).name);
 }

@@ -33,7 +33,9 @@ export interface OperatorOptions {
 }
 
 /** At work when it resolves. Disposing stops it. */
-export async function startOperatorHere(options: OperatorOptions): Promise<AsyncDisposable & { readonly ended: Promise<void> }> {
+export async function startOperatorHere(
+  options: OperatorOptions,
+): Promise<AsyncDisposable & { readonly ended: Promise<void> }> {
   await using open = new AsyncDisposableStack();
   const { kubeconfig, dnsPort, onAnswer, cluster = 'default', namespaces = null, term = 1 } = options;
   const { keys = [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] } = options;
@@ -52,9 +54,26 @@ export async function startOperatorHere(options: OperatorOptions): Promise<Async
     messages: open.use(await openMessageStore(mongo)),
     figures: open.use(await openSenderFigures(mongo)),
     writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),
-    resolver: open.use(createResolver(dnsPort === undefined ? {} : { servers: [{ host: '127.0.0.1', port: dnsPort }] })),
-    events: open.use(new EventRecorder({ client, clock: systemClock, controller: 'packetboat.dev/operator', instance: 'test', report })),
-    metrics: { senders: idle, templates: idle, ready: () => {}, published: () => {}, contact: () => {}, ...options.metrics },
+    resolver: open.use(
+      createResolver(dnsPort === undefined ? {} : { servers: [{ host: '127.0.0.1', port: dnsPort }] }),
+    ),
+    events: open.use(
+      new EventRecorder({
+        client,
+        clock: systemClock,
+        controller: 'packetboat.dev/operator',
+        instance: 'test',
+        report,
+      }),
+    ),
+    metrics: {
+      senders: idle,
+      templates: idle,
+      ready: () => {},
+      published: () => {},
+      contact: () => {},
+      ...options.metrics,
+    },
     onFenced:
       options.onFenced ??
       (() => {

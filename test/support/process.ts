@@ -1,5 +1,6 @@
-// A program that a test starts, freezes, kills and starts again. It never outlives the test: a watchdog in a session of its own
-// kills it by pid and removes its folder when this process is gone, however it went.
+// A program that a test starts, freezes, kills and starts again. It never outlives the test: a
+// watchdog in a session of its own kills it by pid and removes its folder when this process is
+// gone, however it went.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -40,9 +41,14 @@ export interface RunningProgram extends AsyncDisposable {
   resume(): void;
   /** SIGKILL, and waits for the end. Its folder stays. */
   kill(): Promise<void>;
-  /** SIGTERM, and the exit code; an error when it is still there after 10 s or a signal ended it. */
+  /**
+   * SIGTERM, and the exit code; an error when it is still there after 10 s or a signal ended it.
+   */
   stop(): Promise<number>;
-  /** Kills what runs and starts it again with the same arguments; `erase` empties its folder in between. */
+  /**
+   * Kills what runs and starts it again with the same arguments; `erase` empties its folder in
+   * between.
+   */
   restart(how?: { readonly erase?: boolean }): Promise<void>;
 }
 
@@ -75,7 +81,10 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
       if (child === started) watchdog.guard(undefined);
       isReady.reject(new Error(`ended (${signal ?? code}) before it was ready`));
     });
-    const timer = setTimeout(() => isReady.reject(new Error('was not ready in time')), program.readyMs ?? READY_MS);
+    const timer = setTimeout(
+      () => isReady.reject(new Error('was not ready in time')),
+      program.readyMs ?? READY_MS,
+    );
     try {
       await isReady.promise;
     } catch (cause) {
@@ -88,7 +97,9 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
   }
 
   function running(): ChildProcess | undefined {
-    return child?.pid !== undefined && child.exitCode === null && child.signalCode === null ? child : undefined;
+    return child?.pid !== undefined && child.exitCode === null && child.signalCode === null
+      ? child
+      : undefined;
   }
 
   async function kill(): Promise<void> {
@@ -107,7 +118,8 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
       target.kill('SIGTERM');
       await ended;
     }
-    if (child?.exitCode == null) throw new Error(`${program.name} was ended by ${child?.signalCode}; it said:\n${tail(output)}`);
+    if (child?.exitCode == null)
+      throw new Error(`${program.name} was ended by ${child?.signalCode}; it said:\n${tail(output)}`);
     return child.exitCode;
   }
 
@@ -149,7 +161,10 @@ function tail(output: string): string {
   return output.slice(-OUTPUT_CHARS);
 }
 
-/** Reads the pid of each run, an empty line when none runs; the end of its input means that the test process is gone. */
+/**
+ * Reads the pid of each run, an empty line when none runs; the end of its input means that the test
+ * process is gone.
+ */
 const WATCHDOG = `
 while read -r line; do pid=$line; done
 [ -z "$pid" ] || kill -KILL "$pid"
@@ -157,7 +172,10 @@ rm -rf -- "$1"
 `;
 
 function watch(folder: string): { guard(pid: number | undefined): void; release(): Promise<void> } {
-  const shell = spawn('/bin/sh', ['-c', WATCHDOG, 'sh', folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const shell = spawn('/bin/sh', ['-c', WATCHDOG, 'sh', folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   const ended = once(shell, 'exit');
   shell.unref();
   (shell.stdin as Socket).unref();

@@ -35,10 +35,16 @@ export interface ReadMail {
 export function readWithPython(mails: readonly Uint8Array[]): Promise<ReadMail[]> {
   const script = join(import.meta.dirname, 'read-mail.py');
   return new Promise((resolve, reject) => {
-    const child = execFile(requireFile('python3'), [script], { timeout: 30_000, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error !== null) reject(new Error(`python3 could not read the mails: ${stderr}`, { cause: error }));
-      else resolve(JSON.parse(stdout));
-    });
+    const child = execFile(
+      requireFile('python3'),
+      [script],
+      { timeout: 30_000, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (error !== null)
+          reject(new Error(`python3 could not read the mails: ${stderr}`, { cause: error }));
+        else resolve(JSON.parse(stdout));
+      },
+    );
     child.stdin?.end(mails.map((mail) => Buffer.from(mail).toString('base64')).join('\n'));
   });
 }

@@ -1,4 +1,5 @@
-// Hands one mail to an SMTP server over a connection of its own, with nodemailer's client: somebody else's idea of SMTP.
+// Hands one mail to an SMTP server over a connection of its own, with nodemailer's client: somebody
+// else's idea of SMTP.
 
 import type { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
@@ -14,13 +15,26 @@ export interface Sending {
   readonly auth?: SMTPConnection.Credentials;
 }
 
-/** Resolves to the answer after the final dot. Fails with nodemailer's error: `responseCode` and `command` say what was refused and where. */
-export async function sendMail({ port, from = 'sender@example.com', to = 'recipient@example.com', mail, connection = {}, auth }: Sending) {
+/**
+ * Resolves to the answer after the final dot. Fails with nodemailer's error: `responseCode` and
+ * `command` say what was refused and where.
+ */
+export async function sendMail({
+  port,
+  from = 'sender@example.com',
+  to = 'recipient@example.com',
+  mail,
+  connection = {},
+  auth,
+}: Sending) {
   const client = new SMTPConnection({ host: '127.0.0.1', port, ignoreTLS: true, ...connection });
   const failed = new Promise<never>((_, reject) => client.on('error', reject));
   const succeeded = async () => {
     await new Promise<void>((connected) => client.connect(() => connected()));
-    if (auth) await new Promise<void>((done, fail) => client.login({ credentials: auth }, (error) => (error ? fail(error) : done())));
+    if (auth)
+      await new Promise<void>((done, fail) =>
+        client.login({ credentials: auth }, (error) => (error ? fail(error) : done())),
+      );
     return new Promise<SMTPConnection.SentMessageInfo>((done, fail) =>
       client.send({ from, to }, mail, (error, info) => (error ? fail(error) : done(info))),
     );

@@ -28,7 +28,10 @@ export class BodyReader {
   readonly #kept: Buffer[] = [];
   readonly #keepsRaw: boolean;
   #held: Buffer = NOTHING;
-  /** Octets of the current line that have been passed on already: a line is only held while it is short. */
+  /**
+   * Octets of the current line that have been passed on already: a line is only held while it is
+   * short.
+   */
   #lineOctets = 0;
   #afterCrlf = true;
   #isAscii = true;
@@ -48,7 +51,8 @@ export class BodyReader {
   feed(chunk: Buffer): Buffer | null {
     const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     let start = 0;
-    // Lines are kept in runs, from one stuffed dot to the next: a large mail is mostly one run per chunk.
+    // Lines are kept in runs, from one stuffed dot to the next: a large mail is mostly one run per
+    // chunk.
     let run = 0;
     const judge = (part: Buffer, ending: number) => {
       if (!this.#startsWithStuffing(part, ending)) return;
@@ -91,14 +95,20 @@ export class BodyReader {
   }
 
   #endsMail(line: Buffer): boolean {
-    return this.#lineOctets === 0 && this.#afterCrlf && line.length === 3 && line[0] === DOT && line[1] === CR;
+    return (
+      this.#lineOctets === 0 && this.#afterCrlf && line.length === 3 && line[0] === DOT && line[1] === CR
+    );
   }
 
-  /** Judges a whole line, or a part of one that is too long to be held; `ending` octets of it end the line. */
+  /**
+   * Judges a whole line, or a part of one that is too long to be held; `ending` octets of it end
+   * the line.
+   */
   #startsWithStuffing(part: Buffer, ending: number): boolean {
     const content = part.subarray(0, part.length - ending);
     const isStuffed = this.#lineOctets === 0 && content[0] === DOT;
-    if (isStuffed && content[1] !== DOT) this.#anomalies.add('dot at the start of a line without another before it');
+    if (isStuffed && content[1] !== DOT)
+      this.#anomalies.add('dot at the start of a line without another before it');
     if (content.includes(CR)) this.#anomalies.add('bare CR in the body');
     this.#lineOctets += content.length - (isStuffed ? 1 : 0);
     if (this.#lineOctets > LINE_OCTETS_MAX) this.#anomalies.add('line above 998 octets');

@@ -30,11 +30,17 @@ export async function startSinkProcess(options: readonly string[] = []): Promise
   child.stderr?.pipe(process.stderr);
   const exited = once(child, 'exit');
   const firstLine = child.stdout === null ? [] : once(createInterface(child.stdout), 'line');
-  const [line] = await Promise.race([firstLine, exited.then(() => Promise.reject(new Error('the sink did not start')))]);
+  const [line] = await Promise.race([
+    firstLine,
+    exited.then(() => Promise.reject(new Error('the sink did not start'))),
+  ]);
   const { port, control } = JSON.parse(String(line)) as { port: number; control: string };
 
   const call = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
-    const answer = await fetch(control + path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const answer = await fetch(control + path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
     if (!answer.ok) throw new Error(`the sink answered ${answer.status}: ${await answer.text()}`);
     return (await answer.json()) as Answer;
   };
@@ -47,7 +53,10 @@ export async function startSinkProcess(options: readonly string[] = []): Promise
     async mails() {
       const all: Omit<ReceivedMail, 'raw'>[] = [];
       for (;;) {
-        const { mails } = await call<{ mails: Omit<ReceivedMail, 'raw'>[] }>('GET', `/mails?after=${all.length}`);
+        const { mails } = await call<{ mails: Omit<ReceivedMail, 'raw'>[] }>(
+          'GET',
+          `/mails?after=${all.length}`,
+        );
         if (mails.length === 0) return all;
         for (const mail of mails) all.push(mail);
       }

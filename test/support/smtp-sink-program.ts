@@ -40,13 +40,23 @@ export async function main(args: string[]): Promise<void> {
   });
   const control = createServer((request, response) => {
     obey(sink, request).then(
-      (answer) => response.writeHead(answer === null ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(answer)),
+      (answer) =>
+        response
+          .writeHead(answer === null ? 404 : 200, { 'content-type': 'application/json' })
+          .end(JSON.stringify(answer)),
       (error: Error) => response.writeHead(400, { 'content-type': 'text/plain' }).end(error.message),
     );
   });
-  await new Promise<void>((listening) => control.listen(Number(values['control-port']), '127.0.0.1', listening));
+  await new Promise<void>((listening) =>
+    control.listen(Number(values['control-port']), '127.0.0.1', listening),
+  );
   const address = control.address();
-  console.log(JSON.stringify({ port: sink.port, control: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}` }));
+  console.log(
+    JSON.stringify({
+      port: sink.port,
+      control: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    }),
+  );
 
   const stop = async () => {
     control.close();

@@ -1,10 +1,26 @@
-// Faults by script. A rule says at which stage of which dialogues something happens, how often, and what. Plain JSON, so that a sink in another
-// process takes the same rules. The first rule that bites decides.
+// Faults by script. A rule says at which stage of which dialogues something happens, how often, and
+// what. Plain JSON, so that a sink in another process takes the same rules. The first rule that
+// bites decides.
 
 import { z } from 'zod';
 
-/** Where a rule can bite; each but `body` is the moment before the sink's reply. `body` is while the mail arrives, `dot` when it is whole. */
-export const STAGES = ['greeting', 'ehlo', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot', 'rset', 'quit'] as const;
+/**
+ * Where a rule can bite; each but `body` is the moment before the sink's reply. `body` is while the
+ * mail arrives, `dot` when it is whole.
+ */
+export const STAGES = [
+  'greeting',
+  'ehlo',
+  'starttls',
+  'auth',
+  'mail',
+  'rcpt',
+  'data',
+  'body',
+  'dot',
+  'rset',
+  'quit',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 const count = z.number().int().nonnegative();
@@ -37,20 +53,26 @@ export const ruleSchema = z.strictObject({
   delayMs: count.optional(),
   /** Say nothing until the sink is told to release, or the client goes away. */
   hang: z.literal(true).optional(),
-  /** Instead of the usual reply, without the last CRLF. At `dot` a mail counts as taken unless this is 4xx or 5xx. */
+  /**
+   * Instead of the usual reply, without the last CRLF. At `dot` a mail counts as taken unless this
+   * is 4xx or 5xx.
+   */
   reply: z.string().optional(),
   /** The reply goes out byte by byte, each one in a turn of the event loop of its own. */
   split: z.literal(true).optional(),
   /**
-   * Close (FIN) or reset (RST) the connection, or only say that nothing more will be said (FIN, and the other half stays open): after `reply` when there
-   * is one, without any reply otherwise.
+   * Close (FIN) or reset (RST) the connection, or only say that nothing more will be said (FIN, and
+   * the other half stays open): after `reply` when there is one, without any reply otherwise.
    */
   drop: z.enum(['close', 'reset', 'half']).optional(),
 });
 
 export type Rule = z.infer<typeof ruleSchema>;
 
-/** What a dialogue is about at the moment; `to` has the one recipient at `rcpt`, all of the mail afterwards. */
+/**
+ * What a dialogue is about at the moment; `to` has the one recipient at `rcpt`, all of the mail
+ * afterwards.
+ */
 export interface Situation {
   readonly connection: number;
   readonly from: string;
@@ -84,7 +106,8 @@ function fits(rule: Rule, { connection, from, to }: Situation): boolean {
   return rule.to === undefined || concerned(rule, to) !== undefined;
 }
 
-const concerned = (rule: Rule, to: readonly string[]) => to.find((recipient) => rule.to === undefined || isMeant(rule.to, recipient));
+const concerned = (rule: Rule, to: readonly string[]) =>
+  to.find((recipient) => rule.to === undefined || isMeant(rule.to, recipient));
 
 function isMeant(pattern: string, address: string): boolean {
   const [wanted, actual] = [pattern.toLowerCase(), address.toLowerCase()];

@@ -1,4 +1,5 @@
-// One dialogue with one client: RFC 5321 as a server speaks it, with the script asked before each reply.
+// One dialogue with one client: RFC 5321 as a server speaks it, with the script asked before each
+// reply.
 
 import { isAscii } from 'node:buffer';
 import type { ReceivedMail, Sink } from './smtp-sink.ts';
@@ -77,15 +78,21 @@ export class SinkSession {
     if (tls === 'starttls' && !this.#isTls) offered.push('STARTTLS');
     if (auth && (this.#isTls || auth.isOfferedInClear)) offered.push('AUTH PLAIN LOGIN');
     const lines = verb === 'EHLO' ? ['sink.example', ...offered] : ['sink.example'];
-    const offers = lines.map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n');
-    this.#isGreeted = isPositive(await this.#answer('ehlo', this.#isWelcome ? offers : '503 5.5.1 refused already'));
+    const offers = lines
+      .map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}`)
+      .join('\r\n');
+    this.#isGreeted = isPositive(
+      await this.#answer('ehlo', this.#isWelcome ? offers : '503 5.5.1 refused already'),
+    );
   }
 
   async #startTls(): Promise<void> {
     const { tls = 'none' } = this.#sink.options;
-    if (this.#isTls || (tls !== 'starttls' && tls !== 'stripped')) return this.#wire.write('502 5.5.1 not here\r\n');
+    if (this.#isTls || (tls !== 'starttls' && tls !== 'stripped'))
+      return this.#wire.write('502 5.5.1 not here\r\n');
     if (!isPositive(await this.#answer('starttls', '220 2.0.0 go ahead'))) return;
-    // What came in clear text behind the command would be taken for something said under TLS (CVE-2011-0411).
+    // What came in clear text behind the command would be taken for something said under TLS
+    // (CVE-2011-0411).
     if (this.#wire.discard() > 0) this.#note('something sent in clear text behind STARTTLS');
     this.#isGreeted = false;
     await this.#secure();
@@ -138,7 +145,8 @@ export class SinkSession {
     if (!this.#isGreeted || this.#mail !== null) usual = '503 5.5.1 out of order';
     else if (this.#sink.options.auth && this.#user === null) usual = '530 5.7.0 authenticate first';
     else if (announcedBytes(parameters) > this.#bytesMax) usual = '552 5.3.4 too large';
-    if (isPositive(await this.#answer('mail', usual, { from, to: [] }))) this.#mail = { from, to: [], parameters };
+    if (isPositive(await this.#answer('mail', usual, { from, to: [] })))
+      this.#mail = { from, to: [], parameters };
   }
 
   async #to(rest: string): Promise<void> {
@@ -150,7 +158,10 @@ export class SinkSession {
     const recipient = path[1] ?? '';
     if (this.#mail === null) return this.#wire.write('503 5.5.1 MAIL first\r\n');
     this.#checkAscii(recipient, this.#mail.parameters);
-    const code = await this.#answer('rcpt', '250 2.1.5 recipient fine', { from: this.#mail.from, to: [recipient] });
+    const code = await this.#answer('rcpt', '250 2.1.5 recipient fine', {
+      from: this.#mail.from,
+      to: [recipient],
+    });
     if (isPositive(code)) this.#mail.to.push(recipient);
   }
 
@@ -161,13 +172,15 @@ export class SinkSession {
     const body = await this.#readBody(mail);
     if (body === null) return;
     for (const what of body.anomalies) this.#note(what);
-    if (!body.isAscii && !mail.parameters.some((given) => /^BODY=8BITMIME$/i.test(given))) this.#note('8-bit body without BODY=8BITMIME');
+    if (!body.isAscii && !mail.parameters.some((given) => /^BODY=8BITMIME$/i.test(given)))
+      this.#note('8-bit body without BODY=8BITMIME');
     this.#mail = null;
 
     const rule = this.#next('dot', mail);
     const usual = body.bytes > this.#bytesMax ? '552 5.3.4 too large' : '250 2.0.0 taken';
     const isTaken = isPositive(codeOf(rule?.reply ?? usual));
-    // The mail is recorded before anything is answered: what is lost after this is the answer, never the mail.
+    // The mail is recorded before anything is answered: what is lost after this is the answer,
+    // never the mail.
     const received = isTaken ? this.#record(mail, body) : null;
     if (!isTaken) this.#sink.refused += 1;
     this.#sink.changed();
@@ -181,7 +194,9 @@ export class SinkSession {
     const bytesPerSecond = rule?.bytesPerSecond;
     let isDue = rule !== null;
     for (;;) {
-      const chunk = await this.#wire.read(bytesPerSecond === undefined ? undefined : Math.max(1, Math.floor(bytesPerSecond / 10)));
+      const chunk = await this.#wire.read(
+        bytesPerSecond === undefined ? undefined : Math.max(1, Math.floor(bytesPerSecond / 10)),
+      );
       if (chunk === null) return null;
       const rest = reader.feed(chunk);
       if (bytesPerSecond !== undefined) await this.#wire.wait((chunk.length / bytesPerSecond) * 1000);

@@ -1,4 +1,5 @@
-// One connection of the sink: reads lines and chunks when asked, and does on purpose what servers do by accident.
+// One connection of the sink: reads lines and chunks when asked, and does on purpose what servers
+// do by accident.
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -95,7 +96,8 @@ export class Wire {
   }
 
   /**
-   * Nothing is read after this. What was written before still arrives, but perhaps not when the connection is reset. `half`: the client has to close it.
+   * Nothing is read after this. What was written before still arrives, but perhaps not when the
+   * connection is reset. `half`: the client has to close it.
    */
   drop(how: 'close' | 'reset' | 'half'): void {
     this.discard();

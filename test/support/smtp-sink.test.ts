@@ -1,4 +1,5 @@
-// The sink is what other tests believe, so each of its faults and each of its judgements is shown here to happen, with nodemailer and with raw bytes.
+// The sink is what other tests believe, so each of its faults and each of its judgements is shown
+// here to happen, with nodemailer and with raw bytes.
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -44,12 +45,19 @@ async function say(port: number, text: string | Buffer): Promise<string> {
 }
 
 const dialogue = (body: string, { to = ['b@example.com'], mail = '', hello = 'EHLO client.example' } = {}) =>
-  [hello, `MAIL FROM:<a@example.com>${mail}`, ...to.map((recipient) => `RCPT TO:<${recipient}>`), 'DATA', `${body}.`, 'QUIT', ''].join(
-    '\r\n',
-  );
+  [
+    hello,
+    `MAIL FROM:<a@example.com>${mail}`,
+    ...to.map((recipient) => `RCPT TO:<${recipient}>`),
+    'DATA',
+    `${body}.`,
+    'QUIT',
+    '',
+  ].join('\r\n');
 
 /** The code of each reply, however many lines it has. */
-const codes = (heard: string) => heard.split('\r\n').flatMap((line) => (/^\d{3} /.test(line) ? [line.slice(0, 3)] : []));
+const codes = (heard: string) =>
+  heard.split('\r\n').flatMap((line) => (/^\d{3} /.test(line) ? [line.slice(0, 3)] : []));
 
 describe('taking mail', () => {
   test('the envelope, the bytes, their digest and the headers asked for are recorded', async () => {
@@ -78,8 +86,21 @@ describe('taking mail', () => {
 
   test('a whole pipelined dialogue is answered in order, and several mails on one connection', async () => {
     const { port, mails } = await start();
-    const twice = dialogue(MAIL).replace('QUIT\r\n', '') + dialogue(MAIL).replace('EHLO client.example\r\n', '');
-    expect(codes(await say(port, twice))).toEqual(['220', '250', '250', '250', '354', '250', '250', '250', '354', '250', '221']);
+    const twice =
+      dialogue(MAIL).replace('QUIT\r\n', '') + dialogue(MAIL).replace('EHLO client.example\r\n', '');
+    expect(codes(await say(port, twice))).toEqual([
+      '220',
+      '250',
+      '250',
+      '250',
+      '354',
+      '250',
+      '250',
+      '250',
+      '354',
+      '250',
+      '221',
+    ]);
     expect(mails).toHaveLength(2);
   });
 
@@ -87,7 +108,11 @@ describe('taking mail', () => {
     const { port, mails } = await start({ keep: 'digest' });
     const mail = `${MAIL}${'x'.repeat(70)}\r\n`.repeat(3_000);
     await sendMail({ port, mail });
-    expect(mails[0]).toMatchObject({ raw: null, messageId: '<one@example.com>', sha256: createHash('sha256').update(mail).digest('hex') });
+    expect(mails[0]).toMatchObject({
+      raw: null,
+      messageId: '<one@example.com>',
+      sha256: createHash('sha256').update(mail).digest('hex'),
+    });
   });
 
   test.each([
@@ -102,8 +127,16 @@ describe('taking mail', () => {
     ['MAIL without brackets', 'EHLO x\r\nMAIL FROM:a@example.com\r\nQUIT\r\n', ['220', '250', '501', '221']],
     ['STARTTLS that is not on', 'EHLO x\r\nSTARTTLS\r\nQUIT\r\n', ['220', '250', '502', '221']],
     ['what nobody knows', 'EHLO x\r\nBDAT 5\r\nNOOP\r\nQUIT\r\n', ['220', '250', '500', '250', '221']],
-    ['a mail that announces to be too large', 'EHLO x\r\nMAIL FROM:<> SIZE=2000\r\nQUIT\r\n', ['220', '250', '552', '221']],
-    ['a mail that is too large', dialogue('x'.repeat(900).concat('\r\n').repeat(2)), ['220', '250', '250', '250', '354', '552', '221']],
+    [
+      'a mail that announces to be too large',
+      'EHLO x\r\nMAIL FROM:<> SIZE=2000\r\nQUIT\r\n',
+      ['220', '250', '552', '221'],
+    ],
+    [
+      'a mail that is too large',
+      dialogue('x'.repeat(900).concat('\r\n').repeat(2)),
+      ['220', '250', '250', '250', '354', '552', '221'],
+    ],
   ])('%s is answered as the RFC says', async (_title, said, expected) => {
     const { port, mails } = await start({ mailBytesMax: 1_000 });
     expect(codes(await say(port, said))).toEqual(expected);
@@ -138,7 +171,11 @@ describe('judging the sender', () => {
     ['LF.CRLF, which must not end a mail', dialogue('a\n.\r\nb\r\n'), 'bare LF in the body'],
     ['CRLF.LF, which must not end a mail', dialogue('a\r\n.\nb\r\n'), 'bare LF in the body'],
     ['8 bits that were not announced', dialogue('Grüße\r\n'), '8-bit body without BODY=8BITMIME'],
-    ['an address in UTF-8 that was not announced', dialogue('a\r\n', { to: ['grüße@example.com'] }), 'non-ASCII address without SMTPUTF8'],
+    [
+      'an address in UTF-8 that was not announced',
+      dialogue('a\r\n', { to: ['grüße@example.com'] }),
+      'non-ASCII address without SMTPUTF8',
+    ],
     ['a bare LF after a command', dialogue('a\r\n', { hello: 'EHLO x\nNOOP' }), 'bare LF after a command'],
     ['a bare CR in a command', dialogue('a\r\n', { hello: 'EHLO x\ry' }), 'bare CR in a command'],
     ['a command that does not exist', dialogue('a\r\n', { hello: 'XYZ\r\nEHLO x' }), 'unknown command'],
@@ -154,7 +191,10 @@ describe('judging the sender', () => {
     ['a stuffed line of 998 octets', dialogue(`..${'x'.repeat(997)}\r\n`)],
     ['an empty mail', dialogue('')],
     ['8 bits that were announced', dialogue('Grüße\r\n', { mail: ' BODY=8BITMIME' })],
-    ['an address in UTF-8 that was announced', dialogue('a\r\n', { to: ['grüße@example.com'], mail: ' SMTPUTF8' })],
+    [
+      'an address in UTF-8 that was announced',
+      dialogue('a\r\n', { to: ['grüße@example.com'], mail: ' SMTPUTF8' }),
+    ],
     ['stuffed dots', dialogue('..\r\n...\r\n..a\r\n')],
   ])('%s is fine', async (_title, said) => {
     const { port, anomalies, mails } = await start();
@@ -164,22 +204,30 @@ describe('judging the sender', () => {
   });
 
   test('a body is read the same however it is cut into chunks', () => {
-    const whole = Buffer.from(`A: b\r\n\r\n..dot\r\n${'y'.repeat(3_000)}\r\nlf\n.\r\ncr\rx\r\n..\r\nlast\r\n.\r\nQUIT\r\n`);
+    const whole = Buffer.from(
+      `A: b\r\n\r\n..dot\r\n${'y'.repeat(3_000)}\r\nlf\n.\r\ncr\rx\r\n..\r\nlast\r\n.\r\nQUIT\r\n`,
+    );
     const read = (size: number) => {
       const reader = new BodyReader(true);
       for (let at = 0; at < whole.length; at += size) {
         const rest = reader.feed(whole.subarray(at, at + size));
-        if (rest !== null) return { ...reader.end(), rest: rest.toString() + whole.subarray(at + size).toString() };
+        if (rest !== null)
+          return { ...reader.end(), rest: rest.toString() + whole.subarray(at + size).toString() };
       }
       return null;
     };
     const expected = read(whole.length);
-    expect(expected?.raw?.toString()).toBe(`A: b\r\n\r\n.dot\r\n${'y'.repeat(3_000)}\r\nlf\n\r\ncr\rx\r\n.\r\nlast\r\n`);
+    expect(expected?.raw?.toString()).toBe(
+      `A: b\r\n\r\n.dot\r\n${'y'.repeat(3_000)}\r\nlf\n\r\ncr\rx\r\n.\r\nlast\r\n`,
+    );
     expect(expected).toMatchObject({ head: 'A: b\r\n', rest: 'QUIT\r\n' });
     expect(expected?.anomalies).toHaveLength(4);
     for (const size of [1, 2, 3, 5, 7, 64, 999, 1_000, 1_001]) {
       const { anomalies, ...other } = read(size) ?? { anomalies: [] };
-      expect({ ...other, anomalies: anomalies.toSorted() }).toEqual({ ...expected, anomalies: expected?.anomalies.toSorted() });
+      expect({ ...other, anomalies: anomalies.toSorted() }).toEqual({
+        ...expected,
+        anomalies: expected?.anomalies.toSorted(),
+      });
     }
   });
 });
@@ -207,7 +255,9 @@ describe('making trouble', () => {
       await using running = await startSink({ rules: [{ at, drop }] });
       expect(codes(await say(running.port, dialogue(MAIL)))).toSatisfy((heard: string[]) =>
         // After a reset what was answered before may be lost on the way.
-        drop === 'reset' ? heard.length < expected.length : heard.join() === expected.slice(0, expected.indexOf('450')).join(),
+        drop === 'reset'
+          ? heard.length < expected.length
+          : heard.join() === expected.slice(0, expected.indexOf('450')).join(),
       );
     }
   });
@@ -250,7 +300,9 @@ describe('making trouble', () => {
 
   test('dropped in mid body: nothing is taken', async () => {
     const running = await start({ rules: [{ at: 'body', afterBytes: 100_000, drop: 'reset' }] });
-    await expect(sendMail({ port: running.port, mail: `${MAIL}${'line\r\n'.repeat(200_000)}` })).rejects.toThrow();
+    await expect(
+      sendMail({ port: running.port, mail: `${MAIL}${'line\r\n'.repeat(200_000)}` }),
+    ).rejects.toThrow();
     await sendMail({ port: running.port, mail: MAIL });
     expect(running.mails).toHaveLength(1);
     expect(running.counts).toMatchObject({ refused: 0, reached: { body: 2, dot: 1 } });
@@ -292,7 +344,9 @@ describe('making trouble', () => {
   });
 
   test('a refused recipient does not keep the mail from the others', async () => {
-    const { port, mails } = await start({ rules: [{ at: 'rcpt', to: 'Bad@example.com', reply: '550 5.1.1 no such user' }] });
+    const { port, mails } = await start({
+      rules: [{ at: 'rcpt', to: 'Bad@example.com', reply: '550 5.1.1 no such user' }],
+    });
     const heard = codes(await say(port, dialogue(MAIL, { to: ['good@example.com', 'bad@example.com'] })));
     expect(heard).toEqual(['220', '250', '250', '250', '550', '354', '250', '221']);
     expect(mails).toMatchObject([{ to: ['good@example.com'] }]);
@@ -337,7 +391,12 @@ describe('TLS and AUTH', () => {
 
   test('STARTTLS and AUTH with a certificate of the test’s own authority', async () => {
     const { port, mails, anomalies } = await start({ tls: 'starttls', certificate, auth });
-    await sendMail({ port, mail: MAIL, connection: trusting, auth: { user: 'relay', pass: 'correct horse' } });
+    await sendMail({
+      port,
+      mail: MAIL,
+      connection: trusting,
+      auth: { user: 'relay', pass: 'correct horse' },
+    });
     expect(mails).toMatchObject([{ isTls: true, user: 'relay' }]);
     expect(anomalies).toEqual([]);
   });
@@ -361,7 +420,11 @@ describe('TLS and AUTH', () => {
 
   test.each([
     ['another authority', certificate, makeAuthority().cert],
-    ['an expired certificate', authority.issue({ names: ['127.0.0.1'], until: new Date(Date.now() - 60_000) }), authority.cert],
+    [
+      'an expired certificate',
+      authority.issue({ names: ['127.0.0.1'], until: new Date(Date.now() - 60_000) }),
+      authority.cert,
+    ],
     ['a certificate for another name', authority.issue({ names: ['elsewhere.example'] }), authority.cert],
   ])('a verifying client turns away from %s, and the sink lives on', async (_title, given, ca) => {
     const { port, mails } = await start({ tls: 'starttls', certificate: given });
@@ -374,7 +437,12 @@ describe('TLS and AUTH', () => {
     const { port, anomalies } = await start({ tls: 'stripped', certificate, auth });
     expect(await say(port, 'EHLO x\r\nQUIT\r\n')).not.toContain('STARTTLS');
     const plain = Buffer.from('\0relay\0correct horse').toString('base64');
-    expect(codes(await say(port, `EHLO x\r\nAUTH PLAIN ${plain}\r\nQUIT\r\n`))).toEqual(['220', '250', '235', '221']);
+    expect(codes(await say(port, `EHLO x\r\nAUTH PLAIN ${plain}\r\nQUIT\r\n`))).toEqual([
+      '220',
+      '250',
+      '235',
+      '221',
+    ]);
     expect(anomalies).toEqual([{ connection: 2, what: 'credentials in clear text' }]);
   });
 
@@ -413,7 +481,9 @@ test('in a process of its own it obeys over HTTP, and ends with the test', async
   await sendMail({ port: remote.port, mail: MAIL });
   await remote.until(({ mails }) => mails === 1);
 
-  expect(await remote.mails()).toMatchObject([{ messageId: '<one@example.com>', headers: { subject: ['x'] }, answered: 250 }]);
+  expect(await remote.mails()).toMatchObject([
+    { messageId: '<one@example.com>', headers: { subject: ['x'] }, answered: 250 },
+  ]);
   expect(await remote.copies()).toMatchObject([{ copies: 1, contents: 1 }]);
   expect(await remote.anomalies()).toEqual([]);
 

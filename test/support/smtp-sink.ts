@@ -1,6 +1,7 @@
-// A real SMTP server that keeps account of what it was given and makes trouble by script. It speaks the protocol by hand, on node:net, because its
-// purpose is to stop, lie and hang up at places where a library would not let it. It judges the sender too: see `anomalies`.
-// As a program, `node test/support/smtp-sink.ts --help`, it is steered over HTTP.
+// A real SMTP server that keeps account of what it was given and makes trouble by script. It speaks
+// the protocol by hand, on node:net, because its purpose is to stop, lie and hang up at places
+// where a library would not let it. It judges the sender too: see `anomalies`. As a program, `node
+// test/support/smtp-sink.ts --help`, it is steered over HTTP.
 
 import { createServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
@@ -13,7 +14,10 @@ export interface SinkOptions {
   /** 0, the default, takes a free one. */
   readonly port?: number;
   readonly rules?: readonly Rule[];
-  /** `stripped`: STARTTLS works but is not offered, as when somebody in the middle takes it out of the answer to EHLO. */
+  /**
+   * `stripped`: STARTTLS works but is not offered, as when somebody in the middle takes it out of
+   * the answer to EHLO.
+   */
   readonly tls?: 'none' | 'starttls' | 'stripped' | 'implicit';
   /** Needed unless `tls` is `none`. */
   readonly certificate?: Certificate;
@@ -42,7 +46,10 @@ export interface ReceivedMail {
   readonly sha256: string;
   readonly isTls: boolean;
   readonly user: string | null;
-  /** The code after the dot; null as long as none was sent, which may be for ever: then the sender cannot know that the mail was taken. */
+  /**
+   * The code after the dot; null as long as none was sent, which may be for ever: then the sender
+   * cannot know that the mail was taken.
+   */
   answered: number | null;
   readonly raw: Buffer | null;
 }
@@ -105,7 +112,8 @@ export class Sink implements AsyncDisposable {
   constructor(options: SinkOptions) {
     this.options = options;
     this.secureContext = options.certificate === undefined ? null : createSecureContext(options.certificate);
-    if (this.secureContext === null && (options.tls ?? 'none') !== 'none') throw new Error('TLS needs a certificate');
+    if (this.secureContext === null && (options.tls ?? 'none') !== 'none')
+      throw new Error('TLS needs a certificate');
     this.script = new Script(options.rules ?? []);
     this.released = this.#nextRelease();
   }
@@ -116,7 +124,14 @@ export class Sink implements AsyncDisposable {
 
   get counts(): SinkCounts {
     const { refused, reached, hanging, mails } = this;
-    return { connections: this.#connections, open: this.#wires.size, mails: mails.length, refused, reached, hanging };
+    return {
+      connections: this.#connections,
+      open: this.#wires.size,
+      mails: mails.length,
+      refused,
+      reached,
+      hanging,
+    };
   }
 
   /** From now on these decide; their counting starts anew. */
@@ -189,7 +204,8 @@ export class Sink implements AsyncDisposable {
       this.#wires.delete(wire);
       this.changed();
     });
-    // Nobody catches this: a bug of the sink's own is an unhandled rejection, which fails the test run.
+    // Nobody catches this: a bug of the sink's own is an unhandled rejection, which fails the test
+    // run.
     void new SinkSession(this, wire, this.#connections).run();
     this.changed();
   }
@@ -220,5 +236,7 @@ function noneAtEachStage(): Record<Stage, number> {
   return Object.fromEntries(STAGES.map((stage) => [stage, 0])) as Record<Stage, number>;
 }
 
-// Not awaited here, for the program imports this module and would wait for it in turn; a failure ends the process as an unhandled rejection.
-if (import.meta.main) void import('./smtp-sink-program.ts').then((program) => program.main(process.argv.slice(2)));
+// Not awaited here, for the program imports this module and would wait for it in turn; a failure
+// ends the process as an unhandled rejection.
+if (import.meta.main)
+  void import('./smtp-sink-program.ts').then((program) => program.main(process.argv.slice(2)));

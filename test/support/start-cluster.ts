@@ -1,5 +1,5 @@
-// Any number of each program, each a process of its own, over MongoDB, NATS and Redis. Names on those servers are the cluster's own, so that several
-// share them.
+// Any number of each program, each a process of its own, over MongoDB, NATS and Redis. Names on
+// those servers are the cluster's own, so that several share them.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -69,11 +69,16 @@ export async function startCluster(options: ClusterOptions): Promise<Installatio
   };
   const complaints: string[] = [];
   const printer = { say: () => {}, complain: (line: string) => void complaints.push(line) };
-  if ((await applyCatalog(options.catalogDir ?? exampleCatalogDir, readConfig('catalog', env), printer)) !== 0)
+  if (
+    (await applyCatalog(options.catalogDir ?? exampleCatalogDir, readConfig('catalog', env), printer)) !== 0
+  )
     throw new Error(`the catalog could not be applied:\n${complaints.join('\n')}`);
 
   const programs: PacketboatProgram[] = [];
-  const startAll = async (role: Role, environments: readonly Readonly<Record<string, string>>[]): Promise<void> => {
+  const startAll = async (
+    role: Role,
+    environments: readonly Readonly<Record<string, string>>[],
+  ): Promise<void> => {
     const started = environments.map(async (own) => {
       const program = open.use(await startRole(role, { ...env, ...own }, await freePort()));
       programs.push(program);
@@ -85,7 +90,8 @@ export async function startCluster(options: ClusterOptions): Promise<Installatio
   const grpcAddresses = await times(ingests, async () => `127.0.0.1:${await freePort()}`);
   const httpAddresses = await times(
     gateways,
-    async (i) => `${options.httpHost ?? '127.0.0.1'}:${options.httpPort === undefined ? await freePort() : options.httpPort + i}`,
+    async (i) =>
+      `${options.httpHost ?? '127.0.0.1'}:${options.httpPort === undefined ? await freePort() : options.httpPort + i}`,
   );
   await startAll(
     'ingest',
@@ -96,7 +102,10 @@ export async function startCluster(options: ClusterOptions): Promise<Installatio
     startAll('sweeper', await times(sweepers, async () => ({}))),
     startAll(
       'gateway',
-      httpAddresses.map((address) => ({ PACKETBOAT_HTTP_ADDR: address, PACKETBOAT_INGEST_ADDR: `ipv4:${grpcAddresses.join(',')}` })),
+      httpAddresses.map((address) => ({
+        PACKETBOAT_HTTP_ADDR: address,
+        PACKETBOAT_INGEST_ADDR: `ipv4:${grpcAddresses.join(',')}`,
+      })),
     ),
   ]);
 
@@ -122,7 +131,11 @@ export async function forget(mongodbUrl: string, natsUrl: string, installation: 
     .dropDatabase()
     .catch(() => {}); // a test may have killed it
   try {
-    const nats = await connect({ servers: natsUrl.replace(/^nats:\/\//, ''), timeout: 2_000, reconnect: false });
+    const nats = await connect({
+      servers: natsUrl.replace(/^nats:\/\//, ''),
+      timeout: 2_000,
+      reconnect: false,
+    });
     const manager = await nats.jetstreamManager({ timeout: 2_000 });
     await manager.streams.delete(queueNames({ installation }).stream).catch(() => {});
     await nats.close();

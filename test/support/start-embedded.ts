@@ -1,9 +1,19 @@
 // Everything in one process, as `make dev` runs it, in a folder of its own.
 
 import { freePort } from './free-port.ts';
-import { exampleCatalogDir, type Installation, type InstallationOptions, newKey, startRole } from './installation.ts';
+import {
+  exampleCatalogDir,
+  type Installation,
+  type InstallationOptions,
+  newKey,
+  startRole,
+} from './installation.ts';
 
-export async function startEmbedded({ relay, env, catalogDir = exampleCatalogDir }: InstallationOptions = {}): Promise<Installation> {
+export async function startEmbedded({
+  relay,
+  env,
+  catalogDir = exampleCatalogDir,
+}: InstallationOptions = {}): Promise<Installation> {
   const [http, grpc, operations] = [await freePort(), await freePort(), await freePort()];
   const key = newKey();
   const told = {

@@ -58,6 +58,8 @@ it('names the tests of a process that went away', async () => {
     'gone.test.ts': `it('stays', () => {}); it('kills', async () => { process.kill(process.pid, 'SIGKILL'); await new Promise(() => {}); });`,
   });
   expect(code).toBe(1);
-  expect(lines.filter((line) => line.startsWith('Failed:'))).toContain('Failed: tests/gone.test.ts: kills (did not end)');
+  expect(lines.filter((line) => line.startsWith('Failed:'))).toContain(
+    'Failed: tests/gone.test.ts: kills (did not end)',
+  );
   expect(lines.at(-1)).toMatch(/^\d passed, [1-9]\d* failed$/);
 });

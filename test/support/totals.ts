@@ -1,5 +1,6 @@
-// Ends a run with what it used, what it skipped and one line of totals that a script can read. A file that cannot be loaded and an
-// error outside any test count as failures: they must never look like fewer tests.
+// Ends a run with what it used, what it skipped and one line of totals that a script can read. A
+// file that cannot be loaded and an error outside any test count as failures: they must never look
+// like fewer tests.
 
 import { DefaultReporter, type TestModule, type TestRunEndReason, type Vitest } from 'vitest/node';
 
@@ -13,7 +14,11 @@ export default class Totals extends DefaultReporter {
     super.onInit(vitest);
   }
 
-  override onTestRunEnd(modules: readonly TestModule[], errors: UnhandledErrors, reason: TestRunEndReason): void {
+  override onTestRunEnd(
+    modules: readonly TestModule[],
+    errors: UnhandledErrors,
+    reason: TestRunEndReason,
+  ): void {
     super.onTestRunEnd(modules, errors, reason);
     const lent = this.#vitest?.getRootProject().getProvidedContext().lent ?? [];
     for (const backend of lent) this.log(`Backend: ${backend}`);
@@ -24,19 +29,30 @@ export default class Totals extends DefaultReporter {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const passed = tests.filter((test) => test.result().state === 'passed').length;
     const failed = tests.filter((test) => test.result().state === 'failed').length;
-    const broken = modules.filter((module) => !module.ok() && [...module.children.allTests('failed')].length === 0).length;
+    const broken = modules.filter(
+      (module) => !module.ok() && [...module.children.allTests('failed')].length === 0,
+    ).length;
     this.log(`\n${passed} passed, ${failed + broken + errors.length} failed`);
   }
 }
 
-/** Tests that failed, and those that never ended because their process did; a file without tests that could not be loaded. */
+/**
+ * Tests that failed, and those that never ended because their process did; a file without tests
+ * that could not be loaded.
+ */
 function failures(module: TestModule): string[] {
   const open = [...module.children.allTests()].flatMap((test) => {
     const { state } = test.result();
-    return state === 'failed' ? [test.fullName] : state === 'pending' ? [`${test.fullName} (did not end)`] : [];
+    return state === 'failed'
+      ? [test.fullName]
+      : state === 'pending'
+        ? [`${test.fullName} (did not end)`]
+        : [];
   });
   if (open.length === 0 && module.ok()) return [];
-  return (open.length === 0 ? ['the file itself'] : open).map((name) => `${module.relativeModuleId}: ${name}`);
+  return (open.length === 0 ? ['the file itself'] : open).map(
+    (name) => `${module.relativeModuleId}: ${name}`,
+  );
 }
 
 /** The outermost suites and tests of a file that did not run. */

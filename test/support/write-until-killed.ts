@@ -1,4 +1,5 @@
-// A program that writes to the message store of embedded mode until it is killed, noting what was acknowledged in the file `acknowledged`.
+// A program that writes to the message store of embedded mode until it is killed, noting what was
+// acknowledged in the file `acknowledged`.
 
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,8 @@ import { sampleMessage } from '../contract/sample-message.ts';
 
 const [, , folder = '.'] = process.argv;
 const store = new SqliteMessageStore(await openDatabase(folder), systemClock);
-const note = (lines: readonly string[]): void => appendFileSync(join(folder, 'acknowledged'), lines.map((line) => `${line}\n`).join(''));
+const note = (lines: readonly string[]): void =>
+  appendFileSync(join(folder, 'acknowledged'), lines.map((line) => `${line}\n`).join(''));
 
 async function write(): Promise<never> {
   for (;;) {
@@ -20,7 +22,13 @@ async function write(): Promise<never> {
     const found = (await store.find(messages.map(({ id }) => id))).filter((message) => message !== null);
     const changes = found.map(({ id, deliveries: [delivery] }): Change => {
       const set = { state: 'sending', wakeAt: store.now() } as const;
-      return { message: id, delivery: 0, version: delivery?.version ?? '', set, event: { type: 'accepted', data: {} } };
+      return {
+        message: id,
+        delivery: 0,
+        version: delivery?.version ?? '',
+        set,
+        event: { type: 'accepted', data: {} },
+      };
     });
     await store.apply(changes);
     note(changes.map(({ message }) => `${message} changed`));

@@ -28,7 +28,10 @@ function undescribed(schema: Json, path: readonly string[]): string[] {
     return Object.entries(value as Record<string, Record<string, Json>>).flatMap(([name, property]) => {
       const here = [...path, name];
       const isCommon = path.length === 0 && ['apiVersion', 'kind', 'metadata'].includes(name);
-      return [...(isCommon || property.description !== undefined ? [] : [here.join('.')]), ...undescribed(property, here)];
+      return [
+        ...(isCommon || property.description !== undefined ? [] : [here.join('.')]),
+        ...undescribed(property, here),
+      ];
     });
   });
 }
@@ -46,7 +49,9 @@ const sender = (spec: Spec = {}): object => ({
     ...spec,
   },
 });
-const route = (smtp: Spec): Spec => ({ routes: [{ name: 'relay', smtp: { host: 'relay.example.net', ...smtp } }] });
+const route = (smtp: Spec): Spec => ({
+  routes: [{ name: 'relay', smtp: { host: 'relay.example.net', ...smtp } }],
+});
 const template = (spec: Spec = {}): object => ({
   apiVersion: 'packetboat.dev/v1alpha1',
   kind: 'Template',
@@ -73,25 +78,47 @@ const good: readonly [string, object][] = [
   ['the least that a Template says', template()],
   ['an html from a ConfigMap', template(content({ htmlFrom: configMapKey }))],
   ['an identifier with capitals and _', template({ identifier: 'Order_Shipped' })],
-  ['any data', template({ sampleData: { a: [1, { b: null }] }, variables: { type: 'object', properties: { a: { type: 'array' } } } })],
+  [
+    'any data',
+    template({
+      sampleData: { a: [1, { b: null }] },
+      variables: { type: 'object', properties: { a: { type: 'array' } } },
+    }),
+  ],
   ['a draft that overlays a subject', template({ draft: { locales: [{ locale: 'en', subject: 'New' }] } })],
 ];
 
 /** The API server and the parser refuse these at the same field. */
 const bad: readonly [string, object, string][] = [
   ['From outside the domain', sender({ from: { address: 'billing@shop.example' } }), 'spec.from.address'],
-  ['From of a domain that only ends alike', sender({ from: { address: 'billing@notmail.shop.example' } }), 'spec.from.address'],
+  [
+    'From of a domain that only ends alike',
+    sender({ from: { address: 'billing@notmail.shop.example' } }),
+    'spec.from.address',
+  ],
   ['From with two @', sender({ from: { address: 'a@b.example@mail.shop.example' } }), 'spec.from.address'],
   ['a return path outside the domain', sender({ returnPathDomain: 'shop.example' }), 'spec.returnPathDomain'],
   ['a domain of one label', sender({ domain: 'localhost', from: { address: 'a@localhost' } }), 'spec.domain'],
-  ['credentials over Opportunistic', sender(route({ ...login, tls: 'Opportunistic' })), 'spec.routes[0].smtp.tls'],
+  [
+    'credentials over Opportunistic',
+    sender(route({ ...login, tls: 'Opportunistic' })),
+    'spec.routes[0].smtp.tls',
+  ],
   ['credentials over None', sender(route({ ...login, tls: 'None' })), 'spec.routes[0].smtp.tls'],
   ['no route', sender({ routes: [] }), 'spec.routes'],
   ['policy Provided without keys', sender({ dkim: { policy: 'Provided' } }), 'spec.dkim.keys'],
   ['keys of policy Managed', sender({ dkim: { keys: [key] } }), 'spec.dkim.keys'],
-  ['a selector with capitals', sender({ dkim: { policy: 'Provided', keys: [{ ...key, selector: 'A' }] } }), 'spec.dkim.keys[0].selector'],
+  [
+    'a selector with capitals',
+    sender({ dkim: { policy: 'Provided', keys: [{ ...key, selector: 'A' }] } }),
+    'spec.dkim.keys[0].selector',
+  ],
   ['a team member that is no address', sender({ team: ['qa'] }), 'spec.team[0]'],
-  ['html beside htmlFrom', template(content({ html: '<p>', htmlFrom: configMapKey })), 'spec.locales[0].htmlFrom'],
+  [
+    'html beside htmlFrom',
+    template(content({ html: '<p>', htmlFrom: configMapKey })),
+    'spec.locales[0].htmlFrom',
+  ],
   ['an identifier with @', template({ identifier: 'invoice@3' }), 'spec.identifier'],
   ['a locale that is no language', template(content({ locale: '?' })), 'spec.locales[0].locale'],
 ];
@@ -101,11 +128,14 @@ test.each(good)('the parser accepts %s', (_, object) => {
 });
 
 // The compiler checks the domains of From and the return path, not the parser.
-test.each(bad.filter(([title]) => !/^(From of|From outside|a return path)/.test(title)))('the parser refuses %s', (_, object, path) => {
-  const faults = readObject(object);
-  if (!isFaults(faults)) return expect.fail('it was taken');
-  expect(faults.map((fault) => showPath(fault.path))).toContain(path);
-});
+test.each(bad.filter(([title]) => !/^(From of|From outside|a return path)/.test(title)))(
+  'the parser refuses %s',
+  (_, object, path) => {
+    const faults = readObject(object);
+    if (!isFaults(faults)) return expect.fail('it was taken');
+    expect(faults.map((fault) => showPath(fault.path))).toContain(path);
+  },
+);
 
 describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
   let kubeconfig = '';
@@ -116,11 +146,16 @@ describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
     await kubectlOk(kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', '-f', folder]);
   });
 
-  const apply = (object: object) => kubectl(kubeconfig, ['create', '--dry-run=server', '-o', 'json', '-f', '-'], JSON.stringify(object));
+  const apply = (object: object) =>
+    kubectl(kubeconfig, ['create', '--dry-run=server', '-o', 'json', '-f', '-'], JSON.stringify(object));
 
   test('kubectl installs the definitions, also by server-side apply, and a second apply changes nothing', async () => {
-    expect(await kubectlOk(kubeconfig, ['apply', '-f', folder])).toMatch(/senders\S* unchanged\n.*templates\S* unchanged/);
-    expect(await kubectlOk(kubeconfig, ['apply', '--server-side', '--force-conflicts', '-f', folder])).toContain('serverside-applied');
+    expect(await kubectlOk(kubeconfig, ['apply', '-f', folder])).toMatch(
+      /senders\S* unchanged\n.*templates\S* unchanged/,
+    );
+    expect(
+      await kubectlOk(kubeconfig, ['apply', '--server-side', '--force-conflicts', '-f', folder]),
+    ).toContain('serverside-applied');
   });
 
   test.each(good)('accepts %s', async (_, object) => {
@@ -135,7 +170,9 @@ describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
   });
 
   test('refuses an unknown field and names it', async () => {
-    expect((await apply(sender({ tracking: { opens: true } }))).stderr).toContain('unknown field "spec.tracking"');
+    expect((await apply(sender({ tracking: { opens: true } }))).stderr).toContain(
+      'unknown field "spec.tracking"',
+    );
   });
 
   test('fills in the defaults of the parser, and the status before the first visit', async () => {
@@ -152,11 +189,25 @@ describeWith(['kubernetes', 'kubectl'], 'on an API server', () => {
     const named = { ...sender(), metadata: { name: 'moving', namespace: 'default' } };
     await kubectlOk(kubeconfig, ['apply', '-f', '-'], JSON.stringify(named));
     const moved = { domain: 'other.example', from: { address: 'a@other.example' } };
-    const { stderr } = await kubectl(kubeconfig, ['patch', 'sender', 'moving', '--type=merge', '-p', JSON.stringify({ spec: moved })]);
-    expect(stderr).toContain('spec.domain: Invalid value: "other.example": cannot be changed');
-    expect(await kubectlOk(kubeconfig, ['get', 'snd', '--field-selector', 'spec.domain=mail.shop.example', '-o', 'name'])).toContain(
+    const { stderr } = await kubectl(kubeconfig, [
+      'patch',
+      'sender',
       'moving',
-    );
+      '--type=merge',
+      '-p',
+      JSON.stringify({ spec: moved }),
+    ]);
+    expect(stderr).toContain('spec.domain: Invalid value: "other.example": cannot be changed');
+    expect(
+      await kubectlOk(kubeconfig, [
+        'get',
+        'snd',
+        '--field-selector',
+        'spec.domain=mail.shop.example',
+        '-o',
+        'name',
+      ]),
+    ).toContain('moving');
     await kubectlOk(kubeconfig, ['delete', 'sender', 'moving']);
   });
 });

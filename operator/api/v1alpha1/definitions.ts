@@ -19,7 +19,13 @@ interface Column {
   readonly isWide?: true;
 }
 
-const conditionColumn = (name: string, type: string, field: string, description: string, isWide?: true): Column => ({
+const conditionColumn = (
+  name: string,
+  type: string,
+  field: string,
+  description: string,
+  isWide?: true,
+): Column => ({
   name,
   type: 'string',
   jsonPath: `.status.conditions[?(@.type=="${type}")].${field}`,
@@ -31,7 +37,12 @@ const ready = [
   conditionColumn('Ready', 'Ready', 'status', 'Whether the object is ready to use.'),
   conditionColumn('Reason', 'Ready', 'reason', 'Reason of Ready.'),
 ];
-const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' };
+const age: Column = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+  description: 'Time since creation.',
+};
 const revision: Column = {
   name: 'Revision',
   type: 'integer',
@@ -62,7 +73,13 @@ export const kinds: readonly KindDefinition[] = [
     status: senderStatus,
     columns: [
       ...ready,
-      { name: 'Domain', type: 'string', jsonPath: '.spec.domain', description: 'Domain of the sender.', isWide: true },
+      {
+        name: 'Domain',
+        type: 'string',
+        jsonPath: '.spec.domain',
+        description: 'Domain of the sender.',
+        isWide: true,
+      },
       conditionColumn('Verified', 'DomainVerified', 'reason', 'State of its DNS records.', true),
       revision,
       age,
@@ -75,12 +92,25 @@ export const kinds: readonly KindDefinition[] = [
     plural: 'templates',
     singular: 'template',
     shortName: 'mtpl',
-    description: 'Content of mail in several languages, with revisions. Callers refer to it by its identifier.',
+    description:
+      'Content of mail in several languages, with revisions. Callers refer to it by its identifier.',
     status: templateStatus,
     columns: [
       ...ready,
-      { name: 'Identifier', type: 'string', jsonPath: '.status.identifier', description: 'Name that callers use.', isWide: true },
-      { name: 'Locales', type: 'string', jsonPath: '.status.locales', description: 'Languages of the live content.', isWide: true },
+      {
+        name: 'Identifier',
+        type: 'string',
+        jsonPath: '.status.identifier',
+        description: 'Name that callers use.',
+        isWide: true,
+      },
+      {
+        name: 'Locales',
+        type: 'string',
+        jsonPath: '.status.locales',
+        description: 'Languages of the live content.',
+        isWide: true,
+      },
       revision,
       age,
       message,
@@ -90,7 +120,16 @@ export const kinds: readonly KindDefinition[] = [
 ];
 
 /** apiextensions.k8s.io/v1. */
-export function definitionOf({ kind, plural, singular, shortName, description, status, columns, selectableFields }: KindDefinition): Json {
+export function definitionOf({
+  kind,
+  plural,
+  singular,
+  shortName,
+  description,
+  status,
+  columns,
+  selectableFields,
+}: KindDefinition): Json {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -98,15 +137,27 @@ export function definitionOf({ kind, plural, singular, shortName, description, s
     spec: {
       group,
       scope: 'Namespaced',
-      names: { kind, listKind: `${kind}List`, plural, singular, shortNames: [shortName], categories: ['mail'] },
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular,
+        shortNames: [shortName],
+        categories: ['mail'],
+      },
       versions: [
         {
           name: version,
           served: true,
           storage: true,
           subresources: { status: {} },
-          ...(selectableFields.length === 0 ? {} : { selectableFields: selectableFields.map((jsonPath) => ({ jsonPath })) }),
-          additionalPrinterColumns: columns.map(({ isWide, ...column }) => ({ ...column, ...(isWide ? { priority: 1 } : {}) })),
+          ...(selectableFields.length === 0
+            ? {}
+            : { selectableFields: selectableFields.map((jsonPath) => ({ jsonPath })) }),
+          additionalPrinterColumns: columns.map(({ isWide, ...column }) => ({
+            ...column,
+            ...(isWide ? { priority: 1 } : {}),
+          })),
           schema: {
             openAPIV3Schema: {
               description,
@@ -133,7 +184,9 @@ export function definitionOf({ kind, plural, singular, shortName, description, s
 }
 
 function schemaOf(description: z.ZodType): Schema {
-  return structural(z.toJSONSchema(description, { io: 'input', target: 'openapi-3.0', unrepresentable: 'any' }) as Schema) as Schema;
+  return structural(
+    z.toJSONSchema(description, { io: 'input', target: 'openapi-3.0', unrepresentable: 'any' }) as Schema,
+  ) as Schema;
 }
 
 /**
@@ -144,12 +197,15 @@ function structural(schema: Json): Json {
   if (Array.isArray(schema)) return schema.map(structural);
   if (!isObject(schema)) return schema;
   const { additionalProperties: _, $schema: __, ...rest } = schema;
-  const read = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, isVerbatim(key) ? value : structural(value)]));
+  const read = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [key, isVerbatim(key) ? value : structural(value)]),
+  );
   return isObject(read.default) ? { ...read, default: withDefaults(read) } : read;
 }
 
 /** The values of these keywords are data, not schemas. */
-const isVerbatim = (key: string): boolean => key === 'default' || key === 'enum' || key.startsWith('x-kubernetes-');
+const isVerbatim = (key: string): boolean =>
+  key === 'default' || key === 'enum' || key.startsWith('x-kubernetes-');
 
 /**
  * The API server runs CEL rules before it fills in nested defaults, so nested defaults are written

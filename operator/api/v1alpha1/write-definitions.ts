@@ -10,4 +10,7 @@ const folder = process.argv[2] ?? join(import.meta.dirname, '../../../charts/pac
 
 await mkdir(folder, { recursive: true });
 for (const kind of kinds)
-  await writeFile(join(folder, `${kind.plural}.yaml`), stringify(definitionOf(kind), { lineWidth: 0, aliasDuplicateObjects: false }));
+  await writeFile(
+    join(folder, `${kind.plural}.yaml`),
+    stringify(definitionOf(kind), { lineWidth: 0, aliasDuplicateObjects: false }),
+  );

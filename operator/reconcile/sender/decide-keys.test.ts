@@ -15,12 +15,18 @@ const key = (more: Partial<ManagedKey> = {}): ManagedKey => ({
 });
 const active = key({ selector: 'active', seenAt: now - 9 * day, activeAt: now - 8 * day });
 const context = { algorithms: ['rsa-sha256'] as const, rotationMs: 180 * day, now, isSeen: () => true };
-const states = (keys: readonly ManagedKey[]) => keys.map(({ selector, ...rest }) => `${selector} ${stateOf({ selector, ...rest })}`);
+const states = (keys: readonly ManagedKey[]) =>
+  keys.map(({ selector, ...rest }) => `${selector} ${stateOf({ selector, ...rest })}`);
 
 describe('managed keys', () => {
   test('the first key of each algorithm is created', () => {
-    expect(decideKeys([], { ...context, algorithms: ['rsa-sha256', 'ed25519-sha256'] }).create).toEqual(['rsa-sha256', 'ed25519-sha256']);
-    expect(decideKeys([active], { ...context, algorithms: ['rsa-sha256', 'ed25519-sha256'] }).create).toEqual(['ed25519-sha256']);
+    expect(decideKeys([], { ...context, algorithms: ['rsa-sha256', 'ed25519-sha256'] }).create).toEqual([
+      'rsa-sha256',
+      'ed25519-sha256',
+    ]);
+    expect(decideKeys([active], { ...context, algorithms: ['rsa-sha256', 'ed25519-sha256'] }).create).toEqual(
+      ['ed25519-sha256'],
+    );
   });
 
   test.each([
@@ -45,7 +51,9 @@ describe('managed keys', () => {
   test('a successor whose record disappears waits from the start; a failed lookup changes nothing', () => {
     const successor = key({ selector: 'b', seenAt: now - day / 2 });
     expect(decideKeys([active, successor], { ...context, isSeen: () => false }).keys[1]?.seenAt).toBeNull();
-    expect(decideKeys([active, successor], { ...context, isSeen: () => null }).keys[1]?.seenAt).toBe(now - day / 2);
+    expect(decideKeys([active, successor], { ...context, isSeen: () => null }).keys[1]?.seenAt).toBe(
+      now - day / 2,
+    );
   });
 
   test('a key gets one successor at the end of its period, and none with period 0', () => {
@@ -59,11 +67,17 @@ describe('managed keys', () => {
   test('a retired key is removed after a week', () => {
     const retired = { ...active, selector: 'old', retiredAt: now - operatorLimits.dkimRetiringMs };
     expect(decideKeys([active, retired], context).remove).toEqual([retired]);
-    expect(decideKeys([active, { ...retired, retiredAt: now - operatorLimits.dkimRetiringMs + 1 }], context).remove).toEqual([]);
+    expect(
+      decideKeys([active, { ...retired, retiredAt: now - operatorLimits.dkimRetiringMs + 1 }], context)
+        .remove,
+    ).toEqual([]);
   });
 
   test('without its algorithm, or without policy Managed, an active key retires and a waiting key is removed', () => {
-    const { keys, remove, create } = decideKeys([active, key({ selector: 'b' })], { ...context, algorithms: [] });
+    const { keys, remove, create } = decideKeys([active, key({ selector: 'b' })], {
+      ...context,
+      algorithms: [],
+    });
     expect(states(keys)).toEqual(['active Retiring']);
     expect(remove.map(({ selector }) => selector)).toEqual(['b']);
     expect(create).toEqual([]);

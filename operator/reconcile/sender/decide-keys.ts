@@ -44,20 +44,24 @@ export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): K
     const isWanted = algorithms.includes(key.algorithm);
     if (stateOf(key) === 'Standby' && !isWanted) remove.push(key);
     else if (key.retiredAt !== null && now - key.retiredAt >= operatorLimits.dkimRetiringMs) remove.push(key);
-    else kept.push(isWanted || key.retiredAt !== null ? afterLookUp(key, context) : { ...key, retiredAt: now });
+    else
+      kept.push(isWanted || key.retiredAt !== null ? afterLookUp(key, context) : { ...key, retiredAt: now });
   }
   const next = algorithms.reduce<readonly ManagedKey[]>((all, algorithm) => {
     const own = all.filter((key) => key.algorithm === algorithm);
     const active = own.filter((key) => stateOf(key) === 'Active');
     const standby = own.filter((key) => stateOf(key) === 'Standby');
     const successor = standby.find(
-      ({ seenAt }) => seenAt !== null && (active.length === 0 || now - seenAt >= operatorLimits.dkimStandbyMs),
+      ({ seenAt }) =>
+        seenAt !== null && (active.length === 0 || now - seenAt >= operatorLimits.dkimStandbyMs),
     );
     const isOld = rotationMs > 0 && active.every(({ createdAt }) => now - createdAt >= rotationMs);
     if (standby.length === 0 && isOld) create.push(algorithm);
     else if (standby.length === 0 && active.length === 0) create.push(algorithm);
     if (successor === undefined) return all;
-    return all.map((key) => (key === successor ? { ...key, activeAt: now } : active.includes(key) ? { ...key, retiredAt: now } : key));
+    return all.map((key) =>
+      key === successor ? { ...key, activeAt: now } : active.includes(key) ? { ...key, retiredAt: now } : key,
+    );
   }, kept);
   return { create, keys: next, remove };
 }

@@ -7,14 +7,20 @@ import { allRecords, managedKey, NOW, senderFacts, senderObject } from './facts.
 const DAY = 24 * 3_600_000;
 const PERIOD_MS = 21_600_000;
 
-const shown = ({ conditions }: Decision): readonly string[] => conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+const shown = ({ conditions }: Decision): readonly string[] =>
+  conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
 const entryOf = ({ entry }: Decision) => (entry?.kind === 'sender' ? entry.sender : null);
 
-const login = { routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'login' } } }] };
+const login = {
+  routes: [{ name: 'relay', smtp: { host: 'relay.example.net', credentialsSecretRef: { name: 'login' } } }],
+};
 const verifying = (policy: string) => ({ verification: { policy } });
 const verified = { status: { verifiedTime: '2026-02-01T00:00:00Z' } };
-const unseen = (object = senderObject(), state: 'Missing' | 'Mismatch' | 'Unknown' = 'Missing', keys: SenderFacts['keys'] = []) =>
-  senderFacts(object, { keys, records: allRecords(object, keys, state) });
+const unseen = (
+  object = senderObject(),
+  state: 'Missing' | 'Mismatch' | 'Unknown' = 'Missing',
+  keys: SenderFacts['keys'] = [],
+) => senderFacts(object, { keys, records: allRecords(object, keys, state) });
 const owner = senderObject({}, { metadata: { name: 'older', namespace: 'shop', uid: 'u0' } });
 const active = managedKey({ selector: 'a', seenAt: NOW - DAY, activeAt: NOW - DAY });
 const standby = managedKey({ selector: 'b' });
@@ -67,7 +73,9 @@ describe('a Sender without an entry', () => {
   });
 
   test('keeps the time since when it was verified', () => {
-    expect(decideSender(senderFacts(senderObject(login, verified), { secrets: null })).fields).toEqual(verified.status);
+    expect(decideSender(senderFacts(senderObject(login, verified), { secrets: null })).fields).toEqual(
+      verified.status,
+    );
   });
 
   test.each([
@@ -78,16 +86,39 @@ describe('a Sender without an entry', () => {
       'is taken in another namespace',
     ],
   ])('is told whether the owner of its domain is in %s', (_, other, message) => {
-    expect(decideSender(senderFacts(senderObject(), { owner: other })).conditions[0]?.message).toBe(`spec.domain: ${message}`);
+    expect(decideSender(senderFacts(senderObject(), { owner: other })).conditions[0]?.message).toBe(
+      `spec.domain: ${message}`,
+    );
   });
 });
 
 describe('a Sender with an entry', () => {
   test.each([
-    ['Enforce', 'with all records', senderFacts(senderObject(verifying('Enforce'))), 'True Verified', true, PERIOD_MS],
+    [
+      'Enforce',
+      'with all records',
+      senderFacts(senderObject(verifying('Enforce'))),
+      'True Verified',
+      true,
+      PERIOD_MS,
+    ],
     ['Enforce', 'without records', unseen(), 'False RecordsMissing', false, operatorLimits.domainRecheckMs],
-    ['Enforce', 'with other records', unseen(senderObject(), 'Mismatch'), 'False RecordsMismatch', false, operatorLimits.domainRecheckMs],
-    ['Enforce', 'without an answer', unseen(senderObject(), 'Unknown'), 'Unknown LookupFailed', false, operatorLimits.domainRecheckMs],
+    [
+      'Enforce',
+      'with other records',
+      unseen(senderObject(), 'Mismatch'),
+      'False RecordsMismatch',
+      false,
+      operatorLimits.domainRecheckMs,
+    ],
+    [
+      'Enforce',
+      'without an answer',
+      unseen(senderObject(), 'Unknown'),
+      'Unknown LookupFailed',
+      false,
+      operatorLimits.domainRecheckMs,
+    ],
     [
       'Enforce',
       'without an answer after it was verified',
@@ -96,12 +127,37 @@ describe('a Sender with an entry', () => {
       true,
       operatorLimits.domainRecheckMs,
     ],
-    ['Enforce', 'that lost its records', unseen(senderObject({}, verified)), 'False RecordsMissing', false, operatorLimits.domainRecheckMs],
-    ['Warn', 'without records', unseen(senderObject(verifying('Warn'))), 'False RecordsMissing', true, operatorLimits.domainRecheckMs],
-    ['Disabled', 'whatever DNS says', unseen(senderObject(verifying('Disabled'))), 'True VerificationDisabled', true, null],
+    [
+      'Enforce',
+      'that lost its records',
+      unseen(senderObject({}, verified)),
+      'False RecordsMissing',
+      false,
+      operatorLimits.domainRecheckMs,
+    ],
+    [
+      'Warn',
+      'without records',
+      unseen(senderObject(verifying('Warn'))),
+      'False RecordsMissing',
+      true,
+      operatorLimits.domainRecheckMs,
+    ],
+    [
+      'Disabled',
+      'whatever DNS says',
+      unseen(senderObject(verifying('Disabled'))),
+      'True VerificationDisabled',
+      true,
+      null,
+    ],
   ] as const)('under %s, %s', (policy, _, facts, domainVerified, isVerified, nextVisitMs) => {
     const decision = decideSender(facts);
-    expect(shown(decision)).toEqual(['Accepted True Accepted', 'ReferencesResolved True Resolved', `DomainVerified ${domainVerified}`]);
+    expect(shown(decision)).toEqual([
+      'Accepted True Accepted',
+      'ReferencesResolved True Resolved',
+      `DomainVerified ${domainVerified}`,
+    ]);
     expect([entryOf(decision)?.verified, decision.ready.isEnforced, decision.nextVisitMs]).toEqual([
       isVerified,
       policy === 'Enforce',
@@ -110,14 +166,19 @@ describe('a Sender with an entry', () => {
   });
 
   test('is named by its tenant, not by its namespace', () => {
-    expect(entryOf(decideSender(senderFacts(senderObject(), { tenant: 'acme' })))).toMatchObject({ tenant: 'acme', name: 'billing' });
+    expect(entryOf(decideSender(senderFacts(senderObject(), { tenant: 'acme' })))).toMatchObject({
+      tenant: 'acme',
+      name: 'billing',
+    });
   });
 
   test('is verified since the first time that all records were there', () => {
     expect(decideSender(senderFacts()).fields).toMatchObject({ verifiedTime: '2026-03-01T12:00:00Z' });
     expect(decideSender(senderFacts(senderObject({}, verified))).fields).toMatchObject(verified.status);
     expect(decideSender(unseen(senderObject({}, verified))).fields).not.toHaveProperty('verifiedTime');
-    expect(decideSender(senderFacts(senderObject(verifying('Disabled'), verified))).fields).not.toHaveProperty('verifiedTime');
+    expect(
+      decideSender(senderFacts(senderObject(verifying('Disabled'), verified))).fields,
+    ).not.toHaveProperty('verifiedTime');
   });
 
   test('opens its login', () => {
@@ -136,12 +197,27 @@ describe('managed keys', () => {
 
   test.each([
     ['an active key signs', [active], ['a'], PERIOD_MS],
-    ['a key in Standby does not sign, and is looked for each minute', [active, standby], ['a'], operatorLimits.domainRecheckMs],
-    ['a retired key does not sign', [{ ...active, managed: { ...active.managed, retiredAt: NOW } }], [], PERIOD_MS],
+    [
+      'a key in Standby does not sign, and is looked for each minute',
+      [active, standby],
+      ['a'],
+      operatorLimits.domainRecheckMs,
+    ],
+    [
+      'a retired key does not sign',
+      [{ ...active, managed: { ...active.managed, retiredAt: NOW } }],
+      [],
+      PERIOD_MS,
+    ],
   ])('%s', (_, keys, signing, nextVisitMs) => {
     const decision = decideSender(senderFacts(object, { keys }));
-    expect([entryOf(decision)?.dkim.map(({ selector }) => selector), decision.nextVisitMs]).toEqual([signing, nextVisitMs]);
-    expect(decision.fields).toMatchObject({ dkimKeys: keys.map(({ managed: { selector } }) => expect.objectContaining({ selector })) });
+    expect([entryOf(decision)?.dkim.map(({ selector }) => selector), decision.nextVisitMs]).toEqual([
+      signing,
+      nextVisitMs,
+    ]);
+    expect(decision.fields).toMatchObject({
+      dkimKeys: keys.map(({ managed: { selector } }) => expect.objectContaining({ selector })),
+    });
   });
 
   test.each([
@@ -157,7 +233,8 @@ describe('managed keys', () => {
 });
 
 describe('a Sender that is being deleted', () => {
-  const facts = (object = senderObject(), more: Partial<SenderFacts> = {}) => senderFacts(object, { keys: [active, standby], ...more });
+  const facts = (object = senderObject(), more: Partial<SenderFacts> = {}) =>
+    senderFacts(object, { keys: [active, standby], ...more });
 
   test('is published as retiring, with the keys that sign', () => {
     const sender = retiringEntry(facts(senderObject({ dkim: {} })), new Map());

@@ -16,7 +16,14 @@ import {
 } from '../../../services/core/objects/domain-records.ts';
 import { apiVersion, readObject, type SenderObject } from '../../../services/core/objects/objects.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
-import { conditionFromFaults, conditionsFromFaults, type NewCondition, pending, timeText, unreadableReferences } from '../conditions.ts';
+import {
+  conditionFromFaults,
+  conditionsFromFaults,
+  type NewCondition,
+  pending,
+  timeText,
+  unreadableReferences,
+} from '../conditions.ts';
 import type { Decision } from '../decision.ts';
 import { tenantNotAllowed } from '../tenants.ts';
 import { stateOf } from './decide-keys.ts';
@@ -48,7 +55,10 @@ export interface SenderFacts {
 export type SenderClaim = Pick<SenderFacts, 'object' | 'read' | 'tenant' | 'owner'>;
 
 /** Parses the object. */
-export function readSender({ metadata: { name, namespace }, spec }: SenderResource): SenderObject | readonly ObjectFault[] {
+export function readSender({
+  metadata: { name, namespace },
+  spec,
+}: SenderResource): SenderObject | readonly ObjectFault[] {
   const read = readObject({ apiVersion, kind: 'Sender', metadata: { name, namespace }, spec });
   if (isFaults(read)) return read;
   if (read.kind !== 'Sender') throw new Failure('internal', 'a Sender was read as another kind');
@@ -59,16 +69,27 @@ export function readSender({ metadata: { name, namespace }, spec }: SenderResour
  * A Sender whose namespace may have it and whose domain is its own: as the catalog names it, with
  * the tenant for a namespace.
  */
-export function acceptSender({ object, read, tenant, owner }: SenderClaim): SenderObject | readonly ObjectFault[] {
+export function acceptSender({
+  object,
+  read,
+  tenant,
+  owner,
+}: SenderClaim): SenderObject | readonly ObjectFault[] {
   if (isFaults(read)) return read;
   if (tenant === null) return [tenantNotAllowed];
   if (owner === null) return { ...read, metadata: { ...read.metadata, namespace: tenant } };
   const isSameNamespace = owner.metadata.namespace === object.metadata.namespace;
-  const message = isSameNamespace ? `is taken by Sender "${owner.metadata.name}"` : 'is taken in another namespace';
+  const message = isSameNamespace
+    ? `is taken by Sender "${owner.metadata.name}"`
+    : 'is taken in another namespace';
   return [{ reason: 'DomainConflict', path: ['spec', 'domain'], message }];
 }
 
-export const compileWith = (spec: SenderObject, secrets: SecretValues, standing: Standing = {}): Sender | readonly ObjectFault[] =>
+export const compileWith = (
+  spec: SenderObject,
+  secrets: SecretValues,
+  standing: Standing = {},
+): Sender | readonly ObjectFault[] =>
   compileSender(spec, { secret: (name) => secrets.get(name) ?? null }, standing);
 
 /** The DNS records that a compiled Sender and its managed keys need. */
@@ -111,10 +132,14 @@ export function decideSender(facts: SenderFacts): Decision {
   if (isFaults(spec)) return withoutEntry(faultConditions(spec), { spec: null, wasVerified });
   if (secrets === null) {
     const conditions = [conditionFromFaults('Accepted', [], true), unreadableReferences('Secrets')];
-    return { ...withoutEntry(conditions, { spec, wasVerified }), nextVisitMs: operatorLimits.reconcileStoreRetryMs };
+    return {
+      ...withoutEntry(conditions, { spec, wasVerified }),
+      nextVisitMs: operatorLimits.reconcileStoreRetryMs,
+    };
   }
   const { policy } = spec.spec.verification;
-  const verified = policy === 'Disabled' ? verificationDisabled : ({ type: 'DomainVerified', ...verify(records) } as const);
+  const verified =
+    policy === 'Disabled' ? verificationDisabled : ({ type: 'DomainVerified', ...verify(records) } as const);
   const verifiedTime = policy === 'Disabled' ? undefined : verifiedSince(verified.status, wasVerified, now);
   const sender = compileWith(spec, secrets, {
     managedKeys: keys.filter(isActive).map(({ key }) => key),
@@ -130,7 +155,9 @@ export function decideSender(facts: SenderFacts): Decision {
     foreign,
     fields: senderFields({ verifiedTime, keys, records }),
     ready: readyRules(spec),
-    nextVisitMs: isComplete ? periodMs : Math.min(periodMs ?? Number.POSITIVE_INFINITY, operatorLimits.domainRecheckMs),
+    nextVisitMs: isComplete
+      ? periodMs
+      : Math.min(periodMs ?? Number.POSITIVE_INFINITY, operatorLimits.domainRecheckMs),
   };
 }
 
@@ -151,7 +178,10 @@ function withoutEntry(
 const faultConditions = (faults: readonly ObjectFault[]): readonly NewCondition[] =>
   conditionsFromFaults(['Accepted', 'ReferencesResolved'], faults);
 
-const readyRules = ({ spec }: SenderObject) => ({ isSuspended: spec.suspend, isEnforced: spec.verification.policy === 'Enforce' });
+const readyRules = ({ spec }: SenderObject) => ({
+  isSuspended: spec.suspend,
+  isEnforced: spec.verification.policy === 'Enforce',
+});
 
 const periodOf = ({ spec: { verification } }: SenderObject): number | null =>
   verification.policy === 'Disabled' ? null : verification.periodSeconds * 1_000;
@@ -164,7 +194,11 @@ const verificationDisabled: NewCondition = {
 };
 
 /** A failed DNS lookup does not revoke an earlier verification. */
-function verifiedSince(status: NewCondition['status'], before: string | undefined, now: number): string | undefined {
+function verifiedSince(
+  status: NewCondition['status'],
+  before: string | undefined,
+  now: number,
+): string | undefined {
   if (status === 'True') return before ?? timeText(now);
   return status === 'Unknown' ? before : undefined;
 }
@@ -173,7 +207,10 @@ function verifiedSince(status: NewCondition['status'], before: string | undefine
  * The entry of a Sender that is being deleted: it accepts no mail any more. Null: it has faults,
  * and what was published last serves its mail.
  */
-export function retiringEntry(facts: SenderClaim & Pick<SenderFacts, 'keys'>, secrets: SecretValues): Sender | null {
+export function retiringEntry(
+  facts: SenderClaim & Pick<SenderFacts, 'keys'>,
+  secrets: SecretValues,
+): Sender | null {
   const spec = acceptSender(facts);
   if (isFaults(spec)) return null;
   const sender = compileWith(spec, secrets, {

@@ -3,7 +3,11 @@
 
 import { Failure } from '../../../services/core/failure.ts';
 import { operatorLimits } from '../../../services/core/limits/operator.ts';
-import { type CheckedRecord, checkRecord, type WantedRecord } from '../../../services/core/objects/domain-records.ts';
+import {
+  type CheckedRecord,
+  checkRecord,
+  type WantedRecord,
+} from '../../../services/core/objects/domain-records.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { Resolver } from '../../../services/ports/resolver.ts';
 
@@ -37,8 +41,11 @@ export class DnsChecks {
     const subject = JSON.stringify([trigger, wanted]);
     const last = this.#passed.get(uid);
     const now = this.#clock.monotonic();
-    if (last?.subject === subject && now - last.at < periodMs * operatorLimits.dnsPeriodShare) return last.records;
-    const records = await Promise.all(wanted.map(async (record) => checkRecord(record, await this.find(record))));
+    if (last?.subject === subject && now - last.at < periodMs * operatorLimits.dnsPeriodShare)
+      return last.records;
+    const records = await Promise.all(
+      wanted.map(async (record) => checkRecord(record, await this.find(record))),
+    );
     const hasPassed = records.every(({ isRequired, state }) => !isRequired || state === 'Found');
     if (hasPassed) this.#passed.set(uid, { subject, records, at: now });
     else this.#passed.delete(uid);
@@ -53,7 +60,9 @@ export class DnsChecks {
   async find({ type, name }: WantedRecord): Promise<readonly string[] | null> {
     try {
       if (type === 'TXT') return (await this.#resolver.txt(name)).records;
-      return (await this.#resolver.mx(name)).records.map(({ preference, exchange }) => `${preference} ${exchange}`);
+      return (await this.#resolver.mx(name)).records.map(
+        ({ preference, exchange }) => `${preference} ${exchange}`,
+      );
     } catch (error) {
       if (error instanceof Failure && error.kind === 'unavailable') return null;
       throw error;

@@ -13,7 +13,13 @@ import type { StoredDkimKey } from './key-secrets.ts';
 export const NOW = Date.parse('2026-03-01T12:00:00Z');
 
 export const senderObject = (spec: object = {}, more: Partial<SenderResource> = {}): SenderResource => ({
-  metadata: { name: 'billing', namespace: 'shop', uid: 'u1', generation: 3, creationTimestamp: '2026-01-01T00:00:00Z' },
+  metadata: {
+    name: 'billing',
+    namespace: 'shop',
+    uid: 'u1',
+    generation: 3,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
   spec: {
     domain: 'shop.example',
     from: { address: 'billing@shop.example' },
@@ -24,10 +30,20 @@ export const senderObject = (spec: object = {}, more: Partial<SenderResource> = 
   ...more,
 });
 
-export const senderFacts = (object: SenderResource = senderObject(), more: Partial<SenderFacts> = {}): SenderFacts => {
+export const senderFacts = (
+  object: SenderResource = senderObject(),
+  more: Partial<SenderFacts> = {},
+): SenderFacts => {
   const { keys = [] } = more;
   const claim = { object, read: readSender(object), tenant: 'shop', owner: null };
-  return { ...claim, secrets: new Map(), keys, records: allRecords(object, keys, 'Found'), now: NOW, ...more };
+  return {
+    ...claim,
+    secrets: new Map(),
+    keys,
+    records: allRecords(object, keys, 'Found'),
+    now: NOW,
+    ...more,
+  };
 };
 
 /** All records that the Sender needs, in one state. */
@@ -50,7 +66,15 @@ export function managedKey(managed: Partial<ManagedKey>): StoredDkimKey {
   const key = readDkimKey(selector, pem);
   if (typeof key === 'string') throw new Error(key);
   return {
-    managed: { selector, algorithm: 'ed25519-sha256', createdAt: NOW, seenAt: null, activeAt: null, retiredAt: null, ...managed },
+    managed: {
+      selector,
+      algorithm: 'ed25519-sha256',
+      createdAt: NOW,
+      seenAt: null,
+      activeAt: null,
+      retiredAt: null,
+      ...managed,
+    },
     secret: { metadata: { name: `billing-dkim-${selector}`, namespace: 'shop' } },
     key,
     record: dkimRecord(pem),

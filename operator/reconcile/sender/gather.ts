@@ -17,7 +17,15 @@ import type { SenderIndex } from '../indexes.ts';
 import type { Mirror } from '../mirror.ts';
 import { namesIn, secretFields } from '../references.ts';
 import type { Tenants } from '../tenants.ts';
-import { acceptSender, compileWith, readSender, recordsFor, type SecretValues, type SenderClaim, type SenderFacts } from './decide.ts';
+import {
+  acceptSender,
+  compileWith,
+  readSender,
+  recordsFor,
+  type SecretValues,
+  type SenderClaim,
+  type SenderFacts,
+} from './decide.ts';
 import type { DnsChecks } from './dns-checks.ts';
 import { type ManagedKeyParts, manageKeys } from './manage-keys.ts';
 
@@ -61,15 +69,23 @@ export async function gatherClaim(
   const read = readSender(object);
   if (isFaults(read)) return { object, read, tenant: null, owner: null };
   const tenant = await tenants.of(object.metadata.namespace ?? '');
-  const owner = senders.by('domain', domainName(read.spec.domain)).find((rival) => hasPrecedence(rival, object));
+  const owner = senders
+    .by('domain', domainName(read.spec.domain))
+    .find((rival) => hasPrecedence(rival, object));
   return { object, read, tenant, owner: owner ?? null };
 }
 
 /** The Secrets that the spec names. */
-export async function readSecrets(client: Pick<KubernetesClient, 'get'>, { metadata, spec }: SenderResource): Promise<SecretValues> {
+export async function readSecrets(
+  client: Pick<KubernetesClient, 'get'>,
+  { metadata, spec }: SenderResource,
+): Promise<SecretValues> {
   const read = namesIn(spec, secretFields).map(async (name) => {
     try {
-      return [name, secretValues(await client.get(secrets, { namespace: metadata.namespace ?? '', name }))] as const;
+      return [
+        name,
+        secretValues(await client.get(secrets, { namespace: metadata.namespace ?? '', name })),
+      ] as const;
     } catch (error) {
       if (error instanceof Failure && error.kind === 'not_found') return [name, null] as const;
       throw error;

@@ -9,7 +9,11 @@ import { kubernetesLimits } from '../../../services/core/limits/kubernetes.ts';
 import { dkimRecord, readDkimKey } from '../../../services/core/mail/dkim/key.ts';
 import { secretValues } from '../../../services/core/objects/secret-values.ts';
 import type { Random } from '../../../services/ports/random.ts';
-import { dkimAnnotations as annotation, DKIM_SECRET_TYPE, SENDER_UID_LABEL } from '../../api/v1alpha1/names.ts';
+import {
+  dkimAnnotations as annotation,
+  DKIM_SECRET_TYPE,
+  SENDER_UID_LABEL,
+} from '../../api/v1alpha1/names.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import { senders } from '../../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
@@ -32,7 +36,10 @@ const SELECTOR_PREFIX: Record<DkimAlgorithm, string> = { 'rsa-sha256': 'pb-r', '
 const generate = promisify(generateKeyPair);
 
 /** Oldest first. A Secret without a usable key is left out, and a new key takes its place. */
-export async function readKeys(client: Pick<KubernetesClient, 'list'>, { metadata }: SenderResource): Promise<readonly StoredDkimKey[]> {
+export async function readKeys(
+  client: Pick<KubernetesClient, 'list'>,
+  { metadata }: SenderResource,
+): Promise<readonly StoredDkimKey[]> {
   const { items } = await client.list(secrets, {
     namespace: metadata.namespace ?? '',
     labelSelector: `${SENDER_UID_LABEL}=${metadata.uid}`,
@@ -52,7 +59,9 @@ export async function readKeys(client: Pick<KubernetesClient, 'list'>, { metadat
     };
     return [{ managed, secret, key, record: dkimRecord(key.privateKey) }];
   });
-  return kept.toSorted((a, b) => a.managed.createdAt - b.managed.createdAt || (a.managed.selector < b.managed.selector ? -1 : 1));
+  return kept.toSorted(
+    (a, b) => a.managed.createdAt - b.managed.createdAt || (a.managed.selector < b.managed.selector ? -1 : 1),
+  );
 }
 
 export async function createKey(
@@ -62,7 +71,10 @@ export async function createKey(
 ): Promise<void> {
   const { name, namespace = '', uid = '' } = metadata;
   const selector = `${SELECTOR_PREFIX[algorithm]}${Buffer.from(random.bytes(SELECTOR_BYTES)).toString('hex')}`;
-  const { privateKey } = algorithm === 'rsa-sha256' ? await generate('rsa', { modulusLength: 2_048 }) : await generate('ed25519', {});
+  const { privateKey } =
+    algorithm === 'rsa-sha256'
+      ? await generate('rsa', { modulusLength: 2_048 })
+      : await generate('ed25519', {});
   await client.create(secrets, {
     metadata: {
       namespace,
@@ -93,7 +105,10 @@ export async function updateKey(
   await client.patchMetadata(secrets, { namespace, name, resourceVersion }, { annotations: times(next) });
 }
 
-export async function removeKey(client: Pick<KubernetesClient, 'delete'>, { secret }: StoredDkimKey): Promise<void> {
+export async function removeKey(
+  client: Pick<KubernetesClient, 'delete'>,
+  { secret }: StoredDkimKey,
+): Promise<void> {
   const { name, namespace = '', uid } = secret.metadata;
   try {
     await client.delete(secrets, { namespace, name, ...(uid === undefined ? {} : { uid }) });

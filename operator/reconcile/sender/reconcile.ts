@@ -27,8 +27,15 @@ export async function reconcileSender(parts: SenderParts, object: SenderResource
 }
 
 /** The change of the finalizers causes the next visit. */
-async function addFinalizer(client: Pick<KubernetesClient, 'patchMetadata'>, object: SenderResource): Promise<null> {
+async function addFinalizer(
+  client: Pick<KubernetesClient, 'patchMetadata'>,
+  object: SenderResource,
+): Promise<null> {
   const { resourceVersion = '', finalizers = [] } = object.metadata;
-  await client.patchMetadata(senders, { ...keyOf(object), resourceVersion }, { finalizers: [...finalizers, DRAIN_FINALIZER] });
+  await client.patchMetadata(
+    senders,
+    { ...keyOf(object), resourceVersion },
+    { finalizers: [...finalizers, DRAIN_FINALIZER] },
+  );
   return null;
 }

@@ -33,7 +33,8 @@ export async function retireSender(parts: RetireParts, object: SenderResource): 
   if (result?.kind === 'unavailable') return operatorLimits.reconcileStoreRetryMs;
   // an entry of another source is not removed
   if (tenant !== null && result?.kind !== 'foreign') {
-    if (clock.now() < knownByAllAt(object) || (await hasMail(messages, tenant, metadata.name))) return operatorLimits.drainLookMs;
+    if (clock.now() < knownByAllAt(object) || (await hasMail(messages, tenant, metadata.name)))
+      return operatorLimits.drainLookMs;
     await catalog.writer.remove(sourceOf(catalog, object), senderKey(tenant, metadata.name));
   }
   const { resourceVersion = '' } = metadata;
@@ -43,7 +44,10 @@ export async function retireSender(parts: RetireParts, object: SenderResource): 
 }
 
 /** Null: it has faults, and what was published last serves its mail. */
-async function publishRetiring(parts: RetireParts, object: SenderResource): Promise<CatalogPublishResult | null> {
+async function publishRetiring(
+  parts: RetireParts,
+  object: SenderResource,
+): Promise<CatalogPublishResult | null> {
   const claim = await gatherClaim(parts, object);
   if (isFaults(acceptSender(claim))) return null;
   const secrets = await readSecrets(parts.client, object);
@@ -53,9 +57,16 @@ async function publishRetiring(parts: RetireParts, object: SenderResource): Prom
 
 /** From then on each ingest has read the catalog since the deletion. */
 const knownByAllAt = ({ metadata }: SenderResource): number =>
-  Date.parse(metadata.deletionTimestamp ?? '') + catalogLimits.catalogHeadEveryMs + operatorLimits.drainLookMs;
+  Date.parse(metadata.deletionTimestamp ?? '') +
+  catalogLimits.catalogHeadEveryMs +
+  operatorLimits.drainLookMs;
 
-async function hasMail(messages: Pick<MessageStore, 'list'>, tenant: string, sender: string): Promise<boolean> {
-  for (const status of unfinished) if ((await messages.list({ tenant, sender, status, limit: 1 })).length > 0) return true;
+async function hasMail(
+  messages: Pick<MessageStore, 'list'>,
+  tenant: string,
+  sender: string,
+): Promise<boolean> {
+  for (const status of unfinished)
+    if ((await messages.list({ tenant, sender, status, limit: 1 })).length > 0) return true;
   return false;
 }

@@ -37,17 +37,28 @@ export async function writeFigures(parts: FiguresParts, signal: AbortSignal): Pr
   }
 }
 
-async function writeOnce({ client, clock, figures, senders: mirror, tenants }: FiguresParts, signal: AbortSignal): Promise<void> {
-  const found = new Map((await figures.lastHour()).map((entry) => [`${entry.tenant}/${entry.sender}`, entry]));
+async function writeOnce(
+  { client, clock, figures, senders: mirror, tenants }: FiguresParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = new Map(
+    (await figures.lastHour()).map((entry) => [`${entry.tenant}/${entry.sender}`, entry]),
+  );
   for (const object of mirror.objects()) {
     if (signal.aborted) return;
     const { metadata, status } = object;
     const before = status?.figures;
     if (metadata.deletionTimestamp !== undefined || (found.size === 0 && before === undefined)) continue;
-    const next = statusFigures(found.get(`${await tenants.of(metadata.namespace ?? '')}/${metadata.name}`), clock.now());
+    const next = statusFigures(
+      found.get(`${await tenants.of(metadata.namespace ?? '')}/${metadata.name}`),
+      clock.now(),
+    );
     if (isSame(before, next)) continue;
     const key = { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
-    await client.applyStatus(senders, key, next === undefined ? {} : { figures: next }, { signal, fieldManager: MANAGER });
+    await client.applyStatus(senders, key, next === undefined ? {} : { figures: next }, {
+      signal,
+      fieldManager: MANAGER,
+    });
   }
 }
 
@@ -59,7 +70,10 @@ function statusFigures(figures: SenderFigures | undefined, now: number): SenderS
     ...{ sent, deferred, bounced },
     ...(lastReply === null
       ? {}
-      : { lastReply: `${lastReply.code} ${lastReply.enhanced ?? ''}`.trim(), lastReplyTime: timeText(lastReply.at) }),
+      : {
+          lastReply: `${lastReply.code} ${lastReply.enhanced ?? ''}`.trim(),
+          lastReplyTime: timeText(lastReply.at),
+        }),
     ...(paused.length === 0 ? {} : { pausedRoutes: paused.sort() }),
   };
 }

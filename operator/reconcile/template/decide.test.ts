@@ -14,12 +14,17 @@ const facts = (spec: object = {}, more: Partial<TemplateFacts> = {}): TemplateFa
   const claim = { object, read: readTemplate(object), tenant: 'shop', owner: null };
   return { ...claim, layouts: new Map(), hasSender: false, configMaps: new Map(), ...more };
 };
-const shown = ({ conditions }: Decision): readonly string[] => conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+const shown = ({ conditions }: Decision): readonly string[] =>
+  conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
 const accepted = ['Accepted True Accepted'];
 const resolved = [...accepted, 'ReferencesResolved True Resolved'];
 
 const html = (text: string) => ({ locales: [{ locale: 'en', subject: 'Hi', text: 'Hello', html: text }] });
-const fromMap = { locales: [{ locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'bodies', key: 'a' } } }] };
+const fromMap = {
+  locales: [
+    { locale: 'en', subject: 'Hi', text: 'Hi', htmlFrom: { configMapKeyRef: { name: 'bodies', key: 'a' } } },
+  ],
+};
 const layout = (text: string) => {
   const read = readTemplate(template(html(text), 'base'));
   if (isFaults(read)) throw new Error('the layout is valid');
@@ -28,7 +33,11 @@ const layout = (text: string) => {
 
 describe('a Template without an entry', () => {
   test.each([
-    ['that is not valid', facts({ locales: 7 }), ['Accepted False InvalidSpec', 'ReferencesResolved Unknown Pending']],
+    [
+      'that is not valid',
+      facts({ locales: 7 }),
+      ['Accepted False InvalidSpec', 'ReferencesResolved Unknown Pending'],
+    ],
     [
       'in a namespace that is no tenant',
       facts({}, { tenant: null }),
@@ -50,8 +59,16 @@ describe('a Template without an entry', () => {
       facts(fromMap, { configMaps: new Map([['bodies', null]]) }),
       [...accepted, 'ReferencesResolved False ConfigMapNotFound'],
     ],
-    ['whose layout is missing', facts({ layoutRef: { name: 'base' } }), [...accepted, 'ReferencesResolved False LayoutNotFound']],
-    ['whose Sender is missing', facts({ senderRef: { name: 'billing' } }), [...accepted, 'ReferencesResolved False SenderNotFound']],
+    [
+      'whose layout is missing',
+      facts({ layoutRef: { name: 'base' } }),
+      [...accepted, 'ReferencesResolved False LayoutNotFound'],
+    ],
+    [
+      'whose Sender is missing',
+      facts({ senderRef: { name: 'billing' } }),
+      [...accepted, 'ReferencesResolved False SenderNotFound'],
+    ],
   ] as const)('%s', (_, gathered, conditions, nextVisitMs: number | null = null) => {
     const decision = decideTemplate(gathered);
     expect([decision.entry, shown(decision), decision.nextVisitMs]).toEqual([
@@ -68,13 +85,21 @@ describe('a Template without an entry', () => {
 
   test.each([
     ['the same namespace', template({}, 'older'), 'is taken by Template "older"'],
-    ['another namespace, which it does not name', template({}, 'older', 'sister'), 'is taken in another namespace of this tenant'],
+    [
+      'another namespace, which it does not name',
+      template({}, 'older', 'sister'),
+      'is taken in another namespace of this tenant',
+    ],
   ])('is told whether the owner of its identifier is in %s', (_, owner, message) => {
     expect(decideTemplate(facts({}, { owner })).conditions[0]?.message).toBe(`spec.identifier: ${message}`);
   });
 
   test.each([
-    ['of a spec that can be read', facts({ identifier: 'Inv_1' }, { tenant: null }), { identifier: 'Inv_1', locales: ['en'] }],
+    [
+      'of a spec that can be read',
+      facts({ identifier: 'Inv_1' }, { tenant: null }),
+      { identifier: 'Inv_1', locales: ['en'] },
+    ],
     ['of no other spec', facts({ locales: 7 }), {}],
   ])('has the identifier and locales in its status %s', (_, gathered, fields) => {
     expect(decideTemplate(gathered).fields).toEqual(fields);
@@ -84,21 +109,41 @@ describe('a Template without an entry', () => {
 describe('a Template with an entry', () => {
   test.each([
     ['that is good', facts(), 'Compiled'],
-    ['with a layout', facts({ ...html('<p>x</p>'), layoutRef: { name: 'base' } }, { layouts: layout('<b>{{{content}}}</b>') }), 'Compiled'],
-    ['from a ConfigMap', facts(fromMap, { configMaps: new Map([['bodies', { a: '<p>x</p>' }]]) }), 'Compiled'],
+    [
+      'with a layout',
+      facts(
+        { ...html('<p>x</p>'), layoutRef: { name: 'base' } },
+        { layouts: layout('<b>{{{content}}}</b>') },
+      ),
+      'Compiled',
+    ],
+    [
+      'from a ConfigMap',
+      facts(fromMap, { configMaps: new Map([['bodies', { a: '<p>x</p>' }]]) }),
+      'Compiled',
+    ],
     ['with a Sender', facts({ senderRef: { name: 'billing' } }, { hasSender: true }), 'Compiled'],
     ['with warnings', facts(html('<a href="http://x.example">x</a>')), 'CompiledWithWarnings'],
   ])('%s', (_, gathered, reason) => {
     const decision = decideTemplate(gathered);
     expect(shown(decision)).toEqual([...resolved, `Compiled True ${reason}`]);
-    expect(decision).toMatchObject({ entry: { kind: 'template', template: { tenant: 'shop', identifier: 'invoice' } }, nextVisitMs: null });
+    expect(decision).toMatchObject({
+      entry: { kind: 'template', template: { tenant: 'shop', identifier: 'invoice' } },
+      nextVisitMs: null,
+    });
   });
 
   test('has what it uses and its warnings in its status, the first warning also in the condition', () => {
     const { fields, conditions } = decideTemplate(
-      facts({ ...html('<a href="http://x.example">{{n}}</a>'), variables: { type: 'object', properties: { m: {} } } }),
+      facts({
+        ...html('<a href="http://x.example">{{n}}</a>'),
+        variables: { type: 'object', properties: { m: {} } },
+      }),
     );
-    expect(fields).toMatchObject({ usedVariables: ['n'], warnings: [{ path: 'variables.properties' }, {}, { path: 'locales[en].html' }] });
+    expect(fields).toMatchObject({
+      usedVariables: ['n'],
+      warnings: [{ path: 'variables.properties' }, {}, { path: 'locales[en].html' }],
+    });
     expect(conditions[2]?.message).toMatch(/^variables\.properties .*; and 2 more in status\.warnings$/);
   });
 });

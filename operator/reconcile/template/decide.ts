@@ -7,10 +7,20 @@ import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import { compileTemplate, identifierOf } from '../../../services/core/objects/compile-template.ts';
 import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects/objects.ts';
 import { normalizeLocale } from '../../../services/core/template/locale.ts';
-import { describeUse, type TemplateUse, type TemplateWarning } from '../../../services/core/template/warnings.ts';
+import {
+  describeUse,
+  type TemplateUse,
+  type TemplateWarning,
+} from '../../../services/core/template/warnings.ts';
 import type { TemplateResource } from '../../api/v1alpha1/resources.ts';
 import type { TemplateStatus } from '../../api/v1alpha1/status.ts';
-import { conditionFromFaults, conditionsFromFaults, type NewCondition, pending, unreadableReferences } from '../conditions.ts';
+import {
+  conditionFromFaults,
+  conditionsFromFaults,
+  type NewCondition,
+  pending,
+  unreadableReferences,
+} from '../conditions.ts';
 import type { Decision } from '../decision.ts';
 import { tenantNotAllowed } from '../tenants.ts';
 
@@ -37,7 +47,10 @@ export interface TemplateFacts {
 export type TemplateClaim = Pick<TemplateFacts, 'object' | 'read' | 'tenant' | 'owner'>;
 
 /** Parses the object. */
-export function readTemplate({ metadata: { name, namespace }, spec }: TemplateResource): TemplateObject | readonly ObjectFault[] {
+export function readTemplate({
+  metadata: { name, namespace },
+  spec,
+}: TemplateResource): TemplateObject | readonly ObjectFault[] {
   const read = readObject({ apiVersion, kind: 'Template', metadata: { name, namespace }, spec });
   if (isFaults(read)) return read;
   if (read.kind !== 'Template') throw new Failure('internal', 'a Template was read as another kind');
@@ -48,12 +61,19 @@ export function readTemplate({ metadata: { name, namespace }, spec }: TemplateRe
  * A Template whose namespace may have it and whose identifier is its own: as the catalog names it,
  * with the tenant for a namespace.
  */
-export function acceptTemplate({ object, read, tenant, owner }: TemplateClaim): TemplateObject | readonly ObjectFault[] {
+export function acceptTemplate({
+  object,
+  read,
+  tenant,
+  owner,
+}: TemplateClaim): TemplateObject | readonly ObjectFault[] {
   if (isFaults(read)) return read;
   if (tenant === null) return [tenantNotAllowed];
   if (owner === null) return { ...read, metadata: { ...read.metadata, namespace: tenant } };
   const isSameNamespace = owner.metadata.namespace === object.metadata.namespace;
-  const message = isSameNamespace ? `is taken by Template "${owner.metadata.name}"` : 'is taken in another namespace of this tenant';
+  const message = isSameNamespace
+    ? `is taken by Template "${owner.metadata.name}"`
+    : 'is taken in another namespace of this tenant';
   return [{ reason: 'IdentifierConflict', path: ['spec', 'identifier'], message }];
 }
 
@@ -70,7 +90,11 @@ export function decideTemplate(facts: TemplateFacts): Decision {
   const template = acceptTemplate(facts);
   if (isFaults(template)) return withoutEntry(faultConditions(template), fields);
   if (configMaps === null) {
-    const conditions = [conditionFromFaults('Accepted', [], true), unreadableReferences('ConfigMaps'), pending('Compiled')];
+    const conditions = [
+      conditionFromFaults('Accepted', [], true),
+      unreadableReferences('ConfigMaps'),
+      pending('Compiled'),
+    ];
     return { ...withoutEntry(conditions, fields), nextVisitMs: operatorLimits.reconcileStoreRetryMs };
   }
   const compiled = compileTemplate(template, {
@@ -81,7 +105,10 @@ export function decideTemplate(facts: TemplateFacts): Decision {
   if (isFaults(compiled)) return withoutEntry(faultConditions(compiled), fields);
   const use = describeUse(compiled);
   return {
-    ...withoutEntry([...faultConditions([]).slice(0, 2), compiledCondition(use)], { ...fields, ...useFields(use) }),
+    ...withoutEntry([...faultConditions([]).slice(0, 2), compiledCondition(use)], {
+      ...fields,
+      ...useFields(use),
+    }),
     entry: { kind: 'template', template: compiled },
   };
 }
@@ -102,16 +129,27 @@ function compiledCondition({ warnings }: { readonly warnings: readonly TemplateW
   const [first] = warnings;
   if (first === undefined) return conditionFromFaults('Compiled', [], true);
   const more = warnings.length > 1 ? `; and ${warnings.length - 1} more in status.warnings` : '';
-  return { type: 'Compiled', status: 'True', reason: 'CompiledWithWarnings', message: `${first.path} ${first.message}${more}` };
+  return {
+    type: 'Compiled',
+    status: 'True',
+    reason: 'CompiledWithWarnings',
+    message: `${first.path} ${first.message}${more}`,
+  };
 }
 
 /** Of any spec that can be read, whether the tenant may have it or not. */
 function identifyingFields(read: TemplateFacts['read']): Pick<TemplateStatus, 'identifier' | 'locales'> {
   if (isFaults(read)) return {};
-  return { identifier: identifierOf(read), locales: read.spec.locales.map(({ locale }) => normalizeLocale(locale)) };
+  return {
+    identifier: identifierOf(read),
+    locales: read.spec.locales.map(({ locale }) => normalizeLocale(locale)),
+  };
 }
 
-const useFields = ({ usedVariables, warnings }: TemplateUse): Pick<TemplateStatus, 'usedVariables' | 'warnings'> => ({
+const useFields = ({
+  usedVariables,
+  warnings,
+}: TemplateUse): Pick<TemplateStatus, 'usedVariables' | 'warnings'> => ({
   usedVariables: [...usedVariables],
   warnings: warnings.slice(0, operatorLimits.warningsShownMax),
 });

@@ -15,7 +15,13 @@ import type { TemplateIndex } from '../indexes.ts';
 import type { Mirror } from '../mirror.ts';
 import { configMapFields, namesIn } from '../references.ts';
 import type { Tenants } from '../tenants.ts';
-import { acceptTemplate, type ConfigMapData, readTemplate, type TemplateClaim, type TemplateFacts } from './decide.ts';
+import {
+  acceptTemplate,
+  type ConfigMapData,
+  readTemplate,
+  type TemplateClaim,
+  type TemplateFacts,
+} from './decide.ts';
 
 export interface TemplateGatherParts {
   readonly client: Pick<KubernetesClient, 'get'>;
@@ -24,7 +30,10 @@ export interface TemplateGatherParts {
   readonly tenants: Tenants;
 }
 
-export async function gatherTemplate(parts: TemplateGatherParts, object: TemplateResource): Promise<TemplateFacts> {
+export async function gatherTemplate(
+  parts: TemplateGatherParts,
+  object: TemplateResource,
+): Promise<TemplateFacts> {
   const { client, senders, templates } = parts;
   const { namespace = '' } = object.metadata;
   const claim = await gatherClaim(parts, object);
@@ -38,7 +47,9 @@ export async function gatherTemplate(parts: TemplateGatherParts, object: Templat
     ...claim,
     layouts,
     hasSender: senderRef !== undefined && senders.get({ namespace, name: senderRef.name }) !== null,
-    configMaps: await readConfigMaps(client, namespace, namesIn(specs, configMapFields)).catch(nullIfForbidden),
+    configMaps: await readConfigMaps(client, namespace, namesIn(specs, configMapFields)).catch(
+      nullIfForbidden,
+    ),
   };
 }
 
@@ -55,7 +66,8 @@ async function gatherClaim(
   for (const rival of templates.by('identifier', identifierOf(read))) {
     if (!hasPrecedence(rival, object)) continue;
     const { namespace: itsNamespace = '' } = rival.metadata;
-    if (itsNamespace === namespace || (await tenants.of(itsNamespace)) === tenant) return { object, read, tenant, owner: rival };
+    if (itsNamespace === namespace || (await tenants.of(itsNamespace)) === tenant)
+      return { object, read, tenant, owner: rival };
   }
   return { object, read, tenant, owner: null };
 }
@@ -81,7 +93,11 @@ function layoutsAround(
   return layouts;
 }
 
-async function readConfigMaps(client: Pick<KubernetesClient, 'get'>, namespace: string, names: readonly string[]): Promise<ConfigMapData> {
+async function readConfigMaps(
+  client: Pick<KubernetesClient, 'get'>,
+  namespace: string,
+  names: readonly string[],
+): Promise<ConfigMapData> {
   const read = names.map(async (name) => {
     try {
       return [name, (await client.get(configMaps, { namespace, name })).data ?? {}] as const;

@@ -16,7 +16,10 @@ export interface TemplateParts extends TemplateGatherParts, StatusParts {
 }
 
 /** Resolves to the milliseconds until the next visit; null: when something changes. */
-export async function reconcileTemplate(parts: TemplateParts, object: TemplateResource): Promise<number | null> {
+export async function reconcileTemplate(
+  parts: TemplateParts,
+  object: TemplateResource,
+): Promise<number | null> {
   // a Template has no finalizer: the sweep that its deletion causes takes it out of the catalog
   if (object.metadata.deletionTimestamp !== undefined) return null;
   const decision = decideTemplate(await gatherTemplate(parts, object));

@@ -1,5 +1,5 @@
-// The Resolver over UDP, and over TCP for what does not fit into a datagram. It asks recursive servers and keeps nothing: whoever asks often is told how
-// long an answer holds.
+// The Resolver over UDP, and over TCP for what does not fit into a datagram. It asks recursive
+// servers and keeps nothing: whoever asks often is told how long an answer holds.
 
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -31,19 +31,26 @@ export interface ResolverOptions {
   readonly tryMs?: number;
 }
 
-export function createResolver({ servers = systemServers(), tryMs = dnsLimits.dnsTryMs }: ResolverOptions = {}): Resolver {
+export function createResolver({
+  servers = systemServers(),
+  tryMs = dnsLimits.dnsTryMs,
+}: ResolverOptions = {}): Resolver {
   const ask = (name: string, type: RecordType): Promise<DecodedPacket> =>
     askInTurn(servers, { name: name.replace(/\.$/, ''), type }, tryMs);
   const addressesOf = async (name: string, type: 'A' | 'AAAA'): Promise<DnsResult<string>> =>
     answerOf(await ask(name, type), (answer) => (answer.type === type ? String(answer.data) : null));
   return {
     async txt(name) {
-      return answerOf(await ask(name, 'TXT'), (answer) => (answer.type === 'TXT' ? textOf(answer.data) : null));
+      return answerOf(await ask(name, 'TXT'), (answer) =>
+        answer.type === 'TXT' ? textOf(answer.data) : null,
+      );
     },
     async mx(name) {
       const answer = await ask(name, 'MX');
       return answerOf(answer, (found) =>
-        found.type === 'MX' ? { preference: found.data.preference ?? 0, exchange: found.data.exchange } : null,
+        found.type === 'MX'
+          ? { preference: found.data.preference ?? 0, exchange: found.data.exchange }
+          : null,
       );
     },
     async addresses(name) {
@@ -67,7 +74,11 @@ interface Question {
   readonly type: RecordType;
 }
 
-async function askInTurn(servers: readonly DnsServer[], question: Question, tryMs: number): Promise<DecodedPacket> {
+async function askInTurn(
+  servers: readonly DnsServer[],
+  question: Question,
+  tryMs: number,
+): Promise<DecodedPacket> {
   const giveUpAt = performance.now() + dnsLimits.dnsMs;
   let last: unknown = null;
   for (let round = 0; round < dnsLimits.dnsRounds; round += 1) {
@@ -85,11 +96,18 @@ async function askInTurn(servers: readonly DnsServer[], question: Question, tryM
       }
     }
   }
-  throw new Failure('unavailable', `DNS could not be asked for ${question.type} of ${question.name}`, { cause: last });
+  throw new Failure('unavailable', `DNS could not be asked for ${question.type} of ${question.name}`, {
+    cause: last,
+  });
 }
 
 async function askOne(server: DnsServer, question: Question, ms: number): Promise<DecodedPacket> {
-  const query = { type: 'query' as const, id: randomInt(65_536), flags: RECURSION_DESIRED | AUTHENTIC_DATA, questions: [question] };
+  const query = {
+    type: 'query' as const,
+    id: randomInt(65_536),
+    flags: RECURSION_DESIRED | AUTHENTIC_DATA,
+    questions: [question],
+  };
   const isAnswer = (packet: DecodedPacket): boolean =>
     packet.type === 'response' &&
     packet.id === query.id &&
@@ -99,7 +117,10 @@ async function askOne(server: DnsServer, question: Question, ms: number): Promis
   return answer.flag_tc ? overTcp(server, streamEncode(query), isAnswer, ms) : answer;
 }
 
-/** What is no answer to this question was sent by somebody else, or long ago, and is not listened to. */
+/**
+ * What is no answer to this question was sent by somebody else, or long ago, and is not listened
+ * to.
+ */
 function overUdp(
   { host, port }: DnsServer,
   query: Buffer,
@@ -114,7 +135,8 @@ function overUdp(
     const packet = read(data);
     if (packet !== null && isAnswer(packet)) resolve(packet);
   });
-  // connected, so that answers of others are dropped, and a port where nobody listens is told at once
+  // connected, so that answers of others are dropped, and a port where nobody listens is told at
+  // once
   socket.connect(port, host, () => socket.send(query));
   return promise.finally(() => {
     clearTimeout(timer);
@@ -132,7 +154,9 @@ function overTcp(
   const socket = connect(port, host, () => socket.write(query));
   const timer = setTimeout(() => reject(new Failure('unavailable', 'no answer in time')), ms);
   let data = Buffer.alloc(0);
-  socket.on('error', reject).on('close', () => reject(new Failure('unavailable', 'the connection was closed')));
+  socket
+    .on('error', reject)
+    .on('close', () => reject(new Failure('unavailable', 'the connection was closed')));
   socket.on('data', (chunk) => {
     data = Buffer.concat([data, chunk]);
     if (data.length < 2 || data.length < data.readUInt16BE(0) + 2) return;
@@ -160,15 +184,21 @@ function answerOf<R>(packet: DecodedPacket, pick: (answer: DnsAnswer) => R | nul
   return { records, ttlMs: ttlOf(packet, records.length > 0) * 1_000, isAuthenticated: packet.flag_ad };
 }
 
-/** Of the answer and of each alias on the way; of nothing what the zone says of nothing (RFC 2308). */
+/**
+ * Of the answer and of each alias on the way; of nothing what the zone says of nothing (RFC 2308).
+ */
 function ttlOf({ answers = [], authorities = [] }: DecodedPacket, isThere: boolean): number {
   const ttls = answers.flatMap((answer) => ('ttl' in answer && answer.ttl !== undefined ? [answer.ttl] : []));
-  const negative = authorities.flatMap((soa) => (soa.type === 'SOA' ? [Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0)] : []));
+  const negative = authorities.flatMap((soa) =>
+    soa.type === 'SOA' ? [Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0)] : [],
+  );
   const all = isThere ? ttls : [...ttls, ...negative];
   return all.length === 0 ? 0 : Math.min(...all);
 }
 
 function textOf(data: unknown): string {
   const strings: readonly unknown[] = Array.isArray(data) ? data : [data];
-  return strings.map((part) => (part instanceof Uint8Array ? Buffer.from(part).toString('utf8') : String(part))).join('');
+  return strings
+    .map((part) => (part instanceof Uint8Array ? Buffer.from(part).toString('utf8') : String(part)))
+    .join('');
 }

@@ -74,6 +74,7 @@ describe('FileBlobStore', () => {
     expect((await readdir(folder)).length).toBeGreaterThan(2);
     expect(await store.olderThan(clock.now() + 1, 100, null)).toEqual(ids);
     expect(await store.olderThan(clock.now(), 100, null)).toEqual(ids.slice(0, -1));
-    for (const [i, id] of ids.entries()) expect(await store.olderThan(clock.now() + 1, 2, id)).toEqual(ids.slice(i + 1, i + 3));
+    for (const [i, id] of ids.entries())
+      expect(await store.olderThan(clock.now() + 1, 2, id)).toEqual(ids.slice(i + 1, i + 3));
   });
 });

@@ -1,5 +1,6 @@
-// Blobs as files of a folder. A file is written under another name and gets its own once it is whole and on the disk, so a
-// name that can be read is a blob that is whole. Folders and names sort by time, see `folderOf`.
+// Blobs as files of a folder. A file is written under another name and gets its own once it is
+// whole and on the disk, so a name that can be read is a blob that is whole. Folders and names sort
+// by time, see `folderOf`.
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
@@ -86,7 +87,8 @@ export class FileBlobStore implements BlobStore {
     for (const outer of await namesIn(this.#folder)) {
       if (outer < first.outer || outer > last.outer) continue;
       for (const inner of await namesIn(join(this.#folder, outer))) {
-        if ((outer === first.outer && inner < first.inner) || (outer === last.outer && inner > last.inner)) continue;
+        if ((outer === first.outer && inner < first.inner) || (outer === last.outer && inner > last.inner))
+          continue;
         for (const name of await namesIn(join(this.#folder, outer, inner))) {
           const id = (name.endsWith(PART) ? name.slice(0, -PART.length) : name) as BlobId;
           if (id < end && (after === null || id > after)) found.push(id);
@@ -105,7 +107,10 @@ export class FileBlobStore implements BlobStore {
     return join(this.#folder, outer, inner, id);
   }
 
-  /** A folder that is not on the disk takes its files with it, so each new one is synced into its parent. */
+  /**
+   * A folder that is not on the disk takes its files with it, so each new one is synced into its
+   * parent.
+   */
   async #makeFolder(folder: string): Promise<void> {
     const first = await disk(mkdir(folder, { recursive: true, mode: 0o700 }));
     if (first === undefined) return;
@@ -113,7 +118,10 @@ export class FileBlobStore implements BlobStore {
   }
 }
 
-/** Two levels by the time in the id: a new outer folder each nine hours, a new inner one each 17 minutes. Both sort as the ids do. */
+/**
+ * Two levels by the time in the id: a new outer folder each nine hours, a new inner one each 17
+ * minutes. Both sort as the ids do.
+ */
 function folderOf(id: BlobId): { readonly outer: string; readonly inner: string } {
   const start = 'blob_'.length;
   return { outer: id.slice(start, start + 5), inner: id.slice(start + 5, start + 6) };
@@ -144,10 +152,13 @@ async function write(
 
 /** A write may take a part only. */
 async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+  for (let done = 0; done < chunk.length; )
+    done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
 }
 
-/** Null when the file is shorter or longer than its head says: a disk that lied, or somebody's hand. */
+/**
+ * Null when the file is shorter or longer than its head says: a disk that lied, or somebody's hand.
+ */
 async function readHead(file: FileHandle): Promise<BlobInfo | null> {
   const head = Buffer.alloc(HEAD_BYTES);
   const { bytesRead } = await disk(file.read(head, 0, HEAD_BYTES, 0));
@@ -180,7 +191,10 @@ async function sync(folder: string): Promise<void> {
   await disk(handle.sync());
 }
 
-/** A full or broken disk is not the caller's fault, and may be mended. What the source throws does not come by here. */
+/**
+ * A full or broken disk is not the caller's fault, and may be mended. What the source throws does
+ * not come by here.
+ */
 async function disk<T>(deed: Promise<T>): Promise<T> {
   try {
     return await deed;
@@ -190,4 +204,5 @@ async function disk<T>(deed: Promise<T>): Promise<T> {
   }
 }
 
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';

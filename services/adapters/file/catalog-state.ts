@@ -1,17 +1,26 @@
-// What a folder's catalog remembers over restarts, in files that are written whole: one for each object, whatever became of it, and one for each
-// revision of a template, never changed. So pinned revisions and the last good ones outlast the files they came from. Logins of senders are sealed.
+// What a folder's catalog remembers over restarts, in files that are written whole: one for each
+// object, whatever became of it, and one for each revision of a template, never changed. So pinned
+// revisions and the last good ones outlast the files they came from. Logins of senders are sealed.
 // It decides nothing, and one process owns it.
 
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type CatalogSnapshot, type Sender, type TemplateRevision, templateKey } from '../../core/catalog/catalog.ts';
+import {
+  type CatalogSnapshot,
+  type Sender,
+  type TemplateRevision,
+  templateKey,
+} from '../../core/catalog/catalog.ts';
 import type { StoredObject } from '../../core/catalog/catalog-write.ts';
 import { openSender, type SealedSender } from '../../core/catalog/sealed-sender.ts';
 import { snapshotOf } from '../../core/catalog/snapshot.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 
-/** An object as its file holds it. Removed ones stay, so that their numbers go on and old leaders are known. */
+/**
+ * An object as its file holds it. Removed ones stay, so that their numbers go on and old leaders
+ * are known.
+ */
 export interface KeptObject extends StoredObject {
   /** `sender/<tenant>/<name>` or `template/<tenant>/<identifier>`. */
   readonly key: string;
@@ -36,9 +45,11 @@ export class CatalogState {
 
   static async open(folder: string, keys: Keys): Promise<CatalogState> {
     const state = new CatalogState(folder, keys);
-    for (const name of ['objects', 'revisions']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+    for (const name of ['objects', 'revisions'])
+      await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
     for (const file of await readdir(join(folder, 'objects'))) {
-      if (file.endsWith('.json')) await state.#show(JSON.parse(await readFile(join(folder, 'objects', file), 'utf8')));
+      if (file.endsWith('.json'))
+        await state.#show(JSON.parse(await readFile(join(folder, 'objects', file), 'utf8')));
     }
     return state;
   }
@@ -88,7 +99,10 @@ export class CatalogState {
     setOrDelete(this.#templates, key, template);
   }
 
-  /** Null when its logins were sealed with another keyring: such a sender is out of view until it is written anew. */
+  /**
+   * Null when its logins were sealed with another keyring: such a sender is out of view until it is
+   * written anew.
+   */
   #opened(sealed: SealedSender): Sender | null {
     try {
       return openSender(sealed, this.#keys);
@@ -112,7 +126,10 @@ function setOrDelete<Value>(map: Map<string, Value>, key: string, value: Value |
   else map.set(key, value);
 }
 
-/** Something that a person can read, and a digest, because identifiers are longer and more various than names of files. */
+/**
+ * Something that a person can read, and a digest, because identifiers are longer and more various
+ * than names of files.
+ */
 function nameOf(key: string): string {
   const shown = key.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
   return `${shown.slice(0, 80)}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
@@ -127,7 +144,10 @@ async function readOrNull(file: string): Promise<string | null> {
   }
 }
 
-/** The file has the new text or the old one, whatever happens; it has the new one for good when this resolves. */
+/**
+ * The file has the new text or the old one, whatever happens; it has the new one for good when this
+ * resolves.
+ */
 async function writeWhole(file: string, text: string): Promise<void> {
   const draft = `${file}.draft`;
   await using handle = await open(draft, 'w', 0o600);

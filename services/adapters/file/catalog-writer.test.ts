@@ -30,7 +30,8 @@ catalogWriterContract('file', async () => {
     other: writerOf(state, [april], notices),
     notices: heard,
     read: async () => (await CatalogState.open(folder, [april])).snapshot(0),
-    revision: async (tenant, identifier, revision) => (await CatalogState.open(folder, [april])).revision(tenant, identifier, revision),
+    revision: async (tenant, identifier, revision) =>
+      (await CatalogState.open(folder, [april])).revision(tenant, identifier, revision),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 });
@@ -65,7 +66,10 @@ describe('CatalogWriter of a folder', () => {
     const { writer: later } = await reopen();
     expect(await later.put(source, two)).toEqual({ kind: 'fenced', revision: 1 });
     expect(await later.put({ ...source, kind: 'operator' }, two)).toEqual({ kind: 'foreign', revision: 1 });
-    expect(await later.put({ ...source, fence: { term: 3, generation: 2 } }, two)).toEqual({ kind: 'updated', revision: 2 });
+    expect(await later.put({ ...source, fence: { term: 3, generation: 2 } }, two)).toEqual({
+      kind: 'updated',
+      revision: 2,
+    });
   });
 
   it('keeps logins sealed, and nothing of those that were removed', async () => {
@@ -99,7 +103,10 @@ describe('CatalogWriter of a folder', () => {
     const template = compiledTemplate({ subject: 'one' });
     await state.keepRevision({ ...template, revision: 1, hash: 'of another content' });
     await state.keepRevision({ ...template, revision: 2 });
-    expect(await writer.put(source, { kind: 'template', template })).toEqual({ kind: 'created', revision: 2 });
+    expect(await writer.put(source, { kind: 'template', template })).toEqual({
+      kind: 'created',
+      revision: 2,
+    });
     expect(await state.revision('shop', 'invoice', 1)).toMatchObject({ hash: 'of another content' });
   });
 

@@ -1,12 +1,18 @@
-// Writing the catalog of a folder's state: the one way by which its revisions are numbered. Writers of one state take turns; a revision is kept
-// before the object that points to it.
+// Writing the catalog of a folder's state: the one way by which its revisions are numbered. Writers
+// of one state take turns; a revision is kept before the object that points to it.
 
 import { entryKey, noticeOf } from '../../core/catalog/catalog.ts';
 import { judgeWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
 import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import { NONCE_BYTES } from '../../core/secrets/seal.ts';
-import type { CatalogEntry, CatalogSource, CatalogWriter, OwnEntry, WriteResult } from '../../ports/catalog-writer.ts';
+import type {
+  CatalogEntry,
+  CatalogSource,
+  CatalogWriter,
+  OwnEntry,
+  WriteResult,
+} from '../../ports/catalog-writer.ts';
 import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
 import type { CatalogState, KeptObject } from './catalog-state.ts';
@@ -29,7 +35,12 @@ export function createCatalogWriter(state: CatalogState, parts: FileCatalogWrite
   };
 }
 
-async function put(state: CatalogState, parts: FileCatalogWriterParts, source: CatalogSource, entry: CatalogEntry): Promise<WriteResult> {
+async function put(
+  state: CatalogState,
+  parts: FileCatalogWriterParts,
+  source: CatalogSource,
+  entry: CatalogEntry,
+): Promise<WriteResult> {
   const key = entryKey(entry);
   const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
   const stored = state.object(key);
@@ -44,8 +55,18 @@ async function put(state: CatalogState, parts: FileCatalogWriterParts, source: C
   const revision = stored?.hash === hash ? last : await numberOf(state, entry, last + 1);
   if (!isWhole && entry.kind === 'template') await state.keepRevision({ ...entry.template, revision });
   const sender =
-    entry.kind === 'sender' ? sealSender({ ...entry.sender, revision }, parts.keys, () => parts.random.bytes(NONCE_BYTES)) : null;
-  await state.keepObject({ key, revision, hash, isLive: true, source: toSource(source), fence: source.fence, sender });
+    entry.kind === 'sender'
+      ? sealSender({ ...entry.sender, revision }, parts.keys, () => parts.random.bytes(NONCE_BYTES))
+      : null;
+  await state.keepObject({
+    key,
+    revision,
+    hash,
+    isLive: true,
+    source: toSource(source),
+    fence: source.fence,
+    sender,
+  });
   parts.notices.publish(noticeOf(key));
   return { kind, revision };
 }
@@ -63,7 +84,12 @@ async function prune(
   return count;
 }
 
-async function remove(state: CatalogState, { notices }: FileCatalogWriterParts, source: CatalogSource, key: string): Promise<boolean> {
+async function remove(
+  state: CatalogState,
+  { notices }: FileCatalogWriterParts,
+  source: CatalogSource,
+  key: string,
+): Promise<boolean> {
   const stored = state.object(key);
   if (stored === null || !mayRemove(stored, source)) return false;
   const fence = { term: source.fence.term, generation: stored.fence.generation };
@@ -73,13 +99,26 @@ async function remove(state: CatalogState, { notices }: FileCatalogWriterParts, 
 }
 
 function ownOf(state: CatalogState, kind: string, name: string): readonly KeptObject[] {
-  return state.objects().filter(({ isLive, source }) => isLive && source.kind === kind && source.name === name);
+  return state
+    .objects()
+    .filter(({ isLive, source }) => isLive && source.kind === kind && source.name === name);
 }
 
-const toOwnEntry = ({ key, source, fence }: KeptObject): OwnEntry => ({ key, uid: source.uid ?? null, fence });
-const toSource = ({ kind, name, uid }: CatalogSource): KeptObject['source'] => ({ kind, name, ...(uid === undefined ? {} : { uid }) });
+const toOwnEntry = ({ key, source, fence }: KeptObject): OwnEntry => ({
+  key,
+  uid: source.uid ?? null,
+  fence,
+});
+const toSource = ({ kind, name, uid }: CatalogSource): KeptObject['source'] => ({
+  kind,
+  name,
+  ...(uid === undefined ? {} : { uid }),
+});
 
-/** The number of this content. One that was kept by a writer who died before he could point to it is passed over unless the content is the same. */
+/**
+ * The number of this content. One that was kept by a writer who died before he could point to it is
+ * passed over unless the content is the same.
+ */
 async function numberOf(state: CatalogState, entry: CatalogEntry, from: number): Promise<number> {
   if (entry.kind === 'sender') return from;
   const { tenant, identifier, hash } = entry.template;
@@ -94,14 +133,28 @@ async function numberOf(state: CatalogState, entry: CatalogEntry, from: number):
 async function raise(state: CatalogState, stored: KeptObject | null, source: CatalogSource): Promise<void> {
   if (stored === null) return;
   const { fence, uid } = source;
-  if (stored.fence.term === fence.term && stored.fence.generation === fence.generation && stored.source.uid === uid) return;
+  if (
+    stored.fence.term === fence.term &&
+    stored.fence.generation === fence.generation &&
+    stored.source.uid === uid
+  )
+    return;
   await state.keepObject({ ...stored, source: toSource(source), fence });
 }
 
-/** False: what is kept under this hash is not what was written, or the secrets are others, or sealed with an older key. */
-async function holds(state: CatalogState, stored: KeptObject, entry: CatalogEntry, keys: Keys): Promise<boolean> {
+/**
+ * False: what is kept under this hash is not what was written, or the secrets are others, or sealed
+ * with an older key.
+ */
+async function holds(
+  state: CatalogState,
+  stored: KeptObject,
+  entry: CatalogEntry,
+  keys: Keys,
+): Promise<boolean> {
   const { revision, sender } = stored;
-  if (entry.kind === 'sender') return sender !== null && isStoredAs(sender, { ...entry.sender, revision }, keys);
+  if (entry.kind === 'sender')
+    return sender !== null && isStoredAs(sender, { ...entry.sender, revision }, keys);
   const kept = await state.revision(entry.template.tenant, entry.template.identifier, revision);
   return sender === null && JSON.stringify(kept) === JSON.stringify({ ...entry.template, revision });
 }

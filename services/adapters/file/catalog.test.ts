@@ -36,7 +36,8 @@ async function setUp() {
     faults,
     troubles,
     open,
-    write: (name: string, ...objects: readonly string[]) => writeFile(join(folder, name), objects.join('---\n'), { mode: 0o600 }),
+    write: (name: string, ...objects: readonly string[]) =>
+      writeFile(join(folder, name), objects.join('---\n'), { mode: 0o600 }),
     async [Symbol.asyncDispose]() {
       for (const catalog of opened) await catalog[Symbol.asyncDispose]();
       await rm(root, { recursive: true });
@@ -61,7 +62,8 @@ describe('a catalog folder', () => {
   });
   afterEach(() => setup[Symbol.asyncDispose]());
 
-  const subjectOf = (catalog: Catalog) => catalog.current().template('shop', 'invoice')?.content.live[0]?.subject ?? null;
+  const subjectOf = (catalog: Catalog) =>
+    catalog.current().template('shop', 'invoice')?.content.live[0]?.subject ?? null;
   const broken = templateYaml({ subject: '{{#if}}' });
 
   it('is read with all that lies below it, but for what is hidden or no YAML', async () => {
@@ -82,7 +84,13 @@ describe('a catalog folder', () => {
     const catalog = await setup.open();
     await setup.write('a.yaml', senderYaml(), broken);
     await expect.poll(() => setup.faults.length).toBe(1);
-    expect(setup.faults[0]).toMatchObject({ file: 'a.yaml', kind: 'Template', namespace: 'shop', name: 'invoice', reason: 'SyntaxError' });
+    expect(setup.faults[0]).toMatchObject({
+      file: 'a.yaml',
+      kind: 'Template',
+      namespace: 'shop',
+      name: 'invoice',
+      reason: 'SyntaxError',
+    });
     expect(setup.faults[0]?.line).toBeGreaterThan(10);
     expect(subjectOf(catalog)).toBe('good');
     await setup.write('a.yaml', senderYaml({ from: 'Shop' }), broken);
@@ -103,7 +111,9 @@ describe('a catalog folder', () => {
     for (const next of [catalog, await setup.open()]) {
       catalog = next;
       expect(subjectOf(catalog)).toBe('good');
-      expect(catalog.current().sender('shop', 'billing')?.routes[0]?.credentials?.password).toBe('open sesame');
+      expect(catalog.current().sender('shop', 'billing')?.routes[0]?.credentials?.password).toBe(
+        'open sesame',
+      );
     }
     await rm(join(setup.folder, 'a.yaml'));
     await expect.poll(() => catalog.current().senders('shop')).toEqual([]);
@@ -121,7 +131,9 @@ describe('a catalog folder', () => {
     await chmod(join(setup.folder, 'a.yaml'), 0o644);
     const catalog = await setup.open();
     expect(catalog.current().senders('shop')).toEqual([]);
-    expect(setup.faults).toEqual([expect.objectContaining({ file: 'a.yaml', message: expect.stringContaining('0600') })]);
+    expect(setup.faults).toEqual([
+      expect.objectContaining({ file: 'a.yaml', message: expect.stringContaining('0600') }),
+    ]);
     await chmod(join(setup.folder, 'a.yaml'), 0o600);
     await expect.poll(() => catalog.current().senders('shop').length).toBe(1);
   });

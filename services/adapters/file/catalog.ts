@@ -1,5 +1,6 @@
-// The catalog from a folder of YAML files, for embedded mode. The folder is looked at a few times a second rather than watched: notices of file
-// systems get lost on mounts of containers and networks. A good change is live within a second; of what is bad the last good revision stays.
+// The catalog from a folder of YAML files, for embedded mode. The folder is looked at a few times a
+// second rather than watched: notices of file systems get lost on mounts of containers and
+// networks. A good change is live within a second; of what is bad the last good revision stays.
 
 import { setTimeout } from 'node:timers/promises';
 import type { CatalogSnapshot, TemplateRevision } from '../../core/catalog/catalog.ts';
@@ -29,10 +30,16 @@ export interface FolderCatalogParts {
   readonly reportTrouble: (error: unknown) => void;
 }
 
-/** The only writer of its state, and the same one whatever its folder is called: one that was moved goes on where it was. */
+/**
+ * The only writer of its state, and the same one whatever its folder is called: one that was moved
+ * goes on where it was.
+ */
 const SOURCE: CatalogSource = { kind: 'folder', name: 'embedded', fence: { term: 0, generation: 0 } };
 
-/** Rejects with `Failure('invalid')` when there is no such folder. Objects with faults are reported, and are no reason to reject. */
+/**
+ * Rejects with `Failure('invalid')` when there is no such folder. Objects with faults are reported,
+ * and are no reason to reject.
+ */
 export async function openCatalog(parts: FolderCatalogParts): Promise<Catalog> {
   const catalog = new FolderCatalog(parts, await CatalogState.open(parts.state, parts.keys));
   await catalog.start();
@@ -65,7 +72,11 @@ class FolderCatalog implements Catalog {
 
   async start(): Promise<void> {
     const stamps = await stampsOf(this.#parts.folder).catch((error: NodeJS.ErrnoException) => {
-      throw new Failure('invalid', `the catalog folder ${this.#parts.folder} cannot be read (${error.code})`, { cause: error });
+      throw new Failure(
+        'invalid',
+        `the catalog folder ${this.#parts.folder} cannot be read (${error.code})`,
+        { cause: error },
+      );
     });
     await this.#load(stamps);
     this.#watching = this.#watch();
@@ -88,7 +99,8 @@ class FolderCatalog implements Catalog {
   }
 
   async check(): Promise<void> {
-    if (this.#trouble !== null) throw new Failure('unavailable', 'the catalog folder cannot be read', { cause: this.#trouble });
+    if (this.#trouble !== null)
+      throw new Failure('unavailable', 'the catalog folder cannot be read', { cause: this.#trouble });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -97,7 +109,10 @@ class FolderCatalog implements Catalog {
     await this.#watching;
   }
 
-  /** Never rejects. A change is read once it has stood still for one look, since files are often written in several steps. */
+  /**
+   * Never rejects. A change is read once it has stood still for one look, since files are often
+   * written in several steps.
+   */
   async #watch(): Promise<void> {
     let before = this.#loaded;
     const { signal } = this.#end;
@@ -121,7 +136,8 @@ class FolderCatalog implements Catalog {
     this.#report([...faults, ...compiled.faults]);
     for (const sender of compiled.senders) await this.#writer.put(SOURCE, { kind: 'sender', sender });
     for (const template of compiled.templates) await this.#writer.put(SOURCE, { kind: 'template', template });
-    // what cannot be compiled stays as it was, and so does what may stand in a file that cannot be read
+    // what cannot be compiled stays as it was, and so does what may stand in a file that cannot be
+    // read
     if (isWhole) await this.#writer.prune(SOURCE, compiled.present);
     if (this.#isStale) this.#goLive();
     this.#loaded = stamps;

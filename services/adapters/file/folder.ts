@@ -1,4 +1,5 @@
-// A folder of YAML files: what is in it now, told apart from what was in it before, and its documents.
+// A folder of YAML files: what is in it now, told apart from what was in it before, and its
+// documents.
 
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -11,18 +12,28 @@ import { catalogLimits } from '../../core/limits/catalog.ts';
 /** By path in the folder, in alphabetical order; a stamp changes whenever its file does. */
 export type Stamps = ReadonlyMap<string, string>;
 
-/** The YAML files of a folder and of the folders in it. Names that begin with a dot are not looked at. Rejects when the folder cannot be read. */
+/**
+ * The YAML files of a folder and of the folders in it. Names that begin with a dot are not looked
+ * at. Rejects when the folder cannot be read.
+ */
 export async function stampsOf(folder: string): Promise<Stamps> {
-  const stamps = await Promise.all((await yamlFiles(folder)).map(async (file) => [relative(folder, file), await stampOf(file)] as const));
+  const stamps = await Promise.all(
+    (await yamlFiles(folder)).map(async (file) => [relative(folder, file), await stampOf(file)] as const),
+  );
   return new Map(
-    stamps.flatMap(([path, stamp]) => (stamp === null ? [] : [[path, stamp] as const])).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    stamps
+      .flatMap(([path, stamp]) => (stamp === null ? [] : [[path, stamp] as const]))
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
 }
 
-export const areSame = (a: Stamps, b: Stamps): boolean => a.size === b.size && [...a].every(([path, stamp]) => b.get(path) === stamp);
+export const areSame = (a: Stamps, b: Stamps): boolean =>
+  a.size === b.size && [...a].every(([path, stamp]) => b.get(path) === stamp);
 
 async function yamlFiles(folder: string): Promise<string[]> {
-  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(
+    ({ name }) => !name.startsWith('.'),
+  );
   const found = entries.map(async (entry) => {
     const path = join(folder, entry.name);
     // gone again between the two looks: nothing in it
@@ -46,8 +57,8 @@ export interface FolderDocuments {
 }
 
 /**
- * Reads and parses the files of a folder, in the order of their paths, a few at a time. Throws `Failure('invalid')` when there are more than a catalog
- * may have.
+ * Reads and parses the files of a folder, in the order of their paths, a few at a time. Throws
+ * `Failure('invalid')` when there are more than a catalog may have.
  */
 export async function documentsOf(folder: string, paths: Iterable<string>): Promise<FolderDocuments> {
   const read = catalogReader();
@@ -59,7 +70,10 @@ export async function documentsOf(folder: string, paths: Iterable<string>): Prom
   };
 }
 
-/** Calls `read` for each file, for a few at a time, and answers in the order of the files. Throws `Failure('invalid')` when there are too many. */
+/**
+ * Calls `read` for each file, for a few at a time, and answers in the order of the files. Throws
+ * `Failure('invalid')` when there are too many.
+ */
 export async function mapFiles<T>(paths: Iterable<string>, read: (path: string) => Promise<T>): Promise<T[]> {
   const files = [...paths];
   if (files.length > catalogLimits.catalogFilesMax)
@@ -73,7 +87,10 @@ export async function mapFiles<T>(paths: Iterable<string>, read: (path: string) 
   return results;
 }
 
-/** The bytes of a stream, as many as a catalog file may have and one more: what is larger is refused by `parseFile`, and not held. */
+/**
+ * The bytes of a stream, as many as a catalog file may have and one more: what is larger is refused
+ * by `parseFile`, and not held.
+ */
 export async function boundedBytes(source: AsyncIterable<Uint8Array | string>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -87,22 +104,35 @@ export async function boundedBytes(source: AsyncIterable<Uint8Array | string>): 
 }
 
 /**
- * A reader for the files of one catalog: each as far as `parseFile` wants to see it. The reader rejects with the system's error, and with
- * `Failure('invalid')` once all files together are larger than a catalog may be.
+ * A reader for the files of one catalog: each as far as `parseFile` wants to see it. The reader
+ * rejects with the system's error, and with `Failure('invalid')` once all files together are larger
+ * than a catalog may be.
  */
 export function catalogReader(): (file: string) => Promise<Uint8Array> {
   let left: number = catalogLimits.catalogFolderBytesMax;
   return async (file) => {
     const bytes = await boundedBytes(createReadStream(file));
     left -= bytes.length;
-    if (left < 0) throw new Failure('invalid', `all files together have more than ${catalogLimits.catalogFolderBytesMax} bytes`);
+    if (left < 0)
+      throw new Failure(
+        'invalid',
+        `all files together have more than ${catalogLimits.catalogFolderBytesMax} bytes`,
+      );
     return bytes;
   };
 }
 
-async function documentsIn(folder: string, path: string, read: (file: string) => Promise<Uint8Array>): Promise<FolderDocuments> {
+async function documentsIn(
+  folder: string,
+  path: string,
+  read: (file: string) => Promise<Uint8Array>,
+): Promise<FolderDocuments> {
   const file = join(folder, path);
-  const lost = (message: string): FolderDocuments => ({ documents: [], faults: [faultOfFile(path, message)], isWhole: false });
+  const lost = (message: string): FolderDocuments => ({
+    documents: [],
+    faults: [faultOfFile(path, message)],
+    isWhole: false,
+  });
   try {
     const { mode } = await stat(file);
     const { documents, faults } = parseFile(path, await read(file));
@@ -111,7 +141,9 @@ async function documentsIn(folder: string, path: string, read: (file: string) =>
     return { documents, faults, isWhole: faults.length === 0 };
   } catch (error) {
     if (error instanceof Failure) return lost(`cannot be read: ${error.message}`);
-    return lost(`cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`);
+    return lost(
+      `cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`,
+    );
   }
 }
 

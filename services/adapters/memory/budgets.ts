@@ -1,20 +1,33 @@
-// Token buckets of one process. With one process there is nobody to share them with, so nothing is reserved ahead.
+// Token buckets of one process. With one process there is nobody to share them with, so nothing is
+// reserved ahead.
 
-import { type Bucket, fullBucket, fullInMs, nextTokenMs, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
+import {
+  type Bucket,
+  fullBucket,
+  fullInMs,
+  nextTokenMs,
+  take,
+  tokensIn,
+} from '../../core/delivery/pacing/bucket.ts';
 import { budgetsLimits } from '../../core/limits/budgets.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 export class MemoryBudgets implements Budgets {
   readonly #clock: Clock;
-  /** By name and window, because a level counts in parts of the window; the least recently used first. */
+  /**
+   * By name and window, because a level counts in parts of the window; the least recently used
+   * first.
+   */
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  async reserve(asks: readonly { readonly budget: Budget; readonly tokens: number }[]): Promise<readonly Reservation[]> {
+  async reserve(
+    asks: readonly { readonly budget: Budget; readonly tokens: number }[],
+  ): Promise<readonly Reservation[]> {
     return asks.map(({ budget, tokens }) => this.#reserve(budget, tokens));
   }
 

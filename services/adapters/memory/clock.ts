@@ -1,4 +1,5 @@
-// A clock that a test moves. Sleeps end in the order of their times, each when the clock stands exactly there.
+// A clock that a test moves. Sleeps end in the order of their times, each when the clock stands
+// exactly there.
 
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../ports/clock.ts';
@@ -54,8 +55,9 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves time on, waking each sleeper at its own time. Before each step all work that is ready runs, so what a woken one
-   * starts (another sleep within the span, say) happens at its time as well.
+   * Moves time on, waking each sleeper at its own time. Before each step all work that is ready
+   * runs, so what a woken one starts (another sleep within the span, say) happens at its time as
+   * well.
    */
   async advance(ms: number): Promise<void> {
     await setImmediate();

@@ -16,7 +16,9 @@ export class MemoryKeyStore implements KeyStore {
   }
 
   async list(tenant: string): Promise<readonly ApiKey[]> {
-    return [...this.#keys.values()].filter((key) => key.tenant === tenant).toSorted((a, b) => b.createdAt - a.createdAt);
+    return [...this.#keys.values()]
+      .filter((key) => key.tenant === tenant)
+      .toSorted((a, b) => b.createdAt - a.createdAt);
   }
 
   async revoke(tenant: string, id: string, at: number): Promise<boolean> {

@@ -1,12 +1,20 @@
-// The message store of tests and of the simulation: everything in maps, nothing kept. Deterministic: time comes from the clock given, versions
-// are numbered, and every call does its work in one go before anything else runs.
+// The message store of tests and of the simulation: everything in maps, nothing kept.
+// Deterministic: time comes from the clock given, versions are numbered, and every call does its
+// work in one go before anything else runs.
 
 import { reaches } from '../../core/access/caller.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, statusOf } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
+import type {
+  Backlog,
+  Found,
+  Inserted,
+  ListQuery,
+  MessageStore,
+  NewMessage,
+} from '../../ports/message-store.ts';
 
 /** A stored message. It is replaced whole by a change, so a message that was read never changes. */
 interface Row {
@@ -64,7 +72,11 @@ export class MemoryMessageStore implements MessageStore {
     return changes.map((change) => this.#apply(change));
   }
 
-  async woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]> {
+  async woken(
+    states: readonly Exclude<DeliveryState, 'queued'>[],
+    before: number,
+    limit: number,
+  ): Promise<readonly Found[]> {
     return states
       .flatMap((state) => this.#awake(state, before))
       .toSorted((a, b) => wakeAtOf(a) - wakeAtOf(b))
@@ -86,7 +98,9 @@ export class MemoryMessageStore implements MessageStore {
   }
 
   async oldestDue(before: number): Promise<number | null> {
-    const places = (['queued', 'deferred', 'scheduled'] as const).flatMap((state) => [...(this.#waking.get(state)?.values() ?? [])]);
+    const places = (['queued', 'deferred', 'scheduled'] as const).flatMap((state) => [
+      ...(this.#waking.get(state)?.values() ?? []),
+    ]);
     const dues = places.flatMap(({ row, index }) => {
       const delivery = row.message.deliveries[index];
       return delivery === undefined || delivery.hold !== null || delivery.due > before ? [] : [delivery.due];
@@ -156,7 +170,10 @@ export class MemoryMessageStore implements MessageStore {
     row.message = {
       ...message,
       deliveries: message.deliveries.with(change.delivery, { ...delivery, ...change.set, version }),
-      events: change.event === null ? message.events : [...message.events, { ...change.event, at: this.now(), delivery: change.delivery }],
+      events:
+        change.event === null
+          ? message.events
+          : [...message.events, { ...change.event, at: this.now(), delivery: change.delivery }],
     };
     this.#wait(place);
     return version;
@@ -181,15 +198,18 @@ export class MemoryMessageStore implements MessageStore {
 
 const keyOf = (tenant: string, key: string): string => JSON.stringify([tenant, key]);
 const nameOf = ({ row, index }: WakingDelivery): string => `${row.message.id}/${index}`;
-const wakeAtOf = ({ row, index }: WakingDelivery): number => row.message.deliveries[index]?.wakeAt ?? Number.POSITIVE_INFINITY;
+const wakeAtOf = ({ row, index }: WakingDelivery): number =>
+  row.message.deliveries[index]?.wakeAt ?? Number.POSITIVE_INFINITY;
 const found = ({ row, index }: WakingDelivery): Found => ({ message: row.message, delivery: index });
-const byAge = (a: Message, b: Message): number => a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+const byAge = (a: Message, b: Message): number =>
+  a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
 function isMeant(message: Message, query: ListQuery): boolean {
   return (
     (query.within === undefined || reaches(query.within, message)) &&
     (query.status === undefined || statusOf(message.deliveries) === query.status) &&
-    (query.recipient === undefined || message.deliveries.some((delivery) => delivery.recipient === query.recipient)) &&
+    (query.recipient === undefined ||
+      message.deliveries.some((delivery) => delivery.recipient === query.recipient)) &&
     (query.sender === undefined || message.sender === query.sender) &&
     (query.template === undefined || message.content.template?.identifier === query.template) &&
     (query.environment === undefined || message.environment === query.environment) &&
@@ -199,5 +219,8 @@ function isMeant(message: Message, query: ListQuery): boolean {
   );
 }
 
-const isListedAfter = (message: Message, than: { readonly createdAt: number; readonly id: MessageId }): boolean =>
+const isListedAfter = (
+  message: Message,
+  than: { readonly createdAt: number; readonly id: MessageId },
+): boolean =>
   message.createdAt < than.createdAt || (message.createdAt === than.createdAt && message.id < than.id);

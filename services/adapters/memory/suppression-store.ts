@@ -5,7 +5,9 @@ import type { Suppression, SuppressionStore } from '../../ports/suppression-stor
 export class MemorySuppressionStore implements SuppressionStore {
   readonly #entries = new Map<string, Suppression>();
 
-  async add(suppression: Suppression): Promise<{ readonly suppression: Suppression; readonly created: boolean }> {
+  async add(
+    suppression: Suppression,
+  ): Promise<{ readonly suppression: Suppression; readonly created: boolean }> {
     const name = nameOf(suppression.tenant, suppression.scope, suppression.hash);
     const known = this.#entries.get(name);
     if (known !== undefined) return { suppression: known, created: false };

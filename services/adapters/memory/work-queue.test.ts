@@ -21,13 +21,21 @@ it('takes turns among the tenants of a tier', async () => {
   await queue.publish(many(100, () => ({ tenant: 'flood' })));
   await queue.publish(many(3, () => ({ tenant: 'neighbour' })));
   const taken = await queue.take(6, new AbortController().signal);
-  expect(taken.map((t) => t.tenant)).toEqual(['flood', 'neighbour', 'flood', 'neighbour', 'flood', 'neighbour']);
+  expect(taken.map((t) => t.tenant)).toEqual([
+    'flood',
+    'neighbour',
+    'flood',
+    'neighbour',
+    'flood',
+    'neighbour',
+  ]);
 });
 
 it('is bounded over all tenants', async () => {
   const queue = new MemoryWorkQueue(new ManualClock());
   const tenants = queueLimits.memoryQueueEntriesMax / queueLimits.windowPerTenantAndTier;
-  for (let i = 0; i < tenants; i += 1) await queue.publish(many(queueLimits.windowPerTenantAndTier, () => ({ tenant: `t${i}` })));
+  for (let i = 0; i < tenants; i += 1)
+    await queue.publish(many(queueLimits.windowPerTenantAndTier, () => ({ tenant: `t${i}` })));
   expect(await queue.publish(many(1, () => ({ tenant: 'one more' })))).toEqual(['full']);
   const [taken] = await queue.take(1, new AbortController().signal);
   taken?.ack();

@@ -1,4 +1,5 @@
-// The queue of one process. It forgets everything when the process ends, as any queue may: the store is the record, and the sweeper feeds it.
+// The queue of one process. It forgets everything when the process ends, as any queue may: the
+// store is the record, and the sweeper feeds it.
 
 import type { Tier } from '../../core/delivery/message.ts';
 import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
@@ -24,7 +25,10 @@ export class MemoryWorkQueue implements WorkQueue {
   readonly #clock: Clock;
   readonly #turns = new TierTurns();
   readonly #lanes: Readonly<Record<Tier, Lane>>;
-  /** Taken and not acked, with the time when it comes back. All wait equally long, so the order is that of these times. */
+  /**
+   * Taken and not acked, with the time when it comes back. All wait equally long, so the order is
+   * that of these times.
+   */
   readonly #held = new Map<Item, number>();
   /** How many entries each tenant has in each tier, taken ones included. */
   readonly #windows = new Map<string, number>();
@@ -67,7 +71,8 @@ export class MemoryWorkQueue implements WorkQueue {
     if (!this.#isOpen) return 'lost';
     const window = windowOf(tenant, tier);
     const used = this.#windows.get(window) ?? 0;
-    if (used >= queueLimits.windowPerTenantAndTier || this.#entries >= queueLimits.memoryQueueEntriesMax) return 'full';
+    if (used >= queueLimits.windowPerTenantAndTier || this.#entries >= queueLimits.memoryQueueEntriesMax)
+      return 'full';
     this.#windows.set(window, used + 1);
     this.#entries += 1;
     this.#lanes[tier].fresh.push(tenant, { tenant, tier, entry, handedOut: 0 });
@@ -128,14 +133,18 @@ export class MemoryWorkQueue implements WorkQueue {
     else this.#lanes[item.tier].back.push(item.tenant, item);
   }
 
-  /** Until there may be something to take: an entry came or comes back, the signal aborted, or the queue closed. */
+  /**
+   * Until there may be something to take: an entry came or comes back, the signal aborted, or the
+   * queue closed.
+   */
   async #change(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const over = new AbortController();
     this.#waiting.add(resolve);
     signal.addEventListener('abort', () => resolve(), { signal: over.signal });
     const [until] = this.#held.values();
-    if (until !== undefined) void this.#clock.sleep(until - this.#clock.monotonic(), over.signal).then(resolve);
+    if (until !== undefined)
+      void this.#clock.sleep(until - this.#clock.monotonic(), over.signal).then(resolve);
     await promise;
     this.#waiting.delete(resolve);
     over.abort();

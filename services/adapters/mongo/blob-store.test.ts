@@ -28,7 +28,10 @@ describeWith(['mongo'], 'BlobStore in MongoDB', () => {
         const chunks = mongo.db.collection<Document & { data: Binary }>('blobs.chunks');
         const last = await chunks.findOne({ files_id: id }, { sort: { n: -1 } });
         if (last === null) throw new Error('no such blob');
-        await chunks.updateOne({ _id: last._id }, { $set: { data: new Binary(last.data.value().subarray(0, -1)) } });
+        await chunks.updateOne(
+          { _id: last._id },
+          { $set: { data: new Binary(last.data.value().subarray(0, -1)) } },
+        );
       },
       [Symbol.asyncDispose]: () => mongo[Symbol.asyncDispose](),
     };

@@ -1,5 +1,6 @@
-// Bodies and attachments in MongoDB, laid out as GridFS, so that its tools read them. Not by the driver's GridFS streams: those read up to 16 MiB
-// ahead for each reader, have no time-outs, and take a file whose last chunk is missing for whole.
+// Bodies and attachments in MongoDB, laid out as GridFS, so that its tools read them. Not by the
+// driver's GridFS streams: those read up to 16 MiB ahead for each reader, have no time-outs, and
+// take a file whose last chunk is missing for whole.
 
 import { createHash } from 'node:crypto';
 import { Binary, type Collection, ObjectId } from 'mongodb';
@@ -41,21 +42,38 @@ class MongoBlobStore implements BlobStore {
   readonly #chunks: Collection<ChunkDocument>;
   readonly #now: () => number;
 
-  constructor(mongo: Mongo, files: Collection<FileDocument>, chunks: Collection<ChunkDocument>, now: () => number) {
+  constructor(
+    mongo: Mongo,
+    files: Collection<FileDocument>,
+    chunks: Collection<ChunkDocument>,
+    now: () => number,
+  ) {
     this.#mongo = mongo;
     this.#files = files;
     this.#chunks = chunks;
     this.#now = now;
   }
 
-  /** The file's document comes first, without a digest, so that an upload whose process died is found by `olderThan`. */
+  /**
+   * The file's document comes first, without a digest, so that an upload whose process died is
+   * found by `olderThan`.
+   */
   async put(id: BlobId, tenant: string, source: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
-    const file = { _id: id, filename: id, length: 0, chunkSize: storeLimits.blobChunkBytes, uploadDate: new Date(this.#now()) };
+    const file = {
+      _id: id,
+      filename: id,
+      length: 0,
+      chunkSize: storeLimits.blobChunkBytes,
+      uploadDate: new Date(this.#now()),
+    };
     await this.#mongo.call(this.#files.insertOne({ ...file, metadata: { tenant, sha256: null } }));
     try {
       const { length, sha256 } = await this.#write(id, source);
-      const done = await this.#mongo.call(this.#files.updateOne({ _id: id }, { $set: { length, metadata: { tenant, sha256 } } }));
-      if (done.matchedCount === 0) throw new Failure('unavailable', 'the blob was swept while it was written');
+      const done = await this.#mongo.call(
+        this.#files.updateOne({ _id: id }, { $set: { length, metadata: { tenant, sha256 } } }),
+      );
+      if (done.matchedCount === 0)
+        throw new Failure('unavailable', 'the blob was swept while it was written');
       return toInfo({ ...file, length, metadata: { tenant, sha256 } }, sha256);
     } catch (error) {
       // what cannot be taken back now is swept later
@@ -71,7 +89,9 @@ class MongoBlobStore implements BlobStore {
     for await (const piece of inPieces(source, storeLimits.blobChunkBytes)) {
       hash.update(piece);
       length += piece.length;
-      await this.#mongo.call(this.#chunks.insertOne({ _id: new ObjectId(), files_id: id, n: count++, data: new Binary(piece) }));
+      await this.#mongo.call(
+        this.#chunks.insertOne({ _id: new ObjectId(), files_id: id, n: count++, data: new Binary(piece) }),
+      );
     }
     return { length, sha256: hash.digest('hex') };
   }
@@ -88,19 +108,24 @@ class MongoBlobStore implements BlobStore {
 
   async *get(id: BlobId): AsyncIterable<Uint8Array> {
     const file = await this.#mongo.call(this.#files.findOne({ _id: id }));
-    if (file === null || file.metadata.sha256 === null) throw new Failure('not_found', 'there is no such blob');
+    if (file === null || file.metadata.sha256 === null)
+      throw new Failure('not_found', 'there is no such blob');
     // One read a chunk: a slow reader holds no cursor, which the server would forget.
     let left = file.length;
     for (let n = 0; left > 0; n++) {
       const size = Math.min(left, file.chunkSize);
       const chunk = await this.#mongo.call(this.#chunks.findOne({ files_id: id, n }));
-      if (chunk === null || chunk.data.length() !== size) throw new Failure('internal', 'a blob is truncated');
+      if (chunk === null || chunk.data.length() !== size)
+        throw new Failure('internal', 'a blob is truncated');
       left -= size;
       yield chunk.data.value();
     }
   }
 
-  /** The file's document goes last, so that a deletion that was cut off is found again by `olderThan`. */
+  /**
+   * The file's document goes last, so that a deletion that was cut off is found again by
+   * `olderThan`.
+   */
   async delete(ids: readonly BlobId[]): Promise<void> {
     if (ids.length === 0) return;
     await this.#mongo.call(this.#chunks.deleteMany({ files_id: { $in: ids } }));
@@ -127,7 +152,10 @@ const toInfo = (file: FileDocument, sha256: string): BlobInfo => ({
   createdAt: file.uploadDate.getTime(),
 });
 
-/** The same bytes in pieces of one size, the last one shorter. A piece is valid until the next is asked for. */
+/**
+ * The same bytes in pieces of one size, the last one shorter. A piece is valid until the next is
+ * asked for.
+ */
 async function* inPieces(source: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   const piece = Buffer.allocUnsafe(size);
   let filled = 0;

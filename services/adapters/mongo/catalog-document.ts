@@ -1,5 +1,6 @@
-// How the catalog lies in MongoDB: one document for each object, whatever became of it, and one for each revision of a template, never changed.
-// What people wrote is kept as JSON text: their keys are no field names.
+// How the catalog lies in MongoDB: one document for each object, whatever became of it, and one for
+// each revision of a template, never changed. What people wrote is kept as JSON text: their keys
+// are no field names.
 
 import type { Collection } from 'mongodb';
 import type { StoredObject } from '../../core/catalog/catalog-write.ts';
@@ -24,7 +25,10 @@ export interface ObjectDocument {
   readonly fence: { readonly term: number; readonly generation: number };
   /** Counts the writes of this document: what a write compares. */
   readonly writes: number;
-  /** The last change that a reader can see: milliseconds since 1970 by the store's clock as the writer knew it, but later than the change before. */
+  /**
+   * The last change that a reader can see: milliseconds since 1970 by the store's clock as the
+   * writer knew it, but later than the change before.
+   */
   readonly updatedAt: number;
 }
 

@@ -20,9 +20,13 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
   const random = new SystemRandom();
   const source: CatalogSource = { kind: 'folder', name: 'test', fence: { term: 0, generation: 1 } };
   const entry = { kind: 'sender', sender: compiledSender({ password: 'open sesame' }) } as const;
-  const openWriter = (mongo: Mongo, keys: Keys, notices = new MemoryNotices()) => openCatalogWriter(mongo, { keys, notices, random });
-  const openReader = (mongo: Mongo, keys: Keys | null, report: (error: unknown) => void = (error) => expect.fail(String(error))) =>
-    openCatalog(mongo, { keys, notices: new MemoryNotices(), report });
+  const openWriter = (mongo: Mongo, keys: Keys, notices = new MemoryNotices()) =>
+    openCatalogWriter(mongo, { keys, notices, random });
+  const openReader = (
+    mongo: Mongo,
+    keys: Keys | null,
+    report: (error: unknown) => void = (error) => expect.fail(String(error)),
+  ) => openCatalog(mongo, { keys, notices: new MemoryNotices(), report });
 
   catalogWriterContract('mongo', async () => {
     const mongo = await openTestMongo('catalog_writer');
@@ -45,7 +49,8 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
     };
   });
 
-  const stored = (mongo: Mongo) => mongo.db.collection<ObjectDocument>('catalog').findOne({ _id: 'sender/shop/billing' });
+  const stored = (mongo: Mongo) =>
+    mongo.db.collection<ObjectDocument>('catalog').findOne({ _id: 'sender/shop/billing' });
 
   it('stores logins sealed only, and seals them anew with the active key of a rotation', async () => {
     await using mongo = await openTestMongo('catalog_writer');
@@ -58,7 +63,12 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
   });
 
   it.each([
-    ['its config', (document: ObjectDocument) => ({ config: document.config?.replace('relay.example.net', 'evil.example.net') ?? null })],
+    [
+      'its config',
+      (document: ObjectDocument) => ({
+        config: document.config?.replace('relay.example.net', 'evil.example.net') ?? null,
+      }),
+    ],
     ['its sealed login', () => ({ sealed: [] })],
     ['whether it may send', () => ({ sendable: false })],
     ['its state', () => ({ state: 'removed' as const })],
@@ -68,7 +78,9 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
     await writer.put(source, entry);
     const before = await stored(mongo);
     if (before === null) return expect.fail('it is there');
-    await mongo.db.collection<ObjectDocument>('catalog').updateOne({ _id: before._id }, { $set: change(before) });
+    await mongo.db
+      .collection<ObjectDocument>('catalog')
+      .updateOne({ _id: before._id }, { $set: change(before) });
     expect(await writer.put(source, entry)).toMatchObject({ kind: expect.stringMatching(/created|updated/) });
     await using reader = await openReader(mongo, [april]);
     expect(reader.current().sender('shop', 'billing')).toMatchObject({
@@ -82,7 +94,9 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
     const writer = await openWriter(mongo, [april]);
     const template = { kind: 'template', template: compiledTemplate() } as const;
     await writer.put(source, template);
-    await mongo.db.collection<{ _id: string }>('revisions').updateOne({ _id: 'template/shop/invoice@1' }, { $set: { config: '{}' } });
+    await mongo.db
+      .collection<{ _id: string }>('revisions')
+      .updateOne({ _id: 'template/shop/invoice@1' }, { $set: { config: '{}' } });
     expect(await writer.put(source, template)).toEqual({ kind: 'updated', revision: 1 });
     await using reader = await openReader(mongo, [april]);
     expect(await reader.revision('shop', 'invoice', 1)).toEqual({ ...template.template, revision: 1 });
@@ -94,14 +108,20 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
       .collection<{ _id: string; hash: string }>('revisions')
       .insertOne({ _id: 'template/shop/invoice@1', hash: 'of another content' });
     const writer = await openWriter(mongo, [april]);
-    expect(await writer.put(source, { kind: 'template', template: compiledTemplate() })).toEqual({ kind: 'created', revision: 2 });
+    expect(await writer.put(source, { kind: 'template', template: compiledTemplate() })).toEqual({
+      kind: 'created',
+      revision: 2,
+    });
   });
 
   it('is read without credentials by a program that does not hold the keys', async () => {
     await using mongo = await openTestMongo('catalog_writer');
     await (await openWriter(mongo, [april])).put(source, entry);
     await using reader = await openReader(mongo, null);
-    expect(reader.current().sender('shop', 'billing')?.routes[0]).toMatchObject({ host: 'relay.example.net', credentials: null });
+    expect(reader.current().sender('shop', 'billing')?.routes[0]).toMatchObject({
+      host: 'relay.example.net',
+      credentials: null,
+    });
   });
 
   it('is read without credentials, and with a report, by one that holds the wrong keys', async () => {
@@ -110,6 +130,8 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
     const reports: unknown[] = [];
     await using reader = await openReader(mongo, [may], (error) => reports.push(error));
     expect(reader.current().sender('shop', 'billing')?.routes[0]?.credentials).toBeNull();
-    expect(reports).toEqual([expect.objectContaining({ kind: 'internal', message: expect.stringContaining('sender/shop/billing') })]);
+    expect(reports).toEqual([
+      expect.objectContaining({ kind: 'internal', message: expect.stringContaining('sender/shop/billing') }),
+    ]);
   });
 });

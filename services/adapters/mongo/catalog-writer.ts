@@ -1,4 +1,5 @@
-// Writing the catalog in MongoDB. Each write compares what it read, so two writers never mix; a revision is stored before the object that points to it.
+// Writing the catalog in MongoDB. Each write compares what it read, so two writers never mix; a
+// revision is stored before the object that points to it.
 
 import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog/catalog.ts';
 import { judgeWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
@@ -7,10 +8,22 @@ import { Failure } from '../../core/failure.ts';
 import { catalogLimits } from '../../core/limits/catalog.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import { NONCE_BYTES } from '../../core/secrets/seal.ts';
-import type { CatalogEntry, CatalogSource, CatalogWriter, OwnEntry, WriteResult } from '../../ports/catalog-writer.ts';
+import type {
+  CatalogEntry,
+  CatalogSource,
+  CatalogWriter,
+  OwnEntry,
+  WriteResult,
+} from '../../ports/catalog-writer.ts';
 import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
-import { type CatalogCollections, type ObjectDocument, openCatalogCollections, revisionId, toStoredObject } from './catalog-document.ts';
+import {
+  type CatalogCollections,
+  type ObjectDocument,
+  openCatalogCollections,
+  revisionId,
+  toStoredObject,
+} from './catalog-document.ts';
 import { isNew, type Mongo } from './connection.ts';
 
 export interface MongoCatalogWriterParts {
@@ -20,7 +33,10 @@ export interface MongoCatalogWriterParts {
   readonly keys: Keys;
 }
 
-export async function openCatalogWriter(mongo: Mongo, parts: MongoCatalogWriterParts): Promise<CatalogWriter> {
+export async function openCatalogWriter(
+  mongo: Mongo,
+  parts: MongoCatalogWriterParts,
+): Promise<CatalogWriter> {
   return new MongoCatalogWriter(mongo, parts, await openCatalogCollections(mongo));
 }
 
@@ -48,7 +64,9 @@ class MongoCatalogWriter implements CatalogWriter {
       const revision = stored?.hash === hash ? last : await this.#number(entry, last + 1);
       if (!isWhole) await this.#mend(entry, revision);
       if (
-        kind === 'unchanged' ? await this.#raise(stored, source) : await this.#replace(stored, this.#toDocument(source, entry, revision))
+        kind === 'unchanged'
+          ? await this.#raise(stored, source)
+          : await this.#replace(stored, this.#toDocument(source, entry, revision))
       ) {
         if (kind !== 'unchanged') this.#parts.notices.publish(noticeOf(key));
         return { kind, revision };
@@ -91,17 +109,28 @@ class MongoCatalogWriter implements CatalogWriter {
   /** The connection and the notices are whoever's who opened them. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** False: what is stored under this hash is not what was written, or the secrets are others, or sealed with an older key. */
+  /**
+   * False: what is stored under this hash is not what was written, or the secrets are others, or
+   * sealed with an older key.
+   */
   async #holds(stored: ObjectDocument, source: CatalogSource, entry: CatalogEntry): Promise<boolean> {
     const { revision } = stored;
     const { tenant, name, sendable } = this.#toDocument(source, entry, revision);
     if (stored.tenant !== tenant || stored.name !== name || stored.sendable !== sendable) return false;
     if (entry.kind === 'sender') {
       const { config, sealed } = stored;
-      return config !== null && isStoredAs({ config, sealed }, { ...entry.sender, revision }, this.#parts.keys);
+      return (
+        config !== null && isStoredAs({ config, sealed }, { ...entry.sender, revision }, this.#parts.keys)
+      );
     }
-    const found = await this.#mongo.call(this.#collections.revisions.findOne({ _id: revisionId(stored._id, revision) }));
-    return stored.config === null && found?.hash === entry.template.hash && found.config === configOf(entry.template, revision);
+    const found = await this.#mongo.call(
+      this.#collections.revisions.findOne({ _id: revisionId(stored._id, revision) }),
+    );
+    return (
+      stored.config === null &&
+      found?.hash === entry.template.hash &&
+      found.config === configOf(entry.template, revision)
+    );
   }
 
   /** The revision as it was written, over what another hand has made of it. */
@@ -109,18 +138,29 @@ class MongoCatalogWriter implements CatalogWriter {
     if (entry.kind === 'sender') return;
     const _id = revisionId(entryKey(entry), revision);
     const fields = { hash: entry.template.hash, config: configOf(entry.template, revision) };
-    await this.#mongo.call(this.#collections.revisions.updateOne({ _id }, { $set: fields }, { upsert: true }));
+    await this.#mongo.call(
+      this.#collections.revisions.updateOne({ _id }, { $set: fields }, { upsert: true }),
+    );
   }
 
-  /** The number of this content. A number that a writer took who then died, or lost, is passed over unless the content is the same. */
+  /**
+   * The number of this content. A number that a writer took who then died, or lost, is passed over
+   * unless the content is the same.
+   */
   async #number(entry: CatalogEntry, from: number): Promise<number> {
     if (entry.kind === 'sender') return from;
     const { revisions } = this.#collections;
     const { hash } = entry.template;
     for (let revision = from; ; revision++) {
-      const document = { _id: revisionId(entryKey(entry), revision), hash, config: configOf(entry.template, revision) };
+      const document = {
+        _id: revisionId(entryKey(entry), revision),
+        hash,
+        config: configOf(entry.template, revision),
+      };
       if (await this.#mongo.call(isNew(revisions.insertOne(document)))) return revision;
-      const taken = await this.#mongo.call(revisions.findOne({ _id: document._id }, { projection: { hash: 1 } }));
+      const taken = await this.#mongo.call(
+        revisions.findOne({ _id: document._id }, { projection: { hash: 1 } }),
+      );
       if (taken?.hash === hash) return revision;
     }
   }
@@ -128,7 +168,10 @@ class MongoCatalogWriter implements CatalogWriter {
   /** The same object by a newer writer: from now on the older one's writes change nothing. */
   async #raise(stored: ObjectDocument | null, { kind, name, uid, fence }: CatalogSource): Promise<boolean> {
     if (stored === null) return true;
-    const isKnown = stored.fence.term === fence.term && stored.fence.generation === fence.generation && stored.source.uid === uid;
+    const isKnown =
+      stored.fence.term === fence.term &&
+      stored.fence.generation === fence.generation &&
+      stored.source.uid === uid;
     const source = { kind, name, ...(uid === undefined ? {} : { uid }) };
     return isKnown || this.#replace(stored, { ...stored, source, fence }, stored.updatedAt);
   }
@@ -141,15 +184,26 @@ class MongoCatalogWriter implements CatalogWriter {
     const { objects } = this.#collections;
     if (stored === null) return this.#mongo.call(isNew(objects.insertOne({ ...next, writes: 1, updatedAt })));
     const { _id, ...fields } = { ...next, writes: stored.writes + 1, updatedAt };
-    return (await this.#mongo.call(objects.updateOne({ _id, writes: stored.writes }, { $set: fields }))).matchedCount === 1;
+    return (
+      (await this.#mongo.call(objects.updateOne({ _id, writes: stored.writes }, { $set: fields })))
+        .matchedCount === 1
+    );
   }
 
-  #toDocument(source: CatalogSource, entry: CatalogEntry, revision: number): Omit<ObjectDocument, 'writes' | 'updatedAt'> {
+  #toDocument(
+    source: CatalogSource,
+    entry: CatalogEntry,
+    revision: number,
+  ): Omit<ObjectDocument, 'writes' | 'updatedAt'> {
     const common = {
       _id: entryKey(entry),
       revision,
       state: 'live',
-      source: { kind: source.kind, name: source.name, ...(source.uid === undefined ? {} : { uid: source.uid }) },
+      source: {
+        kind: source.kind,
+        name: source.name,
+        ...(source.uid === undefined ? {} : { uid: source.uid }),
+      },
       fence: source.fence,
     } as const;
     if (entry.kind === 'template') {
@@ -157,9 +211,12 @@ class MongoCatalogWriter implements CatalogWriter {
       return { ...common, tenant, name: identifier, hash, sendable: true, config: null, sealed: [] };
     }
     const { tenant, name, hash, suspended, verified } = entry.sender;
-    const { config, sealed } = sealSender({ ...entry.sender, revision }, this.#parts.keys, () => this.#parts.random.bytes(NONCE_BYTES));
+    const { config, sealed } = sealSender({ ...entry.sender, revision }, this.#parts.keys, () =>
+      this.#parts.random.bytes(NONCE_BYTES),
+    );
     return { ...common, tenant, name, hash, sendable: !suspended && verified, config, sealed };
   }
 }
 
-const configOf = (template: TemplateRevision, revision: number): string => JSON.stringify({ ...template, revision });
+const configOf = (template: TemplateRevision, revision: number): string =>
+  JSON.stringify({ ...template, revision });

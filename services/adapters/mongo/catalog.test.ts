@@ -26,7 +26,11 @@ async function setUp() {
     mongo,
     notices,
     async open() {
-      const catalog = await openCatalog(mongo, { notices, keys, report: (error) => expect.fail(String(error)) });
+      const catalog = await openCatalog(mongo, {
+        notices,
+        keys,
+        report: (error) => expect.fail(String(error)),
+      });
       opened.push(catalog);
       return catalog;
     },

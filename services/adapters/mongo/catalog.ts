@@ -1,4 +1,5 @@
-// The catalog as services read it from MongoDB: all of it in memory, brought up to date by notices and by a look of our own now and then.
+// The catalog as services read it from MongoDB: all of it in memory, brought up to date by notices
+// and by a look of our own now and then.
 
 import type { CatalogSnapshot, Sender, TemplateRevision } from '../../core/catalog/catalog.ts';
 import { NOTICE, templateKey } from '../../core/catalog/catalog.ts';
@@ -9,18 +10,32 @@ import { storeLimits } from '../../core/limits/store.ts';
 import type { Key } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { Notices } from '../../ports/notices.ts';
-import { type CatalogCollections, type ObjectDocument, openCatalogCollections, revisionId } from './catalog-document.ts';
+import {
+  type CatalogCollections,
+  type ObjectDocument,
+  openCatalogCollections,
+  revisionId,
+} from './catalog-document.ts';
 import type { Mongo } from './connection.ts';
 
 export interface CatalogParts {
   readonly notices: Notices;
-  /** Those of purpose `catalog`; null in a program that does not hold it, where all credentials are null. */
+  /**
+   * Those of purpose `catalog`; null in a program that does not hold it, where all credentials are
+   * null.
+   */
   readonly keys: readonly Key[] | null;
-  /** Told when the catalog cannot be brought up to date, or an object cannot be opened; the last good state stays. */
+  /**
+   * Told when the catalog cannot be brought up to date, or an object cannot be opened; the last
+   * good state stays.
+   */
   readonly report: (error: unknown) => void;
 }
 
-/** Rejects with `Failure('unavailable')` when the catalog cannot be read. An empty catalog is fine: a first start has no other. */
+/**
+ * Rejects with `Failure('unavailable')` when the catalog cannot be read. An empty catalog is fine:
+ * a first start has no other.
+ */
 export async function openCatalog(mongo: Mongo, parts: CatalogParts): Promise<Catalog> {
   const catalog = new MongoCatalog(mongo, parts, await openCatalogCollections(mongo));
   try {
@@ -100,7 +115,10 @@ class MongoCatalog implements Catalog {
     this.#refreshing ??= this.#catchUp().catch(this.#parts.report);
   }
 
-  /** One look at a time; whoever asks during one gets another after it, for that one may have read too early. */
+  /**
+   * One look at a time; whoever asks during one gets another after it, for that one may have read
+   * too early.
+   */
   async #catchUp(): Promise<void> {
     try {
       while (this.#isWanted) {
@@ -112,10 +130,15 @@ class MongoCatalog implements Catalog {
     }
   }
 
-  /** Reads what has changed since the last time. Changes are dated by their writers, so it looks back over a while. */
+  /**
+   * Reads what has changed since the last time. Changes are dated by their writers, so it looks
+   * back over a while.
+   */
   async #load(): Promise<void> {
     const since = this.#changedAt - catalogLimits.catalogOverlapMs;
-    const recent = await this.#mongo.call(this.#collections.objects.find({ updatedAt: { $gte: since } }).toArray());
+    const recent = await this.#mongo.call(
+      this.#collections.objects.find({ updatedAt: { $gte: since } }).toArray(),
+    );
     const changed = recent.filter(({ _id, updatedAt }) => this.#known.get(_id)?.updatedAt !== updatedAt);
     if (changed.length === 0) return;
     const news = await Promise.all(changed.map((document) => this.#read(document)));
@@ -133,12 +156,16 @@ class MongoCatalog implements Catalog {
 
   async #read(document: ObjectDocument): Promise<Known['live']> {
     if (document.state === 'removed') return null;
-    if (document.config !== null) return { sender: this.#open({ config: document.config, sealed: document.sealed }) };
+    if (document.config !== null)
+      return { sender: this.#open({ config: document.config, sealed: document.sealed }) };
     const template = await this.#readRevision(document._id, document.revision);
     return template === null ? null : { template };
   }
 
-  /** Without its logins a sender's mail is refused by the relay as a fault of ours, which costs no attempt: it waits for the right keyring. */
+  /**
+   * Without its logins a sender's mail is refused by the relay as a fault of ours, which costs no
+   * attempt: it waits for the right keyring.
+   */
   #open(stored: Parameters<typeof openSender>[0]): Sender {
     try {
       return openSender(stored, this.#parts.keys);
@@ -149,7 +176,9 @@ class MongoCatalog implements Catalog {
   }
 
   async #readRevision(key: string, revision: number): Promise<TemplateRevision | null> {
-    const stored = await this.#mongo.call(this.#collections.revisions.findOne({ _id: revisionId(key, revision) }));
+    const stored = await this.#mongo.call(
+      this.#collections.revisions.findOne({ _id: revisionId(key, revision) }),
+    );
     return stored === null ? null : (JSON.parse(stored.config) as TemplateRevision);
   }
 }

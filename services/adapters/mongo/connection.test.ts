@@ -11,14 +11,27 @@ import { failureOf, openMongo } from './connection.ts';
 
 it('refuses a text that is no connection string, without repeating it', async () => {
   const opening = openMongo('mongodb://user:pass@word@@db.example:port/');
-  await expect(opening).rejects.toMatchObject({ kind: 'invalid', message: expect.not.stringContaining('pass') });
+  await expect(opening).rejects.toMatchObject({
+    kind: 'invalid',
+    message: expect.not.stringContaining('pass'),
+  });
 });
 
 it('says of a server’s error its code only: the message may quote a document', () => {
-  const error = new MongoServerError({ message: 'document failed: ana@example.com', code: 121, codeName: 'DocumentValidationFailure' });
+  const error = new MongoServerError({
+    message: 'document failed: ana@example.com',
+    code: 121,
+    codeName: 'DocumentValidationFailure',
+  });
   expect(failureOf(error)).toEqual(new Failure('unavailable', 'MongoDB refused: DocumentValidationFailure'));
-  const duplicate = new MongoServerError({ message: 'E11000 dup key: { idempotency: "secret" }', code: 11_000 });
-  expect(failureOf(duplicate)).toMatchObject({ kind: 'internal', message: expect.not.stringContaining('secret') });
+  const duplicate = new MongoServerError({
+    message: 'E11000 dup key: { idempotency: "secret" }',
+    code: 11_000,
+  });
+  expect(failureOf(duplicate)).toMatchObject({
+    kind: 'internal',
+    message: expect.not.stringContaining('secret'),
+  });
 });
 
 describeWith(['mongo'], 'a connection to MongoDB', () => {
@@ -55,10 +68,15 @@ describeWith(['mongo-server'], 'MongoDB behind a certificate of a private author
   it('is believed by whoever was given it, and by nobody else', async () => {
     const authority = makeAuthority();
     await using server = await startMongo();
-    await using front = await startTlsFront(Number(new URL(server.url).port), authority.issue({ names: ['127.0.0.1'] }));
+    await using front = await startTlsFront(
+      Number(new URL(server.url).port),
+      authority.issue({ names: ['127.0.0.1'] }),
+    );
     const url = `mongodb://127.0.0.1:${front.port}/packetboat?directConnection=true&tls=true`;
     await using mongo = await openMongo(url, { ca: authority.cert });
     await mongo.check();
-    await expect(openMongo(url, { ca: makeAuthority('Another authority').cert })).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(openMongo(url, { ca: makeAuthority('Another authority').cert })).rejects.toMatchObject({
+      kind: 'unavailable',
+    });
   });
 });

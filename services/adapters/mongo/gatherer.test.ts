@@ -7,7 +7,11 @@ function setUp() {
   const bulks: { readonly items: readonly string[]; end(error?: Error): void }[] = [];
   const gatherer = new Gatherer((items: readonly string[]) => {
     const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
-    bulks.push({ items, end: (error) => (error === undefined ? resolve(items.map((item) => item.toUpperCase())) : reject(error)) });
+    bulks.push({
+      items,
+      end: (error) =>
+        error === undefined ? resolve(items.map((item) => item.toUpperCase())) : reject(error),
+    });
     return promise;
   });
   const bulk = async (n: number) => {

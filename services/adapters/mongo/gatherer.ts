@@ -1,5 +1,6 @@
-// Group commit: what several callers want written goes to the server as one bulk. A durable write of many costs little more than one of a
-// single item, so whoever comes while bulks are under way waits for the next, and nobody waits for a timer.
+// Group commit: what several callers want written goes to the server as one bulk. A durable write
+// of many costs little more than one of a single item, so whoever comes while bulks are under way
+// waits for the next, and nobody waits for a timer.
 
 import { Failure } from '../../core/failure.ts';
 import { storeLimits } from '../../core/limits/store.ts';
@@ -38,7 +39,8 @@ export class Gatherer<Item, Answer> {
     this.#isStarting = true;
     setImmediate(() => {
       this.#isStarting = false;
-      while (this.#waiting.length > 0 && this.#underWay < storeLimits.storeBulksMax) void this.#go(this.#take());
+      while (this.#waiting.length > 0 && this.#underWay < storeLimits.storeBulksMax)
+        void this.#go(this.#take());
     });
   }
 

@@ -47,12 +47,19 @@ class MongoKeyStore implements KeyStore {
   }
 
   async list(tenant: string): Promise<readonly ApiKey[]> {
-    return (await this.#mongo.call(this.#keys.find({ tenant }, { sort: { created_at: -1, _id: -1 } }).toArray())).map(fromDocument);
+    return (
+      await this.#mongo.call(this.#keys.find({ tenant }, { sort: { created_at: -1, _id: -1 } }).toArray())
+    ).map(fromDocument);
   }
 
   async revoke(tenant: string, id: string, at: number): Promise<boolean> {
-    const revoked = await this.#mongo.call(this.#keys.updateOne({ _id: id, tenant, revoked_at: null }, { $set: { revoked_at: at } }));
-    return revoked.matchedCount === 1 || (await this.#mongo.call(this.#keys.countDocuments({ _id: id, tenant }))) === 1;
+    const revoked = await this.#mongo.call(
+      this.#keys.updateOne({ _id: id, tenant, revoked_at: null }, { $set: { revoked_at: at } }),
+    );
+    return (
+      revoked.matchedCount === 1 ||
+      (await this.#mongo.call(this.#keys.countDocuments({ _id: id, tenant }))) === 1
+    );
   }
 
   /** The connection is whoever's who opened it. */

@@ -1,5 +1,6 @@
-// How a message lies in MongoDB, and the two ways between that and the core's type. No field name of this file goes further than this folder.
-// Keys that callers chose (headers, tags, metadata, data of events) are stored as JSON text: as field names, `$` and `.` would mean something.
+// How a message lies in MongoDB, and the two ways between that and the core's type. No field name
+// of this file goes further than this folder. Keys that callers chose (headers, tags, metadata,
+// data of events) are stored as JSON text: as field names, `$` and `.` would mean something.
 
 import type { UpdateFilter } from 'mongodb';
 import type { Delivery, LastReply, Progress } from '../../core/delivery/delivery.ts';
@@ -10,13 +11,19 @@ import type { NewMessage } from '../../ports/message-store.ts';
 
 /** Times are milliseconds since 1970 by the store's clock, as numbers. */
 export interface MessageDocument
-  extends Pick<Message, 'tenant' | 'environment' | 'sender' | 'from' | 'to' | 'cc' | 'subject' | 'tier' | 'copies' | 'trace'> {
+  extends Pick<
+    Message,
+    'tenant' | 'environment' | 'sender' | 'from' | 'to' | 'cc' | 'subject' | 'tier' | 'copies' | 'trace'
+  > {
   readonly _id: MessageId;
   readonly created_at: number;
   readonly key_id: string;
   readonly reply_to: Message['replyTo'];
   readonly content: Omit<Content, 'headers'> & { readonly headers: string };
-  /** What of the content lies in the BlobStore. Absent rather than empty, so that the index holds those that have some. */
+  /**
+   * What of the content lies in the BlobStore. Absent rather than empty, so that the index holds
+   * those that have some.
+   */
   readonly blobs?: readonly BlobId[];
   readonly scheduled_at: number | null;
   readonly expires_at: number | null;
@@ -118,7 +125,10 @@ export function toDocument(message: NewMessage, now: number): MessageDocument {
     trace: message.trace,
     ...(message.idempotency === null
       ? {}
-      : { idempotency: idempotencyOf(message.tenant, message.idempotency.key), fingerprint: message.idempotency.fingerprint }),
+      : {
+          idempotency: idempotencyOf(message.tenant, message.idempotency.key),
+          fingerprint: message.idempotency.fingerprint,
+        }),
     accepted_as: message.acceptedAs,
     lane: laneOf(message.tenant, message.tier),
     deliveries: message.deliveries.map(toDelivery),
@@ -151,7 +161,11 @@ const toDelivery = (delivery: NewMessage['deliveries'][number]): DeliveryDocumen
   last_reply: delivery.lastReply,
 });
 
-export const toEvent = (event: Pick<Event, 'type' | 'data'>, delivery: number, at: number): EventDocument => ({
+export const toEvent = (
+  event: Pick<Event, 'type' | 'data'>,
+  delivery: number,
+  at: number,
+): EventDocument => ({
   type: event.type,
   at,
   delivery,
@@ -159,7 +173,11 @@ export const toEvent = (event: Pick<Event, 'type' | 'data'>, delivery: number, a
 });
 
 /** The fields of one delivery to set, by paths with its index. */
-export function toPaths(index: number, set: Partial<Progress>, version: string): NonNullable<UpdateFilter<MessageDocument>['$set']> {
+export function toPaths(
+  index: number,
+  set: Partial<Progress>,
+  version: string,
+): NonNullable<UpdateFilter<MessageDocument>['$set']> {
   const paths: Record<string, unknown> = { [`deliveries.${index}.version`]: version };
   for (const [name, value] of Object.entries(set)) {
     if (value !== undefined) paths[`deliveries.${index}.${progressFields[name as keyof Progress]}`] = value;
@@ -191,10 +209,18 @@ export function fromDocument(document: MessageDocument): Message {
     idempotency:
       document.idempotency === undefined || document.fingerprint === undefined
         ? null
-        : { key: document.idempotency.slice(idempotencyOf(document.tenant, '').length), fingerprint: document.fingerprint },
+        : {
+            key: document.idempotency.slice(idempotencyOf(document.tenant, '').length),
+            fingerprint: document.fingerprint,
+          },
     acceptedAs: document.accepted_as,
     deliveries: document.deliveries.map(fromDelivery),
-    events: document.events.map(({ type, at, delivery, data }) => ({ type, at, delivery, data: JSON.parse(data) })),
+    events: document.events.map(({ type, at, delivery, data }) => ({
+      type,
+      at,
+      delivery,
+      data: JSON.parse(data),
+    })),
   };
 }
 

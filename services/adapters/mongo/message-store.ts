@@ -1,27 +1,54 @@
-// The only record, in MongoDB: one document a message, one conditional update a change. Callers' writes are gathered into bulks.
-// Indexes make it fast on a real server and are no part of what makes it right, but for the two unique ones: `_id` and the idempotency key.
+// The only record, in MongoDB: one document a message, one conditional update a change. Callers'
+// writes are gathered into bulks. Indexes make it fast on a real server and are no part of what
+// makes it right, but for the two unique ones: `_id` and the idempotency key.
 
-import { type AnyBulkWriteOperation, type Collection, type Filter, type IndexDescription, MongoBulkWriteError, ObjectId } from 'mongodb';
+import {
+  type AnyBulkWriteOperation,
+  type Collection,
+  type Filter,
+  type IndexDescription,
+  MongoBulkWriteError,
+  ObjectId,
+} from 'mongodb';
 import type { Environment } from '../../core/catalog/catalog.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
 import { type Message, messageStatuses } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { sweepLimits } from '../../core/limits/sweep.ts';
-import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
+import type {
+  Backlog,
+  Found,
+  Inserted,
+  ListQuery,
+  MessageStore,
+  NewMessage,
+} from '../../ports/message-store.ts';
 import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
 import { Gatherer } from './gatherer.ts';
-import { fromDocument, idempotencyOf, laneOf, type MessageDocument, toDocument, toEvent, toPaths } from './message-document.ts';
+import {
+  fromDocument,
+  idempotencyOf,
+  laneOf,
+  type MessageDocument,
+  toDocument,
+  toEvent,
+  toPaths,
+} from './message-document.ts';
 
-// An array's index has an entry for each element, so an index that leads with `deliveries.state` finds a state in order of what follows.
-// `deliveries.wake_at` is at the end of `turns` so that held and published mail is passed over without reading its documents; what a list filters
-// by is at the end of `lists` for the same reason.
+// An array's index has an entry for each element, so an index that leads with `deliveries.state`
+// finds a state in order of what follows. `deliveries.wake_at` is at the end of `turns` so that
+// held and published mail is passed over without reading its documents; what a list filters by is
+// at the end of `lists` for the same reason.
 const indexes: readonly IndexDescription[] = [
   { name: 'idempotency', key: { idempotency: 1 }, unique: true, sparse: true },
   { name: 'woken', key: { 'deliveries.state': 1, 'deliveries.wake_at': 1 } },
   { name: 'lanes', key: { 'deliveries.state': 1, lane: 1, 'deliveries.wake_at': 1 } },
   { name: 'turns', key: { 'deliveries.state': 1, lane: 1, created_at: 1, _id: 1, 'deliveries.wake_at': 1 } },
   { name: 'sendable', key: { 'deliveries.state': 1, 'deliveries.hold': 1, 'deliveries.due': 1 } },
-  { name: 'lists', key: { tenant: 1, created_at: -1, _id: -1, sender: 1, environment: 1, 'content.template.identifier': 1 } },
+  {
+    name: 'lists',
+    key: { tenant: 1, created_at: -1, _id: -1, sender: 1, environment: 1, 'content.template.identifier': 1 },
+  },
   { name: 'recipients', key: { tenant: 1, 'deliveries.recipient': 1, created_at: -1, _id: -1 } },
   { name: 'blobs', key: { blobs: 1 }, sparse: true },
 ];
@@ -63,10 +90,16 @@ class MongoMessageStore implements MessageStore {
       );
     } catch (error) {
       const refused = duplicatesOf(error);
-      // Which of the two keys was taken, the server says in words only. A refused message whose id is there is known.
+      // Which of the two keys was taken, the server says in words only. A refused message whose id
+      // is there is known.
       const ids = refused.flatMap((index) => messages[index]?.id ?? []);
-      const there = new Set((await this.#messages.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id));
-      for (const index of refused) answers[index] = there.has(messages[index]?.id as MessageId) ? 'known' : 'key_taken';
+      const there = new Set(
+        (await this.#messages.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray()).map(
+          ({ _id }) => _id,
+        ),
+      );
+      for (const index of refused)
+        answers[index] = there.has(messages[index]?.id as MessageId) ? 'known' : 'key_taken';
     }
     return answers;
   }
@@ -86,7 +119,10 @@ class MongoMessageStore implements MessageStore {
     // the tenant stands in the document, so that is where the string is put together
     const held = { $concat: ['$tenant', idempotencyOf('', ''), { $literal: key }] };
     const dropped = await this.#mongo.call(
-      this.#messages.updateOne({ _id: id, $expr: { $eq: ['$idempotency', held] } }, { $unset: { idempotency: '', fingerprint: '' } }),
+      this.#messages.updateOne(
+        { _id: id, $expr: { $eq: ['$idempotency', held] } },
+        { $unset: { idempotency: '', fingerprint: '' } },
+      ),
     );
     return dropped.modifiedCount === 1;
   }
@@ -103,15 +139,26 @@ class MongoMessageStore implements MessageStore {
     const { matchedCount } = await this.#messages.bulkWrite(operations, { ordered: false });
     if (matchedCount === changes.length) return versions;
     const ids = [...new Set(changes.map((change) => change.message))];
-    const stored = await this.#messages.find({ _id: { $in: ids } }, { projection: { 'deliveries.version': 1 } }).toArray();
+    const stored = await this.#messages
+      .find({ _id: { $in: ids } }, { projection: { 'deliveries.version': 1 } })
+      .toArray();
     const made = new Set(stored.flatMap(({ deliveries }) => deliveries.map(({ version }) => version)));
     return versions.map((version) => (made.has(version) ? version : null));
   }
 
-  async woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]> {
-    // One state at a time: within a state the index is in order of time, over several it is not, and a flood in one would hide the others.
-    const batches = await Promise.all(states.map((state) => this.#read({ deliveries: { $elemMatch: isDue(state, before) } }, { limit })));
-    const found = batches.flatMap((messages, i) => messages.flatMap((message) => dueIn(message, states[i], before)));
+  async woken(
+    states: readonly Exclude<DeliveryState, 'queued'>[],
+    before: number,
+    limit: number,
+  ): Promise<readonly Found[]> {
+    // One state at a time: within a state the index is in order of time, over several it is not,
+    // and a flood in one would hide the others.
+    const batches = await Promise.all(
+      states.map((state) => this.#read({ deliveries: { $elemMatch: isDue(state, before) } }, { limit })),
+    );
+    const found = batches.flatMap((messages, i) =>
+      messages.flatMap((message) => dueIn(message, states[i], before)),
+    );
     return found.toSorted((a, b) => wakeAtOf(a) - wakeAtOf(b)).slice(0, limit);
   }
 
@@ -138,7 +185,11 @@ class MongoMessageStore implements MessageStore {
         .aggregate<{ readonly count: number }>([
           { $match: { 'deliveries.state': 'queued' } },
           { $limit: limit },
-          { $project: { count: { $size: { $filter: { input: '$deliveries', as: 'delivery', cond: isQueued } } } } },
+          {
+            $project: {
+              count: { $size: { $filter: { input: '$deliveries', as: 'delivery', cond: isQueued } } },
+            },
+          },
           { $group: { _id: null, count: { $sum: '$count' } } },
         ])
         .toArray(),
@@ -147,7 +198,8 @@ class MongoMessageStore implements MessageStore {
   }
 
   async oldestDue(before: number): Promise<number | null> {
-    // Within a state the index is in order of time, so the first document has it. Without an index it is the earliest of some.
+    // Within a state the index is in order of time, so the first document has it. Without an index
+    // it is the earliest of some.
     const isSendable = (state: DeliveryState) => ({ state, hold: null, due: { $lte: before } });
     const options = {
       projection: { 'deliveries.state': 1, 'deliveries.hold': 1, 'deliveries.due': 1 },
@@ -155,12 +207,18 @@ class MongoMessageStore implements MessageStore {
       hint: 'sendable',
     } as const;
     const found = await Promise.all(
-      SENDABLE.map((state) => this.#mongo.call(this.#messages.find({ deliveries: { $elemMatch: isSendable(state) } }, options).toArray())),
+      SENDABLE.map((state) =>
+        this.#mongo.call(
+          this.#messages.find({ deliveries: { $elemMatch: isSendable(state) } }, options).toArray(),
+        ),
+      ),
     );
     const dues = found
       .flat()
       .flatMap(({ deliveries }) =>
-        deliveries.flatMap(({ state, hold, due }) => (SENDABLE.includes(state) && hold === null && due <= before ? [due] : [])),
+        deliveries.flatMap(({ state, hold, due }) =>
+          SENDABLE.includes(state) && hold === null && due <= before ? [due] : [],
+        ),
       );
     return dues.length === 0 ? null : Math.min(...dues);
   }
@@ -180,7 +238,9 @@ class MongoMessageStore implements MessageStore {
   async blobsInUse(ids: readonly BlobId[]): Promise<ReadonlySet<BlobId>> {
     if (ids.length === 0) return new Set();
     const asked = new Set(ids);
-    const users = await this.#mongo.call(this.#messages.find({ blobs: { $in: ids } }, { projection: { blobs: 1 } }).toArray());
+    const users = await this.#mongo.call(
+      this.#messages.find({ blobs: { $in: ids } }, { projection: { blobs: 1 } }).toArray(),
+    );
     return new Set(users.flatMap(({ blobs = [] }) => blobs).filter((id) => asked.has(id)));
   }
 
@@ -191,7 +251,10 @@ class MongoMessageStore implements MessageStore {
   /** The connection is whoever's who opened it. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #read(filter: Filter<MessageDocument>, options: Parameters<Collection<MessageDocument>['find']>[1] = {}): Promise<Message[]> {
+  async #read(
+    filter: Filter<MessageDocument>,
+    options: Parameters<Collection<MessageDocument>['find']>[1] = {},
+  ): Promise<Message[]> {
     return (await this.#mongo.call(this.#messages.find(filter, options).toArray())).map(fromDocument);
   }
 }
@@ -212,13 +275,18 @@ function toUpdate(change: Change, version: string, now: number): AnyBulkWriteOpe
       filter: { _id: message, [`deliveries.${delivery}.version`]: change.version },
       update: {
         $set: toPaths(delivery, set, version),
-        ...(event === null ? {} : { $push: { events: toEvent(event, delivery, now) }, $min: { unsettled_at: now } }),
+        ...(event === null
+          ? {}
+          : { $push: { events: toEvent(event, delivery, now) }, $min: { unsettled_at: now } }),
       },
     },
   };
 }
 
-/** What has ended has a `wake_at` of null, which is less than nothing to MongoDB: comparisons keep to numbers. */
+/**
+ * What has ended has a `wake_at` of null, which is less than nothing to MongoDB: comparisons keep
+ * to numbers.
+ */
 const isDue = (state: DeliveryState, before: number) => ({ state, wake_at: { $lte: before } });
 
 function dueIn(message: Message, state: DeliveryState | undefined, before: number): Found[] {

@@ -6,7 +6,9 @@ import { openSenderFigures } from './sender-figures.ts';
 describeWith(['mongo'], 'SenderFiguresStore in MongoDB', () => {
   senderFiguresContract('mongo', async () => {
     const mongo = await openTestMongo('sender-figures');
-    const documents = mongo.db.collection<{ _id: string; tenant: string; sender: string; slot: Date }>('senderFigures');
+    const documents = mongo.db.collection<{ _id: string; tenant: string; sender: string; slot: Date }>(
+      'senderFigures',
+    );
     return {
       store: await openSenderFigures(mongo),
       another: await openSenderFigures(mongo),
@@ -14,7 +16,11 @@ describeWith(['mongo'], 'SenderFiguresStore in MongoDB', () => {
         for (const { _id, ...rest } of await documents.find().toArray()) {
           const slot = new Date(rest.slot.getTime() - ms);
           await documents.deleteOne({ _id });
-          await documents.insertOne({ ...rest, _id: `${rest.tenant}/${rest.sender}/${slot.getTime()}`, slot });
+          await documents.insertOne({
+            ...rest,
+            _id: `${rest.tenant}/${rest.sender}/${slot.getTime()}`,
+            slot,
+          });
         }
       },
       [Symbol.asyncDispose]: () => mongo[Symbol.asyncDispose](),

@@ -1,4 +1,5 @@
-// Figures of senders in MongoDB: one document for each sender and slot of time, to which all dispatchers add. The server takes old ones away.
+// Figures of senders in MongoDB: one document for each sender and slot of time, to which all
+// dispatchers add. The server takes old ones away.
 
 import type { AnyBulkWriteOperation, Collection } from 'mongodb';
 import { dispatchLimits } from '../../core/limits/dispatch.ts';
@@ -38,10 +39,22 @@ class MongoSenderFigures implements SenderFiguresStore {
 
   async add(figures: readonly SenderFigures[]): Promise<void> {
     if (figures.length === 0) return;
-    const slot = new Date(Math.floor(this.#mongo.now() / dispatchLimits.figuresSlotMs) * dispatchLimits.figuresSlotMs);
+    const slot = new Date(
+      Math.floor(this.#mongo.now() / dispatchLimits.figuresSlotMs) * dispatchLimits.figuresSlotMs,
+    );
     const writes = figures.map(
-      ({ tenant, sender, sent, deferred, bounced, lastReply, pausedRoutes }): AnyBulkWriteOperation<FiguresDocument> => {
-        const paused = Object.fromEntries(Object.entries(pausedRoutes).map(([name, until]) => [`pausedRoutes.${fieldOf(name)}`, until]));
+      ({
+        tenant,
+        sender,
+        sent,
+        deferred,
+        bounced,
+        lastReply,
+        pausedRoutes,
+      }): AnyBulkWriteOperation<FiguresDocument> => {
+        const paused = Object.fromEntries(
+          Object.entries(pausedRoutes).map(([name, until]) => [`pausedRoutes.${fieldOf(name)}`, until]),
+        );
         return {
           updateOne: {
             filter: { _id: `${tenant}/${sender}/${slot.getTime()}` },
@@ -85,7 +98,13 @@ function sum(before: SenderFigures | undefined, one: FiguresDocument): SenderFig
   const paused = { ...before.pausedRoutes };
   for (const [name, until] of Object.entries(pausedRoutes)) paused[name] = Math.max(until, paused[name] ?? 0);
   return {
-    ...{ tenant, sender, sent: before.sent + sent, deferred: before.deferred + deferred, bounced: before.bounced + bounced },
+    ...{
+      tenant,
+      sender,
+      sent: before.sent + sent,
+      deferred: before.deferred + deferred,
+      bounced: before.bounced + bounced,
+    },
     ...{ lastReply: newer, pausedRoutes: paused },
   };
 }

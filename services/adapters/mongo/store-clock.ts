@@ -1,5 +1,6 @@
-// The server's clock, read without asking it. What is due is judged by one clock for all programs (R5), so each keeps the offset of
-// the server's clock from its own monotonic one: a wall clock that jumps here changes nothing, and nobody waits for the time of day.
+// The server's clock, read without asking it. What is due is judged by one clock for all programs
+// (R5), so each keeps the offset of the server's clock from its own monotonic one: a wall clock
+// that jumps here changes nothing, and nobody waits for the time of day.
 
 export class StoreClock {
   readonly #monotonic: () => number;
@@ -23,7 +24,8 @@ export class StoreClock {
     const received = this.#monotonic();
     const offsetMs = answered - (sent + received) / 2;
     const errorMs = (received - sent) / 2;
-    // A slow answer that agrees with what is known teaches nothing; adopting it would only make the clock shake.
+    // A slow answer that agrees with what is known teaches nothing; adopting it would only make the
+    // clock shake.
     const isNoNews = errorMs > this.#errorMs && Math.abs(offsetMs - this.#offsetMs) <= errorMs;
     if (isNoNews) return;
     this.#offsetMs = offsetMs;

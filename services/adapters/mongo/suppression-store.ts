@@ -1,4 +1,5 @@
-// Addresses that must not be sent to, in MongoDB: one document an entry, whose `_id` is all that tells entries apart.
+// Addresses that must not be sent to, in MongoDB: one document an entry, whose `_id` is all that
+// tells entries apart.
 
 import type { Collection } from 'mongodb';
 import type { Suppression, SuppressionStore } from '../../ports/suppression-store.ts';
@@ -28,16 +29,21 @@ class MongoSuppressionStore implements SuppressionStore {
     this.#suppressions = suppressions;
   }
 
-  async add(suppression: Suppression): Promise<{ readonly suppression: Suppression; readonly created: boolean }> {
+  async add(
+    suppression: Suppression,
+  ): Promise<{ readonly suppression: Suppression; readonly created: boolean }> {
     const { tenant, scope, hash } = suppression;
-    if (await this.#mongo.call(isNew(this.#suppressions.insertOne(toDocument(suppression))))) return { suppression, created: true };
+    if (await this.#mongo.call(isNew(this.#suppressions.insertOne(toDocument(suppression)))))
+      return { suppression, created: true };
     const stored = await this.find(tenant, scope, [hash]);
     // removed between the two calls: the next round adds it
     return stored === null ? this.add(suppression) : { suppression: stored, created: false };
   }
 
   async find(tenant: string, scope: string, hashes: readonly string[]): Promise<Suppression | null> {
-    const found = new Map((await this.#read(tenant, scope, hashes)).map((suppression) => [suppression.hash, suppression]));
+    const found = new Map(
+      (await this.#read(tenant, scope, hashes)).map((suppression) => [suppression.hash, suppression]),
+    );
     const first = hashes.find((hash) => found.has(hash));
     return first === undefined ? null : (found.get(first) ?? null);
   }
@@ -47,7 +53,9 @@ class MongoSuppressionStore implements SuppressionStore {
   }
 
   async remove(tenant: string, scope: string, hash: string): Promise<boolean> {
-    const { deletedCount } = await this.#mongo.call(this.#suppressions.deleteOne({ _id: idOf(tenant, scope, hash) }));
+    const { deletedCount } = await this.#mongo.call(
+      this.#suppressions.deleteOne({ _id: idOf(tenant, scope, hash) }),
+    );
     return deletedCount === 1;
   }
 
@@ -57,7 +65,9 @@ class MongoSuppressionStore implements SuppressionStore {
   async #read(tenant: string, scope: string, hashes: readonly string[]): Promise<Suppression[]> {
     if (hashes.length === 0) return [];
     const ids = hashes.map((hash) => idOf(tenant, scope, hash));
-    return (await this.#mongo.call(this.#suppressions.find({ _id: { $in: ids } }).toArray())).map(fromDocument);
+    return (await this.#mongo.call(this.#suppressions.find({ _id: { $in: ids } }).toArray())).map(
+      fromDocument,
+    );
   }
 }
 

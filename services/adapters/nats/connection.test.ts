@@ -5,9 +5,12 @@ import { describeWith } from '../../../test/support/describe-with.ts';
 import { openNats } from './connection.ts';
 import { NatsWorkQueue } from './work-queue.ts';
 
-it.each(['', 'localhost:4222', 'http://nats.example', 'nats://', 'nats://nats.example:4222,'])('%j is no address of a server', (url) => {
-  expect(() => openNats(url)).toThrow('not an address');
-});
+it.each(['', 'localhost:4222', 'http://nats.example', 'nats://', 'nats://nats.example:4222,'])(
+  '%j is no address of a server',
+  (url) => {
+    expect(() => openNats(url)).toThrow('not an address');
+  },
+);
 
 describeWith(['nats-server'], 'a connection to NATS', () => {
   it('is made anew when it is lost, to whichever server of several answers', async () => {

@@ -1,5 +1,7 @@
-// One connection to NATS for all that a program does with it. It is made anew whenever it is lost, for ever, as a fresh connection: the client's own
-// reconnecting keeps what is published meanwhile in memory, without bound, and sends it late. Here, what is lost is lost at once, and the store knows better.
+// One connection to NATS for all that a program does with it. It is made anew whenever it is lost,
+// for ever, as a fresh connection: the client's own reconnecting keeps what is published meanwhile
+// in memory, without bound, and sends it late. Here, what is lost is lost at once, and the store
+// knows better.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
@@ -9,7 +11,10 @@ import { connectionLimits } from '../../core/limits/connection.ts';
 export interface Nats extends AsyncDisposable {
   /** The connection of now; throws `unavailable` while there is none. */
   connection(): NatsConnection;
-  /** Calls back with each connection made, the present one too, until disposed. What is subscribed to goes with the connection. */
+  /**
+   * Calls back with each connection made, the present one too, until disposed. What is subscribed
+   * to goes with the connection.
+   */
   onConnection(listener: (connection: NatsConnection) => void): Disposable;
   /** Resolves when the first try to connect has ended, whichever way. */
   readonly tried: Promise<void>;
@@ -18,11 +23,14 @@ export interface Nats extends AsyncDisposable {
 }
 
 /**
- * Starts connecting and returns; it need not succeed ever. `url`: one address or several with commas between, `nats://` or `tls://`, with `user:password@` or `token@`; `ca`:
- * PEM of a private authority.
- * Throws `invalid` when it cannot be read.
+ * Starts connecting and returns; it need not succeed ever. `url`: one address or several with
+ * commas between, `nats://` or `tls://`, with `user:password@` or `token@`; `ca`: PEM of a private
+ * authority. Throws `invalid` when it cannot be read.
  */
-export function openNats(url: string, options: { readonly name?: string; readonly ca?: string | undefined } = {}): Nats {
+export function openNats(
+  url: string,
+  options: { readonly name?: string; readonly ca?: string | undefined } = {},
+): Nats {
   const settings = settingsOf(url, options.name ?? 'packetboat', options.ca);
   const listeners = new Set<(connection: NatsConnection) => void>();
   const stop = new AbortController();
@@ -50,7 +58,8 @@ export function openNats(url: string, options: { readonly name?: string; readonl
   const kept = keepConnected();
 
   function connection(): NatsConnection {
-    if (present === null || present.isClosed()) throw new Failure('unavailable', 'no connection to NATS', { cause: reason });
+    if (present === null || present.isClosed())
+      throw new Failure('unavailable', 'no connection to NATS', { cause: reason });
     return present;
   }
 

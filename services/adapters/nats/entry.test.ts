@@ -8,10 +8,13 @@ const message = messageId(1_750_000_000_000, new Uint8Array(10));
 const valid = { v: 1, m: message, d: 0, a: 1, n: 'example.com' };
 
 describe('an entry', () => {
-  it.each([null, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'])('is read as it was written, with trace %j', (trace) => {
-    const entry = { message, delivery: 49, attempt: 6, domain: 'example.com', trace };
-    expect(parseEntry(encodeEntry(entry))).toEqual(entry);
-  });
+  it.each([null, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'])(
+    'is read as it was written, with trace %j',
+    (trace) => {
+      const entry = { message, delivery: 49, attempt: 6, domain: 'example.com', trace };
+      expect(parseEntry(encodeEntry(entry))).toEqual(entry);
+    },
+  );
 
   it.each([
     ['no JSON', 'x'],
@@ -54,7 +57,10 @@ describe('a subject', () => {
     );
   });
 
-  it.each(['MAIL', 'MAIL.high', 'MAIL.high.', 'MAIL.low.acme', 'MAIL.high.a.b', 'MAIL.high.%'])('is not read from %s', (subject) => {
-    expect(parseSubject(subject)).toBeNull();
-  });
+  it.each(['MAIL', 'MAIL.high', 'MAIL.high.', 'MAIL.low.acme', 'MAIL.high.a.b', 'MAIL.high.%'])(
+    'is not read from %s',
+    (subject) => {
+      expect(parseSubject(subject)).toBeNull();
+    },
+  );
 });

@@ -1,5 +1,6 @@
-// One pull of entries from a consumer. The client library has such a thing, but when that one is stopped it drops what is already on its way, and an
-// entry dropped is out of everybody's reach until its ack wait is over; this one hands it over still, to be given back.
+// One pull of entries from a consumer. The client library has such a thing, but when that one is
+// stopped it drops what is already on its way, and an entry dropped is out of everybody's reach
+// until its ack wait is over; this one hands it over still, to be given back.
 
 import { createInbox, type Msg, type NatsConnection, nanos } from 'nats';
 import { Failure } from '../../core/failure.ts';
@@ -14,8 +15,9 @@ export interface Pull {
 }
 
 /**
- * Calls back with each entry as it comes. Resolves when there were `batch`, when time is over, or, once the server has stopped sending, after the
- * signal aborted. Rejects when the consumer cannot be asked: it is gone, or there is no answer.
+ * Calls back with each entry as it comes. Resolves when there were `batch`, when time is over, or,
+ * once the server has stopped sending, after the signal aborted. Rejects when the consumer cannot
+ * be asked: it is gone, or there is no answer.
  */
 export async function fetchEntries(
   connection: NatsConnection,
@@ -45,7 +47,9 @@ export async function fetchEntries(
   });
   try {
     const request = JSON.stringify({ batch: pull.batch, expires: nanos(queueLimits.fetchMs) });
-    connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${pull.stream}.${pull.consumer}`, request, { reply: subscription.getSubject() });
+    connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${pull.stream}.${pull.consumer}`, request, {
+      reply: subscription.getSubject(),
+    });
     await end.promise;
   } finally {
     clearTimeout(timer);

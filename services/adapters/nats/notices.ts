@@ -1,4 +1,5 @@
-// Notices as plain NATS messages without content: whoever listens at that moment hears them. JetStream has no part in it.
+// Notices as plain NATS messages without content: whoever listens at that moment hears them.
+// JetStream has no part in it.
 
 import type { NatsConnection } from 'nats';
 import type { Notices } from '../../ports/notices.ts';

@@ -1,5 +1,6 @@
-// Publishing with an answer, over one connection, at a fifth of the cost of `js.publish()` (measured): one subscription receives all answers, a
-// counter in the reply subject tells them apart. No `Nats-Msg-Id`: the server would drop the sweeper's republishing for two minutes.
+// Publishing with an answer, over one connection, at a fifth of the cost of `js.publish()`
+// (measured): one subscription receives all answers, a counter in the reply subject tells them
+// apart. No `Nats-Msg-Id`: the server would drop the sweeper's republishing for two minutes.
 
 import { createInbox, type Msg, type NatsConnection } from 'nats';
 import { queueLimits } from '../../core/limits/queue.ts';
@@ -57,7 +58,15 @@ export class Publisher {
       clearTimeout(timer);
       resolve(answers);
     };
-    const batch: Batch = { publications, answers, ids: [], startedAt, unanswered: answers.length, isOver: false, end };
+    const batch: Batch = {
+      publications,
+      answers,
+      ids: [],
+      startedAt,
+      unanswered: answers.length,
+      isOver: false,
+      end,
+    };
     for (const index of answers.keys()) this.#unsent.push({ batch, index });
     this.#send();
     return promise;
@@ -75,7 +84,9 @@ export class Publisher {
       this.#inFlight.set(id, place);
       try {
         const { tenant, tier, entry } = publication;
-        this.#connection.publish(subjectOf(this.#stream, tier, tenant), encodeEntry(entry), { reply: this.#inbox + id });
+        this.#connection.publish(subjectOf(this.#stream, tier, tenant), encodeEntry(entry), {
+          reply: this.#inbox + id,
+        });
       } catch {
         // the connection has just closed
         this.#resolve(id, 'lost');
@@ -110,10 +121,14 @@ export class Publisher {
     if (batch.unanswered === 0) batch.end();
   }
 
-  /** Time is up. When the queue said nothing at all in that time, it is left alone for a while, so that not every caller waits in vain. */
+  /**
+   * Time is up. When the queue said nothing at all in that time, it is left alone for a while, so
+   * that not every caller waits in vain.
+   */
   #giveUp(batch: Batch): void {
     for (const id of batch.ids) this.#inFlight.delete(id);
-    if (this.#answeredAt < batch.startedAt) this.#pausedUntil = performance.now() + queueLimits.publishPauseMs;
+    if (this.#answeredAt < batch.startedAt)
+      this.#pausedUntil = performance.now() + queueLimits.publishPauseMs;
     batch.end();
     this.#send();
   }

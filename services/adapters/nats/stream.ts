@@ -1,4 +1,5 @@
-// The stream and its consumers as they must be on the server: made at start, and again whenever the server has lost them.
+// The stream and its consumers as they must be on the server: made at start, and again whenever the
+// server has lost them.
 
 import {
   AckPolicy,
@@ -25,7 +26,10 @@ export interface StreamSettings {
   readonly ackWaitMs: number;
 }
 
-/** What a stream is told apart by from a later one of the same name, whose sequence numbers begin anew. */
+/**
+ * What a stream is told apart by from a later one of the same name, whose sequence numbers begin
+ * anew.
+ */
 export type Incarnation = string;
 
 // https://github.com/nats-io/nats-server/blob/main/server/errors.json
@@ -33,18 +37,32 @@ const STREAM_NAME_IN_USE = 10_058;
 const CONSUMER_EXISTS = 10_148;
 const CONSUMER_NAME_IN_USE = 10_013;
 
-/** Makes what is missing, changes what differs. Rejects when the server does not answer or does not agree. */
-export async function declareStream(connection: NatsConnection, settings: StreamSettings): Promise<Incarnation> {
+/**
+ * Makes what is missing, changes what differs. Rejects when the server does not answer or does not
+ * agree.
+ */
+export async function declareStream(
+  connection: NatsConnection,
+  settings: StreamSettings,
+): Promise<Incarnation> {
   const manager = await managerOf(connection);
   const config = streamConfig(settings);
   const { created } = await manager.streams
     .add(config)
-    .catch((error) => (codeOf(error) === STREAM_NAME_IN_USE ? manager.streams.update(settings.name, config) : Promise.reject(error)));
+    .catch((error) =>
+      codeOf(error) === STREAM_NAME_IN_USE
+        ? manager.streams.update(settings.name, config)
+        : Promise.reject(error),
+    );
   for (const tier of tiers) await declareConsumer(manager, settings, tier);
   return created;
 }
 
-async function declareConsumer(manager: JetStreamManager, settings: StreamSettings, tier: Tier): Promise<void> {
+async function declareConsumer(
+  manager: JetStreamManager,
+  settings: StreamSettings,
+  tier: Tier,
+): Promise<void> {
   const config = consumerConfig(settings, tier);
   try {
     await manager.consumers.add(settings.name, config);
@@ -54,7 +72,10 @@ async function declareConsumer(manager: JetStreamManager, settings: StreamSettin
   }
 }
 
-/** Rejects with `unavailable` when the stream or one of its consumers is missing, or when there is no answer. */
+/**
+ * Rejects with `unavailable` when the stream or one of its consumers is missing, or when there is
+ * no answer.
+ */
 export async function checkStream(connection: NatsConnection, settings: StreamSettings): Promise<void> {
   try {
     const manager = await managerOf(connection);
@@ -64,8 +85,15 @@ export async function checkStream(connection: NatsConnection, settings: StreamSe
   }
 }
 
-/** An entry that was handed out too often stays in a work queue for ever, and keeps its place in the window, unless somebody deletes it. */
-export function deleteExhausted(connection: NatsConnection, settings: StreamSettings, onDeleted: () => void): void {
+/**
+ * An entry that was handed out too often stays in a work queue for ever, and keeps its place in the
+ * window, unless somebody deletes it.
+ */
+export function deleteExhausted(
+  connection: NatsConnection,
+  settings: StreamSettings,
+  onDeleted: () => void,
+): void {
   connection.subscribe(`$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${settings.name}.*`, {
     // one of all programs does it
     queue: settings.name,
@@ -84,7 +112,8 @@ export function deleteExhausted(connection: NatsConnection, settings: StreamSett
 const managerOf = (connection: NatsConnection): Promise<JetStreamManager> =>
   connection.jetstreamManager({ checkAPI: false, timeout: connectionLimits.natsCallMs });
 
-const codeOf = (error: unknown): number | undefined => (error instanceof NatsError ? error.api_error?.err_code : undefined);
+const codeOf = (error: unknown): number | undefined =>
+  error instanceof NatsError ? error.api_error?.err_code : undefined;
 
 function streamConfig({ name, replicas }: StreamSettings): Partial<StreamConfig> & { name: string } {
   return {

@@ -69,7 +69,10 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
 
   it.each([
     ['the server came back with nothing', async ({ server }: Open) => server.restart({ erase: true })],
-    ['its stream was deleted', async ({ server }: Open) => withManager(server, (manager) => manager.streams.delete('MAIL'))],
+    [
+      'its stream was deleted',
+      async ({ server }: Open) => withManager(server, (manager) => manager.streams.delete('MAIL')),
+    ],
   ])('is whole again by itself after %s', async (_, lose) => {
     await using open = await openOn();
     const { queue } = open;
@@ -83,7 +86,9 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     await isBack(queue);
     old?.ack();
     const got = new Set([...(await waiting), ...(await drained(queue, 50))]);
-    expect([...got].filter((id) => sent.some((p) => p.entry.message === id)).length).toBeGreaterThanOrEqual(200);
+    expect([...got].filter((id) => sent.some((p) => p.entry.message === id)).length).toBeGreaterThanOrEqual(
+      200,
+    );
   });
 
   it.each(tiers)('makes the consumer of %s again that was deleted', async (tier) => {
@@ -136,7 +141,8 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     // some that were lost to us are in the queue nevertheless
     const sent = await publishUntilPublished(queue, 10);
     const seen = new Set<string>();
-    while (!sent.every((p) => seen.has(p.entry.message))) for (const taken of await queue.take(100, never)) see(taken, seen);
+    while (!sent.every((p) => seen.has(p.entry.message)))
+      for (const taken of await queue.take(100, never)) see(taken, seen);
   });
 
   it('goes on for others when a dispatcher dies with a thousand entries in hand', async () => {
@@ -248,7 +254,11 @@ async function drained(queue: NatsWorkQueue, count: number): Promise<Set<string>
 }
 
 /** As the sweeper does: what is not in the queue is published again. */
-async function publishUntilPublished(queue: NatsWorkQueue, count: number, what: Partial<NewEntry> = {}): Promise<NewEntry[]> {
+async function publishUntilPublished(
+  queue: NatsWorkQueue,
+  count: number,
+  what: Partial<NewEntry> = {},
+): Promise<NewEntry[]> {
   const all = many(count, () => what);
   for (let rest = all; rest.length > 0; ) {
     const some = rest.slice(0, 200);

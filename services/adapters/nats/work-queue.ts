@@ -1,10 +1,14 @@
-// The queue in JetStream: one stream, one durable pull consumer per tier, shared by all dispatchers.
+// The queue in JetStream: one stream, one durable pull consumer per tier, shared by all
+// dispatchers.
 //
-// A dispatcher fetches somewhat more than it starts, so that shares can be given and no round trip is waited for; but only as much as it last asked for,
-// only while it asks, and it gives back what it leaves lying: an entry in the hand of one is out of reach of all others until its ack wait is over.
+// A dispatcher fetches somewhat more than it starts, so that shares can be given and no round trip
+// is waited for; but only as much as it last asked for, only while it asks, and it gives back what
+// it leaves lying: an entry in the hand of one is out of reach of all others until its ack wait is
+// over.
 //
-// The server may lose everything at any time. Whatever shows that (a publish without a responder, a fetch that breaks off, a check) has the stream
-// and the consumers made again; until then publications are lost and takers wait.
+// The server may lose everything at any time. Whatever shows that (a publish without a responder, a
+// fetch that breaks off, a check) has the stream and the consumers made again; until then
+// publications are lost and takers wait.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from 'nats';
@@ -19,15 +23,27 @@ import type { Nats } from './connection.ts';
 import { parseEntry, parseSubject } from './entry.ts';
 import { fetchEntries } from './fetch.ts';
 import { Publisher } from './publisher.ts';
-import { checkStream, declareStream, deleteExhausted, type Incarnation, type StreamSettings } from './stream.ts';
+import {
+  checkStream,
+  declareStream,
+  deleteExhausted,
+  type Incarnation,
+  type StreamSettings,
+} from './stream.ts';
 
 export interface WorkQueueOptions {
-  /** Name of the stream and first token of its subjects: one word. Tests that share a server have one each. */
+  /**
+   * Name of the stream and first token of its subjects: one word. Tests that share a server have
+   * one each.
+   */
   readonly stream?: string;
   /** Servers of a NATS cluster that keep a copy. */
   readonly replicas?: number;
   readonly ackWaitMs?: number;
-  /** `malformed`: an entry that nobody can read was thrown away. `exhausted`: one that was handed out too often. `declared`: the stream was made or found. */
+  /**
+   * `malformed`: an entry that nobody can read was thrown away. `exhausted`: one that was handed
+   * out too often. `declared`: the stream was made or found.
+   */
   readonly onEvent?: (event: 'malformed' | 'exhausted' | 'declared') => void;
 }
 
@@ -57,7 +73,10 @@ export class NatsWorkQueue implements WorkQueue {
   #publisher: Publisher | null = null;
   /** Of the stream that is there now; null while that is not known. */
   #incarnation: Incarnation | null = null;
-  /** Resolves when the stream was first made, or could not be: before that, nobody knows whether the queue is there. */
+  /**
+   * Resolves when the stream was first made, or could not be: before that, nobody knows whether the
+   * queue is there.
+   */
   readonly #firstMade = Promise.withResolvers<void>();
   /** Has the stream made again. */
   #redeclare: (reason: unknown) => void = () => {};
@@ -124,7 +143,9 @@ export class NatsWorkQueue implements WorkQueue {
     const signal = AbortSignal.any([over.signal, this.#closing.signal]);
     void connection.closed().then(() => over.abort());
     try {
-      const publisher = new Publisher(connection, this.#settings.name, () => this.#redeclare(new Error('no stream')));
+      const publisher = new Publisher(connection, this.#settings.name, () =>
+        this.#redeclare(new Error('no stream')),
+      );
       deleteExhausted(connection, this.#settings, () => this.#onEvent('exhausted'));
       this.#publisher = publisher;
     } catch {
@@ -140,7 +161,9 @@ export class NatsWorkQueue implements WorkQueue {
 
   /** Makes the stream and fetches from it. Rejects when it is lost, ends when the signal aborts. */
   async #useStream(connection: NatsConnection, signal: AbortSignal): Promise<void> {
-    const incarnation = await declareStream(connection, this.#settings).finally(() => this.#firstMade.resolve());
+    const incarnation = await declareStream(connection, this.#settings).finally(() =>
+      this.#firstMade.resolve(),
+    );
     this.#incarnation = incarnation;
     this.#onEvent('declared');
     const lost = Promise.withResolvers<never>();
@@ -158,7 +181,12 @@ export class NatsWorkQueue implements WorkQueue {
     }
   }
 
-  async #fetch(connection: NatsConnection, tier: Tier, incarnation: Incarnation, signal: AbortSignal): Promise<void> {
+  async #fetch(
+    connection: NatsConnection,
+    tier: Tier,
+    incarnation: Incarnation,
+    signal: AbortSignal,
+  ): Promise<void> {
     const lane = this.#lanes[tier];
     while (!signal.aborted) {
       if (!this.#isHungry(tier)) {

@@ -48,7 +48,11 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     const budgets = open.program(0);
     let run = 0;
     // a slow rate: nothing fills while the test runs
-    const rates = fc.record({ burst: fc.integer({ min: 1, max: 30 }), limit: fc.nat(20), windowMs: fc.constant(24 * HOUR) });
+    const rates = fc.record({
+      burst: fc.integer({ min: 1, max: 30 }),
+      limit: fc.nat(20),
+      windowMs: fc.constant(24 * HOUR),
+    });
     const calls = fc.array(fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 5 }), { maxLength: 10 });
     await fc.assert(
       fc.asyncProperty(rates, calls, async (rate, asks) => {
@@ -72,7 +76,8 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     const budgets = open.program(0);
     const large = { ...budget, limit: 5_000, burst: 5_000 };
     const before = await scriptCalls(open.control);
-    for (let i = 0; i < 400; i += 1) expect(await reserve(budgets, 1, large)).toMatchObject({ granted: 1, waitMs: 0 });
+    for (let i = 0; i < 400; i += 1)
+      expect(await reserve(budgets, 1, large)).toMatchObject({ granted: 1, waitMs: 0 });
     const heartbeats = 2;
     expect((await scriptCalls(open.control)) - before).toBeLessThanOrEqual(400 / 20 + heartbeats);
     expect((await reserve(budgets, 1, large)).remaining).toBeGreaterThan(4_500);
@@ -116,7 +121,11 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
 
   it.each([
     ['killed', (server: Backend) => server.kill(), (server: Backend) => server.restart()],
-    ['killed and erased', (server: Backend) => server.kill(), (server: Backend) => server.restart({ erase: true })],
+    [
+      'killed and erased',
+      (server: Backend) => server.kill(),
+      (server: Backend) => server.restart({ erase: true }),
+    ],
     ['frozen', (server: Backend) => server.pause(), (server: Backend) => server.resume()],
   ])('stay within twice the limit before, while and after Redis is %s', async (_, lose, bringBack) => {
     await using open = await openPrograms(3);
@@ -126,7 +135,8 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
       for (const program of programs) answers.push(await reserve(program, tokens));
       return answers;
     };
-    const sum = (answers: readonly Reservation[]): number => answers.reduce((total, a) => total + a.granted, 0);
+    const sum = (answers: readonly Reservation[]): number =>
+      answers.reduce((total, a) => total + a.granted, 0);
     const before = sum(await all(100));
     expect(before).toBe(300);
 
@@ -177,7 +187,8 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     await using open = await openPrograms(3);
     const [first, second] = [open.program(0), open.program(1)];
     await open.program(2)[Symbol.asyncDispose]();
-    for (const program of [first, second]) await expect.poll(() => program.processes, { timeout: 5_000 }).toBe(2);
+    for (const program of [first, second])
+      await expect.poll(() => program.processes, { timeout: 5_000 }).toBe(2);
     await open.server.kill();
     expect((await reserve(first, 1_000)).granted).toBe(500);
     expect((await reserve(second, 1_000)).granted).toBe(500);
@@ -210,7 +221,10 @@ async function openPrograms(count: number): Promise<Programs> {
     programs.push(program);
     opened.push(redis, program);
   }
-  await vi.waitFor(() => expect(programs.map((program) => program.processes)).toEqual(programs.map(() => count)), 5_000);
+  await vi.waitFor(
+    () => expect(programs.map((program) => program.processes)).toEqual(programs.map(() => count)),
+    5_000,
+  );
   for (const program of programs) await isShared(program, control);
   return {
     server,

@@ -1,15 +1,28 @@
-// Token buckets that all processes share. One script call takes from many buckets, and a little ahead of need, so that most reservations cost nothing.
+// Token buckets that all processes share. One script call takes from many buckets, and a little
+// ahead of need, so that most reservations cost nothing.
 //
-// What is reserved ahead counts as spent, and the bucket is made smaller by what all processes together may hold, so the promise of `limit + burst`
-// in any window stands (P15). A lease lives one window: ended sooner, a slow caller's tokens would be thrown away and he would not get his limit.
+// What is reserved ahead counts as spent, and the bucket is made smaller by what all processes
+// together may hold, so the promise of `limit + burst` in any window stands (P15). A lease lives
+// one window: ended sooner, a slow caller's tokens would be thrown away and he would not get his
+// limit.
 //
-// While Redis is lost, each process goes on with a bucket of its own: its part, among the processes last known, of what the shared one would now hold
-// and of its rate. What it grants meanwhile it tells when Redis is back, and how full it believes the bucket to be in case that was forgotten. So
-// together they stay within twice the limit, before, during and after. Only a budget smaller than the number of processes may be exceeded further:
-// each of them always has one token.
+// While Redis is lost, each process goes on with a bucket of its own: its part, among the processes
+// last known, of what the shared one would now hold and of its rate. What it grants meanwhile it
+// tells when Redis is back, and how full it believes the bucket to be in case that was forgotten.
+// So together they stay within twice the limit, before, during and after. Only a budget smaller
+// than the number of processes may be exceeded further: each of them always has one token.
 
 import { randomBytes } from 'node:crypto';
-import { type Bucket, fullBucket, fullInMs, nextTokenMs, type Rate, refill, take, tokensIn } from '../../core/delivery/pacing/bucket.ts';
+import {
+  type Bucket,
+  fullBucket,
+  fullInMs,
+  nextTokenMs,
+  type Rate,
+  refill,
+  take,
+  tokensIn,
+} from '../../core/delivery/pacing/bucket.ts';
 import { budgetsLimits } from '../../core/limits/budgets.ts';
 import type { Budget, Budgets, Reservation } from '../../ports/budgets.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -18,9 +31,15 @@ import { Script } from './script.ts';
 
 export interface BudgetsOptions {
   readonly clock: Clock;
-  /** Programs that ask for the same budgets, for example `ingest`: these divide them among each other while Redis is lost. */
+  /**
+   * Programs that ask for the same budgets, for example `ingest`: these divide them among each
+   * other while Redis is lost.
+   */
   readonly group?: string;
-  /** Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may name several. */
+  /**
+   * Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may
+   * name several.
+   */
   readonly prefix?: string;
 }
 
@@ -47,7 +66,10 @@ interface Claim {
   readonly account: Account;
   readonly tokens: number;
   granted: number;
-  /** The bucket after it, what is reserved ahead put back in, and how it fills; null as long as nothing decided. */
+  /**
+   * The bucket after it, what is reserved ahead put back in, and how it fills; null as long as
+   * nothing decided.
+   */
   by: { readonly bucket: Bucket; readonly rate: Rate } | null;
 }
 
@@ -78,7 +100,10 @@ export class RedisBudgets implements Budgets {
   readonly #firstUp = Promise.withResolvers<void>();
   readonly #beat = (): void => void this.#sayAlive();
   readonly #beating: Promise<void>;
-  /** Whether Redis answered last time. Only the heartbeat finds out that it is back, so that no caller pays for asking. */
+  /**
+   * Whether Redis answered last time. Only the heartbeat finds out that it is back, so that no
+   * caller pays for asking.
+   */
   #isUp = false;
   #processes = 1;
   /** Pending until Redis has answered for the first time, or has had its time to. */
@@ -90,14 +115,19 @@ export class RedisBudgets implements Budgets {
     this.#clock = options.clock;
     this.#prefix = `{${options.prefix ?? 'packetboat'}}`;
     this.#group = `${this.#prefix}:processes:${options.group ?? 'all'}`;
-    this.#starting = Promise.race([this.#firstUp.promise, this.#clock.sleep(budgetsLimits.budgetCallMs / 2)]).then(() => {
+    this.#starting = Promise.race([
+      this.#firstUp.promise,
+      this.#clock.sleep(budgetsLimits.budgetCallMs / 2),
+    ]).then(() => {
       this.#starting = null;
     });
     redis.client.on('ready', this.#beat);
     this.#beating = this.#keepBeating();
   }
 
-  async reserve(asks: readonly { readonly budget: Budget; readonly tokens: number }[]): Promise<readonly Reservation[]> {
+  async reserve(
+    asks: readonly { readonly budget: Budget; readonly tokens: number }[],
+  ): Promise<readonly Reservation[]> {
     if (this.#starting !== null) await this.#starting;
     const claims = asks.map(({ budget, tokens }) => this.#useLease(budget, tokens));
     const open = claims.filter((claim) => claim.by === null);
@@ -130,18 +160,33 @@ export class RedisBudgets implements Budgets {
     if (granted < tokens || account.shared === null) return { budget, account, tokens, granted, by: null };
     const rate = this.#sharedRate(budget);
     const { level, at } = refill(account.shared, rate, now);
-    return { budget, account, tokens, granted, by: { bucket: { level: level + account.lease * rate.windowMs, at }, rate } };
+    return {
+      budget,
+      account,
+      tokens,
+      granted,
+      by: { bucket: { level: level + account.lease * rate.windowMs, at }, rate },
+    };
   }
 
   /** False when Redis is lost; then no claim has changed. */
   async #useShared(claims: readonly Claim[]): Promise<boolean> {
     if (!this.#isUp) return false;
-    const calls = [...Map.groupBy(claims, (claim) => claim.account)].map(([account, of]) => this.#prepare(account, of));
+    const calls = [...Map.groupBy(claims, (claim) => claim.account)].map(([account, of]) =>
+      this.#prepare(account, of),
+    );
     try {
-      const keys = calls.map(({ account: { budget } }) => `${this.#prefix}:${budget.windowMs}:${budget.name}`);
-      const answer = (await this.#reserveScript.run(this.#redis.client, keys, calls.flatMap(toArguments))) as number[];
+      const keys = calls.map(
+        ({ account: { budget } }) => `${this.#prefix}:${budget.windowMs}:${budget.name}`,
+      );
+      const answer = (await this.#reserveScript.run(
+        this.#redis.client,
+        keys,
+        calls.flatMap(toArguments),
+      )) as number[];
       const now = this.#clock.monotonic();
-      for (const [i, call] of calls.entries()) applyGrant(call, answer[2 * i] ?? 0, answer[2 * i + 1] ?? 0, now);
+      for (const [i, call] of calls.entries())
+        applyGrant(call, answer[2 * i] ?? 0, answer[2 * i + 1] ?? 0, now);
       return true;
     } catch {
       this.#isUp = false;
@@ -167,11 +212,19 @@ export class RedisBudgets implements Budgets {
   #useOwn(claim: Claim): void {
     const { budget, account } = claim;
     const now = this.#clock.monotonic();
-    // with the larger of its figures, a budget whose burst is above its limit would be exceeded by that much each time Redis is lost
+    // with the larger of its figures, a budget whose burst is above its limit would be exceeded by
+    // that much each time Redis is lost
     const most = Math.min(budget.burst, budget.limit);
-    const rate = { limit: budget.limit / this.#processes, windowMs: budget.windowMs, burst: Math.max(1, most / this.#processes) };
+    const rate = {
+      limit: budget.limit / this.#processes,
+      windowMs: budget.windowMs,
+      burst: Math.max(1, most / this.#processes),
+    };
     if (account.own === null) {
-      const whole = account.shared === null ? most * budget.windowMs : refill(account.shared, this.#sharedRate(budget), now).level;
+      const whole =
+        account.shared === null
+          ? most * budget.windowMs
+          : refill(account.shared, this.#sharedRate(budget), now).level;
       account.own = { level: whole / this.#processes, at: Math.floor(now) };
     }
     const { granted, bucket } = take(account.own, rate, claim.tokens - claim.granted, now);
@@ -200,13 +253,25 @@ export class RedisBudgets implements Budgets {
   }
 
   #sharedRate(budget: Budget): Rate {
-    return { limit: budget.limit, windowMs: budget.windowMs, burst: budget.burst - this.#aheadOf(budget) * this.#processes };
+    return {
+      limit: budget.limit,
+      windowMs: budget.windowMs,
+      burst: budget.burst - this.#aheadOf(budget) * this.#processes,
+    };
   }
 
   #accountOf(budget: Budget): Account {
     // a level counts in parts of the window
     const key = `${budget.windowMs}:${budget.name}`;
-    const account = this.#accounts.get(key) ?? { budget, lease: 0, leaseEnd: 0, isLeasing: false, shared: null, own: null, debt: 0 };
+    const account = this.#accounts.get(key) ?? {
+      budget,
+      lease: 0,
+      leaseEnd: 0,
+      isLeasing: false,
+      shared: null,
+      own: null,
+      debt: 0,
+    };
     account.budget = budget;
     this.#accounts.delete(key);
     this.#accounts.set(key, account);
@@ -226,7 +291,11 @@ export class RedisBudgets implements Budgets {
 
   async #sayAlive(): Promise<void> {
     try {
-      const alive = await this.#heartbeatScript.run(this.#redis.client, [this.#group], [this.#id, budgetsLimits.budgetHeartbeatLostMs]);
+      const alive = await this.#heartbeatScript.run(
+        this.#redis.client,
+        [this.#group],
+        [this.#id, budgetsLimits.budgetHeartbeatLostMs],
+      );
       this.#processes = Math.max(1, Number(alive));
       this.#isUp = true;
       this.#firstUp.resolve();
@@ -236,7 +305,14 @@ export class RedisBudgets implements Budgets {
   }
 }
 
-const toArguments = ({ wanted, rate, start, debt }: Call): number[] => [wanted, rate.limit, rate.windowMs, rate.burst, start, debt];
+const toArguments = ({ wanted, rate, start, debt }: Call): number[] => [
+  wanted,
+  rate.limit,
+  rate.windowMs,
+  rate.burst,
+  start,
+  debt,
+];
 
 /** What Redis granted goes to the claims in their order; the rest is the lease. */
 function applyGrant({ account, claims, rate }: Call, granted: number, levelLeft: number, now: number): void {

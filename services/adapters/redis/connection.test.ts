@@ -14,7 +14,10 @@ describeWith(['redis-server'], 'Redis behind a certificate of a private authorit
   it('is believed by whoever was given it, and by nobody else', async () => {
     const authority = makeAuthority();
     await using server = await startRedis();
-    await using front = await startTlsFront(Number(new URL(server.url).port), authority.issue({ names: ['127.0.0.1'] }));
+    await using front = await startTlsFront(
+      Number(new URL(server.url).port),
+      authority.issue({ names: ['127.0.0.1'] }),
+    );
     const url = `rediss://127.0.0.1:${front.port}`;
     await using redis = openRedis(url, { ca: authority.cert });
     await redis.check();

@@ -1,5 +1,6 @@
-// One connection to Redis. Whatever state the server is in, a command is answered soon, if only with an error: ioredis by itself waits for ever on a
-// frozen server, keeps commands for later while there is no connection, and sends again what may have been carried out already.
+// One connection to Redis. Whatever state the server is in, a command is answered soon, if only
+// with an error: ioredis by itself waits for ever on a frozen server, keeps commands for later
+// while there is no connection, and sends again what may have been carried out already.
 
 import { Redis } from 'ioredis';
 import { Failure } from '../../core/failure.ts';
@@ -8,19 +9,33 @@ import { connectionLimits } from '../../core/limits/connection.ts';
 
 export interface RedisConnection extends AsyncDisposable {
   readonly client: Redis;
-  /** Resolves when the server answers; rejects with `unavailable` and the reason, once the first try to connect has ended. */
+  /**
+   * Resolves when the server answers; rejects with `unavailable` and the reason, once the first try
+   * to connect has ended.
+   */
   check(): Promise<void>;
 }
 
-/** Starts connecting and returns; it need not succeed ever. `url`: `redis://` or `rediss://`; `ca`: PEM of a private authority. Throws `invalid` when it is not one. */
-export function openRedis(url: string, options: { readonly name?: string; readonly ca?: string | undefined } = {}): RedisConnection {
-  if (!/^rediss?:$/.test(URL.parse(url)?.protocol ?? '')) throw new Failure('invalid', 'not an address of a Redis server');
+/**
+ * Starts connecting and returns; it need not succeed ever. `url`: `redis://` or `rediss://`; `ca`:
+ * PEM of a private authority. Throws `invalid` when it is not one.
+ */
+export function openRedis(
+  url: string,
+  options: { readonly name?: string; readonly ca?: string | undefined } = {},
+): RedisConnection {
+  if (!/^rediss?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new Failure('invalid', 'not an address of a Redis server');
   if (options.ca !== undefined && !url.startsWith('rediss:'))
-    throw new Failure('invalid', 'Redis has a private authority, but its address does not begin with rediss://');
+    throw new Failure(
+      'invalid',
+      'Redis has a private authority, but its address does not begin with rediss://',
+    );
   const client = new Redis(url, {
     ...(options.ca === undefined ? {} : { tls: { ca: options.ca } }),
     connectionName: options.name ?? 'packetboat',
-    // two of them fit into the time of one call: a script that the server has forgotten is sent again
+    // two of them fit into the time of one call: a script that the server has forgotten is sent
+    // again
     commandTimeout: budgetsLimits.budgetCallMs / 2 - CALL_MARGIN_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -58,8 +73,12 @@ export function openRedis(url: string, options: { readonly name?: string; readon
 
 /** An error of Redis begins with its code; what follows is not ours to repeat. */
 function failureOf(cause: unknown): Failure {
-  const [code] = /^[A-Z]{3,32}(?= )/.exec(cause instanceof Error && cause.name === 'ReplyError' ? cause.message : '') ?? [];
-  return new Failure('unavailable', code === undefined ? 'Redis does not answer' : `Redis refused: ${code}`, { cause });
+  const [code] =
+    /^[A-Z]{3,32}(?= )/.exec(cause instanceof Error && cause.name === 'ReplyError' ? cause.message : '') ??
+    [];
+  return new Failure('unavailable', code === undefined ? 'Redis does not answer' : `Redis refused: ${code}`, {
+    cause,
+  });
 }
 
 /** For the event loop to get round to it. */

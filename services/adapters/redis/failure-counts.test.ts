@@ -70,23 +70,30 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
 
   it.each([
     ['killed', (server: Server) => server.kill(), (server: Server) => server.restart()],
-    ['killed and erased', (server: Server) => server.kill(), (server: Server) => server.restart({ erase: true })],
+    [
+      'killed and erased',
+      (server: Server) => server.kill(),
+      (server: Server) => server.restart({ erase: true }),
+    ],
     ['frozen', async (server: Server) => server.pause(), async (server: Server) => server.resume()],
-  ])('go on in this process while Redis is %s, and are shared again afterwards', async (_, lose, bringBack) => {
-    await using open = await openOne();
-    const count = async (): Promise<number> => (await open.counts.add(['address/a']))[0]?.count ?? 0;
-    expect([await count(), await count()]).toEqual([1, 2]);
-    await lose(open.server);
-    expect([await count(), await count(), await count()]).toEqual([3, 4, 5]);
-    await bringBack(open.server);
-    await vi.waitFor(async () => {
-      open.clock.now += accessLimits.failureCountsPauseMs;
-      const name = `probe/${open.clock.now}`;
-      await open.counts.add([name]);
-      expect(await open.redis.client.exists(`{packetboat}:failures:${name}`)).toBe(1);
-    }, 10_000);
-    expect(await count()).toBe(6);
-  });
+  ])(
+    'go on in this process while Redis is %s, and are shared again afterwards',
+    async (_, lose, bringBack) => {
+      await using open = await openOne();
+      const count = async (): Promise<number> => (await open.counts.add(['address/a']))[0]?.count ?? 0;
+      expect([await count(), await count()]).toEqual([1, 2]);
+      await lose(open.server);
+      expect([await count(), await count(), await count()]).toEqual([3, 4, 5]);
+      await bringBack(open.server);
+      await vi.waitFor(async () => {
+        open.clock.now += accessLimits.failureCountsPauseMs;
+        const name = `probe/${open.clock.now}`;
+        await open.counts.add([name]);
+        expect(await open.redis.client.exists(`{packetboat}:failures:${name}`)).toBe(1);
+      }, 10_000);
+      expect(await count()).toBe(6);
+    },
+  );
 
   it('ask a lost Redis once in a pause, so that a flood of failures does not wait for it', async () => {
     await using open = await openOne();

@@ -1,5 +1,6 @@
-// Failures counted by all processes together. Each process counts its own as well: while Redis is lost it goes on from there, so that a limit holds
-// for each process, and a Redis that has forgotten its counts forgives nothing that this process has seen.
+// Failures counted by all processes together. Each process counts its own as well: while Redis is
+// lost it goes on from there, so that a limit holds for each process, and a Redis that has
+// forgotten its counts forgives nothing that this process has seen.
 
 import { FailureWindows, type WindowCount } from '../../core/access/failure-windows.ts';
 import { accessLimits } from '../../core/limits/access.ts';
@@ -10,7 +11,10 @@ import { Script } from './script.ts';
 
 export interface FailureCountsOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
-  /** Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may name several. */
+  /**
+   * Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may
+   * name several.
+   */
   readonly prefix?: string;
 }
 
@@ -41,8 +45,13 @@ export class RedisFailureCounts implements FailureCounts {
   async #ask(names: readonly string[]): Promise<readonly WindowCount[]> {
     try {
       const keys = names.map((name) => `${this.#prefix}:${name}`);
-      const answer = (await this.#script.run(this.#redis.client, keys, [accessLimits.failureWindowMs])) as number[];
-      return names.map((_, i) => ({ count: answer[2 * i] ?? 0, endsInMs: Math.max(1, answer[2 * i + 1] ?? 0) }));
+      const answer = (await this.#script.run(this.#redis.client, keys, [
+        accessLimits.failureWindowMs,
+      ])) as number[];
+      return names.map((_, i) => ({
+        count: answer[2 * i] ?? 0,
+        endsInMs: Math.max(1, answer[2 * i + 1] ?? 0),
+      }));
     } catch {
       this.#askAgainAt = this.#clock.monotonic() + accessLimits.failureCountsPauseMs;
       return [];

@@ -1,4 +1,5 @@
-// A Lua script beside this file, sent by its digest and in full only to a server that does not know it yet.
+// A Lua script beside this file, sent by its digest and in full only to a server that does not know
+// it yet.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

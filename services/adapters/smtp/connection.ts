@@ -1,5 +1,5 @@
-// One connection to a server that is ready for MAIL. `core/smtp/conversation.ts` decides what is said; this file carries that out with a socket, a timer,
-// the body and the fence.
+// One connection to a server that is ready for MAIL. `core/smtp/conversation.ts` decides what is
+// said; this file carries that out with a socket, a timer, the body and the fence.
 
 import type { Socket } from 'node:net';
 import type { Route } from '../../core/catalog/catalog.ts';
@@ -21,7 +21,10 @@ import type { SmtpLimits } from './settings.ts';
 /** What became of a transaction. */
 export interface Sent {
   readonly report: Report;
-  /** The connection had served before and ended before the server took MAIL: the transaction can be begun anew on another connection. */
+  /**
+   * The connection had served before and ended before the server took MAIL: the transaction can be
+   * begun anew on another connection.
+   */
   readonly isWornOut: boolean;
 }
 
@@ -56,18 +59,30 @@ export class Connection {
   readonly #onAbort = (): void => {
     if (this.#turn !== null) this.#broken({ how: 'aborted' });
   };
-  /** Whose abort is listened to: callers give the same signal for many transactions, so the listener stays between them. */
+  /**
+   * Whose abort is listened to: callers give the same signal for many transactions, so the listener
+   * stays between them.
+   */
   #signal: AbortSignal | null = null;
   #openMs: number | null;
   #turn: Turn | null = null;
   #isClosed = false;
-  /** While nothing is under way: called once, when the connection ends or has been idle for too long. */
+  /**
+   * While nothing is under way: called once, when the connection ends or has been idle for too
+   * long.
+   */
   #onIdleOver: () => void = () => {};
   #onClosed: () => void = () => {};
   /** Rejects the write that a pouring body waits for. */
   #onWriteLost: (error: Error) => void = () => {};
 
-  constructor(from: { route: Route; limits: SmtpLimits; opened: Opened; source: string | null; openMs: number }) {
+  constructor(from: {
+    route: Route;
+    limits: SmtpLimits;
+    opened: Opened;
+    source: string | null;
+    openMs: number;
+  }) {
     const { socket, offers, tls, transcript } = from.opened;
     this.#route = from.route;
     this.#limits = from.limits;
@@ -120,7 +135,10 @@ export class Connection {
     return promise;
   }
 
-  /** Nothing is under way, until `wake`. `onOver` is called once: when the server closes the connection, or after `ms`. */
+  /**
+   * Nothing is under way, until `wake`. `onOver` is called once: when the server closes the
+   * connection, or after `ms`.
+   */
   rest(ms: number, onOver: () => void): void {
     this.#onIdleOver = onOver;
     this.#deadline.set(ms);
@@ -208,7 +226,9 @@ export class Connection {
     const { body } = turn.transaction;
     const chunks = isInMemory(body) ? inPieces(body, this.#limits.smtpOneWriteBytes) : body;
     try {
-      turn.rest = [await pour(chunks, this.#limits.heldBackBytes, (bytes) => this.#write(turn.stuffer.push(bytes)))];
+      turn.rest = [
+        await pour(chunks, this.#limits.heldBackBytes, (bytes) => this.#write(turn.stuffer.push(bytes))),
+      ];
     } catch (cause) {
       if (cause instanceof WriteLost) return this.#lost(cause.message);
       if (this.#isClosed) return;
@@ -218,7 +238,10 @@ export class Connection {
     if (!this.#isClosed) this.#do(this.#conversation.poured());
   }
 
-  /** Resolves when the operating system has taken the bytes, which it does as fast as the server reads. */
+  /**
+   * Resolves when the operating system has taken the bytes, which it does as fast as the server
+   * reads.
+   */
   #write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new WriteLost('connection closed'));
@@ -257,7 +280,8 @@ export class Connection {
       for (const { raw } of replies) this.#transcript.server(raw);
       this.#do(this.#conversation.heard(replies));
     }
-    if (this.#replies.isTooLong) this.#broken({ how: 'failed', reason: 'protocol', text: 'the reply of the server does not end' });
+    if (this.#replies.isTooLong)
+      this.#broken({ how: 'failed', reason: 'protocol', text: 'the reply of the server does not end' });
   }
 
   #lost(text: string): void {

@@ -1,4 +1,5 @@
-// The connections that are open: how many may go to one route at a time, who is next, and which idle one to go on with.
+// The connections that are open: how many may go to one route at a time, who is next, and which
+// idle one to go on with.
 
 import type { Route } from '../../core/catalog/catalog.ts';
 import { routeDigest } from '../../core/delivery/pacing/route-digest.ts';
@@ -7,7 +8,9 @@ import type { SmtpLimits } from './settings.ts';
 
 /** The right to one connection to a route, given back exactly once. */
 export interface Turn {
-  /** A connection that was kept, so that its server may have closed it meanwhile; null: open one. */
+  /**
+   * A connection that was kept, so that its server may have closed it meanwhile; null: open one.
+   */
   readonly kept: Connection | null;
   /** Ends the turn; the connection, if there is one that still lives, is kept for the next. */
   end(connection: Connection | null): void;
@@ -91,7 +94,8 @@ export class Connections {
 
   /** Routes come and go with the catalog. */
   #forgetEmpty(): void {
-    for (const [key, lane] of this.#lanes) if (lane.inUse === 0 && lane.idle.length === 0) this.#lanes.delete(key);
+    for (const [key, lane] of this.#lanes)
+      if (lane.inUse === 0 && lane.idle.length === 0) this.#lanes.delete(key);
   }
 }
 

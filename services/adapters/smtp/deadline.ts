@@ -1,5 +1,6 @@
-// The time within which something must happen, with one timer for the whole life of a connection. A deadline is set several times for each mail and rarely
-// runs out, so setting a deadline only stores a time; the timer compares when it fires.
+// The time within which something must happen, with one timer for the whole life of a connection. A
+// deadline is set several times for each mail and rarely runs out, so setting a deadline only
+// stores a time; the timer compares when it fires.
 
 export class Deadline {
   readonly #onOver: () => void;

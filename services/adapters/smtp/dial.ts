@@ -1,5 +1,6 @@
-// Opens a TCP connection to a route's host, or refuses to: the connector of S7. Every address is judged at every dial, and the
-// address that was judged is the one that is connected to, so a name that changes between the two gains nothing.
+// Opens a TCP connection to a route's host, or refuses to: the connector of S7. Every address is
+// judged at every dial, and the address that was judged is the one that is connected to, so a name
+// that changes between the two gains nothing.
 
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
@@ -28,11 +29,12 @@ export class DialError extends Error {
 }
 
 /** The system's resolver, in its own order (RFC 6724). */
-export const resolveBySystem: Resolve = async (host) => (await lookup(host, { all: true })).map(({ address }) => address);
+export const resolveBySystem: Resolve = async (host) =>
+  (await lookup(host, { all: true })).map(({ address }) => address);
 
 /**
- * The host's addresses that may be dialled, best first. Each is to be used at once: a name is judged at each dial. Throws `DialError` when there are none,
- * or the signal's reason.
+ * The host's addresses that may be dialled, best first. Each is to be used at once: a name is
+ * judged at each dial. Throws `DialError` when there are none, or the signal's reason.
  */
 export async function dialable(
   host: string,
@@ -45,17 +47,27 @@ export async function dialable(
   const isOperators = rules.operatorRelay?.host === host && rules.operatorRelay.port === port;
   const allowed = addresses.filter((address) => isOperators || isDialable(address, rules.allowed));
   if (allowed.length === 0) {
-    throw new DialError('address_refused', 'the host has no public address, and PACKETBOAT_ALLOW_CIDRS does not allow those that it has');
+    throw new DialError(
+      'address_refused',
+      'the host has no public address, and PACKETBOAT_ALLOW_CIDRS does not allow those that it has',
+    );
   }
   return allowed;
 }
 
 /** Connects to an address that `dialable` gave. Throws `DialError`, or the signal's reason. */
-export async function connectTo(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+export async function connectTo(
+  address: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   const socket = connect({ host: address, port });
   socket.on('error', () => {}); // whoever goes on listens too; until then, and when it is given up, an error has nobody to tell
   try {
-    await once(socket, 'connect', { signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]) });
+    await once(socket, 'connect', {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]),
+    });
     return socket;
   } catch (error) {
     socket.destroy();
@@ -64,7 +76,12 @@ export async function connectTo(address: string, port: number, timeoutMs: number
   }
 }
 
-async function addressesOf(host: string, resolve: Resolve, timeoutMs: number, signal: AbortSignal): Promise<readonly string[]> {
+async function addressesOf(
+  host: string,
+  resolve: Resolve,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
   const stop = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const stopped = Promise.withResolvers<never>();
@@ -85,6 +102,7 @@ async function addressesOf(host: string, resolve: Resolve, timeoutMs: number, si
 /** `ECONNREFUSED`, `ENOTFOUND`, `TimeoutError`: words that hold no address. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
-  if ('cause' in error && error.cause instanceof Error && error.name === 'AbortError') return codeOf(error.cause);
+  if ('cause' in error && error.cause instanceof Error && error.name === 'AbortError')
+    return codeOf(error.cause);
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -1,4 +1,5 @@
-// From a route to a connection that is ready for MAIL: dial, TLS, greeting, EHLO, AUTH, at one address of its host after the other (RFC 5321 5.1).
+// From a route to a connection that is ready for MAIL: dial, TLS, greeting, EHLO, AUTH, at one
+// address of its host after the other (RFC 5321 5.1).
 
 import type { Socket } from 'node:net';
 import type { Route } from '../../core/catalog/catalog.ts';
@@ -23,15 +24,25 @@ interface Try {
   readonly signal: AbortSignal;
 }
 
-export async function openConnection(route: Route, settings: SmtpSettings, signal: AbortSignal): Promise<Connection | Report> {
+export async function openConnection(
+  route: Route,
+  settings: SmtpSettings,
+  signal: AbortSignal,
+): Promise<Connection | Report> {
   if (route.credentials !== null && !isVerified(route)) {
-    return neverConnected(route, fault('auth', 'auth', 'credentials need a route with tls StartTLS or Implicit'));
+    return neverConnected(
+      route,
+      fault('auth', 'auth', 'credentials need a route with tls StartTLS or Implicit'),
+    );
   }
   const { rules, limits } = settings;
   const startedAt = performance.now();
   let addresses: readonly string[];
   try {
-    addresses = (await dialable(route.host, route.port, rules, limits.smtpConnectMs, signal)).slice(0, limits.smtpAddressesMax);
+    addresses = (await dialable(route.host, route.port, rules, limits.smtpConnectMs, signal)).slice(
+      0,
+      limits.smtpAddressesMax,
+    );
   } catch (error) {
     return neverConnected(route, dialFailed(error, signal));
   }
@@ -39,7 +50,8 @@ export async function openConnection(route: Route, settings: SmtpSettings, signa
   let report = neverConnected(route, aborted('dial'));
   for (const [i, address] of addresses.entries()) {
     const triedAt = performance.now();
-    // Each address gets its share of the time that is left, so that a dead first one cannot use it up.
+    // Each address gets its share of the time that is left, so that a dead first one cannot use it
+    // up.
     const share = addresses.length - i;
     const opened = await tryAddress({
       route,
@@ -57,7 +69,10 @@ export async function openConnection(route: Route, settings: SmtpSettings, signa
   return report;
 }
 
-/** Another address of the host may do better. A login is refused by all of them, and too many tries lock an account. */
+/**
+ * Another address of the host may do better. A login is refused by all of them, and too many tries
+ * lock an account.
+ */
 const isOfAddress = ({ stage }: Report): boolean => stage !== 'auth' && stage !== 'mail';
 
 async function tryAddress(given: Try): Promise<Connection | Report> {

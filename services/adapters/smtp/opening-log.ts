@@ -1,13 +1,19 @@
-// What is said until a connection is ready for MAIL, heard through nodemailer's own log: which question is unanswered, which answer refused, and what the
-// server offers. Replies come in the order of commands.
+// What is said until a connection is ready for MAIL, heard through nodemailer's own log: which
+// question is unanswered, which answer refused, and what the server offers. Replies come in the
+// order of commands.
 
 import { parseReply, type Reply, type Stage } from '../../core/delivery/reply.ts';
 import { type Offers, offersOf } from '../../core/smtp/offers.ts';
 import type { Transcript } from '../../core/smtp/transcript.ts';
 
 export class OpeningLog {
-  /** For nodemailer, with `transactionLog: true`: level debug carries each command and each whole reply. */
-  readonly logger = { debug: (entry: { readonly tnx?: string }, text: unknown) => this.#hear(entry.tnx, String(text)) };
+  /**
+   * For nodemailer, with `transactionLog: true`: level debug carries each command and each whole
+   * reply.
+   */
+  readonly logger = {
+    debug: (entry: { readonly tnx?: string }, text: unknown) => this.#hear(entry.tnx, String(text)),
+  };
   /** Called at every command and reply. */
   onProgress: () => void = () => {};
   /** The first answer that was a no. */

@@ -1,6 +1,7 @@
-// The opening of a connection: greeting, EHLO, STARTTLS and AUTH, by nodemailer's SMTPConnection. It hides at which step a connection was lost and has one
-// timeout for all steps, so `OpeningLog` counts the steps, and each step has a deadline of its own. Afterwards the socket is taken over, and nodemailer
-// neither reads nor writes any more.
+// The opening of a connection: greeting, EHLO, STARTTLS and AUTH, by nodemailer's SMTPConnection.
+// It hides at which step a connection was lost and has one timeout for all steps, so `OpeningLog`
+// counts the steps, and each step has a deadline of its own. Afterwards the socket is taken over,
+// and nodemailer neither reads nor writes any more.
 
 import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
@@ -16,7 +17,10 @@ import { OpeningLog } from './opening-log.ts';
 import type { SmtpLimits, SmtpSettings } from './settings.ts';
 import { isVerified, startTlsOptions, tlsOf } from './tls.ts';
 
-/** How a step with nodemailer ended: by its callback, the end of the connection, our timer, or our caller's signal. */
+/**
+ * How a step with nodemailer ended: by its callback, the end of the connection, our timer, or our
+ * caller's signal.
+ */
 type Ended = { readonly how: 'done' } | Broken;
 
 /** A connection that is ready for MAIL. */
@@ -80,14 +84,17 @@ export class Opening {
   async introduce(greetingMs: number, signal: AbortSignal): Promise<Opened | Answer> {
     const greeted = await this.#step(signal, greetingMs, (done) => this.#smtp.connect(done));
     if (greeted.how !== 'done') return this.#troubleOf(greeted);
-    if (isVerified(this.#route) && this.tls?.verified !== true) return fault('tls', 'tls', 'the certificate is not verified');
+    if (isVerified(this.#route) && this.tls?.verified !== true)
+      return fault('tls', 'tls', 'the certificate is not verified');
 
     const { credentials } = this.#route;
     if (credentials !== null) {
       if (!this.#smtp.allowsAuth) return fault('auth', 'auth', 'the server offers no AUTH');
       this.#log.login();
       const login = { credentials: { user: credentials.username, pass: credentials.password } };
-      const loggedIn = await this.#step(signal, this.#limits.smtpSocketMs, (done) => this.#smtp.login(login, done));
+      const loggedIn = await this.#step(signal, this.#limits.smtpSocketMs, (done) =>
+        this.#smtp.login(login, done),
+      );
       if (loggedIn.how !== 'done') return this.#troubleOf(loggedIn);
     }
     return this.#takeOver();
@@ -98,8 +105,9 @@ export class Opening {
   }
 
   /**
-   * nodemailer closes the connection in the next turn of the event loop if the server sent more than its last reply, so one turn is waited for. Then its
-   * listeners that read and that measure time are removed. The others only act when the connection has ended.
+   * nodemailer closes the connection in the next turn of the event loop if the server sent more
+   * than its last reply, so one turn is waited for. Then its listeners that read and that measure
+   * time are removed. The others only act when the connection has ended.
    */
   async #takeOver(): Promise<Opened | Answer> {
     await new Promise((next) => setImmediate(next));
@@ -107,7 +115,8 @@ export class Opening {
     const { tls, transcript } = this;
     const socket = this.#smtp._socket;
     if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
-    if (this.#closed !== null || !socket) return lost('lost', 'mail', this.#closed ?? failed(new Error('connection closed')));
+    if (this.#closed !== null || !socket)
+      return lost('lost', 'mail', this.#closed ?? failed(new Error('connection closed')));
     socket.pause();
     socket.removeAllListeners('data');
     socket.removeAllListeners('timeout');
@@ -122,15 +131,20 @@ export class Opening {
     if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
     const answer = lost('lost', stage, broken);
     if (stage === 'tls') return fault('tls', 'tls', `no TLS: ${answer.text}`);
-    // Nothing is unanswered: it was nodemailer that could not go on, for want of a mechanism in common.
+    // Nothing is unanswered: it was nodemailer that could not go on, for want of a mechanism in
+    // common.
     return stage === 'mail' ? fault('auth', 'auth', answer.text) : answer;
   }
 
   /**
-   * Runs one step of nodemailer to its end. A timeout and an abort close the connection, and so does nodemailer at every error of its own; nobody is
-   * called back after that, hence the race.
+   * Runs one step of nodemailer to its end. A timeout and an abort close the connection, and so
+   * does nodemailer at every error of its own; nobody is called back after that, hence the race.
    */
-  #step(signal: AbortSignal, ms: number, begin: (done: (error?: Error | null) => void) => void): Promise<Ended> {
+  #step(
+    signal: AbortSignal,
+    ms: number,
+    begin: (done: (error?: Error | null) => void) => void,
+  ): Promise<Ended> {
     return new Promise((resolve) => {
       const onAbort = (): void => this.#end({ how: 'aborted' });
       this.#end = (ended) => {

@@ -4,10 +4,14 @@
 export type Write = (bytes: Uint8Array) => Promise<void>;
 
 /**
- * Writes all of `body` but its last `bytes` and resolves with those. One chunk is on its way while the next one is read. Rejects with what the body or
- * `write` rejects with.
+ * Writes all of `body` but its last `bytes` and resolves with those. One chunk is on its way while
+ * the next one is read. Rejects with what the body or `write` rejects with.
  */
-export async function pour(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, bytes: number, write: Write): Promise<Uint8Array> {
+export async function pour(
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  bytes: number,
+  write: Write,
+): Promise<Uint8Array> {
   let held: Uint8Array = new Uint8Array(0);
   let writing = Promise.resolve();
   for await (const chunk of body) {
@@ -25,5 +29,6 @@ export async function pour(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array
 
 /** A body in memory as pieces of at most `bytesMax`. */
 export function* inPieces(chunks: readonly Uint8Array[], bytesMax: number): Generator<Uint8Array> {
-  for (const chunk of chunks) for (let at = 0; at < chunk.length; at += bytesMax) yield chunk.subarray(at, at + bytesMax);
+  for (const chunk of chunks)
+    for (let at = 0; at < chunk.length; at += bytesMax) yield chunk.subarray(at, at + bytesMax);
 }

@@ -1,4 +1,5 @@
-// A dispatcher's turn on a route: transactions one after the other, each on the connection at hand or on a new one.
+// A dispatcher's turn on a route: transactions one after the other, each on the connection at hand
+// or on a new one.
 
 import assert from 'node:assert';
 import type { Route } from '../../core/catalog/catalog.ts';
@@ -16,7 +17,13 @@ export class SmtpSession implements Session {
   readonly #turn: Turn;
   #connection: Connection | null;
 
-  constructor(from: { route: Route; settings: SmtpSettings; connections: Connections; turn: Turn; connection: Connection }) {
+  constructor(from: {
+    route: Route;
+    settings: SmtpSettings;
+    connections: Connections;
+    turn: Turn;
+    connection: Connection;
+  }) {
     this.#route = from.route;
     this.#settings = from.settings;
     this.#connections = from.connections;
@@ -25,7 +32,8 @@ export class SmtpSession implements Session {
   }
 
   async send(transaction: Transaction): Promise<Report> {
-    // The parser lets none through; one that got here would let an address write commands of its own.
+    // The parser lets none through; one that got here would let an address write commands of its
+    // own.
     for (const address of [transaction.mailFrom ?? '', transaction.rcptTo])
       assert(!/\p{Cc}/u.test(address), 'an address holds a control character');
 

@@ -3,7 +3,10 @@
 import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import type { DialRules } from './dial.ts';
 
-/** The limits that concern sending; tests set their own, so that none waits for minutes. See `core/limits` for units and reasons. */
+/**
+ * The limits that concern sending; tests set their own, so that none waits for minutes. See
+ * `core/limits` for units and reasons.
+ */
 export const smtpLimits = {
   connectionsPerRouteMax: smtpOutLimits.connectionsPerRouteMax as number,
   messagesPerConnectionMax: smtpOutLimits.messagesPerConnectionMax as number,

@@ -1,5 +1,6 @@
-// A route's TLS policy in the words of nodemailer and node:tls. `StartTLS` and `Implicit` verify chain and name; `Opportunistic` takes whatever
-// certificate there is, because the alternative is no encryption at all (RFC 7435).
+// A route's TLS policy in the words of nodemailer and node:tls. `StartTLS` and `Implicit` verify
+// chain and name; `Opportunistic` takes whatever certificate there is, because the alternative is
+// no encryption at all (RFC 7435).
 
 import { once } from 'node:events';
 import { isIP, type Socket } from 'node:net';
@@ -9,7 +10,9 @@ import type { TlsUsed } from '../../ports/transport.ts';
 
 export const isVerified = (route: Route): boolean => route.tls === 'StartTLS' || route.tls === 'Implicit';
 
-/** `encrypt: false` says to stay in the clear after all: an `Opportunistic` handshake has failed. */
+/**
+ * `encrypt: false` says to stay in the clear after all: an `Opportunistic` handshake has failed.
+ */
 export function startTlsOptions(route: Route, encrypt: boolean) {
   return {
     // Without requireTLS a stripped STARTTLS would go unnoticed.
@@ -20,8 +23,16 @@ export function startTlsOptions(route: Route, encrypt: boolean) {
   };
 }
 
-/** The handshake of `Implicit`, before a word of SMTP. Rejects with the TLS error; the caller closes the socket. */
-export async function encrypt(socket: Socket, route: Route, timeoutMs: number, signal: AbortSignal): Promise<TLSSocket> {
+/**
+ * The handshake of `Implicit`, before a word of SMTP. Rejects with the TLS error; the caller closes
+ * the socket.
+ */
+export async function encrypt(
+  socket: Socket,
+  route: Route,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
   const servername = isIP(route.host) === 0 ? { servername: route.host } : {};
   const secured = connect({ socket, host: route.host, ...servername, ...certificateRules(route) });
   secured.on('error', () => {}); // one that comes late, after the handshake was given up, has nobody to tell

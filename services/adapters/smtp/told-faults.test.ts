@@ -1,4 +1,5 @@
-// What a report says of a connection that failed, at each stage: sentences of our own, never the message of Node, OpenSSL or nodemailer.
+// What a report says of a connection that failed, at each stage: sentences of our own, never the
+// message of Node, OpenSSL or nodemailer.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { bodies, body, sendOne } from '../../../test/contract/transport.ts';
@@ -22,9 +23,19 @@ describe('a report of a connection that failed', () => {
     for (const thing of open.reverse()) await thing[Symbol.asyncDispose]();
     open = [];
   });
-  const report = async (options: SinkOptions, route: Partial<Route>, mail: Parameters<typeof sendOne>[2] = {}) => {
+  const report = async (
+    options: SinkOptions,
+    route: Partial<Route>,
+    mail: Parameters<typeof sendOne>[2] = {},
+  ) => {
     const sink = await startSink({ certificate, ...options });
-    const limits = { smtpConnectMs: 2_000, smtpGreetingMs: 2_000, smtpSocketMs: 2_000, smtpDotMs: 2_000, smtpQuitMs: 100 };
+    const limits = {
+      smtpConnectMs: 2_000,
+      smtpGreetingMs: 2_000,
+      smtpSocketMs: 2_000,
+      smtpDotMs: 2_000,
+      smtpQuitMs: 100,
+    };
     const transport = createSmtpTransport({
       allowed: loopback,
       operatorRelay: null,
@@ -33,13 +44,23 @@ describe('a report of a connection that failed', () => {
       limits,
     });
     open.push(sink, transport);
-    return sendOne(transport, { name: 'relay', host, port: sink.port, tls: 'None', credentials: null, ca: null, ...route }, mail);
+    return sendOne(
+      transport,
+      { name: 'relay', host, port: sink.port, tls: 'None', credentials: null, ca: null, ...route },
+      mail,
+    );
   };
 
   it.each<[string, SinkOptions, Partial<Route>, string, RegExp]>([
     ['closed before it greets', { rules: [{ at: 'greeting', drop: 'close' }] }, {}, 'greeting', ended],
     ['reset at EHLO', { rules: [{ at: 'ehlo', drop: 'reset' }] }, {}, 'ehlo', ended],
-    ['closed at STARTTLS', { tls: 'starttls', rules: [{ at: 'starttls', drop: 'close' }] }, verified, 'starttls', ended],
+    [
+      'closed at STARTTLS',
+      { tls: 'starttls', rules: [{ at: 'starttls', drop: 'close' }] },
+      verified,
+      'starttls',
+      ended,
+    ],
     [
       'closed in the handshake',
       { tls: 'starttls', rules: [{ at: 'starttls', reply: '220 go', drop: 'close' }] },
@@ -61,7 +82,13 @@ describe('a report of a connection that failed', () => {
       'tls',
       /^no TLS: the server's certificate is for other names$/,
     ],
-    ['without TLS', {}, { ...verified, tls: 'Implicit' }, 'tls', /^no TLS: the server does not speak TLS on this port$/],
+    [
+      'without TLS',
+      {},
+      { ...verified, tls: 'Implicit' },
+      'tls',
+      /^no TLS: the server does not speak TLS on this port$/,
+    ],
     [
       'with an authority that is no PEM',
       { tls: 'implicit' },

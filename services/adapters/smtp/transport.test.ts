@@ -1,7 +1,15 @@
 import { getEventListeners, once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { address, body, inChunks, openSession, sendOne, transaction, transportContract } from '../../../test/contract/transport.ts';
+import {
+  address,
+  body,
+  inChunks,
+  openSession,
+  sendOne,
+  transaction,
+  transportContract,
+} from '../../../test/contract/transport.ts';
 import { makeAuthority } from '../../../test/support/certificates.ts';
 import { type Sink, type SinkOptions, startSink } from '../../../test/support/smtp-sink.ts';
 import type { Rule } from '../../../test/support/smtp-sink-rules.ts';
@@ -30,11 +38,19 @@ const routeTo = (port: number, changes: Partial<Route> = {}): Route => {
   return { name: 'relay', host: '127.0.0.1', port, tls: 'None', credentials: null, ca: null, ...changes };
 };
 const start = (limits: Partial<SmtpLimits> = {}, resolve: Resolve = async () => ['127.0.0.1']): Transport =>
-  createSmtpTransport({ allowed: loopback, operatorRelay: null, ehloName: 'client.example', resolve, limits: { ...quick, ...limits } });
+  createSmtpTransport({
+    allowed: loopback,
+    operatorRelay: null,
+    ehloName: 'client.example',
+    resolve,
+    limits: { ...quick, ...limits },
+  });
 
 transportContract('smtp', async (options, waitMs) => {
   const sink = await startSink(options);
-  const transport = start(waitMs === undefined ? {} : { smtpGreetingMs: waitMs, smtpSocketMs: waitMs, smtpDotMs: waitMs });
+  const transport = start(
+    waitMs === undefined ? {} : { smtpGreetingMs: waitMs, smtpSocketMs: waitMs, smtpDotMs: waitMs },
+  );
   return {
     sink,
     transport,
@@ -56,7 +72,10 @@ describe('smtp transport', () => {
     for (const thing of open.reverse()) await thing[Symbol.asyncDispose]();
     open = [];
   });
-  const setUp = async (options: SinkOptions = {}, limits: Partial<SmtpLimits> = {}): Promise<{ sink: Sink; transport: Transport }> => {
+  const setUp = async (
+    options: SinkOptions = {},
+    limits: Partial<SmtpLimits> = {},
+  ): Promise<{ sink: Sink; transport: Transport }> => {
     const sink = owned(await startSink(options));
     return { sink, transport: owned(start(limits)) };
   };
@@ -92,11 +111,15 @@ describe('smtp transport', () => {
       expect(report).toMatchObject(expected);
       expect(sink.mails).toHaveLength(report.kind === 'accepted' ? 1 : 0);
       expect(sink.anomalies).toEqual([]);
-      if (report.kind !== 'accepted') expect(judge(report)).toMatchObject({ kind: 'local', scope: 'route', category: 'tls' });
+      if (report.kind !== 'accepted')
+        expect(judge(report)).toMatchObject({ kind: 'local', scope: 'route', category: 'tls' });
     });
 
     it('a certificate for an IP address is good for a route that names it', async () => {
-      const { sink, transport } = await setUp({ tls: 'starttls', certificate: authority.issue({ names: ['127.0.0.1'] }) });
+      const { sink, transport } = await setUp({
+        tls: 'starttls',
+        certificate: authority.issue({ names: ['127.0.0.1'] }),
+      });
       const report = await sendOne(transport, routeTo(sink.port, { tls: 'StartTLS', ca }));
       expect(report).toMatchObject({ kind: 'accepted', tls: secured });
     });
@@ -105,15 +128,30 @@ describe('smtp transport', () => {
       const yesterday = new Date(Date.now() - 24 * 3_600_000);
       const expired = authority.issue({ names: ['relay.example'], from: new Date(0), until: yesterday });
       const { sink, transport } = await setUp({ tls: 'implicit', certificate: expired });
-      const report = await sendOne(transport, routeTo(sink.port, { tls: 'Implicit', host: 'relay.example', ca }));
+      const report = await sendOne(
+        transport,
+        routeTo(sink.port, { tls: 'Implicit', host: 'relay.example', ca }),
+      );
       expect(report).toMatchObject(refused);
     });
 
     it('Opportunistic goes on in the clear when STARTTLS is refused or its handshake fails', async () => {
-      const { sink, transport } = await setUp({ tls: 'starttls', certificate, rules: [{ at: 'starttls', reply: '454 4.7.0 not now' }] });
-      expect(await sendOne(transport, routeTo(sink.port, { tls: 'Opportunistic' }))).toMatchObject({ kind: 'accepted', tls: null });
-      const garbled = await listen((socket) => talk(socket, { STARTTLS: '220 go\r\nnot a handshake at all' }, ['STARTTLS']));
-      expect(await sendOne(transport, routeTo(garbled.port, { tls: 'Opportunistic' }))).toMatchObject({ kind: 'accepted', tls: null });
+      const { sink, transport } = await setUp({
+        tls: 'starttls',
+        certificate,
+        rules: [{ at: 'starttls', reply: '454 4.7.0 not now' }],
+      });
+      expect(await sendOne(transport, routeTo(sink.port, { tls: 'Opportunistic' }))).toMatchObject({
+        kind: 'accepted',
+        tls: null,
+      });
+      const garbled = await listen((socket) =>
+        talk(socket, { STARTTLS: '220 go\r\nnot a handshake at all' }, ['STARTTLS']),
+      );
+      expect(await sendOne(transport, routeTo(garbled.port, { tls: 'Opportunistic' }))).toMatchObject({
+        kind: 'accepted',
+        tls: null,
+      });
       expect(garbled.connections()).toBe(2);
     });
 
@@ -121,7 +159,11 @@ describe('smtp transport', () => {
       // All in one segment: an EHLO answer that would offer AUTH, and an end to the handshake.
       const injected = '220 go\r\n250-relay.example\r\n250 AUTH PLAIN\r\n';
       const middle = await listen((socket) => talk(socket, { STARTTLS: injected }, ['STARTTLS']));
-      const route = routeTo(middle.port, { tls: 'StartTLS', ca, credentials: { username: 'user', password: 'secret' } });
+      const route = routeTo(middle.port, {
+        tls: 'StartTLS',
+        ca,
+        credentials: { username: 'user', password: 'secret' },
+      });
       const report = await sendOne(start(), route);
       expect(report.kind).not.toBe('accepted');
       expect(judge(report)).toMatchObject({ kind: 'local', scope: 'route', category: 'tls' });
@@ -153,7 +195,12 @@ describe('smtp transport', () => {
       const { sink, transport } = await setUp({ tls: 'starttls', certificate, auth });
       const credentials = { username: 'user', password: 'not-the-password' };
       const report = await sendOne(transport, route(sink.port, { credentials }));
-      expect(report).toMatchObject({ kind: 'refused', stage: 'auth', code: 535, tls: { version: 'TLSv1.3', verified: true } });
+      expect(report).toMatchObject({
+        kind: 'refused',
+        stage: 'auth',
+        code: 535,
+        tls: { version: 'TLSv1.3', verified: true },
+      });
       expect(judge(report)).toEqual({ kind: 'local', scope: 'route', category: 'auth' });
       expect(report.transcript).toContain('S: 535');
       for (const secret of ['user', 'not-the-password', Buffer.from('\0user\0').toString('base64')])
@@ -169,15 +216,30 @@ describe('smtp transport', () => {
 
     it('a server without AUTH is a matter of the route', async () => {
       const { sink, transport } = await setUp({ tls: 'starttls', certificate });
-      expect(await sendOne(transport, route(sink.port))).toMatchObject({ kind: 'fault', stage: 'auth', reason: 'auth' });
+      expect(await sendOne(transport, route(sink.port))).toMatchObject({
+        kind: 'fault',
+        stage: 'auth',
+        reason: 'auth',
+      });
       expect(sink.mails).toHaveLength(0);
     });
 
-    it.each(['None', 'Opportunistic'] as const)('credentials on a route with %s are never sent', async (tls) => {
-      const { sink, transport } = await setUp({ tls: 'starttls', certificate, auth: { ...auth, isOfferedInClear: true } });
-      expect(await sendOne(transport, route(sink.port, { tls }))).toMatchObject({ kind: 'fault', stage: 'auth', reason: 'auth' });
-      expect(sink.counts.connections).toBe(0);
-    });
+    it.each(['None', 'Opportunistic'] as const)(
+      'credentials on a route with %s are never sent',
+      async (tls) => {
+        const { sink, transport } = await setUp({
+          tls: 'starttls',
+          certificate,
+          auth: { ...auth, isOfferedInClear: true },
+        });
+        expect(await sendOne(transport, route(sink.port, { tls }))).toMatchObject({
+          kind: 'fault',
+          stage: 'auth',
+          reason: 'auth',
+        });
+        expect(sink.counts.connections).toBe(0);
+      },
+    );
 
     it('credentials are not sent in the clear when STARTTLS is taken out of the answer to EHLO', async () => {
       const middle = await listen((socket) => talk(socket, { STARTTLS: '502 what' }, ['AUTH PLAIN LOGIN']));
@@ -248,15 +310,24 @@ describe('smtp transport', () => {
     });
 
     it('a name that does not resolve, or not in time, is our fault', async () => {
-      const unknown = dialling({ resolve: () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' })) });
+      const unknown = dialling({
+        resolve: () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' })),
+      });
       expect(await sendOne(unknown, routeTo(25, { host: 'a.example' }))).toMatchObject({
         kind: 'fault',
         stage: 'dial',
         reason: 'dns',
         text: 'the host name does not resolve: ENOTFOUND',
       });
-      const silent = dialling({ resolve: () => new Promise(() => {}), limits: { ...quick, smtpConnectMs: 50 } });
-      expect(await sendOne(silent, routeTo(25, { host: 'a.example' }))).toMatchObject({ kind: 'fault', stage: 'dial', reason: 'dns' });
+      const silent = dialling({
+        resolve: () => new Promise(() => {}),
+        limits: { ...quick, smtpConnectMs: 50 },
+      });
+      expect(await sendOne(silent, routeTo(25, { host: 'a.example' }))).toMatchObject({
+        kind: 'fault',
+        stage: 'dial',
+        reason: 'dns',
+      });
     });
   });
 
@@ -276,7 +347,11 @@ describe('smtp transport', () => {
       ['closes at STARTTLS', { at: 'starttls', connection: 1, drop: 'close' }],
     ])('is tried at the next one in the same attempt when the first %s', async (_, rule) => {
       const authority = makeAuthority();
-      const { sink } = await setUp({ rules: [rule], tls: 'starttls', certificate: authority.issue({ names: [host] }) });
+      const { sink } = await setUp({
+        rules: [rule],
+        tls: 'starttls',
+        certificate: authority.issue({ names: [host] }),
+      });
       const report = await sendOne(at(2), routeTo(sink.port, { host, tls: 'StartTLS', ca: authority.cert }));
       expect(report).toMatchObject({ kind: 'accepted', tls: { verified: true } });
       expect(sink.counts).toMatchObject({ connections: 2, mails: 1 });
@@ -285,7 +360,12 @@ describe('smtp transport', () => {
     it('reports what the last one said when all refuse, and tries no more of them than allowed', async () => {
       const { sink } = await setUp({ rules: [{ at: 'greeting', reply: '421 4.3.2 full' }] });
       const route = routeTo(sink.port, { host });
-      expect(await sendOne(at(3), route)).toMatchObject({ kind: 'refused', stage: 'greeting', code: 421, source: '127.0.0.1' });
+      expect(await sendOne(at(3), route)).toMatchObject({
+        kind: 'refused',
+        stage: 'greeting',
+        code: 421,
+        source: '127.0.0.1',
+      });
       expect(sink.counts.connections).toBe(3);
       await sendOne(at(9), route);
       expect(sink.counts.connections).toBe(3 + smtpOutLimits.smtpAddressesMax);
@@ -294,9 +374,16 @@ describe('smtp transport', () => {
     it('a login that is refused is not tried at the others', async () => {
       const authority = makeAuthority();
       const auth = { user: 'user', password: 'secret' };
-      const { sink } = await setUp({ tls: 'starttls', certificate: authority.issue({ names: [host] }), auth });
+      const { sink } = await setUp({
+        tls: 'starttls',
+        certificate: authority.issue({ names: [host] }),
+        auth,
+      });
       const credentials = { username: 'user', password: 'wrong' };
-      const report = await sendOne(at(3), routeTo(sink.port, { host, tls: 'StartTLS', ca: authority.cert, credentials }));
+      const report = await sendOne(
+        at(3),
+        routeTo(sink.port, { host, tls: 'StartTLS', ca: authority.cert, credentials }),
+      );
       expect(report).toMatchObject({ kind: 'refused', stage: 'auth', code: 535 });
       expect(sink.counts.connections).toBe(1);
     });
@@ -304,7 +391,9 @@ describe('smtp transport', () => {
     it('a signal ends the tries', async () => {
       const { sink } = await setUp({ rules: [{ at: 'greeting', hang: true }] });
       const abort = new AbortController();
-      const opening = at(3, { smtpGreetingMs: 30_000 }).open(routeTo(sink.port, { host }), { signal: abort.signal });
+      const opening = at(3, { smtpGreetingMs: 30_000 }).open(routeTo(sink.port, { host }), {
+        signal: abort.signal,
+      });
       await sink.until(({ hanging }) => hanging.greeting === 1);
       abort.abort();
       expect(await opening).toMatchObject({ kind: 'aborted' });
@@ -318,7 +407,11 @@ describe('smtp transport', () => {
     it('the envelope is one write, and so are a body in memory and its dot', async () => {
       const server = await listen((socket) => talk(socket, {}, pipelined));
       expect(
-        (await sendOne(owned(start()), routeTo(server.port), { body: [Buffer.from('Subject: x\r\n\r\n'), Buffer.from('.\r\n')] })).kind,
+        (
+          await sendOne(owned(start()), routeTo(server.port), {
+            body: [Buffer.from('Subject: x\r\n\r\n'), Buffer.from('.\r\n')],
+          })
+        ).kind,
       ).toBe('accepted');
       expect(server.chunks().slice(1)).toEqual([
         'MAIL FROM:<bounces@sender.example> BODY=8BITMIME\r\nRCPT TO:<ana@recipient.example>\r\nDATA\r\n',
@@ -327,7 +420,9 @@ describe('smtp transport', () => {
     });
 
     it('RSET goes with the envelope that it makes room for', async () => {
-      const server = await listen((socket) => talk(socket, { RCPT: '550 5.1.1 nobody', DATA: '503 5.5.1 no' }, pipelined));
+      const server = await listen((socket) =>
+        talk(socket, { RCPT: '550 5.1.1 nobody', DATA: '503 5.5.1 no' }, pipelined),
+      );
       await using session = await openSession(owned(start()), routeTo(server.port));
       await session.send(transaction());
       await session.send(transaction());
@@ -345,16 +440,24 @@ describe('smtp transport', () => {
     });
 
     it('replies that come together are told apart', async () => {
-      const server = await listen((socket) => talk(socket, { MAIL: '250 ok\r\n250 ok\r\n354 go', RCPT: '', DATA: '' }, pipelined));
+      const server = await listen((socket) =>
+        talk(socket, { MAIL: '250 ok\r\n250 ok\r\n354 go', RCPT: '', DATA: '' }, pipelined),
+      );
       expect((await sendOne(owned(start()), routeTo(server.port))).kind).toBe('accepted');
     });
 
     it('RCPT refused with DATA accepted is ended by a lone dot, and the connection goes on', async () => {
-      const server = await listen((socket) => talk(socket, { RCPT: '550 5.1.1 nobody', '.': '554 5.5.1 nobody to send to' }, pipelined));
+      const server = await listen((socket) =>
+        talk(socket, { RCPT: '550 5.1.1 nobody', '.': '554 5.5.1 nobody to send to' }, pipelined),
+      );
       await using session = await openSession(owned(start()), routeTo(server.port));
       const neverAsked = () => Promise.reject(new Error('the fence was asked'));
       for (const rset of ['', 'RSET\r\n']) {
-        expect(await session.send(transaction({ beforeDot: neverAsked }))).toMatchObject({ kind: 'refused', stage: 'rcpt', code: 550 });
+        expect(await session.send(transaction({ beforeDot: neverAsked }))).toMatchObject({
+          kind: 'refused',
+          stage: 'rcpt',
+          code: 550,
+        });
         expect(server.heard().endsWith('DATA\r\n.\r\n')).toBe(true);
         expect(server.chunks().at(-2)?.startsWith(`${rset}MAIL`)).toBe(true);
       }
@@ -366,7 +469,9 @@ describe('smtp transport', () => {
     ['421 4.3.2 closing', { kind: 'refused', code: 421 }],
     ['250 once more', { kind: 'lost', reason: 'protocol' }],
   ])('what comes together with the answer to EHLO is no answer to MAIL: %s', async (more, expected) => {
-    const server = await listen((socket) => talk(socket, { EHLO: `250-relay.example\r\n250 HELP\r\n${more}` }, []));
+    const server = await listen((socket) =>
+      talk(socket, { EHLO: `250-relay.example\r\n250 HELP\r\n${more}` }, []),
+    );
     const report = await sendOne(owned(start()), routeTo(server.port));
     expect(report).toMatchObject({ stage: 'mail', ...expected });
     expect(judge(report)).toMatchObject({ kind: 'deferred', spent: false });
@@ -387,9 +492,13 @@ describe('smtp transport', () => {
   describe('the envelope', () => {
     it('is passed on as given: a quoted local part, an international domain, the null return path', async () => {
       const { sink, transport } = await setUp();
-      const recipients = ['"a b"@recipient.example', 'ana@bücher.example', 'a+tag@RECIPIENT.example'].map(address);
+      const recipients = ['"a b"@recipient.example', 'ana@bücher.example', 'a+tag@RECIPIENT.example'].map(
+        address,
+      );
       for (const rcptTo of recipients)
-        expect((await sendOne(transport, routeTo(sink.port), { rcptTo, mailFrom: null })).kind).toBe('accepted');
+        expect((await sendOne(transport, routeTo(sink.port), { rcptTo, mailFrom: null })).kind).toBe(
+          'accepted',
+        );
       expect(sink.mails.map(({ from, to }) => [from, ...to])).toEqual([
         ['', '"a b"@recipient.example'],
         ['', 'ana@xn--bcher-kva.example'],
@@ -397,22 +506,26 @@ describe('smtp transport', () => {
       ]);
     });
 
-    it.each(['ana@a.example>\r\nRCPT TO:<eve@b.example', 'ana@a.example\r\nDATA', 'ana@a.example\n', 'ana\u0000@a.example'])(
-      '%j gets not one byte onto the wire',
-      async (text) => {
-        const { sink, transport } = await setUp();
-        // Past the parser, on purpose.
-        const smuggled = text as Address;
-        await using session = await openSession(transport, routeTo(sink.port));
-        await expect(session.send(transaction({ rcptTo: smuggled }))).rejects.toThrow('control character');
-        await expect(session.send(transaction({ mailFrom: smuggled }))).rejects.toThrow('control character');
-        expect(sink.counts.reached).toMatchObject({ mail: 0, rcpt: 0 });
-      },
-    );
+    it.each([
+      'ana@a.example>\r\nRCPT TO:<eve@b.example',
+      'ana@a.example\r\nDATA',
+      'ana@a.example\n',
+      'ana\u0000@a.example',
+    ])('%j gets not one byte onto the wire', async (text) => {
+      const { sink, transport } = await setUp();
+      // Past the parser, on purpose.
+      const smuggled = text as Address;
+      await using session = await openSession(transport, routeTo(sink.port));
+      await expect(session.send(transaction({ rcptTo: smuggled }))).rejects.toThrow('control character');
+      await expect(session.send(transaction({ mailFrom: smuggled }))).rejects.toThrow('control character');
+      expect(sink.counts.reached).toMatchObject({ mail: 0, rcpt: 0 });
+    });
 
     it('an address with angle brackets bounces: it cannot be sent', async () => {
       const { sink, transport } = await setUp();
-      const report = await sendOne(transport, routeTo(sink.port), { rcptTo: address('"a<b>"@recipient.example') });
+      const report = await sendOne(transport, routeTo(sink.port), {
+        rcptTo: address('"a<b>"@recipient.example'),
+      });
       expect(judge(report)).toEqual({ kind: 'bounced', category: 'mailbox' });
       expect(sink.counts.reached.mail).toBe(0);
     });
@@ -421,15 +534,25 @@ describe('smtp transport', () => {
       const { sink, transport } = await setUp();
       const text = 'Subject: x\r\n\r\nGrüße\r\n';
       const rcptTo = address('jürgen@recipient.example');
-      const report = await sendOne(transport, routeTo(sink.port), { rcptTo, smtpUtf8: true, body: inChunks(text), bytes: 24 });
+      const report = await sendOne(transport, routeTo(sink.port), {
+        rcptTo,
+        smtpUtf8: true,
+        body: inChunks(text),
+        bytes: 24,
+      });
       expect(report.kind).toBe('accepted');
-      expect(sink.mails).toMatchObject([{ to: ['jürgen@recipient.example'], parameters: ['SMTPUTF8', 'BODY=8BITMIME', 'SIZE=24'] }]);
+      expect(sink.mails).toMatchObject([
+        { to: ['jürgen@recipient.example'], parameters: ['SMTPUTF8', 'BODY=8BITMIME', 'SIZE=24'] },
+      ]);
       expect(sink.anomalies).toEqual([]);
     });
 
     it('without SMTPUTF8 at the server such an address bounces unasked', async () => {
       const { sink, transport } = await setUp({ extensions: [] });
-      const report = await sendOne(transport, routeTo(sink.port), { rcptTo: address('jürgen@recipient.example'), smtpUtf8: true });
+      const report = await sendOne(transport, routeTo(sink.port), {
+        rcptTo: address('jürgen@recipient.example'),
+        smtpUtf8: true,
+      });
       expect(judge(report)).toEqual({ kind: 'bounced', category: 'smtputf8' });
       expect(sink.counts.reached.mail).toBe(0);
     });
@@ -451,7 +574,9 @@ describe('smtp transport', () => {
 
   describe('what a server should not do', () => {
     it('a 250 before the dot is no acceptance, and the dot is not sent', async () => {
-      const server = await listen((socket) => talk(socket, { DATA: '354 go\r\n250 2.0.0 already taken' }, ['PIPELINING']));
+      const server = await listen((socket) =>
+        talk(socket, { DATA: '354 go\r\n250 2.0.0 already taken' }, ['PIPELINING']),
+      );
       const report = await sendOne(owned(start()), routeTo(server.port), { beforeDot: server.allGone });
       expect(report).toMatchObject({ kind: 'lost', stage: 'body', reason: 'protocol' });
       expect(server.heard()).not.toContain('\r\n.\r\n');
@@ -459,20 +584,32 @@ describe('smtp transport', () => {
 
     it('a refusal that breaks off in the middle of its line counts', async () => {
       const server = await listen((socket) => talk(socket, { RCPT: '550 5.1.1 nob', isCut: 'RCPT' }, []));
-      expect(await sendOne(owned(start()), routeTo(server.port))).toMatchObject({ kind: 'refused', stage: 'rcpt', code: 550 });
+      expect(await sendOne(owned(start()), routeTo(server.port))).toMatchObject({
+        kind: 'refused',
+        stage: 'rcpt',
+        code: 550,
+      });
     });
 
     it('an acceptance that breaks off in the middle of its line does not', async () => {
       const server = await listen((socket) => talk(socket, { '.': '250 2.0.0 tak', isCut: '.' }, []));
-      expect(await sendOne(owned(start()), routeTo(server.port))).toMatchObject({ kind: 'answer_lost', stage: 'dot' });
+      expect(await sendOne(owned(start()), routeTo(server.port))).toMatchObject({
+        kind: 'answer_lost',
+        stage: 'dot',
+      });
     });
 
-    it.each(['PIPELINING', 'HELP'])('a reply too many is not taken for an answer to what comes later (%s)', async (offer) => {
-      const server = await listen((socket) => talk(socket, { RCPT: '250 fine\r\n250 fine\r\n250 fine' }, [offer]));
-      const report = await sendOne(owned(start()), routeTo(server.port));
-      expect(judge(report)).toMatchObject({ kind: 'deferred', category: 'protocol' });
-      expect(server.heard()).not.toContain('\r\n.\r\n');
-    });
+    it.each(['PIPELINING', 'HELP'])(
+      'a reply too many is not taken for an answer to what comes later (%s)',
+      async (offer) => {
+        const server = await listen((socket) =>
+          talk(socket, { RCPT: '250 fine\r\n250 fine\r\n250 fine' }, [offer]),
+        );
+        const report = await sendOne(owned(start()), routeTo(server.port));
+        expect(judge(report)).toMatchObject({ kind: 'deferred', category: 'protocol' });
+        expect(server.heard()).not.toContain('\r\n.\r\n');
+      },
+    );
 
     it('a greeting of another protocol is a refusal about us', async () => {
       const server = await listen((socket) => socket.write('SSH-2.0-OpenSSH_9.6\r\n'));
@@ -481,7 +618,9 @@ describe('smtp transport', () => {
     });
 
     it('a transcript is cut', async () => {
-      const { sink, transport } = await setUp({ rules: [{ at: 'rcpt', reply: `550 ${'x'.repeat(50_000)}` }] });
+      const { sink, transport } = await setUp({
+        rules: [{ at: 'rcpt', reply: `550 ${'x'.repeat(50_000)}` }],
+      });
       const report = await sendOne(transport, routeTo(sink.port));
       expect(report.text).toHaveLength(500);
       expect(Buffer.byteLength(report.transcript ?? '')).toBeLessThanOrEqual(16 * 1024);
@@ -491,10 +630,14 @@ describe('smtp transport', () => {
   it('keeps bare CR and LF off the wire', async () => {
     const { sink, transport } = await setUp();
     const smuggling = 'Subject: x\r\n\r\na\n.\nMAIL FROM:<eve@b.example>\r.\rb\r\n';
-    expect((await sendOne(transport, routeTo(sink.port), { body: inChunks(smuggling, 1), bytes: null })).kind).toBe('accepted');
+    expect(
+      (await sendOne(transport, routeTo(sink.port), { body: inChunks(smuggling, 1), bytes: null })).kind,
+    ).toBe('accepted');
     expect(sink.anomalies).toEqual([]);
     expect(sink.mails).toHaveLength(1);
-    expect(sink.mails[0]?.raw?.toString()).toBe('Subject: x\r\n\r\na\r\n.\r\nMAIL FROM:<eve@b.example>\r\n.\r\nb\r\n');
+    expect(sink.mails[0]?.raw?.toString()).toBe(
+      'Subject: x\r\n\r\na\r\n.\r\nMAIL FROM:<eve@b.example>\r\n.\r\nb\r\n',
+    );
   });
 
   it('the transcript tells the dialogue of the attempt, without the body', async () => {
@@ -569,7 +712,10 @@ describe('smtp transport', () => {
   }
 });
 
-/** Speaks just enough SMTP, with the given replies to the given commands; cut off without CRLF after the reply to `isCut`. */
+/**
+ * Speaks just enough SMTP, with the given replies to the given commands; cut off without CRLF after
+ * the reply to `isCut`.
+ */
 function talk(
   socket: Socket & { heardBy(text: string): void },
   replies: Readonly<Record<string, string>>,
@@ -590,7 +736,8 @@ function talk(
       const verb = line.split(' ', 1)[0] ?? '';
       if (isBody && line !== '.') continue;
       isBody = verb === 'DATA';
-      if (verb === 'EHLO') say(verb, ['250-relay.example', ...offers.map((offer) => `250-${offer}`), '250 HELP'].join('\r\n'));
+      if (verb === 'EHLO')
+        say(verb, ['250-relay.example', ...offers.map((offer) => `250-${offer}`), '250 HELP'].join('\r\n'));
       else say(verb, verb === 'DATA' ? '354 go' : '250 fine');
     }
   });

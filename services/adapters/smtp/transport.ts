@@ -27,7 +27,11 @@ export interface SmtpTransportOptions {
 export function createSmtpTransport(options: SmtpTransportOptions): Transport {
   const settings: SmtpSettings = {
     ehloName: options.ehloName ?? hostname(),
-    rules: { allowed: options.allowed, operatorRelay: options.operatorRelay, resolve: options.resolve ?? resolveBySystem },
+    rules: {
+      allowed: options.allowed,
+      operatorRelay: options.operatorRelay,
+      resolve: options.resolve ?? resolveBySystem,
+    },
     limits: { ...smtpLimits, ...options.limits },
   };
   const connections = new Connections(settings.limits);
@@ -41,7 +45,8 @@ export function createSmtpTransport(options: SmtpTransportOptions): Transport {
         return neverConnected(route, aborted('dial')); // the signal is the one reason why a turn is not given
       }
       const connection = turn.kept ?? (await openConnection(route, settings, signal));
-      if (connection instanceof Connection) return new SmtpSession({ route, settings, connections, turn, connection });
+      if (connection instanceof Connection)
+        return new SmtpSession({ route, settings, connections, turn, connection });
       turn.end(null);
       return connection;
     },

@@ -1,5 +1,6 @@
-// One database file, its thread, and the group commit: jobs that arrive while a transaction runs share the next one, so that many
-// writers pay for one sync. The stores of embedded mode all use the same one; who opened it closes it.
+// One database file, its thread, and the group commit: jobs that arrive while a transaction runs
+// share the next one, so that many writers pay for one sync. The stores of embedded mode all use
+// the same one; who opened it closes it.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,12 +19,16 @@ interface Job {
 
 const SQLITE_BUSY = 5;
 const SQLITE_CANTOPEN = 14;
-/** Results that are the disk's or the machine's fault, not the caller's: busy, locked, no memory, read-only, I/O error, corrupt, full, cannot open. */
+/**
+ * Results that are the disk's or the machine's fault, not the caller's: busy, locked, no memory,
+ * read-only, I/O error, corrupt, full, cannot open.
+ */
 const unavailable: ReadonlySet<number> = new Set([SQLITE_BUSY, 6, 7, 8, 10, 11, 13, 14]);
 
 /**
- * Opens, or makes, `packetboat.db` in the folder. Throws `Failure('conflict')` when another process has it open, `Failure('unavailable')`
- * when it cannot be opened, or was written by a later version.
+ * Opens, or makes, `packetboat.db` in the folder. Throws `Failure('conflict')` when another process
+ * has it open, `Failure('unavailable')` when it cannot be opened, or was written by a later
+ * version.
  */
 export async function openDatabase(folder: string): Promise<Database> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -40,7 +45,8 @@ export async function openDatabase(folder: string): Promise<Database> {
   if ('opened' in first) return new Database(worker);
   await worker.terminate();
   const [cause, code] = 'refused' in first ? [first.refused, first.code] : ['it answered out of turn', 0];
-  if (code === SQLITE_BUSY) throw new Failure('conflict', `another process is using the data folder ${folder}; stop it first`);
+  if (code === SQLITE_BUSY)
+    throw new Failure('conflict', `another process is using the data folder ${folder}; stop it first`);
   const hint = code === SQLITE_CANTOPEN ? '. The process must be able to read and write the folder.' : '';
   throw new Failure('unavailable', `cannot open the database in ${folder}: ${cause}${hint}`);
 }
@@ -63,7 +69,9 @@ export class Database implements AsyncDisposable {
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#land('answers' in message ? message.answers : []));
-    worker.on('error', (cause) => this.#fail(new Failure('unavailable', 'the database thread has failed', { cause })));
+    worker.on('error', (cause) =>
+      this.#fail(new Failure('unavailable', 'the database thread has failed', { cause })),
+    );
     worker.on('exit', () => {
       this.#fail(new Failure('unavailable', 'the database is closed'));
       this.#ended.resolve();
@@ -71,8 +79,9 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Runs the steps in order, as a part of one transaction, and answers one result a step once that is durable. When one fails, all of the
-   * job is undone. Rejects with `unavailable` after `storeLimits.storeCallMs`; the job may still be done later.
+   * Runs the steps in order, as a part of one transaction, and answers one result a step once that
+   * is durable. When one fails, all of the job is undone. Rejects with `unavailable` after
+   * `storeLimits.storeCallMs`; the job may still be done later.
    */
   run(steps: readonly Step[]): Promise<readonly Result[]> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
@@ -119,7 +128,13 @@ export class Database implements AsyncDisposable {
       const answer = answers[i];
       if (answer === undefined) reject(new Failure('internal', 'the database gave no answer'));
       else if ('results' in answer) resolve(answer.results);
-      else reject(new Failure(unavailable.has(answer.code) ? 'unavailable' : 'internal', `the database failed: ${answer.error}`));
+      else
+        reject(
+          new Failure(
+            unavailable.has(answer.code) ? 'unavailable' : 'internal',
+            `the database failed: ${answer.error}`,
+          ),
+        );
     });
     this.#send();
   }

@@ -4,9 +4,13 @@ import type { ApiKey, KeyStore } from '../../ports/key-store.ts';
 import type { Jobs } from './database.ts';
 import { command, query, type Row, type Statement, type Value } from './statement.ts';
 
-const insert = command('INSERT INTO api_key (id, tenant, created_at, revoked_at, document) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING');
+const insert = command(
+  'INSERT INTO api_key (id, tenant, created_at, revoked_at, document) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+);
 const selectOne = query('SELECT revoked_at, document FROM api_key WHERE id = ?');
-const selectTenant = query('SELECT revoked_at, document FROM api_key WHERE tenant = ? ORDER BY created_at DESC, rowid DESC');
+const selectTenant = query(
+  'SELECT revoked_at, document FROM api_key WHERE tenant = ? ORDER BY created_at DESC, rowid DESC',
+);
 const revoke = command('UPDATE api_key SET revoked_at = coalesce(revoked_at, ?) WHERE tenant = ? AND id = ?');
 
 export class SqliteKeyStore implements KeyStore {
@@ -18,7 +22,9 @@ export class SqliteKeyStore implements KeyStore {
 
   async add(key: ApiKey): Promise<boolean> {
     const { revokedAt, ...document } = key;
-    const [added] = await this.#database.run([[insert, key.id, key.tenant, key.createdAt, revokedAt, JSON.stringify(document)]]);
+    const [added] = await this.#database.run([
+      [insert, key.id, key.tenant, key.createdAt, revokedAt, JSON.stringify(document)],
+    ]);
     return added === 1;
   }
 

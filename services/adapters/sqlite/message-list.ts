@@ -1,10 +1,13 @@
-// The statement of a list: newest first, from the index that fits best, never more rows than the page asks for where an index allows it.
+// The statement of a list: newest first, from the index that fits best, never more rows than the
+// page asks for where an index allows it.
 
 import { messageStatuses } from '../../core/delivery/message.ts';
 import type { ListQuery } from '../../ports/message-store.ts';
 import type { Value } from './statement.ts';
 
-/** Fills `found` with the page. The text depends on which filters there are, not on their values. */
+/**
+ * Fills `found` with the page. The text depends on which filters there are, not on their values.
+ */
 export function listInto(query: ListQuery): { readonly sql: string; readonly parameters: readonly Value[] } {
   const conditions: string[] = [];
   const parameters: Value[] = [];
@@ -13,7 +16,8 @@ export function listInto(query: ListQuery): { readonly sql: string; readonly par
     parameters.push(...values);
   };
 
-  // What is rare leads: a recipient has few messages among a million. Either way rows come newest first, so a page ends the search.
+  // What is rare leads: a recipient has few messages among a million. Either way rows come newest
+  // first, so a page ends the search.
   let from = 'message m';
   let time = 'm.created_at';
   if (query.recipient !== undefined || (query.status !== undefined && query.status !== 'delivered')) {
@@ -23,7 +27,9 @@ export function listInto(query: ListQuery): { readonly sql: string; readonly par
     only(`d.tenant = ? AND d.${column} = ?`, query.tenant, query.recipient ?? query.status ?? null);
     if (column === 'state') only("d.state <> 'delivered'");
     // the first such delivery stands for its message
-    only(`NOT EXISTS (SELECT 1 FROM delivery o WHERE o.message = d.message AND o.${column} = d.${column} AND o.number < d.number)`);
+    only(
+      `NOT EXISTS (SELECT 1 FROM delivery o WHERE o.message = d.message AND o.${column} = d.${column} AND o.number < d.number)`,
+    );
   } else {
     only('m.tenant = ?', query.tenant);
   }

@@ -39,12 +39,18 @@ type Field = keyof Progress;
 
 export const progressFields = Object.keys(columnsOf) as readonly Field[];
 
-/** The fields that a change sets, in one order, so that changes of the same fields are one statement. */
-export const fieldsOf = (set: Partial<Progress>): readonly Field[] => progressFields.filter((field) => set[field] !== undefined);
+/**
+ * The fields that a change sets, in one order, so that changes of the same fields are one
+ * statement.
+ */
+export const fieldsOf = (set: Partial<Progress>): readonly Field[] =>
+  progressFields.filter((field) => set[field] !== undefined);
 
-export const namesOf = (fields: readonly Field[]): string[] => fields.flatMap((field) => columnsOf[field].names);
+export const namesOf = (fields: readonly Field[]): string[] =>
+  fields.flatMap((field) => columnsOf[field].names);
 
-export const valuesOf = (fields: readonly Field[], set: Partial<Progress>): Value[] => fields.flatMap((field) => valuesOfField(field, set));
+export const valuesOf = (fields: readonly Field[], set: Partial<Progress>): Value[] =>
+  fields.flatMap((field) => valuesOfField(field, set));
 
 function valuesOfField<F extends Field>(field: F, set: Partial<Progress>): readonly Value[] {
   return columnsOf[field].values(set[field] as Progress[F]);
@@ -63,12 +69,21 @@ export const DELIVERY_COLUMNS =
 export const EVENT_COLUMNS = 'e.message, e.at, e.delivery, e.type, e.data';
 
 /** Messages by row number, from rows of the columns above; deliveries and events in their order. */
-export function toMessages(messages: readonly Row[], deliveries: readonly Row[], events: readonly Row[]): Map<number, Message> {
+export function toMessages(
+  messages: readonly Row[],
+  deliveries: readonly Row[],
+  events: readonly Row[],
+): Map<number, Message> {
   const deliveriesOf = Map.groupBy(deliveries, ([message]) => message);
   const eventsOf = Map.groupBy(events, ([message]) => message);
   return new Map(
     messages.map((row) => {
-      const [number, document, key, fingerprint] = row as readonly [number, string, string | null, string | null];
+      const [number, document, key, fingerprint] = row as readonly [
+        number,
+        string,
+        string | null,
+        string | null,
+      ];
       const message: Message = {
         ...(JSON.parse(document) as Omit<Message, 'deliveries' | 'events' | 'idempotency'>),
         idempotency: key === null || fingerprint === null ? null : { key, fingerprint },
@@ -80,7 +95,10 @@ export function toMessages(messages: readonly Row[], deliveries: readonly Row[],
   );
 }
 
-/** The types of DELIVERY_COLUMNS, which the table enforces: it is STRICT, and only this file writes and reads it. */
+/**
+ * The types of DELIVERY_COLUMNS, which the table enforces: it is STRICT, and only this file writes
+ * and reads it.
+ */
 type DeliveryRow = readonly [
   message: number,
   version: number,

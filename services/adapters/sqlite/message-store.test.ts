@@ -32,11 +32,15 @@ describe('SqliteMessageStore', () => {
     const count = 2 * queueLimits.windowPerTenantAndTier + 10;
     // accepted in one order, woken in the opposite one; the first ten are published
     const messages = Array.from({ length: count }, (_, i) =>
-      sampleMessage({ createdAt: now - count + i, deliveries: [{ wakeAt: i < 10 ? now + 60_000 : now - i }] }),
+      sampleMessage({
+        createdAt: now - count + i,
+        deliveries: [{ wakeAt: i < 10 ? now + 60_000 : now - i }],
+      }),
     );
     await store.insert(messages);
     const backlog = { tenant: 'default', tier: 'normal' } as const;
-    const front = async (): Promise<MessageId[]> => (await store.unpublished(backlog, now, 5)).map(({ message }) => message.id);
+    const front = async (): Promise<MessageId[]> =>
+      (await store.unpublished(backlog, now, 5)).map(({ message }) => message.id);
     expect(await front()).toEqual(messages.slice(10, 15).map((message) => message.id));
     const extra = sampleMessage({ createdAt: now - count - 1 });
     await store.insert([extra]);
@@ -60,20 +64,39 @@ describe('SqliteMessageStore', () => {
     await store.findByIdempotencyKey('default', 'k');
     await store.dropIdempotencyKey(message.id, 'k');
     await store.apply([
-      { message: message.id, delivery: 0, version: '1', set: { state: 'sending' }, event: { type: 'accepted', data: {} } },
+      {
+        message: message.id,
+        delivery: 0,
+        version: '1',
+        set: { state: 'sending' },
+        event: { type: 'accepted', data: {} },
+      },
     ]);
     await store.woken(['scheduled', 'sending', 'deferred'], now, 10);
     await store.backlogs(now);
     await store.oldestDue(now);
     await store.unpublished({ tenant: 'default', tier: 'normal' }, now, 10);
     await store.blobsInUse([newBlobId(now)]);
-    const page = { tenant: 'default', limit: 10, createdAfter: 1, createdBefore: now, before: { createdAt: now, id: message.id } };
-    for (const filter of [{}, { recipient: 'a@example.com' }, { status: 'bounced' }, { status: 'delivered' }] as const)
+    const page = {
+      tenant: 'default',
+      limit: 10,
+      createdAfter: 1,
+      createdBefore: now,
+      before: { createdAt: now, id: message.id },
+    };
+    for (const filter of [
+      {},
+      { recipient: 'a@example.com' },
+      { status: 'bounced' },
+      { status: 'delivered' },
+    ] as const)
       await store.list({ ...page, ...filter });
     for (const sql of asked) {
       const [rows] = await database.run([[query(`EXPLAIN QUERY PLAN ${sql}`)]]);
       const plan = typeof rows === 'object' ? rows.map((row) => String(row[3])) : [];
-      expect(plan.filter((step) => /^SCAN (message|delivery|event|blob_use|[mdeso])\b/.test(step))).toEqual([]);
+      expect(plan.filter((step) => /^SCAN (message|delivery|event|blob_use|[mdeso])\b/.test(step))).toEqual(
+        [],
+      );
     }
   });
 
@@ -96,16 +119,21 @@ describe('SqliteMessageStore', () => {
     for (let round = 0; round < 4; round++) {
       // killed at whatever it does once it has acknowledged some more
       const enough = (await acknowledged(writer.folder)).length + 200 * (round + 1);
-      await expect.poll(async () => (await acknowledged(writer.folder)).length, { interval: 5, timeout: 20_000 }).toBeGreaterThan(enough);
+      await expect
+        .poll(async () => (await acknowledged(writer.folder)).length, { interval: 5, timeout: 20_000 })
+        .toBeGreaterThan(enough);
       await writer.kill();
       const told = await acknowledged(writer.folder);
       {
         await using database = await openDatabase(writer.folder); // the dead writer's lock is no obstacle
         const store = new SqliteMessageStore(database, systemClock);
         const found = await store.find(told.map(([id]) => id));
-        const lost = told.filter(([, state], i) => found[i]?.events[state === 'inserted' ? 0 : 1] === undefined);
+        const lost = told.filter(
+          ([, state], i) => found[i]?.events[state === 'inserted' ? 0 : 1] === undefined,
+        );
         expect(lost).toEqual([]);
-        for (const message of found) expect(message?.events).toHaveLength(message?.deliveries[0]?.state === 'sending' ? 2 : 1);
+        for (const message of found)
+          expect(message?.events).toHaveLength(message?.deliveries[0]?.state === 'sending' ? 2 : 1);
       }
       await appendFile(join(writer.folder, 'acknowledged'), '\n');
       await writer.restart();

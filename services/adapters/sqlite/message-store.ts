@@ -1,12 +1,20 @@
-// The message store of embedded mode. Each call is one job of the database, so it is durable, and seen whole, when it answers.
-// Statements that hang on one another do so by `changes()`: how many rows the statement before them changed.
+// The message store of embedded mode. Each call is one job of the database, so it is durable, and
+// seen whole, when it answers. Statements that hang on one another do so by `changes()`: how many
+// rows the statement before them changed.
 
 import type { Change, DeliveryState, Progress } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, type Tier, tiers } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Backlog, Found, Inserted, ListQuery, MessageStore, NewMessage } from '../../ports/message-store.ts';
+import type {
+  Backlog,
+  Found,
+  Inserted,
+  ListQuery,
+  MessageStore,
+  NewMessage,
+} from '../../ports/message-store.ts';
 import type { Jobs } from './database.ts';
 import { listInto } from './message-list.ts';
 import {
@@ -39,9 +47,13 @@ const insertDelivery = command(
 const insertEvent = command(
   `INSERT INTO event (message, seq, at, delivery, type, data) SELECT (SELECT max(row) FROM message), ${marks(5)} WHERE changes() > 0`,
 );
-const insertBlobUse = command('INSERT INTO blob_use (message, blob) SELECT (SELECT max(row) FROM message), ? WHERE changes() > 0');
+const insertBlobUse = command(
+  'INSERT INTO blob_use (message, blob) SELECT (SELECT max(row) FROM message), ? WHERE changes() > 0',
+);
 const existing = query('SELECT id FROM message WHERE id IN (SELECT value FROM json_each(?))');
-const dropKey = command('UPDATE message SET idempotency_key = NULL, fingerprint = NULL WHERE id = ? AND idempotency_key = ?');
+const dropKey = command(
+  'UPDATE message SET idempotency_key = NULL, fingerprint = NULL WHERE id = ? AND idempotency_key = ?',
+);
 const appendEvent = command(
   `INSERT INTO event (message, seq, at, delivery, type, data)
    SELECT m.row, (SELECT coalesce(max(seq) + 1, 0) FROM event WHERE message = m.row), ?, ?, ?, ? FROM message m WHERE m.id = ? AND changes() > 0`,
@@ -54,13 +66,17 @@ const forget = command('DELETE FROM found');
 const findByIds = command(
   'INSERT INTO found (message, delivery) SELECT m.row, 0 FROM message m WHERE m.id IN (SELECT value FROM json_each(?))',
 );
-const findByKey = command('INSERT INTO found (message, delivery) SELECT row, 0 FROM message WHERE tenant = ? AND idempotency_key = ?');
+const findByKey = command(
+  'INSERT INTO found (message, delivery) SELECT row, 0 FROM message WHERE tenant = ? AND idempotency_key = ?',
+);
 const places = query('SELECT message, delivery FROM found ORDER BY position');
 const messages = query(`SELECT ${MESSAGE_COLUMNS} FROM message m WHERE m.row IN (SELECT message FROM found)`);
 const deliveries = query(
   `SELECT ${DELIVERY_COLUMNS} FROM delivery d WHERE d.message IN (SELECT message FROM found) ORDER BY d.message, d.number`,
 );
-const events = query(`SELECT ${EVENT_COLUMNS} FROM event e WHERE e.message IN (SELECT message FROM found) ORDER BY e.message, e.seq`);
+const events = query(
+  `SELECT ${EVENT_COLUMNS} FROM event e WHERE e.message IN (SELECT message FROM found) ORDER BY e.message, e.seq`,
+);
 
 const QUEUED = "wake_at IS NOT NULL AND state = 'queued'";
 
@@ -74,14 +90,20 @@ const backlogs = query(`
   SELECT owner.tenant, tier.value FROM owner CROSS JOIN json_each(?1) AS tier WHERE owner.tenant IS NOT NULL AND EXISTS (
     SELECT 1 FROM delivery AS d INDEXED BY delivery_backlog WHERE ${QUEUED} AND d.tenant = owner.tenant AND d.tier = tier.value AND wake_at <= ?2)`);
 
-const queued = query(`SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} LIMIT ?1)`);
+const queued = query(
+  `SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} LIMIT ?1)`,
+);
 
 const SENDABLE = "wake_at IS NOT NULL AND hold IS NULL AND state IN ('queued', 'deferred', 'scheduled')";
-const oldestDue = query(`SELECT min(due) FROM delivery INDEXED BY delivery_sendable WHERE ${SENDABLE} AND due <= ?1`);
+const oldestDue = query(
+  `SELECT min(due) FROM delivery INDEXED BY delivery_sendable WHERE ${SENDABLE} AND due <= ?1`,
+);
 
-// By time of waking a large backlog would have to be sorted whole; by time of acceptance a search could go past a million that are
-// held. So: what has woken is sorted while it is little, and else the front is near. The question how much there is stands in the outer loop: as a
-// condition beside the others SQLite asks it of each row, and the one that is not meant walks a million of them (446 µs a message).
+// By time of waking a large backlog would have to be sorted whole; by time of acceptance a search
+// could go past a million that are held. So: what has woken is sorted while it is little, and else
+// the front is near. The question how much there is stands in the outer loop: as a condition beside
+// the others SQLite asks it of each row, and the one that is not meant walks a million of them (446
+// µs a message).
 const BACKLOG = `${QUEUED} AND tenant = ?1 AND tier = ?2 AND wake_at <= ?3`;
 const SIZE = `(SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${BACKLOG} LIMIT ${SORTED_MAX + 1}))`;
 const unpublishedFrom = (index: string, size: string): Statement =>
@@ -146,16 +168,29 @@ export class SqliteMessageStore implements MessageStore {
     const steps: Step[] = [];
     const updates = changes.map(({ message, delivery, version, set, event }) => {
       const fields = fieldsOf(set);
-      steps.push([this.#make(fields.join(), () => updateOf(fields)), ...valuesOf(fields, set), message, delivery, version]);
+      steps.push([
+        this.#make(fields.join(), () => updateOf(fields)),
+        ...valuesOf(fields, set),
+        message,
+        delivery,
+        version,
+      ]);
       const position = steps.length - 1;
-      if (event !== null) steps.push([appendEvent, at, delivery, event.type, JSON.stringify(event.data), message]);
+      if (event !== null)
+        steps.push([appendEvent, at, delivery, event.type, JSON.stringify(event.data), message]);
       return position;
     });
     const results = await this.#database.run(steps);
-    return changes.map(({ version }, i) => (results[updates[i] ?? -1] === 1 ? String(Number(version) + 1) : null));
+    return changes.map(({ version }, i) =>
+      results[updates[i] ?? -1] === 1 ? String(Number(version) + 1) : null,
+    );
   }
 
-  async woken(states: readonly Exclude<DeliveryState, 'queued'>[], before: number, limit: number): Promise<readonly Found[]> {
+  async woken(
+    states: readonly Exclude<DeliveryState, 'queued'>[],
+    before: number,
+    limit: number,
+  ): Promise<readonly Found[]> {
     if (states.length === 0) return [];
     const statement = this.#make(`woken ${states.length}`, () => wokenOf(states));
     return this.#read([statement, ...states.flatMap((state) => [state, before, limit]), limit]);
@@ -181,7 +216,10 @@ export class SqliteMessageStore implements MessageStore {
   }
 
   async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {
-    return this.#read([smallBacklog, tenant, tier, before, limit], [largeBacklog, tenant, tier, before, limit]);
+    return this.#read(
+      [smallBacklog, tenant, tier, before, limit],
+      [largeBacklog, tenant, tier, before, limit],
+    );
   }
 
   async list(listQuery: ListQuery): Promise<readonly Message[]> {
@@ -207,12 +245,36 @@ export class SqliteMessageStore implements MessageStore {
     const template = message.content.template?.identifier ?? null;
     const [key, fingerprint] = [idempotency?.key ?? null, idempotency?.fingerprint ?? null];
     return [
-      [insertMessage, id, tenant, createdAt, sender, template, environment, key, fingerprint, toDocument(message)],
+      [
+        insertMessage,
+        id,
+        tenant,
+        createdAt,
+        sender,
+        template,
+        environment,
+        key,
+        fingerprint,
+        toDocument(message),
+      ],
       ...message.deliveries.map((delivery, number): Step => {
         const { recipient, role, domain } = delivery;
-        return [insertDelivery, number, tenant, message.tier, createdAt, 1, recipient, role, domain, ...valuesOf(progressFields, delivery)];
+        return [
+          insertDelivery,
+          number,
+          tenant,
+          message.tier,
+          createdAt,
+          1,
+          recipient,
+          role,
+          domain,
+          ...valuesOf(progressFields, delivery),
+        ];
       }),
-      ...message.events.map((event, seq): Step => [insertEvent, seq, at, event.delivery, event.type, JSON.stringify(event.data)]),
+      ...message.events.map(
+        (event, seq): Step => [insertEvent, seq, at, event.delivery, event.type, JSON.stringify(event.data)],
+      ),
       ...[...new Set(blobsOf(message.content))].map((blob): Step => [insertBlobUse, blob]),
     ];
   }
@@ -226,7 +288,9 @@ export class SqliteMessageStore implements MessageStore {
   }
 
   async #read(...fill: readonly Step[]): Promise<Found[]> {
-    const [found = [], ...rows] = (await this.#database.run([[forget], ...fill, [places], [messages], [deliveries], [events]]))
+    const [found = [], ...rows] = (
+      await this.#database.run([[forget], ...fill, [places], [messages], [deliveries], [events]])
+    )
       .slice(-4)
       .map(rowsOf);
     const [messageRows = [], deliveryRows = [], eventRows = []] = rows;

@@ -1,4 +1,5 @@
-// The tables, as a list of steps from an empty file to the present. A step that was released is never changed; the next one follows it.
+// The tables, as a list of steps from an empty file to the present. A step that was released is
+// never changed; the next one follows it.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../../core/failure.ts';
@@ -111,10 +112,16 @@ const migrations: readonly string[] = [
   `,
 ];
 
-/** Of the connection: the deliveries, or messages, that the running query has found, in their order. */
-const FOUND = 'CREATE TEMP TABLE found (position INTEGER PRIMARY KEY, message INTEGER NOT NULL, delivery INTEGER NOT NULL)';
+/**
+ * Of the connection: the deliveries, or messages, that the running query has found, in their order.
+ */
+const FOUND =
+  'CREATE TEMP TABLE found (position INTEGER PRIMARY KEY, message INTEGER NOT NULL, delivery INTEGER NOT NULL)';
 
-/** Brings the file up to date, each step in one transaction. Throws when a later Packetboat wrote the file. */
+/**
+ * Brings the file up to date, each step in one transaction. Throws when a later Packetboat wrote
+ * the file.
+ */
 export function migrate(database: DatabaseSync): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
   if (version > migrations.length)

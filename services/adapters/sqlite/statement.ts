@@ -1,9 +1,13 @@
-// What crosses between the database and its thread. All logic is in SQL: the thread runs statements in order and knows nothing of mail.
+// What crosses between the database and its thread. All logic is in SQL: the thread runs statements
+// in order and knows nothing of mail.
 
 export type Value = string | number | null;
 export type Row = readonly Value[];
 
-/** A statement is known by its text and prepared once. Made at module level, or kept: a new text each time would fill the thread. */
+/**
+ * A statement is known by its text and prepared once. Made at module level, or kept: a new text
+ * each time would fill the thread.
+ */
 export interface Statement {
   readonly sql: string;
   /** A query answers rows, a command how many rows it changed. */
@@ -19,14 +23,22 @@ export type Step = readonly [statement: Statement, ...parameters: Value[]];
 /** Rows of a query, or the number of rows that a command changed. */
 export type Result = readonly Row[] | number;
 
-/** To the thread: statements that it has not seen, by the number they go by from now on, and jobs that share one transaction. */
+/**
+ * To the thread: statements that it has not seen, by the number they go by from now on, and jobs
+ * that share one transaction.
+ */
 export interface Group {
   readonly prepare: readonly (readonly [number, Statement])[];
   readonly jobs: readonly (readonly (readonly [statement: number, ...parameters: Value[]])[])[];
 }
 
-/** From the thread, one per job: its results, or why it failed. `code` is SQLite's primary result code, 0 when it was something else. */
-export type JobResult = { readonly results: readonly Result[] } | { readonly error: string; readonly code: number };
+/**
+ * From the thread, one per job: its results, or why it failed. `code` is SQLite's primary result
+ * code, 0 when it was something else.
+ */
+export type JobResult =
+  | { readonly results: readonly Result[] }
+  | { readonly error: string; readonly code: number };
 
 export type FromThread =
   | { readonly opened: true }

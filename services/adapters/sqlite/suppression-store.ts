@@ -4,7 +4,9 @@ import type { Suppression, SuppressionStore } from '../../ports/suppression-stor
 import type { Jobs } from './database.ts';
 import { command, query, type Result, type Row } from './statement.ts';
 
-const insert = command('INSERT INTO suppression (tenant, scope, hash, reason, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING');
+const insert = command(
+  'INSERT INTO suppression (tenant, scope, hash, reason, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+);
 const select = query(`
   SELECT s.tenant, s.scope, s.hash, s.reason, s.created_at FROM json_each(?3) AS asked
   CROSS JOIN suppression AS s ON s.tenant = ?1 AND s.scope = ?2 AND s.hash = asked.value ORDER BY asked.key`);
@@ -17,7 +19,9 @@ export class SqliteSuppressionStore implements SuppressionStore {
     this.#database = database;
   }
 
-  async add(suppression: Suppression): Promise<{ readonly suppression: Suppression; readonly created: boolean }> {
+  async add(
+    suppression: Suppression,
+  ): Promise<{ readonly suppression: Suppression; readonly created: boolean }> {
     const { tenant, scope, hash, reason, createdAt } = suppression;
     const [created, rows] = await this.#database.run([
       [insert, tenant, scope, hash, reason, createdAt],
@@ -48,7 +52,8 @@ export class SqliteSuppressionStore implements SuppressionStore {
   }
 }
 
-const toSuppressions = (rows: Result | undefined): Suppression[] => (typeof rows === 'object' ? rows.map(toSuppression) : []);
+const toSuppressions = (rows: Result | undefined): Suppression[] =>
+  typeof rows === 'object' ? rows.map(toSuppression) : [];
 
 function toSuppression(row: Row): Suppression {
   const [tenant, scope, hash, reason, createdAt] = row as readonly [string, string, string, string, number];

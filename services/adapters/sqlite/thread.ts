@@ -1,5 +1,5 @@
-// The thread that owns the database file: a sync of a real disk takes up to 5 ms and must not stop the event loop.
-// It runs each group of jobs as one transaction and answers when that is durable.
+// The thread that owns the database file: a sync of a real disk takes up to 5 ms and must not stop
+// the event loop. It runs each group of jobs as one transaction and answers when that is durable.
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -13,8 +13,9 @@ if (port === null) throw new Error('this file runs as a thread');
 const prepared: { readonly statement: StatementSync; readonly isQuery: boolean }[] = [];
 
 /**
- * Exclusive, so that a second process is refused; the lock is the operating system's and ends with the process, however that ends.
- * FULL: a commit is on the disk when it returns. The cache holds the hot end of the indexes; temporary tables never reach the disk.
+ * Exclusive, so that a second process is refused; the lock is the operating system's and ends with
+ * the process, however that ends. FULL: a commit is on the disk when it returns. The cache holds
+ * the hot end of the indexes; temporary tables never reach the disk.
  */
 const SETTINGS = `
   PRAGMA busy_timeout = 1000;
@@ -45,7 +46,9 @@ function run(job: Group['jobs'][number]): Result[] {
   return job.map(([number, ...parameters]) => {
     const known = prepared[number];
     if (known === undefined) throw new Error(`statement ${number} was not prepared`);
-    return known.isQuery ? (known.statement.all(...parameters) as unknown as Row[]) : Number(known.statement.run(...parameters).changes);
+    return known.isQuery
+      ? (known.statement.all(...parameters) as unknown as Row[])
+      : Number(known.statement.run(...parameters).changes);
   });
 }
 
@@ -83,10 +86,14 @@ function answer(database: DatabaseSync, group: Group): JobResult[] {
   });
 }
 
-/** SQLite has one text for each of its codes. Its messages go on to name columns and statements, and some quote values. */
+/**
+ * SQLite has one text for each of its codes. Its messages go on to name columns and statements, and
+ * some quote values.
+ */
 function failed(error: unknown): { readonly error: string; readonly code: number } {
   if (error instanceof Failure) return { error: error.message, code: 0 };
-  if (!(error instanceof Error && 'errcode' in error && 'errstr' in error)) return { error: `a bug (${describeKind(error)})`, code: 0 };
+  if (!(error instanceof Error && 'errcode' in error && 'errstr' in error))
+    return { error: `a bug (${describeKind(error)})`, code: 0 };
   return { error: `${error.errstr} (${error.errcode})`, code: Number(error.errcode) & 0xff };
 }
 

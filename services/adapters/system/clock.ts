@@ -11,5 +11,6 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   // the only way for it to reject is the abort, and that is an end of the sleep like any other
-  sleep: (ms, signal) => setTimeout(Math.min(ms, WAIT_MAX_MS), undefined, signal === undefined ? {} : { signal }).catch(() => {}),
+  sleep: (ms, signal) =>
+    setTimeout(Math.min(ms, WAIT_MAX_MS), undefined, signal === undefined ? {} : { signal }).catch(() => {}),
 };

@@ -3,7 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Random } from '../../ports/random.ts';
 
-/** Bytes taken from the system at a time: a call for a few of them costs a microsecond, most of it the call itself. */
+/**
+ * Bytes taken from the system at a time: a call for a few of them costs a microsecond, most of it
+ * the call itself.
+ */
 const POOL_BYTES = 4_096;
 
 export class SystemRandom implements Random {

@@ -13,7 +13,13 @@ import { type ParsedRequest, packetboatNames } from './send-request.ts';
 
 const NOW = 1_750_000_000_000;
 const acme = sampleSender([30_000]);
-const other: Sender = { ...acme, name: 'other', domain: 'other.example', from: mailbox('hi@other.example'), copies: 'at_most_once' };
+const other: Sender = {
+  ...acme,
+  name: 'other',
+  domain: 'other.example',
+  from: mailbox('hi@other.example'),
+  copies: 'at_most_once',
+};
 const foreign: Sender = { ...acme, tenant: 'foreign', name: 'foreign' };
 
 function mailbox(email: string) {
@@ -55,12 +61,18 @@ function caller(more: Partial<Principal> = {}): Caller {
   return judged;
 }
 
-function context(more: Partial<AcceptContext> = {}, senders = [acme], templates: TemplateRevision[] = []): AcceptContext {
+function context(
+  more: Partial<AcceptContext> = {},
+  senders = [acme],
+  templates: TemplateRevision[] = [],
+): AcceptContext {
   return {
     caller: caller(),
     catalog: snapshotOf(1, [...senders, foreign], templates),
     pinned: null,
-    renderSubject: (revision, { language }) => ({ subject: `Code, revision ${revision.revision}, ${language}` }),
+    renderSubject: (revision, { language }) => ({
+      subject: `Code, revision ${revision.revision}, ${language}`,
+    }),
     ...more,
   };
 }
@@ -89,7 +101,12 @@ const request: ParsedRequest = {
   copies: null,
   names: packetboatNames,
 };
-const otp: ParsedRequest = { ...request, subject: null, text: null, template: { identifier: 'otp-code', revision: null } };
+const otp: ParsedRequest = {
+  ...request,
+  subject: null,
+  text: null,
+  template: { identifier: 'otp-code', revision: null },
+};
 
 function accepted(parsed: ParsedRequest, within: AcceptContext): Draft {
   const judgement = judgeSend(parsed, [], within);
@@ -111,8 +128,18 @@ describe('the sender', () => {
   it.each([
     ['is the one that is named', { ...request, sender: 'other' }, context({}, both), 'other'],
     ['is the template’s', otp, context({}, both, [template({ sender: 'other' })]), 'other'],
-    ['that is named wins over the template’s', { ...otp, sender: 'acme' }, context({}, both, [template({ sender: 'other' })]), 'acme'],
-    ['is the one whose domain holds the author', { ...request, from: mailbox('x@other.example') }, context({}, both), 'other'],
+    [
+      'that is named wins over the template’s',
+      { ...otp, sender: 'acme' },
+      context({}, both, [template({ sender: 'other' })]),
+      'acme',
+    ],
+    [
+      'is the one whose domain holds the author',
+      { ...request, from: mailbox('x@other.example') },
+      context({}, both),
+      'other',
+    ],
     ['is the key’s first', request, context(ofKey(['other', 'acme']), both), 'other'],
     ['is the tenant’s only one', request, context(), 'acme'],
     ['is the only one that the key may use', request, context(ofKey(['other']), both), 'other'],
@@ -129,7 +156,12 @@ describe('the sender', () => {
     ],
     ['that nobody knows', { ...request, sender: 'nobody' }, context(), ['invalid', 'sender unknown_sender']],
     ['of another tenant', { ...request, sender: 'foreign' }, context(), ['invalid', 'sender unknown_sender']],
-    ['that the key may not use', { ...request, sender: 'other' }, context(ofKey(['acme']), both), ['forbidden', 'sender forbidden']],
+    [
+      'that the key may not use',
+      { ...request, sender: 'other' },
+      context(ofKey(['acme']), both),
+      ['forbidden', 'sender forbidden'],
+    ],
     [
       'that nobody knows, to a limited key',
       { ...request, sender: 'nobody' },
@@ -138,7 +170,12 @@ describe('the sender', () => {
     ],
     ['that could be two', request, context({}, both), ['invalid', 'sender missing']],
     ['where there is none', request, context({}, []), ['invalid', 'sender missing']],
-    ['of an unknown domain', { ...request, from: mailbox('x@nobody.example') }, context({}, both), ['invalid', 'from unknown_domain']],
+    [
+      'of an unknown domain',
+      { ...request, from: mailbox('x@nobody.example') },
+      context({}, both),
+      ['invalid', 'from unknown_domain'],
+    ],
     [
       'of a domain that the key may not use',
       { ...request, from: mailbox('x@other.example') },
@@ -163,11 +200,15 @@ describe('the environment', () => {
 
   it.each(may)('of a key for %s allows %s: %s', (environment, wanted, allowed) => {
     const within = context({ caller: caller({ environment }) }, [team]);
-    expect(refused({ ...request, environment: wanted }, within)).toEqual(allowed ? ['accepted'] : ['forbidden', 'environment forbidden']);
+    expect(refused({ ...request, environment: wanted }, within)).toEqual(
+      allowed ? ['accepted'] : ['forbidden', 'environment forbidden'],
+    );
   });
 
   it('is the key’s where none is named', () => {
-    expect(accepted(request, context({ caller: caller({ environment: 'testing' }) })).environment).toBe('testing');
+    expect(accepted(request, context({ caller: caller({ environment: 'testing' }) })).environment).toBe(
+      'testing',
+    );
   });
 
   it.each([
@@ -176,7 +217,11 @@ describe('the environment', () => {
     ['nobody', [], ['invalid', 'to[0] not_on_team', 'to[1] not_on_team']],
     ['all', ['ana@example.com', '*@example.org'], ['accepted']],
   ])('draft reaches the team only: %s', (_, members, outcome) => {
-    const drafted: ParsedRequest = { ...request, environment: 'draft', recipients: [to('ana@example.com'), to('ben@example.org', 1)] };
+    const drafted: ParsedRequest = {
+      ...request,
+      environment: 'draft',
+      recipients: [to('ana@example.com'), to('ben@example.org', 1)],
+    };
     expect(refused(drafted, context({}, [{ ...acme, team: members }]))).toEqual(outcome);
   });
 });
@@ -185,7 +230,10 @@ describe('a template', () => {
   it('gives the subject, and the revision is pinned', () => {
     const draft = accepted({ ...otp, language: 'de' }, context({}, [acme], [template()]));
     expect(draft.subject).toBe('Code, revision 3, de');
-    expect(draft.content).toMatchObject({ template: { identifier: 'otp-code', revision: 3, language: 'de' }, subject: null });
+    expect(draft.content).toMatchObject({
+      template: { identifier: 'otp-code', revision: 3, language: 'de' },
+      subject: null,
+    });
   });
 
   it('leaves a subject of the request’s own as it is', () => {
@@ -207,7 +255,12 @@ describe('a template', () => {
   const errors = [{ field: 'template_data.code', code: 'missing', message: 'is missing' }];
   it.each([
     ['that nobody knows', otp, context(), ['invalid', 'template unknown_template']],
-    ['of another tenant', otp, context({}, [acme], [template({ tenant: 'foreign' })]), ['invalid', 'template unknown_template']],
+    [
+      'of another tenant',
+      otp,
+      context({}, [acme], [template({ tenant: 'foreign' })]),
+      ['invalid', 'template unknown_template'],
+    ],
     [
       'of a revision that is not kept',
       { ...otp, template: { identifier: 'otp-code', revision: 9 } },
@@ -248,38 +301,59 @@ describe('a template', () => {
 });
 
 describe('what the sender allows', () => {
-  const limited = (more: Partial<Sender['limits']>): AcceptContext => context({}, [{ ...acme, limits: { ...acme.limits, ...more } }]);
+  const limited = (more: Partial<Sender['limits']>): AcceptContext =>
+    context({}, [{ ...acme, limits: { ...acme.limits, ...more } }]);
   const two: ParsedRequest = { ...request, recipients: [to('ana@example.com'), to('ben@example.org', 1)] };
 
   it.each([
     ['as many recipients', two, limited({ maxRecipients: 2 }), ['accepted']],
     ['a recipient more', two, limited({ maxRecipients: 1 }), ['invalid', 'to[1] too_many_recipients']],
     ['as many bytes', { ...request, text: { inline: 'äö' } }, limited({ maxMessageBytes: 4 }), ['accepted']],
-    ['a byte more', { ...request, text: { inline: 'äö.' } }, limited({ maxMessageBytes: 4 }), ['invalid', 'attachments too_large']],
+    [
+      'a byte more',
+      { ...request, text: { inline: 'äö.' } },
+      limited({ maxMessageBytes: 4 }),
+      ['invalid', 'attachments too_large'],
+    ],
   ])('%s', (_, parsed, within, outcome) => {
     expect(refused(parsed, within)).toEqual(outcome);
   });
 });
 
 it('faults of the request and of its meeting with the catalog are told at once', () => {
-  const judgement = judgeSend({ ...otp, sender: 'nobody' }, [{ field: 'to[0]', code: 'invalid_address', message: '' }], context());
+  const judgement = judgeSend(
+    { ...otp, sender: 'nobody' },
+    [{ field: 'to[0]', code: 'invalid_address', message: '' }],
+    context(),
+  );
   expect(judgement).toMatchObject({
     kind: 'refused',
-    failure: { code: 'validation_failed', errors: [{ field: 'to[0]' }, { field: 'template' }, { field: 'sender' }] },
+    failure: {
+      code: 'validation_failed',
+      errors: [{ field: 'to[0]' }, { field: 'template' }, { field: 'sender' }],
+    },
   });
 });
 
 it('the request’s own words win over the sender’s', () => {
   const replyTo = [mailbox('help@acme.example')];
   const sender: Sender = { ...acme, replyTo, copies: 'at_most_once' };
-  expect(accepted(request, context({}, [sender]))).toMatchObject({ from: acme.from, replyTo, copies: 'at_most_once' });
+  expect(accepted(request, context({}, [sender]))).toMatchObject({
+    from: acme.from,
+    replyTo,
+    copies: 'at_most_once',
+  });
   const own: ParsedRequest = {
     ...request,
     from: mailbox('me@acme.example'),
     replyTo: [mailbox('you@example.net')],
     copies: 'at_least_once',
   };
-  expect(accepted(own, context({}, [sender]))).toMatchObject({ from: own.from, replyTo: own.replyTo, copies: 'at_least_once' });
+  expect(accepted(own, context({}, [sender]))).toMatchObject({
+    from: own.from,
+    replyTo: own.replyTo,
+    copies: 'at_least_once',
+  });
 });
 
 describe('a message', () => {
@@ -306,7 +380,13 @@ describe('a message', () => {
       { type: 'queued', data: {}, delivery: 1 },
     ]);
     expect([message.to.length, message.cc.length]).toEqual([1, 0]);
-    expect(message).toMatchObject({ id, tenant: 'default', createdAt: NOW, keyId: 'key_1', idempotency: { key: 'k', fingerprint: 'f' } });
+    expect(message).toMatchObject({
+      id,
+      tenant: 'default',
+      createdAt: NOW,
+      keyId: 'key_1',
+      idempotency: { key: 'k', fingerprint: 'f' },
+    });
     expect(message).not.toHaveProperty('recipients');
   });
 

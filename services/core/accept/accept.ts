@@ -1,17 +1,26 @@
-// Whether a request becomes a message, and which: the deciding half of accepting. Parsing is in `send-request.ts`; here the request meets the
-// catalog and the key's rights. All faults at once.
+// Whether a request becomes a message, and which: the deciding half of accepting. Parsing is in
+// `send-request.ts`; here the request meets the catalog and the key's rights. All faults at once.
 
 import { type Caller, reachesEnvironment, reachesSender } from '../access/caller.ts';
 import type { Address, Mailbox } from '../address.ts';
 import { domainOf } from '../address.ts';
-import { type CatalogSnapshot, type Environment, isOnTeam, type Sender, type TemplateRevision } from '../catalog/catalog.ts';
+import {
+  type CatalogSnapshot,
+  type Environment,
+  isOnTeam,
+  type Sender,
+  type TemplateRevision,
+} from '../catalog/catalog.ts';
 import { arrive, type Delivery } from '../delivery/delivery.ts';
 import type { Content, Message, NewMessage, StoredText } from '../delivery/message.ts';
 import { Failure, type FieldError, validationFailed } from '../failure.ts';
 import type { MessageId } from '../ids.ts';
 import type { ParsedRequest } from './send-request.ts';
 
-/** Renders the subject with the caller's data, secrets masked; or says what is wrong with the data. Errors carry paths below the template data. */
+/**
+ * Renders the subject with the caller's data, secrets masked; or says what is wrong with the data.
+ * Errors carry paths below the template data.
+ */
 export type RenderSubject = (
   revision: TemplateRevision,
   input: {
@@ -25,28 +34,45 @@ export type RenderSubject = (
 export interface AcceptContext {
   readonly caller: Caller;
   readonly catalog: CatalogSnapshot;
-  /** The revision that the request pins, where it pins one; null also when there is none of that number. */
+  /**
+   * The revision that the request pins, where it pins one; null also when there is none of that
+   * number.
+   */
   readonly pinned: TemplateRevision | null;
   readonly renderSubject: RenderSubject;
 }
 
 /** Everything of a message but its id, its time and what its deliveries start as. */
-export type Draft = Omit<Message, 'id' | 'createdAt' | 'trace' | 'idempotency' | 'acceptedAs' | 'deliveries' | 'events'> & {
+export type Draft = Omit<
+  Message,
+  'id' | 'createdAt' | 'trace' | 'idempotency' | 'acceptedAs' | 'deliveries' | 'events'
+> & {
   readonly recipients: readonly { readonly address: Address; readonly role: Delivery['role'] }[];
 };
 
-export type SendVerdict = { readonly kind: 'accepted'; readonly draft: Draft } | { readonly kind: 'refused'; readonly failure: Failure };
+export type SendVerdict =
+  | { readonly kind: 'accepted'; readonly draft: Draft }
+  | { readonly kind: 'refused'; readonly failure: Failure };
 
-export function judgeSend(parsed: ParsedRequest, faults: readonly FieldError[], context: AcceptContext): SendVerdict {
+export function judgeSend(
+  parsed: ParsedRequest,
+  faults: readonly FieldError[],
+  context: AcceptContext,
+): SendVerdict {
   const { caller, catalog } = context;
   const errors: FieldError[] = [...faults];
-  const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
+  const fault = (field: string, code: string, message: string): void =>
+    void errors.push({ field, code, message });
 
   const environment = parsed.environment ?? caller.environment;
   if (!reachesEnvironment(caller.reach, environment)) {
-    return refusedByKey('environment', `This key may not send in ${environment}; its environment is ${caller.environment}.`);
+    return refusedByKey(
+      'environment',
+      `This key may not send in ${environment}; its environment is ${caller.environment}.`,
+    );
   }
-  // Also a name that nobody has: whether a sender exists is not for this key to know. Below only senders within reach are chosen.
+  // Also a name that nobody has: whether a sender exists is not for this key to know. Below only
+  // senders within reach are chosen.
   if (parsed.sender !== null && !reachesSender(caller.reach, parsed.sender))
     return refusedByKey('sender', 'This key may not use this sender.');
 
@@ -57,15 +83,24 @@ export function judgeSend(parsed: ParsedRequest, faults: readonly FieldError[], 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
   let subject = parsed.subject;
   if (template !== null) {
-    const input = { environment, language: parsed.language, data: parsed.templateData, field: parsed.names.templateData };
+    const input = {
+      environment,
+      language: parsed.language,
+      data: parsed.templateData,
+      field: parsed.names.templateData,
+    };
     const rendered = context.renderSubject(template, input);
     if ('errors' in rendered) errors.push(...rendered.errors);
     else subject ??= rendered.subject;
   }
-  if (errors.length > 0 || sender === null || subject === null) return { kind: 'refused', failure: validationFailed(errors) };
+  if (errors.length > 0 || sender === null || subject === null)
+    return { kind: 'refused', failure: validationFailed(errors) };
 
   const content: Content = {
-    template: template === null ? null : { identifier: template.identifier, revision: template.revision, language: parsed.language },
+    template:
+      template === null
+        ? null
+        : { identifier: template.identifier, revision: template.revision, language: parsed.language },
     templateData: parsed.templateDataPart,
     subject: parsed.subject,
     html: parsed.html,
@@ -73,7 +108,8 @@ export function judgeSend(parsed: ParsedRequest, faults: readonly FieldError[], 
     headers: parsed.headers,
     attachments: parsed.attachments,
   };
-  const shownIn = (role: Delivery['role']): Mailbox[] => parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
+  const shownIn = (role: Delivery['role']): Mailbox[] =>
+    parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
   const draft: Draft = {
     tenant: caller.tenant,
     keyId: caller.keyId,
@@ -100,11 +136,18 @@ type Fault = (field: string, code: string, message: string) => void;
 
 const refusedByKey = (field: string, message: string): SendVerdict => ({
   kind: 'refused',
-  failure: new Failure('forbidden', message, { code: 'forbidden', errors: [{ field, code: 'forbidden', message }] }),
+  failure: new Failure('forbidden', message, {
+    code: 'forbidden',
+    errors: [{ field, code: 'forbidden', message }],
+  }),
 });
 
 /** A template, or a revision, of a sender that the key may not use does not exist for it. */
-function chooseTemplate(parsed: ParsedRequest, { caller, catalog, pinned }: AcceptContext, fault: Fault): TemplateRevision | null {
+function chooseTemplate(
+  parsed: ParsedRequest,
+  { caller, catalog, pinned }: AcceptContext,
+  fault: Fault,
+): TemplateRevision | null {
   if (parsed.template === null) return null;
   const { identifier, revision } = parsed.template;
   const live = catalog.template(caller.tenant, identifier);
@@ -114,7 +157,11 @@ function chooseTemplate(parsed: ParsedRequest, { caller, catalog, pinned }: Acce
   }
   if (revision === null || revision === live.revision) return live;
   if (pinned !== null && reachesSender(caller.reach, pinned.sender)) return pinned;
-  fault(parsed.names.template, 'unknown_revision', 'There is no such revision of this template, or it is no longer kept.');
+  fault(
+    parsed.names.template,
+    'unknown_revision',
+    'There is no such revision of this template, or it is no longer kept.',
+  );
   return null;
 }
 
@@ -137,7 +184,9 @@ function chooseSender(
     return sender;
   }
   if (isFaultReported) return null;
-  const usable = catalog.senders(caller.tenant).filter((s) => !s.retiring && reachesSender(caller.reach, s.name));
+  const usable = catalog
+    .senders(caller.tenant)
+    .filter((s) => !s.retiring && reachesSender(caller.reach, s.name));
   if (parsed.from !== null) {
     const domain = domainOf(parsed.from.address);
     const holding = usable.find((s) => s.domain === domain);
@@ -153,7 +202,9 @@ function chooseSender(
     fault(
       'sender',
       'missing',
-      usable.length === 0 ? 'There is no sender yet.' : 'Name the sender, or give a from that lies in its domain.',
+      usable.length === 0
+        ? 'There is no sender yet.'
+        : 'Name the sender, or give a from that lies in its domain.',
     );
   return sender;
 }
@@ -167,11 +218,19 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
   }
   if (parsed.recipients.length > sender.limits.maxRecipients) {
     const field = parsed.recipients[sender.limits.maxRecipients]?.field ?? 'to';
-    fault(field, 'too_many_recipients', `The sender ${sender.name} allows at most ${sender.limits.maxRecipients} recipients.`);
+    fault(
+      field,
+      'too_many_recipients',
+      `The sender ${sender.name} allows at most ${sender.limits.maxRecipients} recipients.`,
+    );
   }
   const bytes = bytesOf(parsed);
   if (bytes > sender.limits.maxMessageBytes)
-    fault('attachments', 'too_large', `The sender ${sender.name} allows at most ${sender.limits.maxMessageBytes} bytes a message.`);
+    fault(
+      'attachments',
+      'too_large',
+      `The sender ${sender.name} allows at most ${sender.limits.maxMessageBytes} bytes a message.`,
+    );
   if (environment !== 'draft') return;
   for (const r of parsed.recipients) {
     if (!isOnTeam(sender, r.mailbox.address))
@@ -183,7 +242,8 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
   }
 }
 
-const partBytes = (part: StoredText | null): number => (part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline));
+const partBytes = (part: StoredText | null): number =>
+  part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline);
 const bytesOf = (parsed: ParsedRequest): number =>
   partBytes(parsed.html) + partBytes(parsed.text) + parsed.attachments.reduce((sum, a) => sum + a.bytes, 0);
 
@@ -219,7 +279,11 @@ export function toMessage(
     createdAt: input.now,
     trace: input.trace,
     idempotency: input.idempotency,
-    acceptedAs: states.includes('queued') ? 'queued' : states.includes('scheduled') ? 'scheduled' : 'suppressed',
+    acceptedAs: states.includes('queued')
+      ? 'queued'
+      : states.includes('scheduled')
+        ? 'scheduled'
+        : 'suppressed',
     deliveries: starts.map(({ recipient, progress }) => ({
       ...progress,
       recipient: recipient.address,

@@ -4,7 +4,10 @@ import { readCursor, writeCursor } from './cursor.ts';
 
 const key = { id: 'k1', secret: new Uint8Array(32).fill(1) };
 const other = { id: 'k2', secret: new Uint8Array(32).fill(2) };
-const position = { createdAt: 1_750_000_000_123, id: messageId(1_750_000_000_123, new Uint8Array(10).fill(5)) };
+const position = {
+  createdAt: 1_750_000_000_123,
+  id: messageId(1_750_000_000_123, new Uint8Array(10).fill(5)),
+};
 const cursor = writeCursor(key, position, 'default?status=queued');
 
 describe('a cursor', () => {

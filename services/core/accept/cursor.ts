@@ -1,4 +1,5 @@
-// Where the next page of a list starts, as an opaque and signed text: a caller can neither read nor make one, nor use it with other filters.
+// Where the next page of a list starts, as an opaque and signed text: a caller can neither read nor
+// make one, nor use it with other filters.
 
 import { timingSafeEqual } from 'node:crypto';
 import { type MessageId, parseMessageId } from '../ids.ts';
@@ -10,7 +11,8 @@ export interface Position {
   readonly id: MessageId;
 }
 
-const mac = (key: Key, body: string, filters: string): Buffer => hmacSha256(key.secret, `${body}\n${filters}`).subarray(0, 16);
+const mac = (key: Key, body: string, filters: string): Buffer =>
+  hmacSha256(key.secret, `${body}\n${filters}`).subarray(0, 16);
 
 /** `filters`: any text that tells one query from another; it holds the tenant. */
 export function writeCursor(key: Key, position: Position, filters: string): string {
@@ -22,7 +24,10 @@ export function writeCursor(key: Key, position: Position, filters: string): stri
 export function readCursor(keys: readonly Key[], text: string, filters: string): Position | null {
   const [time = '', id = '', tag = '', ...rest] = Buffer.from(text, 'base64url').toString().split('.');
   const given = Buffer.from(tag, 'base64url');
-  const isOurs = rest.length === 0 && given.length === 16 && keys.some((key) => timingSafeEqual(given, mac(key, `${time}.${id}`, filters)));
+  const isOurs =
+    rest.length === 0 &&
+    given.length === 16 &&
+    keys.some((key) => timingSafeEqual(given, mac(key, `${time}.${id}`, filters)));
   const messageId = parseMessageId(id);
   return isOurs && messageId !== null ? { createdAt: Number.parseInt(time, 36), id: messageId } : null;
 }

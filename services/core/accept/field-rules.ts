@@ -1,11 +1,15 @@
-// The rules that the contract gives the fields of its requests, judged for every rpc and every door alike: what must be given, ranges, lengths,
-// counts, patterns. What a field means, its handler judges. Pure: the rules come as a plain table, made once from the proto.
+// The rules that the contract gives the fields of its requests, judged for every rpc and every door
+// alike: what must be given, ranges, lengths, counts, patterns. What a field means, its handler
+// judges. Pure: the rules come as a plain table, made once from the proto.
 
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { isLongerThan } from '../text-length.ts';
 
-/** The option `(packetboat.v1.field)` of one field; `proto/packetboat/v1/field.proto` says what each rule means. */
+/**
+ * The option `(packetboat.v1.field)` of one field; `proto/packetboat/v1/field.proto` says what each
+ * rule means.
+ */
 export interface FieldRules {
   readonly required?: boolean;
   readonly min?: number;
@@ -31,7 +35,10 @@ export interface ValueRules extends FieldRules {
 export interface JudgedField {
   readonly name: string;
   readonly shape: 'one' | 'list' | 'map';
-  /** Of the field, of each item, of each value. A `whole` value has a parser of its own in its handler. */
+  /**
+   * Of the field, of each item, of each value. A `whole` value has a parser of its own in its
+   * handler.
+   */
   readonly kind: 'text' | 'bytes' | 'number' | 'enum' | 'time' | 'message' | 'whole';
   /** An empty text is not the same as none. */
   readonly hasPresence: boolean;
@@ -51,21 +58,30 @@ const NOTHING: ReadonlySet<string> = new Set();
  * may be there.
  * @param elsewhere paths of fields that are given, but not inside the request: content that was uploaded before
  */
-export function judgeFields(fields: readonly JudgedField[], request: object, elsewhere: ReadonlySet<string> = NOTHING): FieldError[] {
+export function judgeFields(
+  fields: readonly JudgedField[],
+  request: object,
+  elsewhere: ReadonlySet<string> = NOTHING,
+): FieldError[] {
   const faults: FieldError[] = [];
   judgeMessage({ elsewhere, faults }, fields, request as Message, '');
   return faults;
 }
 
 /**
- * The faults of the rules and those that a handler found, each once. The handler's fault wins where it is about one item and the rule's about
- * the whole list; a field that is missing has no other fault.
+ * The faults of the rules and those that a handler found, each once. The handler's fault wins where
+ * it is about one item and the rule's about the whole list; a field that is missing has no other
+ * fault.
  */
-export function mergeFaults(ofRules: readonly FieldError[], ofHandler: readonly FieldError[]): readonly FieldError[] {
+export function mergeFaults(
+  ofRules: readonly FieldError[],
+  ofHandler: readonly FieldError[],
+): readonly FieldError[] {
   if (ofRules.length === 0) return ofHandler;
   const isTold = ({ field, code }: FieldError): boolean =>
     ofRules.some((o) => o.field === field && (o.code === code || o.code === 'missing'));
-  const isToldOfItem = ({ field, code }: FieldError): boolean => ofHandler.some((h) => h.code === code && h.field.startsWith(`${field}[`));
+  const isToldOfItem = ({ field, code }: FieldError): boolean =>
+    ofHandler.some((h) => h.code === code && h.field.startsWith(`${field}[`));
   return [...ofRules.filter((fault) => !isToldOfItem(fault)), ...ofHandler.filter((fault) => !isTold(fault))];
 }
 
@@ -74,7 +90,12 @@ interface Judging {
   readonly faults: FieldError[];
 }
 
-function judgeMessage(judging: Judging, fields: readonly JudgedField[], message: Message, prefix: string): void {
+function judgeMessage(
+  judging: Judging,
+  fields: readonly JudgedField[],
+  message: Message,
+  prefix: string,
+): void {
   for (const field of fields) {
     const value = message[field.name];
     if (field.shape === 'one') judgeOne(judging, field, value, prefix);
@@ -86,7 +107,8 @@ function judgeMessage(judging: Judging, fields: readonly JudgedField[], message:
 function judgeOne(judging: Judging, field: JudgedField, value: unknown, prefix: string): void {
   const { name, kind, rules } = field;
   if (isAbsent(field, value)) {
-    if (rules.required === true && !judging.elsewhere.has(prefix + name)) add(judging, prefix + name, MISSING);
+    if (rules.required === true && !judging.elsewhere.has(prefix + name))
+      add(judging, prefix + name, MISSING);
   } else if (kind === 'message') judgeMessage(judging, field.fields, value as Message, `${prefix}${name}.`);
   else add(judging, prefix + name, faultOf(kind, rules, value));
 }
@@ -100,7 +122,8 @@ function isAbsent({ kind, hasPresence, rules }: JudgedField, value: unknown): bo
 function judgeList(judging: Judging, field: JudgedField, items: readonly unknown[], prefix: string): void {
   const { name, kind, rules } = field;
   const most = rules.maxItems ?? items.length;
-  if (items.length > most) add(judging, prefix + name, told(rules, 'too_many', `At most ${most} items are allowed.`));
+  if (items.length > most)
+    add(judging, prefix + name, told(rules, 'too_many', `At most ${most} items are allowed.`));
   if (rules.required === true && items.length === 0) add(judging, prefix + name, MISSING);
   if (kind === 'whole') return;
   for (let i = 0; i < items.length && i < most; i++) {
@@ -110,10 +133,16 @@ function judgeList(judging: Judging, field: JudgedField, items: readonly unknown
   }
 }
 
-function judgeMap(judging: Judging, { name, kind, rules, names, each }: JudgedField, map: Message, prefix: string): void {
+function judgeMap(
+  judging: Judging,
+  { name, kind, rules, names, each }: JudgedField,
+  map: Message,
+  prefix: string,
+): void {
   const keys = Object.keys(map);
   const most = rules.maxProperties ?? keys.length;
-  if (keys.length > most) add(judging, prefix + name, told(rules, 'too_many', `At most ${most} entries are allowed.`));
+  if (keys.length > most)
+    add(judging, prefix + name, told(rules, 'too_many', `At most ${most} entries are allowed.`));
   for (const key of keys.slice(0, most)) {
     const ofName = names === null ? null : faultOf('text', names, key);
     // a name that is at fault itself must not become a part of a path
@@ -124,7 +153,10 @@ function judgeMap(judging: Judging, { name, kind, rules, names, each }: JudgedFi
 
 type Told = Pick<FieldError, 'code' | 'message'>;
 const MISSING: Told = { code: 'missing', message: 'This field is required.' };
-const told = ({ code }: ValueRules, usualCode: string, message: string): Told => ({ code: code ?? usualCode, message });
+const told = ({ code }: ValueRules, usualCode: string, message: string): Told => ({
+  code: code ?? usualCode,
+  message,
+});
 
 function faultOf(kind: JudgedField['kind'], rules: ValueRules, value: unknown): Told | null {
   switch (kind) {
@@ -134,9 +166,13 @@ function faultOf(kind: JudgedField['kind'], rules: ValueRules, value: unknown): 
       return faultOfNumber(rules, value as number);
     case 'enum':
       // what ts-proto makes of a number that this release has no name for
-      return value === 'UNRECOGNIZED' ? told(rules, 'invalid_value', 'This release does not know this value.') : null;
+      return value === 'UNRECOGNIZED'
+        ? told(rules, 'invalid_value', 'This release does not know this value.')
+        : null;
     case 'time':
-      return isTime(value as Time) ? null : told(rules, 'out_of_range', 'A time lies in the years 1 to 9999.');
+      return isTime(value as Time)
+        ? null
+        : told(rules, 'out_of_range', 'A time lies in the years 1 to 9999.');
     default:
       return null;
   }
@@ -147,13 +183,16 @@ function faultOfText(rules: ValueRules, text: string): Told | null {
   if (maxLength !== undefined && isLongerThan(text, maxLength))
     return told(rules, 'too_long', `At most ${maxLength} characters are allowed.`);
   if (regExp !== undefined && !regExp.test(text)) return told(rules, 'invalid_format', message);
-  return values === undefined || values.includes(text) ? null : told(rules, 'invalid_value', `This must be one of ${values.join(', ')}.`);
+  return values === undefined || values.includes(text)
+    ? null
+    : told(rules, 'invalid_value', `This must be one of ${values.join(', ')}.`);
 }
 
 function faultOfNumber(rules: ValueRules, value: number): Told | null {
   const { min = -Infinity, max = Infinity } = rules;
   if (value >= min && value <= max) return null;
-  const range = max === Infinity ? `at least ${min}` : min === -Infinity ? `at most ${max}` : `from ${min} to ${max}`;
+  const range =
+    max === Infinity ? `at least ${min}` : min === -Infinity ? `at most ${max}` : `from ${min} to ${max}`;
   return told(rules, 'out_of_range', `This must be ${range}.`);
 }
 
@@ -164,9 +203,13 @@ interface Time {
 
 /** As google.protobuf.Timestamp has it. */
 const isTime = ({ seconds, nanos }: Time): boolean =>
-  seconds >= acceptLimits.timeSecondsMin && seconds <= acceptLimits.timeSecondsMax && nanos >= 0 && nanos < 1_000_000_000;
+  seconds >= acceptLimits.timeSecondsMin &&
+  seconds <= acceptLimits.timeSecondsMax &&
+  nanos >= 0 &&
+  nanos < 1_000_000_000;
 
 /** All names of a map share its path: one fault tells of them. */
 function add({ faults }: Judging, field: string, fault: Told | null): void {
-  if (fault !== null && !faults.some((f) => f.field === field && f.code === fault.code)) faults.push({ field, ...fault });
+  if (fault !== null && !faults.some((f) => f.field === field && f.code === fault.code))
+    faults.push({ field, ...fault });
 }

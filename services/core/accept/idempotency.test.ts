@@ -5,19 +5,29 @@ import { acceptLimits } from '../limits/accept.ts';
 import { fingerprint, judgeTakenKey, parseIdempotencyKeys } from './idempotency.ts';
 
 describe('an idempotency key', () => {
-  it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax)])('may be %j', (key) => {
-    expect(parseIdempotencyKeys([key])).toEqual({ key, errors: [] });
-  });
-
-  it.each(['', ' ', ' a', 'a ', 'é', 'a\nb', 'a\tb', '\u007f', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax + 1)])(
-    'may not be %j',
+  it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax)])(
+    'may be %j',
     (key) => {
-      const { key: read, errors } = parseIdempotencyKeys([key]);
-      expect(read).toBeNull();
-      expect(errors).toMatchObject([{ field: 'headers.Idempotency-Key', code: 'invalid_idempotency_key' }]);
-      if (key.length > 1) expect(errors[0]?.message).not.toContain(key);
+      expect(parseIdempotencyKeys([key])).toEqual({ key, errors: [] });
     },
   );
+
+  it.each([
+    '',
+    ' ',
+    ' a',
+    'a ',
+    'é',
+    'a\nb',
+    'a\tb',
+    '\u007f',
+    'x'.repeat(acceptLimits.idempotencyKeyCharsMax + 1),
+  ])('may not be %j', (key) => {
+    const { key: read, errors } = parseIdempotencyKeys([key]);
+    expect(read).toBeNull();
+    expect(errors).toMatchObject([{ field: 'headers.Idempotency-Key', code: 'invalid_idempotency_key' }]);
+    if (key.length > 1) expect(errors[0]?.message).not.toContain(key);
+  });
 
   it('may be missing', () => {
     expect(parseIdempotencyKeys([])).toEqual({ key: null, errors: [] });
@@ -25,7 +35,10 @@ describe('an idempotency key', () => {
 
   it('may be said in two places, if it is the same', () => {
     expect(parseIdempotencyKeys(['a', 'a']).key).toBe('a');
-    expect(parseIdempotencyKeys(['a', 'b'])).toMatchObject({ key: null, errors: [{ code: 'idempotency_keys_differ' }] });
+    expect(parseIdempotencyKeys(['a', 'b'])).toMatchObject({
+      key: null,
+      errors: [{ code: 'idempotency_keys_differ' }],
+    });
   });
 });
 
@@ -33,7 +46,10 @@ describe('a fingerprint', () => {
   const request = { to: ['a', 'b'], subject: 'x', data: { n: 1, deep: { a: null, b: undefined } } };
 
   it.each([
-    ['the order of fields', { subject: 'x', data: { deep: { b: undefined, a: null }, n: 1 }, to: ['a', 'b'] }],
+    [
+      'the order of fields',
+      { subject: 'x', data: { deep: { b: undefined, a: null }, n: 1 }, to: ['a', 'b'] },
+    ],
     ['fields that are absent', { ...request, html: undefined, data: { n: 1, deep: { a: null } } }],
   ])('does not see %s', (_, same) => {
     expect(fingerprint(same)).toBe(fingerprint(request));
@@ -78,14 +94,19 @@ describe('a key that is taken', () => {
   it.each([
     ['a sender', { environments: null, senders: ['another'] }],
     ['an environment', { environments: ['draft'], senders: null }],
-  ] as const)('a message beyond the reach of %s is not replayed, and holds the key for its day all the same', (_, reach) => {
-    const answers = [1_000, 1_000 + DAY].map((now) => judgeTakenKey(holder, 'f', now, reach));
-    expect(answers.map(({ kind }) => kind)).toEqual(['reused', 'outdated']);
-    expect(answers[0]).toEqual(judgeTakenKey(holder, 'g', 1_000, EVERYTHING));
-  });
+  ] as const)(
+    'a message beyond the reach of %s is not replayed, and holds the key for its day all the same',
+    (_, reach) => {
+      const answers = [1_000, 1_000 + DAY].map((now) => judgeTakenKey(holder, 'f', now, reach));
+      expect(answers.map(({ kind }) => kind)).toEqual(['reused', 'outdated']);
+      expect(answers[0]).toEqual(judgeTakenKey(holder, 'g', 1_000, EVERYTHING));
+    },
+  );
 
   it('says which message, or why not', () => {
     expect(judgeTakenKey(holder, 'f', 1_000, EVERYTHING)).toMatchObject({ message: holder });
-    expect(judgeTakenKey(holder, 'g', 1_000, EVERYTHING)).toMatchObject({ failure: { kind: 'invalid', code: 'idempotency_key_reused' } });
+    expect(judgeTakenKey(holder, 'g', 1_000, EVERYTHING)).toMatchObject({
+      failure: { kind: 'invalid', code: 'idempotency_key_reused' },
+    });
   });
 });

@@ -25,7 +25,13 @@ export function parseIdempotencyKeys(given: readonly string[]): {
   if (others.length > 0) {
     return {
       key: null,
-      errors: [{ field: FIELD, code: 'idempotency_keys_differ', message: 'The request names two different idempotency keys.' }],
+      errors: [
+        {
+          field: FIELD,
+          code: 'idempotency_keys_differ',
+          message: 'The request names two different idempotency keys.',
+        },
+      ],
     };
   }
   if (first.length > acceptLimits.idempotencyKeyCharsMax || !SYNTAX.test(first)) {
@@ -50,15 +56,32 @@ export type KeyTaken =
   | { readonly kind: 'reused'; readonly failure: Failure };
 
 /**
- * What a request meets whose key a message holds already. Idempotency keys are the tenant's, so the holder may be a message that does not exist for
- * this caller: then the answer is that of another request, which says that the key is taken and nothing of the message.
+ * What a request meets whose key a message holds already. Idempotency keys are the tenant's, so the
+ * holder may be a message that does not exist for this caller: then the answer is that of another
+ * request, which says that the key is taken and nothing of the message.
  */
-export function judgeTakenKey(holder: Message, fingerprintOfRequest: string, now: number, reach: Reach): KeyTaken {
+export function judgeTakenKey(
+  holder: Message,
+  fingerprintOfRequest: string,
+  now: number,
+  reach: Reach,
+): KeyTaken {
   if (now - holder.createdAt >= acceptLimits.idempotencyWindowMs) return { kind: 'outdated' };
-  if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder)) return { kind: 'replay', message: holder };
-  const failure = new Failure('invalid', 'The idempotency key was used for a different request within the last 24 hours.', {
-    code: 'idempotency_key_reused',
-    errors: [{ field: FIELD, code: 'idempotency_key_reused', message: 'Use a new idempotency key for a new request.' }],
-  });
+  if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder))
+    return { kind: 'replay', message: holder };
+  const failure = new Failure(
+    'invalid',
+    'The idempotency key was used for a different request within the last 24 hours.',
+    {
+      code: 'idempotency_key_reused',
+      errors: [
+        {
+          field: FIELD,
+          code: 'idempotency_key_reused',
+          message: 'Use a new idempotency key for a new request.',
+        },
+      ],
+    },
+  );
   return { kind: 'reused', failure };
 }

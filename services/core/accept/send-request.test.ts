@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { newBlobId } from '../../../test/contract/sample-message.ts';
 import { acceptLimits } from '../limits/accept.ts';
-import { keysInHeaders, mailbindrNames, packetboatNames, parseSendRequest, parseTemplateName, type SendRequest } from './send-request.ts';
+import {
+  keysInHeaders,
+  mailbindrNames,
+  packetboatNames,
+  parseSendRequest,
+  parseTemplateName,
+  type SendRequest,
+} from './send-request.ts';
 
 const NOW = 1_750_000_000_000;
 
@@ -37,7 +44,8 @@ const uploaded = { blob: newBlobId(NOW), bytes: 100_000, sha256: 'ab' };
 const file = { filename: 'a.pdf', content: uploaded, contentType: '', contentId: '', disposition: '' };
 const email = (address: string, name = '') => ({ email: address, name });
 
-const faultsOf = (request: SendRequest): string[] => parseSendRequest(request, NOW).errors.map((e) => `${e.field} ${e.code}`);
+const faultsOf = (request: SendRequest): string[] =>
+  parseSendRequest(request, NOW).errors.map((e) => `${e.field} ${e.code}`);
 const parsed = (request: SendRequest) => {
   const read = parseSendRequest(request, NOW);
   expect(read.errors).toEqual([]);
@@ -70,7 +78,11 @@ describe('recipients', () => {
       { ...good, to: [email('a@b'), email('ok@example.com'), email('a@b@c')] },
       ['to[0] invalid_address', 'to[2] invalid_address'],
     ],
-    ['one with a line break', { ...good, cc: [email('ana@example.com\r\nBcc: x@example.com')] }, ['cc[0] invalid_address']],
+    [
+      'one with a line break',
+      { ...good, cc: [email('ana@example.com\r\nBcc: x@example.com')] },
+      ['cc[0] invalid_address'],
+    ],
     ['one twice', { ...good, bcc: [email('ana@EXAMPLE.com')] }, ['bcc[0] duplicate_recipient']],
     [
       'too many',
@@ -89,13 +101,25 @@ describe('content', () => {
     ['of a template', templated, []],
     ['of a template with a subject of its own', { ...templated, subject: 'Mine' }, []],
     ['of neither', { ...good, text: null }, ['template missing_content']],
-    ['of neither, in the other form', { ...templated, template: '', names: mailbindrNames }, ['identifier missing_content']],
+    [
+      'of neither, in the other form',
+      { ...templated, template: '', names: mailbindrNames },
+      ['identifier missing_content'],
+    ],
     ['of both', { ...templated, text: 'Hi.' }, ['text content_twice']],
     ['of both, in html', { ...templated, html: '<p>', text: 'Hi.' }, ['html content_twice']],
     ['without a subject', { ...good, subject: null }, ['subject missing']],
     ['with an empty subject', { ...good, subject: '' }, []],
-    ['with a subject of two lines', { ...good, subject: 'a\r\nBcc: x@example.com' }, ['subject invalid_header_text']],
-    ['with half a character', { ...good, text: '\ud800', html: 'a\udc00' }, ['html invalid_text', 'text invalid_text']],
+    [
+      'with a subject of two lines',
+      { ...good, subject: 'a\r\nBcc: x@example.com' },
+      ['subject invalid_header_text'],
+    ],
+    [
+      'with half a character',
+      { ...good, text: '\ud800', html: 'a\udc00' },
+      ['html invalid_text', 'text invalid_text'],
+    ],
     ['of a template named wrongly', { ...templated, template: 'no such!' }, ['template invalid_template']],
     ['with data and no template', { ...good, templateData: {} }, ['template_data unused']],
     [
@@ -114,14 +138,20 @@ describe('content', () => {
       text: { inline: 'Hi.' },
       templateDataPart: null,
     });
-    expect(parsed({ ...templated, templateData: { a: 1 }, templateDataBlob: uploaded }).templateDataPart).toEqual({
+    expect(
+      parsed({ ...templated, templateData: { a: 1 }, templateDataBlob: uploaded }).templateDataPart,
+    ).toEqual({
       blob: uploaded.blob,
       bytes: 100_000,
     });
   });
 
   it('of data is kept as JSON', () => {
-    const { templateData, templateDataPart, template } = parsed({ ...templated, template: 'otp-code@3', templateData: { code: '1' } });
+    const { templateData, templateDataPart, template } = parsed({
+      ...templated,
+      template: 'otp-code@3',
+      templateData: { code: '1' },
+    });
     expect({ templateData, templateDataPart, template }).toEqual({
       templateData: { code: '1' },
       templateDataPart: { inline: '{"code":"1"}' },
@@ -141,7 +171,20 @@ describe('a template’s name', () => {
     expect(parseTemplateName(text)).toEqual({ identifier, revision });
   });
 
-  it.each(['', '-a', 'a b', 'a@', 'a@0', 'a@01', 'a@-1', 'a@1@2', 'a@9999999999', 'x'.repeat(129), 'é', 'a\n'])('%j is none', (text) => {
+  it.each([
+    '',
+    '-a',
+    'a b',
+    'a@',
+    'a@0',
+    'a@01',
+    'a@-1',
+    'a@1@2',
+    'a@9999999999',
+    'x'.repeat(129),
+    'é',
+    'a\n',
+  ])('%j is none', (text) => {
     expect(parseTemplateName(text)).toBeNull();
   });
 });
@@ -149,7 +192,11 @@ describe('a template’s name', () => {
 describe('times', () => {
   it.each([
     ['a schedule a year ahead', { scheduledAt: NOW + acceptLimits.scheduleAheadMs }, []],
-    ['a schedule further ahead', { scheduledAt: NOW + acceptLimits.scheduleAheadMs + 1 }, ['scheduled_time too_far_ahead']],
+    [
+      'a schedule further ahead',
+      { scheduledAt: NOW + acceptLimits.scheduleAheadMs + 1 },
+      ['scheduled_time too_far_ahead'],
+    ],
     ['an expiry ahead', { expiresAt: NOW + 1 }, []],
     ['an expiry that is over', { expiresAt: NOW }, ['expires_at too_early']],
     ['an expiry behind the schedule', { scheduledAt: NOW + 10, expiresAt: NOW + 11 }, []],
@@ -160,7 +207,9 @@ describe('times', () => {
 });
 
 it('metadata has a size', () => {
-  expect(faultsOf({ ...good, metadata: { a: 'v'.repeat(acceptLimits.metadataBytesMax) } })).toEqual(['metadata too_large']);
+  expect(faultsOf({ ...good, metadata: { a: 'v'.repeat(acceptLimits.metadataBytesMax) } })).toEqual([
+    'metadata too_large',
+  ]);
 });
 
 describe('an attachment', () => {
@@ -181,11 +230,25 @@ describe('an attachment', () => {
     ['is attached', {}, 'attachment', 'application/octet-stream', null],
     ['keeps its type in lower case', { contentType: 'Image/PNG' }, 'attachment', 'image/png', null],
     ['with an id is shown inside', { contentId: 'logo' }, 'inline', 'application/octet-stream', 'logo'],
-    ['with an id may be attached', { contentId: 'logo', disposition: 'attachment' }, 'attachment', 'application/octet-stream', 'logo'],
-    ['may be shown inside without an id', { disposition: 'inline' }, 'inline', 'application/octet-stream', null],
+    [
+      'with an id may be attached',
+      { contentId: 'logo', disposition: 'attachment' },
+      'attachment',
+      'application/octet-stream',
+      'logo',
+    ],
+    [
+      'may be shown inside without an id',
+      { disposition: 'inline' },
+      'inline',
+      'application/octet-stream',
+      null,
+    ],
   ])('%s', (_, more, disposition, contentType, contentId) => {
     const { attachments } = parsed({ ...good, attachments: [{ ...file, ...more }] });
-    expect(attachments).toEqual([{ filename: 'a.pdf', contentType, contentId, disposition, blob: uploaded.blob, bytes: 100_000 }]);
+    expect(attachments).toEqual([
+      { filename: 'a.pdf', contentType, contentId, disposition, blob: uploaded.blob, bytes: 100_000 },
+    ]);
   });
 });
 
@@ -222,5 +285,8 @@ it('what is absent gets its default', () => {
 });
 
 it('keys are found in headers whatever their case', () => {
-  expect(keysInHeaders({ 'X-Idempotency-Key': 'a', 'x-idempotency-KEY': 'b', 'X-Other': 'c' })).toEqual(['a', 'b']);
+  expect(keysInHeaders({ 'X-Idempotency-Key': 'a', 'x-idempotency-KEY': 'b', 'X-Other': 'c' })).toEqual([
+    'a',
+    'b',
+  ]);
 });

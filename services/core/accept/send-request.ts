@@ -1,5 +1,6 @@
-// A request to send, parsed at the door: what can be told from the request alone, without the catalog. All faults at once, with their paths. What
-// the contract says of a field by itself (required, lengths, counts, patterns) is judged by its rules, in `accept/field-rules.ts`.
+// A request to send, parsed at the door: what can be told from the request alone, without the
+// catalog. All faults at once, with their paths. What the contract says of a field by itself
+// (required, lengths, counts, patterns) is judged by its rules, in `accept/field-rules.ts`.
 
 import { type Address, isRefusal, type Mailbox, parseMailbox } from '../address.ts';
 import type { Copies, Environment } from '../catalog/catalog.ts';
@@ -16,7 +17,10 @@ export interface Uploaded {
   readonly sha256: string;
 }
 
-/** What a caller may say. Well-shaped: of the right types, with no unknown fields; nothing else is promised. Absent is null, or empty for lists. */
+/**
+ * What a caller may say. Well-shaped: of the right types, with no unknown fields; nothing else is
+ * promised. Absent is null, or empty for lists.
+ */
 export interface SendRequest {
   readonly recipient: string;
   readonly to: readonly { readonly email: string; readonly name: string }[];
@@ -29,7 +33,10 @@ export interface SendRequest {
   readonly html: string | Uploaded | null;
   readonly text: string | Uploaded | null;
   readonly template: string;
-  /** When it was uploaded, `templateDataBlob` says where; then `templateData` has been read back from there. */
+  /**
+   * When it was uploaded, `templateDataBlob` says where; then `templateData` has been read back
+   * from there.
+   */
   readonly templateData: Readonly<Record<string, unknown>> | null;
   readonly templateDataBlob: Uploaded | null;
   readonly language: string;
@@ -49,7 +56,10 @@ export interface SendRequest {
   readonly scheduledAt: number | null;
   readonly expiresAt: number | null;
   readonly copies: Copies | null;
-  /** The paths under which the door's own fields are known to the caller; Mailbindr's form has other names. */
+  /**
+   * The paths under which the door's own fields are known to the caller; Mailbindr's form has other
+   * names.
+   */
   readonly names: FieldNames;
 }
 
@@ -59,8 +69,16 @@ export interface FieldNames {
   readonly template: string;
   readonly templateData: string;
 }
-export const packetboatNames: FieldNames = { recipient: 'recipient', template: 'template', templateData: 'template_data' };
-export const mailbindrNames: FieldNames = { recipient: 'receiver', template: 'identifier', templateData: 'context' };
+export const packetboatNames: FieldNames = {
+  recipient: 'recipient',
+  template: 'template',
+  templateData: 'template_data',
+};
+export const mailbindrNames: FieldNames = {
+  recipient: 'receiver',
+  template: 'identifier',
+  templateData: 'context',
+};
 
 export interface Recipient {
   readonly mailbox: Mailbox;
@@ -105,27 +123,36 @@ const TEMPLATE = /^([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:@([1-9][0-9]{0,8}))?$/;
 /** Reads a template's name, `invoice` or `invoice@3`. Null: it cannot be one. */
 export function parseTemplateName(text: string): TemplateName | null {
   const [, identifier, revision] = TEMPLATE.exec(text) ?? [];
-  return identifier === undefined ? null : { identifier, revision: revision === undefined ? null : Number(revision) };
+  return identifier === undefined
+    ? null
+    : { identifier, revision: revision === undefined ? null : Number(revision) };
 }
 
 /** The idempotency keys that a request names inside its `headers{}`. */
 export const keysInHeaders = (headers: Readonly<Record<string, string>>): string[] =>
-  Object.entries(headers).flatMap(([name, value]) => (name.toLowerCase() === IDEMPOTENCY_KEY_HEADER ? [value] : []));
+  Object.entries(headers).flatMap(([name, value]) =>
+    name.toLowerCase() === IDEMPOTENCY_KEY_HEADER ? [value] : [],
+  );
 
 export function parseSendRequest(
   request: SendRequest,
   now: number,
 ): { readonly parsed: ParsedRequest; readonly errors: readonly FieldError[] } {
   const errors: FieldError[] = [];
-  const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
+  const fault = (field: string, code: string, message: string): void =>
+    void errors.push({ field, code, message });
 
-  const mailbox = (field: string, given: { readonly email: string; readonly name: string } | string): Mailbox | null => {
+  const mailbox = (
+    field: string,
+    given: { readonly email: string; readonly name: string } | string,
+  ): Mailbox | null => {
     const read = parseMailbox(given);
     if (!isRefusal(read)) return read;
     errors.push({ field, code: read.code, message: read.message });
     return null;
   };
-  const mailboxes = (field: string, given: SendRequest['to']): Mailbox[] => given.flatMap((m, i) => mailbox(`${field}[${i}]`, m) ?? []);
+  const mailboxes = (field: string, given: SendRequest['to']): Mailbox[] =>
+    given.flatMap((m, i) => mailbox(`${field}[${i}]`, m) ?? []);
 
   const recipients = readRecipients(request, mailbox, fault);
   const from = request.from === null ? null : mailbox('from', request.from);
@@ -142,16 +169,25 @@ export function parseSendRequest(
     ['html', request.html],
     ['text', request.text],
   ] as const) {
-    if (typeof part === 'string' && !part.isWellFormed()) fault(field, 'invalid_text', 'The text is not valid Unicode.');
+    if (typeof part === 'string' && !part.isWellFormed())
+      fault(field, 'invalid_text', 'The text is not valid Unicode.');
   }
 
   const template = request.template === '' ? null : parseTemplateName(request.template);
   if (request.template !== '' && template === null) {
-    fault(request.names.template, 'invalid_template', 'A template is named by its identifier, or by identifier@revision.');
+    fault(
+      request.names.template,
+      'invalid_template',
+      'A template is named by its identifier, or by identifier@revision.',
+    );
   }
   const hasRaw = request.html !== null || request.text !== null;
   if (request.template !== '' && hasRaw) {
-    fault(request.html !== null ? 'html' : 'text', 'content_twice', 'Give either a template or html and text, not both.');
+    fault(
+      request.html !== null ? 'html' : 'text',
+      'content_twice',
+      'Give either a template or html and text, not both.',
+    );
   } else if (request.template === '' && !hasRaw) {
     fault(request.names.template, 'missing_content', 'Give a template, or html or text.');
   }
@@ -161,10 +197,17 @@ export function parseSendRequest(
     fault(request.names.templateData, 'unused', 'Template data needs a template.');
   const dataText = request.templateData === null ? '' : JSON.stringify(request.templateData);
   if (Buffer.byteLength(dataText) > acceptLimits.templateDataBytesMax) {
-    fault(request.names.templateData, 'too_large', `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`);
+    fault(
+      request.names.templateData,
+      'too_large',
+      `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`,
+    );
   }
 
-  if (request.metadata !== null && Buffer.byteLength(JSON.stringify(request.metadata)) > acceptLimits.metadataBytesMax) {
+  if (
+    request.metadata !== null &&
+    Buffer.byteLength(JSON.stringify(request.metadata)) > acceptLimits.metadataBytesMax
+  ) {
     fault('metadata', 'too_large', `Metadata has at most ${acceptLimits.metadataBytesMax} bytes.`);
   }
   readTimes(request, now, fault);
@@ -180,7 +223,12 @@ export function parseSendRequest(
     text: partOf(request.text),
     template,
     templateData: request.templateData ?? {},
-    templateDataPart: request.templateDataBlob !== null ? partOf(request.templateDataBlob) : dataText === '' ? null : { inline: dataText },
+    templateDataPart:
+      request.templateDataBlob !== null
+        ? partOf(request.templateDataBlob)
+        : dataText === ''
+          ? null
+          : { inline: dataText },
     language: request.language === '' ? null : request.language,
     environment: request.environment,
     headers,
@@ -200,17 +248,28 @@ type Fault = (field: string, code: string, message: string) => void;
 
 function readRecipients(
   request: SendRequest,
-  mailbox: (field: string, given: { readonly email: string; readonly name: string } | string) => Mailbox | null,
+  mailbox: (
+    field: string,
+    given: { readonly email: string; readonly name: string } | string,
+  ) => Mailbox | null,
   fault: Fault,
 ): Recipient[] {
   const given = [
-    ...(request.recipient === '' ? [] : [{ role: 'to' as const, field: request.names.recipient, value: request.recipient }]),
-    ...(['to', 'cc', 'bcc'] as const).flatMap((role) => request[role].map((value, i) => ({ role, field: `${role}[${i}]`, value }))),
+    ...(request.recipient === ''
+      ? []
+      : [{ role: 'to' as const, field: request.names.recipient, value: request.recipient }]),
+    ...(['to', 'cc', 'bcc'] as const).flatMap((role) =>
+      request[role].map((value, i) => ({ role, field: `${role}[${i}]`, value })),
+    ),
   ];
   if (given.length === 0) fault(request.names.recipient, 'missing', 'Name at least one recipient.');
   if (given.length > acceptLimits.recipientsMax) {
     const field = given[acceptLimits.recipientsMax]?.field ?? 'to';
-    fault(field, 'too_many_recipients', `A message has at most ${acceptLimits.recipientsMax} recipients in all.`);
+    fault(
+      field,
+      'too_many_recipients',
+      `A message has at most ${acceptLimits.recipientsMax} recipients in all.`,
+    );
     return [];
   }
   const seen = new Set<Address>();
@@ -227,18 +286,30 @@ function readRecipients(
 }
 
 const partOf = (value: string | Uploaded | null): StoredText | null =>
-  value === null ? null : typeof value === 'string' ? { inline: value } : { blob: value.blob, bytes: value.bytes };
+  value === null
+    ? null
+    : typeof value === 'string'
+      ? { inline: value }
+      : { blob: value.blob, bytes: value.bytes };
 
 function readTimes(request: SendRequest, now: number, fault: Fault): void {
   const { scheduledAt, expiresAt } = request;
   if (scheduledAt !== null && scheduledAt > now + acceptLimits.scheduleAheadMs)
     fault('scheduled_time', 'too_far_ahead', 'A message may be scheduled at most 365 days ahead.');
   if (expiresAt !== null && expiresAt <= Math.max(now, scheduledAt ?? 0)) {
-    fault('expires_at', 'too_early', 'A message must expire later than now, and later than its scheduled_time.');
+    fault(
+      'expires_at',
+      'too_early',
+      'A message must expire later than now, and later than its scheduled_time.',
+    );
   }
 }
 
-function readAttachments(given: SendRequest['attachments'], errors: FieldError[], fault: Fault): Attachment[] {
+function readAttachments(
+  given: SendRequest['attachments'],
+  errors: FieldError[],
+  fault: Fault,
+): Attachment[] {
   return given.slice(0, acceptLimits.attachmentsMax).flatMap((a, i): Attachment[] => {
     const path = `attachments[${i}]`;
     const before = errors.length;
@@ -248,7 +319,11 @@ function readAttachments(given: SendRequest['attachments'], errors: FieldError[]
       if (error !== null) errors.push(error);
     }
     if (/^(?:multipart|message)\//i.test(a.contentType)) {
-      fault(`${path}.content_type`, 'invalid_content_type', 'A content type is type/subtype, and neither multipart nor message.');
+      fault(
+        `${path}.content_type`,
+        'invalid_content_type',
+        'A content type is type/subtype, and neither multipart nor message.',
+      );
     }
     if (errors.length > before || a.content === null) return [];
     const isInline = a.disposition === 'inline' || (a.disposition === '' && a.contentId !== '');

@@ -12,9 +12,12 @@ test('the table has every public rpc and nothing else, with the scope that the p
   expect(ofTable).toEqual(scopesOf(methods.map(({ path, rest }) => [path, rest.scope])));
 });
 
-test.each(['', '/packetboat.v1.MessagesService/Nothing', 'toString', '__proto__'])('%j has no rule', (path) => {
-  expect(accessRuleOf(path)).toBeNull();
-});
+test.each(['', '/packetboat.v1.MessagesService/Nothing', 'toString', '__proto__'])(
+  '%j has no rule',
+  (path) => {
+    expect(accessRuleOf(path)).toBeNull();
+  },
+);
 
 const environmentCells: Readonly<Record<Bearing, string>> = {
   any: '',
@@ -40,8 +43,14 @@ function rowsOf({ scope, environment, senders }: AccessRule, method: (typeof met
 
 test('docs/keys.md has the table (make golden writes it anew)', async () => {
   const path = fileURLToPath(new URL('../../../docs/keys.md', import.meta.url));
-  const rows = Object.entries(accessRules).flatMap(([rpc, rule]) => methods.filter((m) => m.path === rpc).flatMap((m) => rowsOf(rule, m)));
-  const table = ['| call | rpc | scope | the key’s environment | the key’s senders |', '| --- | --- | --- | --- | --- |', ...rows];
+  const rows = Object.entries(accessRules).flatMap(([rpc, rule]) =>
+    methods.filter((m) => m.path === rpc).flatMap((m) => rowsOf(rule, m)),
+  );
+  const table = [
+    '| call | rpc | scope | the key’s environment | the key’s senders |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+  ];
   const block = /(?<=<!-- access rules: [^\n]* -->\n)[\s\S]*(?=<!-- end of access rules -->)/;
   const page = readFileSync(path, 'utf8');
   expect(page).toMatch(block);

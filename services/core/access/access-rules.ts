@@ -1,5 +1,6 @@
-// What each public rpc asks of an API key: the one table that ingest enforces, that docs/keys.md prints and that the tests walk. The scope also
-// stands in the proto (option `rest`), where the gateway and the API reference read it; a test compares the two.
+// What each public rpc asks of an API key: the one table that ingest enforces, that docs/keys.md
+// prints and that the tests walk. The scope also stands in the proto (option `rest`), where the
+// gateway and the API reference read it; a test compares the two.
 
 import type { Scope } from './principal.ts';
 
@@ -9,7 +10,10 @@ export type Bearing =
   | 'any'
   /** What the request names or implies must lie within: otherwise 403. */
   | 'use'
-  /** What lies outside does not exist: the answer is that for an unknown name or id, and lists leave it out. */
+  /**
+   * What lies outside does not exist: the answer is that for an unknown name or id, and lists leave
+   * it out.
+   */
   | 'see'
   /** What the request asks for lies within: otherwise 422, naming the field. */
   | 'cap'
@@ -32,13 +36,25 @@ export const accessRules = {
   '/packetboat.v1.MessagesService/SendEmail': { scope: 'messages:send', environment: 'use', senders: 'see' },
   '/packetboat.v1.MessagesService/GetMessage': read,
   '/packetboat.v1.MessagesService/ListMessages': read,
-  '/packetboat.v1.MessagesService/CancelMessage': { scope: 'messages:send', environment: 'see', senders: 'see' },
+  '/packetboat.v1.MessagesService/CancelMessage': {
+    scope: 'messages:send',
+    environment: 'see',
+    senders: 'see',
+  },
   '/packetboat.v1.EventsService/ListMessageEvents': read,
   // A suppression stops the mail of every sender in every environment.
-  '/packetboat.v1.SuppressionsService/CreateSuppression': { scope: 'suppressions:write', environment: 'whole', senders: 'whole' },
+  '/packetboat.v1.SuppressionsService/CreateSuppression': {
+    scope: 'suppressions:write',
+    environment: 'whole',
+    senders: 'whole',
+  },
   // Senders and templates belong to no environment.
   '/packetboat.v1.SendersService/ListSenders': { scope: 'senders:read', environment: 'any', senders: 'see' },
-  '/packetboat.v1.TemplatesService/ListTemplates': { scope: 'templates:read', environment: 'any', senders: 'see' },
+  '/packetboat.v1.TemplatesService/ListTemplates': {
+    scope: 'templates:read',
+    environment: 'any',
+    senders: 'see',
+  },
   // Keys are judged by all their ceilings (`ceilings.ts`), of which these are two.
   '/packetboat.v1.KeysService/CreateKey': { scope: 'keys:write', environment: 'cap', senders: 'cap' },
   '/packetboat.v1.KeysService/ListKeys': { scope: 'keys:read', environment: 'see', senders: 'see' },

@@ -21,7 +21,9 @@ describe('a key that we made', () => {
   });
 
   it('differs by each of 260 random bits: 60 of id, 200 of secret', () => {
-    const flipped = Array.from({ length: 260 }, (_, bit) => random.with(bit >> 3, (random[bit >> 3] ?? 0) ^ (128 >> (bit & 7))));
+    const flipped = Array.from({ length: 260 }, (_, bit) =>
+      random.with(bit >> 3, (random[bit >> 3] ?? 0) ^ (128 >> (bit & 7))),
+    );
     const keys = flipped.map((bytes) => makeKey('live', bytes).text);
     expect(new Set([...keys, text]).size).toBe(261);
   });

@@ -1,5 +1,6 @@
-// Makes and reads API keys: 12 characters of id, 40 of secret (200 bits) and a checksum, so that a mistyped key is told apart from an unknown one
-// without asking the store, and scanners find a leaked one. A bootstrap key is of the user's own making: its id comes from its SHA-256. Only the
+// Makes and reads API keys: 12 characters of id, 40 of secret (200 bits) and a checksum, so that a
+// mistyped key is told apart from an unknown one without asking the store, and scanners find a
+// leaked one. A bootstrap key is of the user's own making: its id comes from its SHA-256. Only the
 // SHA-256 of a key is ever stored. `access/key-text.ts` has the patterns.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -37,13 +38,18 @@ export function readKey(text: string): PresentedKey | null {
 }
 
 /** Whether a user may choose the text as the first key: a live key of either form. */
-export const isBootstrapKey = (text: string): boolean => text.startsWith('sk_live_') && readKeyText(text) !== null;
+export const isBootstrapKey = (text: string): boolean =>
+  text.startsWith('sk_live_') && readKeyText(text) !== null;
 
-/** The id of a key of the user's own making: it needs none of our structure, for its entropy is the user's business. */
+/**
+ * The id of a key of the user's own making: it needs none of our structure, for its entropy is the
+ * user's business.
+ */
 export function bootstrapKey(text: string): PresentedKey {
   const secretHash = sha256(text);
   return { id: `boot${secretHash.slice(0, 12)}`, secretHash };
 }
 
 /** Compares in constant time. */
-export const isSameSecret = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+export const isSameSecret = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

@@ -1,4 +1,5 @@
-// A key at work on one call: whether the call is open to the key at all, and which of the tenant's objects exist for the call.
+// A key at work on one call: whether the call is open to the key at all, and which of the tenant's
+// objects exist for the call.
 
 import { type Environment, environments } from '../catalog/catalog.ts';
 import { Failure } from '../failure.ts';
@@ -20,9 +21,15 @@ export interface Caller extends Principal {
 export function judgeAccess(principal: Principal, rule: AccessRule): Caller | Failure {
   if (!hasScope(principal, rule.scope)) return lacksScope(rule.scope);
   if (rule.environment === 'whole' && principal.environment !== 'live')
-    return new Failure('forbidden', `Only a live key may do this; the environment of this key is ${principal.environment}.`);
+    return new Failure(
+      'forbidden',
+      `Only a live key may do this; the environment of this key is ${principal.environment}.`,
+    );
   if (rule.senders === 'whole' && principal.senders.length > 0)
-    return new Failure('forbidden', 'A key that is limited to senders may not do this: it concerns the whole tenant.');
+    return new Failure(
+      'forbidden',
+      'A key that is limited to senders may not do this: it concerns the whole tenant.',
+    );
   const allowed = environments.filter((environment) => mayUseEnvironment(principal.environment, environment));
   return {
     ...principal,
@@ -33,7 +40,8 @@ export function judgeAccess(principal: Principal, rule: AccessRule): Caller | Fa
   };
 }
 
-export const lacksScope = (scope: string): Failure => new Failure('forbidden', `This key lacks the scope ${scope}.`);
+export const lacksScope = (scope: string): Failure =>
+  new Failure('forbidden', `This key lacks the scope ${scope}.`);
 
 /** A call that is open to unlimited keys only has nothing left to limit. */
 const isLimited = (bearing: Bearing): boolean => bearing === 'use' || bearing === 'see' || bearing === 'cap';
@@ -46,5 +54,7 @@ export const reachesSender = ({ senders }: Reach, name: string | null): boolean 
   senders === null || name === null || senders.includes(name);
 
 /** Whether a message exists for a call. */
-export const reaches = (reach: Reach, object: { readonly environment: Environment; readonly sender: string }): boolean =>
-  reachesEnvironment(reach, object.environment) && reachesSender(reach, object.sender);
+export const reaches = (
+  reach: Reach,
+  object: { readonly environment: Environment; readonly sender: string },
+): boolean => reachesEnvironment(reach, object.environment) && reachesSender(reach, object.sender);

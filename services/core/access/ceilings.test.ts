@@ -17,7 +17,13 @@ const tight: Ceilings = {
   requestsPerMinute: 5,
   expiresAt: 7_000,
 };
-const nothing: WantedCeilings = { scopes: [], environment: null, senders: [], requestsPerMinute: null, expiresAt: null };
+const nothing: WantedCeilings = {
+  scopes: [],
+  environment: null,
+  senders: [],
+  requestsPerMinute: null,
+  expiresAt: null,
+};
 const known = ['shop', 'billing', 'other'];
 
 const judged = (maker: Ceilings, wanted: Partial<WantedCeilings>) =>
@@ -48,7 +54,13 @@ describe('a key that is asked for', () => {
     [{ expiresAt: 7_001 }, ['expires_at too_late']],
     [{ expiresAt: NOW }, ['expires_at too_early']],
     [
-      { scopes: ['messages:read'], environment: 'live', senders: ['other'], requestsPerMinute: 1_000_000, expiresAt: 9e12 },
+      {
+        scopes: ['messages:read'],
+        environment: 'live',
+        senders: ['other'],
+        requestsPerMinute: 1_000_000,
+        expiresAt: 9e12,
+      },
       [
         'scopes[0] invalid_scope',
         'environment forbidden',
@@ -72,8 +84,14 @@ describe('a key that is asked for', () => {
   });
 
   it('has each scope and sender once', () => {
-    const many = { scopes: Array.from({ length: 1_000 }, () => 'keys:write'), senders: ['shop', 'billing', 'shop'] };
-    expect(judged(tight, many)).toMatchObject({ ceilings: { scopes: ['keys:write'], senders: ['shop', 'billing'] }, errors: [] });
+    const many = {
+      scopes: Array.from({ length: 1_000 }, () => 'keys:write'),
+      senders: ['shop', 'billing', 'shop'],
+    };
+    expect(judged(tight, many)).toMatchObject({
+      ceilings: { scopes: ['keys:write'], senders: ['shop', 'billing'] },
+      errors: [],
+    });
   });
 
   it('lies within its maker whenever there is no fault', () => {

@@ -1,5 +1,6 @@
-// The ceilings of a key. A key that is made stays within those of its maker, and a key sees and revokes only itself and keys within its own.
-// Ceilings hold for each key: the children of a key may together send more often than the key itself.
+// The ceilings of a key. A key that is made stays within those of its maker, and a key sees and
+// revokes only itself and keys within its own. Ceilings hold for each key: the children of a key
+// may together send more often than the key itself.
 
 import type { Environment } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';
@@ -42,7 +43,8 @@ export function judgeCeilings(
   context: { readonly now: number; readonly isSender: (name: string) => boolean },
 ): { readonly ceilings: Ceilings; readonly errors: readonly FieldError[] } {
   const errors: FieldError[] = [];
-  const fault = (field: string, code: string, message: string): void => void errors.push({ field, code, message });
+  const fault = (field: string, code: string, message: string): void =>
+    void errors.push({ field, code, message });
   const ceilings: Ceilings = {
     scopes: wanted.scopes.length > 0 ? [...new Set(wanted.scopes)] : maker.scopes,
     environment: wanted.environment ?? maker.environment,
@@ -51,7 +53,8 @@ export function judgeCeilings(
     expiresAt: wanted.expiresAt ?? maker.expiresAt,
   };
   wanted.scopes.forEach((scope, i) => {
-    if (!maker.scopes.includes(scope)) fault(`scopes[${i}]`, 'invalid_scope', 'Your API key does not have this scope.');
+    if (!maker.scopes.includes(scope))
+      fault(`scopes[${i}]`, 'invalid_scope', 'Your API key does not have this scope.');
   });
   if (!mayUseEnvironment(maker.environment, ceilings.environment))
     fault('environment', 'forbidden', `The environment of your API key is ${maker.environment}.`);
@@ -62,8 +65,13 @@ export function judgeCeilings(
   });
   const mostPerMinute = Math.min(maker.requestsPerMinute, accessLimits.requestsPerMinuteMax);
   if (ceilings.requestsPerMinute < 1 || ceilings.requestsPerMinute > mostPerMinute)
-    fault('requests_per_minute', 'out_of_range', `This must be from 1 to ${mostPerMinute}, the limit of your API key.`);
-  if (wanted.expiresAt !== null && wanted.expiresAt <= context.now) fault('expires_at', 'too_early', 'A key must expire later than now.');
+    fault(
+      'requests_per_minute',
+      'out_of_range',
+      `This must be from 1 to ${mostPerMinute}, the limit of your API key.`,
+    );
+  if (wanted.expiresAt !== null && wanted.expiresAt <= context.now)
+    fault('expires_at', 'too_early', 'A key must expire later than now.');
   else if (!isWithinExpiry(maker.expiresAt, ceilings.expiresAt))
     fault('expires_at', 'too_late', 'A key must not expire later than your API key.');
   return { ceilings, errors };
@@ -80,9 +88,12 @@ export const isWithinRights = (of: Rights, key: Rights): boolean =>
 
 /** Whether a key may do nothing that `of` may not do. */
 export const isWithin = (of: Ceilings, key: Ceilings): boolean =>
-  isWithinRights(of, key) && key.requestsPerMinute <= of.requestsPerMinute && isWithinExpiry(of.expiresAt, key.expiresAt);
+  isWithinRights(of, key) &&
+  key.requestsPerMinute <= of.requestsPerMinute &&
+  isWithinExpiry(of.expiresAt, key.expiresAt);
 
 const isWithinSenders = (of: readonly string[], senders: readonly string[]): boolean =>
   of.length === 0 || (senders.length > 0 && senders.every((name) => of.includes(name)));
 
-const isWithinExpiry = (of: number | null, expiresAt: number | null): boolean => of === null || (expiresAt !== null && expiresAt <= of);
+const isWithinExpiry = (of: number | null, expiresAt: number | null): boolean =>
+  of === null || (expiresAt !== null && expiresAt <= of);

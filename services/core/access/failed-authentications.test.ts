@@ -6,11 +6,14 @@ const hashKey = { id: 'c1', secret: Buffer.alloc(32, 7) };
 const unknown = { reason: 'unknown', keyId: 'abc' } as const;
 
 describe('a failed authentication', () => {
-  test.each(['unknown', 'wrong_secret', 'revoked', 'expired'] as const)('%s is counted by address and by key id', (reason) => {
-    const [address, key, ...more] = countedUnder(hashKey, { reason, keyId: 'abc' }, '192.0.2.7');
-    expect(address).toMatch(/^address\/[\w-]{43}$/);
-    expect([key, ...more]).toEqual(['key/abc']);
-  });
+  test.each(['unknown', 'wrong_secret', 'revoked', 'expired'] as const)(
+    '%s is counted by address and by key id',
+    (reason) => {
+      const [address, key, ...more] = countedUnder(hashKey, { reason, keyId: 'abc' }, '192.0.2.7');
+      expect(address).toMatch(/^address\/[\w-]{43}$/);
+      expect([key, ...more]).toEqual(['key/abc']);
+    },
+  );
 
   test.each(['missing', 'malformed'] as const)('%s is not counted', (reason) => {
     expect(countedUnder(hashKey, { reason, keyId: null }, '192.0.2.7')).toEqual([]);

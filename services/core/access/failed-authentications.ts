@@ -1,5 +1,6 @@
-// Failed authentications: which failures count as guesses, under which names they are counted, and when a caller is answered 429 instead of 401. A good
-// key is never judged here, so nobody can lock out another caller behind the same address.
+// Failed authentications: which failures count as guesses, under which names they are counted, and
+// when a caller is answered 429 instead of 401. A good key is never judged here, so nobody can lock
+// out another caller behind the same address.
 
 import { Failure } from '../failure.ts';
 import { accessLimits } from '../limits/access.ts';
@@ -9,7 +10,10 @@ import type { WindowCount } from './failure-windows.ts';
 import type { KeyTextFault } from './key-text.ts';
 import type { HashKey } from './suppression.ts';
 
-/** `unknown`: there is no key of this id. `wrong_secret`: there is one, and its secret is another; no caller is told the difference. */
+/**
+ * `unknown`: there is no key of this id. `wrong_secret`: there is one, and its secret is another;
+ * no caller is told the difference.
+ */
 export type FailureReason = KeyTextFault | 'unknown' | 'wrong_secret' | 'revoked' | 'expired';
 
 export interface FailedAuthentication {
@@ -19,10 +23,15 @@ export interface FailedAuthentication {
 }
 
 /**
- * Where a failure is counted: the client's address, and the id of the key. None for what has not the form of a key: it is refused without a look-up and
- * guesses nothing. The name holds an HMAC of the address, so that no counter shows the address.
+ * Where a failure is counted: the client's address, and the id of the key. None for what has not
+ * the form of a key: it is refused without a look-up and guesses nothing. The name holds an HMAC of
+ * the address, so that no counter shows the address.
  */
-export function countedUnder(hashKey: HashKey, { keyId }: FailedAuthentication, clientAddress: string): string[] {
+export function countedUnder(
+  hashKey: HashKey,
+  { keyId }: FailedAuthentication,
+  clientAddress: string,
+): string[] {
   if (keyId === null) return [];
   const block = addressBlock(clientAddress);
   const byKey = `key/${keyId}`;
@@ -37,7 +46,11 @@ export function tooMany(counts: readonly WindowCount[]): { readonly retryAfterMs
 }
 
 export const tooManyFailures = (retryAfterMs: number): Failure =>
-  new Failure('rate_limited', 'Too many requests failed with this API key or from this address. A valid API key is still accepted.', {
-    code: 'too_many_failed_authentications',
-    retryAfterMs,
-  });
+  new Failure(
+    'rate_limited',
+    'Too many requests failed with this API key or from this address. A valid API key is still accepted.',
+    {
+      code: 'too_many_failed_authentications',
+      retryAfterMs,
+    },
+  );

@@ -1,4 +1,5 @@
-// Counts in windows of time, of one process: a window begins with what is counted first in it, and ends after `accessLimits.failureWindowMs`.
+// Counts in windows of time, of one process: a window begins with what is counted first in it, and
+// ends after `accessLimits.failureWindowMs`.
 
 import { accessLimits } from '../limits/access.ts';
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { faultOfKey, judgeFirstKey, makesKeys, needsFirstKey, refusalToRevoke, type StoredKey } from './key-life.ts';
+import {
+  faultOfKey,
+  judgeFirstKey,
+  makesKeys,
+  needsFirstKey,
+  refusalToRevoke,
+  type StoredKey,
+} from './key-life.ts';
 
 const NOW = 1_000;
 const key = (id: string, more: Partial<StoredKey> = {}): StoredKey => ({
@@ -44,8 +51,18 @@ describe('a key that revokes itself', () => {
     ['beside a draft key', {}, [{ environment: 'draft' }], true],
     ['beside a testing key', {}, [{ environment: 'testing' }], true],
     ['beside a key of one sender', {}, [billing], true],
-    ['beside three keys that only together have its rights', {}, [{ environment: 'testing' }, billing, { scopes: ['keys:write'] }], true],
-    ['beside restricted keys and a key of the same rights', {}, [{ environment: 'draft' }, billing, {}], false],
+    [
+      'beside three keys that only together have its rights',
+      {},
+      [{ environment: 'testing' }, billing, { scopes: ['keys:write'] }],
+      true,
+    ],
+    [
+      'beside restricted keys and a key of the same rights',
+      {},
+      [{ environment: 'draft' }, billing, {}],
+      false,
+    ],
     ['as a draft key beside a live key', { environment: 'draft' }, [{}], false],
     ['as a draft key beside a testing key', { environment: 'draft' }, [{ environment: 'testing' }], false],
     ['as a draft key beside a draft key', { environment: 'draft' }, [{ environment: 'draft' }], false],
@@ -57,7 +74,9 @@ describe('a key that revokes itself', () => {
   ])('%s: refused is %4$s', (_, own, others, isRefused) => {
     const keys = [key('own', own), ...others.map((other, i) => key(`other${i}`, other))];
     const refusal = refusalToRevoke('own', keys, NOW, false);
-    expect(refusal === null ? null : [refusal.kind, refusal.code]).toEqual(isRefused ? ['conflict', 'last_key'] : null);
+    expect(refusal === null ? null : [refusal.kind, refusal.code]).toEqual(
+      isRefused ? ['conflict', 'last_key'] : null,
+    );
     expect(refusalToRevoke('own', keys, NOW, true)).toBeNull();
   });
 
@@ -82,8 +101,16 @@ describe('a start', () => {
     ['the only key is a draft key', [key('other', { environment: 'draft' })], 'make'],
     ['the only key is a testing key', [key('other', { environment: 'testing' })], 'make'],
     ['the only key is limited to senders', [key('other', billing)], 'make'],
-    ['the only key makes keys and does nothing else', [key('other', { scopes: ['keys:write'] })], 'not_needed'],
-    ['a key that makes keys is beside restricted ones', [key('a', billing), key('b'), key('c', { environment: 'draft' })], 'not_needed'],
+    [
+      'the only key makes keys and does nothing else',
+      [key('other', { scopes: ['keys:write'] })],
+      'not_needed',
+    ],
+    [
+      'a key that makes keys is beside restricted ones',
+      [key('a', billing), key('b'), key('c', { environment: 'draft' })],
+      'not_needed',
+    ],
     ['all others were revoked', [key('other', { revokedAt: 1 })], 'make'],
     ['all others have expired', [key('other', { expiresAt: NOW })], 'make'],
   ])('finds its key nowhere and %s', (_, keys, kind) => {

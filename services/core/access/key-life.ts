@@ -1,4 +1,5 @@
-// The life of keys: which keys still work, which keys may make others, when a key may revoke itself, and when a start makes a first key.
+// The life of keys: which keys still work, which keys may make others, when a key may revoke
+// itself, and when a start makes a first key.
 
 import { Failure } from '../failure.ts';
 import { isWithinRights, type Rights } from './ceilings.ts';
@@ -15,7 +16,10 @@ export interface StoredKey extends Rights {
 }
 
 /** Why a key does not work; null: it works. */
-export function faultOfKey(key: Pick<StoredKey, 'revokedAt' | 'expiresAt'>, now: number): 'revoked' | 'expired' | null {
+export function faultOfKey(
+  key: Pick<StoredKey, 'revokedAt' | 'expiresAt'>,
+  now: number,
+): 'revoked' | 'expired' | null {
   if (key.revokedAt !== null) return 'revoked';
   return key.expiresAt !== null && key.expiresAt <= now ? 'expired' : null;
 }
@@ -23,14 +27,20 @@ export function faultOfKey(key: Pick<StoredKey, 'revokedAt' | 'expiresAt'>, now:
 const MAKES_KEYS: Scope = 'keys:write';
 
 /** Whether a key works and may make others. */
-export const makesKeys = (key: StoredKey, now: number): boolean => faultOfKey(key, now) === null && key.scopes.includes(MAKES_KEYS);
+export const makesKeys = (key: StoredKey, now: number): boolean =>
+  faultOfKey(key, now) === null && key.scopes.includes(MAKES_KEYS);
 
 /**
  * Null: the key may be revoked. A key may revoke itself while another working key could make it again: a key with `keys:write` and at least the same
  * environment, senders and scopes. Limit and expiry do not count. A key that revokes another contains it, so it is never refused.
  * @param keys all of the tenant
  */
-export function refusalToRevoke(id: string, keys: readonly StoredKey[], now: number, isForced: boolean): Failure | null {
+export function refusalToRevoke(
+  id: string,
+  keys: readonly StoredKey[],
+  now: number,
+  isForced: boolean,
+): Failure | null {
   const target = keys.find((key) => key.id === id);
   if (isForced || target === undefined || !makesKeys(target, now)) return null;
   if (keys.some((key) => key.id !== id && makesKeys(key, now) && isWithinRights(key, target))) return null;
@@ -48,7 +58,9 @@ export function refusalToRevoke(id: string, keys: readonly StoredKey[], now: num
 export const needsFirstKey = (keys: readonly StoredKey[], now: number): boolean =>
   !keys.some((key) => makesKeys(key, now) && key.environment === 'live' && key.senders.length === 0);
 
-/** What a start does about its first key. Only `make` and `works` end with a key that may be shown. */
+/**
+ * What a start does about its first key. Only `make` and `works` end with a key that may be shown.
+ */
 export type FirstKeyVerdict =
   | { readonly kind: 'make' }
   | { readonly kind: 'works' }
@@ -65,10 +77,15 @@ export type FirstKeyVerdict =
 export function judgeFirstKey(
   presented: { readonly secretHash: string },
   tenant: string,
-  { found, keys, now }: { readonly found: StoredKey | null; readonly keys: readonly StoredKey[]; readonly now: number },
+  {
+    found,
+    keys,
+    now,
+  }: { readonly found: StoredKey | null; readonly keys: readonly StoredKey[]; readonly now: number },
 ): FirstKeyVerdict {
   if (found !== null) {
-    if (found.tenant !== tenant || found.secretHash !== presented.secretHash) return { kind: 'refused', fault: 'other' };
+    if (found.tenant !== tenant || found.secretHash !== presented.secretHash)
+      return { kind: 'refused', fault: 'other' };
     const fault = faultOfKey(found, now);
     return fault === null ? { kind: 'works' } : { kind: 'refused', fault };
   }

@@ -20,7 +20,11 @@ describe('the form of a key', () => {
     ['one longer than a made one, for testing', `${testing}0`, null],
     ['made for live, with another checksum', mistyped(text), null],
     ['made for testing, with another checksum', mistyped(testing), null],
-    ['with a letter of its secret mistyped', text.replace(/.(?=.{20}$)/, (c) => (c === 'a' ? 'b' : 'a')), null],
+    [
+      'with a letter of its secret mistyped',
+      text.replace(/.(?=.{20}$)/, (c) => (c === 'a' ? 'b' : 'a')),
+      null,
+    ],
     ['nothing', '', null],
     ['a prefix', 'sk_live_', null],
     ['too short by one', `sk_live_${'a'.repeat(23)}`, null],

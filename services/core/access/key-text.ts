@@ -1,5 +1,6 @@
-// The form of API keys as text, judged without asking anybody: the gateway refuses a text of another form before it reads a body, and the core
-// reads keys by the same patterns. A made key is `sk_live_` or `sk_test_`, 12 characters of id, 40 of secret and 6 of checksum. A bootstrap key is
+// The form of API keys as text, judged without asking anybody: the gateway refuses a text of
+// another form before it reads a body, and the core reads keys by the same patterns. A made key is
+// `sk_live_` or `sk_test_`, 12 characters of id, 40 of secret and 6 of checksum. A bootstrap key is
 // of the user's own making: `sk_live_` and 24 to 200 letters, digits and underscores.
 
 import { hash } from 'node:crypto';
@@ -11,21 +12,26 @@ const CHECKSUM_CHARS = 6;
 /** `id`: where the store has a made key. A bootstrap key does not say its id. */
 export type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };
 
-/** Why a caller is refused before anybody looks for the key, in words for the caller. Every door gives these. */
+/**
+ * Why a caller is refused before anybody looks for the key, in words for the caller. Every door
+ * gives these.
+ */
 export const keyTextFaults = {
   missing: 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
-  another_scheme: 'The header Authorization must be the word Bearer, a space and the API key: Authorization: Bearer sk_live_….',
+  another_scheme:
+    'The header Authorization must be the word Bearer, a space and the API key: Authorization: Bearer sk_live_….',
   malformed: 'This is not an API key, or not all of one: API keys begin with sk_live_ or sk_test_.',
 } as const;
 export type KeyTextFault = keyof typeof keyTextFaults;
 
 /**
- * Null: the text is no API key, whatever the store holds. The checksum belongs to the form of a made key, so a mistyped key is usually told apart
- * from an unknown one.
+ * Null: the text is no API key, whatever the store holds. The checksum belongs to the form of a
+ * made key, so a mistyped key is usually told apart from an unknown one.
  */
 export function readKeyText(text: string): KeyText | null {
   const [, id, checksum] = MADE.exec(text) ?? [];
-  if (id !== undefined) return checksum === checksumOf(text.slice(0, -CHECKSUM_CHARS)) ? { kind: 'made', id } : null;
+  if (id !== undefined)
+    return checksum === checksumOf(text.slice(0, -CHECKSUM_CHARS)) ? { kind: 'made', id } : null;
   return OWN.test(text) ? { kind: 'bootstrap' } : null;
 }
 

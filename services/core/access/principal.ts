@@ -1,5 +1,5 @@
-// Who is asking, and what the API key allows. Made by ingest, once a request, for all doors. What each rpc asks of a key is in
-// `access/access-rules.ts`.
+// Who is asking, and what the API key allows. Made by ingest, once a request, for all doors. What
+// each rpc asks of a key is in `access/access-rules.ts`.
 
 import { type Environment, environments } from '../catalog/catalog.ts';
 
@@ -29,7 +29,8 @@ export interface Principal {
   readonly expiresAt: number | null;
 }
 
-export const hasScope = (principal: Principal, scope: string): boolean => scope === '' || principal.scopes.includes(scope);
+export const hasScope = (principal: Principal, scope: string): boolean =>
+  scope === '' || principal.scopes.includes(scope);
 
 /** `live` allows all three, `testing` also `draft`, `draft` itself. */
 export const mayUseEnvironment = (ceiling: Environment, wanted: Environment): boolean =>

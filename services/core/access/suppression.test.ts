@@ -4,11 +4,15 @@ import { suppressionHashes } from './suppression.ts';
 
 const first = { id: 'k1', secret: new Uint8Array(32).fill(1) };
 const second = { id: 'k2', secret: new Uint8Array(32).fill(2) };
-const hash = (tenant: string, email: string): string | undefined => suppressionHashes([first], tenant, address(email))[0];
+const hash = (tenant: string, email: string): string | undefined =>
+  suppressionHashes([first], tenant, address(email))[0];
 
 it('an address has one hash per key, in their order, that names its key and hides the address', () => {
   const hashes = suppressionHashes([first, second], 'default', address('ana@example.com'));
-  expect(hashes).toEqual([expect.stringMatching(/^k1:[0-9a-f]{64}$/), expect.stringMatching(/^k2:[0-9a-f]{64}$/)]);
+  expect(hashes).toEqual([
+    expect.stringMatching(/^k1:[0-9a-f]{64}$/),
+    expect.stringMatching(/^k2:[0-9a-f]{64}$/),
+  ]);
   expect(hashes[0]?.slice(3)).not.toBe(hashes[1]?.slice(3));
 });
 

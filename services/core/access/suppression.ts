@@ -1,5 +1,5 @@
-// The key under which a suppressed address is stored: an HMAC, so that the list holds no address. Several keys during a rotation: entries are
-// written under the first and found under each.
+// The key under which a suppressed address is stored: an HMAC, so that the list holds no address.
+// Several keys during a rotation: entries are written under the first and found under each.
 
 import { type Address, canonical } from '../address.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
@@ -11,6 +11,11 @@ export type HashKey = Key;
 /** The only scope there is so far: all mail of the tenant. */
 export const SCOPE_ALL = 'all';
 
-/** One hash per key, in their order. The tenant is part of it: equal addresses of two tenants cannot be seen to be equal. */
+/**
+ * One hash per key, in their order. The tenant is part of it: equal addresses of two tenants cannot
+ * be seen to be equal.
+ */
 export const suppressionHashes = (keys: readonly Key[], tenant: string, address: Address): string[] =>
-  keys.map((key) => `${key.id}:${hmacSha256(key.secret, `${tenant}\n${canonical(address)}`).toString('hex')}`);
+  keys.map(
+    (key) => `${key.id}:${hmacSha256(key.secret, `${tenant}\n${canonical(address)}`).toString('hex')}`,
+  );

@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 import { canonicalJson } from './canonical-json.ts';
 
 test.each([
-  ['objects, at every depth', { b: [{ d: 1, c: 2 }], a: { f: null, e: '' } }, '{"a":{"e":"","f":null},"b":[{"c":2,"d":1}]}'],
+  [
+    'objects, at every depth',
+    { b: [{ d: 1, c: 2 }], a: { f: null, e: '' } },
+    '{"a":{"e":"","f":null},"b":[{"c":2,"d":1}]}',
+  ],
   ['an undefined field', { a: undefined, b: 1 }, '{"b":1}'],
   ['a list in its own order', [2, 1, '1'], '[2,1,"1"]'],
   ['an object that is named like a prototype', JSON.parse('{"__proto__":{"a":1}}'), '{"__proto__":{"a":1}}'],

@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest';
 import { judgeWrite, mayRemove, type StoredObject } from './catalog-write.ts';
 
-const stored: StoredObject = { source: { kind: 'operator', name: 'prod' }, fence: { term: 3, generation: 7 }, hash: 'a', isLive: true };
+const stored: StoredObject = {
+  source: { kind: 'operator', name: 'prod' },
+  fence: { term: 3, generation: 7 },
+  hash: 'a',
+  isLive: true,
+};
 const by = (term: number, generation: number, more: { kind?: string; name?: string; uid?: string } = {}) => ({
   kind: 'operator',
   name: 'prod',
@@ -39,8 +44,22 @@ it.each([
     'fenced',
   ],
   ['one that was removed', { ...stored, isLive: false }, by(3, 1), 'a', true, 'created'],
-  ['one that another removed', { ...stored, isLive: false }, by(3, 1, { kind: 'folder' }), 'a', true, 'created'],
-  ['one that was removed since, by an old leader', { ...stored, isLive: false }, by(2, 9), 'a', true, 'fenced'],
+  [
+    'one that another removed',
+    { ...stored, isLive: false },
+    by(3, 1, { kind: 'folder' }),
+    'a',
+    true,
+    'created',
+  ],
+  [
+    'one that was removed since, by an old leader',
+    { ...stored, isLive: false },
+    by(2, 9),
+    'a',
+    true,
+    'fenced',
+  ],
 ])('%s: %#', (_, object, writing, hash, isSame, answer) => {
   expect(judgeWrite(object, writing, hash, isSame)).toBe(answer);
 });
@@ -52,8 +71,18 @@ it.each([
   ['one that was written since', stored, by(3, 6), false],
   ['another’s', stored, by(9, 9, { name: 'staging' }), false],
   ['one that is removed', { ...stored, isLive: false }, by(9, 9), false],
-  ['one that it names', { ...stored, source: { ...stored.source, uid: 'one' } }, by(3, 7, { uid: 'one' }), true],
-  ['a younger one of the same name', { ...stored, source: { ...stored.source, uid: 'new' } }, by(3, 9, { uid: 'old' }), false],
+  [
+    'one that it names',
+    { ...stored, source: { ...stored.source, uid: 'one' } },
+    by(3, 7, { uid: 'one' }),
+    true,
+  ],
+  [
+    'a younger one of the same name',
+    { ...stored, source: { ...stored.source, uid: 'new' } },
+    by(3, 9, { uid: 'old' }),
+    false,
+  ],
   ['whatever has the name', { ...stored, source: { ...stored.source, uid: 'one' } }, by(3, 7), true],
 ])('may it remove %s? %#', (_, object, writing, answer) => {
   expect(mayRemove(object, writing)).toBe(answer);

@@ -1,4 +1,5 @@
-// May this writer change this object of the catalog, and what becomes of it? Read by the adapters of CatalogWriter.
+// May this writer change this object of the catalog, and what becomes of it? Read by the adapters
+// of CatalogWriter.
 
 /** By term, then by generation: an old leader's fence is lower than its successor's. */
 export interface Fence {
@@ -17,7 +18,10 @@ export interface StoredObject {
 export interface Writing {
   readonly kind: string;
   readonly name: string;
-  /** Which of the objects that bear the same name one after the other, where the source tells them apart. */
+  /**
+   * Which of the objects that bear the same name one after the other, where the source tells them
+   * apart.
+   */
   readonly uid?: string;
   readonly fence: Fence;
 }
@@ -26,8 +30,9 @@ export const isOlderFence = (fence: Fence, than: Fence): boolean =>
   fence.term < than.term || (fence.term === than.term && fence.generation < than.generation);
 
 /**
- * `unchanged`: nothing that a reader sees; the fence may have to be raised. `isSame` says whether what the hash leaves out, secrets, is the same too.
- * A removed object is anybody's, and one that is made anew counts its generations from the start: there only the term is compared.
+ * `unchanged`: nothing that a reader sees; the fence may have to be raised. `isSame` says whether
+ * what the hash leaves out, secrets, is the same too. A removed object is anybody's, and one that
+ * is made anew counts its generations from the start: there only the term is compared.
  */
 export function judgeWrite(
   stored: StoredObject | null,
@@ -42,13 +47,22 @@ export function judgeWrite(
   return stored.hash === hash && isSame ? 'unchanged' : 'updated';
 }
 
-/** True when the writer may take this object out of view. Who names a uid means that object, and no other that has taken its name since. */
+/**
+ * True when the writer may take this object out of view. Who names a uid means that object, and no
+ * other that has taken its name since.
+ */
 export const mayRemove = (stored: StoredObject, writing: Writing): boolean =>
-  stored.isLive && isOwn(stored, writing) && !isLate(stored, writing) && (writing.uid === undefined || writing.uid === stored.source.uid);
+  stored.isLive &&
+  isOwn(stored, writing) &&
+  !isLate(stored, writing) &&
+  (writing.uid === undefined || writing.uid === stored.source.uid);
 
-/** Generations are counted by each object for itself: of two objects only the terms can be compared. */
+/**
+ * Generations are counted by each object for itself: of two objects only the terms can be compared.
+ */
 function isLate(stored: StoredObject, { uid, fence }: Writing): boolean {
   return uid === stored.source.uid ? isOlderFence(fence, stored.fence) : fence.term < stored.fence.term;
 }
 
-const isOwn = (stored: StoredObject, { kind, name }: Writing): boolean => stored.source.kind === kind && stored.source.name === name;
+const isOwn = (stored: StoredObject, { kind, name }: Writing): boolean =>
+  stored.source.kind === kind && stored.source.name === name;

@@ -1,5 +1,6 @@
-// The compiled senders and templates that services read. Compiling the objects that people write is in `compile.ts`; where they come from
-// (a folder, MongoDB) is an adapter's business. All of it is plain JSON, so that a store can keep it as it is.
+// The compiled senders and templates that services read. Compiling the objects that people write is
+// in `compile.ts`; where they come from (a folder, MongoDB) is an adapter's business. All of it is
+// plain JSON, so that a store can keep it as it is.
 
 import type { Address, Mailbox } from '../address.ts';
 
@@ -10,7 +11,10 @@ export const environments: readonly Environment[] = ['draft', 'testing', 'live']
 /** `at_most_once` never sends a second copy, at the price of deliveries that end `unknown` (P5). */
 export type Copies = 'at_least_once' | 'at_most_once';
 
-/** `StartTLS` and `Implicit` verify the certificate; `Opportunistic` takes what is offered; `None` never encrypts. */
+/**
+ * `StartTLS` and `Implicit` verify the certificate; `Opportunistic` takes what is offered; `None`
+ * never encrypts.
+ */
 export type TlsPolicy = 'StartTLS' | 'Implicit' | 'Opportunistic' | 'None';
 
 /** One way out for a sender. */
@@ -19,7 +23,10 @@ export interface Route {
   readonly host: string;
   readonly port: number;
   readonly tls: TlsPolicy;
-  /** Only ever sent over verified TLS. Null where there is none, and in programs that may not open sealed values. */
+  /**
+   * Only ever sent over verified TLS. Null where there is none, and in programs that may not open
+   * sealed values.
+   */
   readonly credentials: { readonly username: string; readonly password: string } | null;
   /** PEM of the authority to trust instead of the system's. */
   readonly ca: string | null;
@@ -30,7 +37,10 @@ export interface DkimKey {
   /** What stands before `._domainkey.` in the name of its DNS record: a lower-case label. */
   readonly selector: string;
   readonly algorithm: DkimAlgorithm;
-  /** SHA-256 (hex) of the public key's SubjectPublicKeyInfo: which key it is, for readers that may not see it. */
+  /**
+   * SHA-256 (hex) of the public key's SubjectPublicKeyInfo: which key it is, for readers that may
+   * not see it.
+   */
   readonly fingerprint: string;
   /** PKCS#8 in PEM. Null in programs that may not open sealed values. */
   readonly privateKey: string | null;
@@ -48,7 +58,10 @@ export interface Sender {
   readonly hash: string;
   /** Nothing leaves; accepted mail is held. */
   readonly suspended: boolean;
-  /** False while verification is enforced and DNS records that it requires are not there: accepted mail is held. */
+  /**
+   * False while verification is enforced and DNS records that it requires are not there: accepted
+   * mail is held.
+   */
   readonly verified: boolean;
   /** Deleted, with mail still waiting: that mail goes out, nothing new is accepted. */
   readonly retiring: boolean;
@@ -70,7 +83,10 @@ export interface Sender {
   };
   readonly retry: { readonly delaysMs: readonly number[]; readonly maxAgeMs: number };
   readonly copies: Copies;
-  /** The keys that sign now, at most one of each algorithm; all of them sign. None: mail leaves unsigned. */
+  /**
+   * The keys that sign now, at most one of each algorithm; all of them sign. None: mail leaves
+   * unsigned.
+   */
   readonly dkim: readonly DkimKey[];
 }
 
@@ -95,7 +111,10 @@ export interface TemplateRevision {
   /** JSON Schema subset of the caller's data; null when none is declared. */
   readonly variables: Readonly<Record<string, unknown>> | null;
   readonly sampleData: Readonly<Record<string, unknown>>;
-  /** Complete per environment: overlays are resolved when the object is compiled, draft over testing over live. */
+  /**
+   * Complete per environment: overlays are resolved when the object is compiled, draft over testing
+   * over live.
+   */
   readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>;
   /** Wrapping templates, innermost first; each places its child by `{{{content}}}`. */
   readonly layouts: readonly {
@@ -104,7 +123,10 @@ export interface TemplateRevision {
   }[];
 }
 
-/** One moment of the catalog. Replaced whole on a change, so a reader that holds one sees no change in the middle of its work. */
+/**
+ * One moment of the catalog. Replaced whole on a change, so a reader that holds one sees no change
+ * in the middle of its work.
+ */
 export interface CatalogSnapshot {
   /** Grows with each change that a reader can see. */
   readonly version: number;
@@ -133,7 +155,10 @@ export const entryKey = (entry: CatalogEntry): string =>
     ? senderKey(entry.sender.tenant, entry.sender.name)
     : templateKey(entry.template.tenant, entry.template.identifier);
 
-/** What an object of the catalog is called in stores, notices and the port: `sender/<tenant>/<name>`. */
+/**
+ * What an object of the catalog is called in stores, notices and the port:
+ * `sender/<tenant>/<name>`.
+ */
 export const senderKey = (tenant: string, name: string): string => `sender/${tenant}/${name}`;
 /** `template/<tenant>/<identifier>`. */
 export const templateKey = (tenant: string, identifier: string): string => `template/${tenant}/${identifier}`;

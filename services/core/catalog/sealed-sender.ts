@@ -1,4 +1,5 @@
-// A sender as it is stored: its secrets (logins of relays, private keys of DKIM) sealed, all the rest readable.
+// A sender as it is stored: its secrets (logins of relays, private keys of DKIM) sealed, all the
+// rest readable.
 
 import type { Key, Keys } from '../secrets/keyring.ts';
 import { open, seal, sealedWith } from '../secrets/seal.ts';
@@ -18,11 +19,16 @@ export function sealSender(sender: Sender, keys: Keys, nonce: () => Uint8Array):
   const document = senderKey(sender.tenant, sender.name);
   return {
     config: configOf(sender),
-    sealed: secretsOf(sender).map(({ field, value }) => ({ field, value: seal(keys, { document, field }, value, nonce()) })),
+    sealed: secretsOf(sender).map(({ field, value }) => ({
+      field,
+      value: seal(keys, { document, field }, value, nonce()),
+    })),
   };
 }
 
-/** Without keys, secrets are null. With keys it throws `Failure('internal')` when one does not open. */
+/**
+ * Without keys, secrets are null. With keys it throws `Failure('internal')` when one does not open.
+ */
 export function openSender(stored: SealedSender, keys: readonly Key[] | null): Sender {
   const sender = JSON.parse(stored.config) as Sender;
   if (keys === null || stored.sealed.length === 0) return sender;
@@ -34,15 +40,18 @@ export function openSender(stored: SealedSender, keys: readonly Key[] | null): S
   };
   return {
     ...sender,
-    routes: sender.routes.map((route) => ({ ...route, credentials: JSON.parse(secret(loginField(route.name)) ?? 'null') })),
+    routes: sender.routes.map((route) => ({
+      ...route,
+      credentials: JSON.parse(secret(loginField(route.name)) ?? 'null'),
+    })),
     // what was stored before senders had keys has none
     dkim: (sender.dkim ?? []).map((key) => ({ ...key, privateKey: secret(keyField(key.selector)) })),
   };
 }
 
 /**
- * True when what is stored is this sender, with these secrets, sealed with the active key; else it has to be written, although the hash is the same: a
- * login was changed, or the document, by hand.
+ * True when what is stored is this sender, with these secrets, sealed with the active key; else it
+ * has to be written, although the hash is the same: a login was changed, or the document, by hand.
  */
 export function isStoredAs(stored: SealedSender, sender: Sender, keys: Keys): boolean {
   if (stored.config !== configOf(sender)) return false;
@@ -70,6 +79,8 @@ function secretsOf({ routes, dkim }: Sender): { readonly field: string; readonly
       const { username, password } = credentials;
       return [{ field: loginField(name), value: JSON.stringify({ username, password }) }];
     }),
-    ...dkim.flatMap(({ selector, privateKey }) => (privateKey === null ? [] : [{ field: keyField(selector), value: privateKey }])),
+    ...dkim.flatMap(({ selector, privateKey }) =>
+      privateKey === null ? [] : [{ field: keyField(selector), value: privateKey }],
+    ),
   ];
 }

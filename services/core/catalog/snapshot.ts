@@ -1,11 +1,23 @@
 // One moment of the catalog, from the objects that are live in it.
 
-import { type CatalogSnapshot, type Sender, senderKey, type TemplateRevision, templateKey } from './catalog.ts';
+import {
+  type CatalogSnapshot,
+  type Sender,
+  senderKey,
+  type TemplateRevision,
+  templateKey,
+} from './catalog.ts';
 
 /** Sorted by name, so that two snapshots of the same objects read the same. */
-export function snapshotOf(version: number, senders: readonly Sender[], templates: readonly TemplateRevision[]): CatalogSnapshot {
+export function snapshotOf(
+  version: number,
+  senders: readonly Sender[],
+  templates: readonly TemplateRevision[],
+): CatalogSnapshot {
   const senderBy = new Map(senders.map((sender) => [senderKey(sender.tenant, sender.name), sender]));
-  const templateBy = new Map(templates.map((template) => [templateKey(template.tenant, template.identifier), template]));
+  const templateBy = new Map(
+    templates.map((template) => [templateKey(template.tenant, template.identifier), template]),
+  );
   const sendersOf = Map.groupBy(
     senders.toSorted((a, b) => compare(a.name, b.name)),
     ({ tenant }) => tenant,

@@ -35,16 +35,32 @@ const DELAYS = [30_000, 300_000];
 
 const states: readonly DeliveryState[] = [
   ...(['scheduled', 'queued', 'sending', 'deferred'] as const),
-  ...(['delivered', 'bounced', 'complained', 'suppressed', 'cancelled', 'expired', 'unknown', 'dead'] as const),
+  ...([
+    'delivered',
+    'bounced',
+    'complained',
+    'suppressed',
+    'cancelled',
+    'expired',
+    'unknown',
+    'dead',
+  ] as const),
 ];
 const waiting: readonly DeliveryState[] = ['scheduled', 'queued', 'deferred'];
-const othersThan = (...known: DeliveryState[]): DeliveryState[] => states.filter((state) => !known.includes(state));
+const othersThan = (...known: DeliveryState[]): DeliveryState[] =>
+  states.filter((state) => !known.includes(state));
 
 type Around = { readonly copies?: Copies; readonly expiresAt?: number | null; readonly startsAt?: number };
 
 /** A delivery that waits in the queue, unless told otherwise. */
 function subject(progress: Partial<Progress> = {}, around: Around = {}): DeliveryView {
-  const arrived = arrive({ now: NOW, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true });
+  const arrived = arrive({
+    now: NOW,
+    scheduledAt: null,
+    expiresAt: null,
+    isSuppressed: false,
+    isPublished: true,
+  });
   const delivery: Delivery = {
     ...arrived.progress,
     ...progress,
@@ -53,11 +69,25 @@ function subject(progress: Partial<Progress> = {}, around: Around = {}): Deliver
     domain: 'example.com',
     version: 'v1',
   };
-  return { message: 'msg_1' as MessageId, index: 2, delivery, copies: 'at_least_once', startsAt: NOW, expiresAt: null, ...around };
+  return {
+    message: 'msg_1' as MessageId,
+    index: 2,
+    delivery,
+    copies: 'at_least_once',
+    startsAt: NOW,
+    expiresAt: null,
+    ...around,
+  };
 }
 
 const LEASE = { id: 'mine', until: NOW + MINUTE };
-const streaming: Partial<Progress> = { state: 'sending', phase: 'streaming', lease: LEASE, wakeAt: LEASE.until, takenUp: true };
+const streaming: Partial<Progress> = {
+  state: 'sending',
+  phase: 'streaming',
+  lease: LEASE,
+  wakeAt: LEASE.until,
+  takenUp: true,
+};
 const committing: Partial<Progress> = { ...streaming, phase: 'committing' };
 const ended = { phase: null, lease: null, hold: null, wakeAt: null };
 
@@ -65,7 +95,13 @@ describe('a delivery arrives', () => {
   const input = { now: NOW, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true };
 
   it.each([
-    ['queued, looked for after a minute when its entry was published', {}, 'queued', NOW, NOW + queueLimits.republishMs],
+    [
+      'queued, looked for after a minute when its entry was published',
+      {},
+      'queued',
+      NOW,
+      NOW + queueLimits.republishMs,
+    ],
     ['queued, looked for after as long as is said', { republishMs: 5_000 }, 'queued', NOW, NOW + 5_000],
     ['queued, looked for at once when it was not', { isPublished: false }, 'queued', NOW, NOW],
     ['queued, looked for when it expires before that', { expiresAt: NOW + 10 }, 'queued', NOW, NOW + 10],
@@ -73,10 +109,26 @@ describe('a delivery arrives', () => {
     ['queued when its time is now', { scheduledAt: NOW }, 'queued', NOW, NOW + queueLimits.republishMs],
     ['queued when its time is past', { scheduledAt: NOW - 1 }, 'queued', NOW, NOW + queueLimits.republishMs],
     ['suppressed, looked for never', { isSuppressed: true }, 'suppressed', NOW, null],
-    ['suppressed rather than scheduled', { isSuppressed: true, scheduledAt: NOW + 1 }, 'suppressed', NOW, null],
+    [
+      'suppressed rather than scheduled',
+      { isSuppressed: true, scheduledAt: NOW + 1 },
+      'suppressed',
+      NOW,
+      null,
+    ],
   ] as const)('%s', (_, more, state, due, wakeAt) => {
     const { progress, event } = arrive({ ...input, ...more });
-    expect(progress).toMatchObject({ state, due, wakeAt, attempt: 1, tries: 0, lapses: 0, lease: null, maybeSent: false, takenUp: false });
+    expect(progress).toMatchObject({
+      state,
+      due,
+      wakeAt,
+      attempt: 1,
+      tries: 0,
+      lapses: 0,
+      lease: null,
+      maybeSent: false,
+      takenUp: false,
+    });
     expect(event).toEqual({ type: state, data: {} });
   });
 });
@@ -161,7 +213,9 @@ describe('a lease', () => {
 
   it.each(lost)('%s is not renewed', (_, s) => expect(renew(s, 'mine', NOW)).toBeNull());
   it.each(lost)('%s lets nothing through the fence', (_, s) => expect(commit(s, 'mine', NOW)).toBeNull());
-  it.each(lost)('%s releases nothing', (_, s) => expect(release(s, 'mine', { due: NOW, reason: null, tried: true })).toBeNull());
+  it.each(lost)('%s releases nothing', (_, s) =>
+    expect(release(s, 'mine', { due: NOW, reason: null, tried: true })).toBeNull(),
+  );
   it.each(lost)('%s suppresses nothing', (_, s) => expect(suppress(s, 'mine')).toBeNull());
 
   it('begins anew with the record of committing', () => {
@@ -235,17 +289,34 @@ describe('an outcome', () => {
   const aboutUs: Verdict = { kind: 'deferred', spent: false, waitMs: 30_000 };
   const lost: Verdict = { kind: 'lost' };
 
-  it.each(['delivered', 'bounced'] as const)('of kind %s ends the delivery, with its record as the event', (kind) => {
-    const { set, event } = made(recorded(subject({ ...committing, attempt: 2, tries: 4 }), { kind }));
-    expect(set).toEqual({ ...ended, state: kind, tries: 5, lastReply: reply });
-    expect(event).toEqual({ type: kind, data: { attempt: 2, counted: true, category: 'x' } });
-  });
+  it.each(['delivered', 'bounced'] as const)(
+    'of kind %s ends the delivery, with its record as the event',
+    (kind) => {
+      const { set, event } = made(recorded(subject({ ...committing, attempt: 2, tries: 4 }), { kind }));
+      expect(set).toEqual({ ...ended, state: kind, tries: 5, lastReply: reply });
+      expect(event).toEqual({ type: kind, data: { attempt: 2, counted: true, category: 'x' } });
+    },
+  );
 
   it('that defers waits for the next attempt', () => {
     const { set, event } = made(recorded(subject(committing), deferred));
     const due = NOW + 30_000;
-    expect(set).toMatchObject({ state: 'deferred', phase: null, lease: null, attempt: 2, tries: 1, due, wakeAt: due, maybeSent: false });
-    expect(event?.data).toEqual({ attempt: 1, counted: true, category: 'x', next_attempt_at: new Date(due).toISOString() });
+    expect(set).toMatchObject({
+      state: 'deferred',
+      phase: null,
+      lease: null,
+      attempt: 2,
+      tries: 1,
+      due,
+      wakeAt: due,
+      maybeSent: false,
+    });
+    expect(event?.data).toEqual({
+      attempt: 1,
+      counted: true,
+      category: 'x',
+      next_attempt_at: new Date(due).toISOString(),
+    });
   });
 
   it.each([
@@ -257,11 +328,17 @@ describe('an outcome', () => {
   });
 
   it('waits by the number of its attempt', () => {
-    expect(made(recorded(subject({ ...committing, attempt: 2 }), deferred)).set).toMatchObject({ attempt: 3, due: NOW + 300_000 });
+    expect(made(recorded(subject({ ...committing, attempt: 2 }), deferred)).set).toMatchObject({
+      attempt: 3,
+      due: NOW + 300_000,
+    });
   });
 
   it('is looked at when it expires before the next attempt', () => {
-    expect(made(recorded(subject(committing, { expiresAt: NOW + 7 }), deferred)).set).toMatchObject({ due: NOW + 30_000, wakeAt: NOW + 7 });
+    expect(made(recorded(subject(committing, { expiresAt: NOW + 7 }), deferred)).set).toMatchObject({
+      due: NOW + 30_000,
+      wakeAt: NOW + 7,
+    });
   });
 
   it('that defers the last attempt bounces', () => {
@@ -271,7 +348,9 @@ describe('an outcome', () => {
   });
 
   it('that defers the last attempt ends unknown when a copy may have been taken', () => {
-    expect(made(recorded(subject({ ...committing, attempt: 3, maybeSent: true }), deferred)).set.state).toBe('unknown');
+    expect(made(recorded(subject({ ...committing, attempt: 3, maybeSent: true }), deferred)).set.state).toBe(
+      'unknown',
+    );
   });
 
   it('about us spends no attempt, not even the last', () => {
@@ -287,7 +366,9 @@ describe('an outcome', () => {
     [5, 960_000],
     [50, 960_000],
   ])('about us after %i uncounted tries waits %i ms', (uncounted, wait) => {
-    expect(made(recorded(subject({ ...streaming, attempt: 2, tries: 1 + uncounted }), aboutUs)).set.due).toBe(NOW + wait);
+    expect(made(recorded(subject({ ...streaming, attempt: 2, tries: 1 + uncounted }), aboutUs)).set.due).toBe(
+      NOW + wait,
+    );
   });
 
   it('honours a wish to cancel when it defers', () => {
@@ -297,37 +378,62 @@ describe('an outcome', () => {
   });
 
   it.each([
-    ['a copy may have been taken before', subject({ ...committing, cancelWanted: true, maybeSent: true }), deferred],
+    [
+      'a copy may have been taken before',
+      subject({ ...committing, cancelWanted: true, maybeSent: true }),
+      deferred,
+    ],
     ['a copy may have been taken now', subject({ ...committing, cancelWanted: true }), lost],
   ])('forgets a wish to cancel when %s', (_, s, verdict) => {
     expect(made(recorded(s, verdict)).set.state).toBe('deferred');
   });
 
   it('that was lost is tried again and marked', () => {
-    expect(made(recorded(subject(committing), lost)).set).toMatchObject({ state: 'deferred', attempt: 2, maybeSent: true });
+    expect(made(recorded(subject(committing), lost)).set).toMatchObject({
+      state: 'deferred',
+      attempt: 2,
+      maybeSent: true,
+    });
   });
 
   it('that was lost on the last attempt ends unknown', () => {
-    expect(made(recorded(subject({ ...committing, attempt: 3 }), lost)).set).toMatchObject({ state: 'unknown', maybeSent: true });
+    expect(made(recorded(subject({ ...committing, attempt: 3 }), lost)).set).toMatchObject({
+      state: 'unknown',
+      maybeSent: true,
+    });
   });
 
   it('that was lost is never tried again with at_most_once', () => {
-    expect(made(recorded(subject(committing, { copies: 'at_most_once' }), lost)).set).toMatchObject({ ...ended, state: 'unknown' });
+    expect(made(recorded(subject(committing, { copies: 'at_most_once' }), lost)).set).toMatchObject({
+      ...ended,
+      state: 'unknown',
+    });
   });
 
-  it.each(['queued', 'deferred'] as const)('of 250 whose lease was lost is recorded while the delivery is %s', (state) => {
-    expect(made(recorded(subject({ state }), { kind: 'delivered' })).set.state).toBe('delivered');
-  });
+  it.each(['queued', 'deferred'] as const)(
+    'of 250 whose lease was lost is recorded while the delivery is %s',
+    (state) => {
+      expect(made(recorded(subject({ state }), { kind: 'delivered' })).set.state).toBe('delivered');
+    },
+  );
 
-  it.each(othersThan('queued', 'deferred'))('of 250 whose lease was lost is forgotten when the delivery is %s', (state) => {
-    expect(
-      recorded(subject({ state, lease: state === 'sending' ? { id: 'another', until: NOW } : null }), { kind: 'delivered' }),
-    ).toBeNull();
-  });
+  it.each(othersThan('queued', 'deferred'))(
+    'of 250 whose lease was lost is forgotten when the delivery is %s',
+    (state) => {
+      expect(
+        recorded(subject({ state, lease: state === 'sending' ? { id: 'another', until: NOW } : null }), {
+          kind: 'delivered',
+        }),
+      ).toBeNull();
+    },
+  );
 
-  it.each([deferred, aboutUs, lost, { kind: 'bounced' } as const])('%o whose lease was lost is forgotten', (verdict) => {
-    for (const state of states) expect(recorded(subject({ state }), verdict)).toBeNull();
-  });
+  it.each([deferred, aboutUs, lost, { kind: 'bounced' } as const])(
+    '%o whose lease was lost is forgotten',
+    (verdict) => {
+      for (const state of states) expect(recorded(subject({ state }), verdict)).toBeNull();
+    },
+  );
 });
 
 describe('age', () => {
@@ -368,7 +474,16 @@ describe('a lease that ran out', () => {
   it('puts the delivery back for later, counted and without an event', () => {
     const { set, event } = made(lapse(subject(streaming), later));
     const due = later + deliveryLimits.lapseDelayMs;
-    expect(set).toEqual({ state: 'queued', phase: null, lease: null, lapses: 1, tries: 1, maybeSent: false, due, wakeAt: due });
+    expect(set).toEqual({
+      state: 'queued',
+      phase: null,
+      lease: null,
+      lapses: 1,
+      tries: 1,
+      maybeSent: false,
+      due,
+      wakeAt: due,
+    });
     expect(event).toBeNull();
   });
 
@@ -412,7 +527,10 @@ describe('what falls due', () => {
     ['scheduled', { type: 'queued', data: {} }],
     ['deferred', null],
   ] as const)('goes to the queue when it was %s', (state, event) => {
-    expect(made(fallDue(subject({ state }), NOW))).toMatchObject({ set: { state: 'queued', wakeAt: NOW }, event });
+    expect(made(fallDue(subject({ state }), NOW))).toMatchObject({
+      set: { state: 'queued', wakeAt: NOW },
+      event,
+    });
     expect(made(fallDue(subject({ state }), NOW)).event).toEqual(event);
   });
 
@@ -447,7 +565,10 @@ describe('a cancel', () => {
   it.each(waiting)('ends what is %s', (state) => {
     const cancelling = cancel(subject({ state }));
     expect(cancelling.kind).toBe('cancelled');
-    expect(made(cancelling.change)).toMatchObject({ set: { ...ended, state: 'cancelled' }, event: { type: 'cancelled', data: {} } });
+    expect(made(cancelling.change)).toMatchObject({
+      set: { ...ended, state: 'cancelled' },
+      event: { type: 'cancelled', data: {} },
+    });
   });
 
   it.each([
@@ -460,7 +581,10 @@ describe('a cancel', () => {
   });
 
   it('is wished once', () => {
-    expect(cancel(subject({ ...streaming, cancelWanted: true }))).toEqual({ kind: 'in_flight', change: null });
+    expect(cancel(subject({ ...streaming, cancelWanted: true }))).toEqual({
+      kind: 'in_flight',
+      change: null,
+    });
   });
 
   it.each(states.filter(isTerminal))('of what is %s comes too late', (state) => {

@@ -1,15 +1,17 @@
-// The states of a delivery and every rule that moves it: the deciding half of claiming, delivering, sweeping and cancelling.
-// Each function reads a delivery as the store gave it and answers the change to make, or null when there is none. Nothing here writes: a change
-// is carried out by `MessageStore.apply`, which compares `version`, so a decision about an outdated delivery changes nothing.
-// The rules are those of the state machine that was checked by visiting every reachable state (docs/decisions/0003); change that model first.
+// The states of a delivery and every rule that moves it: the deciding half of claiming, delivering,
+// sweeping and cancelling. Each function reads a delivery as the store gave it and answers the
+// change to make, or null when there is none. Nothing here writes: a change is carried out by
+// `MessageStore.apply`, which compares `version`, so a decision about an outdated delivery changes
+// nothing. The rules are those of the state machine that was checked by visiting every reachable
+// state (docs/decisions/0003); change that model first.
 //
 //   scheduled ─due─▶ queued ─claim─▶ sending/streaming ─commit─▶ sending/committing ─record─▶ delivered | bounced | unknown
 //                      ▲  ▲               │ release, lapse              │ lapse                  │
 //                      │  └───────────────┴─────────────────────────────┘                        │ 4xx
 //                      └───────────────────────── due ── deferred ◀──────────────────────────────┘
 //
-// `maybeSent`: it once left `committing` without an answer, so a copy may have been taken. It is never cancelled, and when it runs out of
-// attempts or lapses it ends `unknown`.
+// `maybeSent`: it once left `committing` without an answer, so a copy may have been taken. It is
+// never cancelled, and when it runs out of attempts or lapses it ends `unknown`.
 
 import type { Address } from '../address.ts';
 import type { Copies } from '../catalog/catalog.ts';
@@ -18,13 +20,24 @@ import { deliveryLimits } from '../limits/delivery.ts';
 import { queueLimits } from '../limits/queue.ts';
 import type { NewEvent } from './event.ts';
 
-export type TerminalState = 'delivered' | 'bounced' | 'complained' | 'suppressed' | 'cancelled' | 'expired' | 'unknown' | 'dead';
+export type TerminalState =
+  | 'delivered'
+  | 'bounced'
+  | 'complained'
+  | 'suppressed'
+  | 'cancelled'
+  | 'expired'
+  | 'unknown'
+  | 'dead';
 export type DeliveryState = 'scheduled' | 'queued' | 'sending' | 'deferred' | TerminalState;
 
 /** Why a queued delivery waits although its time has come. */
 export type HoldReason = 'budget' | 'suspended' | 'unverified' | 'route';
 
-/** What an attempt met: the record of one try. Shown by the API; the reply is the other server's text, cut. */
+/**
+ * What an attempt met: the record of one try. Shown by the API; the reply is the other server's
+ * text, cut.
+ */
 export interface LastReply {
   readonly stage: string;
   readonly code: number | null;
@@ -34,7 +47,9 @@ export interface LastReply {
   readonly text: string;
 }
 
-/** The part of a delivery that changes. All times are milliseconds since 1970 by the store's clock. */
+/**
+ * The part of a delivery that changes. All times are milliseconds since 1970 by the store's clock.
+ */
 export interface Progress {
   readonly state: DeliveryState;
   /** While sending: before `committing` it is always safe to try again. */
@@ -107,8 +122,10 @@ const terminal: ReadonlySet<DeliveryState> = new Set<TerminalState>([
   'dead',
 ]);
 export const isTerminal = (state: DeliveryState): state is TerminalState => terminal.has(state);
-const isWaiting = (state: DeliveryState): boolean => state === 'queued' || state === 'deferred' || state === 'scheduled';
-const isMine = (d: Delivery, leaseId: string): boolean => d.state === 'sending' && d.lease !== null && d.lease.id === leaseId;
+const isWaiting = (state: DeliveryState): boolean =>
+  state === 'queued' || state === 'deferred' || state === 'scheduled';
+const isMine = (d: Delivery, leaseId: string): boolean =>
+  d.state === 'sending' && d.lease !== null && d.lease.id === leaseId;
 
 const change = (s: DeliveryView, set: Partial<Progress>, event: NewEvent | null = null): Change => ({
   message: s.message,
@@ -121,15 +138,27 @@ const change = (s: DeliveryView, set: Partial<Progress>, event: NewEvent | null 
 type EventData = NewEvent['data'];
 
 /** The end of a delivery: nothing changes it any more. */
-const end = (s: DeliveryView, state: Exclude<TerminalState, 'complained'>, data: EventData = {}, more: Partial<Progress> = {}): Change =>
+const end = (
+  s: DeliveryView,
+  state: Exclude<TerminalState, 'complained'>,
+  data: EventData = {},
+  more: Partial<Progress> = {},
+): Change =>
   change(s, { ...more, state, phase: null, lease: null, hold: null, wakeAt: null }, { type: state, data });
 
-/** The sweeper looks at a waiting delivery when it is due, or when it is too old, whichever is earlier. */
-const wake = (due: number, expiresAt: number | null): number => (expiresAt === null ? due : Math.min(due, expiresAt));
+/**
+ * The sweeper looks at a waiting delivery when it is due, or when it is too old, whichever is
+ * earlier.
+ */
+const wake = (due: number, expiresAt: number | null): number =>
+  expiresAt === null ? due : Math.min(due, expiresAt);
 
 // --- accept
 
-/** How a delivery starts, and its first event. `published`: an entry goes to the queue, so the sweeper need not look for a while. */
+/**
+ * How a delivery starts, and its first event. `published`: an entry goes to the queue, so the
+ * sweeper need not look for a while.
+ */
 export function arrive(input: {
   readonly now: number;
   readonly scheduledAt: number | null;
@@ -138,9 +167,16 @@ export function arrive(input: {
   readonly isPublished: boolean;
   readonly republishMs?: number;
 }): { readonly progress: Progress; readonly event: NewEvent } {
-  const state = input.isSuppressed ? 'suppressed' : input.scheduledAt !== null && input.scheduledAt > input.now ? 'scheduled' : 'queued';
+  const state = input.isSuppressed
+    ? 'suppressed'
+    : input.scheduledAt !== null && input.scheduledAt > input.now
+      ? 'scheduled'
+      : 'queued';
   const due = state === 'scheduled' && input.scheduledAt !== null ? input.scheduledAt : input.now;
-  const next = state === 'queued' && input.isPublished ? input.now + (input.republishMs ?? queueLimits.republishMs) : due;
+  const next =
+    state === 'queued' && input.isPublished
+      ? input.now + (input.republishMs ?? queueLimits.republishMs)
+      : due;
   const progress: Progress = {
     state,
     phase: null,
@@ -164,10 +200,19 @@ export function arrive(input: {
 
 // --- claim
 
-/** `queued, attempt n, due past` → `sending/streaming` with a lease. Null: the entry is outdated, repeated, or about held mail; drop it. */
+/**
+ * `queued, attempt n, due past` → `sending/streaming` with a lease. Null: the entry is outdated,
+ * repeated, or about held mail; drop it.
+ */
 export function claim(
   s: DeliveryView,
-  input: { readonly attempt: number; readonly now: number; readonly leaseId: string; readonly leaseMs?: number; readonly route: string },
+  input: {
+    readonly attempt: number;
+    readonly now: number;
+    readonly leaseId: string;
+    readonly leaseMs?: number;
+    readonly route: string;
+  },
 ): Change | null {
   const d = s.delivery;
   if (d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now) return null;
@@ -193,7 +238,12 @@ export function hold(s: DeliveryView, reason: HoldReason, due: number): Change |
 }
 
 /** The lease goes on while the dispatcher lives. Null: it was lost. */
-export function renew(s: DeliveryView, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
+export function renew(
+  s: DeliveryView,
+  leaseId: string,
+  now: number,
+  leaseMs: number = deliveryLimits.leaseMs,
+): Change | null {
   if (!isMine(s.delivery, leaseId)) return null;
   const until = now + leaseMs;
   return change(s, { lease: { id: leaseId, until }, wakeAt: until });
@@ -202,20 +252,34 @@ export function renew(s: DeliveryView, leaseId: string, now: number, leaseMs: nu
 // --- deliver
 
 /**
- * `streaming → committing`: the fence before the final dot. Null: the lease was lost; close without a dot. The lease begins anew, so that renewals that
- * failed before cannot end it afterwards: it takes a fault between this record and the outcome (P5).
+ * `streaming → committing`: the fence before the final dot. Null: the lease was lost; close without
+ * a dot. The lease begins anew, so that renewals that failed before cannot end it afterwards: it
+ * takes a fault between this record and the outcome (P5).
  */
-export function commit(s: DeliveryView, leaseId: string, now: number, leaseMs: number = deliveryLimits.leaseMs): Change | null {
+export function commit(
+  s: DeliveryView,
+  leaseId: string,
+  now: number,
+  leaseMs: number = deliveryLimits.leaseMs,
+): Change | null {
   if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   const until = now + leaseMs;
   return change(s, { phase: 'committing', lease: { id: leaseId, until }, wakeAt: until });
 }
 
-/** Back to `queued`, nothing counted: a local fault, a wait for budget, a shutdown. Only ever from `streaming`. */
+/**
+ * Back to `queued`, nothing counted: a local fault, a wait for budget, a shutdown. Only ever from
+ * `streaming`.
+ */
 export function release(
   s: DeliveryView,
   leaseId: string,
-  input: { readonly due: number; readonly reason: HoldReason | null; readonly tried: boolean; readonly lastReply?: LastReply },
+  input: {
+    readonly due: number;
+    readonly reason: HoldReason | null;
+    readonly tried: boolean;
+    readonly lastReply?: LastReply;
+  },
 ): Change | null {
   if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   return change(s, {
@@ -236,7 +300,9 @@ export function suppress(s: DeliveryView, leaseId: string): Change | null {
   return end(s, s.delivery.maybeSent ? 'unknown' : 'suppressed', { reason: 'suppressed' });
 }
 
-/** What an attempt came to. `lost`: the connection ended after the final dot and before an answer. */
+/**
+ * What an attempt came to. `lost`: the connection ended after the final dot and before an answer.
+ */
 export type Verdict =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'bounced' }
@@ -251,14 +317,25 @@ export interface Outcome {
   readonly data: EventData;
 }
 
-/** Waits between attempts, in milliseconds; `random` in [0, 1) spreads them by up to `deliveryLimits.retryJitter`, never early (P6). */
+/**
+ * Waits between attempts, in milliseconds; `random` in [0, 1) spreads them by up to
+ * `deliveryLimits.retryJitter`, never early (P6).
+ */
 export interface Schedule {
   readonly delaysMs: readonly number[];
   readonly random: number;
 }
 
-/** The outcome and its event, in one change. Null: the lease was lost and somebody else has gone on. */
-export function record(s: DeliveryView, leaseId: string, outcome: Outcome, now: number, schedule: Schedule): Change | null {
+/**
+ * The outcome and its event, in one change. Null: the lease was lost and somebody else has gone on.
+ */
+export function record(
+  s: DeliveryView,
+  leaseId: string,
+  outcome: Outcome,
+  now: number,
+  schedule: Schedule,
+): Change | null {
   const d = s.delivery;
   const { verdict, reply } = outcome;
   const counted = verdict.kind !== 'deferred' || verdict.spent;
@@ -275,7 +352,14 @@ export function record(s: DeliveryView, leaseId: string, outcome: Outcome, now: 
     case 'bounced':
       return end(s, 'bounced', data, seen);
     case 'deferred':
-      return defer(s, { spent: verdict.spent, waitMs: verdict.waitMs, maybeSent: d.maybeSent }, data, seen, now, schedule);
+      return defer(
+        s,
+        { spent: verdict.spent, waitMs: verdict.waitMs, maybeSent: d.maybeSent },
+        data,
+        seen,
+        now,
+        schedule,
+      );
     case 'lost':
       if (s.copies === 'at_most_once') return end(s, 'unknown', data, seen);
       return defer(s, { spent: true, waitMs: 0, maybeSent: true }, data, seen, now, schedule);
@@ -302,17 +386,33 @@ function defer(
   const due = now + Math.ceil(wait * (1 + deliveryLimits.retryJitter * schedule.random));
   return change(
     s,
-    { ...more, state: 'deferred', phase: null, lease: null, hold: null, attempt, due, wakeAt: wake(due, s.expiresAt) },
+    {
+      ...more,
+      state: 'deferred',
+      phase: null,
+      lease: null,
+      hold: null,
+      attempt,
+      due,
+      wakeAt: wake(due, s.expiresAt),
+    },
     { type: 'deferred', data: { ...data, next_attempt_at: new Date(due).toISOString() } },
   );
 }
 
-/** Refusals about us count no attempt, so they need a back-off of their own: 30 s, doubled each time, at most 16 min. */
-const unspentWait = (d: Delivery): number => deliveryLimits.refusalAboutUsMs * 2 ** Math.min(5, Math.max(0, d.tries - (d.attempt - 1)));
+/**
+ * Refusals about us count no attempt, so they need a back-off of their own: 30 s, doubled each
+ * time, at most 16 min.
+ */
+const unspentWait = (d: Delivery): number =>
+  deliveryLimits.refusalAboutUsMs * 2 ** Math.min(5, Math.max(0, d.tries - (d.attempt - 1)));
 
 // --- sweep
 
-/** Past `expires_at` or the sender's `maxAge`, and not being sent: it ends. Null: it is young enough. */
+/**
+ * Past `expires_at` or the sender's `maxAge`, and not being sent: it ends. Null: it is young
+ * enough.
+ */
 export function endIfTooOld(s: DeliveryView, now: number, maxAgeMs: number): Change | null {
   if (!isWaiting(s.delivery.state)) return null;
   const isExpired = s.expiresAt !== null && now >= s.expiresAt;
@@ -323,7 +423,11 @@ export function endIfTooOld(s: DeliveryView, now: number, maxAgeMs: number): Cha
 }
 
 /** A lease that ran out: its dispatcher is dead, frozen or cut off. */
-export function lapse(s: DeliveryView, now: number, delayMs: number = deliveryLimits.lapseDelayMs): Change | null {
+export function lapse(
+  s: DeliveryView,
+  now: number,
+  delayMs: number = deliveryLimits.lapseDelayMs,
+): Change | null {
   const d = s.delivery;
   if (d.state !== 'sending' || d.lease === null || d.lease.until > now) return null;
   const wasCommitting = d.phase === 'committing';
@@ -331,25 +435,47 @@ export function lapse(s: DeliveryView, now: number, delayMs: number = deliveryLi
   const seen: Partial<Progress> = { lapses, tries: d.tries + 1 };
   if (wasCommitting && s.copies === 'at_most_once') return end(s, 'unknown', { reason: 'lease_over' }, seen);
   const maybeSent = d.maybeSent || wasCommitting;
-  if (lapses >= deliveryLimits.lapsesMax) return end(s, maybeSent ? 'unknown' : 'dead', { reason: 'lapses' }, { ...seen, maybeSent });
+  if (lapses >= deliveryLimits.lapsesMax)
+    return end(s, maybeSent ? 'unknown' : 'dead', { reason: 'lapses' }, { ...seen, maybeSent });
   const due = now + delayMs;
-  return change(s, { ...seen, maybeSent, state: 'queued', phase: null, lease: null, due, wakeAt: wake(due, s.expiresAt) });
+  return change(s, {
+    ...seen,
+    maybeSent,
+    state: 'queued',
+    phase: null,
+    lease: null,
+    due,
+    wakeAt: wake(due, s.expiresAt),
+  });
 }
 
-/** `scheduled` or `deferred`, and due: to the queue. It counts as unpublished until `published` says otherwise. */
+/**
+ * `scheduled` or `deferred`, and due: to the queue. It counts as unpublished until `published` says
+ * otherwise.
+ */
 export function fallDue(s: DeliveryView, now: number): Change | null {
   const d = s.delivery;
   if ((d.state !== 'scheduled' && d.state !== 'deferred') || d.due > now) return null;
-  return change(s, { state: 'queued', wakeAt: wake(d.due, s.expiresAt) }, d.state === 'scheduled' ? { type: 'queued', data: {} } : null);
+  return change(
+    s,
+    { state: 'queued', wakeAt: wake(d.due, s.expiresAt) },
+    d.state === 'scheduled' ? { type: 'queued', data: {} } : null,
+  );
 }
 
 /** An entry went to the queue: the sweeper looks again when nobody claimed it. */
-export function published(s: DeliveryView, now: number, republishMs: number = queueLimits.republishMs): Change | null {
+export function published(
+  s: DeliveryView,
+  now: number,
+  republishMs: number = queueLimits.republishMs,
+): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { wakeAt: wake(now + republishMs, s.expiresAt) });
 }
 
-/** The window was full: no entry went to the queue after all, so the sweeper feeds it in its turn. */
+/**
+ * The window was full: no entry went to the queue after all, so the sweeper feeds it in its turn.
+ */
 export function notPublished(s: DeliveryView, now: number): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { wakeAt: Math.min(now, s.delivery.wakeAt ?? now) });
@@ -357,7 +483,10 @@ export function notPublished(s: DeliveryView, now: number): Change | null {
 
 // --- cancel
 
-/** `cancelled`: no byte leaves from now on. `in_flight`: one may; the wish is kept. `ended`: too late. */
+/**
+ * `cancelled`: no byte leaves from now on. `in_flight`: one may; the wish is kept. `ended`: too
+ * late.
+ */
 export type Cancelling =
   | { readonly kind: 'cancelled' | 'in_flight'; readonly change: Change }
   | { readonly kind: 'in_flight' | 'ended'; readonly change: null };

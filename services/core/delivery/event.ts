@@ -13,13 +13,19 @@ export type EventType =
   | 'unknown'
   | 'dead';
 
-/** An event before the store has stamped it. `data` is plain JSON and holds no address and no content. */
+/**
+ * An event before the store has stamped it. `data` is plain JSON and holds no address and no
+ * content.
+ */
 export interface NewEvent {
   readonly type: EventType;
   readonly data: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-/** One entry of the timeline. Its `seq` is its position in `Message.events`, which is never trimmed: gapless per message. */
+/**
+ * One entry of the timeline. Its `seq` is its position in `Message.events`, which is never trimmed:
+ * gapless per message.
+ */
 export interface Event extends NewEvent {
   /** Milliseconds since 1970 by the store's clock. */
   readonly at: number;

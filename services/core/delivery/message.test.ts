@@ -6,7 +6,12 @@ const NOW = 1_000_000;
 
 function message(more: Partial<Message> = {}, recipients = ['ana@example.com', 'ben@example.org']): Message {
   const sample = sampleMessage({ createdAt: NOW, deliveries: recipients.map((to) => ({ to })) });
-  return { ...sample, deliveries: sample.deliveries.map((d, i) => ({ ...d, version: `v${i}` })), events: [], ...more };
+  return {
+    ...sample,
+    deliveries: sample.deliveries.map((d, i) => ({ ...d, version: `v${i}` })),
+    events: [],
+    ...more,
+  };
 }
 
 describe('the status of a message', () => {
@@ -43,7 +48,13 @@ describe('the blobs of a message', () => {
 
   it('are those of its parts and attachments', () => {
     const part = (blob: typeof html) => ({ blob, bytes: 1 });
-    const all = { ...content, html: part(html), text: part(text), templateData: part(data), attachments: [attachment] };
+    const all = {
+      ...content,
+      html: part(html),
+      text: part(text),
+      templateData: part(data),
+      attachments: [attachment],
+    };
     expect(blobsOf(all).toSorted()).toEqual([html, text, data, file].toSorted());
   });
 });

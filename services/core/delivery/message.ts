@@ -1,4 +1,5 @@
-// A message as it is stored: what a caller asked to send, its deliveries and its timeline, all in one document.
+// A message as it is stored: what a caller asked to send, its deliveries and its timeline, all in
+// one document.
 
 import type { Mailbox } from '../address.ts';
 import type { Copies, Environment } from '../catalog/catalog.ts';
@@ -6,7 +7,10 @@ import type { BlobId, MessageId } from '../ids.ts';
 import type { Delivery, DeliveryState, DeliveryView } from './delivery.ts';
 import type { Event } from './event.ts';
 
-/** First in, first out within a tier, per tenant and destination; no tier starves. In the API: `priority`. */
+/**
+ * First in, first out within a tier, per tenant and destination; no tier starves. In the API:
+ * `priority`.
+ */
 export type Tier = 'high' | 'normal' | 'bulk';
 export const tiers: readonly Tier[] = ['high', 'normal', 'bulk'];
 
@@ -26,7 +30,11 @@ export interface Attachment {
 /** What a dispatcher renders and composes from. Immutable once accepted. */
 export interface Content {
   /** The pinned revision; null for raw content. `language` is what the caller asked for. */
-  readonly template: { readonly identifier: string; readonly revision: number; readonly language: string | null } | null;
+  readonly template: {
+    readonly identifier: string;
+    readonly revision: number;
+    readonly language: string | null;
+  } | null;
   /** JSON text. */
   readonly templateData: StoredText | null;
   /** The request's own subject, used as it is; null: the template's. */
@@ -40,7 +48,10 @@ export interface Content {
 export interface Message {
   readonly id: MessageId;
   readonly tenant: string;
-  /** Milliseconds since 1970 by the store's clock. Also the Date of the mail, so that all attempts have the same bytes. */
+  /**
+   * Milliseconds since 1970 by the store's clock. Also the Date of the mail, so that all attempts
+   * have the same bytes.
+   */
   readonly createdAt: number;
   /** Who handed it over: the id of the API key. */
   readonly keyId: string;
@@ -70,7 +81,10 @@ export interface Message {
   readonly events: readonly Event[];
 }
 
-/** A message before its insert: the store stamps the events and gives each delivery its first version. */
+/**
+ * A message before its insert: the store stamps the events and gives each delivery its first
+ * version.
+ */
 export interface NewMessage extends Omit<Message, 'deliveries' | 'events'> {
   readonly deliveries: readonly Omit<Delivery, 'version'>[];
   /** One per delivery, in their order. */
@@ -103,7 +117,9 @@ export function statusOf(deliveries: readonly { readonly state: DeliveryState }[
 
 /** The blobs that a message refers to; they must outlive it. */
 export function blobsOf(content: Content): BlobId[] {
-  const parts = [content.templateData, content.html, content.text].flatMap((part) => (part !== null && 'blob' in part ? [part.blob] : []));
+  const parts = [content.templateData, content.html, content.text].flatMap((part) =>
+    part !== null && 'blob' in part ? [part.blob] : [],
+  );
   return [...parts, ...content.attachments.map((a) => a.blob)];
 }
 
@@ -123,5 +139,8 @@ export function viewOf(message: Message, index: number): DeliveryView {
 
 /** The message as it stands after a change that the store has made. */
 export function withProgress(message: Message, index: number, progress: Partial<Delivery>): Message {
-  return { ...message, deliveries: message.deliveries.map((d, i) => (i === index ? { ...d, ...progress } : d)) };
+  return {
+    ...message,
+    deliveries: message.deliveries.map((d, i) => (i === index ? { ...d, ...progress } : d)),
+  };
 }

@@ -8,7 +8,13 @@ import { earlyBy, plan } from './plan.ts';
 const now = 1_000_000;
 
 function subject(due: number, state: DeliveryState = 'queued'): DeliveryView {
-  const { progress } = arrive({ now: due, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true });
+  const { progress } = arrive({
+    now: due,
+    scheduledAt: null,
+    expiresAt: null,
+    isSuppressed: false,
+    isPublished: true,
+  });
   const delivery = {
     ...progress,
     state,
@@ -17,14 +23,26 @@ function subject(due: number, state: DeliveryState = 'queued'): DeliveryView {
     domain: 'example.com',
     version: '1',
   } as const;
-  return { message: 'msg_1' as MessageId, index: 0, delivery, copies: 'at_least_once', startsAt: due, expiresAt: null };
+  return {
+    message: 'msg_1' as MessageId,
+    index: 0,
+    delivery,
+    copies: 'at_least_once',
+    startsAt: due,
+    expiresAt: null,
+  };
 }
 
 test.each([
   ['due long ago', subject(now - 1_000), 1, 0],
   ['due now', subject(now), 1, 0],
   ['due a moment from now, by a clock that is ahead of ours', subject(now + 3), 1, 3],
-  ['due at the most that clocks may differ', subject(now + deliveryLimits.clockSkewMs), 1, deliveryLimits.clockSkewMs],
+  [
+    'due at the most that clocks may differ',
+    subject(now + deliveryLimits.clockSkewMs),
+    1,
+    deliveryLimits.clockSkewMs,
+  ],
   ['due later than clocks can explain', subject(now + deliveryLimits.clockSkewMs + 1), 1, 0],
   ['about another attempt', subject(now + 3), 2, 0],
   ['about a delivery that waits for its schedule', subject(now + 3, 'deferred'), 1, 0],
@@ -36,21 +54,39 @@ describe('a plan', () => {
   const sender = sampleSender([30_000]);
   const [first, second] = sender.routes;
   if (first === undefined || second === undefined) throw new Error('the sample sender has two routes');
-  const context = { attempt: 1, now, sender, routes: sender.routes, pausedUntil: () => Number.NEGATIVE_INFINITY };
-  const pausedBy = (until: Readonly<Record<string, number>>) => (route: { readonly name: string }) => until[route.name] ?? 0;
+  const context = {
+    attempt: 1,
+    now,
+    sender,
+    routes: sender.routes,
+    pausedUntil: () => Number.NEGATIVE_INFINITY,
+  };
+  const pausedBy = (until: Readonly<Record<string, number>>) => (route: { readonly name: string }) =>
+    until[route.name] ?? 0;
 
   test('goes by the first route that is open', () => {
     expect(plan(subject(now), context)).toEqual({ kind: 'go', route: first });
-    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now + 1 }) })).toEqual({ kind: 'go', route: second });
+    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now + 1 }) })).toEqual({
+      kind: 'go',
+      route: second,
+    });
   });
 
   test('takes a route again when its pause is over', () => {
-    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now }) })).toMatchObject({ route: first });
+    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now }) })).toMatchObject({
+      route: first,
+    });
   });
 
   test('waits until the first of the paused routes is open again', () => {
-    const planned = plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now + 9, second: now + 5 }) });
-    expect(planned).toMatchObject({ kind: 'hold', change: { set: { due: now + 5, hold: { reason: 'route' } }, event: null } });
+    const planned = plan(subject(now), {
+      ...context,
+      pausedUntil: pausedBy({ first: now + 9, second: now + 5 }),
+    });
+    expect(planned).toMatchObject({
+      kind: 'hold',
+      change: { set: { due: now + 5, hold: { reason: 'route' } }, event: null },
+    });
   });
 
   test.each([
@@ -60,7 +96,10 @@ describe('a plan', () => {
     ['of a sender without routes', 'route', { routes: [] }],
   ])('%s is looked at again after a minute', (_, reason, more) => {
     const planned = plan(subject(now), { ...context, ...more });
-    expect(planned).toMatchObject({ kind: 'hold', change: { set: { due: now + deliveryLimits.heldRecheckMs, hold: { reason } } } });
+    expect(planned).toMatchObject({
+      kind: 'hold',
+      change: { set: { due: now + deliveryLimits.heldRecheckMs, hold: { reason } } },
+    });
   });
 
   test.each([

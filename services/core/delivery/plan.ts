@@ -1,12 +1,17 @@
-// What to do with one entry of the queue: go, wait, end, or nothing. Budgets are asked afterwards, for those that could go.
+// What to do with one entry of the queue: go, wait, end, or nothing. Budgets are asked afterwards,
+// for those that could go.
 
 import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
 import { type Change, type DeliveryView, endIfTooOld, hold } from './delivery.ts';
 
 export type Plan =
-  /** Outdated, repeated, or about mail that waits: another entry or the sweeper takes care of it. */
-  { readonly kind: 'drop' } | { readonly kind: 'end' | 'hold'; readonly change: Change } | { readonly kind: 'go'; readonly route: Route };
+  /**
+   * Outdated, repeated, or about mail that waits: another entry or the sweeper takes care of it.
+   */
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'end' | 'hold'; readonly change: Change }
+  | { readonly kind: 'go'; readonly route: Route };
 
 export interface PlanContext {
   readonly attempt: number;
@@ -20,8 +25,9 @@ export interface PlanContext {
 }
 
 /**
- * Milliseconds until an entry's delivery is due, where that is so soon that the two clocks of who published it and who took it may be all there is
- * to it; otherwise 0. Worth waiting for: what is dropped comes back when a sweeper finds it unclaimed, a minute later.
+ * Milliseconds until an entry's delivery is due, where that is so soon that the two clocks of who
+ * published it and who took it may be all there is to it; otherwise 0. Worth waiting for: what is
+ * dropped comes back when a sweeper finds it unclaimed, a minute later.
  */
 export function earlyBy(s: DeliveryView, context: Pick<PlanContext, 'attempt' | 'now'>): number {
   const early = s.delivery.due - context.now;

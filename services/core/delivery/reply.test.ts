@@ -1,8 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { type Answer, type Category, type Judgement, judge, parseReply, type Reason, type Stage } from './reply.ts';
+import {
+  type Answer,
+  type Category,
+  type Judgement,
+  judge,
+  parseReply,
+  type Reason,
+  type Stage,
+} from './reply.ts';
 
 /** A refusal as it stands in the tables: `550 5.1.1 no such user`. */
-const refused = (stage: Stage, raw: string): Answer => ({ kind: 'refused', stage, reason: null, ...parseReply(raw) });
+const refused = (stage: Stage, raw: string): Answer => ({
+  kind: 'refused',
+  stage,
+  reason: null,
+  ...parseReply(raw),
+});
 const happened = (kind: Answer['kind'], stage: Stage, reason: Reason | null = null): Answer => {
   return { kind, stage, reason, code: null, enhanced: null, text: '' };
 };
@@ -10,7 +23,12 @@ const happened = (kind: Answer['kind'], stage: Stage, reason: Reason | null = nu
 const deliver = (category: Category): Judgement => ({ kind: 'delivered', category });
 const bounce = (category: Category): Judgement => ({ kind: 'bounced', category });
 const defer = (category: Category): Judgement => ({ kind: 'deferred', spent: true, waitMs: 0, category });
-const aboutUs = (category: Category): Judgement => ({ kind: 'deferred', spent: false, waitMs: 30_000, category });
+const aboutUs = (category: Category): Judgement => ({
+  kind: 'deferred',
+  spent: false,
+  waitMs: 30_000,
+  category,
+});
 const pause = (category: Category): Judgement => ({ kind: 'local', scope: 'route', category });
 const release = (category: Category): Judgement => ({ kind: 'local', scope: 'delivery', category });
 
@@ -150,7 +168,19 @@ describe('what is no reply', () => {
 });
 
 describe('every refusal', () => {
-  const stages: Stage[] = ['dial', 'tls', 'greeting', 'ehlo', 'starttls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'];
+  const stages: Stage[] = [
+    'dial',
+    'tls',
+    'greeting',
+    'ehlo',
+    'starttls',
+    'auth',
+    'mail',
+    'rcpt',
+    'data',
+    'body',
+    'dot',
+  ];
   const early = stages.slice(0, stages.indexOf('rcpt'));
 
   it('before RCPT spends no attempt, whatever its code, unless it is about the message', () => {
@@ -158,7 +188,9 @@ describe('every refusal', () => {
       for (let code = 200; code < 600; code++) {
         const judged = judge(refused(stage, `${code} text`));
         if (stage === 'mail' && code === 552) continue;
-        expect(judged.kind === 'local' || (judged.kind === 'deferred' && !judged.spent && judged.waitMs >= 30_000)).toBe(true);
+        expect(
+          judged.kind === 'local' || (judged.kind === 'deferred' && !judged.spent && judged.waitMs >= 30_000),
+        ).toBe(true);
       }
     }
   });
@@ -166,12 +198,17 @@ describe('every refusal', () => {
   it('with a 4xx is retried, at any stage and with any enhanced code', () => {
     for (const stage of stages) {
       for (let code = 400; code < 500; code++) {
-        for (const enhanced of ['', '4.1.1 ', '5.1.1 ']) expect(judge(refused(stage, `${code} ${enhanced}text`)).kind).not.toBe('bounced');
+        for (const enhanced of ['', '4.1.1 ', '5.1.1 '])
+          expect(judge(refused(stage, `${code} ${enhanced}text`)).kind).not.toBe('bounced');
       }
     }
   });
 
-  it.each(['body', 'dot'] as const)('at %s is never local: the store may have recorded `committing`', (stage) => {
-    for (let code = 200; code < 600; code++) expect(judge(refused(stage, `${code} text`)).kind).not.toBe('local');
-  });
+  it.each(['body', 'dot'] as const)(
+    'at %s is never local: the store may have recorded `committing`',
+    (stage) => {
+      for (let code = 200; code < 600; code++)
+        expect(judge(refused(stage, `${code} text`)).kind).not.toBe('local');
+    },
+  );
 });

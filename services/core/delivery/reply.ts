@@ -1,14 +1,27 @@
-// What another server's answer means for a delivery: the one place where that is decided (R7, R8). The transport says what happened,
-// `judge` says what follows, and `delivery.ts` carries it into the state machine.
+// What another server's answer means for a delivery: the one place where that is decided (R7, R8).
+// The transport says what happened, `judge` says what follows, and `delivery.ts` carries it into
+// the state machine.
 
 import { deliveryLimits } from '../limits/delivery.ts';
 import type { Verdict } from './delivery.ts';
 
 /**
- * Which question the answer belongs to. Until `greeting` nothing was said; `starttls` is the command, `tls` the handshake; `body` lasts from the
- * 354 to the final dot, `dot` from its first byte to the answer.
+ * Which question the answer belongs to. Until `greeting` nothing was said; `starttls` is the
+ * command, `tls` the handshake; `body` lasts from the 354 to the final dot, `dot` from its first
+ * byte to the answer.
  */
-export type Stage = 'dial' | 'tls' | 'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot';
+export type Stage =
+  | 'dial'
+  | 'tls'
+  | 'greeting'
+  | 'ehlo'
+  | 'starttls'
+  | 'auth'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'body'
+  | 'dot';
 
 /**
  * - `accepted`: 2xx to the final dot; the server has taken responsibility.
@@ -21,15 +34,30 @@ export type Stage = 'dial' | 'tls' | 'greeting' | 'ehlo' | 'starttls' | 'auth' |
  */
 export type AnswerKind = 'accepted' | 'refused' | 'lost' | 'answer_lost' | 'fenced' | 'aborted' | 'fault';
 
-/** For `lost` and `answer_lost` the first three, for `fault` the others, which speak of our side: resolver, addresses, route, login, message. */
-export type Reason = 'dropped' | 'timeout' | 'protocol' | 'dns' | 'address_refused' | 'connect' | 'tls' | 'auth' | 'body';
+/**
+ * For `lost` and `answer_lost` the first three, for `fault` the others, which speak of our side:
+ * resolver, addresses, route, login, message.
+ */
+export type Reason =
+  | 'dropped'
+  | 'timeout'
+  | 'protocol'
+  | 'dns'
+  | 'address_refused'
+  | 'connect'
+  | 'tls'
+  | 'auth'
+  | 'body';
 
 export interface Reply {
   /** Null when the answer was no reply of a server. */
   readonly code: number | null;
   /** RFC 3463, for example `5.1.1`. */
   readonly enhanced: string | null;
-  /** Without the codes; one line of at most `deliveryLimits.replyCharsMax` characters, without controls. */
+  /**
+   * Without the codes; one line of at most `deliveryLimits.replyCharsMax` characters, without
+   * controls.
+   */
   readonly text: string;
 }
 
@@ -68,10 +96,12 @@ export type Category =
   | 'body';
 
 /**
- * `local`: a fault of ours (R7). The delivery goes back to `queued` and spends nothing; with scope `route` the route is paused as well, because every
- * other message would meet the same.
+ * `local`: a fault of ours (R7). The delivery goes back to `queued` and spends nothing; with scope
+ * `route` the route is paused as well, because every other message would meet the same.
  */
-export type Judgement = (Verdict | { readonly kind: 'local'; readonly scope: 'route' | 'delivery' }) & { readonly category: Category };
+export type Judgement = (Verdict | { readonly kind: 'local'; readonly scope: 'route' | 'delivery' }) & {
+  readonly category: Category;
+};
 
 export function judge(answer: Answer): Judgement {
   switch (answer.kind) {
@@ -93,19 +123,27 @@ export function judge(answer: Answer): Judgement {
   }
 }
 
-/** Reads a whole reply, lines separated by LF or CRLF. A text that is no reply gets code null and keeps its words. */
+/**
+ * Reads a whole reply, lines separated by LF or CRLF. A text that is no reply gets code null and
+ * keeps its words.
+ */
 export function parseReply(raw: string): Reply {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '');
   const code = /^[2-5]\d\d(?=[ -]|$)/.exec(lines[0] ?? '')?.[0];
   const texts = code === undefined ? lines : lines.map((line) => line.replace(/^\d{3}[ -]?/, ''));
   const enhanced = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(texts[0] ?? '')?.[0] ?? null;
   const text = texts
-    .map((line) => (enhanced !== null && line.startsWith(enhanced) ? line.slice(enhanced.length).trimStart() : line))
+    .map((line) =>
+      enhanced !== null && line.startsWith(enhanced) ? line.slice(enhanced.length).trimStart() : line,
+    )
     .join(' ');
   return { code: code === undefined ? null : Number(code), enhanced, text: oneLine(text) };
 }
 
-/** A text from outside as it may be stored and shown: no controls, cut to `deliveryLimits.replyCharsMax`. */
+/**
+ * A text from outside as it may be stored and shown: no controls, cut to
+ * `deliveryLimits.replyCharsMax`.
+ */
 export function oneLine(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
@@ -113,12 +151,20 @@ export function oneLine(text: string): string {
     .slice(0, deliveryLimits.replyCharsMax);
 }
 
-const aboutUs = (category: Category): Judgement => ({ kind: 'deferred', spent: false, waitMs: deliveryLimits.refusalAboutUsMs, category });
+const aboutUs = (category: Category): Judgement => ({
+  kind: 'deferred',
+  spent: false,
+  waitMs: deliveryLimits.refusalAboutUsMs,
+  category,
+});
 const deferred = (category: Category): Judgement => ({ kind: 'deferred', spent: true, waitMs: 0, category });
 const bounced = (category: Category): Judgement => ({ kind: 'bounced', category });
 const routeFault = (category: Category): Judgement => ({ kind: 'local', scope: 'route', category });
 
-/** No login, a wrong one, too weak a one, or none without TLS (RFC 4954): an error of the route, whatever stage it shows at. */
+/**
+ * No login, a wrong one, too weak a one, or none without TLS (RFC 4954): an error of the route,
+ * whatever stage it shows at.
+ */
 const aboutLogin: ReadonlySet<number> = new Set([530, 534, 535, 538]);
 
 function judgeRefusal(a: Answer): Judgement {
@@ -131,7 +177,8 @@ function judgeRefusal(a: Answer): Judgement {
       return routeFault('auth');
     case 'greeting':
     case 'ehlo':
-      // 5xx here (554: "no SMTP service here") is said to everybody, for it has heard of no message yet; 4xx and 421 are its business of the moment.
+      // 5xx here (554: "no SMTP service here") is said to everybody, for it has heard of no message
+      // yet; 4xx and 421 are its business of the moment.
       return isPermanent(a) ? routeFault('route_refused') : aboutUs(isTransient(a) ? 'busy' : 'protocol');
     case 'mail':
       return judgeMailFrom(a);
@@ -145,33 +192,41 @@ function judgeRefusal(a: Answer): Judgement {
   }
 }
 
-/** MAIL FROM: about us, unless the answer is plainly about this one message, which would be refused in the same way for ever. */
+/**
+ * MAIL FROM: about us, unless the answer is plainly about this one message, which would be refused
+ * in the same way for ever.
+ */
 function judgeMailFrom(a: Answer): Judgement {
   if (isAboutLogin(a)) return routeFault('auth');
   const category = categoryOf(a);
-  if (isPermanent(a) && (category === 'too_large' || category === 'content' || category === 'smtputf8')) return bounced(category);
+  if (isPermanent(a) && (category === 'too_large' || category === 'content' || category === 'smtputf8'))
+    return bounced(category);
   if (isTransient(a)) return aboutUs('busy');
   return aboutUs(isPermanent(a) ? 'sender_refused' : 'protocol');
 }
 
 /** From RCPT on the answer is about this message. */
 function judgeMessage(a: Answer): Judgement {
-  // Once the body is under way the store may have recorded `committing`, from where nothing is released.
+  // Once the body is under way the store may have recorded `committing`, from where nothing is
+  // released.
   if (isAboutLogin(a)) return a.stage === 'body' || a.stage === 'dot' ? deferred('auth') : routeFault('auth');
   if (isTransient(a)) return deferred(categoryOf(a));
   if (!isPermanent(a)) return deferred('protocol');
   // 503 (bad sequence) is about the conversation, not about the mail.
   if (a.code === 503) return deferred('protocol');
   // RFC 5321 4.5.3.1.10: old servers say 552 to RCPT where 452 (too many recipients) is meant.
-  if (a.code === 552 && a.stage === 'rcpt' && (a.enhanced === null || a.enhanced === '5.5.3')) return deferred('busy');
-  // Mostly a relay that is not set up for us yet, so it is worth another try. Not a pause of the route: where a relay serves some domains only,
-  // one recipient elsewhere would stop everybody's mail.
+  if (a.code === 552 && a.stage === 'rcpt' && (a.enhanced === null || a.enhanced === '5.5.3'))
+    return deferred('busy');
+  // Mostly a relay that is not set up for us yet, so it is worth another try. Not a pause of the
+  // route: where a relay serves some domains only, one recipient elsewhere would stop everybody's
+  // mail.
   if (isRelayDenied(a)) return deferred('relay_denied');
   return bounced(categoryOf(a));
 }
 
 function judgeLoss(a: Answer): Judgement {
-  const category: Category = a.reason === 'timeout' ? 'timeout' : a.reason === 'protocol' ? 'protocol' : 'connection_lost';
+  const category: Category =
+    a.reason === 'timeout' ? 'timeout' : a.reason === 'protocol' ? 'protocol' : 'connection_lost';
   switch (a.stage) {
     case 'dial':
       return routeFault('connect');
@@ -213,7 +268,10 @@ function faultOf(reason: Reason | null): Judgement {
 const isAboutLogin = (a: Reply): boolean => a.code !== null && aboutLogin.has(a.code);
 const classOf = (a: Reply): number => Math.floor((a.code ?? 0) / 100);
 
-/** 5xx. When code and enhanced code contradict each other the mail may be retried: a bounce cannot be taken back. */
+/**
+ * 5xx. When code and enhanced code contradict each other the mail may be retried: a bounce cannot
+ * be taken back.
+ */
 const isPermanent = (a: Reply): boolean => classOf(a) === 5 && !a.enhanced?.startsWith('4');
 
 /** 4xx, or a 5xx whose enhanced code says that it will pass. */
@@ -221,9 +279,14 @@ const isTransient = (a: Reply): boolean => classOf(a) === 4 || (classOf(a) === 5
 
 /** Postfix, Exim, Exchange and Sendmail, in this order. */
 const isRelayDenied = (a: Reply): boolean =>
-  /\brelay access denied|\brelay not permitted|\bunable to relay|\brelaying denied|\brelaying is denied/i.test(a.text);
+  /\brelay access denied|\brelay not permitted|\bunable to relay|\brelaying denied|\brelaying is denied/i.test(
+    a.text,
+  );
 
-/** By subject and detail of the enhanced code, whatever its class; a `null` detail is the subject's other details. */
+/**
+ * By subject and detail of the enhanced code, whatever its class; a `null` detail is the subject's
+ * other details.
+ */
 const categories: readonly (readonly [subject: number, detail: number | null, Category])[] = [
   [1, 1, 'mailbox'],
   [1, 2, 'mailbox'],
@@ -249,7 +312,8 @@ function categoryOf(a: Reply): Category {
   const [, subject, detail] = (a.enhanced ?? '').split('.').map(Number);
   const found = categories.find(([s, d]) => s === subject && (d === detail || d === null));
   const category = found?.[2] ?? (a.code === 552 ? 'too_large' : 'refused');
-  // A 4xx that speaks of policy is greylisting or a rate limit; a server that is done for good is not busy.
+  // A 4xx that speaks of policy is greylisting or a rate limit; a server that is done for good is
+  // not busy.
   if (isTransient(a)) return category === 'policy' || category === 'refused' ? 'busy' : category;
   return category === 'busy' ? 'refused' : category;
 }

@@ -41,7 +41,9 @@ describe('documents know their lines', () => {
     [0, ['spec', 'nothing', 'there'], 3, 1],
     [0, [], 2, 1],
     [1, ['spec', 'locales', 0, 'locale'], 15, 5],
-  ])('document %i, %j: line %i, column %i', (at, path, line, column) => expect(documents[at]?.placeOf(path)).toEqual({ line, column }));
+  ])('document %i, %j: line %i, column %i', (at, path, line, column) =>
+    expect(documents[at]?.placeOf(path)).toEqual({ line, column }),
+  );
 });
 
 test.each([
@@ -50,7 +52,10 @@ test.each([
   ['a: {b: 1,\n c: 2, b: 3}\n', 2],
   ['kind: Sender\n\tspec: 1\n', 2],
   ['a: &a [1]\n---\nb: *missing\n', 3],
-  [`a: &a [x, x]\nb: &b [${'*a, '.repeat(40)}]\nc: &c [${'*b, '.repeat(40)}]\nd: [${'*c, '.repeat(40)}]\n`, 1],
+  [
+    `a: &a [x, x]\nb: &b [${'*a, '.repeat(40)}]\nc: &c [${'*b, '.repeat(40)}]\nd: [${'*c, '.repeat(40)}]\n`,
+    1,
+  ],
 ])('YAML that cannot be read is a fault with its line, and yields no document: %j', (source, line) => {
   const { documents, faults } = parseDocuments('broken.yaml', source);
   expect(documents).toEqual([]);
@@ -71,17 +76,23 @@ test.each([
   const { documents, faults } = parseDocuments('large.yaml', source);
   expect(documents).toEqual([]);
   expect(faults).toEqual([
-    expect.objectContaining({ line: 1, message: expect.stringContaining(String(catalogLimits.catalogFileTokensMax)) }),
+    expect.objectContaining({
+      line: 1,
+      message: expect.stringContaining(String(catalogLimits.catalogFileTokensMax)),
+    }),
   ]);
 });
 
 test('as many names as a file may hold are read, and a repeated one is found', () => {
   const names = Array.from({ length: 14_000 }, (_, i) => `k${i}: ${i}\n`).join('');
   expect(parseDocuments('a.yaml', names).documents).toHaveLength(1);
-  expect(parseDocuments('a.yaml', `${names}k7: 1\n`).faults).toEqual([expect.objectContaining({ line: 14_001 })]);
+  expect(parseDocuments('a.yaml', `${names}k7: 1\n`).faults).toEqual([
+    expect.objectContaining({ line: 14_001 }),
+  ]);
 });
 
-test('an empty file is no fault', () => expect(parseDocuments('a.yaml', '# nothing\n')).toEqual({ documents: [], faults: [] }));
+test('an empty file is no fault', () =>
+  expect(parseDocuments('a.yaml', '# nothing\n')).toEqual({ documents: [], faults: [] }));
 
 describe('what is wrong with YAML is told without the text', () => {
   const SECRET = 'hunter2';
@@ -123,36 +134,50 @@ describe('what is wrong with YAML is told without the text', () => {
     expect(yamlFault(code)).toMatch(/^an? |^the |^this |^lists |^there /);
   });
 
-  test('a code that a later parser has gets a sentence too', () => expect(yamlFault('NEW' as ErrorCode)).toBe('this part cannot be read'));
+  test('a code that a later parser has gets a sentence too', () =>
+    expect(yamlFault('NEW' as ErrorCode)).toBe('this part cannot be read'));
 
-  test.each(['password: !hunter2 x', 'a: !!int hunter2', '? [hunter2, b]\n: 1', '%HUNTER hunter2\n---\na: 1'])(
-    'a warning of the parser is not printed: %j',
-    (source) => {
-      const emitted: unknown[] = [];
-      const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void emitted.push(warning));
-      onTestFinished(() => emitWarning.mockRestore());
-      parseDocuments('a.yaml', source);
-      expect(emitted).toEqual([]);
-    },
-  );
+  test.each([
+    'password: !hunter2 x',
+    'a: !!int hunter2',
+    '? [hunter2, b]\n: 1',
+    '%HUNTER hunter2\n---\na: 1',
+  ])('a warning of the parser is not printed: %j', (source) => {
+    const emitted: unknown[] = [];
+    const emitWarning = vi
+      .spyOn(process, 'emitWarning')
+      .mockImplementation((warning) => void emitted.push(warning));
+    onTestFinished(() => emitWarning.mockRestore());
+    parseDocuments('a.yaml', source);
+    expect(emitted).toEqual([]);
+  });
 });
 
 describe('what is refused before it is parsed', () => {
   const MIB = 1024 * 1024;
   test.each([
-    ['a byte too many', Buffer.from(`# ${'x'.repeat(MIB)}`), `has more than ${MIB} bytes: split it into several files`],
+    [
+      'a byte too many',
+      Buffer.from(`# ${'x'.repeat(MIB)}`),
+      `has more than ${MIB} bytes: split it into several files`,
+    ],
     ['bytes that are not UTF-8', Buffer.from([0x61, 0x3a, 0x20, 0xff]), 'is not a text in UTF-8'],
     ['a megabyte of random bytes', randomBytes(MIB), 'is not a text in UTF-8'],
     ['UTF-16', Buffer.from('\ufeffa: 1', 'utf16le'), 'is not a text in UTF-8'],
     ['zeros', Buffer.alloc(MIB), 'holds control characters, so it is not YAML'],
     ['a bell', Buffer.from('a: \u0007'), 'holds control characters, so it is not YAML'],
   ])('%s', (_, bytes, message) => {
-    expect(parseFile('a.yaml', bytes)).toEqual({ documents: [], faults: [expect.objectContaining({ file: 'a.yaml', message })] });
+    expect(parseFile('a.yaml', bytes)).toEqual({
+      documents: [],
+      faults: [expect.objectContaining({ file: 'a.yaml', message })],
+    });
   });
 
   test('as many bytes as a file may have are read, and so are a byte order mark, tabs and carriage returns in values', () => {
     expect(parseFile('a.yaml', Buffer.from(`a: 1 # ${'x'.repeat(MIB - 7)}`)).documents).toHaveLength(1);
-    expect(parseFile('a.yaml', Buffer.from('\ufeffa: "b\tc"\r\n')).documents[0]?.value).toEqual({ a: 'b\tc' });
+    expect(parseFile('a.yaml', Buffer.from('\ufeffa: "b\tc"\r\n')).documents[0]?.value).toEqual({
+      a: 'b\tc',
+    });
   });
 });
 

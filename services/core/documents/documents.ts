@@ -1,7 +1,18 @@
-// From a YAML file to documents that know where they stand, so that a fault can name its line and column. What is too large, or is no text, is refused
-// before it is parsed; nothing that is refused is quoted, because a file may hold a Secret.
+// From a YAML file to documents that know where they stand, so that a fault can name its line and
+// column. What is too large, or is no text, is refused before it is parsed; nothing that is refused
+// is quoted, because a file may hold a Secret.
 
-import { type Document, isMap, isNode, isScalar, Lexer, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  Lexer,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  visit,
+} from 'yaml';
 import { catalogLimits } from '../limits/catalog.ts';
 import type { Fault, FaultPath } from './fault.ts';
 import { yamlFault } from './yaml-faults.ts';
@@ -30,35 +41,58 @@ export interface ParsedFile {
   readonly faults: readonly Fault[];
 }
 
-/** Reads all documents of one file from its bytes. A file with a fault yields none: nobody knows where a mistake in YAML ends. */
+/**
+ * Reads all documents of one file from its bytes. A file with a fault yields none: nobody knows
+ * where a mistake in YAML ends.
+ */
 export function parseFile(file: string, bytes: Uint8Array): ParsedFile {
   if (bytes.length > catalogLimits.catalogFileBytesMax)
-    return refused(file, `has more than ${catalogLimits.catalogFileBytesMax} bytes: split it into several files`);
+    return refused(
+      file,
+      `has more than ${catalogLimits.catalogFileBytesMax} bytes: split it into several files`,
+    );
   try {
     return parseDocuments(file, new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    if (!(error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA')) throw error;
+    if (
+      !(error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+    )
+      throw error;
     return refused(file, 'is not a text in UTF-8');
   }
 }
 
 /** A fault of a whole file. */
-export const faultOfFile = (file: string, message: string, { line, column }: TextPlace = { line: 1, column: 1 }): Fault => ({
+export const faultOfFile = (
+  file: string,
+  message: string,
+  { line, column }: TextPlace = { line: 1, column: 1 },
+): Fault => ({
   ...{ file, line, column, kind: '', namespace: '', name: '' },
   ...{ reason: 'InvalidSpec', path: '', message },
 });
 
-const refused = (file: string, message: string): ParsedFile => ({ documents: [], faults: [faultOfFile(file, message)] });
+const refused = (file: string, message: string): ParsedFile => ({
+  documents: [],
+  faults: [faultOfFile(file, message)],
+});
 
 /** As `parseFile`, from the text of a file. */
 export function parseDocuments(file: string, text: string): ParsedFile {
   // YAML allows no other control characters, and a parser takes seconds for a megabyte of them
-  if (/[\0-\x08\x0b\x0c\x0e-\x1f]/.test(text)) return refused(file, 'holds control characters, so it is not YAML');
-  const invalid = (place: TextPlace, message: string): Fault => faultOfFile(file, `is not valid YAML: ${message}`, place);
+  if (/[\0-\x08\x0b\x0c\x0e-\x1f]/.test(text))
+    return refused(file, 'holds control characters, so it is not YAML');
+  const invalid = (place: TextPlace, message: string): Fault =>
+    faultOfFile(file, `is not valid YAML: ${message}`, place);
   if (!isParsedSoon(text))
     return {
       documents: [],
-      faults: [invalid({ line: 1, column: 1 }, `it has more than ${catalogLimits.catalogFileTokensMax} names, values and marks`)],
+      faults: [
+        invalid(
+          { line: 1, column: 1 },
+          `it has more than ${catalogLimits.catalogFileTokensMax} names, values and marks`,
+        ),
+      ],
     };
 
   const counter = new LineCounter();
@@ -68,14 +102,21 @@ export function parseDocuments(file: string, text: string): ParsedFile {
   };
   const placeOf = (node: Node | undefined): TextPlace => placeAt(node?.range?.[0] ?? 0);
   // silent: the library's warnings quote the text too, and would go to standard error
-  const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
+  const parsed = parseAllDocuments(text, {
+    lineCounter: counter,
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: 'silent',
+  });
   const documents: SourceDocument[] = [];
   const faults: Fault[] = [];
   for (const document of 'empty' in parsed ? [] : parsed) {
     const found = [
       ...document.errors.map(({ pos, code }) => invalid(placeAt(pos[0]), yamlFault(code))),
       ...repeatedKeys(document).map((key) => invalid(placeOf(key), yamlFault('DUPLICATE_KEY'))),
-      ...lostAliases(document).map((alias) => invalid(placeOf(alias), 'an alias (*name) has no anchor (&name) before it')),
+      ...lostAliases(document).map((alias) =>
+        invalid(placeOf(alias), 'an alias (*name) has no anchor (&name) before it'),
+      ),
     ];
     faults.push(...found.slice(0, catalogLimits.catalogFileFaultsMax));
     if (found.length > 0 || document.contents === null) continue;
@@ -106,7 +147,9 @@ function isParsedSoon(text: string): boolean {
 function nodeAt(document: Document.Parsed, path: FaultPath): Node | undefined {
   for (let length = path.length; length > 0; length -= 1) {
     const within = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    const key = isMap(within) ? within.items.find(({ key }) => isScalar(key) && key.value === path[length - 1])?.key : undefined;
+    const key = isMap(within)
+      ? within.items.find(({ key }) => isScalar(key) && key.value === path[length - 1])?.key
+      : undefined;
     const node = key ?? document.getIn(path.slice(0, length), true);
     if (isNode(node) && node.range) return node;
   }

@@ -49,7 +49,10 @@ export interface Fault {
 }
 
 export function showPath(path: FaultPath): string {
-  return path.reduce<string>((shown, part) => (typeof part === 'number' ? `${shown}[${part}]` : shown ? `${shown}.${part}` : part), '');
+  return path.reduce<string>(
+    (shown, part) => (typeof part === 'number' ? `${shown}[${part}]` : shown ? `${shown}.${part}` : part),
+    '',
+  );
 }
 
 /** Tells a compiled value, which is never a list, from the faults that kept it from being one. */

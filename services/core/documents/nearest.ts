@@ -1,9 +1,15 @@
 // Which of the known words somebody may have meant.
 
-/** Longer words are nobody's slip of the keyboard, and comparing them costs the product of their lengths. */
+/**
+ * Longer words are nobody's slip of the keyboard, and comparing them costs the product of their
+ * lengths.
+ */
 const LETTERS_MAX = 64;
 
-/** The known word that takes the fewest typing errors to become this word; null when none is near: a third of its letters, three at most. */
+/**
+ * The known word that takes the fewest typing errors to become this word; null when none is near: a
+ * third of its letters, three at most.
+ */
 export function nearest(word: string, known: Iterable<string>): string | null {
   if (word.length > LETTERS_MAX) return null;
   let best: string | null = null;
@@ -15,7 +21,10 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   return best;
 }
 
-/** Letters that are wrong, missing, too many, or exchanged with their neighbour (optimal string alignment). */
+/**
+ * Letters that are wrong, missing, too many, or exchanged with their neighbour (optimal string
+ * alignment).
+ */
 function errorsBetween(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 3) return Number.POSITIVE_INFINITY;
   let [before, above]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];

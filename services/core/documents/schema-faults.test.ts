@@ -41,12 +41,32 @@ describe('a fault is told in a sentence of our own', () => {
     ['a large number', z.int().max(65_535), 65_536, 'must be at most 65535'],
     ['a number on the other exclusive bound', z.number().lt(60), 60, 'must be less than 60'],
     ['a number that is no multiple', z.number().multipleOf(5), 6, 'must be a multiple of 5'],
-    ['a format without words of its own', z.string().regex(/^[a-z]+$/), secret, 'is not written as it must be'],
-    ['a format with words of its own', z.string().regex(/^[a-z]+$/, 'must be letters'), secret, 'must be letters'],
+    [
+      'a format without words of its own',
+      z.string().regex(/^[a-z]+$/),
+      secret,
+      'is not written as it must be',
+    ],
+    [
+      'a format with words of its own',
+      z.string().regex(/^[a-z]+$/, 'must be letters'),
+      secret,
+      'must be letters',
+    ],
     ['a rule without words of its own', z.string().refine(() => false), secret, 'is not allowed'],
     ['a rule with words of its own', z.string().refine(() => false, 'must be nice'), secret, 'must be nice'],
-    ['none of several forms', z.union([z.number(), z.boolean()]), secret, 'has none of the forms that are allowed'],
-    ['a name that is not allowed', z.record(z.string().max(3), z.string()), { [secret]: secret }, 'has a field whose name is not allowed'],
+    [
+      'none of several forms',
+      z.union([z.number(), z.boolean()]),
+      secret,
+      'has none of the forms that are allowed',
+    ],
+    [
+      'a name that is not allowed',
+      z.record(z.string().max(3), z.string()),
+      { [secret]: secret },
+      'has a field whose name is not allowed',
+    ],
   ])('%s: %#', (_, schema, value, message) => {
     const faults = told(field(schema), value === undefined ? {} : { field: value });
     expect(faults.map((fault) => fault.replace(/^field[^:]*: /, ''))).toEqual([message]);
@@ -54,7 +74,10 @@ describe('a fault is told in a sentence of our own', () => {
   });
 
   test('each unknown field has its own path, and the known field that it is near to', () => {
-    const schema = z.strictObject({ from: z.strictObject({ address: z.string() }), replyTo: z.string().optional() });
+    const schema = z.strictObject({
+      from: z.strictObject({ address: z.string() }),
+      replyTo: z.string().optional(),
+    });
     expect(told(schema, { from: { address: 'x', adress: secret }, reply_to: secret, nonsense: 1 })).toEqual([
       'from.adress: unknown field; did you mean `address`?',
       'reply_to: unknown field; did you mean `replyTo`?',
@@ -64,7 +87,11 @@ describe('a fault is told in a sentence of our own', () => {
 
   test('unknown fields are found in lists, in what may be absent, and where there is a default', () => {
     const inner = z.strictObject({ name: z.string().optional() });
-    const schema = z.strictObject({ list: z.array(inner), maybe: inner.optional(), usual: inner.prefault({}).meta({ title: 'x' }) });
+    const schema = z.strictObject({
+      list: z.array(inner),
+      maybe: inner.optional(),
+      usual: inner.prefault({}).meta({ title: 'x' }),
+    });
     expect(told(schema, { list: [{}, { nme: 1 }], maybe: { nme: 1 }, usual: { nme: 1 } })).toEqual([
       'list[1].nme: unknown field; did you mean `name`?',
       'maybe.nme: unknown field; did you mean `name`?',
@@ -73,20 +100,35 @@ describe('a fault is told in a sentence of our own', () => {
   });
 
   test('the name of an unknown field is cut short', () => {
-    expect(told(z.strictObject({}), { ['x'.repeat(1_000_000)]: 1 })).toEqual([`${'x'.repeat(100)}…: unknown field`]);
+    expect(told(z.strictObject({}), { ['x'.repeat(1_000_000)]: 1 })).toEqual([
+      `${'x'.repeat(100)}…: unknown field`,
+    ]);
   });
 });
 
 describe('the schemas of the catalog', () => {
-  const sender = (spec: unknown) => ({ apiVersion: 'packetboat.dev/v1alpha1', kind: 'Sender', metadata: { name: 'a' }, spec });
+  const sender = (spec: unknown) => ({
+    apiVersion: 'packetboat.dev/v1alpha1',
+    kind: 'Sender',
+    metadata: { name: 'a' },
+    spec,
+  });
 
   test.each([
     ['nothing', sender(undefined), ['spec: is required']],
-    ['too little', sender({}), ['spec.domain: is required', 'spec.from: is required', 'spec.routes: is required']],
+    [
+      'too little',
+      sender({}),
+      ['spec.domain: is required', 'spec.from: is required', 'spec.routes: is required'],
+    ],
     [
       'a slip',
       sender({ domain: 'a.example', frm: { address: 'x@a.example' }, routes: [] }),
-      ['spec.from: is required', 'spec.routes: must not be empty', 'spec.frm: unknown field; did you mean `from`?'],
+      [
+        'spec.from: is required',
+        'spec.routes: must not be empty',
+        'spec.frm: unknown field; did you mean `from`?',
+      ],
     ],
     [
       'another version',
@@ -95,23 +137,29 @@ describe('the schemas of the catalog', () => {
     ],
   ])('tell of %s', (_, object, expected) => {
     const faults = readObject(object);
-    expect(Array.isArray(faults) ? faults.map(({ path, message }) => `${showPath(path)}: ${message}`) : []).toEqual(expected);
+    expect(
+      Array.isArray(faults) ? faults.map(({ path, message }) => `${showPath(path)}: ${message}`) : [],
+    ).toEqual(expected);
   });
 
   test('leave no pattern without a sentence that says what is wanted', () => {
     const silent: string[] = [];
     const visit = (schema: z.core.$ZodType, path: string): void => {
       const def = schema._zod.def as {
-        readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string; readonly error?: unknown } } }[];
+        readonly checks?: readonly {
+          readonly _zod: { readonly def: { readonly check: string; readonly error?: unknown } };
+        }[];
         readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
         readonly element?: z.core.$ZodType;
         readonly innerType?: z.core.$ZodType;
         readonly valueType?: z.core.$ZodType;
       };
       for (const { _zod: check } of def.checks ?? [])
-        if (['string_format', 'custom'].includes(check.def.check) && check.def.error === undefined) silent.push(path);
+        if (['string_format', 'custom'].includes(check.def.check) && check.def.error === undefined)
+          silent.push(path);
       for (const [name, inner] of Object.entries(def.shape ?? {})) visit(inner, `${path}.${name}`);
-      for (const inner of [def.element, def.innerType, def.valueType]) if (inner !== undefined) visit(inner, `${path}[]`);
+      for (const inner of [def.element, def.innerType, def.valueType])
+        if (inner !== undefined) visit(inner, `${path}[]`);
     };
     for (const [kind, schema] of Object.entries(specs)) visit(schema, kind);
     expect(silent).toEqual([]);

@@ -1,5 +1,6 @@
-// What is wrong with a value, in sentences of our own, whatever the schema library says: the sentences go on after the path of a field
-// ("spec.from: is required"), and never repeat the value, which may be a secret.
+// What is wrong with a value, in sentences of our own, whatever the schema library says: the
+// sentences go on after the path of a field ("spec.from: is required"), and never repeat the value,
+// which may be a secret.
 
 import type { z } from 'zod';
 import type { FaultPath } from './fault.ts';
@@ -12,7 +13,9 @@ export interface ValueFault {
 
 type Issue = z.core.$ZodRawIssue;
 
-/** Reads a value by a schema; each fault has its path, and each unknown field is a fault of its own. */
+/**
+ * Reads a value by a schema; each fault has its path, and each unknown field is a fault of its own.
+ */
 export function readStrictly<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
@@ -35,12 +38,15 @@ export function readStrictly<Schema extends z.ZodType>(
 
 /** For a schema that has no words of its own for an issue; the words that it has win. */
 export function sentenceOf(issue: Issue): string {
-  if (issue.input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value')) return 'is required';
+  if (issue.input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value'))
+    return 'is required';
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${typeWords[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
-      return issue.values.length === 1 ? `must be ${String(issue.values[0])}` : `must be one of ${issue.values.map(String).join(', ')}`;
+      return issue.values.length === 1
+        ? `must be ${String(issue.values[0])}`
+        : `must be one of ${issue.values.map(String).join(', ')}`;
     case 'too_small':
       return `must ${boundOf(issue.origin, 'least', issue.minimum, issue.inclusive)}`;
     case 'too_big':
@@ -89,7 +95,10 @@ const sizeWords: Readonly<Record<string, readonly [one: string, many: string]>> 
 
 function boundOf(origin: string, side: 'least' | 'most', bound: number | bigint, isInclusive = true): string {
   const words = sizeWords[origin];
-  if (words === undefined) return isInclusive ? `be at ${side} ${bound}` : `be ${side === 'least' ? 'greater' : 'less'} than ${bound}`;
+  if (words === undefined)
+    return isInclusive
+      ? `be at ${side} ${bound}`
+      : `be ${side === 'least' ? 'greater' : 'less'} than ${bound}`;
   if (side === 'least' && Number(bound) === 1) return 'not be empty';
   return `have at ${side} ${bound} ${Number(bound) === 1 ? words[0] : words[1]}`;
 }
@@ -102,9 +111,12 @@ function unknownField(key: string, fields: readonly string[]): string {
 /** The name of a field that nobody knows may be a whole file. */
 const shortened = (key: string): string => (key.length <= 100 ? key : `${key.slice(0, 100)}…`);
 
-const placeOf = (path: readonly PropertyKey[] | undefined): string => JSON.stringify((path ?? []).map(String));
+const placeOf = (path: readonly PropertyKey[] | undefined): string =>
+  JSON.stringify((path ?? []).map(String));
 
 function fieldsOf(schema: unknown): readonly string[] {
-  const { def } = ((schema as { readonly _zod?: { readonly def?: unknown } } | undefined)?._zod ?? {}) as { def?: { shape?: object } };
+  const { def } = ((schema as { readonly _zod?: { readonly def?: unknown } } | undefined)?._zod ?? {}) as {
+    def?: { shape?: object };
+  };
   return Object.keys(def?.shape ?? {});
 }

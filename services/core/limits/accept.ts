@@ -12,7 +12,10 @@ export const acceptLimits = {
   headerBytesMax: 8 * KIB,
   headersMax: 50,
   headerNameCharsMax: 76,
-  /** A longer word can only be written in pieces: a line of mail has at most 998 characters (RFC 5322 2.1.1), its name among them. */
+  /**
+   * A longer word can only be written in pieces: a line of mail has at most 998 characters (RFC
+   * 5322 2.1.1), its name among them.
+   */
   headerWordCharsMax: 900,
   tagsMax: 20,
   tagCharsMax: 256,
@@ -22,7 +25,10 @@ export const acceptLimits = {
   idempotencyKeyCharsMax: 255,
   /** By the store's clock. */
   idempotencyWindowMs: 24 * HOUR,
-  /** How long the loser of a race for one idempotency key waits to read the winner before it answers 409. */
+  /**
+   * How long the loser of a race for one idempotency key waits to read the winner before it answers
+   * 409.
+   */
   idempotencyRaceMs: 2 * SECOND,
   idempotencyRacePollMs: 25,
   /** `scheduled_time` may lie this far ahead. */
@@ -33,7 +39,10 @@ export const acceptLimits = {
   cursorCharsMax: 200,
   /** Addresses in one Reply-To: as many as recipients. */
   replyToMax: 50,
-  /** 0001-01-01 and the end of 9999, in seconds since 1970: what google.protobuf.Timestamp and RFC 3339 can say. */
+  /**
+   * 0001-01-01 and the end of 9999, in seconds since 1970: what google.protobuf.Timestamp and RFC
+   * 3339 can say.
+   */
   timeSecondsMin: -62_135_596_800,
   timeSecondsMax: 253_402_300_799,
 } as const;

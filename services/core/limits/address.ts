@@ -10,6 +10,9 @@ export const addressLimits = {
   /** RFC 1035 2.3.4. */
   labelOctetsMax: 63,
   displayNameCharsMax: DISPLAY_NAME_CHARS_MAX,
-  /** The longest text that can be a mailbox: every character of the name escaped, quotes, brackets, and the address. */
+  /**
+   * The longest text that can be a mailbox: every character of the name escaped, quotes, brackets,
+   * and the address.
+   */
   mailboxCharsMax: 2 * DISPLAY_NAME_CHARS_MAX + ADDRESS_OCTETS_MAX + 16,
 } as const;

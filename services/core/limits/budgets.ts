@@ -8,10 +8,16 @@ export const budgetsLimits = {
   budgetLeaseTokens: 20,
   /** The part of a budget that all processes together may hold reserved ahead. */
   budgetLeaseShare: 0.01,
-  /** Each process says this often that it lives, and so finds out that Redis is lost, and that it is back. */
+  /**
+   * Each process says this often that it lives, and so finds out that Redis is lost, and that it is
+   * back.
+   */
   budgetHeartbeatMs: 1 * SECOND,
   /** A process not heard of for this long does not count when a budget is divided. */
   budgetHeartbeatLostMs: 10 * SECOND,
-  /** Budgets that a process keeps figures of. The least recently used go first; a forgotten one costs the tokens it had reserved. */
+  /**
+   * Budgets that a process keeps figures of. The least recently used go first; a forgotten one
+   * costs the tokens it had reserved.
+   */
   budgetsMax: 100_000,
 } as const;

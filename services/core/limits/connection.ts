@@ -9,6 +9,9 @@ export const connectionLimits = {
   /** A frozen server is given up after two of these without an answer. */
   natsPingMs: 2 * SECOND,
   natsCallMs: 2 * SECOND,
-  /** A Redis that leaves a command without an answer for this long is dialled anew; its callers were told long before. */
+  /**
+   * A Redis that leaves a command without an answer for this long is dialled anew; its callers were
+   * told long before.
+   */
   redisSilentMs: 5 * SECOND,
 } as const;

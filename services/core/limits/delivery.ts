@@ -3,15 +3,24 @@
 import { HOUR, MINUTE, SECOND } from './units.ts';
 
 export const deliveryLimits = {
-  /** A dispatcher renews the leases of what it has in hand, so this is how long mail of a killed one waits, not how long an SMTP server may take. */
+  /**
+   * A dispatcher renews the leases of what it has in hand, so this is how long mail of a killed one
+   * waits, not how long an SMTP server may take.
+   */
   leaseMs: 60 * SECOND,
-  /** What `PACKETBOAT_LEASE_SECONDS` may ask for: a store that is slow for a second must not end leases, and ten minutes of waiting helps nobody. */
+  /**
+   * What `PACKETBOAT_LEASE_SECONDS` may ask for: a store that is slow for a second must not end
+   * leases, and ten minutes of waiting helps nobody.
+   */
   leaseMinMs: 6 * SECOND,
   leaseMaxMs: 600 * SECOND,
   lapsesMax: 5,
   lapseDelayMs: 30 * SECOND,
   lapseDelayMaxMs: 600 * SECOND,
-  /** How often mail that waits for its sender (suspended, or gone from the catalog) is looked at again. */
+  /**
+   * How often mail that waits for its sender (suspended, or gone from the catalog) is looked at
+   * again.
+   */
   heldRecheckMs: 60 * SECOND,
   refusalAboutUsMs: 30 * SECOND,
   /** Attempts counted before a transient failure bounces: one more than there are delays. */

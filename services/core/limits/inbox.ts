@@ -5,7 +5,10 @@ import { KIB, MIB } from './units.ts';
 export const inboxLimits = {
   inboxMailsMax: 1_000,
   inboxBytesMax: 500 * MIB,
-  /** One mail. Content of `bodyBytesMax` may grow threefold as quoted-printable, and the inbox must not be what refuses it. */
+  /**
+   * One mail. Content of `bodyBytesMax` may grow threefold as quoted-printable, and the inbox must
+   * not be what refuses it.
+   */
   inboxMailBytesMax: 200 * MIB,
   /** As much of a mail's head as is kept in memory to find its subject. */
   inboxHeadBytes: 64 * KIB,

@@ -9,7 +9,10 @@ export const kubernetesLimits = {
   kubernetesPageSize: 500,
   /** A watch ends after one to two of these, and goes on from where it was. */
   watchSeconds: 300,
-  /** The server sends a bookmark about once a minute; silence beyond this is a connection whose other end is gone. */
+  /**
+   * The server sends a bookmark about once a minute; silence beyond this is a connection whose
+   * other end is gone.
+   */
   kubernetesIdleMs: 150 * SECOND,
   /** All objects are listed again this often, whatever the watch says. */
   relistEveryMs: 10 * MINUTE,
@@ -21,9 +24,15 @@ export const kubernetesLimits = {
   kubernetesRetryMaxMs: 30 * SECOND,
   reconcileRetryMinMs: 500,
   reconcileRetryMaxMs: 5 * MINUTE,
-  /** Characters of an object's name that the names of its Secrets and Events begin with: a name has at most 253. */
+  /**
+   * Characters of an object's name that the names of its Secrets and Events begin with: a name has
+   * at most 253.
+   */
   objectNamePrefixMax: 200,
-  /** The leader's Lease: how long it lasts, by when the leader must have renewed it, and how often candidates look. */
+  /**
+   * The leader's Lease: how long it lasts, by when the leader must have renewed it, and how often
+   * candidates look.
+   */
   electionSeconds: 15,
   electionRenewByMs: 10 * SECOND,
   electionRetryMs: 2 * SECOND,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { assertLimits, limits } from './rules.ts';
 
-const but = (more: Partial<Record<keyof typeof limits, number>>): typeof limits => ({ ...limits, ...more }) as typeof limits;
+const but = (more: Partial<Record<keyof typeof limits, number>>): typeof limits =>
+  ({ ...limits, ...more }) as typeof limits;
 
 it('the limits fit together', () => {
   expect(() => assertLimits()).not.toThrow();
@@ -12,13 +13,19 @@ it('the limits fit together', () => {
 it.each([
   ['a lease survives one renewal that failed', { leaseRenewShare: 0.45 }],
   ['the usual lease is one that may be asked for', { leaseMs: limits.leaseMaxMs + 1 }],
-  ['the queue does not hand an entry out again while a slow server takes it', { ackWaitMs: limits.smtpDotMs }],
+  [
+    'the queue does not hand an entry out again while a slow server takes it',
+    { ackWaitMs: limits.smtpDotMs },
+  ],
   ['a full turn fits into one gRPC message', { grpcMessageBytesMax: limits.turnBytesMax }],
   ['an inline message fits into a turn', { contentInlineBytes: limits.turnBytesMax / 2 }],
   ['a body parsed in memory fits into a turn', { bodyInMemoryBytes: limits.turnBytesMax + 1 }],
   ['no blob is swept while the accept that refers to it may still run', { blobGraceMs: limits.uploadMs }],
   ['a publish has ended before its entry counts as lost', { republishMinMs: limits.publishMs }],
-  ['an entry is handed out as often as it may be before it is too old', { queueEntryAgeMs: limits.ackWaitMs }],
+  [
+    'an entry is handed out as often as it may be before it is too old',
+    { queueEntryAgeMs: limits.ackWaitMs },
+  ],
   ['one fetch does not empty the window', { windowPerTenantAndTier: limits.consumeBatch - 1 }],
 ])('no program starts unless %s', (rule, more) => {
   expect(() => assertLimits(but(more))).toThrow(rule);
@@ -27,7 +34,9 @@ it.each([
 it('no two rooms have a limit of one name', () => {
   const files = readdirSync(import.meta.dirname).filter((file) => !/^(?:rules|units)\b/.test(file));
   const names = files.flatMap((file) =>
-    [...readFileSync(join(import.meta.dirname, file), 'utf8').matchAll(/^ {2}(\w+):/gm)].map((m) => m[1] ?? ''),
+    [...readFileSync(join(import.meta.dirname, file), 'utf8').matchAll(/^ {2}(\w+):/gm)].map(
+      (m) => m[1] ?? '',
+    ),
   );
   expect(files.length).toBeGreaterThan(10);
   expect(names.toSorted()).toEqual(Object.keys(limits).toSorted());

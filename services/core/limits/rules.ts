@@ -1,4 +1,5 @@
-// Limits that depend on each other, asserted by every program at start. Each limit stands in the file of the room that reads it, with its unit and reason.
+// Limits that depend on each other, asserted by every program at start. Each limit stands in the
+// file of the room that reads it, with its unit and reason.
 
 import { acceptLimits } from './accept.ts';
 import { accessLimits } from './access.ts';
@@ -57,20 +58,41 @@ export function assertLimits(l: typeof limits = limits): void {
       l.deliveriesInFlightMax >= 4 * l.connectionsPerRouteMax,
       'a quarter of the deliveries in flight keeps all connections of a route busy',
     ],
-    [l.ackWaitMs > l.smtpDotMs + l.smtpSocketMs, 'the queue does not hand an entry out again while a slow server takes it'],
+    [
+      l.ackWaitMs > l.smtpDotMs + l.smtpSocketMs,
+      'the queue does not hand an entry out again while a slow server takes it',
+    ],
     [l.grpcMessageBytesMax > l.turnBytesMax + l.contentInlineBytes, 'a full turn fits into one gRPC message'],
     [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],
     [l.bodyInMemoryBytes <= l.turnBytesMax, 'a body parsed in memory fits into a turn'],
     [l.parserBytesMax >= l.bodyBytesMax, 'the largest body can be parsed'],
-    [l.blobGraceMs > l.uploadMs + l.ingestCallMs, 'no blob is swept while the accept that refers to it may still run'],
+    [
+      l.blobGraceMs > l.uploadMs + l.ingestCallMs,
+      'no blob is swept while the accept that refers to it may still run',
+    ],
     [l.republishMinMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
-    [l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs, 'an entry is handed out as often as it may be before it is too old'],
+    [
+      l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs,
+      'an entry is handed out as often as it may be before it is too old',
+    ],
     [l.readinessEveryMs + l.readinessCheckMs <= 5 * SECOND, 'a lost dependency is named within 5 s (P20)'],
-    [2 * l.ingestCheckMs < l.readinessCheckMs, 'two instances of ingest can be asked before it counts as lost'],
-    [l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs, 'a check ends with its own reason before it is given up'],
-    [l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs, 'what is given up at the end of a shutdown can still be recorded'],
+    [
+      2 * l.ingestCheckMs < l.readinessCheckMs,
+      'two instances of ingest can be asked before it counts as lost',
+    ],
+    [
+      l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs,
+      'a check ends with its own reason before it is given up',
+    ],
+    [
+      l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs,
+      'what is given up at the end of a shutdown can still be recorded',
+    ],
     [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
-    [l.electionRenewByMs + 2 * l.electionRetryMs < l.electionSeconds * SECOND, 'a leader stops before another one may begin'],
+    [
+      l.electionRenewByMs + 2 * l.electionRetryMs < l.electionSeconds * SECOND,
+      'a leader stops before another one may begin',
+    ],
     [l.feedEveryMs < l.sweepEveryMs, 'a sweeper feeds a backlog more often than it looks for one'],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits do not fit: ${rule}`);

@@ -10,7 +10,10 @@ export const templateLimits = {
   /** Bytes of one mail's sources (subject, html, text, layouts) are bounded by `templateSourceBytesMax`, their tags by this. Handlebars' parser
    * takes about 10 µs per tag, and much longer where they nest. */
   templateTagsMax: 1_000,
-  /** `{{!-- --}}`, per source: Handlebars' lexer copies what remains of the source for each (measured: 1,000 in 512 KiB, 300 ms). */
+  /**
+   * `{{!-- --}}`, per source: Handlebars' lexer copies what remains of the source for each
+   * (measured: 1,000 in 512 KiB, 300 ms).
+   */
   templateCommentsMax: 100,
   /** Words inside the tags of one source: 10,000 take about 50 ms to parse. */
   templateTokensMax: 10_000,
@@ -19,7 +22,10 @@ export const templateLimits = {
   /** Of an html, what Gmail shows before it cuts it off. */
   htmlShownBytes: 102_400,
   templateLocalesMax: 100,
-  /** JSON Schema of a template's variables: subschemas, required names and enum values. ajv takes 0.3 ms to compile each when cold. */
+  /**
+   * JSON Schema of a template's variables: subschemas, required names and enum values. ajv takes
+   * 0.3 ms to compile each when cold.
+   */
   variablesNodesMax: 300,
   variablesDepthMax: 16,
   /** Faults of template data that are reported at once. */

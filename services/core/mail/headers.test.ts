@@ -13,7 +13,9 @@ describe('a caller may set', () => {
     ['References', '<a@b.example> <c@d.example>'],
     ['Organization', 'Müller GmbH'],
     ['Precedence', 'bulk'],
-  ])('%s', (name, value) => expect(parseHeaders({ [name]: value })).toEqual({ headers: { [name]: value }, errors: [] }));
+  ])('%s', (name, value) =>
+    expect(parseHeaders({ [name]: value })).toEqual({ headers: { [name]: value }, errors: [] }),
+  );
 
   it('a value with spaces around it, which are dropped', () =>
     expect(parseHeaders({ 'X-A': '  b  c ' }).headers).toEqual({ 'X-A': 'b  c' }));
@@ -83,35 +85,62 @@ describe('a caller may not set', () => {
   });
 
   it.each(['<ä@b.example>', `<${'a'.repeat(900)}@b.example>`, '=?utf-8?q?a?='])('References: %s', (value) => {
-    expect(parseHeaders({ References: value }).errors).toMatchObject([{ field: 'headers.References', code: 'invalid_header' }]);
+    expect(parseHeaders({ References: value }).errors).toMatchObject([
+      { field: 'headers.References', code: 'invalid_header' },
+    ]);
   });
 });
 
 it('all faults are named at once, each by its path', () => {
-  const { errors } = parseHeaders({ 'X-A': 'b\n', Bcc: 'c@d.example', 'X-E': 'f', 'x-e': 'g', 'X-H\r\n': 'i' });
-  expect(errors.map((error) => error.field)).toEqual(['headers.X-A', 'headers.Bcc', 'headers.x-e', 'headers.X-H??']);
-  expect(errors.map((error) => error.code)).toEqual(['invalid_header_text', 'reserved_header', 'duplicate_header', 'invalid_header']);
+  const { errors } = parseHeaders({
+    'X-A': 'b\n',
+    Bcc: 'c@d.example',
+    'X-E': 'f',
+    'x-e': 'g',
+    'X-H\r\n': 'i',
+  });
+  expect(errors.map((error) => error.field)).toEqual([
+    'headers.X-A',
+    'headers.Bcc',
+    'headers.x-e',
+    'headers.X-H??',
+  ]);
+  expect(errors.map((error) => error.code)).toEqual([
+    'invalid_header_text',
+    'reserved_header',
+    'duplicate_header',
+    'invalid_header',
+  ]);
 });
 
 it('no more are looked at than a request may have', () => {
-  const bad = Object.fromEntries(Array.from({ length: acceptLimits.headersMax + 1 }, (_, i) => [`Y-${i}`, 'a']));
+  const bad = Object.fromEntries(
+    Array.from({ length: acceptLimits.headersMax + 1 }, (_, i) => [`Y-${i}`, 'a']),
+  );
   expect(parseHeaders(bad).errors).toHaveLength(acceptLimits.headersMax);
 });
 
 it('the idempotency key is no header of the mail, however it is written', () => {
-  expect(parseHeaders({ 'X-Idempotency-Key': 'order-1', 'X-A': 'b' })).toEqual({ headers: { 'X-A': 'b' }, errors: [] });
+  expect(parseHeaders({ 'X-Idempotency-Key': 'order-1', 'X-A': 'b' })).toEqual({
+    headers: { 'X-A': 'b' },
+    errors: [],
+  });
   expect(IDEMPOTENCY_KEY_HEADER).toBe('x-idempotency-key');
 });
 
 it('a subject, a name, a filename may hold any text on one line', () => {
   expect(headerTextError('subject', 'Größe: 例え ✉ \u200f')).toBeNull();
-  expect(headerTextError('subject', 'a\r\nBcc: b@c.example')).toMatchObject({ field: 'subject', code: 'invalid_header_text' });
+  expect(headerTextError('subject', 'a\r\nBcc: b@c.example')).toMatchObject({
+    field: 'subject',
+    code: 'invalid_header_text',
+  });
 });
 
 it('nothing that is accepted can end a line', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.string({ unit: 'binary' })), (given) => {
-      for (const [name, value] of Object.entries(parseHeaders(given).headers)) expect(name + value).not.toMatch(/\p{Cc}/u);
+      for (const [name, value] of Object.entries(parseHeaders(given).headers))
+        expect(name + value).not.toMatch(/\p{Cc}/u);
     }),
   );
 });

@@ -1,16 +1,21 @@
-// Which headers a caller may set, and what may stand in one (S1). What decides where mail goes, who it is from and how its
-// body is read is ours: it has a field of its own in the request, or is written by the dispatcher.
+// Which headers a caller may set, and what may stand in one (S1). What decides where mail goes, who
+// it is from and how its body is read is ours: it has a field of its own in the request, or is
+// written by the dispatcher.
 
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 
 /**
- * The header that callers of other services put inside `headers{}` to say the idempotency key, in lower case; compare without regard to case.
- * It is never part of the mail: `parseHeaders` leaves it out, and whoever reads the request takes the key from it.
+ * The header that callers of other services put inside `headers{}` to say the idempotency key, in
+ * lower case; compare without regard to case. It is never part of the mail: `parseHeaders` leaves
+ * it out, and whoever reads the request takes the key from it.
  */
 export const IDEMPOTENCY_KEY_HEADER = 'x-idempotency-key';
 
-/** `token`: ASCII that programs read, so it must not be wrapped into encoded words. `text`: for people, any Unicode. */
+/**
+ * `token`: ASCII that programs read, so it must not be wrapped into encoded words. `text`: for
+ * people, any Unicode.
+ */
 const named: ReadonlyMap<string, 'token' | 'text'> = new Map([
   ['auto-submitted', 'token'],
   ['comments', 'text'],
@@ -40,15 +45,22 @@ const requestField: ReadonlyMap<string, string> = new Map([
 const reserved =
   /^(?:arc-|authentication-results$|content-|date$|delivered-to$|dkim-|domainkey-|errors-to$|list-|message-id$|mime-version$|received|resent-|return-|x-packetboat-)/;
 const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
-/** What would end a header or hide in one. A tab is no exception: nothing that is typed into a header needs one. */
+/**
+ * What would end a header or hide in one. A tab is no exception: nothing that is typed into a
+ * header needs one.
+ */
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 
-/** Reads `headers{}` of a request. All faults at once, each with its path, for example `headers.X-Foo`; the headers are complete only without any. */
+/**
+ * Reads `headers{}` of a request. All faults at once, each with its path, for example
+ * `headers.X-Foo`; the headers are complete only without any.
+ */
 export function parseHeaders(given: Readonly<Record<string, string>>): {
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[];
 } {
-  // how many there may be is a rule of the contract; of too many, as many are looked at as there may be
+  // how many there may be is a rule of the contract; of too many, as many are looked at as there
+  // may be
   const entries = Object.entries(given).slice(0, acceptLimits.headersMax);
   const headers: [string, string][] = [];
   const errors: FieldError[] = [];
@@ -60,7 +72,11 @@ export function parseHeaders(given: Readonly<Record<string, string>>): {
     const error = nameError(field, name, lower) ?? valueError(field, lower, value);
     if (error !== null) errors.push(error);
     else if (seen.has(lower))
-      errors.push({ field, code: 'duplicate_header', message: 'The header is given twice, in different capitals.' });
+      errors.push({
+        field,
+        code: 'duplicate_header',
+        message: 'The header is given twice, in different capitals.',
+      });
     else headers.push([name, value.trim()]);
     seen.add(lower);
   }
@@ -70,19 +86,38 @@ export function parseHeaders(given: Readonly<Record<string, string>>): {
 /** The fault of a text that will stand in a header (a subject, a name, a filename), or null. */
 export function headerTextError(field: string, text: string): FieldError | null {
   if (control.test(text))
-    return { field, code: 'invalid_header_text', message: 'Line breaks and other control characters are not allowed here.' };
-  return text.isWellFormed() ? null : { field, code: 'invalid_header_text', message: 'The text is not valid Unicode.' };
+    return {
+      field,
+      code: 'invalid_header_text',
+      message: 'Line breaks and other control characters are not allowed here.',
+    };
+  return text.isWellFormed()
+    ? null
+    : { field, code: 'invalid_header_text', message: 'The text is not valid Unicode.' };
 }
 
 function nameError(field: string, name: string, lower: string): FieldError | null {
   if (!nameSyntax.test(name))
-    return { field, code: 'invalid_header', message: 'A header name is letters, digits, hyphens and underscores.' };
+    return {
+      field,
+      code: 'invalid_header',
+      message: 'A header name is letters, digits, hyphens and underscores.',
+    };
   if (name.length > acceptLimits.headerNameCharsMax)
-    return { field, code: 'invalid_header', message: `A header name has at most ${acceptLimits.headerNameCharsMax} characters.` };
+    return {
+      field,
+      code: 'invalid_header',
+      message: `A header name has at most ${acceptLimits.headerNameCharsMax} characters.`,
+    };
   const own = requestField.get(lower);
   if (own !== undefined)
-    return { field, code: 'reserved_header', message: `This header cannot be set here; use the field ${own} of the request.` };
-  if (reserved.test(lower)) return { field, code: 'reserved_header', message: 'This header is reserved: callers cannot set it.' };
+    return {
+      field,
+      code: 'reserved_header',
+      message: `This header cannot be set here; use the field ${own} of the request.`,
+    };
+  if (reserved.test(lower))
+    return { field, code: 'reserved_header', message: 'This header is reserved: callers cannot set it.' };
   if (lower.startsWith('x-') || named.has(lower)) return null;
   return {
     field,
@@ -93,7 +128,11 @@ function nameError(field: string, name: string, lower: string): FieldError | nul
 
 function valueError(field: string, lower: string, value: string): FieldError | null {
   if (Buffer.byteLength(value) + lower.length > acceptLimits.headerBytesMax) {
-    return { field, code: 'header_too_long', message: `A header has at most ${acceptLimits.headerBytesMax} bytes.` };
+    return {
+      field,
+      code: 'header_too_long',
+      message: `A header has at most ${acceptLimits.headerBytesMax} bytes.`,
+    };
   }
   if (named.get(lower) === 'token' && !value.split(' ').every(isToken)) {
     return {

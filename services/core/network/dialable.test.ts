@@ -51,7 +51,10 @@ describe('which addresses may be dialled', () => {
     expect(isDialable(address, cidrs(allowed))).toBe(expected);
   });
 
-  it.each(['10.0.0.0/33', '10.0.0/8', '10/8', 'fd00::/129', 'localhost', '', '10.0.0.0/', '/8'])('%j is no range', (text) => {
-    expect(parseCidr(text)).toBeNull();
-  });
+  it.each(['10.0.0.0/33', '10.0.0/8', '10/8', 'fd00::/129', 'localhost', '', '10.0.0.0/', '/8'])(
+    '%j is no range',
+    (text) => {
+      expect(parseCidr(text)).toBeNull();
+    },
+  );
 });

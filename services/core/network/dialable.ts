@@ -1,5 +1,6 @@
-// Which addresses Packetboat may open a connection to when somebody else named the host (relay of a Sender, webhook, MX): the rule against SSRF,
-// S7. It judges one literal address; whoever dials asks for each address at each dial, and connects to that very address.
+// Which addresses Packetboat may open a connection to when somebody else named the host (relay of a
+// Sender, webhook, MX): the rule against SSRF, S7. It judges one literal address; whoever dials
+// asks for each address at each dial, and connects to that very address.
 
 import ipaddr from 'ipaddr.js';
 
@@ -9,7 +10,9 @@ export interface Cidr {
   readonly bits: number;
 }
 
-/** Reads `10.0.0.0/8` or `fd00::/8`; a bare address is that one address. Null when it is neither. */
+/**
+ * Reads `10.0.0.0/8` or `fd00::/8`; a bare address is that one address. Null when it is neither.
+ */
 export function parseCidr(text: string): Cidr | null {
   if (isWhole(text)) {
     const address = ipaddr.process(text);
@@ -20,17 +23,28 @@ export function parseCidr(text: string): Cidr | null {
   return { address, bits };
 }
 
-/** True for a public unicast address, and for one that lies in `allowed`. What is no address is not dialable. */
+/**
+ * True for a public unicast address, and for one that lies in `allowed`. What is no address is not
+ * dialable.
+ */
 export function isDialable(text: string, allowed: readonly Cidr[]): boolean {
   if (!isWhole(text)) return false;
   // `process` turns ::ffff:127.0.0.1 into the IPv4 address that the kernel would connect to.
   const address = ipaddr.process(text);
-  if (allowed.some((cidr) => cidr.address.kind() === address.kind() && address.match(cidr.address, cidr.bits))) return true;
+  if (
+    allowed.some((cidr) => cidr.address.kind() === address.kind() && address.match(cidr.address, cidr.bits))
+  )
+    return true;
   return address.range() === 'unicast' && (address.kind() === 'ipv4' || globalUnicast(address));
 }
 
-/** 2000::/3 is all that IANA gives out; ipaddr.js also calls the rest unicast, IPv4-compatible `::127.0.0.1` among it. */
-const globalUnicast = (address: ipaddr.IPv4 | ipaddr.IPv6): boolean => address.match(ipaddr.parse('2000::'), 3);
+/**
+ * 2000::/3 is all that IANA gives out; ipaddr.js also calls the rest unicast, IPv4-compatible
+ * `::127.0.0.1` among it.
+ */
+const globalUnicast = (address: ipaddr.IPv4 | ipaddr.IPv6): boolean =>
+  address.match(ipaddr.parse('2000::'), 3);
 
 /** ipaddr.js also reads `127.1`, `0x7f.1` and `2130706433`; an address has one spelling here. */
-const isWhole = (text: string): boolean => ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
+const isWhole = (text: string): boolean =>
+  ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);

@@ -43,9 +43,11 @@ export function compileSender(
   const domain = domainName(spec.domain);
   const from = mailboxOf(spec.from.name, spec.from.address);
   if (from === null) add('InvalidSpec', ['from', 'name'], 'must be a name without control characters');
-  else if (!liesIn(domainOf(from.address), domain)) add('InvalidSpec', ['from', 'address'], `must be in the domain ${domain}`);
+  else if (!liesIn(domainOf(from.address), domain))
+    add('InvalidSpec', ['from', 'address'], `must be in the domain ${domain}`);
   const returnPathDomain = domainName(spec.returnPathDomain ?? spec.domain);
-  if (!liesIn(returnPathDomain, domain)) add('InvalidSpec', ['returnPathDomain'], `must be in the domain ${domain}`);
+  if (!liesIn(returnPathDomain, domain))
+    add('InvalidSpec', ['returnPathDomain'], `must be in the domain ${domain}`);
 
   const provided = spec.dkim.policy === 'Provided' ? compileKeys(spec.dkim.keys, references) : { keys: [] };
   if (isFaults(provided)) faults.push(...provided);
@@ -70,7 +72,9 @@ export function compileSender(
     retiring,
     domain,
     from,
-    replyTo: spec.replyTo.map((text) => parseMailbox(text)).filter((reply): reply is Mailbox => !isRefusal(reply)),
+    replyTo: spec.replyTo
+      .map((text) => parseMailbox(text))
+      .filter((reply): reply is Mailbox => !isRefusal(reply)),
     returnPathDomain,
     team: spec.team.map(teamMember),
     routes,
@@ -81,7 +85,10 @@ export function compileSender(
       maxRecipients: spec.limits.maxRecipients || acceptLimits.recipientsMax,
       maxMessageBytes: spec.limits.maxMessageBytes || doorLimits.bodyBytesMax,
     },
-    retry: { delaysMs: spec.retry.delaysSeconds.map((seconds) => seconds * 1_000), maxAgeMs: spec.retry.maxAgeSeconds * 1_000 },
+    retry: {
+      delaysMs: spec.retry.delaysSeconds.map((seconds) => seconds * 1_000),
+      maxAgeMs: spec.retry.maxAgeSeconds * 1_000,
+    },
     copies: spec.copies === 'AtMostOnce' ? 'at_most_once' : 'at_least_once',
     dkim: spec.dkim.policy === 'Managed' ? managedKeys : provided.keys,
   };
@@ -112,8 +119,14 @@ function compileKeys(
     const path = ['spec', 'dkim', 'keys', at, 'privateKeySecretRef'];
     const values = references.secret(name);
     const value = values !== null && Object.hasOwn(values, key) ? values[key] : undefined;
-    if (values === null) faults.push({ reason: 'SecretNotFound', path, message: `there is no Secret "${name}" in this namespace` });
-    else if (value === undefined) faults.push({ reason: 'SecretKeyMissing', path, message: `the Secret "${name}" has no key "${key}"` });
+    if (values === null)
+      faults.push({
+        reason: 'SecretNotFound',
+        path,
+        message: `there is no Secret "${name}" in this namespace`,
+      });
+    else if (value === undefined)
+      faults.push({ reason: 'SecretKeyMissing', path, message: `the Secret "${name}" has no key "${key}"` });
     if (value === undefined) return [];
     const found = readDkimKey(selector, value);
     if (typeof found !== 'string') return [found];
@@ -121,24 +134,34 @@ function compileKeys(
     return [];
   });
   if (faults.length > 0) return faults;
-  return { keys: read.filter((key, at) => read.findIndex(({ algorithm }) => algorithm === key.algorithm) === at) };
+  return {
+    keys: read.filter((key, at) => read.findIndex(({ algorithm }) => algorithm === key.algorithm) === at),
+  };
 }
 
-function compileRoute(route: RouteObject, path: FaultPath, references: SenderReferences): Route | readonly ObjectFault[] {
+function compileRoute(
+  route: RouteObject,
+  path: FaultPath,
+  references: SenderReferences,
+): Route | readonly ObjectFault[] {
   const { host, port, tls, credentialsSecretRef, caSecretRef } = route.smtp;
   const faults: ObjectFault[] = [];
   const read = (secret: string, keys: readonly string[], field: string): readonly string[] => {
     const values = references.secret(secret);
-    const add = (reason: FaultReason, message: string) => faults.push({ reason, path: [...path, field], message });
+    const add = (reason: FaultReason, message: string) =>
+      faults.push({ reason, path: [...path, field], message });
     if (values === null) {
       add('SecretNotFound', `there is no Secret "${secret}" in this namespace`);
       return [];
     }
-    for (const key of keys) if (!Object.hasOwn(values, key)) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
+    for (const key of keys)
+      if (!Object.hasOwn(values, key)) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
     return keys.map((key) => values[key] ?? '');
   };
 
-  const login = credentialsSecretRef ? read(credentialsSecretRef.name, ['username', 'password'], 'credentialsSecretRef') : null;
+  const login = credentialsSecretRef
+    ? read(credentialsSecretRef.name, ['username', 'password'], 'credentialsSecretRef')
+    : null;
   const ca = caSecretRef ? (read(caSecretRef.name, [caSecretRef.key], 'caSecretRef')[0] ?? null) : null;
   if (faults.length > 0) return faults;
   if (ca !== null && !ca.includes('-----BEGIN CERTIFICATE-----')) {

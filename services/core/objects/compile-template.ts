@@ -2,12 +2,23 @@
 // the author can repair them: each locale of each environment is rendered with the sample data
 // before the revision counts as compiled.
 
-import { type Environment, environments, type LocaleContent, type TemplateRevision } from '../catalog/catalog.ts';
+import {
+  type Environment,
+  environments,
+  type LocaleContent,
+  type TemplateRevision,
+} from '../catalog/catalog.ts';
 import { contentHash } from '../catalog/content-hash.ts';
 import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '../documents/fault.ts';
 import { templateLimits } from '../limits/template.ts';
 import { normalizeLocale } from '../template/locale.ts';
-import { type CompiledTemplate, checkSize, compileRevision, PartError, renderContent } from '../template/render.ts';
+import {
+  type CompiledTemplate,
+  checkSize,
+  compileRevision,
+  PartError,
+  renderContent,
+} from '../template/render.ts';
 import { schemaFaults } from '../template/variables.ts';
 import { defaultTenant, type LocaleObject, type TemplateObject } from './objects.ts';
 
@@ -31,17 +42,28 @@ type Written = ReadonlyMap<LocaleContent, Readonly<Record<'subject' | 'html' | '
 const placesChild = /\{\{\{~?\s*content\s*~?\}\}\}/;
 
 /** `revision` is 0: the writer of the catalog numbers it. */
-export function compileTemplate(object: TemplateObject, references: TemplateReferences): TemplateRevision | readonly ObjectFault[] {
+export function compileTemplate(
+  object: TemplateObject,
+  references: TemplateReferences,
+): TemplateRevision | readonly ObjectFault[] {
   const { spec, metadata } = object;
   const resolved = resolveContent(object, references);
   const around = resolveLayouts(object, references);
   const faults: ObjectFault[] = [
     ...(isFaults(resolved) ? resolved : missingSubjects(resolved)),
     ...(isFaults(around) ? around : []),
-    ...schemaFaults(spec.variables ?? { type: 'object' }).map(({ path, message }) => fault('InvalidSpec', ['variables', ...path], message)),
+    ...schemaFaults(spec.variables ?? { type: 'object' }).map(({ path, message }) =>
+      fault('InvalidSpec', ['variables', ...path], message),
+    ),
   ];
   if (spec.senderRef && !references.hasSender(spec.senderRef.name)) {
-    faults.push(fault('SenderNotFound', ['senderRef', 'name'], `there is no Sender "${spec.senderRef.name}" in this namespace`));
+    faults.push(
+      fault(
+        'SenderNotFound',
+        ['senderRef', 'name'],
+        `there is no Sender "${spec.senderRef.name}" in this namespace`,
+      ),
+    );
   }
   if (faults.length > 0 || isFaults(resolved) || isFaults(around)) return faults;
 
@@ -76,12 +98,19 @@ interface Resolved {
 }
 
 /** Lays testing over live and draft over testing, locale by locale and field by field. */
-function resolveContent(object: TemplateObject, references: TemplateReferences): Resolved | readonly ObjectFault[] {
+function resolveContent(
+  object: TemplateObject,
+  references: TemplateReferences,
+): Resolved | readonly ObjectFault[] {
   const { spec } = object;
   const faults: ObjectFault[] = [];
   const written = new Map<LocaleContent, Readonly<Record<'subject' | 'html' | 'text', FaultPath>>>();
 
-  const overlay = (below: readonly LocaleContent[], locales: readonly LocaleObject[], path: FaultPath): readonly LocaleContent[] => {
+  const overlay = (
+    below: readonly LocaleContent[],
+    locales: readonly LocaleObject[],
+    path: FaultPath,
+  ): readonly LocaleContent[] => {
     const result = [...below];
     const seen = new Set<string>();
     locales.forEach((entry, at) => {
@@ -99,7 +128,11 @@ function resolveContent(object: TemplateObject, references: TemplateReferences):
         text: entry.text ?? base?.text ?? null,
       };
       const inherited = base && written.get(base);
-      const own = { subject: [...here, 'subject'], html: [...here, entry.htmlFrom ? 'htmlFrom' : 'html'], text: [...here, 'text'] };
+      const own = {
+        subject: [...here, 'subject'],
+        html: [...here, entry.htmlFrom ? 'htmlFrom' : 'html'],
+        text: [...here, 'text'],
+      };
       written.set(content, {
         subject: entry.subject === undefined && inherited ? inherited.subject : own.subject,
         html: html === null && inherited ? inherited.html : own.html,
@@ -123,26 +156,43 @@ function resolveContent(object: TemplateObject, references: TemplateReferences):
     const there = content[environment];
     const isMissing = !there.some(({ locale }) => locale === normalizeLocale(spec.defaultLocale));
     if (isMissing && (there.length > 0 || environment === 'draft')) {
-      faults.push(fault('InvalidSpec', ['defaultLocale'], `must be one of the locales: ${environment} has no content for it`));
+      faults.push(
+        fault(
+          'InvalidSpec',
+          ['defaultLocale'],
+          `must be one of the locales: ${environment} has no content for it`,
+        ),
+      );
       break;
     }
   }
   return faults.length > 0 ? faults : { content, written };
 }
 
-function htmlOf(entry: LocaleObject, path: FaultPath, references: TemplateReferences, faults: ObjectFault[]): string | null {
+function htmlOf(
+  entry: LocaleObject,
+  path: FaultPath,
+  references: TemplateReferences,
+  faults: ObjectFault[],
+): string | null {
   if (!entry.htmlFrom) return entry.html ?? null;
   const { name, key } = entry.htmlFrom.configMapKeyRef;
   const data = references.configMap(name);
   if (data && Object.hasOwn(data, key)) return data[key] ?? null;
-  const missing = data ? `the ConfigMap "${name}" has no key "${key}"` : `there is no ConfigMap "${name}" in this namespace`;
+  const missing = data
+    ? `the ConfigMap "${name}" has no key "${key}"`
+    : `there is no ConfigMap "${name}" in this namespace`;
   faults.push(fault('ConfigMapNotFound', [...path, 'htmlFrom', 'configMapKeyRef'], missing));
   return null;
 }
 
 /** Mail without a subject looks like an accident. A layout needs none: the child's is used. */
 function missingSubjects({ content, written }: Resolved): readonly ObjectFault[] {
-  const bare = new Set(environments.flatMap((environment) => content[environment]).filter((one) => one.subject === '' && !isLayout(one)));
+  const bare = new Set(
+    environments
+      .flatMap((environment) => content[environment])
+      .filter((one) => one.subject === '' && !isLayout(one)),
+  );
   return [...bare].map((one) => fault('InvalidSpec', written.get(one)?.subject ?? [], 'is required'));
 }
 
@@ -160,16 +210,30 @@ function resolveLayouts(
   const at = ['layoutRef', 'name'];
   for (let next = object.spec.layoutRef?.name; next !== undefined; ) {
     const name: string = next;
-    if (names.includes(name)) return [fault('LayoutCycle', at, `is part of a cycle: ${[...names, name].join(' → ')}`)];
+    if (names.includes(name))
+      return [fault('LayoutCycle', at, `is part of a cycle: ${[...names, name].join(' → ')}`)];
     names.push(name);
     if (layouts.length === templateLimits.layoutDepthMax)
-      return [fault('InvalidSpec', at, `wraps the template in more than ${templateLimits.layoutDepthMax} layouts`)];
+      return [
+        fault('InvalidSpec', at, `wraps the template in more than ${templateLimits.layoutDepthMax} layouts`),
+      ];
     const layout = references.template(name);
-    if (!layout) return [fault('LayoutNotFound', at, `there is no valid Template "${name}" in this namespace`)];
+    if (!layout)
+      return [fault('LayoutNotFound', at, `there is no valid Template "${name}" in this namespace`)];
     const resolved = resolveContent(layout, references);
     if (isFaults(resolved)) return [fault('LayoutNotFound', at, `the Template "${name}" has faults`)];
-    if (environments.flatMap((environment) => resolved.content[environment]).some((content) => !isLayout(content))) {
-      return [fault('InvalidSpec', at, `the Template "${name}" is not a layout: each of its locales must contain {{{content}}}`)];
+    if (
+      environments
+        .flatMap((environment) => resolved.content[environment])
+        .some((content) => !isLayout(content))
+    ) {
+      return [
+        fault(
+          'InvalidSpec',
+          at,
+          `the Template "${name}" is not a layout: each of its locales must contain {{{content}}}`,
+        ),
+      ];
     }
     layouts.push({ content: resolved.content, defaultLocale: normalizeLocale(layout.spec.defaultLocale) });
     next = layout.spec.layoutRef?.name;
@@ -182,7 +246,9 @@ function tryOut(revision: TemplateRevision, written: Written): readonly ObjectFa
   const template = compileRevision(revision);
   const faults: ObjectFault[] = template.variables
     .check(revision.sampleData)
-    .map(({ field, message }) => fault('SchemaMismatch', ['sampleData', ...field.split('.').slice(1)], message));
+    .map(({ field, message }) =>
+      fault('SchemaMismatch', ['sampleData', ...field.split('.').slice(1)], message),
+    );
   // Environments share the content that no overlay touches, and the part of one that it leaves
   // alone.
   const tried = new Set<LocaleContent>();
@@ -203,7 +269,11 @@ function tryOut(revision: TemplateRevision, written: Written): readonly ObjectFa
   return faults;
 }
 
-function tryRender(template: CompiledTemplate, content: LocaleContent, environment: Environment): PartError | null {
+function tryRender(
+  template: CompiledTemplate,
+  content: LocaleContent,
+  environment: Environment,
+): PartError | null {
   const request = { environment, language: content.locale, data: template.revision.sampleData };
   try {
     checkSize(template.revision, content, request);

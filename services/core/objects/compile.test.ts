@@ -34,7 +34,8 @@ function compile(...texts: string[]) {
   return compileFolder(documents);
 }
 
-const shown = (result: ReturnType<typeof compile>) => result.faults.map(({ reason, path }) => `${reason} ${path}`);
+const shown = (result: ReturnType<typeof compile>) =>
+  result.faults.map(({ reason, path }) => `${reason} ${path}`);
 
 describe('a sender', () => {
   test('says little and gets the defaults', () => {
@@ -54,7 +55,16 @@ describe('a sender', () => {
         replyTo: [],
         returnPathDomain: 'mail.shop.example',
         team: [],
-        routes: [{ name: 'relay', host: 'relay.example.net', port: 587, tls: 'StartTLS', credentials: null, ca: null }],
+        routes: [
+          {
+            name: 'relay',
+            host: 'relay.example.net',
+            port: 587,
+            tls: 'StartTLS',
+            credentials: null,
+            ca: null,
+          },
+        ],
         limits: {
           messagesPerSecond: 50,
           messagesPerDay: 0,
@@ -70,7 +80,10 @@ describe('a sender', () => {
 
   test('reads provided keys from Secrets; the first of each algorithm signs, and the hash knows which, but not the key', () => {
     const pem = (type: 'rsa' | 'ed25519') =>
-      (type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2_048 }) : generateKeyPairSync('ed25519')).privateKey
+      (type === 'rsa'
+        ? generateKeyPairSync('rsa', { modulusLength: 2_048 })
+        : generateKeyPairSync('ed25519')
+      ).privateKey
         .export({ type: 'pkcs8', format: 'pem' })
         .toString();
     const keys = { one: pem('rsa'), two: pem('rsa'), three: pem('ed25519'), bad: 'hunter2' };
@@ -140,7 +153,12 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
         },
         { host: '192.0.2.1', tls: 'None', credentials: null },
       ],
-      limits: { messagesPerSecond: 0.5, messagesPerDay: 100, maxRecipients: acceptLimits.recipientsMax, maxMessageBytes: 1000 },
+      limits: {
+        messagesPerSecond: 0.5,
+        messagesPerDay: 100,
+        maxRecipients: acceptLimits.recipientsMax,
+        maxMessageBytes: 1000,
+      },
       retry: { delaysMs: [1000], maxAgeMs: 60_000 },
       copies: 'at_most_once',
     });
@@ -149,7 +167,10 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
   test.each([
     ['dkim: {policy: Sometimes}', ['InvalidSpec spec.dkim.policy']],
     ['dkim: {policy: Provided}', ['InvalidSpec spec.dkim.keys']],
-    ['dkim: {keys: [{selector: a, privateKeySecretRef: {name: dkim, key: a}}]}', ['InvalidSpec spec.dkim.keys']],
+    [
+      'dkim: {keys: [{selector: a, privateKeySecretRef: {name: dkim, key: a}}]}',
+      ['InvalidSpec spec.dkim.keys'],
+    ],
     [
       'dkim: {policy: Provided, keys: [{selector: a, privateKeySecretRef: {name: none, key: a}}]}',
       ['SecretNotFound spec.dkim.keys[0].privateKeySecretRef'],
@@ -157,14 +178,20 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
     ['dkim: {algorithms: []}', ['InvalidSpec spec.dkim.algorithms']],
     ['verification: {periodSeconds: 1}', ['InvalidSpec spec.verification.periodSeconds']],
     ['tracking: {opens: false}', ['InvalidSpec spec.tracking']],
-    ['limits: {messagesPerSecond: fast, nonsense: 1}', ['InvalidSpec spec.limits.messagesPerSecond', 'InvalidSpec spec.limits.nonsense']],
+    [
+      'limits: {messagesPerSecond: fast, nonsense: 1}',
+      ['InvalidSpec spec.limits.messagesPerSecond', 'InvalidSpec spec.limits.nonsense'],
+    ],
     ['copies: at_most_once', ['InvalidSpec spec.copies']],
     ['suspend: "yes"', ['InvalidSpec spec.suspend']],
     ['team: [nobody, "*@", ana@shop.example]', ['InvalidSpec spec.team[0]', 'InvalidSpec spec.team[1]']],
     ['replyTo: ["a@b"]', ['InvalidSpec spec.replyTo[0]']],
     ['returnPathDomain: elsewhere.example', ['InvalidSpec spec.returnPathDomain']],
     ['returnPathDomain: evilmail.shop.example', ['InvalidSpec spec.returnPathDomain']],
-    ['retry: {delaysSeconds: [0], maxAgeSeconds: 1}', ['InvalidSpec spec.retry.delaysSeconds[0]', 'InvalidSpec spec.retry.maxAgeSeconds']],
+    [
+      'retry: {delaysSeconds: [0], maxAgeSeconds: 1}',
+      ['InvalidSpec spec.retry.delaysSeconds[0]', 'InvalidSpec spec.retry.maxAgeSeconds'],
+    ],
     [
       'limits: {maxRecipients: 51, maxMessageBytes: 52428801}',
       ['InvalidSpec spec.limits.maxRecipients', 'InvalidSpec spec.limits.maxMessageBytes'],
@@ -177,13 +204,22 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
   });
 
   test.each([
-    ['{domain: a.example, from: {address: x@b.example}, routes: [{name: a, smtp: {host: h}}]}', ['InvalidSpec spec.from.address']],
-    ['{domain: a.example, from: {address: "x@y@a.example"}, routes: [{name: a, smtp: {host: h}}]}', ['InvalidSpec spec.from.address']],
+    [
+      '{domain: a.example, from: {address: x@b.example}, routes: [{name: a, smtp: {host: h}}]}',
+      ['InvalidSpec spec.from.address'],
+    ],
+    [
+      '{domain: a.example, from: {address: "x@y@a.example"}, routes: [{name: a, smtp: {host: h}}]}',
+      ['InvalidSpec spec.from.address'],
+    ],
     [
       '{domain: a.example, from: {address: x@a.example, name: "a\\r\\nBcc: b"}, routes: [{name: a, smtp: {host: h}}]}',
       ['InvalidSpec spec.from.name'],
     ],
-    ['{domain: nonsense, from: {}, routes: []}', ['InvalidSpec spec.domain', 'InvalidSpec spec.from.address', 'InvalidSpec spec.routes']],
+    [
+      '{domain: nonsense, from: {}, routes: []}',
+      ['InvalidSpec spec.domain', 'InvalidSpec spec.from.address', 'InvalidSpec spec.routes'],
+    ],
     [
       '{domain: a.example, from: {address: x@a.example}, routes: [{name: a, direct: {tls: Opportunistic}}]}',
       ['InvalidSpec spec.routes[0].smtp', 'InvalidSpec spec.routes[0].direct'],
@@ -194,7 +230,11 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
     ],
     [
       '{domain: a.example, from: {address: x@a.example}, routes: [{name: a, smtp: {host: "a b", port: 70000, tls: Maybe}}]}',
-      ['InvalidSpec spec.routes[0].smtp.host', 'InvalidSpec spec.routes[0].smtp.port', 'InvalidSpec spec.routes[0].smtp.tls'],
+      [
+        'InvalidSpec spec.routes[0].smtp.host',
+        'InvalidSpec spec.routes[0].smtp.port',
+        'InvalidSpec spec.routes[0].smtp.tls',
+      ],
     ],
     [
       '{domain: a.example, from: {address: x@a.example}, routes: [{name: a, smtp: {host: h, tls: Opportunistic, credentialsSecretRef: {name: login}}}]}',
@@ -221,11 +261,18 @@ spec: {domain: a.example, from: {address: x@a.example}, routes: [{name: a, smtp:
 
   test.each([
     ['', [`SecretNotFound ${field}.credentialsSecretRef`, `SecretNotFound ${field}.caSecretRef`]],
-    [secret('stringData: {username: u, ca: "-----BEGIN CERTIFICATE-----"}'), [`SecretKeyMissing ${field}.credentialsSecretRef`]],
+    [
+      secret('stringData: {username: u, ca: "-----BEGIN CERTIFICATE-----"}'),
+      [`SecretKeyMissing ${field}.credentialsSecretRef`],
+    ],
     [secret('stringData: {username: u, password: marker, ca: marker}'), [`InvalidKey ${field}.caSecretRef`]],
     [
       secret('stringData: {username: 1}'),
-      ['InvalidSpec stringData.username', `SecretNotFound ${field}.credentialsSecretRef`, `SecretNotFound ${field}.caSecretRef`],
+      [
+        'InvalidSpec stringData.username',
+        `SecretNotFound ${field}.credentialsSecretRef`,
+        `SecretNotFound ${field}.caSecretRef`,
+      ],
     ],
   ])('secrets: %s', (text, expected) => {
     const result = text ? compile(withSecrets, text) : compile(withSecrets);
@@ -234,16 +281,27 @@ spec: {domain: a.example, from: {address: x@a.example}, routes: [{name: a, smtp:
   });
 
   test('a secret of another namespace is not there', () => {
-    const elsewhere = secret('stringData: {username: u, password: p, ca: c}').replace('{name: login}', '{name: login, namespace: other}');
+    const elsewhere = secret('stringData: {username: u, password: p, ca: c}').replace(
+      '{name: login}',
+      '{name: login, namespace: other}',
+    );
     expect(shown(compile(withSecrets, elsewhere))).toContain(`SecretNotFound ${field}.credentialsSecretRef`);
   });
 
   test('the hash is of what is written, without secrets and without the order of keys', () => {
     const hash = (password: string, spec = withSecrets) =>
-      compile(spec, secret(`stringData: {username: u, password: ${password}, ca: "-----BEGIN CERTIFICATE-----"}`)).senders[0]?.hash;
+      compile(
+        spec,
+        secret(`stringData: {username: u, password: ${password}, ca: "-----BEGIN CERTIFICATE-----"}`),
+      ).senders[0]?.hash;
     expect(hash('one')).toBe(hash('two'));
     expect(
-      hash('one', withSecrets.replace('{name: a, smtp: {host: h,', '{smtp: {host: h,').replace('key: ca}}', 'key: ca}}, name: a')),
+      hash(
+        'one',
+        withSecrets
+          .replace('{name: a, smtp: {host: h,', '{smtp: {host: h,')
+          .replace('key: ca}}', 'key: ca}}, name: a'),
+      ),
     ).toBe(hash('one'));
     expect(hash('one', withSecrets.replace('host: h', 'host: i'))).not.toBe(hash('one'));
   });
@@ -296,7 +354,9 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
   });
 
   test('may be a draft only', () => {
-    const { templates, faults } = compile(template('locales: [], draft: {locales: [{locale: en, subject: s, text: t}]}'));
+    const { templates, faults } = compile(
+      template('locales: [], draft: {locales: [{locale: en, subject: s, text: t}]}'),
+    );
     expect(faults).toEqual([]);
     expect(templates[0]?.content).toMatchObject({ live: [], testing: [], draft: [{ locale: 'en' }] });
   });
@@ -305,17 +365,24 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
   const base = layout('base', "locales: [{locale: en, html: '<main>{{{content}}}</main>'}]");
 
   test('is wrapped in its layouts, innermost first', () => {
-    const outer = layout('outer', "locales: [{locale: en, html: '<html>{{{content}}}</html>', text: '{{{ content }}}.'}]");
+    const outer = layout(
+      'outer',
+      "locales: [{locale: en, html: '<html>{{{content}}}</html>', text: '{{{ content }}}.'}]",
+    );
     const inner = base.replace('defaultLocale: en,', 'defaultLocale: en, layoutRef: {name: outer},');
     const { templates, faults } = compile(
-      template("layoutRef: {name: base}, locales: [{locale: en, subject: s, html: '<p>{{a}}</p>', text: t}], sampleData: {a: 1}"),
+      template(
+        "layoutRef: {name: base}, locales: [{locale: en, subject: s, html: '<p>{{a}}</p>', text: t}], sampleData: {a: 1}",
+      ),
       inner,
       outer,
     );
     expect(faults).toEqual([]);
     const invoice = templates.find(({ identifier }) => identifier === 'invoice');
     expect(invoice?.layouts).toHaveLength(2);
-    expect(invoice && render(compileRevision(invoice), { environment: 'draft', language: null, data: { a: '<' } })).toMatchObject({
+    expect(
+      invoice && render(compileRevision(invoice), { environment: 'draft', language: null, data: { a: '<' } }),
+    ).toMatchObject({
       html: '<html><main><p>&lt;</p></main></html>',
       text: 't.',
     });
@@ -324,7 +391,10 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
   const wrapped = `layoutRef: {name: base}, ${plain}`;
   const chain = (length: number) =>
     Array.from({ length }, (_, at) =>
-      layout(`l${at}`, `${at + 1 < length ? `layoutRef: {name: l${at + 1}}, ` : ''}locales: [{locale: en, text: '{{{content}}}'}]`),
+      layout(
+        `l${at}`,
+        `${at + 1 < length ? `layoutRef: {name: l${at + 1}}, ` : ''}locales: [{locale: en, text: '{{{content}}}'}]`,
+      ),
     );
 
   test.each([
@@ -341,7 +411,11 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
     ],
     [
       'html twice',
-      [template('locales: [{locale: en, subject: s, html: x, htmlFrom: {configMapKeyRef: {name: a, key: b}}}]')],
+      [
+        template(
+          'locales: [{locale: en, subject: s, html: x, htmlFrom: {configMapKeyRef: {name: a, key: b}}}]',
+        ),
+      ],
       ['InvalidSpec spec.locales[0].htmlFrom'],
     ],
     ['no body', [template('locales: [{locale: en, subject: s}]')], ['InvalidSpec spec.locales[0]']],
@@ -352,10 +426,18 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
       ['InvalidSpec spec.locales[1].locale'],
     ],
     ['no content', [template('locales: []')], ['InvalidSpec spec.defaultLocale']],
-    ['a default that is not there', [template('locales: [{locale: de, subject: s, text: t}]')], ['InvalidSpec spec.defaultLocale']],
+    [
+      'a default that is not there',
+      [template('locales: [{locale: de, subject: s, text: t}]')],
+      ['InvalidSpec spec.defaultLocale'],
+    ],
     [
       'a default that is drafted only',
-      [template('locales: [{locale: de, subject: s, text: t}], draft: {locales: [{locale: en, subject: s, text: t}]}')],
+      [
+        template(
+          'locales: [{locale: de, subject: s, text: t}], draft: {locales: [{locale: en, subject: s, text: t}]}',
+        ),
+      ],
       ['InvalidSpec spec.defaultLocale'],
     ],
     ['an identifier with @', [template(`identifier: invoice@3, ${plain}`)], ['InvalidSpec spec.identifier']],
@@ -397,8 +479,16 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
       [template(wrapped), base.replace('{locale: en,', '{locale: de,')],
       ['LayoutNotFound spec.layoutRef.name', 'InvalidSpec spec.defaultLocale'],
     ],
-    ['a layout that places nothing', [template(wrapped), layout('base', plain)], ['InvalidSpec spec.layoutRef.name']],
-    ['a layout of itself', [template(`layoutRef: {name: invoice}, ${plain}`)], ['LayoutCycle spec.layoutRef.name']],
+    [
+      'a layout that places nothing',
+      [template(wrapped), layout('base', plain)],
+      ['InvalidSpec spec.layoutRef.name'],
+    ],
+    [
+      'a layout of itself',
+      [template(`layoutRef: {name: invoice}, ${plain}`)],
+      ['LayoutCycle spec.layoutRef.name'],
+    ],
     [
       'layouts in a ring',
       [
@@ -406,10 +496,22 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
         layout('base', "layoutRef: {name: ring}, locales: [{locale: en, text: '{{{content}}}'}]"),
         layout('ring', "layoutRef: {name: base}, locales: [{locale: en, text: '{{{content}}}'}]"),
       ],
-      ['LayoutCycle spec.layoutRef.name', 'LayoutCycle spec.layoutRef.name', 'LayoutCycle spec.layoutRef.name'],
+      [
+        'LayoutCycle spec.layoutRef.name',
+        'LayoutCycle spec.layoutRef.name',
+        'LayoutCycle spec.layoutRef.name',
+      ],
     ],
-    ['layouts too deep', [template(`layoutRef: {name: l0}, ${plain}`), ...chain(4)], ['InvalidSpec spec.layoutRef.name']],
-    ['bad Handlebars', [template("locales: [{locale: en, subject: '{{#if a}}', text: t}]")], ['SyntaxError spec.locales[0].subject']],
+    [
+      'layouts too deep',
+      [template(`layoutRef: {name: l0}, ${plain}`), ...chain(4)],
+      ['InvalidSpec spec.layoutRef.name'],
+    ],
+    [
+      'bad Handlebars',
+      [template("locales: [{locale: en, subject: '{{#if a}}', text: t}]")],
+      ['SyntaxError spec.locales[0].subject'],
+    ],
     [
       'bad Handlebars in an overlay',
       [template(`${plain}, draft: {locales: [{locale: en, text: '{{nope a}}'}]}`)],
@@ -417,7 +519,10 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
     ],
     [
       'bad Handlebars in a layout',
-      [template(wrapped.replace('text: Hello', 'html: Hello')), layout('base', "locales: [{locale: en, html: '{{{content}}}{{nope a}}'}]")],
+      [
+        template(wrapped.replace('text: Hello', 'html: Hello')),
+        layout('base', "locales: [{locale: en, html: '{{{content}}}{{nope a}}'}]"),
+      ],
       ['SyntaxError spec.layoutRef', 'SyntaxError spec.locales[0].html'],
     ],
     [
@@ -432,17 +537,29 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
     ],
     [
       'a sample that does not fit',
-      [template(`${plain}, variables: {type: object, required: [number], properties: {a: {type: string}}}, sampleData: {a: 1}`)],
+      [
+        template(
+          `${plain}, variables: {type: object, required: [number], properties: {a: {type: string}}}, sampleData: {a: 1}`,
+        ),
+      ],
       ['SchemaMismatch spec.sampleData.number', 'SchemaMismatch spec.sampleData.a'],
     ],
     [
       'nested too deep',
-      [template(`locales: [{locale: en, subject: s, text: '${'{{#if a}}'.repeat(33)}${'{{/if}}'.repeat(33)}'}]`)],
+      [
+        template(
+          `locales: [{locale: en, subject: s, text: '${'{{#if a}}'.repeat(33)}${'{{/if}}'.repeat(33)}'}]`,
+        ),
+      ],
       ['TooLarge spec.locales[0].text'],
     ],
     [
       'too many tags in all',
-      [template(`locales: [{locale: en, subject: s, html: '${'{{a}}'.repeat(600)}', text: '${'{{a}}'.repeat(600)}'}]`)],
+      [
+        template(
+          `locales: [{locale: en, subject: s, html: '${'{{a}}'.repeat(600)}', text: '${'{{a}}'.repeat(600)}'}]`,
+        ),
+      ],
       ['TooLarge spec.locales[0].html'],
     ],
   ])('%s', (_title, texts, expected) => {
@@ -496,7 +613,12 @@ spec:
 
 describe('among all', () => {
   test.each([
-    ['a domain', [sender(''), sender('', '{name: second}')], ['DomainConflict spec.domain'], 'is taken by Sender "billing"'],
+    [
+      'a domain',
+      [sender(''), sender('', '{name: second}')],
+      ['DomainConflict spec.domain'],
+      'is taken by Sender "billing"',
+    ],
     [
       "another tenant's domain",
       [sender(''), sender('', '{name: a, namespace: other}')],
@@ -509,7 +631,12 @@ describe('among all', () => {
       ['IdentifierConflict spec.identifier'],
       'is taken by Template "invoice"',
     ],
-    ['a name', [template(plain), template(`identifier: b, ${plain}`)], ['InvalidSpec metadata.name'], 'is taken by Template "invoice"'],
+    [
+      'a name',
+      [template(plain), template(`identifier: b, ${plain}`)],
+      ['InvalidSpec metadata.name'],
+      'is taken by Template "invoice"',
+    ],
   ])('the first has %s', (_title, texts, expected, message) => {
     const result = compile(...texts);
     expect(shown(result)).toEqual(expected);
@@ -530,7 +657,10 @@ describe('among all', () => {
       'apiVersion: packetboat.dev/v2\nkind: Template\nmetadata: {name: a}\nspec: {defaultLocale: en, locales: []}',
       ['InvalidSpec apiVersion'],
     ],
-    ['apiVersion: packetboat.dev/v1alpha1\nkind: Template\nspec: 7', ['InvalidSpec metadata', 'InvalidSpec spec']],
+    [
+      'apiVersion: packetboat.dev/v1alpha1\nkind: Template\nspec: 7',
+      ['InvalidSpec metadata', 'InvalidSpec spec'],
+    ],
     [
       'apiVersion: packetboat.dev/v1alpha1\nkind: Template\nmetadata: {name: A b, namespace: x.y}\nspec: {defaultLocale: en, locales: []}',
       ['InvalidSpec metadata.name', 'InvalidSpec metadata.namespace'],
@@ -540,7 +670,9 @@ describe('among all', () => {
 
 describe('the example catalog', () => {
   const folder = new URL('../../../examples/catalog/', import.meta.url);
-  const parsed = readdirSync(folder).map((file) => parseDocuments(file, readFileSync(new URL(file, folder), 'utf8')));
+  const parsed = readdirSync(folder).map((file) =>
+    parseDocuments(file, readFileSync(new URL(file, folder), 'utf8')),
+  );
   const { senders, templates, faults } = compileFolder(parsed.flatMap(({ documents }) => documents));
   const find = (identifier: string) => {
     const found = templates.find((one) => one.identifier === identifier);
@@ -552,7 +684,11 @@ describe('the example catalog', () => {
     expect(parsed.flatMap((one) => one.faults)).toEqual([]);
     expect(faults).toEqual([]);
     expect(senders.map(({ name }) => name)).toEqual(['accounts', 'billing']);
-    expect(templates.map(({ identifier }) => identifier).sort()).toEqual(['email_key', 'invoice', 'otp-code']);
+    expect(templates.map(({ identifier }) => identifier).sort()).toEqual([
+      'email_key',
+      'invoice',
+      'otp-code',
+    ]);
   });
 
   test('has each template sent by a sender of its own', () => {
@@ -570,9 +706,13 @@ describe('the example catalog', () => {
       locale: 'de',
       html: expect.stringContaining('Bestätigungscode'),
     });
-    expect(render(code, { environment: 'draft', language: null, data })).toMatchObject({ subject: '847291 is your Harbour Shop code' });
+    expect(render(code, { environment: 'draft', language: null, data })).toMatchObject({
+      subject: '847291 is your Harbour Shop code',
+    });
     const key = compileRevision(find('email_key'));
-    expect(render(key, { environment: 'draft', language: 'en', data: { some_variable: 'some_value' } })).toMatchObject({
+    expect(
+      render(key, { environment: 'draft', language: 'en', data: { some_variable: 'some_value' } }),
+    ).toMatchObject({
       subject: '[Draft] Welcome to Harbour Shop: some_value',
       text: expect.stringContaining('some_value'),
     });

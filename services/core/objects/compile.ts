@@ -1,20 +1,34 @@
-// A whole folder of objects, compiled: what one object can tell is in `compile-sender.ts` and `compile-template.ts`, here is what takes all of
-// them, names that must be unique and references from one to another.
+// A whole folder of objects, compiled: what one object can tell is in `compile-sender.ts` and
+// `compile-template.ts`, here is what takes all of them, names that must be unique and references
+// from one to another.
 
 import type { Sender, TemplateRevision } from '../catalog/catalog.ts';
 import type { SourceDocument } from '../documents/documents.ts';
 import { type Fault, isFaults, type ObjectFault, showPath } from '../documents/fault.ts';
 import { compileSender, domainName } from './compile-sender.ts';
 import { compileTemplate, identifierOf } from './compile-template.ts';
-import { type CatalogObject, defaultTenant, type Identity, identify, readObject, type TemplateObject } from './objects.ts';
+import {
+  type CatalogObject,
+  defaultTenant,
+  type Identity,
+  identify,
+  readObject,
+  type TemplateObject,
+} from './objects.ts';
 import { secretValues } from './secret-values.ts';
 
 export interface CompiledFolder {
   readonly senders: readonly Sender[];
   readonly templates: readonly TemplateRevision[];
-  /** In the order of the documents. An object with a fault is in neither list: its last good revision is to stay. */
+  /**
+   * In the order of the documents. An object with a fault is in neither list: its last good
+   * revision is to stay.
+   */
   readonly faults: readonly Fault[];
-  /** Every Sender and Template that is written down, good or not (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`): what is not here is gone. */
+  /**
+   * Every Sender and Template that is written down, good or not (`sender/<tenant>/<name>`,
+   * `template/<tenant>/<identifier>`): what is not here is gone.
+   */
   readonly present: ReadonlySet<string>;
 }
 
@@ -26,7 +40,10 @@ interface Entry {
   readonly faults: ObjectFault[];
 }
 
-/** Compiles documents in a given order: of two that claim the same name, identifier or domain the first has it. */
+/**
+ * Compiles documents in a given order: of two that claim the same name, identifier or domain the
+ * first has it.
+ */
 export function compileFolder(documents: readonly SourceDocument[]): CompiledFolder {
   const entries = documents.map(readEntry);
   refuseSecond(entries, 'InvalidSpec', ['metadata', 'name'], ({ identity }) =>
@@ -36,30 +53,39 @@ export function compileFolder(documents: readonly SourceDocument[]): CompiledFol
     object?.kind === 'Sender' ? domainName(object.spec.domain) : null,
   );
   refuseSecond(entries, 'IdentifierConflict', ['spec', 'identifier'], ({ object }) =>
-    object?.kind === 'Template' ? objectKey('', object.metadata.namespace ?? defaultTenant, identifierOf(object)) : null,
+    object?.kind === 'Template'
+      ? objectKey('', object.metadata.namespace ?? defaultTenant, identifierOf(object))
+      : null,
   );
 
   const objects = new Map(
-    entries.map((entry) => [objectKey(entry.identity.kind, entry.identity.namespace, entry.identity.name), entry]).reverse() as [
-      string,
-      Entry,
-    ][],
+    entries
+      .map((entry) => [objectKey(entry.identity.kind, entry.identity.namespace, entry.identity.name), entry])
+      .reverse() as [string, Entry][],
   );
   const senders: Sender[] = [];
   const templates: TemplateRevision[] = [];
   for (const entry of entries) {
     if (entry.faults.length > 0 || !entry.object) continue;
-    if (entry.object.kind === 'Sender') keep(entry, compileSender(entry.object, referencesOf(entry.identity.namespace, objects)), senders);
+    if (entry.object.kind === 'Sender')
+      keep(entry, compileSender(entry.object, referencesOf(entry.identity.namespace, objects)), senders);
     if (entry.object.kind === 'Template')
       keep(entry, compileTemplate(entry.object, referencesOf(entry.identity.namespace, objects)), templates);
   }
-  return { senders, templates, faults: entries.flatMap(faultsOf), present: new Set(entries.flatMap(presentAs)) };
+  return {
+    senders,
+    templates,
+    faults: entries.flatMap(faultsOf),
+    present: new Set(entries.flatMap(presentAs)),
+  };
 }
 
 function readEntry(document: SourceDocument): Entry {
   const identity = identify(document.value);
   const object = readObject(document.value);
-  return isFaults(object) ? { document, identity, object: null, faults: [...object] } : { document, identity, object, faults: [] };
+  return isFaults(object)
+    ? { document, identity, object: null, faults: [...object] }
+    : { document, identity, object, faults: [] };
 }
 
 function keep<Compiled>(entry: Entry, result: Compiled | readonly ObjectFault[], compiled: Compiled[]): void {
@@ -95,7 +121,8 @@ function objectKey(kind: string, namespace: string, name: string): string {
 }
 
 function referencesOf(namespace: string, objects: ReadonlyMap<string, Entry>) {
-  const find = (kind: string, name: string): CatalogObject | null => objects.get(objectKey(kind, namespace, name))?.object ?? null;
+  const find = (kind: string, name: string): CatalogObject | null =>
+    objects.get(objectKey(kind, namespace, name))?.object ?? null;
   return {
     secret(name: string) {
       const found = find('Secret', name);

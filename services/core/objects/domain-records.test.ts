@@ -4,13 +4,17 @@ import { type CheckedRecord, checkRecord, verify, wantedRecords } from './domain
 const sender = {
   domain: 'shop.example',
   returnPathDomain: 'bounce.shop.example',
-  routes: [{ name: 'relay', host: 'relay.example.net', port: 587, tls: 'StartTLS', credentials: null, ca: null }],
+  routes: [
+    { name: 'relay', host: 'relay.example.net', port: 587, tls: 'StartTLS', credentials: null, ca: null },
+  ],
 } as const;
 const record = 'v=DKIM1; k=rsa; p=MIIB';
 const records = wantedRecords(sender, [{ selector: 'k1', record, isRequired: true }]);
 
 test('a sender wants its keys, SPF of its return path, DMARC, and somewhere for bounces to go', () => {
-  expect(records.map(({ purpose, type, name, value, isRequired }) => [purpose, type, name, value, isRequired])).toEqual([
+  expect(
+    records.map(({ purpose, type, name, value, isRequired }) => [purpose, type, name, value, isRequired]),
+  ).toEqual([
     ['DKIM', 'TXT', 'k1._domainkey.shop.example', record, true],
     ['SPF', 'TXT', 'bounce.shop.example', 'v=spf1 a:relay.example.net ~all', true],
     ['DMARC', 'TXT', '_dmarc.shop.example', 'v=DMARC1; p=none', false],
@@ -62,5 +66,7 @@ test.each([
 });
 
 test('what is missing is named', () => {
-  expect(verify(recordsIn('Missing')).message).toBe('missing DNS records: DKIM at k1._domainkey.shop.example');
+  expect(verify(recordsIn('Missing')).message).toBe(
+    'missing DNS records: DKIM at k1._domainkey.shop.example',
+  );
 });

@@ -38,7 +38,13 @@ export function wantedRecords(
   const relay = routes[0]?.host ?? 'relay.example';
   return [
     ...keys.map((key) => dkimRecordFor(key, domain)),
-    { purpose: 'SPF', name: returnPathDomain, type: 'TXT', value: `v=spf1 a:${relay} ~all`, isRequired: true },
+    {
+      purpose: 'SPF',
+      name: returnPathDomain,
+      type: 'TXT',
+      value: `v=spf1 a:${relay} ~all`,
+      isRequired: true,
+    },
     { purpose: 'DMARC', name: `_dmarc.${domain}`, type: 'TXT', value: 'v=DMARC1; p=none', isRequired: false },
     { purpose: 'ReturnPath', name: returnPathDomain, type: 'MX', value: `10 ${relay}`, isRequired: false },
   ];
@@ -76,7 +82,11 @@ function stateOf({ purpose, value }: WantedRecord, found: readonly string[]): Re
     }
     case 'ReturnPath':
       // RFC 7505: a null MX takes no mail
-      return found.length === 0 ? 'Missing' : found.some((text) => !/^\d+ \.?$/.test(text)) ? 'Found' : 'Mismatch';
+      return found.length === 0
+        ? 'Missing'
+        : found.some((text) => !/^\d+ \.?$/.test(text))
+          ? 'Found'
+          : 'Mismatch';
     default:
       purpose satisfies never;
       return 'Unknown';
@@ -88,14 +98,23 @@ function isSameKey(found: string, wanted: string): boolean {
   const [there, here] = [tagsOf(found), tagsOf(wanted)];
   const kindOf = (tags: ReadonlyMap<string, string>): string => tags.get('k') ?? 'rsa';
   const isUsable = (there.get('v') ?? 'DKIM1') === 'DKIM1';
-  return isUsable && kindOf(there) === kindOf(here) && there.get('p') !== '' && there.get('p') === here.get('p');
+  return (
+    isUsable && kindOf(there) === kindOf(here) && there.get('p') !== '' && there.get('p') === here.get('p')
+  );
 }
 
 function tagsOf(record: string): ReadonlyMap<string, string> {
   return new Map(
     record.split(';').flatMap((tag) => {
       const equals = tag.indexOf('=');
-      return equals < 0 ? [] : [[tag.slice(0, equals).trim().toLowerCase(), tag.slice(equals + 1).replaceAll(/[\s"]/g, '')] as const];
+      return equals < 0
+        ? []
+        : [
+            [
+              tag.slice(0, equals).trim().toLowerCase(),
+              tag.slice(equals + 1).replaceAll(/[\s"]/g, ''),
+            ] as const,
+          ];
     }),
   );
 }
@@ -115,8 +134,23 @@ export function verify(records: readonly CheckedRecord[]): Verification {
       .map(({ purpose, name }) => `${purpose} at ${name}`)
       .join(', ');
   const is = (state: RecordState): boolean => required.some((record) => record.state === state);
-  if (is('Mismatch')) return { status: 'False', reason: 'RecordsMismatch', message: `wrong DNS records: ${namesOf('Mismatch')}` };
-  if (is('Missing')) return { status: 'False', reason: 'RecordsMissing', message: `missing DNS records: ${namesOf('Missing')}` };
-  if (is('Unknown')) return { status: 'Unknown', reason: 'LookupFailed', message: `DNS lookups failed: ${namesOf('Unknown')}` };
+  if (is('Mismatch'))
+    return {
+      status: 'False',
+      reason: 'RecordsMismatch',
+      message: `wrong DNS records: ${namesOf('Mismatch')}`,
+    };
+  if (is('Missing'))
+    return {
+      status: 'False',
+      reason: 'RecordsMissing',
+      message: `missing DNS records: ${namesOf('Missing')}`,
+    };
+  if (is('Unknown'))
+    return {
+      status: 'Unknown',
+      reason: 'LookupFailed',
+      message: `DNS lookups failed: ${namesOf('Unknown')}`,
+    };
   return { status: 'True', reason: 'Verified', message: 'DNS has all required records' };
 }

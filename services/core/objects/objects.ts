@@ -1,6 +1,8 @@
-// The schema of the objects that people write: Sender and Template, and the Secrets and ConfigMaps that they refer to. It is strict, because a misspelt field
-// that is silently ignored sends mail wrong: an unknown field is refused with its path, and so is a field that does not work yet (tracking, direct routes).
-// The CustomResourceDefinitions are generated from this schema (operator/api), so each field has a description, and a CEL rule where JSON Schema falls short.
+// The schema of the objects that people write: Sender and Template, and the Secrets and ConfigMaps
+// that they refer to. It is strict, because a misspelt field that is silently ignored sends mail
+// wrong: an unknown field is refused with its path, and so is a field that does not work yet
+// (tracking, direct routes). The CustomResourceDefinitions are generated from this schema
+// (operator/api), so each field has a description, and a CEL rule where JSON Schema falls short.
 
 import { z } from 'zod';
 import { isRefusal, parseAddress, parseDomain, parseMailbox } from '../address.ts';
@@ -41,7 +43,8 @@ const namespace = z
 // Labels, annotations and the fields that the API server adds pass unread.
 const metadata = z.looseObject({ name, namespace: namespace.optional() });
 const status = z.unknown().optional();
-const reference = (what: string) => z.strictObject({ name: name.meta({ description: `Name of the ${what}, in the same namespace.` }) });
+const reference = (what: string) =>
+  z.strictObject({ name: name.meta({ description: `Name of the ${what}, in the same namespace.` }) });
 const keyReference = (what: string) =>
   z.strictObject({
     name: name.meta({ description: `Name of the ${what}, in the same namespace.` }),
@@ -52,14 +55,18 @@ const keyReference = (what: string) =>
       .meta({ description: `Key in the ${what}.` }),
   });
 
-// The parsers check more than JSON Schema can. The patterns are for the API server alone, and keep values out that would mislead its CEL rules.
+// The parsers check more than JSON Schema can. The patterns are for the API server alone, and keep
+// values out that would mislead its CEL rules.
 const address = z
   .string()
   .refine((text) => !isRefusal(parseAddress(text)), 'must be an email address')
   .meta({ pattern: '^[^@\\s]+@[^@\\s]+$', maxLength: 254 });
 const mailbox = z
   .string()
-  .refine((text) => !isRefusal(parseMailbox(text)), 'must be an email address, or a name and an address in < >')
+  .refine(
+    (text) => !isRefusal(parseMailbox(text)),
+    'must be an email address, or a name and an address in < >',
+  )
   .meta({ maxLength: addressLimits.displayNameCharsMax + 260 });
 const domain = z
   .string()
@@ -95,9 +102,10 @@ const smtp = z
       description:
         'StartTLS and Implicit verify the certificate of the relay, and send nothing when that fails. Opportunistic encrypts without verification when the relay offers TLS. None never encrypts.',
     }),
-    credentialsSecretRef: reference('Secret')
-      .optional()
-      .meta({ description: 'Secret with the keys username and password. They are sent over verified TLS only: StartTLS or Implicit.' }),
+    credentialsSecretRef: reference('Secret').optional().meta({
+      description:
+        'Secret with the keys username and password. They are sent over verified TLS only: StartTLS or Implicit.',
+    }),
     caSecretRef: keyReference('Secret')
       .optional()
       .meta({ description: "CA certificate in PEM that replaces the system's authorities for this relay." }),
@@ -143,7 +151,9 @@ const dkim = z
             .string()
             .max(63)
             .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens')
-            .meta({ description: 'Selector: the DNS record of the public key is <selector>._domainkey.<domain>.' }),
+            .meta({
+              description: 'Selector: the DNS record of the public key is <selector>._domainkey.<domain>.',
+            }),
           privateKeySecretRef: keyReference('Secret').meta({
             description: 'The private key in PEM: RSA of 2048 to 4096 bits, or Ed25519.',
           }),
@@ -151,7 +161,10 @@ const dkim = z
       )
       .max(8)
       .default([])
-      .meta({ description: 'Keys of policy Provided. The first key of each algorithm signs.', ...keyedBy('selector') }),
+      .meta({
+        description: 'Keys of policy Provided. The first key of each algorithm signs.',
+        ...keyedBy('selector'),
+      }),
   })
   .refine(({ policy, keys }) => (policy === 'Provided') === keys.length > 0, {
     path: ['keys'],
@@ -167,16 +180,26 @@ const dkim = z
 
 const senderSpec = z
   .strictObject({
-    suspend: z.boolean().default(false).meta({ description: 'True: no mail is sent. Mail is accepted and held until this is false.' }),
+    suspend: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'True: no mail is sent. Mail is accepted and held until this is false.' }),
     domain: domain.meta({
       description:
         'Domain of the sender: From and the return path must be in it. Only one Sender, the oldest, may have a domain. Cannot be changed.',
-      ...rules({ rule: 'self == oldSelf', message: 'cannot be changed: create another Sender for another domain' }),
+      ...rules({
+        rule: 'self == oldSelf',
+        message: 'cannot be changed: create another Sender for another domain',
+      }),
     }),
     from: z
       .strictObject({
         address: address.meta({ description: 'Email address in the domain or a subdomain.' }),
-        name: z.string().max(addressLimits.displayNameCharsMax).optional().meta({ description: 'Display name.' }),
+        name: z
+          .string()
+          .max(addressLimits.displayNameCharsMax)
+          .optional()
+          .meta({ description: 'Display name.' }),
       })
       .meta({ description: 'From of the mail, unless the request names another.' }),
     replyTo: z
@@ -185,7 +208,8 @@ const senderSpec = z
       .default([])
       .meta({ description: 'Reply-To of the mail: addresses, or names with addresses in < >.' }),
     returnPathDomain: domain.optional().meta({
-      description: 'Domain of the envelope sender, which receives bounces: the domain or a subdomain. Default: the domain.',
+      description:
+        'Domain of the envelope sender, which receives bounces: the domain or a subdomain. Default: the domain.',
     }),
     team: z
       .array(teamMember)
@@ -201,24 +225,35 @@ const senderSpec = z
       )
       .min(1)
       .max(20)
-      .meta({ description: 'Relays in order of preference: the next route is used while one is paused.', ...keyedBy('name') }),
+      .meta({
+        description: 'Relays in order of preference: the next route is used while one is paused.',
+        ...keyedBy('name'),
+      }),
     dkim: dkim.prefault({}).meta({ description: 'DKIM signatures.' }),
     limits: z
       .strictObject({
-        messagesPerSecond: z.number().min(0).default(50).meta({ description: 'Mails per second, and the size of a burst. 0: no limit.' }),
+        messagesPerSecond: z
+          .number()
+          .min(0)
+          .default(50)
+          .meta({ description: 'Mails per second, and the size of a burst. 0: no limit.' }),
         messagesPerDay: z.int().min(0).default(0).meta({ description: 'Mails per 24 hours. 0: no limit.' }),
         maxRecipients: z
           .int()
           .min(0)
           .max(acceptLimits.recipientsMax)
           .default(acceptLimits.recipientsMax)
-          .meta({ description: `Recipients per message. 0: the limit of the platform, ${acceptLimits.recipientsMax}.` }),
+          .meta({
+            description: `Recipients per message. 0: the limit of the platform, ${acceptLimits.recipientsMax}.`,
+          }),
         maxMessageBytes: z
           .int()
           .min(0)
           .max(doorLimits.bodyBytesMax)
           .default(doorLimits.bodyBytesMax)
-          .meta({ description: `Bytes per message, as submitted. 0: the limit of the platform, ${doorLimits.bodyBytesMax}.` }),
+          .meta({
+            description: `Bytes per message, as submitted. 0: the limit of the platform, ${doorLimits.bodyBytesMax}.`,
+          }),
       })
       .prefault({})
       .meta({ description: 'Limits of this sender.' }),
@@ -228,13 +263,18 @@ const senderSpec = z
           .array(z.number().min(1).max(secondsMax(deliveryLimits.retryDelayMaxMs)))
           .max(deliveryLimits.retryDelaysMax)
           .default(deliveryLimits.retryDelaysMs.map((ms) => ms / 1_000))
-          .meta({ description: 'Seconds between attempts, in order. A delivery bounces when the attempt after the last delay fails.' }),
+          .meta({
+            description:
+              'Seconds between attempts, in order. A delivery bounces when the attempt after the last delay fails.',
+          }),
         maxAgeSeconds: z
           .number()
           .min(60)
           .max(secondsMax(deliveryLimits.maxAgeMaxMs))
           .default(secondsMax(deliveryLimits.maxAgeMs))
-          .meta({ description: 'Seconds after which an undelivered delivery bounces, even if attempts are left.' }),
+          .meta({
+            description: 'Seconds after which an undelivered delivery bounces, even if attempts are left.',
+          }),
       })
       .prefault({})
       .meta({ description: 'Retries after temporary failures.' }),
@@ -248,7 +288,12 @@ const senderSpec = z
           description:
             'Enforce: mail is accepted and held until DNS has the required records. Warn: the conditions report missing records, and mail is sent. Disabled: DNS is not checked. Only the operator checks DNS.',
         }),
-        periodSeconds: z.int().min(60).max(604_800).default(21_600).meta({ description: 'Seconds between checks of the DNS records.' }),
+        periodSeconds: z
+          .int()
+          .min(60)
+          .max(604_800)
+          .default(21_600)
+          .meta({ description: 'Seconds between checks of the DNS records.' }),
       })
       .prefault({})
       .meta({ description: 'Checks of the DNS records that the domain needs.' }),
@@ -268,15 +313,29 @@ const senderSpec = z
     ),
   );
 
-const senderObject = z.strictObject({ apiVersion: z.literal(apiVersion), kind: z.literal('Sender'), metadata, status, spec: senderSpec });
+const senderObject = z.strictObject({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal('Sender'),
+  metadata,
+  status,
+  spec: senderSpec,
+});
 
 const localeContent = z
   .strictObject({
     locale: locale.meta({ description: 'Language tag such as de or de-AT.' }),
-    subject: z.string().optional().meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
-    html: z.string().optional().meta({ description: 'Handlebars; values are escaped for HTML. Not together with htmlFrom.' }),
+    subject: z
+      .string()
+      .optional()
+      .meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
+    html: z
+      .string()
+      .optional()
+      .meta({ description: 'Handlebars; values are escaped for HTML. Not together with htmlFrom.' }),
     htmlFrom: z
-      .strictObject({ configMapKeyRef: keyReference('ConfigMap').meta({ description: 'A key of a ConfigMap.' }) })
+      .strictObject({
+        configMapKeyRef: keyReference('ConfigMap').meta({ description: 'A key of a ConfigMap.' }),
+      })
       .optional()
       .meta({ description: 'Reads the html from a ConfigMap.' }),
     text: z.string().optional().meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
@@ -285,7 +344,13 @@ const localeContent = z
     path: ['htmlFrom'],
     message: 'must not be set together with html',
   })
-  .meta(rules({ rule: '!has(self.html) || !has(self.htmlFrom)', message: 'must not be set together with html', fieldPath: '.htmlFrom' }));
+  .meta(
+    rules({
+      rule: '!has(self.html) || !has(self.htmlFrom)',
+      message: 'must not be set together with html',
+      fieldPath: '.htmlFrom',
+    }),
+  );
 const localesOf = (description: string) =>
   z
     .array(localeContent)
@@ -306,17 +371,25 @@ const templateSpec = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'must be letters, digits, _ . and -')
     .optional()
     .meta({ description: 'Name that callers use, unique within a tenant. Default: metadata.name.' }),
-  senderRef: reference('Sender').optional().meta({ description: 'Sender of the mail, unless the request names another.' }),
+  senderRef: reference('Sender')
+    .optional()
+    .meta({ description: 'Sender of the mail, unless the request names another.' }),
   layoutRef: reference('Template').optional().meta({
-    description: 'Layout: a Template that contains {{{content}}}, where this one is inserted. At most three layouts deep, without cycles.',
+    description:
+      'Layout: a Template that contains {{{content}}}, where this one is inserted. At most three layouts deep, without cycles.',
   }),
   defaultLocale: locale.meta({
-    description: 'Locale for recipients of languages without a locale of their own. Must be one of the locales.',
+    description:
+      'Locale for recipients of languages without a locale of their own. Must be one of the locales.',
   }),
   variables: z
     .record(z.string(), z.unknown())
     .optional()
-    .meta(anyObject("JSON Schema of the caller's data, without patterns. Values marked writeOnly are masked in lists and searches.")),
+    .meta(
+      anyObject(
+        "JSON Schema of the caller's data, without patterns. Values marked writeOnly are masked in lists and searches.",
+      ),
+    ),
   sampleData: z
     .record(z.string(), z.unknown())
     .default({})
@@ -345,9 +418,19 @@ const secretObject = z.looseObject({
   data: texts.default({}),
   stringData: texts.default({}),
 });
-const configMapObject = z.looseObject({ apiVersion: z.literal('v1'), kind: z.literal('ConfigMap'), metadata, data: texts.default({}) });
+const configMapObject = z.looseObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('ConfigMap'),
+  metadata,
+  data: texts.default({}),
+});
 
-const kinds = { Sender: senderObject, Template: templateObject, Secret: secretObject, ConfigMap: configMapObject };
+const kinds = {
+  Sender: senderObject,
+  Template: templateObject,
+  Secret: secretObject,
+  ConfigMap: configMapObject,
+};
 
 export type SenderObject = z.infer<typeof senderObject>;
 export type TemplateObject = z.infer<typeof templateObject>;
@@ -367,9 +450,14 @@ export interface Identity {
 export function readObject(value: unknown): CatalogObject | readonly ObjectFault[] {
   const { kind } = identify(value);
   const schema = Object.hasOwn(kinds, kind) ? kinds[kind as keyof typeof kinds] : undefined;
-  if (!schema) return [{ reason: 'InvalidSpec', path: ['kind'], message: `must be one of ${Object.keys(kinds).join(', ')}` }];
+  if (!schema)
+    return [
+      { reason: 'InvalidSpec', path: ['kind'], message: `must be one of ${Object.keys(kinds).join(', ')}` },
+    ];
   const read = readStrictly(schema, value);
-  return 'faults' in read ? read.faults.map(({ path, message }) => ({ reason: 'InvalidSpec', path, message })) : read.data;
+  return 'faults' in read
+    ? read.faults.map(({ path, message }) => ({ reason: 'InvalidSpec', path, message }))
+    : read.data;
 }
 
 export function identify(value: unknown): Identity {

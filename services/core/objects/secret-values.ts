@@ -8,6 +8,9 @@ export interface SecretData {
 
 /** The values in clear, by key. `stringData` takes precedence, as on the API server. */
 export function secretValues({ data = {}, stringData = {} }: SecretData): Readonly<Record<string, string>> {
-  const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]);
+  const decoded = Object.entries(data).map(([key, value]) => [
+    key,
+    Buffer.from(value, 'base64').toString('utf8'),
+  ]);
   return { ...Object.fromEntries(decoded), ...stringData };
 }

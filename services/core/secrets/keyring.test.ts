@@ -6,7 +6,9 @@ const secret = Buffer.alloc(32, 'Sesame').toString('base64');
 const other = Buffer.alloc(40, 'Barley').toString('base64');
 
 it('reads YAML, the first key of a purpose being the active one', () => {
-  const keyring = parseKeyring(`# rotated in May\ncatalog:\n- {id: may, secret: ${other}}\n- {id: april, secret: "${secret}"}\n`);
+  const keyring = parseKeyring(
+    `# rotated in May\ncatalog:\n- {id: may, secret: ${other}}\n- {id: april, secret: "${secret}"}\n`,
+  );
   expect(keysFor(keyring, 'catalog').map(({ id }) => id)).toEqual(['may', 'april']);
   expect(keysFor(keyring, 'catalog')[1]?.secret).toEqual(Buffer.alloc(32, 'Sesame'));
 });
@@ -31,10 +33,18 @@ it.each([
   ['no keys', 'catalog: []', /catalog is not a list/],
   ['a bare secret', `catalog: ${secret}`, /catalog is not a list/],
   ['a secret as id', `catalog: [{id: "${secret}", secret: "${secret}"}]`, /catalog\[0\]\.id/],
-  ['a short secret', `catalog: [{id: a, secret: ${secret.slice(0, 40)}}]`, /catalog\[0\]\.secret .* 32 bytes/],
+  [
+    'a short secret',
+    `catalog: [{id: a, secret: ${secret.slice(0, 40)}}]`,
+    /catalog\[0\]\.secret .* 32 bytes/,
+  ],
   ['a secret that is not base64', `catalog: [{id: a, secret: "${secret} !"}]`, /catalog\[0\]\.secret/],
   ['one id twice', `catalog: [{id: a, secret: ${secret}}, {id: a, secret: ${other}}]`, /same id/],
-  ['several faults', `catalog: [{id: A, secret: ${secret}}]\nreturn: 5`, /catalog\[0\]\.id.*return is not a list/],
+  [
+    'several faults',
+    `catalog: [{id: A, secret: ${secret}}]\nreturn: 5`,
+    /catalog\[0\]\.id.*return is not a list/,
+  ],
 ])('refuses %s without repeating a secret', (_, text, message) => {
   const error = thrownBy(() => parseKeyring(text));
   expect(error).toBeInstanceOf(Error);

@@ -1,10 +1,13 @@
-// The keyring: secrets of our own, by purpose, so that a program is given only those it needs. Each purpose has several keys during a rotation:
-// the first one writes, all of them read.
+// The keyring: secrets of our own, by purpose, so that a program is given only those it needs. Each
+// purpose has several keys during a rotation: the first one writes, all of them read.
 
 import { parseDocuments } from '../documents/documents.ts';
 import { Failure } from '../failure.ts';
 
-/** `catalog` seals relay logins; `suppression` hides addresses; `cursor` signs pages of lists; `return` marks envelope senders. */
+/**
+ * `catalog` seals relay logins; `suppression` hides addresses; `cursor` signs pages of lists;
+ * `return` marks envelope senders.
+ */
 export type KeyPurpose = 'catalog' | 'suppression' | 'cursor' | 'return';
 export const keyPurposes: readonly KeyPurpose[] = ['catalog', 'suppression', 'cursor', 'return'];
 
@@ -24,8 +27,9 @@ const keyId = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
- * Reads `{purpose: [{id, secret}, …], …}` as YAML or JSON, the secrets in base64. Throws `Failure('invalid')` with all faults, each by its place;
- * no message repeats anything of the text but names of purposes.
+ * Reads `{purpose: [{id, secret}, …], …}` as YAML or JSON, the secrets in base64. Throws
+ * `Failure('invalid')` with all faults, each by its place; no message repeats anything of the text
+ * but names of purposes.
  */
 export function parseKeyring(text: string): Keyring {
   const content = read(text);
@@ -61,13 +65,15 @@ function readKeys(purpose: KeyPurpose, value: unknown, faults: string[]): Key[] 
   const keys = value.flatMap((entry: unknown, i): Key[] => {
     const { id, secret } = isRecord(entry) ? entry : {};
     const bytes = typeof secret === 'string' && base64.test(secret) ? Buffer.from(secret, 'base64') : null;
-    if (typeof id !== 'string' || !keyId.test(id)) faults.push(`${purpose}[${i}].id is not 1 to 32 of a-z, 0-9 and -`);
+    if (typeof id !== 'string' || !keyId.test(id))
+      faults.push(`${purpose}[${i}].id is not 1 to 32 of a-z, 0-9 and -`);
     else if (bytes === null || bytes.length < KEY_BYTES)
       faults.push(`${purpose}[${i}].secret is not base64 of at least ${KEY_BYTES} bytes`);
     else return [{ id, secret: bytes }];
     return [];
   });
-  if (new Set(keys.map(({ id }) => id)).size < keys.length) faults.push(`two keys of ${purpose} have the same id`);
+  if (new Set(keys.map(({ id }) => id)).size < keys.length)
+    faults.push(`two keys of ${purpose} have the same id`);
   return keys;
 }
 
@@ -80,9 +86,14 @@ export function keysFor(keyring: Keyring, purpose: KeyPurpose): Keys {
 
 /** A new keyring's text, one key for each purpose. `bytes` is a source of strong randomness. */
 export function newKeyring(bytes: (count: number) => Uint8Array): string {
-  const entries = keyPurposes.map((purpose) => [purpose, [{ id: 'k1', secret: Buffer.from(bytes(KEY_BYTES)).toString('base64') }]]);
+  const entries = keyPurposes.map((purpose) => [
+    purpose,
+    [{ id: 'k1', secret: Buffer.from(bytes(KEY_BYTES)).toString('base64') }],
+  ]);
   return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-const invalid = (faults: readonly string[]): Failure => new Failure('invalid', `the keyring cannot be used: ${faults.join('; ')}`);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const invalid = (faults: readonly string[]): Failure =>
+  new Failure('invalid', `the keyring cannot be used: ${faults.join('; ')}`);

@@ -28,9 +28,21 @@ it.each([
     () => open(keys, { ...place, document: 'sender/other/billing' }, seal(keys, place, text, nonce)),
     'elsewhere',
   ],
-  ['moved to another field', () => open(keys, { ...place, field: 'routes/mx/credentials' }, seal(keys, place, text, nonce)), 'elsewhere'],
-  ['sealed with a key that is gone', () => open([may], place, seal([april], place, text, nonce)), 'lacks the key'],
-  ['named after another key', () => open(keys, place, seal([april], place, text, nonce).replace('april', 'may')), 'elsewhere'],
+  [
+    'moved to another field',
+    () => open(keys, { ...place, field: 'routes/mx/credentials' }, seal(keys, place, text, nonce)),
+    'elsewhere',
+  ],
+  [
+    'sealed with a key that is gone',
+    () => open([may], place, seal([april], place, text, nonce)),
+    'lacks the key',
+  ],
+  [
+    'named after another key',
+    () => open(keys, place, seal([april], place, text, nonce).replace('april', 'may')),
+    'elsewhere',
+  ],
   ['cut off', () => open(keys, place, seal(keys, place, text, nonce).slice(0, 24)), 'cut off'],
   ['no sealed value at all', () => open(keys, place, 'open sesame'), 'lacks the key'],
 ])('does not open what was %s', (_, act, message) => {

@@ -1,6 +1,13 @@
 // Makes an Answer of what the server said, or of what happened instead.
 
-import { type Answer, type AnswerKind, oneLine, type Reason, type Reply, type Stage } from '../delivery/reply.ts';
+import {
+  type Answer,
+  type AnswerKind,
+  oneLine,
+  type Reason,
+  type Reply,
+  type Stage,
+} from '../delivery/reply.ts';
 
 /** The server's own words. */
 export function replied(kind: 'accepted' | 'refused', stage: Stage, { code, enhanced, text }: Reply): Answer {
@@ -8,14 +15,24 @@ export function replied(kind: 'accepted' | 'refused', stage: Stage, { code, enha
 }
 
 /** The server did not reply; the text is ours. */
-export function happened(kind: Exclude<AnswerKind, 'accepted' | 'refused'>, stage: Stage, reason: Reason | null, text: string): Answer {
+export function happened(
+  kind: Exclude<AnswerKind, 'accepted' | 'refused'>,
+  stage: Stage,
+  reason: Reason | null,
+  text: string,
+): Answer {
   return { kind, stage, reason, code: null, enhanced: null, text: oneLine(text) };
 }
 
-export const aborted = (stage: Stage): Answer => happened('aborted', stage, null, 'given up before the final dot');
-export const fault = (stage: Stage, reason: Reason, text: string): Answer => happened('fault', stage, reason, text);
+export const aborted = (stage: Stage): Answer =>
+  happened('aborted', stage, null, 'given up before the final dot');
+export const fault = (stage: Stage, reason: Reason, text: string): Answer =>
+  happened('fault', stage, reason, text);
 
-/** How a conversation broke off: the server was silent too long, our caller gave up, or the connection failed. */
+/**
+ * How a conversation broke off: the server was silent too long, our caller gave up, or the
+ * connection failed.
+ */
 export type Broken =
   | { readonly how: 'timeout' }
   | { readonly how: 'aborted' }

@@ -3,8 +3,9 @@ import type { Broken } from './answers.ts';
 import { type Action, type BodyKind, Conversation } from './conversation.ts';
 import { ReplyReader } from './reply-reader.ts';
 
-// Each row is a whole transaction: what happens, and what the conversation does about it. Replies that come together stand in one step, separated by a
-// comma. Actions: the verbs of a write, `ask`, `pour`, `finish`, `close`, and the answer as kind, stage, code or reason.
+// Each row is a whole transaction: what happens, and what the conversation does about it. Replies
+// that come together stand in one step, separated by a comma. Actions: the verbs of a write, `ask`,
+// `pour`, `finish`, `close`, and the answer as kind, stage, code or reason.
 type Step = readonly [input: string, actions: string];
 
 const broken: Readonly<Record<string, Broken>> = {
@@ -44,10 +45,16 @@ function shown(action: Action): string {
   }
   if (action.do !== 'settle') return action.do;
   const { kind, stage, code, reason } = action.answer;
-  return [kind, stage, code ?? reason, action.isWornOut ? 'worn out' : null].filter((word) => word !== null).join(' ');
+  return [kind, stage, code ?? reason, action.isWornOut ? 'worn out' : null]
+    .filter((word) => word !== null)
+    .join(' ');
 }
 
-function run(conversation: Conversation, body: BodyKind, steps: readonly Step[]): readonly (readonly string[])[] {
+function run(
+  conversation: Conversation,
+  body: BodyKind,
+  steps: readonly Step[],
+): readonly (readonly string[])[] {
   return steps.map(([step]) => [step, input(conversation, step, body).map(shown).join(', ')]);
 }
 
@@ -252,15 +259,39 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
       ],
       ['421 while the fence is asked', [...envelope, ['421 bye', 'close'], ['open', 'refused body 421']]],
       ['421 at the dot', [...envelope, ['open', 'finish'], ['421 bye', 'close, refused dot 421']]],
-      ['421 behind the answer to the dot', [...envelope, ['open', 'finish'], ['250 taken, 421 bye', 'close, accepted dot 250']]],
+      [
+        '421 behind the answer to the dot',
+        [...envelope, ['open', 'finish'], ['250 taken, 421 bye', 'close, accepted dot 250']],
+      ],
       ['the fence is shut', [...envelope, ['shut', 'close, fenced body']]],
-      ['the dot is refused', [...envelope, ['open', 'finish'], ['554 spam', 'refused dot 554'], ['begin', 'RSET MAIL RCPT DATA']]],
-      ['two answers to the dot that agree', [...envelope, ['open', 'finish'], ['250 taken, 250 taken', 'close, accepted dot 250']]],
-      ['two refusals of the dot', [...envelope, ['open', 'finish'], ['451 no, 554 no', 'close, refused dot 451']]],
-      ['a yes and a no to the dot', [...envelope, ['open', 'finish'], ['250 taken, 554 spam', 'close, answer_lost dot protocol']]],
-      ['a no and a yes to the dot', [...envelope, ['open', 'finish'], ['451 later, 250 taken', 'close, answer_lost dot protocol']]],
-      ['nonsense in answer to the dot', [...envelope, ['open', 'finish'], ['hello', 'close, answer_lost dot protocol']]],
-      ['354 in answer to the dot', [...envelope, ['open', 'finish'], ['354 go', 'close, answer_lost dot protocol']]],
+      [
+        'the dot is refused',
+        [...envelope, ['open', 'finish'], ['554 spam', 'refused dot 554'], ['begin', 'RSET MAIL RCPT DATA']],
+      ],
+      [
+        'two answers to the dot that agree',
+        [...envelope, ['open', 'finish'], ['250 taken, 250 taken', 'close, accepted dot 250']],
+      ],
+      [
+        'two refusals of the dot',
+        [...envelope, ['open', 'finish'], ['451 no, 554 no', 'close, refused dot 451']],
+      ],
+      [
+        'a yes and a no to the dot',
+        [...envelope, ['open', 'finish'], ['250 taken, 554 spam', 'close, answer_lost dot protocol']],
+      ],
+      [
+        'a no and a yes to the dot',
+        [...envelope, ['open', 'finish'], ['451 later, 250 taken', 'close, answer_lost dot protocol']],
+      ],
+      [
+        'nonsense in answer to the dot',
+        [...envelope, ['open', 'finish'], ['hello', 'close, answer_lost dot protocol']],
+      ],
+      [
+        '354 in answer to the dot',
+        [...envelope, ['open', 'finish'], ['354 go', 'close, answer_lost dot protocol']],
+      ],
       [
         'lost before MAIL is answered',
         [
@@ -284,11 +315,26 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
           ['dropped', 'close, refused mail 550'],
         ],
       ],
-      ['lost while the fence is asked', [...envelope, ['dropped', 'close'], ['dropped', ''], ['open', 'lost body dropped']]],
-      ['lost while the fence is asked, and it is shut', [...envelope, ['dropped', 'close'], ['shut', 'fenced body']]],
-      ['refused while the fence is asked, and it is shut', [...envelope, ['552 too large', 'close'], ['shut', 'refused body 552']]],
-      ['lost behind the dot', [...envelope, ['open', 'finish'], ['dropped', 'close, answer_lost dot dropped']]],
-      ['a reply that never ends', [...envelope, ['open', 'finish'], ['endless', 'close, answer_lost dot protocol']]],
+      [
+        'lost while the fence is asked',
+        [...envelope, ['dropped', 'close'], ['dropped', ''], ['open', 'lost body dropped']],
+      ],
+      [
+        'lost while the fence is asked, and it is shut',
+        [...envelope, ['dropped', 'close'], ['shut', 'fenced body']],
+      ],
+      [
+        'refused while the fence is asked, and it is shut',
+        [...envelope, ['552 too large', 'close'], ['shut', 'refused body 552']],
+      ],
+      [
+        'lost behind the dot',
+        [...envelope, ['open', 'finish'], ['dropped', 'close, answer_lost dot dropped']],
+      ],
+      [
+        'a reply that never ends',
+        [...envelope, ['open', 'finish'], ['endless', 'close, answer_lost dot protocol']],
+      ],
       [
         'silent at MAIL',
         [
@@ -296,7 +342,10 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
           ['silent', 'close, lost mail timeout'],
         ],
       ],
-      ['silent behind the dot', [...envelope, ['open', 'finish'], ['silent', 'close, answer_lost dot timeout']]],
+      [
+        'silent behind the dot',
+        [...envelope, ['open', 'finish'], ['silent', 'close, answer_lost dot timeout']],
+      ],
       [
         'aborted before anything is answered',
         [
@@ -312,8 +361,14 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
           ['aborted', 'close, refused mail 550'],
         ],
       ],
-      ['aborted while the fence is asked', [...envelope, ['aborted', 'close'], ['open', 'lost body dropped']]],
-      ['aborted behind the dot', [...envelope, ['open', 'finish'], ['aborted', 'close, answer_lost dot dropped']]],
+      [
+        'aborted while the fence is asked',
+        [...envelope, ['aborted', 'close'], ['open', 'lost body dropped']],
+      ],
+      [
+        'aborted behind the dot',
+        [...envelope, ['open', 'finish'], ['aborted', 'close, answer_lost dot dropped']],
+      ],
       ['a word while nothing is asked', [...served, ['250 by the way', 'close']]],
       ['421 while nothing is asked', [...served, ['421 idle for too long', 'close']]],
       ['the end while nothing is asked', [...served, ['dropped', 'close']]],
@@ -330,35 +385,71 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
         'is worn out when it ends before MAIL is answered',
         [...served, ['begin', 'MAIL RCPT DATA'], ['dropped', 'close, lost mail dropped worn out']],
       ],
-      ['is worn out when MAIL is told 421', [...served, ['begin', 'MAIL RCPT DATA'], ['421 idle', 'close, refused mail 421 worn out']]],
+      [
+        'is worn out when MAIL is told 421',
+        [...served, ['begin', 'MAIL RCPT DATA'], ['421 idle', 'close, refused mail 421 worn out']],
+      ],
       [
         'is worn out when MAIL is answered by nonsense',
         [...served, ['begin', 'MAIL RCPT DATA'], ['hello', 'close, lost mail protocol worn out']],
       ],
       [
         'is worn out when RSET is told 421',
-        [...served, ...refusedOnce, ['begin', 'RSET MAIL RCPT DATA'], ['421 idle', 'close, refused mail 421 worn out']],
+        [
+          ...served,
+          ...refusedOnce,
+          ['begin', 'RSET MAIL RCPT DATA'],
+          ['421 idle', 'close, refused mail 421 worn out'],
+        ],
       ],
       [
         'is worn out when RSET is refused',
-        [...served, ...refusedOnce, ['begin', 'RSET MAIL RCPT DATA'], ['502 what', 'close, lost mail protocol worn out']],
+        [
+          ...served,
+          ...refusedOnce,
+          ['begin', 'RSET MAIL RCPT DATA'],
+          ['502 what', 'close, lost mail protocol worn out'],
+        ],
       ],
       [
         'is worn out when it ends at RSET',
-        [...served, ...refusedOnce, ['begin', 'RSET MAIL RCPT DATA'], ['dropped', 'close, lost mail dropped worn out']],
+        [
+          ...served,
+          ...refusedOnce,
+          ['begin', 'RSET MAIL RCPT DATA'],
+          ['dropped', 'close, lost mail dropped worn out'],
+        ],
       ],
       [
         'is worn out when it ends between RSET and MAIL',
-        [...served, ...refusedOnce, ['begin', 'RSET MAIL RCPT DATA'], ['250 ok', ''], ['dropped', 'close, lost mail dropped worn out']],
+        [
+          ...served,
+          ...refusedOnce,
+          ['begin', 'RSET MAIL RCPT DATA'],
+          ['250 ok', ''],
+          ['dropped', 'close, lost mail dropped worn out'],
+        ],
       ],
       [
         'is not when the server is silent: trying again would take as long',
         [...served, ['begin', 'MAIL RCPT DATA'], ['silent', 'close, lost mail timeout']],
       ],
-      ['is not when MAIL is refused', [...served, ['begin', 'MAIL RCPT DATA'], ['451 no, 503 no, 503 no', 'refused mail 451']]],
-      ['is not when MAIL was taken', [...served, ['begin', 'MAIL RCPT DATA'], ['250 ok', ''], ['dropped', 'close, lost rcpt dropped']]],
-      ['is not when RCPT is told 421', [...served, ['begin', 'MAIL RCPT DATA'], ['250 ok, 421 bye', 'close, refused rcpt 421']]],
-      ['is not when the caller gives up', [...served, ['begin', 'MAIL RCPT DATA'], ['aborted', 'close, aborted mail']]],
+      [
+        'is not when MAIL is refused',
+        [...served, ['begin', 'MAIL RCPT DATA'], ['451 no, 503 no, 503 no', 'refused mail 451']],
+      ],
+      [
+        'is not when MAIL was taken',
+        [...served, ['begin', 'MAIL RCPT DATA'], ['250 ok', ''], ['dropped', 'close, lost rcpt dropped']],
+      ],
+      [
+        'is not when RCPT is told 421',
+        [...served, ['begin', 'MAIL RCPT DATA'], ['250 ok, 421 bye', 'close, refused rcpt 421']],
+      ],
+      [
+        'is not when the caller gives up',
+        [...served, ['begin', 'MAIL RCPT DATA'], ['aborted', 'close, aborted mail']],
+      ],
     ],
   ],
   [
@@ -437,9 +528,15 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
     pipelined,
     'pieces',
     [
-      ['is written when the fence has let it go', [...envelope, ['open', 'pour'], ['poured', 'finish'], ['250 ok', 'accepted dot 250']]],
+      [
+        'is written when the fence has let it go',
+        [...envelope, ['open', 'pour'], ['poured', 'finish'], ['250 ok', 'accepted dot 250']],
+      ],
       ['the fence is shut', [...envelope, ['shut', 'close, fenced body']]],
-      ['lost in the midst: nobody took it', [...envelope, ['open', 'pour'], ['dropped', 'close, lost body dropped'], ['poured', '']]],
+      [
+        'lost in the midst: nobody took it',
+        [...envelope, ['open', 'pour'], ['dropped', 'close, lost body dropped'], ['poured', '']],
+      ],
       ['refused in the midst', [...envelope, ['open', 'pour'], ['552 too large', 'close, refused body 552']]],
       ['aborted in the midst', [...envelope, ['open', 'pour'], ['aborted', 'close, lost body dropped']]],
     ],
@@ -449,15 +546,24 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
     pipelined,
     'stream',
     [
-      ['is written, and the fence asked at its end', [...streaming, ['poured', 'ask'], ['open', 'finish'], ['250 ok', 'accepted dot 250']]],
+      [
+        'is written, and the fence asked at its end',
+        [...streaming, ['poured', 'ask'], ['open', 'finish'], ['250 ok', 'accepted dot 250']],
+      ],
       ['the fence is shut', [...streaming, ['poured', 'ask'], ['shut', 'close, fenced body']]],
       ['cannot be read to its end', [...streaming, ['unreadable', 'close, fault body body']]],
-      ['refused in the midst', [...streaming, ['552 too large', 'close, refused body 552'], ['poured', ''], ['unreadable', '']]],
+      [
+        'refused in the midst',
+        [...streaming, ['552 too large', 'close, refused body 552'], ['poured', ''], ['unreadable', '']],
+      ],
       ['accepted in the midst', [...streaming, ['250 taken', 'close, lost body protocol']]],
       ['lost in the midst', [...streaming, ['dropped', 'close, lost body dropped'], ['unreadable', '']]],
       ['a server that reads no further', [...streaming, ['silent', 'close, lost body timeout']]],
       ['aborted in the midst', [...streaming, ['aborted', 'close, aborted body']]],
-      ['aborted while the fence is asked', [...streaming, ['poured', 'ask'], ['aborted', 'close'], ['open', 'lost body dropped']]],
+      [
+        'aborted while the fence is asked',
+        [...streaming, ['poured', 'ask'], ['aborted', 'close'], ['open', 'lost body dropped']],
+      ],
     ],
   ],
 ];
@@ -475,5 +581,7 @@ it('the words of a refusal are kept, and those of a reply that makes no sense', 
   expect(settled).toMatchObject({ answer: { code: 550, enhanced: '5.7.1', text: 'you are blocked' } });
   input(conversation, 'begin', 'whole');
   const [, lost] = input(conversation, 'HTTP/1.1 400', 'whole');
-  expect(lost).toMatchObject({ answer: { code: null, text: 'the server answered out of turn: HTTP/1.1 400' } });
+  expect(lost).toMatchObject({
+    answer: { code: null, text: 'the server answered out of turn: HTTP/1.1 400' },
+  });
 });

@@ -1,13 +1,15 @@
-// The conversation with a server that is ready for MAIL, as a state machine: replies and events in, actions out. It knows no socket, no clock and no
-// body; whoever drives it carries out the actions in order. One conversation serves one connection, for many transactions:
+// The conversation with a server that is ready for MAIL, as a state machine: replies and events in,
+// actions out. It knows no socket, no clock and no body; whoever drives it carries out the actions
+// in order. One conversation serves one connection, for many transactions:
 //
 //   idle ─begin─▶ envelope ─354─▶ body ─the fence lets go─▶ dot ─2xx, 4xx, 5xx─▶ idle
 //                    │ refused        │ refused, lost, fence shut   │ lost
 //                    ▼                ▼                             ▼
 //                  idle             over                          over
 //
-// Replies come in the order of commands, pipelined or not, so the first unanswered question is the one that a reply belongs to. A reply that belongs to
-// no question, or that cannot be its answer, shows that client and server are out of step: the connection is closed.
+// Replies come in the order of commands, pipelined or not, so the first unanswered question is the
+// one that a reply belongs to. A reply that belongs to no question, or that cannot be its answer,
+// shows that client and server are out of step: the connection is closed.
 
 import { type Answer, oneLine, parseReply, type Stage } from '../delivery/reply.ts';
 import { aborted, type Broken, fault, happened, lost, replied } from './answers.ts';
@@ -15,8 +17,9 @@ import type { Commands } from './envelope.ts';
 import type { HeardReply } from './reply-reader.ts';
 
 /**
- * How a body is written. `whole`: with its dot in one write. `pieces`: in memory, too, but large: piece by piece. Both once the fence has let go,
- * so that nothing of them is on the wire before. `stream`: as it is read; the fence is asked when only its end is left.
+ * How a body is written. `whole`: with its dot in one write. `pieces`: in memory, too, but large:
+ * piece by piece. Both once the fence has let go, so that nothing of them is on the wire before.
+ * `stream`: as it is read; the fence is asked when only its end is left.
  */
 export type BodyKind = 'whole' | 'pieces' | 'stream';
 
@@ -27,13 +30,17 @@ export type Action =
   | { readonly do: 'ask' }
   /** Write the body but for its end, and tell `poured`. */
   | { readonly do: 'pour' }
-  /** Write what is left of the body, and the dot: the moment from which the mail may have been taken. */
+  /**
+   * Write what is left of the body, and the dot: the moment from which the mail may have been
+   * taken.
+   */
   | { readonly do: 'finish' }
   /** Close without writing what is not written yet. */
   | { readonly do: 'close' }
   /**
-   * The transaction is over; nothing of it follows. Worn out: the connection had served before and ended, or was of no use, before the server took
-   * MAIL, so the transaction can be begun anew on another connection.
+   * The transaction is over; nothing of it follows. Worn out: the connection had served before and
+   * ended, or was of no use, before the server took MAIL, so the transaction can be begun anew on
+   * another connection.
    */
   | { readonly do: 'settle'; readonly answer: Answer; readonly isWornOut: boolean };
 
@@ -105,7 +112,10 @@ export class Conversation {
     return this.#nextQuestions();
   }
 
-  /** All replies that came together: what is written because of one of them cannot have been answered by the next. */
+  /**
+   * All replies that came together: what is written because of one of them cannot have been
+   * answered by the next.
+   */
   heard(replies: readonly HeardReply[]): readonly Action[] {
     for (const reply of replies) this.#hear(reply);
     return this.#proceed();
@@ -164,7 +174,8 @@ export class Conversation {
   #hearNo(question: Question, reply: HeardReply): void {
     const stage = stageOf(question);
     const isNo = reply.code !== null && reply.code >= 400;
-    // RFC 5321 4.2.3: whatever a 421 answers, the server closes, and the replies to the other questions will not come.
+    // RFC 5321 4.2.3: whatever a 421 answers, the server closes, and the replies to the other
+    // questions will not come.
     const isClosing = reply.code === 421;
     if (this.#refusal === null && (!isNo || (question === 'rset' && !isClosing))) {
       this.#loseTrack(reply, stage);
@@ -178,7 +189,8 @@ export class Conversation {
   #hearYes(question: Question): void {
     if (question === 'mail') this.#isTakenUp = true;
     else if (question === 'data' && this.#refusal === null) this.#phase = 'body';
-    // The server accepts DATA although it refused MAIL and not RCPT: a lone dot might bring somebody an empty mail.
+    // The server accepts DATA although it refused MAIL and not RCPT: a lone dot might bring
+    // somebody an empty mail.
     else if (question === 'data' && !this.#isRcptRefused) this.#end(this.#refusal, { closes: true });
     else if (question === 'data') this.#unasked = ['nothing'];
   }
@@ -186,9 +198,14 @@ export class Conversation {
   /** The reply to the dot. */
   #hearVerdict(reply: HeardReply): void {
     const { code } = reply;
-    if (code !== null && code < 300) this.#end(replied('accepted', 'dot', parseReply(reply.raw)), { closes: false });
+    if (code !== null && code < 300)
+      this.#end(replied('accepted', 'dot', parseReply(reply.raw)), { closes: false });
     else if (code !== null && code >= 400) this.#end(refusedAt('dot', reply), { closes: code === 421 });
-    else this.#end(happened('answer_lost', 'dot', 'protocol', `no answer to the final dot: ${oneLine(reply.raw)}`), { closes: true });
+    else
+      this.#end(
+        happened('answer_lost', 'dot', 'protocol', `no answer to the final dot: ${oneLine(reply.raw)}`),
+        { closes: true },
+      );
   }
 
   #hearUnasked(reply: HeardReply): void {
@@ -200,19 +217,29 @@ export class Conversation {
         return;
       case 'envelope':
         if (this.#answer !== null || this.#refusal !== null) this.#mustClose = true;
-        else if (reply.code === 421) this.#end(refusedAt(stageOf(this.#unasked[0] ?? 'mail'), reply), { closes: true });
+        else if (reply.code === 421)
+          this.#end(refusedAt(stageOf(this.#unasked[0] ?? 'mail'), reply), { closes: true });
         else this.#loseTrack(reply, stageOf(this.#unasked[0] ?? 'mail'));
         return;
       case 'body':
         if (this.#answer !== null) return;
         if (isNo) this.#end(refusedAt('body', reply), { closes: true });
-        else this.#end(happened('lost', 'body', 'protocol', 'the server answered before the final dot'), { closes: true });
+        else
+          this.#end(happened('lost', 'body', 'protocol', 'the server answered before the final dot'), {
+            closes: true,
+          });
         return;
       case 'dot':
-        // The server wrote one of the two before it read the dot. Which one does not matter as long as both say the same.
+        // The server wrote one of the two before it read the dot. Which one does not matter as long
+        // as both say the same.
         this.#mustClose = true;
         if (reply.code !== 421 && (this.#answer?.kind === 'accepted') === isNo) {
-          this.#answer = happened('answer_lost', 'dot', 'protocol', 'two answers to the final dot contradict each other');
+          this.#answer = happened(
+            'answer_lost',
+            'dot',
+            'protocol',
+            'two answers to the final dot contradict each other',
+          );
         }
         return;
       case 'over':
@@ -228,7 +255,10 @@ export class Conversation {
     if (this.#answer !== null) return this.#settle(this.#answer);
     if (this.#phase === 'envelope') {
       if (this.#unanswered.length > 0) return NONE;
-      const goesOn = this.#unasked.length > 0 && (this.#refusal === null || this.#unasked[0] === 'nothing') && !this.#mustClose;
+      const goesOn =
+        this.#unasked.length > 0 &&
+        (this.#refusal === null || this.#unasked[0] === 'nothing') &&
+        !this.#mustClose;
       if (goesOn) return this.#nextQuestions();
       if (this.#refusal === null) return NONE;
       this.#end(this.#refusal, { closes: false });
@@ -308,23 +338,29 @@ export class Conversation {
   }
 
   #loseTrack(reply: HeardReply, stage: Stage): void {
-    this.#end(happened('lost', stage, 'protocol', `the server answered out of turn: ${oneLine(reply.raw)}`), { closes: true });
+    this.#end(happened('lost', stage, 'protocol', `the server answered out of turn: ${oneLine(reply.raw)}`), {
+      closes: true,
+    });
   }
 
   /** The most certain fact first. */
   #answerTo(broken: Broken): Answer {
     if (this.#phase === 'dot') return lost('answer_lost', 'dot', broken);
     if (this.#refusal !== null) return this.#refusal;
-    const stage = this.#phase === 'body' ? 'body' : stageOf(this.#unanswered[0] ?? this.#unasked[0] ?? 'mail');
-    return broken.how === 'aborted' && this.#fence === 'unasked' ? aborted(stage) : lost('lost', stage, broken);
+    const stage =
+      this.#phase === 'body' ? 'body' : stageOf(this.#unanswered[0] ?? this.#unasked[0] ?? 'mail');
+    return broken.how === 'aborted' && this.#fence === 'unasked'
+      ? aborted(stage)
+      : lost('lost', stage, broken);
   }
 }
 
-const refusedAt = (stage: Stage, reply: HeardReply): Answer => replied('refused', stage, { ...parseReply(reply.raw), code: reply.code });
+const refusedAt = (stage: Stage, reply: HeardReply): Answer =>
+  replied('refused', stage, { ...parseReply(reply.raw), code: reply.code });
 
 /**
- * Only 354 accepts DATA. A 250 there means that the server has sent one reply too many, and the next reply would be taken for the answer to a body that
- * is still on its way.
+ * Only 354 accepts DATA. A 250 there means that the server has sent one reply too many, and the
+ * next reply would be taken for the answer to a body that is still on its way.
  */
 function isYes(question: Question, code: number | null): boolean {
   if (code === null) return false;

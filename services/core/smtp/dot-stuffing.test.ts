@@ -4,7 +4,9 @@ import { DotStuffer } from './dot-stuffing.ts';
 
 function wire(...chunks: readonly string[]): string {
   const stuffer = new DotStuffer();
-  const written = chunks.map((chunk) => Buffer.from(stuffer.push(Buffer.from(chunk, 'latin1'))).toString('latin1'));
+  const written = chunks.map((chunk) =>
+    Buffer.from(stuffer.push(Buffer.from(chunk, 'latin1'))).toString('latin1'),
+  );
   return written.join('') + stuffer.end();
 }
 

@@ -5,7 +5,13 @@ import { type Commands, commandsOf, type Envelope } from './envelope.ts';
 import { offersOf } from './offers.ts';
 
 const envelope = (changes: Partial<Envelope> = {}): Envelope => {
-  return { mailFrom: 'a@b.example' as Address, rcptTo: 'c@d.example' as Address, smtpUtf8: false, bytes: 1_000, ...changes };
+  return {
+    mailFrom: 'a@b.example' as Address,
+    rcptTo: 'c@d.example' as Address,
+    smtpUtf8: false,
+    bytes: 1_000,
+    ...changes,
+  };
 };
 
 describe('the commands', () => {
@@ -36,8 +42,18 @@ describe('the commands', () => {
       { mailFrom: 'jürgen@b.example' as Address },
       { mail: 'MAIL FROM:<jürgen@b.example> SMTPUTF8', rcpt: 'RCPT TO:<c@d.example>' },
     ],
-    ['a size without a maximum', ['SIZE'], {}, { mail: 'MAIL FROM:<a@b.example> SIZE=1000', rcpt: 'RCPT TO:<c@d.example>' }],
-    ['an unknown size', ['SIZE 10'], { bytes: null }, { mail: 'MAIL FROM:<a@b.example>', rcpt: 'RCPT TO:<c@d.example>' }],
+    [
+      'a size without a maximum',
+      ['SIZE'],
+      {},
+      { mail: 'MAIL FROM:<a@b.example> SIZE=1000', rcpt: 'RCPT TO:<c@d.example>' },
+    ],
+    [
+      'an unknown size',
+      ['SIZE 10'],
+      { bytes: null },
+      { mail: 'MAIL FROM:<a@b.example>', rcpt: 'RCPT TO:<c@d.example>' },
+    ],
     [
       'a quoted local part',
       [],

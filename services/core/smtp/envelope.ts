@@ -1,4 +1,5 @@
-// The commands that name a mail's sender and recipient. A mail that the server would refuse by its own EHLO is refused here, without asking.
+// The commands that name a mail's sender and recipient. A mail that the server would refuse by its
+// own EHLO is refused here, without asking.
 
 import { type Address, needsSmtpUtf8 } from '../address.ts';
 import type { Answer } from '../delivery/reply.ts';
@@ -22,7 +23,10 @@ export interface Commands {
 }
 
 /** An Answer is a refusal, with the codes that a server would use. */
-export function commandsOf({ mailFrom, rcptTo, smtpUtf8, bytes }: Envelope, offers: Offers): Commands | Answer {
+export function commandsOf(
+  { mailFrom, rcptTo, smtpUtf8, bytes }: Envelope,
+  offers: Offers,
+): Commands | Answer {
   const isUtf8 = smtpUtf8 || needsSmtpUtf8(rcptTo) || (mailFrom !== null && needsSmtpUtf8(mailFrom));
   if (isUtf8 && !offers.smtpUtf8) {
     const text = 'the mail needs SMTPUTF8, which the server does not offer';
@@ -34,7 +38,11 @@ export function commandsOf({ mailFrom, rcptTo, smtpUtf8, bytes }: Envelope, offe
   }
   // Legal inside a quoted local part, but many servers read the first > as the end of the address.
   if (/[<>]/.test(rcptTo)) {
-    return replied('refused', 'rcpt', { code: 553, enhanced: '5.1.3', text: 'an address with < or > cannot be sent to' });
+    return replied('refused', 'rcpt', {
+      code: 553,
+      enhanced: '5.1.3',
+      text: 'an address with < or > cannot be sent to',
+    });
   }
   let mail = `MAIL FROM:<${mailFrom ?? ''}>`;
   if (isUtf8) mail += ' SMTPUTF8';

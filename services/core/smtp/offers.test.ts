@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
 import { type Offers, offersOf } from './offers.ts';
 
-const nothing: Offers = { pipelining: false, smtpUtf8: false, eightBitMime: false, size: false, sizeMax: null };
+const nothing: Offers = {
+  pipelining: false,
+  smtpUtf8: false,
+  eightBitMime: false,
+  size: false,
+  sizeMax: null,
+};
 
 test.each<[readonly string[], Partial<Offers>]>([
   [[], {}],

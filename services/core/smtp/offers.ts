@@ -1,4 +1,5 @@
-// What a server offers in its reply to EHLO (RFC 5321 4.1.1.1), as far as a transaction asks for it.
+// What a server offers in its reply to EHLO (RFC 5321 4.1.1.1), as far as a transaction asks for
+// it.
 
 export interface Offers {
   /** RFC 2920: several commands may be written before the first reply. */
@@ -13,7 +14,10 @@ export interface Offers {
   readonly sizeMax: number | null;
 }
 
-/** Reads the lines of a reply to EHLO without their codes and without the first one, which is the server's name. HELO has no such lines. */
+/**
+ * Reads the lines of a reply to EHLO without their codes and without the first one, which is the
+ * server's name. HELO has no such lines.
+ */
 export function offersOf(lines: readonly string[]): Offers {
   const offered = new Map<string, string>();
   for (const line of lines) {

@@ -24,7 +24,10 @@ test.each<[string, readonly HeardReply[]]>([
   ['250-one\r\n250-two\r\n250 three\r\n', [{ code: 250, raw: '250-one\n250-two\n250 three' }]],
   ['250-one\r\n250\r\n', [{ code: 250, raw: '250-one\n250' }]],
   // a line that a server has broken up
-  ['550-you are\r\n blocked\r\n550 for ever\r\n', [{ code: 550, raw: '550-you are\n blocked\n550 for ever' }]],
+  [
+    '550-you are\r\n blocked\r\n550 for ever\r\n',
+    [{ code: 550, raw: '550-you are\n blocked\n550 for ever' }],
+  ],
   ['550-you are\r\n\r\n550 blocked\r\n', [{ code: 550, raw: '550-you are\n\n550 blocked' }]],
   // lines of one reply that differ: in their class they contradict each other
   ['550-no\r\n554 no\r\n', [{ code: 550, raw: '550-no\n554 no' }]],
@@ -47,7 +50,10 @@ test.each<[string, readonly HeardReply[]]>([
   // not whole
   ['250 ok', []],
   ['250-ok\r\n', []],
-  [bytes('550 Postfach unbekannt: für Jürgen\r\n'), [{ code: 550, raw: '550 Postfach unbekannt: für Jürgen' }]],
+  [
+    bytes('550 Postfach unbekannt: für Jürgen\r\n'),
+    [{ code: 550, raw: '550 Postfach unbekannt: für Jürgen' }],
+  ],
   ['550 f\xfcr\r\n', [{ code: 550, raw: '550 für' }]],
 ])('%j', (text, expected) => {
   expect(read(text)).toEqual(expected);
@@ -55,7 +61,17 @@ test.each<[string, readonly HeardReply[]]>([
 });
 
 test('however replies are split and joined, they are the same', () => {
-  const line = fc.constantFrom('250 ok', '250-more', '550 5.1.1 no', '421-bye', 'nonsense', '', '.', '354 go', bytes('250 grüß'));
+  const line = fc.constantFrom(
+    '250 ok',
+    '250-more',
+    '550 5.1.1 no',
+    '421-bye',
+    'nonsense',
+    '',
+    '.',
+    '354 go',
+    bytes('250 grüß'),
+  );
   fc.assert(
     fc.property(fc.array(line, { maxLength: 8 }), fc.array(fc.nat(80), { maxLength: 6 }), (lines, cuts) => {
       const text = lines.map((given) => `${given}\r\n`).join('');

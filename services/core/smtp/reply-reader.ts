@@ -1,4 +1,5 @@
-// Cuts what a server sends into whole replies (RFC 5321 4.2), however it is split or joined, and keeps no more of a reply than may be shown.
+// Cuts what a server sends into whole replies (RFC 5321 4.2), however it is split or joined, and
+// keeps no more of a reply than may be shown.
 
 import { smtpOutLimits } from '../limits/smtp-out.ts';
 
@@ -24,12 +25,17 @@ export class ReplyReader {
   #length = 0;
   #kept = 0;
 
-  /** The unfinished reply has more than `smtpOutLimits.smtpReplyBytesMax`: the connection must be closed. */
+  /**
+   * The unfinished reply has more than `smtpOutLimits.smtpReplyBytesMax`: the connection must be
+   * closed.
+   */
   get isTooLong(): boolean {
     return this.#length > smtpOutLimits.smtpReplyBytesMax;
   }
 
-  /** Takes bytes as latin1, one character each. Gives the replies that have become whole, in order. */
+  /**
+   * Takes bytes as latin1, one character each. Gives the replies that have become whole, in order.
+   */
   push(text: string): HeardReply[] {
     const replies: HeardReply[] = [];
     for (let start = 0; start < text.length && !this.isTooLong; ) {
@@ -45,12 +51,15 @@ export class ReplyReader {
   }
 
   /**
-   * The connection has ended. A refusal without its end still counts; an acceptance does not, because a later line could have contradicted it.
+   * The connection has ended. A refusal without its end still counts; an acceptance does not,
+   * because a later line could have contradicted it.
    */
   end(): HeardReply | null {
     const isContradiction = this.#lines.length > 0 && this.#code === null;
     const raw = [...this.#lines, this.#line].filter((line) => line !== '').join('\n');
-    return !isContradiction && /^[45]\d\d[ -]/.test(raw) ? { code: Number(raw.slice(0, 3)), raw: decoded(raw) } : null;
+    return !isContradiction && /^[45]\d\d[ -]/.test(raw)
+      ? { code: Number(raw.slice(0, 3)), raw: decoded(raw) }
+      : null;
   }
 
   #append(text: string, start: number, end: number): void {
@@ -90,10 +99,16 @@ const classOf = (code: number | null): number => Math.floor((code ?? 0) / 100);
 
 /** `250 `, `250-` and `250`; null for what begins otherwise. */
 function codeOf(line: string): number | null {
-  const [first, second, third] = [line.charCodeAt(0) - ZERO, line.charCodeAt(1) - ZERO, line.charCodeAt(2) - ZERO];
+  const [first, second, third] = [
+    line.charCodeAt(0) - ZERO,
+    line.charCodeAt(1) - ZERO,
+    line.charCodeAt(2) - ZERO,
+  ];
   if (!(first >= 2 && first <= 5 && second >= 0 && second <= 9 && third >= 0 && third <= 9)) return null;
   const separator = line[3];
-  return separator === undefined || separator === ' ' || separator === '-' ? first * 100 + second * 10 + third : null;
+  return separator === undefined || separator === ' ' || separator === '-'
+    ? first * 100 + second * 10 + third
+    : null;
 }
 
 /** Replies have no charset: UTF-8 where the bytes are UTF-8, latin1 otherwise. */

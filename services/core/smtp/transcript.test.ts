@@ -7,7 +7,15 @@ test('each line says who said it', () => {
   transcript.client('MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n');
   transcript.server('250-one\n250 two');
   transcript.client('DATA');
-  const lines = ['S: 220 hello', 'C: MAIL FROM:<>', 'C: RCPT TO:<a@b.example>', 'C: DATA', 'S: 250-one', 'S: 250 two', 'C: DATA'];
+  const lines = [
+    'S: 220 hello',
+    'C: MAIL FROM:<>',
+    'C: RCPT TO:<a@b.example>',
+    'C: DATA',
+    'S: 250-one',
+    'S: 250 two',
+    'C: DATA',
+  ];
   expect(transcript.toString()).toBe(lines.join('\n'));
   transcript.clear();
   expect(transcript.toString()).toBe('');

@@ -1,4 +1,5 @@
-// The dialogue of a transaction as it is shown to those who ask why it failed: each command and each reply, never AUTH and never the body.
+// The dialogue of a transaction as it is shown to those who ask why it failed: each command and
+// each reply, never AUTH and never the body.
 
 export class Transcript {
   readonly #bytesMax: number;
@@ -26,7 +27,9 @@ export class Transcript {
 
   /** At most `bytesMax` bytes of UTF-8, lines separated by LF. */
   toString(): string {
-    const text = this.#lines.map((entry) => marked(entry.slice(0, MARK_CHARS), entry.slice(MARK_CHARS))).join('\n');
+    const text = this.#lines
+      .map((entry) => marked(entry.slice(0, MARK_CHARS), entry.slice(MARK_CHARS)))
+      .join('\n');
     const bytes = Buffer.from(text);
     if (bytes.length <= this.#bytesMax) return text;
     return bytes.toString('utf8', 0, this.#bytesMax).replace(/\ufffd$/, ''); // a character that was cut in two

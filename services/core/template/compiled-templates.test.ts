@@ -6,7 +6,10 @@ import { revision } from './revision.fixture.ts';
 
 const live = { environment: 'live', language: null, data: {} } as const;
 
-/** A revision that counts how often it is compiled: that, and nothing else here, reads its `variables`. */
+/**
+ * A revision that counts how often it is compiled: that, and nothing else here, reads its
+ * `variables`.
+ */
 function counted(identifier: string) {
   let compilations = 0;
   const watched: TemplateRevision = {
@@ -53,11 +56,19 @@ test('the one that was used longest ago makes room', () => {
   expect([used.compilations(), unused.compilations()]).toEqual([1, 2]);
 });
 
-const secret = { type: 'object', properties: { code: { type: 'string', writeOnly: true } }, required: ['code'] };
+const secret = {
+  type: 'object',
+  properties: { code: { type: 'string', writeOnly: true } },
+  required: ['code'],
+};
 
 test('the subject to store has its secrets masked', () => {
   const one = revision({ subject: 'Your code {{code}}', variables: secret });
-  const subjectOf = new CompiledTemplates().renderSubject(one, { ...live, data: { code: '123' }, field: 'template_data' });
+  const subjectOf = new CompiledTemplates().renderSubject(one, {
+    ...live,
+    data: { code: '123' },
+    field: 'template_data',
+  });
   expect(subjectOf).toEqual({ subject: 'Your code ***' });
 });
 
@@ -65,8 +76,17 @@ test.each([
   ['data that is missing', 'x', {}, 'context.code'],
   ['a mail that cannot be rendered', '{{formatNumber code}}', { code: 'abc' }, 'context'],
   // sound with the code, too long a subject only once the mask stands in its place
-  ['a subject that cannot be rendered masked', `{{#if (eq code "1")}}x{{else}}${'x'.repeat(999)}{{/if}}`, { code: '1' }, 'context'],
+  [
+    'a subject that cannot be rendered masked',
+    `{{#if (eq code "1")}}x{{else}}${'x'.repeat(999)}{{/if}}`,
+    { code: '1' },
+    'context',
+  ],
 ])('%s is reported by the name that the caller gave the data', (_, subject, data, field) => {
-  const result = new CompiledTemplates().renderSubject(revision({ subject, variables: secret }), { ...live, data, field: 'context' });
+  const result = new CompiledTemplates().renderSubject(revision({ subject, variables: secret }), {
+    ...live,
+    data,
+    field: 'context',
+  });
   expect(result).toMatchObject({ errors: [{ field }] });
 });

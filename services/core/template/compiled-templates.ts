@@ -1,4 +1,5 @@
-// Compiled revisions by name and number, so that each is compiled once a process. Revisions are immutable, so an entry is never wrong, only unused.
+// Compiled revisions by name and number, so that each is compiled once a process. Revisions are
+// immutable, so an entry is never wrong, only unused.
 
 import type { RenderSubject } from '../accept/accept.ts';
 import type { TemplateRevision } from '../catalog/catalog.ts';
@@ -24,7 +25,10 @@ export class CompiledTemplates {
     return render(this.#of(revision), request);
   }
 
-  /** Renders the whole mail, so that data which cannot be rendered is refused at the door; answers the subject as it is stored, secrets masked. */
+  /**
+   * Renders the whole mail, so that data which cannot be rendered is refused at the door; answers
+   * the subject as it is stored, secrets masked.
+   */
   readonly renderSubject: RenderSubject = (revision, { field, ...request }) => {
     const template = this.#of(revision);
     const rendered = render(template, request);
@@ -44,7 +48,8 @@ export class CompiledTemplates {
       return known;
     }
     const [oldest] = this.#compiled.keys();
-    if (this.#compiled.size >= templateLimits.templateCacheMax && oldest !== undefined) this.#compiled.delete(oldest);
+    if (this.#compiled.size >= templateLimits.templateCacheMax && oldest !== undefined)
+      this.#compiled.delete(oldest);
     const compiled = compileRevision(revision);
     this.#compiled.set(name, compiled);
     return compiled;

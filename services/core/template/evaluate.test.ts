@@ -27,7 +27,10 @@ function ours(source: string, values: Record<string, unknown> = data, escapes = 
 }
 
 function handlebars(source: string): string {
-  return Handlebars.compile(source)(data, { allowProtoPropertiesByDefault: false, allowProtoMethodsByDefault: false });
+  return Handlebars.compile(source)(data, {
+    allowProtoPropertiesByDefault: false,
+    allowProtoMethodsByDefault: false,
+  });
 }
 
 describe('renders what Handlebars renders', () => {
@@ -85,7 +88,9 @@ describe('renders what Handlebars renders', () => {
             tie('source'),
             tie('source'),
           )
-          .map(([open, main, inverse]) => `{{#${open}}}\n${main}{{else}}${inverse}{{/${open.split(' ')[0]}}}`),
+          .map(
+            ([open, main, inverse]) => `{{#${open}}}\n${main}{{else}}${inverse}{{/${open.split(' ')[0]}}}`,
+          ),
       ),
     }));
     // Objects print as [object Object] there, and are refused here.
@@ -103,13 +108,19 @@ test('a subject and a text are not escaped', () => expect(ours('{{name}}', data,
 
 test.each([
   ['{{constructor}}{{constructor.name}}{{__proto__}}{{toString}}{{hasOwnProperty}}'],
-  ['{{name.constructor}}{{name.__proto__}}{{list.constructor.constructor}}{{list.map}}{{deep.__proto__.polluted}}'],
+  [
+    '{{name.constructor}}{{name.__proto__}}{{list.constructor.constructor}}{{list.map}}{{deep.__proto__.polluted}}',
+  ],
   ['{{#with name}}{{constructor}}{{this.sub}}{{/with}}{{#with list}}{{push}}{{__proto__.length}}{{/with}}'],
-  ['{{#each constructor}}x{{/each}}{{#each __proto__}}x{{/each}}{{#if constructor}}x{{/if}}{{@root.constructor}}'],
+  [
+    '{{#each constructor}}x{{/each}}{{#each __proto__}}x{{/each}}{{#if constructor}}x{{/if}}{{@root.constructor}}',
+  ],
 ])('a prototype is out of reach: %s', (source) => expect(ours(source)).toBe(''));
 
 test('a key of the data that is named like a prototype is data', () => {
-  expect(ours('{{__proto__.x}}{{constructor}}', JSON.parse('{"__proto__": {"x": 1}, "constructor": 2}'))).toBe('12');
+  expect(
+    ours('{{__proto__.x}}{{constructor}}', JSON.parse('{"__proto__": {"x": 1}, "constructor": 2}')),
+  ).toBe('12');
   expect(({} as Record<string, unknown>).x).toBeUndefined();
 });
 
@@ -154,7 +165,12 @@ test.each([
 });
 
 test('an error has the line', () => {
-  for (const source of ['one\ntwo {{#if a}}\n{{nope a}}{{/if}}', 'one\n\n{{#if}}x{{/if}}', '\n\n{{#if a}}{{/each}}', '\n\n{{a']) {
+  for (const source of [
+    'one\ntwo {{#if a}}\n{{nope a}}{{/if}}',
+    'one\n\n{{#if}}x{{/if}}',
+    '\n\n{{#if a}}{{/each}}',
+    '\n\n{{a',
+  ]) {
     expect(() => ours(source)).toThrow(expect.objectContaining({ line: 3 }));
   }
 });
@@ -184,7 +200,11 @@ describe('bounds', () => {
     ['source', 'a'.repeat(2 ** 19 + 1), 'TooLarge'],
     ['brackets that do not close', `{{a ${'[\\'.repeat(200_000)}`, 'SyntaxError'],
     ['quotes that do not close', `{{a ${'"\\'.repeat(200_000)}`, 'SyntaxError'],
-    ['iterations of nested loops', '{{#each xs}}{{#each ../xs}}{{#each ../xs}}{{/each}}{{/each}}{{/each}}', 'RenderFailed'],
+    [
+      'iterations of nested loops',
+      '{{#each xs}}{{#each ../xs}}{{#each ../xs}}{{/each}}{{/each}}{{/each}}',
+      'RenderFailed',
+    ],
     ['iterations of one loop', '{{#each long}}{{/each}}', 'RenderFailed'],
     ['steps of a long body', `{{#each long}}${'{{a}}'.repeat(900)}{{/each}}`, 'RenderFailed'],
     ['output of one value', '{{huge}}', 'RenderFailed'],
@@ -203,7 +223,8 @@ describe('bounds', () => {
       some: 'a'.repeat(2 ** 15),
       currencies: Array.from({ length: 5_000 }, (_, at) => letter(at / 676) + letter(at / 26) + letter(at)),
     };
-    // The budget counts steps, turns and bytes before they cost anything, so its refusal is what bounds the time.
+    // The budget counts steps, turns and bytes before they cost anything, so its refusal is what
+    // bounds the time.
     expect(() => ours(source, values)).toThrow(expect.objectContaining({ reason }));
   });
 

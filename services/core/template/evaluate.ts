@@ -1,8 +1,10 @@
-// Turns a Handlebars syntax tree into closures that write text. Handlebars parses; running is ours, because Handlebars' way is to generate
-// JavaScript from what a tenant wrote: 100 µs per tag (1 s for 10,000), with no place to count steps and bytes. What it renders is
-// compared with Handlebars itself in the tests.
+// Turns a Handlebars syntax tree into closures that write text. Handlebars parses; running is ours,
+// because Handlebars' way is to generate JavaScript from what a tenant wrote: 100 µs per tag (1 s
+// for 10,000), with no place to count steps and bytes. What it renders is compared with Handlebars
+// itself in the tests.
 //
-// Only own properties are ever read, so no prototype is in reach; only our helpers exist; partials, decorators, `log` and `lookup` do not.
+// Only own properties are ever read, so no prototype is in reach; only our helpers exist; partials,
+// decorators, `log` and `lookup` do not.
 
 import Handlebars from 'handlebars';
 import { type Helper, helpers, isEmpty } from './formatting.ts';
@@ -13,7 +15,9 @@ import { TemplateError } from './template-error.ts';
 /** A source, parsed and ready to be rendered any number of times. */
 export type CompiledSource = (data: Readonly<Record<string, unknown>>, run: Run) => void;
 
-/** What `@index`, `@key`, `@first` and `@last` of an `#each` are; `@../index` is the outer one's. */
+/**
+ * What `@index`, `@key`, `@first` and `@last` of an `#each` are; `@../index` is the outer one's.
+ */
 interface Frame {
   readonly values: Readonly<Record<string, unknown>>;
   readonly outer: Frame | null;
@@ -43,7 +47,10 @@ interface CompileContext {
 const ESCAPE_SLICE = 65_536;
 const frameNames = new Set(['index', 'key', 'first', 'last']);
 
-/** Compiles one source. `escapes`: `{{x}}` is HTML-escaped. Throws `TemplateError` (SyntaxError, TooLarge). */
+/**
+ * Compiles one source. `escapes`: `{{x}}` is HTML-escaped. Throws `TemplateError` (SyntaxError,
+ * TooLarge).
+ */
 export function compileSource(source: string, escapes: boolean): CompiledSource {
   const write = body(parseSource(source), { escapes, params: [] });
   return (data, run) => write({ context: data, outer: null, root: data, frame: null, params: [] }, run);
@@ -72,14 +79,19 @@ function statement(node: hbs.AST.Statement, place: CompileContext): Write {
     case 'BlockStatement':
       return block(node as hbs.AST.BlockStatement, place);
     default:
-      throw new TemplateError('SyntaxError', 'partials and decorators are not part of the language; use layoutRef', node.loc.start.line);
+      throw new TemplateError(
+        'SyntaxError',
+        'partials and decorators are not part of the language; use layoutRef',
+        node.loc.start.line,
+      );
   }
 }
 
 function mustache(node: hbs.AST.MustacheStatement, place: CompileContext): Write {
   const { line } = node.loc.start;
   // Handlebars looks up `{{"a name"}}` as a name; nobody means that.
-  if (node.path.type !== 'PathExpression') throw new TemplateError('SyntaxError', 'a literal is printed by writing it', line);
+  if (node.path.type !== 'PathExpression')
+    throw new TemplateError('SyntaxError', 'a literal is printed by writing it', line);
   const read = node.params.length > 0 || node.hash ? call(node, place) : value(node.path, place);
   const escapes = place.escapes && node.escaped;
   return (scope, run) => {
@@ -87,7 +99,8 @@ function mustache(node: hbs.AST.MustacheStatement, place: CompileContext): Write
     run.line = line;
     const text = printed(read(scope, run));
     if (!escapes) return append(text, run);
-    for (let at = 0; at < text.length; at += ESCAPE_SLICE) append(Handlebars.escapeExpression(text.slice(at, at + ESCAPE_SLICE)), run);
+    for (let at = 0; at < text.length; at += ESCAPE_SLICE)
+      append(Handlebars.escapeExpression(text.slice(at, at + ESCAPE_SLICE)), run);
   };
 }
 
@@ -100,17 +113,25 @@ function printed(value: unknown): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw new TemplateError('RenderFailed', 'a list or an object cannot be printed; use #each or name a part of it');
+  throw new TemplateError(
+    'RenderFailed',
+    'a list or an object cannot be printed; use #each or name a part of it',
+  );
 }
 
 function block(node: hbs.AST.BlockStatement, place: CompileContext): Write {
   const { line } = node.loc.start;
   const name = node.path.type === 'PathExpression' ? node.path.original : '';
   if (name !== 'if' && name !== 'unless' && name !== 'each' && name !== 'with') {
-    throw new TemplateError('SyntaxError', `unknown block "${name}"; there are #if, #unless, #each and #with`, line);
+    throw new TemplateError(
+      'SyntaxError',
+      `unknown block "${name}"; there are #if, #unless, #each and #with`,
+      line,
+    );
   }
   const [first, ...more] = node.params;
-  if (!first || more.length > 0 || node.hash) throw new TemplateError('SyntaxError', `#${name} takes one value`, line);
+  if (!first || more.length > 0 || node.hash)
+    throw new TemplateError('SyntaxError', `#${name} takes one value`, line);
   const read = value(first, place);
   const names = node.program?.blockParams ?? [];
   if (names.length > 0 && name !== 'each' && name !== 'with')
@@ -142,14 +163,19 @@ function block(node: hbs.AST.BlockStatement, place: CompileContext): Write {
 }
 
 function each(list: unknown, scope: Scope, run: Run, main: Write, inverse: Write, named: boolean): void {
-  const keys = Array.isArray(list) ? null : Object.keys(typeof list === 'object' && list !== null ? list : {});
+  const keys = Array.isArray(list)
+    ? null
+    : Object.keys(typeof list === 'object' && list !== null ? list : {});
   const length = Array.isArray(list) ? list.length : (keys?.length ?? 0);
   if (length === 0) inverse(scope, run);
   for (let index = 0; index < length; index += 1) {
     run.budget.iterate();
     const key = keys?.[index] ?? index;
     const item = property(list, String(key));
-    const frame = { values: { index, key, first: index === 0, last: index === length - 1 }, outer: scope.frame };
+    const frame = {
+      values: { index, key, first: index === 0, last: index === length - 1 },
+      outer: scope.frame,
+    };
     main(enter(scope, item, frame, named ? [item, key] : null), run);
   }
 }
@@ -157,7 +183,12 @@ function each(list: unknown, scope: Scope, run: Run, main: Write, inverse: Write
 function nothing(): void {}
 
 /** As Handlebars has it, a block that keeps the context adds no level for `../` to leave. */
-function enter(scope: Scope, context: unknown, frame: Frame | null, params: readonly unknown[] | null): Scope {
+function enter(
+  scope: Scope,
+  context: unknown,
+  frame: Frame | null,
+  params: readonly unknown[] | null,
+): Scope {
   return {
     context,
     outer: context === scope.context ? scope.outer : scope,
@@ -183,7 +214,11 @@ function value(node: hbs.AST.Expression, place: CompileContext): Read {
     case 'UndefinedLiteral':
       return () => undefined;
     default:
-      throw new TemplateError('SyntaxError', 'an expression of this kind is not part of the language', node.loc.start.line);
+      throw new TemplateError(
+        'SyntaxError',
+        'an expression of this kind is not part of the language',
+        node.loc.start.line,
+      );
   }
 }
 
@@ -191,15 +226,25 @@ function call(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, place: Co
   const { line } = node.loc.start;
   const name = node.path.type === 'PathExpression' ? (node.path as hbs.AST.PathExpression).original : '';
   const helper: Helper | undefined = Object.hasOwn(helpers, name) ? helpers[name] : undefined;
-  if (!helper) throw new TemplateError('SyntaxError', `unknown helper "${name}"; there are ${Object.keys(helpers).join(', ')}`, line);
+  if (!helper)
+    throw new TemplateError(
+      'SyntaxError',
+      `unknown helper "${name}"; there are ${Object.keys(helpers).join(', ')}`,
+      line,
+    );
   const [least, most] = helper.takes;
   if (node.params.length < least || node.params.length > most) {
-    throw new TemplateError('SyntaxError', `${name} takes ${least === most ? least : `${least} to ${most}`} values`, line);
+    throw new TemplateError(
+      'SyntaxError',
+      `${name} takes ${least === most ? least : `${least} to ${most}`} values`,
+      line,
+    );
   }
   const args = node.params.map((param) => value(param, place));
   const pairs = node.hash?.pairs ?? [];
   const options = pairs.map((pair, at) => {
-    if (!helper.options.includes(pair.key)) throw new TemplateError('SyntaxError', `${name} has no option "${pair.key}"`, line);
+    if (!helper.options.includes(pair.key))
+      throw new TemplateError('SyntaxError', `${name} has no option "${pair.key}"`, line);
     if (pairs.findIndex(({ key }) => key === pair.key) < at)
       throw new TemplateError('SyntaxError', `${name} has "${pair.key}" twice`, line);
     return [pair.key, value(pair.value, place)] as const;

@@ -27,10 +27,20 @@ describe('each language has its own way', () => {
     ['de', '{{formatMoney "12.50" "EUR"}}', '12,50 €'],
     ['de-CH', '{{formatMoney 1234.5 "CHF"}}', "CHF 1'234.50"],
     ['ja', '{{formatMoney 1234 "JPY"}}', '￥1,234'],
-    ['en', '{{plural 1 one="# item" other="# items"}}, {{plural 1200 one="# item" other="# items"}}', '1 item, 1,200 items'],
-    ['pl', '{{#each xs}}{{plural this one="plik" few="pliki" many="plików" other="pliku"}} {{/each}}', 'plik pliki plików '],
+    [
+      'en',
+      '{{plural 1 one="# item" other="# items"}}, {{plural 1200 one="# item" other="# items"}}',
+      '1 item, 1,200 items',
+    ],
+    [
+      'pl',
+      '{{#each xs}}{{plural this one="plik" few="pliki" many="plików" other="pliku"}} {{/each}}',
+      'plik pliki plików ',
+    ],
     ['en', '{{plural 0 other="$& #"}}', '$& 0'],
-  ])('%s %s', (language, source, expected) => expect(render(source, { xs: [1, 3, 5] }, language).replace('’', "'")).toBe(expected));
+  ])('%s %s', (language, source, expected) =>
+    expect(render(source, { xs: [1, 3, 5] }, language).replace('’', "'")).toBe(expected),
+  );
 });
 
 test.each([
@@ -40,10 +50,13 @@ test.each([
   ['{{and a n}} {{and b a}}|', '1 |'],
   ['{{#if (not b)}}none{{/if}}{{#if (not (not a))}} some{{/if}}', 'none some'],
   ['{{#if (or empty b)}}some{{else}}none{{/if}}', 'none'],
-])('logic: %s', (source, expected) => expect(render(source, { a: 'x', b: '', n: 1, empty: [] })).toBe(expected));
+])('logic: %s', (source, expected) =>
+  expect(render(source, { a: 'x', b: '', n: 1, empty: [] })).toBe(expected),
+);
 
 test('a missing value prints nothing, and a masked one stays masked', () => {
-  const source = '[{{formatDate x}}][{{formatNumber x}}][{{formatMoney x "EUR"}}][{{plural x other="#"}}][{{formatMoney 1 currency}}]';
+  const source =
+    '[{{formatDate x}}][{{formatNumber x}}][{{formatMoney x "EUR"}}][{{plural x other="#"}}][{{formatMoney 1 currency}}]';
   expect(render(source)).toBe('[][][][][]');
   expect(render(source, { x: MASK, currency: MASK })).toBe(`[${MASK}]`.repeat(5));
 });

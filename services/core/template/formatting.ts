@@ -1,5 +1,6 @@
-// The helpers that templates may call: dates, numbers, money and plurals in the message's language, by Intl, and a little logic. docs/templates.md
-// shows each. A value that is missing yields nothing; one of the wrong kind is an error that names the helper, never the value.
+// The helpers that templates may call: dates, numbers, money and plurals in the message's language,
+// by Intl, and a little logic. docs/templates.md shows each. A value that is missing yields
+// nothing; one of the wrong kind is an error that names the helper, never the value.
 
 import type { Run } from './run.ts';
 import { TemplateError } from './template-error.ts';
@@ -32,9 +33,17 @@ const formatDate: Helper = {
   call([value], { style = 'medium', time, timeZone = 'UTC' }, run) {
     if (isAbsent(value)) return value;
     const instant = typeof value === 'string' ? readDate(value) : null;
-    if (!instant) throw new TemplateError('RenderFailed', 'formatDate needs a date such as 2026-03-31 or 2026-03-31T18:00:00Z');
+    if (!instant)
+      throw new TemplateError(
+        'RenderFailed',
+        'formatDate needs a date such as 2026-03-31 or 2026-03-31T18:00:00Z',
+      );
     // A date without a time is that day everywhere: no zone may turn it into the day before.
-    const options = { dateStyle: style, timeStyle: instant.isDay ? undefined : time, timeZone: instant.isDay ? 'UTC' : timeZone };
+    const options = {
+      dateStyle: style,
+      timeStyle: instant.isDay ? undefined : time,
+      timeZone: instant.isDay ? 'UTC' : timeZone,
+    };
     const format = made('formatDate', run, options, (known) => new Intl.DateTimeFormat(run.language, known));
     return format.format(instant.date);
   },
@@ -49,7 +58,9 @@ const formatNumber: Helper = {
     if (style !== 'decimal' && style !== 'percent')
       throw new TemplateError('RenderFailed', 'formatNumber has the styles decimal and percent');
     const options = { style, minimumFractionDigits, maximumFractionDigits };
-    return made('formatNumber', run, options, (known) => new Intl.NumberFormat(run.language, known)).format(number('formatNumber', value));
+    return made('formatNumber', run, options, (known) => new Intl.NumberFormat(run.language, known)).format(
+      number('formatNumber', value),
+    );
   },
 };
 
@@ -64,7 +75,9 @@ const formatMoney: Helper = {
       throw new TemplateError('RenderFailed', 'formatMoney needs a currency of three letters, such as EUR');
     }
     const options = { style: 'currency', currency };
-    return made('formatMoney', run, options, (known) => new Intl.NumberFormat(run.language, known)).format(number('formatMoney', amount));
+    return made('formatMoney', run, options, (known) => new Intl.NumberFormat(run.language, known)).format(
+      number('formatMoney', amount),
+    );
   },
 };
 
@@ -77,9 +90,12 @@ const plural: Helper = {
     const given = number('plural', count);
     const category = made('plural', run, {}, () => new Intl.PluralRules(run.language)).select(Number(given));
     const form = forms[category] ?? forms.other;
-    if (typeof form !== 'string') throw new TemplateError('RenderFailed', `plural needs ${category}="…" or other="…"`);
+    if (typeof form !== 'string')
+      throw new TemplateError('RenderFailed', `plural needs ${category}="…" or other="…"`);
     run.budget.step(form.length >> 10);
-    const shown = made('formatNumber', run, {}, (known) => new Intl.NumberFormat(run.language, known)).format(given);
+    const shown = made('formatNumber', run, {}, (known) => new Intl.NumberFormat(run.language, known)).format(
+      given,
+    );
     return form.replace('#', () => shown);
   },
 };
@@ -104,10 +120,24 @@ const and: Helper = {
   },
 };
 
-const or: Helper = { takes: [2, 20], options: [], steps: 2, call: (values) => values.find((value) => !isEmpty(value)) ?? values.at(-1) };
+const or: Helper = {
+  takes: [2, 20],
+  options: [],
+  steps: 2,
+  call: (values) => values.find((value) => !isEmpty(value)) ?? values.at(-1),
+};
 const not: Helper = { takes: [1, 1], options: [], steps: 2, call: ([value]) => isEmpty(value) };
 
-export const helpers: Readonly<Record<string, Helper>> = { formatDate, formatNumber, formatMoney, plural, eq, and, or, not };
+export const helpers: Readonly<Record<string, Helper>> = {
+  formatDate,
+  formatNumber,
+  formatMoney,
+  plural,
+  eq,
+  and,
+  or,
+  not,
+};
 
 /** Missing, or a secret that is not to be shown (see maskSecrets): passed through as it is. */
 function isAbsent(value: unknown): boolean {
@@ -115,7 +145,8 @@ function isAbsent(value: unknown): boolean {
 }
 
 function readDate(text: string): { readonly date: Date; readonly isDay: boolean } | null {
-  if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i.test(text)) return null;
+  if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i.test(text))
+    return null;
   const date = new Date(text.replace(' ', 'T').toUpperCase());
   if (Number.isNaN(date.getTime())) return null;
   const isDay = text.length === 10;
@@ -127,14 +158,28 @@ function readDate(text: string): { readonly date: Date; readonly isDay: boolean 
 /** A number, or one written in decimals, which Intl formats without rounding through binary. */
 function number(helper: string, value: unknown): number | Intl.StringNumericLiteral {
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (typeof value === 'string' && value.length <= 40 && /^-?\d+(?:\.\d+)?$/.test(value)) return value as Intl.StringNumericLiteral;
+  if (typeof value === 'string' && value.length <= 40 && /^-?\d+(?:\.\d+)?$/.test(value))
+    return value as Intl.StringNumericLiteral;
   throw new TemplateError('RenderFailed', `${helper} needs a number`);
 }
 
-/** A formatter from the cache, or a new one, which is paid for: a template could ask for a different one each time. */
-function made<Format>(helper: string, run: Run, options: Readonly<Record<string, unknown>>, make: (options: object) => Format): Format {
+/**
+ * A formatter from the cache, or a new one, which is paid for: a template could ask for a different
+ * one each time.
+ */
+function made<Format>(
+  helper: string,
+  run: Run,
+  options: Readonly<Record<string, unknown>>,
+  make: (options: object) => Format,
+): Format {
   const values = Object.values(options);
-  if (values.some((value) => value !== undefined && typeof value !== 'number' && (typeof value !== 'string' || value.length > 64))) {
+  if (
+    values.some(
+      (value) =>
+        value !== undefined && typeof value !== 'number' && (typeof value !== 'string' || value.length > 64),
+    )
+  ) {
     throw new TemplateError('RenderFailed', `${helper} has an option of the wrong kind`);
   }
   const key = `${helper} ${run.language} ${values.join(' ')}`;

@@ -11,12 +11,15 @@ const examples = [...guide.matchAll(/```handlebars\n(.*?)\n```\n```json\n(.*?)\n
 
 test('the guide has examples', () => expect(examples).toHaveLength(5));
 
-test.each(examples.map(([, source, data, expected]) => [source, data, expected]))('%s', (source = '', data = '', expected = '') => {
-  const template = compileRevision(revision({ html: source }));
-  const mail = render(template, { environment: 'live', language: null, data: JSON.parse(data) });
-  // Intl puts a narrow no-break space before PM, which nobody can see on a page.
-  expect('html' in mail ? mail.html?.replaceAll('\u202f', ' ') : mail).toBe(expected);
-});
+test.each(examples.map(([, source, data, expected]) => [source, data, expected]))(
+  '%s',
+  (source = '', data = '', expected = '') => {
+    const template = compileRevision(revision({ html: source }));
+    const mail = render(template, { environment: 'live', language: null, data: JSON.parse(data) });
+    // Intl puts a narrow no-break space before PM, which nobody can see on a page.
+    expect('html' in mail ? mail.html?.replaceAll('\u202f', ' ') : mail).toBe(expected);
+  },
+);
 
 test('the guide names every helper', () => {
   for (const name of Object.keys(helpers)) expect(guide).toContain(`\`${name}\``);
@@ -29,9 +32,11 @@ test('the guide names every keyword', () => {
 });
 
 test('the guide gives the limits as they are', () => {
-  const numbers = [templateLimits.templateIterationsMax, templateLimits.templateStepsMax, templateLimits.templateTagsMax].map((limit) =>
-    limit.toLocaleString('en'),
-  );
+  const numbers = [
+    templateLimits.templateIterationsMax,
+    templateLimits.templateStepsMax,
+    templateLimits.templateTagsMax,
+  ].map((limit) => limit.toLocaleString('en'));
   const sizes = [
     `${templateLimits.templateOutputBytesMax / 2 ** 20} MiB`,
     `${templateLimits.templateSourceBytesMax / 2 ** 10} KiB`,

@@ -37,12 +37,20 @@ test.each([
   '<a href="https://fine.example"><a href="javascript:x">',
 ])('refused: %s', (html) => expect(findUnsafeLink(html)).not.toBeNull());
 
-test('says where', () => expect(findUnsafeLink('<p>\n<img\n  src="javascript:x">')).toEqual({ attribute: 'src', line: 3 }));
+test('says where', () =>
+  expect(findUnsafeLink('<p>\n<img\n  src="javascript:x">')).toEqual({ attribute: 'src', line: 3 }));
 
-test.each(['href=', 'href=&', 'href="\t', 'href=&#9;', 'href = ', 'src=a', '<a href="', 'href=&#x0000000000000000000000000000000000000'])(
-  '2 MiB of %j have no unsafe link',
-  (piece) => {
-    // Time that grows with the square of the length would be an hour here, which the timeout of the test shows.
-    expect(findUnsafeLink(piece.repeat(2 ** 21 / piece.length))).toBeNull();
-  },
-);
+test.each([
+  'href=',
+  'href=&',
+  'href="\t',
+  'href=&#9;',
+  'href = ',
+  'src=a',
+  '<a href="',
+  'href=&#x0000000000000000000000000000000000000',
+])('2 MiB of %j have no unsafe link', (piece) => {
+  // Time that grows with the square of the length would be an hour here, which the timeout of the
+  // test shows.
+  expect(findUnsafeLink(piece.repeat(2 ** 21 / piece.length))).toBeNull();
+});

@@ -1,14 +1,27 @@
-// Looks through rendered html for links with a scheme that no mail needs, `javascript:` above all. It does not parse html: whatever reads
-// `href=` or `src=` is looked at, in a comment or a text too, so there is no disagreement with a mail program's parser to exploit.
+// Looks through rendered html for links with a scheme that no mail needs, `javascript:` above all.
+// It does not parse html: whatever reads `href=` or `src=` is looked at, in a comment or a text
+// too, so there is no disagreement with a mail program's parser to exploit.
 
 const allowed = new Set(['https', 'http', 'mailto', 'tel', 'cid']);
 const attribute = /(?<![\w-])(href|src|action|formaction)[\t\n\f\r ]*=[\t\n\f\r ]*["']?/gi;
-/** What URL parsers drop from a link, wherever it stands or at its start: tabs, line ends, controls and spaces. */
+/**
+ * What URL parsers drop from a link, wherever it stands or at its start: tabs, line ends, controls
+ * and spaces.
+ */
 const dropped = /[\0- ]/;
 /** The named references that can stand for a character of a scheme, or for one that is dropped. */
-const named: Readonly<Record<string, string>> = { colon: ':', tab: '\t', newline: '\n', plus: '+', period: '.' };
+const named: Readonly<Record<string, string>> = {
+  colon: ':',
+  tab: '\t',
+  newline: '\n',
+  plus: '+',
+  period: '.',
+};
 
-/** The first link whose scheme is not https, http, mailto, tel or cid; null when there is none. Linear in the input. */
+/**
+ * The first link whose scheme is not https, http, mailto, tel or cid; null when there is none.
+ * Linear in the input.
+ */
 export function findUnsafeLink(html: string): { readonly attribute: string; readonly line: number } | null {
   for (const match of html.matchAll(attribute)) {
     const scheme = schemeAt(html, match.index + match[0].length);

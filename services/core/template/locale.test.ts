@@ -14,7 +14,9 @@ test.each([
   ['de-'.repeat(100_000), ['en', 'de'], 'de'],
   ['{"$gt":""}', ['en'], 'en'],
   ['fr', ['de'], null],
-])('%s of %j is %s', (wanted, locales, expected) => expect(resolveLocale(wanted, locales, 'EN')).toBe(expected));
+])('%s of %j is %s', (wanted, locales, expected) =>
+  expect(resolveLocale(wanted, locales, 'EN')).toBe(expected),
+);
 
 test.each([
   ['de-CH', 'de', 'de-CH'],

@@ -1,4 +1,5 @@
-// Which of a template's locales answers a wish: `de-AT` → `de` → the template's default (API, Language).
+// Which of a template's locales answers a wish: `de-AT` → `de` → the template's default (API,
+// Language).
 
 /** The spelling under which locales are stored and compared: lower case, hyphens. */
 export function normalizeLocale(locale: string): string {
@@ -6,10 +7,15 @@ export function normalizeLocale(locale: string): string {
 }
 
 /**
- * The first of the chain that exists: the wanted locale, then without its last subtag, and so on, then the default. `locales` are normalized.
- * Null when not even the default is there. Any text may be wanted.
+ * The first of the chain that exists: the wanted locale, then without its last subtag, and so on,
+ * then the default. `locales` are normalized. Null when not even the default is there. Any text may
+ * be wanted.
  */
-export function resolveLocale(wanted: string | null, locales: readonly string[], defaultLocale: string): string | null {
+export function resolveLocale(
+  wanted: string | null,
+  locales: readonly string[],
+  defaultLocale: string,
+): string | null {
   const chain = wanted ? normalizeLocale(wanted.slice(0, 35)).split('-') : [];
   for (let length = chain.length; length > 0; length -= 1) {
     const candidate = chain.slice(0, length).join('-');
@@ -20,8 +26,8 @@ export function resolveLocale(wanted: string | null, locales: readonly string[],
 }
 
 /**
- * The language that dates and numbers are written in: the wanted region of the locale that answers (`de-CH` for content in `de`), else that
- * locale itself. Canonical, as Intl wants it.
+ * The language that dates and numbers are written in: the wanted region of the locale that answers
+ * (`de-CH` for content in `de`), else that locale itself. Canonical, as Intl wants it.
  */
 export function formattingLanguage(wanted: string | null, locale: string): string {
   const wish = wanted ? normalizeLocale(wanted.slice(0, 35)) : '';

@@ -1,5 +1,6 @@
-// What one part of a mail may cost to render. A tenant writes both the template and the data, so every step, iteration and byte is paid for
-// before it happens: no template stalls the event loop (S6).
+// What one part of a mail may cost to render. A tenant writes both the template and the data, so
+// every step, iteration and byte is paid for before it happens: no template stalls the event loop
+// (S6).
 
 import { templateLimits } from '../limits/template.ts';
 import { TemplateError } from './template-error.ts';
@@ -26,10 +27,17 @@ export class RenderBudget {
 
   /** Pays for bytes of output. */
   output(text: string): void {
-    // A text has at least as many bytes as UTF-16 units: a huge one is refused before it is measured.
-    this.#bytes += this.#bytes + text.length > templateLimits.templateOutputBytesMax ? text.length : Buffer.byteLength(text);
+    // A text has at least as many bytes as UTF-16 units: a huge one is refused before it is
+    // measured.
+    this.#bytes +=
+      this.#bytes + text.length > templateLimits.templateOutputBytesMax
+        ? text.length
+        : Buffer.byteLength(text);
     if (this.#bytes > templateLimits.templateOutputBytesMax) {
-      throw new TemplateError('RenderFailed', `more than ${templateLimits.templateOutputBytesMax} bytes of output`);
+      throw new TemplateError(
+        'RenderFailed',
+        `more than ${templateLimits.templateOutputBytesMax} bytes of output`,
+      );
     }
   }
 }

@@ -40,7 +40,10 @@ test('a part that the template does not have stays null', () => {
 test.each(['a\r\nBcc: x@shop.example', 'a\nb', 'a\0b', 'a\u2028b', 'a\u202eb', '\ud800', 'a\tb', 'a\u0085b'])(
   'the subject stays one clean line: %j',
   (name) => {
-    const mail = render(compileRevision(revision({ subject: 'Hi {{name}}\r\n', text: 'x' })), request({ name }));
+    const mail = render(
+      compileRevision(revision({ subject: 'Hi {{name}}\r\n', text: 'x' })),
+      request({ name }),
+    );
     if (isRefusal(mail)) throw new Error('refused');
     expect(isClean(mail.subject)).toBe(true);
     expect(mail.subject).toMatch(/^Hi \S/);
@@ -60,7 +63,13 @@ test('language falls back along the chain, numbers follow the region', () => {
 
 test('each environment has its own content, and none is a refusal', () => {
   const template = compileRevision(
-    revision({ content: { live: [], testing: [locale('en', { subject: 'T' })], draft: [locale('en', { subject: 'D' })] } }),
+    revision({
+      content: {
+        live: [],
+        testing: [locale('en', { subject: 'T' })],
+        draft: [locale('en', { subject: 'D' })],
+      },
+    }),
   );
   expect(render(template, request({}, { environment: 'draft' }))).toMatchObject({ subject: 'D' });
   expect(render(template, request({}, { environment: 'testing' }))).toMatchObject({ subject: 'T' });
@@ -72,7 +81,9 @@ test('each environment has its own content, and none is a refusal', () => {
 test('a missing required variable is refused with its path, any other renders empty', () => {
   const variables = { type: 'object', required: ['number'], properties: { number: { type: 'string' } } };
   const template = compileRevision(revision({ text: '[{{number}}{{other}}]', variables }));
-  expect(render(template, request({ other: 1 }))).toMatchObject({ errors: [{ field: 'template_data.number', code: 'missing_variable' }] });
+  expect(render(template, request({ other: 1 }))).toMatchObject({
+    errors: [{ field: 'template_data.number', code: 'missing_variable' }],
+  });
   expect(render(template, request({ number: '7' }))).toMatchObject({ text: '[7]' });
 });
 
@@ -81,7 +92,11 @@ describe('layouts', () => {
     defaultLocale: 'en',
     content: {
       live: [
-        locale('en', { subject: '', html: '<main>{{{content}}}</main>{{name}}', text: '== {{{content}}} ==' }),
+        locale('en', {
+          subject: '',
+          html: '<main>{{{content}}}</main>{{name}}',
+          text: '== {{{content}}} ==',
+        }),
         locale('de', { html: '<de>{{{content}}}</de>', text: null }),
       ],
       testing: [],
@@ -90,7 +105,11 @@ describe('layouts', () => {
   };
   const outer = {
     defaultLocale: 'en',
-    content: { live: [locale('en', { html: '<html>{{{content}}}</html>', text: null })], testing: [], draft: [] },
+    content: {
+      live: [locale('en', { html: '<html>{{{content}}}</html>', text: null })],
+      testing: [],
+      draft: [],
+    },
   };
   const live = [
     locale('en', { html: '<p>{{name}}</p>', text: '{{name}}' }),
@@ -106,18 +125,36 @@ describe('layouts', () => {
     });
   });
   test("speak the child's language where they can", () => {
-    expect(render(template, request({}, { language: 'de' }))).toMatchObject({ html: '<html><de><p>de</p></de></html>', text: 'de' });
-    expect(render(template, request({}, { language: 'fr' }))).toMatchObject({ html: '<html><main><p>fr</p></main></html>', text: null });
+    expect(render(template, request({}, { language: 'de' }))).toMatchObject({
+      html: '<html><de><p>de</p></de></html>',
+      text: 'de',
+    });
+    expect(render(template, request({}, { language: 'fr' }))).toMatchObject({
+      html: '<html><main><p>fr</p></main></html>',
+      text: null,
+    });
   });
   test("cannot be fed by the caller's own content", () => {
-    expect(render(template, request({ content: 'forged' }))).toMatchObject({ html: expect.not.stringContaining('forged') });
+    expect(render(template, request({ content: 'forged' }))).toMatchObject({
+      html: expect.not.stringContaining('forged'),
+    });
   });
 });
 
 describe('refusals', () => {
   test.each([
-    ['an unsafe link', { html: '<p>\n<a href="{{url}}">x</a>' }, { url: 'javascript:secret' }, 'html, line 2: the link in href'],
-    ['a raw link', { html: '{{{raw}}}' }, { raw: '<img src="data:secret">' }, 'html, line 1: the link in src'],
+    [
+      'an unsafe link',
+      { html: '<p>\n<a href="{{url}}">x</a>' },
+      { url: 'javascript:secret' },
+      'html, line 2: the link in href',
+    ],
+    [
+      'a raw link',
+      { html: '{{{raw}}}' },
+      { raw: '<img src="data:secret">' },
+      'html, line 1: the link in src',
+    ],
     ['a wrong value', { text: 'x\n{{formatDate at}}' }, { at: 'secret' }, 'text, line 2: formatDate needs'],
     [
       'too many turns',
@@ -125,20 +162,30 @@ describe('refusals', () => {
       { xs: Array.from({ length: 10_001 }, () => 'secret') },
       'text, line 2: more than 10000 iterations',
     ],
-    ['too much output', { html: '{{x}}' }, { x: 'secret'.repeat(1_000_000) }, 'html, line 1: more than 2097152 bytes'],
+    [
+      'too much output',
+      { html: '{{x}}' },
+      { x: 'secret'.repeat(1_000_000) },
+      'html, line 1: more than 2097152 bytes',
+    ],
     ['a long subject', { subject: '{{x}}' }, { x: 'secret'.repeat(200) }, 'subject: longer than 998'],
     ['a list in a text', { text: '{{x}}' }, { x: ['secret'] }, 'text, line 1: a list'],
   ])('%s', (_title, content, data, message) => {
     const refused = render(compileRevision(revision(content)), request(data));
     expect(refused).toMatchObject({
-      errors: [{ field: 'template_data', code: 'template_failed', message: expect.stringContaining(message) }],
+      errors: [
+        { field: 'template_data', code: 'template_failed', message: expect.stringContaining(message) },
+      ],
     });
     expect(JSON.stringify(refused)).not.toContain('secret');
   });
 });
 
 test('the stored subject shows no secret, whatever the template does with it', () => {
-  const variables = { type: 'object', properties: { code: { type: 'string', maxLength: 6, writeOnly: true }, until: { writeOnly: true } } };
+  const variables = {
+    type: 'object',
+    properties: { code: { type: 'string', maxLength: 6, writeOnly: true }, until: { writeOnly: true } },
+  };
   const subject = '{{code}} {{formatDate until}} {{#if (eq code "847291")}}guessed{{/if}} {{name}}';
   const template = compileRevision(revision({ subject, variables }));
   const data = { code: '847291', until: '2026-03-31', name: 'Ana' };

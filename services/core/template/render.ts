@@ -1,5 +1,6 @@
-// Renders a mail from one revision of a template: picks the locale, checks the data, runs subject, text and html, wraps them in layouts, checks
-// links. Pure: the same revision and request always give the same mail, which is how each attempt gets the same bytes (R8).
+// Renders a mail from one revision of a template: picks the locale, checks the data, runs subject,
+// text and html, wraps them in layouts, checks links. Pure: the same revision and request always
+// give the same mail, which is how each attempt gets the same bytes (R8).
 
 import { isClean } from '../address.ts';
 import type { Environment, LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
@@ -14,12 +15,18 @@ import { countTags } from './source.ts';
 import { TemplateError } from './template-error.ts';
 import { compileVariables, hasSecrets, maskSecrets, type Variables } from './variables.ts';
 
-/** A revision ready to be rendered. Its sources are parsed at first use, so that one mail never pays for a hundred locales. */
+/**
+ * A revision ready to be rendered. Its sources are parsed at first use, so that one mail never pays
+ * for a hundred locales.
+ */
 export interface CompiledTemplate {
   readonly revision: TemplateRevision;
   readonly variables: Variables;
   /** Programs by source: those that escape, and those of subjects and texts, which do not. */
-  readonly programs: { readonly escaping: Map<string, CompiledSource>; readonly plain: Map<string, CompiledSource> };
+  readonly programs: {
+    readonly escaping: Map<string, CompiledSource>;
+    readonly plain: Map<string, CompiledSource>;
+  };
 }
 
 export interface RenderRequest {
@@ -54,7 +61,9 @@ export class PartError extends Error {
   override readonly cause: TemplateError;
 
   constructor(part: TemplatePart, cause: TemplateError, inLayout = false) {
-    super(`${inLayout ? 'layout ' : ''}${part}${cause.line === null ? '' : `, line ${cause.line}`}: ${cause.message}`);
+    super(
+      `${inLayout ? 'layout ' : ''}${part}${cause.line === null ? '' : `, line ${cause.line}`}: ${cause.message}`,
+    );
     this.name = 'PartError';
     this.part = part;
     this.inLayout = inLayout;
@@ -62,16 +71,26 @@ export class PartError extends Error {
   }
 }
 
-/** Compiles a revision that `compileTemplate` has accepted. Keep the result for as long as the revision is in use. */
+/**
+ * Compiles a revision that `compileTemplate` has accepted. Keep the result for as long as the
+ * revision is in use.
+ */
 export function compileRevision(revision: TemplateRevision): CompiledTemplate {
-  return { revision, variables: compileVariables(revision.variables), programs: { escaping: new Map(), plain: new Map() } };
+  return {
+    revision,
+    variables: compileVariables(revision.variables),
+    programs: { escaping: new Map(), plain: new Map() },
+  };
 }
 
 export function isRefusal<Result>(result: Result | RenderRefusal): result is RenderRefusal {
   return typeof result === 'object' && result !== null && 'errors' in result;
 }
 
-/** Everything that is wrong with a request's data and environment; what `render` would refuse before it renders. */
+/**
+ * Everything that is wrong with a request's data and environment; what `render` would refuse before
+ * it renders.
+ */
 export function checkRequest(template: CompiledTemplate, request: RenderRequest): readonly FieldError[] {
   const missing = contentFor(template.revision, request) ? [] : [noContent(request.environment)];
   return [...missing, ...template.variables.check(request.data)];
@@ -81,14 +100,19 @@ export function checkRequest(template: CompiledTemplate, request: RenderRequest)
 export function render(template: CompiledTemplate, request: RenderRequest): RenderedMail | RenderRefusal {
   const errors = checkRequest(template, request);
   const content = contentFor(template.revision, request);
-  return errors.length > 0 || !content ? { errors } : refusing(() => renderContent(template, content, request));
+  return errors.length > 0 || !content
+    ? { errors }
+    : refusing(() => renderContent(template, content, request));
 }
 
 /**
- * The subject as it is stored and shown in lists: values of variables marked `writeOnly` are `***`. Null when it is the same as the mail's own
- * subject, which is then the one to store.
+ * The subject as it is stored and shown in lists: values of variables marked `writeOnly` are `***`.
+ * Null when it is the same as the mail's own subject, which is then the one to store.
  */
-export function maskedSubject(template: CompiledTemplate, request: RenderRequest): string | null | RenderRefusal {
+export function maskedSubject(
+  template: CompiledTemplate,
+  request: RenderRequest,
+): string | null | RenderRefusal {
   const { variables } = template.revision;
   const content = contentFor(template.revision, request);
   if (!content) return { errors: [noContent(request.environment)] };
@@ -98,7 +122,11 @@ export function maskedSubject(template: CompiledTemplate, request: RenderRequest
 }
 
 /** Renders one locale's content without looking at the data first. Throws `PartError`. */
-export function renderContent(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): RenderedMail {
+export function renderContent(
+  template: CompiledTemplate,
+  content: LocaleContent,
+  request: RenderRequest,
+): RenderedMail {
   const subject = subjectOf(template, content, request);
   const html = wrapped('html', template, content, request);
   const text = wrapped('text', template, content, request);
@@ -110,7 +138,10 @@ export function renderContent(template: CompiledTemplate, content: LocaleContent
   return { subject, html, text, locale: content.locale };
 }
 
-function contentFor(revision: Pick<TemplateRevision, 'content' | 'defaultLocale'>, request: RenderRequest): LocaleContent | null {
+function contentFor(
+  revision: Pick<TemplateRevision, 'content' | 'defaultLocale'>,
+  request: RenderRequest,
+): LocaleContent | null {
   const contents = revision.content[request.environment];
   const locale = resolveLocale(
     request.language,
@@ -121,7 +152,11 @@ function contentFor(revision: Pick<TemplateRevision, 'content' | 'defaultLocale'
 }
 
 function noContent(environment: Environment): FieldError {
-  return { field: 'environment', code: 'no_content', message: `The template has no content for ${environment}.` };
+  return {
+    field: 'environment',
+    code: 'no_content',
+    message: `The template has no content for ${environment}.`,
+  };
 }
 
 function refusing<Result>(work: () => Result): Result | RenderRefusal {
@@ -131,7 +166,11 @@ function refusing<Result>(work: () => Result): Result | RenderRefusal {
     if (!(error instanceof PartError)) throw error;
     return {
       errors: [
-        { field: 'template_data', code: 'template_failed', message: `The template cannot be rendered with this data: ${error.message}.` },
+        {
+          field: 'template_data',
+          code: 'template_failed',
+          message: `The template cannot be rendered with this data: ${error.message}.`,
+        },
       ],
     };
   }
@@ -139,29 +178,48 @@ function refusing<Result>(work: () => Result): Result | RenderRefusal {
 
 /** A header holds no control character, whatever the data holds: each becomes a space. */
 function subjectOf(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string {
-  const rendered = run('subject', content.subject, template, content, request, request.data).trim().toWellFormed();
+  const rendered = run('subject', content.subject, template, content, request, request.data)
+    .trim()
+    .toWellFormed();
   if (rendered.length > acceptLimits.subjectCharsMax) {
-    throw new PartError('subject', new TemplateError('RenderFailed', `longer than ${acceptLimits.subjectCharsMax} characters`));
+    throw new PartError(
+      'subject',
+      new TemplateError('RenderFailed', `longer than ${acceptLimits.subjectCharsMax} characters`),
+    );
   }
-  const clean = isClean(rendered) ? rendered : Array.from(rendered, (character) => (isClean(character) ? character : ' ')).join('');
+  const clean = isClean(rendered)
+    ? rendered
+    : Array.from(rendered, (character) => (isClean(character) ? character : ' ')).join('');
   return clean.trim();
 }
 
 /** The part in its layouts, innermost first. A layout without this part leaves it is. */
-function wrapped(part: 'html' | 'text', template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string | null {
+function wrapped(
+  part: 'html' | 'text',
+  template: CompiledTemplate,
+  content: LocaleContent,
+  request: RenderRequest,
+): string | null {
   const source = content[part];
   if (source === null) return null;
   let result = run(part, source, template, content, request, request.data);
   for (const layout of layoutsFor(template.revision, content, request)) {
     const around = layout[part];
-    if (around !== null) result = run(part, around, template, content, request, { ...request.data, content: result });
+    if (around !== null)
+      result = run(part, around, template, content, request, { ...request.data, content: result });
   }
   return result;
 }
 
 /** Each layout's content in the language of the child's. */
-function layoutsFor(revision: TemplateRevision, content: LocaleContent, request: RenderRequest): readonly LocaleContent[] {
-  return revision.layouts.map((layout) => contentFor(layout, { ...request, language: content.locale })).filter((found) => found !== null);
+function layoutsFor(
+  revision: TemplateRevision,
+  content: LocaleContent,
+  request: RenderRequest,
+): readonly LocaleContent[] {
+  return revision.layouts
+    .map((layout) => contentFor(layout, { ...request, language: content.locale }))
+    .filter((found) => found !== null);
 }
 
 function run(
@@ -172,13 +230,22 @@ function run(
   request: RenderRequest,
   data: RenderRequest['data'],
 ): string {
-  const state = { budget: new RenderBudget(), language: formattingLanguage(request.language, content.locale), out: '', line: 0 };
+  const state = {
+    budget: new RenderBudget(),
+    language: formattingLanguage(request.language, content.locale),
+    out: '',
+    line: 0,
+  };
   try {
     programOf(part, source, template)(data, state);
     return state.out;
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw new PartError(part, new TemplateError(error.reason, error.message, error.line ?? (state.line || null)), source !== content[part]);
+    throw new PartError(
+      part,
+      new TemplateError(error.reason, error.message, error.line ?? (state.line || null)),
+      source !== content[part],
+    );
   }
 }
 
@@ -191,9 +258,16 @@ function programOf(part: TemplatePart, source: string, template: CompiledTemplat
   return program;
 }
 
-/** All that one mail is made of is parsed in one go at its first use, so its parts and layouts share one limit. Throws `PartError`. */
+/**
+ * All that one mail is made of is parsed in one go at its first use, so its parts and layouts share
+ * one limit. Throws `PartError`.
+ */
 export function checkSize(revision: TemplateRevision, content: LocaleContent, request: RenderRequest): void {
-  const sources = [content, ...layoutsFor(revision, content, request)].flatMap((one) => [one.subject, one.html ?? '', one.text ?? '']);
+  const sources = [content, ...layoutsFor(revision, content, request)].flatMap((one) => [
+    one.subject,
+    one.html ?? '',
+    one.text ?? '',
+  ]);
   const bytes = sources.reduce((sum, source) => sum + Buffer.byteLength(source), 0);
   const tags = sources.reduce((sum, source) => sum + countTags(source), 0);
   const excess =
@@ -202,5 +276,9 @@ export function checkSize(revision: TemplateRevision, content: LocaleContent, re
       : tags > templateLimits.templateTagsMax
         ? `more than ${templateLimits.templateTagsMax} tags`
         : null;
-  if (excess) throw new PartError('html', new TemplateError('TooLarge', `subject, html, text and layouts together have ${excess}`));
+  if (excess)
+    throw new PartError(
+      'html',
+      new TemplateError('TooLarge', `subject, html, text and layouts together have ${excess}`),
+    );
 }

@@ -6,7 +6,13 @@ type Said = Partial<Omit<TemplateRevision, 'content'>> &
   Partial<Omit<LocaleContent, 'locale'>> & { readonly content?: Partial<TemplateRevision['content']> };
 
 /** One locale, `en`, in every environment, unless `content` says otherwise. */
-export function revision({ subject = 'Subject', html = null, text = null, content, ...rest }: Said): TemplateRevision {
+export function revision({
+  subject = 'Subject',
+  html = null,
+  text = null,
+  content,
+  ...rest
+}: Said): TemplateRevision {
   const only = [{ locale: 'en', subject, html, text }];
   return {
     tenant: 'default',

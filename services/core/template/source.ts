@@ -1,5 +1,6 @@
-// From Handlebars source to Handlebars' own syntax tree. Its parser is meant for authors one trusts: 1,600 nested `(` cost it 1.3 s, 400,000
-// `[` two minutes. So what it would choke on is counted first, by its own lexer, which sees exactly the tokens that the parser will.
+// From Handlebars source to Handlebars' own syntax tree. Its parser is meant for authors one
+// trusts: 1,600 nested `(` cost it 1.3 s, 400,000 `[` two minutes. So what it would choke on is
+// counted first, by its own lexer, which sees exactly the tokens that the parser will.
 
 import Handlebars from 'handlebars';
 import { templateLimits } from '../limits/template.ts';
@@ -14,14 +15,17 @@ interface Lexer {
 
 // Exported by Handlebars, though its types leave it out.
 const { lexer, terminals_: names } = (
-  Handlebars as unknown as { readonly Parser: { readonly lexer: Lexer; readonly terminals_: Readonly<Record<number, string>> } }
+  Handlebars as unknown as {
+    readonly Parser: { readonly lexer: Lexer; readonly terminals_: Readonly<Record<number, string>> };
+  }
 ).Parser;
 
 /** Parses one source. Throws `TemplateError` (SyntaxError, TooLarge). */
 export function parseSource(source: string): hbs.AST.Program {
   if (Buffer.byteLength(source) > templateLimits.templateSourceBytesMax)
     tooLarge(`more than ${templateLimits.templateSourceBytesMax} bytes`);
-  if (countTags(source) > templateLimits.templateTagsMax) tooLarge(`more than ${templateLimits.templateTagsMax} tags`);
+  if (countTags(source) > templateLimits.templateTagsMax)
+    tooLarge(`more than ${templateLimits.templateTagsMax} tags`);
   if ((source.match(/\{\{~?!--/g)?.length ?? 0) > templateLimits.templateCommentsMax)
     tooLarge(`more than ${templateLimits.templateCommentsMax} comments`);
   checkTokens(source);
@@ -42,7 +46,9 @@ export function countTags(source: string): number {
 function checkTokens(source: string): void {
   let tokens = 0;
   let parentheses = 0;
-  /** For each open block, the levels that it stands for: an `else if` nests one deeper in the tree. */
+  /**
+   * For each open block, the levels that it stands for: an `else if` nests one deeper in the tree.
+   */
   const blocks: number[] = [];
   let depth = 0;
   lexer.setInput(source);
@@ -51,10 +57,16 @@ function checkTokens(source: string): void {
     // An invalid token ends the parser's work too, with a better message.
     if (token === 'EOF' || token === 'INVALID') return;
     tokens += 1;
-    if (tokens > templateLimits.templateTokensMax) tooLarge(`more than ${templateLimits.templateTokensMax} words inside tags`);
+    if (tokens > templateLimits.templateTokensMax)
+      tooLarge(`more than ${templateLimits.templateTokensMax} words inside tags`);
     if (token === 'OPEN_SEXPR') parentheses += 1;
     else if (token === 'CLOSE_SEXPR') parentheses -= 1;
-    else if (token === 'OPEN_BLOCK' || token === 'OPEN_INVERSE' || token === 'OPEN_PARTIAL_BLOCK' || token === 'OPEN_RAW_BLOCK') {
+    else if (
+      token === 'OPEN_BLOCK' ||
+      token === 'OPEN_INVERSE' ||
+      token === 'OPEN_PARTIAL_BLOCK' ||
+      token === 'OPEN_RAW_BLOCK'
+    ) {
       blocks.push(1);
       depth += 1;
     } else if (token === 'OPEN_INVERSE_CHAIN') {
@@ -62,7 +74,11 @@ function checkTokens(source: string): void {
       depth += 1;
     } else if (token === 'OPEN_ENDBLOCK' || token === 'END_RAW_BLOCK') depth -= blocks.pop() ?? 0;
     if (parentheses + depth > templateLimits.templateNestingMax) {
-      throw new TemplateError('TooLarge', `nested more than ${templateLimits.templateNestingMax} deep`, lexer.yylineno + 1);
+      throw new TemplateError(
+        'TooLarge',
+        `nested more than ${templateLimits.templateNestingMax} deep`,
+        lexer.yylineno + 1,
+      );
     }
   }
 }
@@ -83,8 +99,8 @@ function tooLarge(message: string): never {
 }
 
 /**
- * Handlebars' messages are of several lines, quote the template between them, and name the tokens of its parser. The line and the meaning are what helps,
- * and they are told in words of our own.
+ * Handlebars' messages are of several lines, quote the template between them, and name the tokens
+ * of its parser. The line and the meaning are what helps, and they are told in words of our own.
  */
 function syntaxError(error: unknown): TemplateError {
   if (!(error instanceof Error)) throw error;
@@ -98,7 +114,8 @@ function otherMeaningOf(message: string): string {
   const [, opened, closed] = /^(\S{1,64}) doesn't match (\S{1,64}) /.exec(`${message} `) ?? [];
   if (opened !== undefined) return `{{#${opened}}} is closed by {{/${closed}}}`;
   if (message.startsWith('Invalid path')) return 'a tag has a path that cannot be read';
-  if (message.startsWith('Lexical error')) return 'there is a character in a tag that no name has, or its }} is missing';
+  if (message.startsWith('Lexical error'))
+    return 'there is a character in a tag that no name has, or its }} is missing';
   return 'a tag cannot be read';
 }
 
@@ -107,11 +124,15 @@ function meaningOf(message: string): string | null {
   const [, expected = '', got = ''] = /^Expecting (.+), got '(\w+)'$/.exec(message) ?? [];
   const isWithin = !/'(?:CONTENT|OPEN_ENDBLOCK|EOF)'/.test(expected);
   if (got === '') return null;
-  if (got === 'EOF') return isWithin ? 'a tag is not closed: }} is missing' : 'a block, {{#…}}, is not closed by {{/…}}';
+  if (got === 'EOF')
+    return isWithin ? 'a tag is not closed: }} is missing' : 'a block, {{#…}}, is not closed by {{/…}}';
   if (got === 'OPEN_ENDBLOCK' && !isWithin) return '{{/…}} closes a block that is not open';
-  if ((got === 'INVERSE' || got === 'OPEN_INVERSE_CHAIN') && !isWithin) return '{{else}} stands outside a block, or there are two';
-  if (got === 'CLOSE' && expected.includes("'CLOSE_UNESCAPED'")) return 'a tag opens with {{{ and closes with }}';
-  if (got === 'CLOSE_UNESCAPED' && expected.includes("'CLOSE'")) return 'a tag opens with {{ and closes with }}}';
+  if ((got === 'INVERSE' || got === 'OPEN_INVERSE_CHAIN') && !isWithin)
+    return '{{else}} stands outside a block, or there are two';
+  if (got === 'CLOSE' && expected.includes("'CLOSE_UNESCAPED'"))
+    return 'a tag opens with {{{ and closes with }}';
+  if (got === 'CLOSE_UNESCAPED' && expected.includes("'CLOSE'"))
+    return 'a tag opens with {{ and closes with }}}';
   if (got === 'CLOSE') return 'a tag is empty or incomplete';
   if (got === 'INVALID') return 'a tag has an invalid character, or its }} is missing';
   return `a tag is malformed: unexpected ${got.toLowerCase()}`;

@@ -1,5 +1,6 @@
-// What is wrong with a template, or with what came of it. Thrown inside this folder only; at its edge it becomes a fault (compile) or a
-// refusal (render). The message never holds the caller's data.
+// What is wrong with a template, or with what came of it. Thrown inside this folder only; at its
+// edge it becomes a fault (compile) or a refusal (render). The message never holds the caller's
+// data.
 
 /** The reasons of condition `Compiled` (OPERATOR) that a template's own text can cause. */
 export type TemplateErrorReason = 'SyntaxError' | 'RenderFailed' | 'TooLarge';

@@ -1,4 +1,5 @@
-// Which of the caller's data a source uses: the names at the top of it, wherever they stand. For people who ask what a template wants, and for warnings.
+// Which of the caller's data a source uses: the names at the top of it, wherever they stand. For
+// people who ask what a template wants, and for warnings.
 
 import { parseSource } from './source.ts';
 
@@ -41,9 +42,14 @@ function visitBlock(node: hbs.AST.BlockStatement, scope: Scope, names: Set<strin
 }
 
 /** A name alone is a value; with something behind it, it is a helper. */
-function visitCall(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, scope: Scope, names: Set<string>): void {
+function visitCall(
+  node: hbs.AST.MustacheStatement | hbs.AST.SubExpression,
+  scope: Scope,
+  names: Set<string>,
+): void {
   const pairs = node.hash?.pairs ?? [];
-  if (node.params.length === 0 && pairs.length === 0) visitValue(node.path as hbs.AST.Expression, scope, names);
+  if (node.params.length === 0 && pairs.length === 0)
+    visitValue(node.path as hbs.AST.Expression, scope, names);
   for (const value of [...node.params, ...pairs.map((pair) => pair.value)]) visitValue(value, scope, names);
 }
 

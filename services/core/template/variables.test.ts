@@ -9,7 +9,10 @@ const schema: Schema = {
   properties: {
     number: { type: 'string', maxLength: 5 },
     customer: { type: 'object', required: ['name'], properties: { name: { type: ['string', 'null'] } } },
-    items: { type: 'array', items: { type: 'object', required: ['price'], properties: { price: { type: 'number', minimum: 0 } } } },
+    items: {
+      type: 'array',
+      items: { type: 'object', required: ['price'], properties: { price: { type: 'number', minimum: 0 } } },
+    },
     plan: { enum: ['free', 'team'] },
     labels: { type: 'object', additionalProperties: { type: 'string' } },
   },
@@ -49,7 +52,11 @@ test.each<[string, Schema, string[]]>([
   [
     'a prototype is no property',
     JSON.parse('{"__proto__": {"number": "1", "customer": {"name": "a"}}}'),
-    ['template_data.number missing_variable', 'template_data.customer missing_variable', 'template_data.__proto__ unknown_variable'],
+    [
+      'template_data.number missing_variable',
+      'template_data.customer missing_variable',
+      'template_data.__proto__ unknown_variable',
+    ],
   ],
 ])('%s', (_title, data, expected) => {
   const errors = compileVariables(schema).check(data);
@@ -61,11 +68,23 @@ test('without a schema any data will do', () => expect(compileVariables(null).ch
 
 describe('what a schema may not be', () => {
   test.each<[string, unknown, string]>([
-    ['a pattern', { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } }, 'properties.a.pattern'],
+    [
+      'a pattern',
+      { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } },
+      'properties.a.pattern',
+    ],
     ['patternProperties', { type: 'object', patternProperties: { a: {} } }, 'patternProperties'],
-    ['a reference', { type: 'object', properties: { a: { $ref: 'https://elsewhere.example/x' } } }, 'properties.a.$ref'],
+    [
+      'a reference',
+      { type: 'object', properties: { a: { $ref: 'https://elsewhere.example/x' } } },
+      'properties.a.$ref',
+    ],
     ['a format', { type: 'object', properties: { a: { format: 'regex' } } }, 'properties.a.format'],
-    ['unique items', { type: 'object', properties: { a: { type: 'array', uniqueItems: true } } }, 'properties.a.uniqueItems'],
+    [
+      'unique items',
+      { type: 'object', properties: { a: { type: 'array', uniqueItems: true } } },
+      'properties.a.uniqueItems',
+    ],
     ['alternatives', { type: 'object', anyOf: [{}] }, 'anyOf'],
     ['an identifier', { $id: 'x', type: 'object' }, '$id'],
     ['an unknown type', { type: 'object', properties: { a: { type: 'text' } } }, 'properties.a.type'],
@@ -74,12 +93,16 @@ describe('what a schema may not be', () => {
     ['an object as a choice', { type: 'object', properties: { a: { enum: [{}] } } }, 'properties.a.enum'],
     ['no object', { type: 'string' }, 'type'],
     ['no schema', 'object', ''],
-  ])('%s', (_title, value, path) => expect(schemaFaults(value).map((fault) => fault.path.join('.'))).toContain(path));
+  ])('%s', (_title, value, path) =>
+    expect(schemaFaults(value).map((fault) => fault.path.join('.'))).toContain(path),
+  );
 
   test('too large or too deep', () => {
     const wide = {
       type: 'object',
-      properties: Object.fromEntries(Array.from({ length: templateLimits.variablesNodesMax + 1 }, (_, at) => [`p${at}`, {}])),
+      properties: Object.fromEntries(
+        Array.from({ length: templateLimits.variablesNodesMax + 1 }, (_, at) => [`p${at}`, {}]),
+      ),
     };
     expect(schemaFaults(wide).at(-1)?.message).toMatch(/more than/);
     let deep: Schema = { type: 'string' };
@@ -89,7 +112,11 @@ describe('what a schema may not be', () => {
 
   test('names cannot break out of the generated code', () => {
     const name = '"]);process.exit(1);//\\\'`$' + '{1}';
-    const odd = { type: 'object', required: [name], properties: { [name]: { type: 'string', enum: [name] } } };
+    const odd = {
+      type: 'object',
+      required: [name],
+      properties: { [name]: { type: 'string', enum: [name] } },
+    };
     expect(schemaFaults(odd)).toEqual([]);
     expect(compileVariables(odd).check({ [name]: name })).toEqual([]);
     expect(compileVariables(odd).check({})).toHaveLength(1);
@@ -100,7 +127,11 @@ test.each([
   [{ type: 'string' }, 1, 'must be of type string'],
   [{ type: ['string', 'null'] }, 1, 'must be of type string or null'],
   [{ enum: ['a', 2, null] }, 'hunter2', 'must be one of "a", 2, null'],
-  [{ enum: Array.from({ length: 100 }, (_, i) => i) }, 'hunter2', 'must be one of the values that the template allows'],
+  [
+    { enum: Array.from({ length: 100 }, (_, i) => i) },
+    'hunter2',
+    'must be one of the values that the template allows',
+  ],
   [{ const: 'a' }, 'hunter2', 'must be "a"'],
   [{ minimum: 1 }, 0, 'must be at least 1'],
   [{ maximum: 1 }, 2, 'must be at most 1'],
@@ -112,23 +143,33 @@ test.each([
   [{ type: 'array', maxItems: 1 }, ['hunter2', 'hunter2'], 'must have at most 1 entry'],
   [{ type: 'object', minProperties: 2 }, { hunter2: 1 }, 'must have at least 2 fields'],
   [{ type: 'object', maxProperties: 1 }, { hunter2: 1, b: 1 }, 'must have at most 1 field'],
-])('a value that %j refuses: the message says what is wanted and nothing of the value', (wanted, value, message) => {
-  const declared = { type: 'object', properties: { value: wanted } };
-  expect(schemaFaults(declared)).toEqual([]);
-  expect(compileVariables(declared).check({ value })).toEqual([
-    { field: 'template_data.value', code: 'invalid_variable', message: `The variable ${message}.` },
-  ]);
-});
+])(
+  'a value that %j refuses: the message says what is wanted and nothing of the value',
+  (wanted, value, message) => {
+    const declared = { type: 'object', properties: { value: wanted } };
+    expect(schemaFaults(declared)).toEqual([]);
+    expect(compileVariables(declared).check({ value })).toEqual([
+      { field: 'template_data.value', code: 'invalid_variable', message: `The variable ${message}.` },
+    ]);
+  },
+);
 
 test('the largest schema is compiled, and of the worst data the first faults are told', () => {
   const names = Array.from({ length: templateLimits.variablesNodesMax - 10 }, (_, at) => `p${at}`);
   const wide = {
     type: 'object',
-    properties: Object.fromEntries(names.map((name) => [name, { type: 'string', maxLength: 5, minLength: 1 }])),
+    properties: Object.fromEntries(
+      names.map((name) => [name, { type: 'string', maxLength: 5, minLength: 1 }]),
+    ),
   };
   const list = {
     type: 'object',
-    properties: { xs: { type: 'array', items: { type: 'object', required: ['a', 'b', 'c'], additionalProperties: false } } },
+    properties: {
+      xs: {
+        type: 'array',
+        items: { type: 'object', required: ['a', 'b', 'c'], additionalProperties: false },
+      },
+    },
   };
   expect(compileVariables(wide).check({ p0: 'abcdef' })).toHaveLength(1);
   const errors = compileVariables(list).check({ xs: Array.from({ length: 50_000 }, () => ({ d: 1 })) });

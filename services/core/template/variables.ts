@@ -1,5 +1,6 @@
-// The `variables` of a template: a JSON Schema of the caller's data, judged by ajv. Only a subset is taken, because a tenant writes it: a
-// `pattern` such as `^(a+)+$` held ajv for 17 s, `uniqueItems` compares each with each, `$ref` reaches outside.
+// The `variables` of a template: a JSON Schema of the caller's data, judged by ajv. Only a subset
+// is taken, because a tenant writes it: a `pattern` such as `^(a+)+$` held ajv for 17 s,
+// `uniqueItems` compares each with each, `$ref` reaches outside.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FieldError } from '../failure.ts';
@@ -8,7 +9,10 @@ import { templateLimits } from '../limits/template.ts';
 export type Schema = Readonly<Record<string, unknown>>;
 type Data = Readonly<Record<string, unknown>>;
 
-/** What is wrong with a schema. `path` is relative to it, for example `['properties', 'number', 'pattern']`. */
+/**
+ * What is wrong with a schema. `path` is relative to it, for example `['properties', 'number',
+ * 'pattern']`.
+ */
 export interface SchemaFault {
   readonly path: readonly string[];
   readonly message: string;
@@ -16,7 +20,10 @@ export interface SchemaFault {
 
 /** A template's schema, compiled. */
 export interface Variables {
-  /** Every fault of the data, at most `variableFaultsMax`, with paths such as `template_data.items[0].name`; none of their values. */
+  /**
+   * Every fault of the data, at most `variableFaultsMax`, with paths such as
+   * `template_data.items[0].name`; none of their values.
+   */
   check(data: Data): readonly FieldError[];
 }
 
@@ -27,13 +34,19 @@ const isText = (value: unknown): boolean => typeof value === 'string';
 const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
-const isScalar = (value: unknown): boolean => value === null || isText(value) || isNumber(value) || isFlag(value);
-const isListOf = (test: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.length > 0 && value.every(test);
+const isScalar = (value: unknown): boolean =>
+  value === null || isText(value) || isNumber(value) || isFlag(value);
+const isListOf = (test: (value: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) && value.length > 0 && value.every(test);
 const types = new Set<unknown>(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
 const isType = (value: unknown): boolean =>
-  types.has(value) || (isListOf((one) => types.has(one))(value) && new Set(value as []).size === (value as []).length);
+  types.has(value) ||
+  (isListOf((one) => types.has(one))(value) && new Set(value as []).size === (value as []).length);
 
-/** The keywords, each with the test of its value and what it must be. Those that hold schemas are walked below. */
+/**
+ * The keywords, each with the test of its value and what it must be. Those that hold schemas are
+ * walked below.
+ */
 const keywords: Readonly<Record<string, readonly [test: (value: unknown) => boolean, must: string]>> = {
   type: [isType, 'must be a JSON type, or a list of different ones'],
   properties: [isObject, 'must be an object of schemas'],
@@ -57,7 +70,10 @@ const keywords: Readonly<Record<string, readonly [test: (value: unknown) => bool
   writeOnly: [isFlag, 'must be true or false'],
 };
 
-/** What keeps a schema from being used; empty when it is in the subset. Must be asked before `compileVariables`. */
+/**
+ * What keeps a schema from being used; empty when it is in the subset. Must be asked before
+ * `compileVariables`.
+ */
 export function schemaFaults(schema: unknown): readonly SchemaFault[] {
   const faults: SchemaFault[] = [];
   let nodes = 0;
@@ -75,22 +91,28 @@ export function schemaFaults(schema: unknown): readonly SchemaFault[] {
       const known = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined;
       if (!known) add(`is not one of ${Object.keys(keywords).join(', ')}`, keyword);
       else if (!known[0](value)) add(known[1], keyword);
-      else if (keyword === 'properties') for (const [name, child] of Object.entries(value as Schema)) walk(child, [...path, keyword, name]);
+      else if (keyword === 'properties')
+        for (const [name, child] of Object.entries(value as Schema)) walk(child, [...path, keyword, name]);
       else if (isObject(value)) walk(value, [...path, keyword]);
       else if (Array.isArray(value)) nodes += value.length;
     }
   };
   walk(schema, []);
-  if (isObject(schema) && schema.type !== 'object') faults.push({ path: ['type'], message: 'must be "object": template data is one' });
+  if (isObject(schema) && schema.type !== 'object')
+    faults.push({ path: ['type'], message: 'must be "object": template data is one' });
   if (nodes > templateLimits.variablesNodesMax)
-    faults.push({ path: [], message: `has more than ${templateLimits.variablesNodesMax} subschemas, names and values` });
+    faults.push({
+      path: [],
+      message: `has more than ${templateLimits.variablesNodesMax} subschemas, names and values`,
+    });
   return faults;
 }
 
 /** Compiles a schema without `schemaFaults`; null takes any data. */
 export function compileVariables(schema: Schema | null): Variables {
   if (schema === null) return { check: () => [] };
-  // The schema was checked above and an Ajv of its own leaves no cache behind. Lengths in UTF-16 units: counting code points of 50 MB takes long.
+  // The schema was checked above and an Ajv of its own leaves no cache behind. Lengths in UTF-16
+  // units: counting code points of 50 MB takes long.
   const ajv = new Ajv({
     strict: true,
     strictTypes: false,
@@ -106,12 +128,17 @@ export function compileVariables(schema: Schema | null): Variables {
   return {
     check(data) {
       if (validate(data)) return [];
-      return (validate.errors ?? []).slice(0, templateLimits.variableFaultsMax).map((error) => fieldError(error, data));
+      return (validate.errors ?? [])
+        .slice(0, templateLimits.variableFaultsMax)
+        .map((error) => fieldError(error, data));
     },
   };
 }
 
-/** The data with each value under a `writeOnly` schema replaced by `***`, for what is stored and shown of a message. */
+/**
+ * The data with each value under a `writeOnly` schema replaced by `***`, for what is stored and
+ * shown of a message.
+ */
 export function maskSecrets(data: Data, variables: Schema | null): Data {
   return variables === null ? data : (masked(data, variables) as Data);
 }
@@ -123,7 +150,8 @@ export function hasSecrets(variables: Schema | null): boolean {
 
 function masked(value: unknown, schema: Schema): unknown {
   if (schema.writeOnly === true) return blanked(value);
-  if (Array.isArray(value)) return isObject(schema.items) ? value.map((item) => masked(item, schema.items as Schema)) : value;
+  if (Array.isArray(value))
+    return isObject(schema.items) ? value.map((item) => masked(item, schema.items as Schema)) : value;
   if (!isObject(value)) return value;
   const properties = isObject(schema.properties) ? schema.properties : {};
   const entries = Object.entries(value).map(([name, part]) => {
@@ -136,7 +164,8 @@ function masked(value: unknown, schema: Schema): unknown {
 /** Keeps the shape, so that an `#each` over secrets shows as many. */
 function blanked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(blanked);
-  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, blanked(part)]));
+  if (isObject(value))
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, blanked(part)]));
   return value === undefined || value === null ? value : MASK;
 }
 
@@ -146,10 +175,17 @@ function children(schema: Schema): readonly Schema[] {
 }
 
 function fieldError(error: ErrorObject, data: Data): FieldError {
-  const { missingProperty, additionalProperty } = error.params as { missingProperty?: string; additionalProperty?: string };
+  const { missingProperty, additionalProperty } = error.params as {
+    missingProperty?: string;
+    additionalProperty?: string;
+  };
   const where = fieldPath(error.instancePath, data);
   if (missingProperty !== undefined) {
-    return { field: `${where}.${missingProperty}`, code: 'missing_variable', message: 'The template needs this variable.' };
+    return {
+      field: `${where}.${missingProperty}`,
+      code: 'missing_variable',
+      message: 'The template needs this variable.',
+    };
   }
   if (additionalProperty !== undefined) {
     return {
@@ -163,7 +199,9 @@ function fieldError(error: ErrorObject, data: Data): FieldError {
 
 /** What the template declares, in words of our own. */
 function wantedOf({ keyword, params }: ErrorObject): string {
-  const { type, limit, allowedValue, allowedValues, comparison } = params as Readonly<Record<string, unknown>>;
+  const { type, limit, allowedValue, allowedValues, comparison } = params as Readonly<
+    Record<string, unknown>
+  >;
   const bound = (what: string, ...[one, many]: readonly [string, string]): string =>
     `must have at ${what} ${limit} ${limit === 1 ? one : many}`;
   switch (keyword) {
@@ -200,7 +238,12 @@ function listed(values: unknown): string {
   return text.length <= 200 ? text : 'the values that the template allows';
 }
 
-const boundWords: Readonly<Record<string, string>> = { '>=': 'at least', '<=': 'at most', '>': 'greater than', '<': 'less than' };
+const boundWords: Readonly<Record<string, string>> = {
+  '>=': 'at least',
+  '<=': 'at most',
+  '>': 'greater than',
+  '<': 'less than',
+};
 
 /** A JSON pointer as callers write paths: `/items/0/name` → `template_data.items[0].name`. */
 function fieldPath(pointer: string, data: Data): string {
@@ -209,12 +252,18 @@ function fieldPath(pointer: string, data: Data): string {
   for (const segment of pointer.split('/').slice(1)) {
     const name = segment.replaceAll('~1', '/').replaceAll('~0', '~');
     path += Array.isArray(current) ? `[${name}]` : `.${printableName(name)}`;
-    current = typeof current === 'object' && current !== null && Object.hasOwn(current, name) ? (current as Data)[name] : undefined;
+    current =
+      typeof current === 'object' && current !== null && Object.hasOwn(current, name)
+        ? (current as Data)[name]
+        : undefined;
   }
   return path;
 }
 
-/** A name that the caller made up may be personal too (an address as a key): only what looks like an identifier is repeated. */
+/**
+ * A name that the caller made up may be personal too (an address as a key): only what looks like an
+ * identifier is repeated.
+ */
 function printableName(name: string): string {
   return /^[\w-]{1,64}$/.test(name) ? name : '*';
 }

@@ -13,19 +13,35 @@ const properties = (...names: string[]) => ({
 });
 
 test('what is used is told in order, each once, whatever part it stands in', () => {
-  expect(of({ html: '<p>{{total}} {{name}}</p>', text: '{{city}}' }).usedVariables).toEqual(['city', 'name', 'total']);
+  expect(of({ html: '<p>{{total}} {{name}}</p>', text: '{{city}}' }).usedVariables).toEqual([
+    'city',
+    'name',
+    'total',
+  ]);
 });
 
 test.each([
   ['nothing', { text: 'Hello' }, properties('name'), []],
-  ['a name that is not declared', { text: '{{city}}' }, properties('name'), ['variables.properties "city" is used but not declared']],
-  ['a name that is not used', { text: 'Hi' }, properties('name', 'city'), ['variables.properties.city is declared but not used']],
+  [
+    'a name that is not declared',
+    { text: '{{city}}' },
+    properties('name'),
+    ['variables.properties "city" is used but not declared'],
+  ],
+  [
+    'a name that is not used',
+    { text: 'Hi' },
+    properties('name', 'city'),
+    ['variables.properties.city is declared but not used'],
+  ],
   ['nothing where nothing is declared', { text: '{{city}}' }, {}, []],
   [
     'no text',
     { html: '<p>Hi</p>' },
     {},
-    ['locales[en] has no text part: some mail programs show nothing else, and spam filters penalize its absence'],
+    [
+      'locales[en] has no text part: some mail programs show nothing else, and spam filters penalize its absence',
+    ],
   ],
   [
     'a link over http',
@@ -33,7 +49,12 @@ test.each([
     {},
     ['locales[en].html has http links, which anybody on the network path can change'],
   ],
-  ['no link over http', { html: '<a href="https://shop.example">http://shop.example</a>', text: 'x' }, {}, []],
+  [
+    'no link over http',
+    { html: '<a href="https://shop.example">http://shop.example</a>', text: 'x' },
+    {},
+    [],
+  ],
 ])('warns of %s', (_, content, around, expected) => {
   expect(of(content, around).warnings.map(({ path, message }) => `${path} ${message}`)).toEqual(expected);
 });

@@ -19,7 +19,9 @@ export interface TemplateUse {
 
 /** The revision must compile. */
 export function describeUse(revision: TemplateRevision): TemplateUse {
-  const layouts = revision.layouts.flatMap(({ content }) => environments.flatMap((environment) => content[environment]));
+  const layouts = revision.layouts.flatMap(({ content }) =>
+    environments.flatMap((environment) => content[environment]),
+  );
   const own = environments.flatMap((environment) => revision.content[environment]);
   const used = new Set(own.flatMap(namesOf));
   // in a layout, `content` is the child and not a name in the caller's data
@@ -31,7 +33,10 @@ export function describeUse(revision: TemplateRevision): TemplateUse {
 const namesOf = ({ subject, html, text }: LocaleContent): readonly string[] =>
   [subject, html, text].flatMap((source) => (source === null ? [] : [...usedNames(source)]));
 
-function aboutVariables({ variables }: TemplateRevision, used: readonly string[]): readonly TemplateWarning[] {
+function aboutVariables(
+  { variables }: TemplateRevision,
+  used: readonly string[],
+): readonly TemplateWarning[] {
   const properties = variables?.properties;
   if (typeof properties !== 'object' || properties === null) return [];
   const declared = Object.keys(properties);
@@ -59,11 +64,19 @@ function aboutContent(revision: TemplateRevision): readonly TemplateWarning[] {
       const html = renderContent(template, content, request).html ?? '';
       const warnings: TemplateWarning[] = [];
       const add = (part: string, message: string): number => warnings.push({ path: `${at}${part}`, message });
-      if (content.text === null) add('', 'has no text part: some mail programs show nothing else, and spam filters penalize its absence');
+      if (content.text === null)
+        add(
+          '',
+          'has no text part: some mail programs show nothing else, and spam filters penalize its absence',
+        );
       const bytes = Buffer.byteLength(html);
       if (bytes > templateLimits.htmlShownBytes)
-        add('.html', `has ${bytes} bytes with the sample data: Gmail cuts mail off after ${templateLimits.htmlShownBytes}`);
-      if (/\b(?:href|src)\s*=\s*["']?http:\/\//i.test(html)) add('.html', 'has http links, which anybody on the network path can change');
+        add(
+          '.html',
+          `has ${bytes} bytes with the sample data: Gmail cuts mail off after ${templateLimits.htmlShownBytes}`,
+        );
+      if (/\b(?:href|src)\s*=\s*["']?http:\/\//i.test(html))
+        add('.html', 'has http links, which anybody on the network path can change');
       return warnings;
     }),
   );

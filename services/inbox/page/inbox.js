@@ -1,5 +1,5 @@
-// The inbox page: the list on the left, the mail that the URL's fragment names on the right. What a mail says is only ever put in as text;
-// its HTML stays behind the sandboxed iframe.
+// The inbox page: the list on the left, the mail that the URL's fragment names on the right. What a
+// mail says is only ever put in as text; its HTML stays behind the sandboxed iframe.
 
 const REFRESH_MS = 1_500;
 const part = (id) => document.getElementById(id);
@@ -41,7 +41,11 @@ function showList(messages) {
           'a',
           { href: `#${id}` },
           element('strong', {}, subject || '(no subject)'),
-          element('time', { dateTime: received_at, title: received_at }, new Date(received_at).toLocaleTimeString()),
+          element(
+            'time',
+            { dateTime: received_at, title: received_at },
+            new Date(received_at).toLocaleTimeString(),
+          ),
           element('span', { className: 'to' }, rcpt_to.join(', ')),
         ),
       ),
@@ -88,7 +92,11 @@ function fillMail({ id, received_at, mail_from, rcpt_to, subject, html, text, he
       element(
         'li',
         {},
-        element('a', { href: attachment.url, download: '' }, attachment.filename ?? `attachment ${index + 1}`),
+        element(
+          'a',
+          { href: attachment.url, download: '' },
+          attachment.filename ?? `attachment ${index + 1}`,
+        ),
         ` ${attachment.content_type}, ${attachment.bytes.toLocaleString()} bytes`,
       ),
     ),

@@ -1,4 +1,5 @@
-// A loop around nodemailer: no queue, no door, nothing kept. What one process with this library does at most.
+// A loop around nodemailer: no queue, no door, nothing kept. What one process with this library
+// does at most.
 
 import { startChild } from '../child.ts';
 import type { Contender } from '../contender.ts';
@@ -17,7 +18,9 @@ export const bareLoop: Contender = {
   durability: 'none: what is not sent when the process ends is lost',
   needs: [],
   async start(sinkPort) {
-    const loop = await startChild<object, Batch, Sent>('peers/bare-loop-program.ts', { sinkPort } satisfies Loop);
+    const loop = await startChild<object, Batch, Sent>('peers/bare-loop-program.ts', {
+      sinkPort,
+    } satisfies Loop);
     return {
       parts: [{ name: 'loop', pid: loop.pid }],
       door: { kind: 'direct', send: async (batch) => (await loop.ask(batch)).ids },

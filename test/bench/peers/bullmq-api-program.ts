@@ -15,7 +15,13 @@ const string = { type: 'string' } as const;
 const body = {
   type: 'object',
   required: ['from', 'to', 'subject'],
-  properties: { from: string, to: { type: 'array', items: string, minItems: 1 }, subject: string, html: string, text: string },
+  properties: {
+    from: string,
+    to: { type: 'array', items: string, minItems: 1 },
+    subject: string,
+    html: string,
+    text: string,
+  },
 } as const;
 const accepted = { type: 'object', properties: { message_id: string, status: string } } as const;
 

@@ -1,5 +1,5 @@
-// What a Node team builds by itself: an API on fastify that adds a job to BullMQ before it answers, a worker that hands it to nodemailer's pool,
-// and a Redis that syncs its log before it answers.
+// What a Node team builds by itself: an API on fastify that adds a job to BullMQ before it answers,
+// a worker that hands it to nodemailer's pool, and a Redis that syncs its log before it answers.
 
 import { freePort } from '../../support/free-port.ts';
 import { requireFile } from '../../support/need.ts';
@@ -37,8 +37,12 @@ export const bullMq: Contender = {
       }),
     );
     const argument: BullMqArgument = { redisPort, sinkPort };
-    const worker: Child<object, object, object> = started.use(await startChild('peers/bullmq-worker-program.ts', argument));
-    const api: Child<ApiHello, object, object> = started.use(await startChild('peers/bullmq-api-program.ts', argument));
+    const worker: Child<object, object, object> = started.use(
+      await startChild('peers/bullmq-worker-program.ts', argument),
+    );
+    const api: Child<ApiHello, object, object> = started.use(
+      await startChild('peers/bullmq-api-program.ts', argument),
+    );
     const all = started.move();
     return {
       parts: [

@@ -1,4 +1,5 @@
-// nodemailer at its best: as many connections as Packetboat has for one route, never closed. (Before 10.1 Nagle's algorithm added 46 ms to each mail.)
+// nodemailer at its best: as many connections as Packetboat has for one route, never closed.
+// (Before 10.1 Nagle's algorithm added 46 ms to each mail.)
 
 import { createTransport } from 'nodemailer';
 import { smtpOutLimits } from '../../../services/core/limits/smtp-out.ts';

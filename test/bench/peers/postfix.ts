@@ -1,4 +1,5 @@
-// Postfix as a relay: an instance of its own on loopback, with its queue beside the data of all others, fed over SMTP by smtp-source.
+// Postfix as a relay: an instance of its own on loopback, with its queue beside the data of all
+// others, fed over SMTP by smtp-source.
 
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -34,7 +35,9 @@ export const postfix: Contender = {
     await run(requireFile('postfix'), ['-c', config, 'check']);
     const { stdout: daemons } = await run('postconf', ['-c', config, '-h', 'daemon_directory']);
     const command = join(daemons.trim(), 'master');
-    const master = started.use(await startServer({ name: 'bench-postfix', command, args: () => ['-c', config, '-s'], port }));
+    const master = started.use(
+      await startServer({ name: 'bench-postfix', command, args: () => ['-c', config, '-s'], port }),
+    );
     const all = started.move();
     return {
       parts: [{ name: 'postfix', pid: master.pid }],
@@ -47,15 +50,41 @@ export const postfix: Contender = {
 /** It numbers recipients from 1, and ends with an error unless each mail got its 250. */
 async function send({ prefix, count }: Batch, port: number, mail: string): Promise<readonly string[]> {
   const to = `-${prefix}@${RECIPIENT_DOMAIN}`;
-  const args = ['-d', '-N', '-s', String(SESSIONS), '-m', String(count), '-f', FROM, '-t', to, '-F', mail, `127.0.0.1:${port}`];
+  const args = [
+    '-d',
+    '-N',
+    '-s',
+    String(SESSIONS),
+    '-m',
+    String(count),
+    '-f',
+    FROM,
+    '-t',
+    to,
+    '-F',
+    mail,
+    `127.0.0.1:${port}`,
+  ];
   await run(requireFile('smtp-source'), args);
   return Array.from({ length: count }, (_, i) => `${i + 1}-${prefix}`);
 }
 
 const composed = (): Promise<Buffer> =>
-  new MailComposer({ from: FROM, to: `customer@${RECIPIENT_DOMAIN}`, subject: SUBJECT, html: HTML, text: TEXT }).compile().build();
+  new MailComposer({
+    from: FROM,
+    to: `customer@${RECIPIENT_DOMAIN}`,
+    subject: SUBJECT,
+    html: HTML,
+    text: TEXT,
+  })
+    .compile()
+    .build();
 
-async function writeConfig(folder: string, config: string, ports: { readonly port: number; readonly sinkPort: number }): Promise<void> {
+async function writeConfig(
+  folder: string,
+  config: string,
+  ports: { readonly port: number; readonly sinkPort: number },
+): Promise<void> {
   const [queue, data] = [join(folder, 'queue'), join(folder, 'data')];
   await Promise.all([config, queue, data].map((path) => mkdir(path)));
   // Postfix's programs run as a user of their own.
@@ -65,8 +94,19 @@ async function writeConfig(folder: string, config: string, ports: { readonly por
   await writeFile(join(config, 'master.cf'), masterCf(ports.port));
 }
 
-/** Defaults, but for what a relay to one next hop on loopback needs, and `in_flow_delay`, by which Postfix slows its clients down on purpose. */
-const mainCf = ({ queue, data, sinkPort }: { readonly queue: string; readonly data: string; readonly sinkPort: number }): string => `
+/**
+ * Defaults, but for what a relay to one next hop on loopback needs, and `in_flow_delay`, by which
+ * Postfix slows its clients down on purpose.
+ */
+const mainCf = ({
+  queue,
+  data,
+  sinkPort,
+}: {
+  readonly queue: string;
+  readonly data: string;
+  readonly sinkPort: number;
+}): string => `
 compatibility_level = 3.6
 queue_directory = ${queue}
 data_directory = ${data}
@@ -87,7 +127,10 @@ smtp_tls_security_level = none
 in_flow_delay = 0
 `;
 
-/** The services of the stock file that relaying takes; none of them in a chroot, which has nothing to do with speed. */
+/**
+ * The services of the stock file that relaying takes; none of them in a chroot, which has nothing
+ * to do with speed.
+ */
 const masterCf = (port: number): string => `
 127.0.0.1:${port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup

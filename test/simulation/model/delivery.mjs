@@ -1,11 +1,14 @@
 // A model of one delivery, checked by visiting every reachable state.
 //
-// Two dispatchers, any number of sweepers (their steps are atomic, so one stands for all), a queue that may lose, repeat and reorder,
-// a client that cancels, an SMTP server that may drop the connection before or after it took the mail. A dispatcher may crash at any step, or
-// freeze: every step may be delayed for ever while the others go on, which is what a frozen process looks like. A lease may lapse at any time.
+// Two dispatchers, any number of sweepers (their steps are atomic, so one stands for all), a queue
+// that may lose, repeat and reorder, a client that cancels, an SMTP server that may drop the
+// connection before or after it took the mail. A dispatcher may crash at any step, or freeze: every
+// step may be delayed for ever while the others go on, which is what a frozen process looks like. A
+// lease may lapse at any time.
 //
-// What it checks: see `invariants` and `stuck`. Each rule that the promises of docs/promises.md rest on is a guard with a name; leaving one out
-// (`node delivery.mjs mutants`) must break something. The names are those of the rules in docs/promises.md.
+// What it checks: see `invariants` and `stuck`. Each rule that the promises of docs/promises.md
+// rest on is a guard with a name; leaving one out (`node delivery.mjs mutants`) must break
+// something. The names are those of the rules in docs/promises.md.
 
 const ATTEMPTS = 2; // counted transient failures before `bounced` (6 in the product)
 const LAPSES = 3; // lapsed leases before `dead` (5 in the product)
@@ -34,7 +37,10 @@ const start = (policy) => ({
 
 const clone = (s) => ({ ...s, queue: [...s.queue], d: s.d.map((d) => ({ ...d })) });
 
-/** Renames leases so that equal situations are equal states, and stops counting where more changes nothing. */
+/**
+ * Renames leases so that equal situations are equal states, and stops counting where more changes
+ * nothing.
+ */
 function tidy(s) {
   for (const d of s.d) if (d.claim !== undefined) d.claim = s.lease !== 0 && d.claim === s.lease ? 1 : -1;
   if (s.lease) s.lease = 1;
@@ -44,7 +50,10 @@ function tidy(s) {
   return s;
 }
 
-/** Every step that can be taken from s: [name, next state, whether it is a fault that may also never happen]. */
+/**
+ * Every step that can be taken from s: [name, next state, whether it is a fault that may also never
+ * happen].
+ */
 function steps(s, without) {
   const out = [];
   const has = (rule) => !without.has(rule);
@@ -82,7 +91,8 @@ function steps(s, without) {
     if (d.at === 'taken') {
       if (!has('ack late')) {
         /* the entry was acked on receipt: nothing returns it; the sweeper still may */
-      } else step(`d${k} redelivery`, (n) => (n.queue.length < 2 ? void n.queue.push(d.attempt) : false), true);
+      } else
+        step(`d${k} redelivery`, (n) => (n.queue.length < 2 ? void n.queue.push(d.attempt) : false), true);
       step(`d${k} claims`, (n) => {
         const may = has('claim') ? n.state === 'queued' && n.attempt === d.attempt : !terminal(n.state);
         if (!may) return idle(n);
@@ -193,19 +203,22 @@ function steps(s, without) {
 
   // sweeper
   if (has('sweeper')) {
-    if (s.state === 'queued' && s.queue.length < 2) step('sweeper publishes again', (n) => void n.queue.push(n.attempt));
+    if (s.state === 'queued' && s.queue.length < 2)
+      step('sweeper publishes again', (n) => void n.queue.push(n.attempt));
     if (s.state === 'deferred')
       step('sweeper: due', (n) => {
         n.state = 'queued';
         if (n.queue.length < 2) n.queue.push(n.attempt);
       });
-    if (s.state === 'deferred') step('sweeper: too old', (n) => end(n, n.maybeSent ? 'unknown' : 'bounced'), true);
+    if (s.state === 'deferred')
+      step('sweeper: too old', (n) => end(n, n.maybeSent ? 'unknown' : 'bounced'), true);
     if (s.state === 'sending')
       step('sweeper: lease over', (n) => {
         const committing = n.phase === 'committing';
         const inFlight = n.d.some((d) => ['committed', 'answered'].includes(d.at) && d.claim === n.lease);
         if (committing && inFlight) n.faults++; // a freeze or a slow server: the span of P5
-        if (committing && n.policy === 'at_most_once' && has('no resend from committing')) return end(n, 'unknown');
+        if (committing && n.policy === 'at_most_once' && has('no resend from committing'))
+          return end(n, 'unknown');
         if (committing) n.maybeSent = true;
         n.lapses++;
         if (n.lapses >= LAPSES) return end(n, n.maybeSent ? 'unknown' : 'dead');
@@ -219,7 +232,10 @@ function steps(s, without) {
   if (!s.cancelled200 && !terminal(s.state))
     step('client cancels', (n) => {
       const waiting = ['queued', 'deferred'].includes(n.state);
-      if ((waiting || !has('cancel only what waits')) && !(n.maybeSent && has('maybe sent is not cancelled'))) {
+      if (
+        (waiting || !has('cancel only what waits')) &&
+        !(n.maybeSent && has('maybe sent is not cancelled'))
+      ) {
         end(n, 'cancelled');
         n.cancelled200 = true;
       } else if (n.cancelWanted) return false;
@@ -299,13 +315,19 @@ const rules = [
 let failed = false;
 for (const policy of ['at_least_once', 'at_most_once']) {
   const r = explore(policy);
-  console.log(`${policy}: ${r.states} states, ${r.broken ? `BROKEN ${r.broken}\n    ${r.trail.join('\n    ')}` : 'all hold'}`);
+  console.log(
+    `${policy}: ${r.states} states, ${r.broken ? `BROKEN ${r.broken}\n    ${r.trail.join('\n    ')}` : 'all hold'}`,
+  );
   failed ||= Boolean(r.broken);
 }
 if (process.argv[2] === 'mutants') {
   for (const rule of rules) {
-    const r = ['at_least_once', 'at_most_once'].map((p) => [p, explore(p, new Set([rule]))]).find(([, x]) => x.broken);
-    console.log(`without "${rule}": ${r ? `${r[1].broken} (${r[0]}, ${r[1].trail.length} steps)` : 'nothing breaks'}`);
+    const r = ['at_least_once', 'at_most_once']
+      .map((p) => [p, explore(p, new Set([rule]))])
+      .find(([, x]) => x.broken);
+    console.log(
+      `without "${rule}": ${r ? `${r[1].broken} (${r[0]}, ${r[1].trail.length} steps)` : 'nothing breaks'}`,
+    );
     if (r && process.argv[3] === 'trails') console.log(`    ${r[1].trail.join('\n    ')}`);
   }
 }

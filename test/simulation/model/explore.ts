@@ -1,9 +1,12 @@
-// delivery.mjs once more, with every decision about the delivery made by services/core/delivery/delivery.ts: two dispatchers, a sweeper, a queue that loses and
-// repeats, a client that cancels, crashes and freezes anywhere, over a store of one delivery that compares and sets. Every reachable state is visited.
-// The steps, the invariants and their names are those of the model, and so is the number of states, or else the two have come apart.
+// delivery.mjs once more, with every decision about the delivery made by
+// services/core/delivery/delivery.ts: two dispatchers, a sweeper, a queue that loses and repeats, a
+// client that cancels, crashes and freezes anywhere, over a store of one delivery that compares and
+// sets. Every reachable state is visited. The steps, the invariants and their names are those of
+// the model, and so is the number of states, or else the two have come apart.
 //
-// Time is left out as in the model: whatever waits may be due, whatever is leased may be over. Counters that decide nothing (`tries`, dues) are set back
-// after each change. A compare-and-set makes each decision one step: what was decided about an older version changes nothing.
+// Time is left out as in the model: whatever waits may be due, whatever is leased may be over.
+// Counters that decide nothing (`tries`, dues) are set back after each change. A compare-and-set
+// makes each decision one step: what was decided about an older version changes nothing.
 
 import type { Address } from '../../../services/core/address.ts';
 import type { Copies } from '../../../services/core/catalog/catalog.ts';
@@ -30,7 +33,10 @@ import {
 import type { MessageId } from '../../../services/core/ids.ts';
 import { deliveryLimits } from '../../../services/core/limits/delivery.ts';
 
-/** Where a dispatcher stands. `mine` is the lease it works under: 1 while it holds the delivery's, -1 when that was lost. */
+/**
+ * Where a dispatcher stands. `mine` is the lease it works under: 1 while it holds the delivery's,
+ * -1 when that was lost.
+ */
 type Place =
   | { readonly at: 'idle' }
   | { readonly at: 'taken'; readonly attempt: number }
@@ -65,7 +71,10 @@ const LAPSES_SPENT = deliveryLimits.lapsesMax - 3;
 
 export type Steps = 'model' | 'all';
 
-/** `all` adds what the model leaves out because it changes nothing for it: holds, renewals, notes of the sweeper, suppression after the claim. */
+/**
+ * `all` adds what the model leaves out because it changes nothing for it: holds, renewals, notes of
+ * the sweeper, suppression after the claim.
+ */
 export interface Found {
   readonly states: number;
   readonly broken: string | null;
@@ -73,7 +82,13 @@ export interface Found {
 }
 
 function start(): World {
-  const { progress } = arrive({ now: 0, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true });
+  const { progress } = arrive({
+    now: 0,
+    scheduledAt: null,
+    expiresAt: null,
+    isSuppressed: false,
+    isPublished: true,
+  });
   const delivery: Delivery = {
     ...progress,
     lapses: LAPSES_SPENT,
@@ -82,7 +97,14 @@ function start(): World {
     domain: 'example.com',
     version: '',
   };
-  return { delivery: still(delivery), queue: [1], d: [idle, idle], copies: 0, cancelled200: false, faults: 0 };
+  return {
+    delivery: still(delivery),
+    queue: [1],
+    d: [idle, idle],
+    copies: 0,
+    cancelled200: false,
+    faults: 0,
+  };
 }
 
 /** Without what decides nothing. The lease in force is always called 1. */
@@ -108,10 +130,20 @@ class Explorer {
   }
 
   #subject(delivery: Delivery): DeliveryView {
-    return { message: 'msg_1' as MessageId, index: 0, delivery, copies: this.#copies, startsAt: 0, expiresAt: null };
+    return {
+      message: 'msg_1' as MessageId,
+      index: 0,
+      delivery,
+      copies: this.#copies,
+      startsAt: 0,
+      expiresAt: null,
+    };
   }
 
-  /** The world after a change, if there is one; leases that are not in force any more are called lost. */
+  /**
+   * The world after a change, if there is one; leases that are not in force any more are called
+   * lost.
+   */
   #made(w: World, change: Change | null): World {
     if (change === null) return w;
     if (change.version !== w.delivery.version) throw new Error('a decision about something else');
@@ -132,7 +164,8 @@ class Explorer {
     this.#sweeper(w, s, step);
     if (!w.cancelled200 && !isTerminal(w.delivery.state)) {
       const { kind, change } = cancel(s);
-      if (change !== null) step('client cancels', { ...this.#made(w, change), cancelled200: kind === 'cancelled' });
+      if (change !== null)
+        step('client cancels', { ...this.#made(w, change), cancelled200: kind === 'cancelled' });
     }
     return steps;
   }
@@ -140,7 +173,10 @@ class Explorer {
   #dispatcher(w: World, k: 0 | 1, step: (name: string, to: World, isFault?: boolean) => void): void {
     const p = w.d[k];
     const s = this.#subject(w.delivery);
-    const at = (world: World, place: Place): World => ({ ...world, d: k === 0 ? [place, world.d[1]] : [world.d[0], place] });
+    const at = (world: World, place: Place): World => ({
+      ...world,
+      d: k === 0 ? [place, world.d[1]] : [world.d[0], place],
+    });
     const does = (name: string, change: Change | null, isFault = false): void =>
       step(`d${k} ${name}`, at(this.#made(w, change), idle), isFault);
     if (p.at === 'idle') {
@@ -154,26 +190,47 @@ class Explorer {
     if (p.at === 'taken') {
       step(`d${k} redelivery`, { ...w, queue: more(w.queue, p.attempt) }, true);
       const change = claim(s, { attempt: p.attempt, now: NOW, leaseId: 'new', route: 'first' });
-      step(`d${k} claims`, at(this.#made(w, change), change === null ? idle : { at: 'streaming', attempt: p.attempt, mine: 1 }));
-      if (this.#which === 'all') does('holds', w.delivery.attempt === p.attempt ? hold(s, 'budget', NOW) : null);
+      step(
+        `d${k} claims`,
+        at(this.#made(w, change), change === null ? idle : { at: 'streaming', attempt: p.attempt, mine: 1 }),
+      );
+      if (this.#which === 'all')
+        does('holds', w.delivery.attempt === p.attempt ? hold(s, 'budget', NOW) : null);
       return;
     }
     const lease = p.mine === 1 ? LEASE : LOST;
-    const recorded = (verdict: Verdict): Change | null => record(s, lease, { verdict, reply: null, data: {} }, NOW, SCHEDULE);
+    const recorded = (verdict: Verdict): Change | null =>
+      record(s, lease, { verdict, reply: null, data: {} }, NOW, SCHEDULE);
     if (this.#which === 'all') step(`d${k} renews`, this.#made(w, renew(s, lease, NOW)));
     if (p.at === 'streaming') {
-      does('releases (local fault, budget, shutdown)', release(s, lease, { due: NOW, reason: null, tried: false }), true);
+      does(
+        'releases (local fault, budget, shutdown)',
+        release(s, lease, { due: NOW, reason: null, tried: false }),
+        true,
+      );
       does('is refused before the end', recorded(deferred), true);
       does('is refused before the end, for what is ours', recorded(throttled), true);
       if (this.#which === 'all') does('finds the recipient suppressed', suppress(s, lease), true);
       const change = commit(s, lease, NOW);
-      step(`d${k} records committing`, at(this.#made(w, change), change === null ? idle : { ...p, at: 'committed' }));
+      step(
+        `d${k} records committing`,
+        at(this.#made(w, change), change === null ? idle : { ...p, at: 'committed' }),
+      );
     }
     if (p.at === 'committed') {
-      const answers = (name: string, answer: Verdict, copies: number, faults: number, isFault: boolean): void =>
+      const answers = (
+        name: string,
+        answer: Verdict,
+        copies: number,
+        faults: number,
+        isFault: boolean,
+      ): void =>
         step(
           `d${k} dot: ${name}`,
-          at({ ...w, copies: Math.min(3, w.copies + copies), faults: Math.max(w.faults, faults) }, { ...p, at: 'answered', answer }),
+          at(
+            { ...w, copies: Math.min(3, w.copies + copies), faults: Math.max(w.faults, faults) },
+            { ...p, at: 'answered', answer },
+          ),
           isFault,
         );
       answers('250', { kind: 'delivered' }, 1, 0, false);
@@ -189,9 +246,14 @@ class Explorer {
   #sweeper(w: World, s: DeliveryView, step: (name: string, to: World, isFault?: boolean) => void): void {
     const { state, attempt, phase } = w.delivery;
     if (state === 'queued') {
-      if (w.queue.length < 2) step('sweeper publishes again', { ...this.#made(w, published(s, NOW)), queue: more(w.queue, attempt) });
+      if (w.queue.length < 2)
+        step('sweeper publishes again', {
+          ...this.#made(w, published(s, NOW)),
+          queue: more(w.queue, attempt),
+        });
     }
-    if (state === 'deferred') step('sweeper: due', { ...this.#made(w, fallDue(s, NOW)), queue: more(w.queue, attempt) });
+    if (state === 'deferred')
+      step('sweeper: due', { ...this.#made(w, fallDue(s, NOW)), queue: more(w.queue, attempt) });
     if (state === 'deferred' || this.#which === 'all') {
       const old = endIfTooOld(s, NOW, 1);
       if (old !== null) step('sweeper: too old', this.#made(w, old), true);
@@ -199,11 +261,14 @@ class Explorer {
     const over = lapse(s, NOW);
     if (over === null) return;
     const isInFlight = w.d.some((p) => (p.at === 'committed' || p.at === 'answered') && p.mine === 1);
-    // the lapse that ends an `at_most_once` delivery is counted as well, which the model does not do
+    // the lapse that ends an `at_most_once` delivery is counted as well, which the model does not
+    // do
     const { lapses } = w.delivery;
     const made = this.#made(
       w,
-      phase === 'committing' && this.#copies === 'at_most_once' ? { ...over, set: { ...over.set, lapses } } : over,
+      phase === 'committing' && this.#copies === 'at_most_once'
+        ? { ...over, set: { ...over.set, lapses } }
+        : over,
     );
     step('sweeper: lease over', { ...made, faults: phase === 'committing' && isInFlight ? 1 : w.faults });
   }
@@ -211,7 +276,8 @@ class Explorer {
 
 const deferred: Verdict = { kind: 'deferred', spent: true, waitMs: 0 };
 const throttled: Verdict = { kind: 'deferred', spent: false, waitMs: 0 };
-const more = (queue: readonly number[], attempt: number): readonly number[] => (queue.length < 2 ? [...queue, attempt].toSorted() : queue);
+const more = (queue: readonly number[], attempt: number): readonly number[] =>
+  queue.length < 2 ? [...queue, attempt].toSorted() : queue;
 
 type Invariant = (after: World, before: World, copies: Copies) => boolean;
 
@@ -223,7 +289,8 @@ const invariants: Readonly<Record<string, Invariant>> = {
   'cancelled means not sent': (b) => b.delivery.state !== 'cancelled' || b.copies === 0,
   'bounced and dead mean not sent, unless a retry was refused after a possible copy': (b) =>
     !['bounced', 'dead', 'suppressed'].includes(b.delivery.state) || b.copies === 0 || b.delivery.maybeSent,
-  'terminal states never change': (b, a) => !isTerminal(a.delivery.state) || a.delivery.state === b.delivery.state,
+  'terminal states never change': (b, a) =>
+    !isTerminal(a.delivery.state) || a.delivery.state === b.delivery.state,
   'delivered means sent': (b) => b.delivery.state !== 'delivered' || b.copies >= 1,
 };
 
@@ -268,5 +335,7 @@ export function explore(copies: Copies, which: Steps): Found {
   const good = new Set(worlds.flatMap((w, i) => (isTerminal(w.delivery.state) ? [i] : [])));
   for (const i of good) for (const j of back[i] ?? []) good.add(j); // a set that grows while it is walked
   const stuck = worlds.findIndex((_, i) => !good.has(i));
-  return stuck < 0 ? { states: worlds.length, broken: null, trail: [] } : { states: worlds.length, broken: P1, trail: trailTo(stuck) };
+  return stuck < 0
+    ? { states: worlds.length, broken: null, trail: [] }
+    : { states: worlds.length, broken: P1, trail: trailTo(stuck) };
 }

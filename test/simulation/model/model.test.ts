@@ -1,5 +1,6 @@
-// The model of one delivery holds; leaving a rule out of it breaks what the rule is for; and services/core/delivery/delivery.ts decides as the model does, to the
-// same number of reachable states.
+// The model of one delivery holds; leaving a rule out of it breaks what the rule is for; and
+// services/core/delivery/delivery.ts decides as the model does, to the same number of reachable
+// states.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -11,7 +12,10 @@ const states = { at_least_once: 88_744, at_most_once: 13_016 } as const;
 describe('the model', () => {
   let printed: string;
   beforeAll(async () => {
-    ({ stdout: printed } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/delivery.mjs`, 'mutants']));
+    ({ stdout: printed } = await promisify(execFile)(process.execPath, [
+      `${import.meta.dirname}/delivery.mjs`,
+      'mutants',
+    ]));
   }, 120_000);
 
   it.each(Object.entries(states))('holds in each state with %s (%i)', (copies, count) => {

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Bucket, fullBucket, fullInMs, nextTokenMs, type Rate, refill, take, tokensIn } from './bucket.ts';
+import {
+  type Bucket,
+  fullBucket,
+  fullInMs,
+  nextTokenMs,
+  type Rate,
+  refill,
+  take,
+  tokensIn,
+} from './bucket.ts';
 
 /** Ten a second, three at once. */
 const rate: Rate = { limit: 10, windowMs: 1_000, burst: 3 };
@@ -53,7 +62,10 @@ const anyRate = fc.record({
 });
 
 it('never grants more than limit + burst in any window', () => {
-  const asks = fc.array(fc.record({ wait: fc.nat(5_000), ask: fc.nat(50) }), { minLength: 1, maxLength: 200 });
+  const asks = fc.array(fc.record({ wait: fc.nat(5_000), ask: fc.nat(50) }), {
+    minLength: 1,
+    maxLength: 200,
+  });
   fc.assert(
     fc.property(anyRate, asks, (r, calls) => {
       let now = 0;

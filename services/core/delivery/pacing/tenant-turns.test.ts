@@ -12,7 +12,15 @@ test('one tenant alone gets what it has, in its order', () => {
 });
 
 test('tenants take turns, each in its own order', () => {
-  expect(drained(['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'b2'])).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']);
+  expect(drained(['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'b2'])).toEqual([
+    'a1',
+    'b1',
+    'c1',
+    'a2',
+    'b2',
+    'a3',
+    'a4',
+  ]);
 });
 
 test('who comes later has its turn next, not after all others', () => {

@@ -1,7 +1,11 @@
-// Whose turn it is among tenants that have work in one tier: one after the other, so that a tenant's flood does not stand before another's one-time
-// code (P10). Both queues choose by this, from what they have at hand; `tier-turns.ts` does it among tiers.
+// Whose turn it is among tenants that have work in one tier: one after the other, so that a
+// tenant's flood does not stand before another's one-time code (P10). Both queues choose by this,
+// from what they have at hand; `tier-turns.ts` does it among tiers.
 
-/** First in, first out per tenant, tenant by tenant. Meant for a window's worth per tenant: `shift` moves what is left of one tenant. */
+/**
+ * First in, first out per tenant, tenant by tenant. Meant for a window's worth per tenant: `shift`
+ * moves what is left of one tenant.
+ */
 export class TenantTurns<T> {
   /** In the order of their turns; none is empty. */
   readonly #lanes = new Map<string, T[]>();

@@ -3,7 +3,9 @@ import { type Tier, tiers } from '../message.ts';
 import { TierTurns } from './tier-turns.ts';
 
 function turns(count: number, busy: readonly Tier[], of = new TierTurns()): string {
-  return Array.from({ length: count }, () => of.next((tier) => busy.includes(tier))?.charAt(0) ?? '-').join('');
+  return Array.from({ length: count }, () => of.next((tier) => busy.includes(tier))?.charAt(0) ?? '-').join(
+    '',
+  );
 }
 
 it.each([
@@ -20,7 +22,9 @@ it('any ten turns in a row hold the shares, wherever they begin', () => {
   const all = turns(200, tiers);
   for (let from = 0; from + 10 <= all.length; from += 1) {
     const letters = all.slice(from, from + 10).split('');
-    expect([letters.filter((c) => c === 'h').length, letters.filter((c) => c === 'n').length]).toEqual([6, 3]);
+    expect([letters.filter((c) => c === 'h').length, letters.filter((c) => c === 'n').length]).toEqual([
+      6, 3,
+    ]);
   }
 });
 

@@ -1,13 +1,15 @@
-// Whose turn it is among tiers that have work: 6 of 10 starts for high, 3 for normal, 1 for bulk, so that no tier starves (P10).
-// Both queues choose by this, so the shares are the same in one process and in a cluster.
+// Whose turn it is among tiers that have work: 6 of 10 starts for high, 3 for normal, 1 for bulk,
+// so that no tier starves (P10). Both queues choose by this, so the shares are the same in one
+// process and in a cluster.
 
 import { type Tier, tiers } from '../message.ts';
 
 export const tierShares: Readonly<Record<Tier, number>> = { high: 6, normal: 3, bulk: 1 };
 
 /**
- * Smooth weighted turns: each tier that has work saves up its share, and the richest pays for a turn. Turns of a tier come evenly spread, not
- * in blocks, and a tier without work saves nothing, so it cannot come back and take many turns in a row.
+ * Smooth weighted turns: each tier that has work saves up its share, and the richest pays for a
+ * turn. Turns of a tier come evenly spread, not in blocks, and a tier without work saves nothing,
+ * so it cannot come back and take many turns in a row.
  */
 export class TierTurns {
   readonly #credit: Record<Tier, number> = { high: 0, normal: 0, bulk: 0 };

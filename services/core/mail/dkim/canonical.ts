@@ -1,4 +1,5 @@
-// Canonicalisation relaxed/relaxed (RFC 6376, section 3.4): what of a mail is signed, so that a relay that folds a header or trims a line breaks nothing.
+// Canonicalisation relaxed/relaxed (RFC 6376, section 3.4): what of a mail is signed, so that a
+// relay that folds a header or trims a line breaks nothing.
 
 import { createHash } from 'node:crypto';
 
@@ -9,12 +10,18 @@ export function relaxedField(field: string): string {
   return `${field.slice(0, colon).trim().toLowerCase()}:${value.replaceAll(/[ \t]+/g, ' ').trim()}`;
 }
 
-/** The fields of a header block, in order, each with its folded lines and without the CRLF at its end. */
+/**
+ * The fields of a header block, in order, each with its folded lines and without the CRLF at its
+ * end.
+ */
 export function fieldsOf(header: string): readonly string[] {
   return header.split(/\r\n(?![ \t])/).filter((field) => field !== '');
 }
 
-/** SHA-256 of a body that comes in chunks, however they are cut. Holds back no more than a line and a count. */
+/**
+ * SHA-256 of a body that comes in chunks, however they are cut. Holds back no more than a line and
+ * a count.
+ */
 export class BodyHash {
   readonly #hash = createHash('sha256');
   /** The beginning of a line whose end has not come. */
@@ -23,7 +30,8 @@ export class BodyHash {
   #empty = 0;
 
   push(chunk: Uint8Array): void {
-    const text = this.#line + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
+    const text =
+      this.#line + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
     const end = text.lastIndexOf('\r\n') + 2;
     // without a line's end in it `end` is 1, and nothing is cut off
     this.#line = end < 2 ? text : text.slice(end);

@@ -11,12 +11,18 @@ test.each([
 ] as const)('reads an RSA key in %s, and says which it is by its public part', (_, type) => {
   const key = rsa(2_048);
   const read = readDkimKey('a', String(key.export({ type, format: 'pem' })));
-  expect(read).toMatchObject({ selector: 'a', algorithm: 'rsa-sha256', fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  expect(read).toMatchObject({
+    selector: 'a',
+    algorithm: 'rsa-sha256',
+    fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
   expect(readDkimKey('a', String(key.export({ type: 'pkcs8', format: 'pem' })))).toEqual(read);
 });
 
 test('reads an Ed25519 key', () => {
-  expect(readDkimKey('a', String(ed25519.export({ type: 'pkcs8', format: 'pem' })))).toMatchObject({ algorithm: 'ed25519-sha256' });
+  expect(readDkimKey('a', String(ed25519.export({ type: 'pkcs8', format: 'pem' })))).toMatchObject({
+    algorithm: 'ed25519-sha256',
+  });
 });
 
 test.each([
@@ -24,9 +30,14 @@ test.each([
   ['a short RSA key', String(rsa(1_024).export({ type: 'pkcs8', format: 'pem' }))],
   [
     'a key for something else',
-    String(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })),
+    String(
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ),
   ],
-  ['a key with a passphrase', String(rsa(2_048).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }))],
+  [
+    'a key with a passphrase',
+    String(rsa(2_048).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })),
+  ],
 ])('says what is wrong with %s, and repeats nothing of it', (_, pem) => {
   const refused = readDkimKey('a', pem);
   expect(refused).toEqual(expect.any(String));
@@ -34,7 +45,9 @@ test.each([
 });
 
 test('makes the DNS record of a key: the whole public key for RSA, its 32 bytes for Ed25519', () => {
-  expect(dkimRecord(String(rsa(2_048).export({ type: 'pkcs8', format: 'pem' })))).toMatch(/^v=DKIM1; k=rsa; p=MIIBIjAN[A-Za-z0-9+/]+=*$/);
+  expect(dkimRecord(String(rsa(2_048).export({ type: 'pkcs8', format: 'pem' })))).toMatch(
+    /^v=DKIM1; k=rsa; p=MIIBIjAN[A-Za-z0-9+/]+=*$/,
+  );
   const record = dkimRecord(String(ed25519.export({ type: 'pkcs8', format: 'pem' })));
   expect(record).toMatch(/^v=DKIM1; k=ed25519; p=[A-Za-z0-9+/]{43}=$/);
   expect(dkimName('a', 'shop.example')).toBe('a._domainkey.shop.example');

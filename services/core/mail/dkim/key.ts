@@ -34,7 +34,9 @@ export function readDkimKey(selector: string, pem: string): DkimKey | string {
 function algorithmOf(key: KeyObject): DkimAlgorithm | null {
   if (key.asymmetricKeyType === 'ed25519') return 'ed25519-sha256';
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return key.asymmetricKeyType === 'rsa' && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX ? 'rsa-sha256' : null;
+  return key.asymmetricKeyType === 'rsa' && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX
+    ? 'rsa-sha256'
+    : null;
 }
 
 /** The text of the DNS record of a private key in PEM. */

@@ -1,13 +1,31 @@
-// The DKIM-Signature field (RFC 6376, section 3.5): which fields it covers, and the text that a key has to sign. Nothing here signs: RSA takes so long
-// that it belongs on another thread.
+// The DKIM-Signature field (RFC 6376, section 3.5): which fields it covers, and the text that a key
+// has to sign. Nothing here signs: RSA takes so long that it belongs on another thread.
 
 import type { DkimAlgorithm } from '../../catalog/catalog.ts';
 import { fieldsOf, relaxedField } from './canonical.ts';
 
 /** Signed once more often than they are there, so that nobody can add another (S17). */
-const OVERSIGNED = ['from', 'to', 'cc', 'reply-to', 'subject', 'date', 'message-id', 'list-unsubscribe', 'list-unsubscribe-post'];
+const OVERSIGNED = [
+  'from',
+  'to',
+  'cc',
+  'reply-to',
+  'subject',
+  'date',
+  'message-id',
+  'list-unsubscribe',
+  'list-unsubscribe-post',
+];
 /** Signed as often as they are there. */
-const SIGNED = [...OVERSIGNED, 'mime-version', 'content-type', 'content-transfer-encoding', 'in-reply-to', 'references', 'list-id'];
+const SIGNED = [
+  ...OVERSIGNED,
+  'mime-version',
+  'content-type',
+  'content-transfer-encoding',
+  'in-reply-to',
+  'references',
+  'list-id',
+];
 const LINE_CHARS = 72;
 
 export interface ToSign {
@@ -31,7 +49,9 @@ export interface Unsigned {
 }
 
 export function unsigned({ header, bodyHash, domain, selector, algorithm, time }: ToSign): Unsigned {
-  const byName = Map.groupBy(fieldsOf(header), (field) => field.slice(0, field.indexOf(':')).trim().toLowerCase());
+  const byName = Map.groupBy(fieldsOf(header), (field) =>
+    field.slice(0, field.indexOf(':')).trim().toLowerCase(),
+  );
   const names = SIGNED.flatMap((name) => {
     const count = (byName.get(name)?.length ?? 0) + (OVERSIGNED.includes(name) ? 1 : 0);
     return Array.from({ length: count }, () => name);

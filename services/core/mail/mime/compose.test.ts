@@ -15,7 +15,10 @@ const id = messageId(Date.UTC(2026, 10, 23), Buffer.alloc(10, 7));
 const date = Date.UTC(2026, 10, 23, 6, 50, 35);
 const blobs = new Map<string, Uint8Array>();
 
-const mailbox = (address: string, name: string | null = null): Mailbox => ({ name, address: address as Address });
+const mailbox = (address: string, name: string | null = null): Mailbox => ({
+  name,
+  address: address as Address,
+});
 
 function blob(content: string | Uint8Array): { readonly blob: BlobId; readonly bytes: number } {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -55,7 +58,12 @@ function mail(more: Partial<Mail> = {}): Mail {
 
 const bytesOf = (m: Mail, chunkBytes?: number) => mailBytes(compose(m), blobs, chunkBytes);
 const parse = (m: Mail): Promise<ParsedMail> =>
-  simpleParser(bytesOf(m), { skipHtmlToText: true, skipTextToHtml: true, skipImageLinks: true, skipTextLinks: true });
+  simpleParser(bytesOf(m), {
+    skipHtmlToText: true,
+    skipTextToHtml: true,
+    skipImageLinks: true,
+    skipTextLinks: true,
+  });
 
 const logo = attachment(Buffer.from('89504e470d0a1a0a', 'hex'), {
   filename: 'logo.png',
@@ -70,13 +78,19 @@ const invoice = attachment(
 const html = '<p>Hello <img src="cid:logo@shop"></p>\r\n';
 const text = 'Hello\r\n';
 
-/** Every shape, and what is hard in each field; the parsers below must read back what stands here. */
+/**
+ * Every shape, and what is hard in each field; the parsers below must read back what stands here.
+ */
 const mails: readonly (readonly [title: string, mail: Mail, structure: readonly string[]])[] = [
   ['nothing at all', mail({ subject: '' }), ['text/plain']],
   ['text', mail({ text }), ['text/plain']],
   ['html', mail({ html }), ['text/html']],
   ['both', mail({ html, text }), ['multipart/alternative', 'text/plain', 'text/html']],
-  ['html with an image', mail({ html, attachments: [logo] }), ['multipart/related', 'text/html', 'image/png']],
+  [
+    'html with an image',
+    mail({ html, attachments: [logo] }),
+    ['multipart/related', 'text/html', 'image/png'],
+  ],
   [
     'both with an image',
     mail({ html, text, attachments: [logo] }),
@@ -85,43 +99,93 @@ const mails: readonly (readonly [title: string, mail: Mail, structure: readonly 
   [
     'all there is',
     mail({ html, text, attachments: [invoice, logo] }),
-    ['multipart/mixed', 'multipart/alternative', 'text/plain', 'multipart/related', 'text/html', 'image/png', 'application/pdf'],
+    [
+      'multipart/mixed',
+      'multipart/alternative',
+      'text/plain',
+      'multipart/related',
+      'text/html',
+      'image/png',
+      'application/pdf',
+    ],
   ],
-  ['text with a file', mail({ text, attachments: [invoice] }), ['multipart/mixed', 'text/plain', 'application/pdf']],
-  ['text with an image that no html shows', mail({ text, attachments: [logo] }), ['multipart/mixed', 'text/plain', 'image/png']],
+  [
+    'text with a file',
+    mail({ text, attachments: [invoice] }),
+    ['multipart/mixed', 'text/plain', 'application/pdf'],
+  ],
+  [
+    'text with an image that no html shows',
+    mail({ text, attachments: [logo] }),
+    ['multipart/mixed', 'text/plain', 'image/png'],
+  ],
   ['only a file', mail({ attachments: [invoice] }), ['multipart/mixed', 'text/plain', 'application/pdf']],
-  ['an empty file', mail({ text, attachments: [attachment('')] }), ['multipart/mixed', 'text/plain', 'application/octet-stream']],
+  [
+    'an empty file',
+    mail({ text, attachments: [attachment('')] }),
+    ['multipart/mixed', 'text/plain', 'application/octet-stream'],
+  ],
   [
     'content that is streamed',
-    mail({ html: blob('<p>Größe = 1 \r\n.\r\n</p>\r\n'.repeat(400)), text: blob('Größe = 1 \r\n'.repeat(400)) }),
+    mail({
+      html: blob('<p>Größe = 1 \r\n.\r\n</p>\r\n'.repeat(400)),
+      text: blob('Größe = 1 \r\n'.repeat(400)),
+    }),
     ['multipart/alternative', 'text/plain', 'text/html'],
   ],
   ['only streamed text', mail({ text: blob('one\r\ntwo\r\n') }), ['text/plain']],
   ['lines of any length', mail({ text: `${'a'.repeat(5_000)}\r\n${'ü'.repeat(5_000)}\r\n` }), ['text/plain']],
   ['a long line of ASCII', mail({ html: `<p>${'word '.repeat(2_000)}</p>\r\n` }), ['text/html']],
-  ['dots, dashes and From', mail({ text: '.\r\n..\r\n--\r\n--=_\r\nFrom me\r\n \r\n\r\n.\r\n' }), ['text/plain']],
+  [
+    'dots, dashes and From',
+    mail({ text: '.\r\n..\r\n--\r\n--=_\r\nFrom me\r\n \r\n\r\n.\r\n' }),
+    ['text/plain'],
+  ],
   ['text beyond ASCII', mail({ text: 'Здравствуйте, 世界 😀\r\n'.repeat(50) }), ['text/plain']],
-  ['a long subject', mail({ text, subject: 'A very long subject of plain words '.repeat(8).trim() }), ['text/plain']],
-  ['a long subject beyond ASCII', mail({ text, subject: 'Größe 世界 😀 '.repeat(20).trim() }), ['text/plain']],
+  [
+    'a long subject',
+    mail({ text, subject: 'A very long subject of plain words '.repeat(8).trim() }),
+    ['text/plain'],
+  ],
+  [
+    'a long subject beyond ASCII',
+    mail({ text, subject: 'Größe 世界 😀 '.repeat(20).trim() }),
+    ['text/plain'],
+  ],
   [
     'a long subject with few letters beyond ASCII',
     mail({ text, subject: `Your order for Jürgen, ${'as you wished, '.repeat(12)}is here` }),
     ['text/plain'],
   ],
-  ['a subject that looks encoded', mail({ text, subject: 'How to write =?utf-8?q?a?= in mail' }), ['text/plain']],
+  [
+    'a subject that looks encoded',
+    mail({ text, subject: 'How to write =?utf-8?q?a?= in mail' }),
+    ['text/plain'],
+  ],
   ['a subject with several spaces', mail({ text, subject: 'a  b   c' }), ['text/plain']],
   [
     'names of every kind',
     mail({
       text,
       from: mailbox('a@b.example', 'Lovelace, "Ana" (home)'),
-      to: [mailbox('a@b.example', 'Jürgen Müller'), mailbox('c@d.example'), mailbox('e@f.example', '世界'.repeat(40))],
-      cc: [mailbox('g@xn--bcher-kva.example', 'back\\slash; <x@y.example>'), mailbox('"odd local"@h.example', 'Dr. Z')],
+      to: [
+        mailbox('a@b.example', 'Jürgen Müller'),
+        mailbox('c@d.example'),
+        mailbox('e@f.example', '世界'.repeat(40)),
+      ],
+      cc: [
+        mailbox('g@xn--bcher-kva.example', 'back\\slash; <x@y.example>'),
+        mailbox('"odd local"@h.example', 'Dr. Z'),
+      ],
       replyTo: [mailbox('i@j.example', 'n'.repeat(200))],
     }),
     ['text/plain'],
   ],
-  ['fifty recipients', mail({ text, to: Array.from({ length: 50 }, (_, i) => mailbox(`r${i}@b.example`, `Nº ${i}`)) }), ['text/plain']],
+  [
+    'fifty recipients',
+    mail({ text, to: Array.from({ length: 50 }, (_, i) => mailbox(`r${i}@b.example`, `Nº ${i}`)) }),
+    ['text/plain'],
+  ],
   [
     'headers of a caller',
     mail({ text, headers: { 'X-Order': '4711', 'X-Note': 'Größe: 世界', 'X-Long': 'w'.repeat(3_000) } }),
@@ -159,7 +223,10 @@ const mails: readonly (readonly [title: string, mail: Mail, structure: readonly 
   ],
 ];
 
-/** A body as it should come back: as it was given, but for the last line break, which RFC 5322 wants in any case. */
+/**
+ * A body as it should come back: as it was given, but for the last line break, which RFC 5322 wants
+ * in any case.
+ */
 function expectedBody(body: Mail['html']): string | null {
   if (body === null) return null;
   const given = typeof body === 'string' ? body : Buffer.from(blobs.get(body.blob) ?? []).toString();
@@ -169,7 +236,9 @@ const normal = (body: string) => body.replace(/\r\n?/g, '\n').replace(/\n*$/, ''
 /** mailparser shows international domains in Unicode. */
 const asSent = (address: string) => address.replace(/[^@]+$/, domainToASCII);
 const expectedAttachments = (m: Mail) => {
-  const shown = m.attachments.filter((a) => m.html !== null && a.contentId !== null && a.disposition === 'inline');
+  const shown = m.attachments.filter(
+    (a) => m.html !== null && a.contentId !== null && a.disposition === 'inline',
+  );
   return [...shown, ...m.attachments.filter((a) => !shown.includes(a))];
 };
 
@@ -183,7 +252,9 @@ function expectOnTheWire(bytes: Buffer): void {
 async function expectMailparserReads(m: Mail): Promise<void> {
   const read = await parse(m);
   const list = (value: ParsedMail['to']) =>
-    value === undefined ? [] : [value].flat().flatMap((object) => object.value.map((v) => [v.name, asSent(v.address ?? '')]));
+    value === undefined
+      ? []
+      : [value].flat().flatMap((object) => object.value.map((v) => [v.name, asSent(v.address ?? '')]));
   const given = (mailboxes: readonly Mailbox[]) => mailboxes.map((box) => [box.name ?? '', box.address]);
   expect(read.subject ?? '').toBe(m.subject);
   expect(read.messageId).toBe(m.messageId);
@@ -197,7 +268,8 @@ async function expectMailparserReads(m: Mail): Promise<void> {
   const expected = expectedAttachments(m);
   expect(read.attachments.map((a) => a.filename)).toEqual(expected.map((a) => a.filename));
   expect(read.attachments.map((a) => a.cid ?? null)).toEqual(expected.map((a) => a.contentId));
-  for (const [i, a] of expected.entries()) expect(read.attachments[i]?.content.equals(blobs.get(a.blob) ?? Buffer.alloc(0))).toBe(true);
+  for (const [i, a] of expected.entries())
+    expect(read.attachments[i]?.content.equals(blobs.get(a.blob) ?? Buffer.alloc(0))).toBe(true);
 }
 
 describe.each(mails)('%s', (_, m) => {
@@ -207,14 +279,18 @@ describe.each(mails)('%s', (_, m) => {
   it('is read back by mailparser', () => expectMailparserReads(m));
 });
 
-/** Python puts a space between the encoded words of a name (cpython gh-128110), so it is asked for names without spaces. */
+/**
+ * Python puts a space between the encoded words of a name (cpython gh-128110), so it is asked for
+ * names without spaces.
+ */
 const joined = ([name, address]: ReadMailbox): ReadMailbox => [name.replaceAll(' ', ''), address];
 
 describeWith(['python3'], 'Python’s email', () => {
   it('reads back every mail, and has nothing to forgive', async () => {
     const read = await readWithPython(mails.map(([, m]) => bytesOf(m)));
     for (const [i, [title, m, structure]] of mails.entries()) {
-      const boxes = (mailboxes: readonly Mailbox[]) => mailboxes.map((box) => joined([box.name ?? '', box.address]));
+      const boxes = (mailboxes: readonly Mailbox[]) =>
+        mailboxes.map((box) => joined([box.name ?? '', box.address]));
       const seen = read[i];
       if (seen === undefined) throw new Error('fewer mails came back than were given');
       const comparable = {
@@ -251,7 +327,9 @@ describeWith(['python3'], 'Python’s email', () => {
 });
 
 it('an address in UTF-8 is read back by mailparser', () =>
-  expectMailparserReads(mail({ text, to: [mailbox('jürgen@b.example', 'Jürgen'), mailbox('用户@xn--fsqu00a.example')] })));
+  expectMailparserReads(
+    mail({ text, to: [mailbox('jürgen@b.example', 'Jürgen'), mailbox('用户@xn--fsqu00a.example')] }),
+  ));
 
 describe('the plan', () => {
   it('leaves blobs where they are, and everything between them in one piece', () => {
@@ -273,32 +351,56 @@ describe('what stands in the headers', () => {
 
   it('says that there are recipients when all are blind', () =>
     expect(wire(mail({ to: [] }))).toContain('\r\nTo: undisclosed-recipients:;\r\n'));
-  it('does not say so when there are copies', () => expect(wire(mail({ to: [], cc: [mailbox('a@b.example')] }))).not.toContain('To:'));
+  it('does not say so when there are copies', () =>
+    expect(wire(mail({ to: [], cc: [mailbox('a@b.example')] }))).not.toContain('To:'));
   it('is UTF-8 for an address that needs it', () =>
     expect(wire(mail({ to: [mailbox('jürgen@b.example')] }))).toContain('\r\nTo: jürgen@b.example\r\n'));
   it('is never a second header by a rendered subject', () => {
-    expect(wire(mail({ subject: 'a\r\nBcc: b@c.example\r\n\r\nbody' }))).toContain('\r\nSubject: a Bcc: b@c.example body\r\n');
+    expect(wire(mail({ subject: 'a\r\nBcc: b@c.example\r\n\r\nbody' }))).toContain(
+      '\r\nSubject: a Bcc: b@c.example body\r\n',
+    );
   });
   it('leaves out a Content-ID that is none', () => {
-    expect(wire(mail({ html, attachments: [{ ...logo, contentId: 'a>\r\nBcc: b@c.example' }] }))).not.toMatch(/Content-ID|Bcc/);
+    expect(wire(mail({ html, attachments: [{ ...logo, contentId: 'a>\r\nBcc: b@c.example' }] }))).not.toMatch(
+      /Content-ID|Bcc/,
+    );
   });
 });
 
 describe('an attachment', () => {
-  it.each(['application/pdf', 'image/svg+xml', 'text/csv; charset=utf-8', 'text/plain;format=flowed', 'application/vnd.ms-excel'])(
-    'may be %s',
-    (type) => expect(isContentType(type)).toBe(true),
+  it.each([
+    'application/pdf',
+    'image/svg+xml',
+    'text/csv; charset=utf-8',
+    'text/plain;format=flowed',
+    'application/vnd.ms-excel',
+  ])('may be %s', (type) => expect(isContentType(type)).toBe(true));
+  it.each([
+    '',
+    'pdf',
+    'a/',
+    '/b',
+    'a/b; c',
+    'a/b; c="d"',
+    'a/b\r\n',
+    'a/b ',
+    'message/rfc822',
+    'Multipart/Mixed',
+    `a/${'b'.repeat(128)}`,
+  ])('may not be %j', (type) => expect(isContentType(type)).toBe(false));
+  it.each(['logo', 'logo@shop.example', 'a-b_c.1'])('may be called %s by html', (cid) =>
+    expect(isContentId(cid)).toBe(true),
   );
-  it.each(['', 'pdf', 'a/', '/b', 'a/b; c', 'a/b; c="d"', 'a/b\r\n', 'a/b ', 'message/rfc822', 'Multipart/Mixed', `a/${'b'.repeat(128)}`])(
-    'may not be %j',
-    (type) => expect(isContentType(type)).toBe(false),
+  it.each(['', 'a b', '<a>', 'a\r\n', 'ä', 'a'.repeat(251)])('may not be called %j', (cid) =>
+    expect(isContentId(cid)).toBe(false),
   );
-  it.each(['logo', 'logo@shop.example', 'a-b_c.1'])('may be called %s by html', (cid) => expect(isContentId(cid)).toBe(true));
-  it.each(['', 'a b', '<a>', 'a\r\n', 'ä', 'a'.repeat(251)])('may not be called %j', (cid) => expect(isContentId(cid)).toBe(false));
 });
 
 describe('for any mail', () => {
-  /** Text that a header keeps as it is: no controls, and no blanks at its ends or several in a row, which parsers are free to fold. */
+  /**
+   * Text that a header keeps as it is: no controls, and no blanks at its ends or several in a row,
+   * which parsers are free to fold.
+   */
   const words = (maxLength: number) =>
     fc
       .array(
@@ -321,7 +423,10 @@ describe('for any mail', () => {
   const bodies = fc.oneof(
     fc.constant(null),
     fc
-      .array(fc.constantFrom('a', ' ', '\t', '\n', '\r\n', '=', '.', 'ü', '😀', 'word '.repeat(30), '--=_', '<b>'), { maxLength: 60 })
+      .array(
+        fc.constantFrom('a', ' ', '\t', '\n', '\r\n', '=', '.', 'ü', '😀', 'word '.repeat(30), '--=_', '<b>'),
+        { maxLength: 60 },
+      )
       .map((parts) => parts.join('')),
   );
   const files = fc.array(fc.tuple(words(255), fc.uint8Array({ maxLength: 300 })), { maxLength: 3 });
@@ -329,17 +434,29 @@ describe('for any mail', () => {
 
   it('mailparser reads back subject, names, html, text and attachments, and the wire sees whole lines', async () => {
     await fc.assert(
-      fc.asyncProperty(words(500), names, bodies, bodies, files, async (subject, people, htmlBody, textBody, given) => {
-        const m = mail({
-          subject,
-          to: [mailbox('first@b.example'), ...people.map((name, i) => mailbox(`r${i}@b.example`, name || null))],
-          html: htmlBody,
-          text: textBody,
-          attachments: given.map(([filename, content]) => attachment(content, { filename: filename || 'a' })),
-        });
-        expectOnTheWire(bytesOf(m));
-        await expectMailparserReads(m);
-      }),
+      fc.asyncProperty(
+        words(500),
+        names,
+        bodies,
+        bodies,
+        files,
+        async (subject, people, htmlBody, textBody, given) => {
+          const m = mail({
+            subject,
+            to: [
+              mailbox('first@b.example'),
+              ...people.map((name, i) => mailbox(`r${i}@b.example`, name || null)),
+            ],
+            html: htmlBody,
+            text: textBody,
+            attachments: given.map(([filename, content]) =>
+              attachment(content, { filename: filename || 'a' }),
+            ),
+          });
+          expectOnTheWire(bytesOf(m));
+          await expectMailparserReads(m);
+        },
+      ),
       { numRuns: 150 },
     );
   });

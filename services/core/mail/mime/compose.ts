@@ -1,5 +1,6 @@
-// The MIME writer: from a mail to its bytes, in order, with the places of its blobs. Our own because a library's general one costs 25 times as much
-// (PERFORMANCE) and repairs what should be refused; kept honest by two parsers that are not ours. Same mail, same bytes.
+// The MIME writer: from a mail to its bytes, in order, with the places of its blobs. Our own
+// because a library's general one costs 25 times as much (PERFORMANCE) and repairs what should be
+// refused; kept honest by two parsers that are not ours. Same mail, same bytes.
 //
 //   mixed ┬ alternative ┬ text
 //         │             └ related ┬ html
@@ -17,13 +18,20 @@ import { encodeText } from './text-encoding.ts';
 type Node =
   | { readonly kind: 'text'; readonly type: 'plain' | 'html'; readonly body: PartBody }
   | { readonly kind: 'attachment'; readonly attachment: Attachment }
-  | { readonly kind: 'multipart'; readonly type: 'mixed' | 'alternative' | 'related'; readonly parts: readonly Node[] };
+  | {
+      readonly kind: 'multipart';
+      readonly type: 'mixed' | 'alternative' | 'related';
+      readonly parts: readonly Node[];
+    };
 
 const typeSyntax =
   /^(?!multipart\/|message\/)[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}(?:; ?[a-z0-9-]{1,40}=[a-z0-9!#$&^_.+-]{1,70}){0,4}$/i;
 const contentIdSyntax = /^[!-;=?-~]{1,250}$/;
 
-/** True for a media type that an attachment may have, with simple parameters. Containers are none: their content may not be encoded (RFC 2046). */
+/**
+ * True for a media type that an attachment may have, with simple parameters. Containers are none:
+ * their content may not be encoded (RFC 2046).
+ */
 export function isContentType(text: string): boolean {
   return typeSyntax.test(text);
 }
@@ -57,11 +65,20 @@ function treeOf(mail: Mail): Node {
   const isShown = (a: Attachment) => mail.html !== null && a.contentId !== null && a.disposition === 'inline';
   const leaf = (attachment: Attachment): Node => ({ kind: 'attachment', attachment });
   const versions: Node[] = [];
-  if (mail.text !== null || mail.html === null) versions.push({ kind: 'text', type: 'plain', body: mail.text ?? '' });
+  if (mail.text !== null || mail.html === null)
+    versions.push({ kind: 'text', type: 'plain', body: mail.text ?? '' });
   if (mail.html !== null) {
-    versions.push(multipart('related', [{ kind: 'text', type: 'html', body: mail.html }, ...mail.attachments.filter(isShown).map(leaf)]));
+    versions.push(
+      multipart('related', [
+        { kind: 'text', type: 'html', body: mail.html },
+        ...mail.attachments.filter(isShown).map(leaf),
+      ]),
+    );
   }
-  return multipart('mixed', [multipart('alternative', versions), ...mail.attachments.filter((a) => !isShown(a)).map(leaf)]);
+  return multipart('mixed', [
+    multipart('alternative', versions),
+    ...mail.attachments.filter((a) => !isShown(a)).map(leaf),
+  ]);
 }
 
 function multipart(type: 'mixed' | 'alternative' | 'related', parts: readonly Node[]): Node {
@@ -120,14 +137,16 @@ class Writer {
   #attachment(attachment: Attachment): void {
     const type = isContentType(attachment.contentType) ? attachment.contentType : 'application/octet-stream';
     this.write(`Content-Type: ${type}\r\nContent-Transfer-Encoding: base64\r\n`);
-    if (attachment.contentId !== null && isContentId(attachment.contentId)) this.write(`Content-ID: <${attachment.contentId}>\r\n`);
+    if (attachment.contentId !== null && isContentId(attachment.contentId))
+      this.write(`Content-ID: <${attachment.contentId}>\r\n`);
     const filename = attachment.filename === '' ? '' : parameter('filename', attachment.filename);
     this.write(`Content-Disposition: ${attachment.disposition}${filename}\r\n\r\n`);
     this.#blob({ blob: attachment.blob, bytes: attachment.bytes, encoding: 'base64' });
   }
 
   #multipart(type: string, parts: readonly Node[]): void {
-    // `=_` cannot occur in quoted-printable or base 64, and the seed in no text that was written before the message had it.
+    // `=_` cannot occur in quoted-printable or base 64, and the seed in no text that was written
+    // before the message had it.
     const boundary = `=_${this.#seed}.${++this.#boundaries}`;
     const ofType = type === 'related' ? '; type="text/html"' : '';
     this.write(`Content-Type: multipart/${type}${ofType};\r\n boundary="${boundary}"\r\n`);

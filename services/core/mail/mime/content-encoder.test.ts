@@ -5,7 +5,9 @@ import type { BlobEncoding } from './mail.ts';
 
 function encode(encoding: BlobEncoding, ...chunks: readonly (string | Uint8Array)[]): string {
   const encoder = contentEncoder(encoding);
-  const out = chunks.map((chunk) => Buffer.from(encoder.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)));
+  const out = chunks.map((chunk) =>
+    Buffer.from(encoder.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)),
+  );
   return Buffer.concat([...out, encoder.end()]).toString('latin1');
 }
 
@@ -50,7 +52,11 @@ describe('base 64', () => {
     ['padding once, at the end', ['a', 'b'], 'YWI='],
     ['a full line', ['a'.repeat(57)], 'YWFh'.repeat(19)],
     ['a line and a byte', ['a'.repeat(58)], `${'YWFh'.repeat(19)}\r\nYQ==`],
-    ['two lines in odd chunks', ['a'.repeat(50), 'a'.repeat(20), 'a'.repeat(44)], `${'YWFh'.repeat(19)}\r\n${'YWFh'.repeat(19)}`],
+    [
+      'two lines in odd chunks',
+      ['a'.repeat(50), 'a'.repeat(20), 'a'.repeat(44)],
+      `${'YWFh'.repeat(19)}\r\n${'YWFh'.repeat(19)}`,
+    ],
   ])('%s', (_, chunks, expected) => expect(encode('base64', ...chunks)).toBe(expected));
 
   it('keeps no hold of the chunk it was given', () => {
@@ -65,7 +71,9 @@ describe('base 64', () => {
 describe('for any content, however it is cut', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 400 }),
-    fc.array(fc.constantFrom(13, 10, 32, 9, 61, 65, 195), { maxLength: 400 }).map((values) => Uint8Array.from(values)),
+    fc
+      .array(fc.constantFrom(13, 10, 32, 9, 61, 65, 195), { maxLength: 400 })
+      .map((values) => Uint8Array.from(values)),
   );
   const cut = (content: Uint8Array, sizes: readonly number[]) => {
     const chunks: Uint8Array[] = [];
@@ -78,19 +86,24 @@ describe('for any content, however it is cut', () => {
   };
   const sizes = fc.array(fc.nat({ max: 90 }), { maxLength: 12 });
 
-  it.each<BlobEncoding>(['base64', 'quoted-printable'])('%s is the same text, with lines of at most 76 and CRLF only', (encoding) => {
-    fc.assert(
-      fc.property(bytes, sizes, (content, at) => {
-        const whole = encode(encoding, content);
-        expect(encode(encoding, ...cut(content, at))).toBe(whole);
-        expect(whole).toMatch(/^[\r\n\t -~]*$/);
-        for (const line of whole.split('\r\n')) expect(line).toMatch(/^(?:[\t -~]{0,75}[!-~])?$/);
-      }),
-    );
-  });
+  it.each<BlobEncoding>(['base64', 'quoted-printable'])(
+    '%s is the same text, with lines of at most 76 and CRLF only',
+    (encoding) => {
+      fc.assert(
+        fc.property(bytes, sizes, (content, at) => {
+          const whole = encode(encoding, content);
+          expect(encode(encoding, ...cut(content, at))).toBe(whole);
+          expect(whole).toMatch(/^[\r\n\t -~]*$/);
+          for (const line of whole.split('\r\n')) expect(line).toMatch(/^(?:[\t -~]{0,75}[!-~])?$/);
+        }),
+      );
+    },
+  );
 
   it('base64 comes back byte for byte', () => {
-    fc.assert(fc.property(bytes, (content) => Buffer.from(encode('base64', content), 'base64').equals(content)));
+    fc.assert(
+      fc.property(bytes, (content) => Buffer.from(encode('base64', content), 'base64').equals(content)),
+    );
   });
 
   it('quoted-printable comes back byte for byte, but for its line breaks', () => {

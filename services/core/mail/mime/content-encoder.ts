@@ -1,5 +1,6 @@
-// Content-Transfer-Encodings (RFC 2045, section 6) for content of any size: an encoder is fed chunks, however they are cut, and holds back less than
-// one line. What it gives has no bare CR or LF and no line above 76 characters.
+// Content-Transfer-Encodings (RFC 2045, section 6) for content of any size: an encoder is fed
+// chunks, however they are cut, and holds back less than one line. What it gives has no bare CR or
+// LF and no line above 76 characters.
 
 import type { BlobEncoding } from './mail.ts';
 
@@ -37,7 +38,10 @@ const base64LineChars = 76;
 /** A soft break takes the 76th character. */
 const quotedLineChars = 75;
 
-/** Lines are separated by CRLF; the last one has none, since what follows a body begins with its own. */
+/**
+ * Lines are separated by CRLF; the last one has none, since what follows a body begins with its
+ * own.
+ */
 class Base64Encoder implements ContentEncoder {
   #held = Buffer.alloc(0);
   #isFirstLine = true;
@@ -72,11 +76,17 @@ class Base64Encoder implements ContentEncoder {
   }
 }
 
-/** For text: CRLF, LF and CR in the content are all line breaks and come out as CRLF; everything else comes back byte for byte. */
+/**
+ * For text: CRLF, LF and CR in the content are all line breaks and come out as CRLF; everything
+ * else comes back byte for byte.
+ */
 class QuotedPrintableEncoder implements ContentEncoder {
   #column = 0;
   #isAfterCr = false;
-  /** A space or tab at the end of a chunk: before a line break it must be quoted, for relays strip it there. */
+  /**
+   * A space or tab at the end of a chunk: before a line break it must be quoted, for relays strip
+   * it there.
+   */
   #held = Buffer.alloc(0);
 
   push(chunk: Uint8Array): Uint8Array {
@@ -93,7 +103,8 @@ class QuotedPrintableEncoder implements ContentEncoder {
 
   /** Encodes the first `length` bytes; the one after them is looked at only. */
   #encode(bytes: Uint8Array, length: number): Uint8Array {
-    // The worst case: three characters for each byte, and three of a soft break after each 25 bytes.
+    // The worst case: three characters for each byte, and three of a soft break after each 25
+    // bytes.
     const out = Buffer.allocUnsafe(length * 4 + 4);
     let end = 0;
     let column = this.#column;
@@ -111,7 +122,8 @@ class QuotedPrintableEncoder implements ContentEncoder {
         continue;
       }
       isAfterCr = false;
-      const isPlain = kind === PLAIN || (kind === BLANK && i + 1 < bytes.length && kinds[bytes[i + 1] as number] !== BREAK);
+      const isPlain =
+        kind === PLAIN || (kind === BLANK && i + 1 < bytes.length && kinds[bytes[i + 1] as number] !== BREAK);
       const width = isPlain ? 1 : 3;
       if (column + width > quotedLineChars) {
         out[end++] = EQUALS;

@@ -11,7 +11,11 @@ describe('a field of text', () => {
     ['empty', '', 'Subject: \r\n'],
     ['several spaces', 'a  b', 'Subject: a  b\r\n'],
     ['a short one beyond ASCII', 'Größe', 'Subject: =?UTF-8?B?R3LDtsOfZQ==?=\r\n'],
-    ['mostly ASCII', 'Your order for Jürgen is on its way', 'Subject: =?UTF-8?Q?Your_order_for_J=C3=BCrgen_is_on_its_way?=\r\n'],
+    [
+      'mostly ASCII',
+      'Your order for Jürgen is on its way',
+      'Subject: =?UTF-8?Q?Your_order_for_J=C3=BCrgen_is_on_its_way?=\r\n',
+    ],
     ['what looks encoded', '=?utf-8?q?a?=', 'Subject: =?UTF-8?B?PT91dGYtOD9xP2E/PQ==?=\r\n'],
     ['a line break', 'a\r\nBcc: b@c.example', 'Subject: a Bcc: b@c.example\r\n'],
     ['half a surrogate pair', 'a\ud800', 'Subject: =?UTF-8?B?Ye+/vQ==?=\r\n'],
@@ -42,7 +46,11 @@ describe('a field of mailboxes', () => {
     ['a name with a dot', [to('A. Lovelace')], 'To: "A. Lovelace" <a@b.example>\r\n'],
     ['a name with several spaces', [to('Ana  Lovelace')], 'To: "Ana  Lovelace" <a@b.example>\r\n'],
     ['a name beyond ASCII', [to('Jürgen')], 'To: =?UTF-8?Q?J=C3=BCrgen?= <a@b.example>\r\n'],
-    ['a name that looks encoded', [to('=?utf-8?q?a?=')], 'To: =?UTF-8?B?PT91dGYtOD9xP2E/PQ==?= <a@b.example>\r\n'],
+    [
+      'a name that looks encoded',
+      [to('=?utf-8?q?a?=')],
+      'To: =?UTF-8?B?PT91dGYtOD9xP2E/PQ==?= <a@b.example>\r\n',
+    ],
     ['a name with a line break', [to('a\r\nBcc: b')], 'To: "a Bcc: b" <a@b.example>\r\n'],
     ['several', [to('Ana'), to(null), to('Bo')], 'To: Ana <a@b.example>, a@b.example, Bo <a@b.example>\r\n'],
     ['a UTF-8 address as it is', [to(null, 'jürgen@b.example')], 'To: jürgen@b.example\r\n'],
@@ -65,17 +73,24 @@ describe('a parameter', () => {
     ['beyond ASCII', 'größe.pdf', ";\r\n filename*=UTF-8''gr%C3%B6%C3%9Fe.pdf"],
     ['with a line break', 'a\r\nX: b', ';\r\n filename="a X: b"'],
     ['what looks encoded', '=?utf-8?q?a?=', ";\r\n filename*=UTF-8''%3D%3Futf-8%3Fq%3Fa%3F%3D"],
-    ['a long one', `${'a'.repeat(100)}.pdf`, `;\r\n filename*0*=UTF-8''${'a'.repeat(54)};\r\n filename*1*=${'a'.repeat(46)}.pdf`],
+    [
+      'a long one',
+      `${'a'.repeat(100)}.pdf`,
+      `;\r\n filename*0*=UTF-8''${'a'.repeat(54)};\r\n filename*1*=${'a'.repeat(46)}.pdf`,
+    ],
   ])('%s', (_, text, expected) => expect(parameter('filename', text)).toBe(expected));
 });
 
-it('a date is in UTC', () => expect(dateTime(Date.UTC(2026, 0, 5, 6, 50, 5, 999))).toBe('Mon, 05 Jan 2026 06:50:05 +0000'));
+it('a date is in UTC', () =>
+  expect(dateTime(Date.UTC(2026, 0, 5, 6, 50, 5, 999))).toBe('Mon, 05 Jan 2026 06:50:05 +0000'));
 
 describe('for any text', () => {
   const texts = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300 }),
     fc
-      .array(fc.constantFrom('ü', '例', '😀', ' ', 'a', '=?', '"', '\r', '\n', '\0', '\ud800'), { maxLength: 200 })
+      .array(fc.constantFrom('ü', '例', '😀', ' ', 'a', '=?', '"', '\r', '\n', '\0', '\ud800'), {
+        maxLength: 200,
+      })
       .map((parts) => parts.join('')),
   );
 
@@ -101,13 +116,17 @@ describe('for any text', () => {
   it('each encoded word is at most 75 characters and whole by itself', () => {
     fc.assert(
       fc.property(texts, (text) => {
-        for (const [word, encoding, content = ''] of textField('Subject', text).matchAll(/=\?UTF-8\?([BQ])\?([^?]*)\?=/g)) {
+        for (const [word, encoding, content = ''] of textField('Subject', text).matchAll(
+          /=\?UTF-8\?([BQ])\?([^?]*)\?=/g,
+        )) {
           expect(word.length).toBeLessThanOrEqual(75);
           const bytes =
             encoding === 'B'
               ? Buffer.from(content, 'base64')
               : Buffer.from(
-                  content.replace(/=(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+                  content.replace(/=(..)/g, (_, hex: string) =>
+                    String.fromCharCode(Number.parseInt(hex, 16)),
+                  ),
                   'latin1',
                 );
           expect(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes)).not.toThrow();

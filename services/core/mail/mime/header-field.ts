@@ -1,10 +1,13 @@
-// Header fields (RFC 5322, section 2.2), folded at 76 characters: text and names as encoded words where they are not plain ASCII (RFC 2047), parameters
-// in segments (RFC 2231). Total over its input: a control character in a rendered subject becomes a space here, never a new header.
+// Header fields (RFC 5322, section 2.2), folded at 76 characters: text and names as encoded words
+// where they are not plain ASCII (RFC 2047), parameters in segments (RFC 2231). Total over its
+// input: a control character in a rendered subject becomes a space here, never a new header.
 
 import type { Mailbox } from '../../address.ts';
 import { acceptLimits } from '../../limits/accept.ts';
 
-/** RFC 2047 allows 76 in a line with encoded words; the 78 that RFC 5322 prefers are kept with it. */
+/**
+ * RFC 2047 allows 76 in a line with encoded words; the 78 that RFC 5322 prefers are kept with it.
+ */
 const lineChars = 76;
 /** `=?UTF-8?B?` and `?=`. */
 const encodedWordFrame = 12;
@@ -33,10 +36,14 @@ export function mailboxField(name: string, mailboxes: readonly Mailbox[]): strin
   return fold(name, units);
 }
 
-/** A parameter of a field that is already written, for example `; filename="a.pdf"`, each segment on a line of its own. */
+/**
+ * A parameter of a field that is already written, for example `; filename="a.pdf"`, each segment on
+ * a line of its own.
+ */
 export function parameter(name: string, text: string): string {
   const value = cleaned(text);
-  if (value.length <= quotedCharsMax && isPlain(value) && !/["\\]/.test(value)) return `;\r\n ${name}="${value}"`;
+  if (value.length <= quotedCharsMax && isPlain(value) && !/["\\]/.test(value))
+    return `;\r\n ${name}="${value}"`;
   const segments: string[] = [];
   let segment = "UTF-8''";
   for (const char of value) {
@@ -58,7 +65,10 @@ export function dateTime(ms: number): string {
   return `${new Date(ms).toUTCString().slice(0, -3)}+0000`;
 }
 
-/** Units begin with the space at which a line may be broken. The first stays beside the name where it would not fit on any line. */
+/**
+ * Units begin with the space at which a line may be broken. The first stays beside the name where
+ * it would not fit on any line.
+ */
 function fold(name: string, units: readonly string[]): string {
   let field = `${name}:`;
   let column = field.length;
@@ -73,16 +83,25 @@ function fold(name: string, units: readonly string[]): string {
   return `${field}\r\n`;
 }
 
-/** The name beside an address: as it is, in quotes (which may be folded at spaces, too), or encoded. */
+/**
+ * The name beside an address: as it is, in quotes (which may be folded at spaces, too), or encoded.
+ */
 function phrase(text: string, column: number): string[] {
   const name = cleaned(text).trim();
   if (!isPlain(name)) return encodedWords(name, column);
   return unitsOf(atoms.test(name) ? name : `"${name.replace(/["\\]/g, '\\$&')}"`);
 }
 
-/** ASCII that nobody takes for an encoded word (in quotes it should not be, but several parsers do), and that can be folded. */
+/**
+ * ASCII that nobody takes for an encoded word (in quotes it should not be, but several parsers do),
+ * and that can be folded.
+ */
 function isPlain(text: string): boolean {
-  return ascii.test(text) && !text.includes('=?') && unitsOf(text).every((unit) => unit.length <= acceptLimits.headerWordCharsMax);
+  return (
+    ascii.test(text) &&
+    !text.includes('=?') &&
+    unitsOf(text).every((unit) => unit.length <= acceptLimits.headerWordCharsMax)
+  );
 }
 
 /** The words of a text, each with the spaces before it. */
@@ -90,7 +109,10 @@ function unitsOf(text: string): string[] {
   return ` ${text}`.split(/(?<=[^ ])(?= )/);
 }
 
-/** The whole text, spaces included, as encoded words, cut between characters, never inside one. Base 64 or Q, whichever is shorter. */
+/**
+ * The whole text, spaces included, as encoded words, cut between characters, never inside one. Base
+ * 64 or Q, whichever is shorter.
+ */
 function encodedWords(text: string, column: number): string[] {
   const room = lineChars - column - encodedWordFrame;
   const roomInFull = encodedWordMax - encodedWordFrame;

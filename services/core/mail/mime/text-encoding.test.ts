@@ -17,9 +17,19 @@ describe('a text goes', () => {
       'quoted-printable',
       'Viele Gr=C3=BC=C3=9Fe aus M=C3=BCnchen\r\n',
     ],
-    ['in base 64 when most letters are beyond ASCII', 'Привет\n', 'base64', Buffer.from('Привет\r\n').toString('base64')],
+    [
+      'in base 64 when most letters are beyond ASCII',
+      'Привет\n',
+      'base64',
+      Buffer.from('Привет\r\n').toString('base64'),
+    ],
     ['quoted when a control is in it', `${'a'.repeat(20)}\0`, 'quoted-printable', `${'a'.repeat(20)}=00`],
-    ['with a replacement for half a surrogate pair', `${'a'.repeat(40)}\ud800`, 'quoted-printable', `${'a'.repeat(40)}=EF=BF=BD`],
+    [
+      'with a replacement for half a surrogate pair',
+      `${'a'.repeat(40)}\ud800`,
+      'quoted-printable',
+      `${'a'.repeat(40)}=EF=BF=BD`,
+    ],
   ])('%s', (_, text, encoding, content) => expect(encodeText(text)).toEqual({ encoding, content }));
 
   it('in base 64 without growing by more than a half', () => {

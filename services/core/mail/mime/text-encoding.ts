@@ -1,5 +1,6 @@
-// The encoding of a text that is at hand: 7bit where it is plain and short-lined, else quoted-printable, or base 64 where most of it would be
-// quoted. The result is ASCII with CRLF line breaks and no line above 78 characters.
+// The encoding of a text that is at hand: 7bit where it is plain and short-lined, else
+// quoted-printable, or base 64 where most of it would be quoted. The result is ASCII with CRLF line
+// breaks and no line above 78 characters.
 
 import { contentEncoder } from './content-encoder.ts';
 
@@ -8,9 +9,15 @@ export interface EncodedText {
   readonly content: string;
 }
 
-/** RFC 5322 2.1.1: lines should be no longer, and a longer one may be wrapped by a relay, which would break the signature. */
+/**
+ * RFC 5322 2.1.1: lines should be no longer, and a longer one may be wrapped by a relay, which
+ * would break the signature.
+ */
 const lineCharsMax = 78;
-/** Base 64 is the shorter one from a sixth of quoted bytes, but only quoted text can be read in the source, by people and by filters. */
+/**
+ * Base 64 is the shorter one from a sixth of quoted bytes, but only quoted text can be read in the
+ * source, by people and by filters.
+ */
 const quotedShareMax = 1 / 3;
 
 export function encodeText(text: string): EncodedText {
