@@ -11,6 +11,8 @@ import { join } from 'node:path';
 
 const READY_MS = 30_000;
 const STOP_MS = 10_000;
+/** A process that an ended program left behind may hold its output open for longer. */
+const OUTPUT_END_MS = 500;
 /** What an error shows of the program's output. */
 const OUTPUT_CHARS = 16_384;
 
@@ -77,10 +79,14 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
     started.stderr.setEncoding('utf8').on('data', collect);
     started.once('spawn', () => watchdog.guard(started.pid));
     started.once('error', isReady.reject);
-    started.once('exit', (code, signal) => {
+    const isOver = (): void =>
+      isReady.reject(new Error(`ended (${started.signalCode ?? started.exitCode}) before it was ready`));
+    started.once('exit', () => {
       if (child === started) watchdog.guard(undefined);
-      isReady.reject(new Error(`ended (${signal ?? code}) before it was ready`));
+      setTimeout(isOver, OUTPUT_END_MS).unref();
     });
+    // Its last lines, which say why it ended, may come after its exit.
+    started.once('close', isOver);
     const timer = setTimeout(
       () => isReady.reject(new Error('was not ready in time')),
       program.readyMs ?? READY_MS,

@@ -26,6 +26,13 @@ async function run(files: Record<string, string>): Promise<{ code: number; lines
   return { code, lines: printed.trimEnd().split('\n') };
 }
 
+/** The indented lines that follow the last line with this title. */
+function errorsUnder(lines: readonly string[], title: string): string[] {
+  const after = lines.slice(lines.lastIndexOf(title) + 1);
+  const end = after.findIndex((line) => !line.startsWith('    '));
+  return after.slice(0, end).map((line) => line.slice(4));
+}
+
 it('ends with the totals of a green run and names what was skipped', async () => {
   const { code, lines } = await run({
     'a.test.ts': `it('works', () => {}); describe.skip('needs a submarine', () => { it('dives', () => {}); });`,
@@ -46,10 +53,38 @@ it('counts failed tests, files that do not load and errors outside any test', as
   expect(code).toBe(1);
   expect(lines.at(-1)).toBe('2 passed, 4 failed');
   expect(lines.filter((line) => line.startsWith('Failed')).toSorted()).toEqual([
-    'Failed outside any test: stray',
+    'Failed outside any test',
     'Failed: tests/broken.test.ts: the file itself',
     'Failed: tests/red.test.ts: does not',
     'Failed: tests/red.test.ts: throws',
+  ]);
+  const errorsOf = (title: string) => errorsUnder(lines, title).join('\n');
+  expect(errorsOf('Failed outside any test')).toBe('stray');
+  expect(errorsOf('Failed: tests/broken.test.ts: the file itself')).toContain(
+    "Cannot find module './nowhere.ts'",
+  );
+  expect(errorsOf('Failed: tests/red.test.ts: does not')).toContain('expected 1 to be 2');
+  expect(errorsOf('Failed: tests/red.test.ts: throws')).toBe('no');
+});
+
+it('ends with the error of a hook, its cause and the first and last lines of what it says', async () => {
+  const { code, lines } = await run({
+    'hook.test.ts': `import { beforeAll } from 'vitest';
+      describe('a server', () => {
+        beforeAll(() => {
+          const said = Array.from({ length: 100 }, (_, i) => 'line ' + i).join('\\n');
+          throw new Error('the server said:\\n' + said, { cause: new Error('ended (1) before it was ready') });
+        });
+        it('serves', () => {});
+      });`,
+  });
+  expect(code).toBe(1);
+  expect(errorsUnder(lines, 'Failed: tests/hook.test.ts: a server')).toEqual([
+    'the server said:',
+    ...Array.from({ length: 9 }, (_, i) => `line ${i}`),
+    '… 72 more lines …',
+    ...Array.from({ length: 19 }, (_, i) => `line ${81 + i}`),
+    'Caused by: ended (1) before it was ready',
   ]);
 });
 

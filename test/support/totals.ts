@@ -1,10 +1,19 @@
-// Ends a run with what it used, what it skipped and one line of totals that a script can read. A
-// file that cannot be loaded and an error outside any test count as failures: they must never look
-// like fewer tests.
+// Ends a run with its backends, its skipped tests, its failures and one line of totals that a
+// script can read. A file that cannot be loaded and an error outside any test count as failures:
+// they must never look like fewer tests.
 
+import { stripVTControlCharacters } from 'node:util';
 import { DefaultReporter, type TestModule, type TestRunEndReason, type Vitest } from 'vitest/node';
 
 type UnhandledErrors = Parameters<DefaultReporter['onTestRunEnd']>[1];
+type TestFailure = UnhandledErrors[number];
+
+/** Of a failure's error, so that the last lines of a program's output are kept as well. */
+const FIRST_LINES = 10;
+const LAST_LINES = 20;
+const LINE_CHARS = 1_000;
+/** The errors of more failures would push the first ones out of an output that is cut. */
+const ERRORS_SHOWN = 10;
 
 export default class Totals extends DefaultReporter {
   #vitest: Vitest | undefined;
@@ -23,36 +32,67 @@ export default class Totals extends DefaultReporter {
     const lent = this.#vitest?.getRootProject().getProvidedContext().lent ?? [];
     for (const backend of lent) this.log(`Backend: ${backend}`);
     for (const title of modules.flatMap(skipped)) this.log(`Skipped: ${title}`);
-    // said here once more, because of a long output often only the end is kept
-    for (const title of modules.flatMap(failures)) this.log(`Failed: ${title}`);
-    for (const error of errors) this.log(`Failed outside any test: ${error.message}`);
+    // Vitest has printed them above, but of a long output often only the end is kept.
+    const failed = [
+      ...modules.flatMap(failures),
+      ...errors.map((error) => ({ title: 'Failed outside any test', errors: [error] })),
+    ];
+    for (const [i, failure] of failed.entries()) {
+      this.log(failure.title);
+      if (i < ERRORS_SHOWN) for (const error of failure.errors) this.log(indented(error));
+    }
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const passed = tests.filter((test) => test.result().state === 'passed').length;
-    const failed = tests.filter((test) => test.result().state === 'failed').length;
+    const failedTests = tests.filter((test) => test.result().state === 'failed').length;
     const broken = modules.filter(
       (module) => !module.ok() && [...module.children.allTests('failed')].length === 0,
     ).length;
-    this.log(`\n${passed} passed, ${failed + broken + errors.length} failed`);
+    this.log(`\n${passed} passed, ${failedTests + broken + errors.length} failed`);
   }
 }
 
+interface Failed {
+  readonly title: string;
+  readonly errors: readonly TestFailure[];
+}
+
 /**
- * Tests that failed, and those that never ended because their process did; a file without tests
- * that could not be loaded.
+ * Tests that failed, tests that did not end because their process ended, suites whose hooks failed,
+ * and a file that could not be loaded.
  */
-function failures(module: TestModule): string[] {
-  const open = [...module.children.allTests()].flatMap((test) => {
-    const { state } = test.result();
-    return state === 'failed'
-      ? [test.fullName]
-      : state === 'pending'
-        ? [`${test.fullName} (did not end)`]
-        : [];
+function failures(module: TestModule): Failed[] {
+  const failed = (name: string, errors: readonly TestFailure[] = []): Failed => ({
+    title: `Failed: ${module.relativeModuleId}: ${name}`,
+    errors,
   });
-  if (open.length === 0 && module.ok()) return [];
-  return (open.length === 0 ? ['the file itself'] : open).map(
-    (name) => `${module.relativeModuleId}: ${name}`,
+  const tests = [...module.children.allTests()].flatMap((test) => {
+    const { state, errors } = test.result();
+    if (state === 'failed') return [failed(test.fullName, errors)];
+    return state === 'pending' ? [failed(`${test.fullName} (did not end)`)] : [];
+  });
+  const suites = [...module.children.allSuites()].flatMap((suite) =>
+    suite.errors().length === 0 ? [] : [failed(suite.fullName, suite.errors())],
   );
+  const found = [...tests, ...suites];
+  const own = module.errors();
+  if (own.length > 0 || (found.length === 0 && !module.ok())) found.push(failed('the file itself', own));
+  return found;
+}
+
+/** The error's message, the difference that an assertion found, and the causes. */
+function indented(error: TestFailure): string {
+  const texts: string[] = [];
+  for (let each: TestFailure | undefined = error; each !== undefined; each = each.cause) {
+    texts.push(`${each === error ? '' : 'Caused by: '}${each.message}`);
+    if (typeof each.diff === 'string') texts.push(each.diff);
+  }
+  const lines = stripVTControlCharacters(texts.join('\n')).trimEnd().split('\n');
+  const leftOut = lines.length - FIRST_LINES - LAST_LINES;
+  const shown =
+    leftOut <= 0
+      ? lines
+      : [...lines.slice(0, FIRST_LINES), `… ${leftOut} more lines …`, ...lines.slice(-LAST_LINES)];
+  return shown.map((line) => `    ${line.slice(0, LINE_CHARS)}`).join('\n');
 }
 
 /** The outermost suites and tests of a file that did not run. */
