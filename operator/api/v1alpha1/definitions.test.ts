@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { isFaults, showPath } from '../../../services/core/documents/fault.ts';
-import { readObject } from '../../../services/core/objects/objects.ts';
+import { readObject } from '../../../services/core/objects/read-object.ts';
 import { borrow, describeWith } from '../../../test/support/describe-with.ts';
 import { kubectl, kubectlOk } from '../../../test/support/kubernetes.ts';
 import { definitionOf, type Json, kinds } from './definitions.ts';

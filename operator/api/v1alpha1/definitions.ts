@@ -1,10 +1,13 @@
 // Generates the CustomResourceDefinitions from the schemas of the objects
-// (services/core/objects/objects.ts) and of their status. `make crds` writes them into the chart.
+// (services/core/objects) and of their status. `make crds` writes them into the chart.
 
 import { z } from 'zod';
-import { specs } from '../../../services/core/objects/objects.ts';
+import { senderSpec } from '../../../services/core/objects/sender-schema.ts';
+import { templateSpec } from '../../../services/core/objects/template-schema.ts';
 import { group, version } from './resources.ts';
 import { senderStatus, templateStatus } from './status.ts';
+
+const specs = { Sender: senderSpec, Template: templateSpec } as const;
 
 /** Plain JSON, ready for YAML. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

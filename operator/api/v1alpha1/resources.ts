@@ -1,5 +1,5 @@
 // The kinds that are about mail, as the API server keeps them. What a spec may hold is read by
-// `services/core/objects/objects.ts`: here it is whatever is stored, which a server with an older
+// `services/core/objects`: here it is whatever is stored, which a server with an older
 // or newer definition may have let through.
 
 import { describeResource, type KubernetesObject } from '../../kubernetes/resource.ts';

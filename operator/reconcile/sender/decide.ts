@@ -14,7 +14,9 @@ import {
   type WantedRecord,
   wantedRecords,
 } from '../../../services/core/objects/domain-records.ts';
-import { apiVersion, readObject, type SenderObject } from '../../../services/core/objects/objects.ts';
+import { apiVersion } from '../../../services/core/objects/identity.ts';
+import { readObject } from '../../../services/core/objects/read-object.ts';
+import type { SenderObject } from '../../../services/core/objects/sender-schema.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import {
   conditionFromFaults,

@@ -4,7 +4,7 @@
 import type { DkimAlgorithm } from '../../../services/core/catalog/catalog.ts';
 import { domainName } from '../../../services/core/objects/compile-sender.ts';
 import { checkRecord, dkimRecordFor } from '../../../services/core/objects/domain-records.ts';
-import type { SenderObject } from '../../../services/core/objects/objects.ts';
+import type { SenderObject } from '../../../services/core/objects/sender-schema.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { Random } from '../../../services/ports/random.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';

@@ -5,7 +5,9 @@ import { isFaults, type ObjectFault } from '../../../services/core/documents/fau
 import { Failure } from '../../../services/core/failure.ts';
 import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import { compileTemplate, identifierOf } from '../../../services/core/objects/compile-template.ts';
-import { apiVersion, readObject, type TemplateObject } from '../../../services/core/objects/objects.ts';
+import { apiVersion } from '../../../services/core/objects/identity.ts';
+import { readObject } from '../../../services/core/objects/read-object.ts';
+import type { TemplateObject } from '../../../services/core/objects/template-schema.ts';
 import { normalizeLocale } from '../../../services/core/template/locale.ts';
 import {
   describeUse,

@@ -5,7 +5,7 @@ import { isFaults } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
 import { templateLimits } from '../../../services/core/limits/template.ts';
 import { identifierOf } from '../../../services/core/objects/compile-template.ts';
-import type { TemplateObject } from '../../../services/core/objects/objects.ts';
+import type { TemplateObject } from '../../../services/core/objects/template-schema.ts';
 import type { SenderResource, TemplateResource } from '../../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { configMaps } from '../../kubernetes/resource.ts';

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { readObject, specs } from '../objects/objects.ts';
+import { readObject } from '../objects/read-object.ts';
+import { senderSpec } from '../objects/sender-schema.ts';
+import { templateSpec } from '../objects/template-schema.ts';
 import { showPath } from './fault.ts';
 import { readStrictly } from './schema-faults.ts';
 
@@ -161,7 +163,8 @@ describe('the schemas of the catalog', () => {
       for (const inner of [def.element, def.innerType, def.valueType])
         if (inner !== undefined) visit(inner, `${path}[]`);
     };
-    for (const [kind, schema] of Object.entries(specs)) visit(schema, kind);
+    for (const [kind, schema] of Object.entries({ Sender: senderSpec, Template: templateSpec }))
+      visit(schema, kind);
     expect(silent).toEqual([]);
   });
 });

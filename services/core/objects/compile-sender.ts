@@ -8,7 +8,8 @@ import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '..
 import { acceptLimits } from '../limits/accept.ts';
 import { doorLimits } from '../limits/door.ts';
 import { readDkimKey } from '../mail/dkim/key.ts';
-import { defaultTenant, type SenderObject } from './objects.ts';
+import { defaultTenant } from './identity.ts';
+import type { SenderObject } from './sender-schema.ts';
 
 export interface SenderReferences {
   /** The values of a Secret of the same namespace, in clear; null when there is none. */
@@ -178,7 +179,7 @@ function compileRoute(
   };
 }
 
-// The functions below parse again what `objects.ts` has validated, to get the canonical spelling.
+// The functions below parse again what the schema has validated, to get the canonical spelling.
 
 export function domainName(text: string): string {
   const domain = parseDomain(text);

@@ -20,7 +20,8 @@ import {
   renderContent,
 } from '../template/render.ts';
 import { schemaFaults } from '../template/variables.ts';
-import { defaultTenant, type LocaleObject, type TemplateObject } from './objects.ts';
+import { defaultTenant } from './identity.ts';
+import type { LocaleObject, TemplateObject } from './template-schema.ts';
 
 export interface TemplateReferences {
   /** The data of a ConfigMap of the same namespace; null when there is none. */

@@ -7,15 +7,10 @@ import type { SourceDocument } from '../documents/documents.ts';
 import { type Fault, isFaults, type ObjectFault, showPath } from '../documents/fault.ts';
 import { compileSender, domainName } from './compile-sender.ts';
 import { compileTemplate, identifierOf } from './compile-template.ts';
-import {
-  type CatalogObject,
-  defaultTenant,
-  type Identity,
-  identify,
-  readObject,
-  type TemplateObject,
-} from './objects.ts';
+import { defaultTenant, type Identity, identify } from './identity.ts';
+import { type CatalogObject, readObject } from './read-object.ts';
 import { secretValues } from './secret-values.ts';
+import type { TemplateObject } from './template-schema.ts';
 
 export interface CompiledFolder {
   readonly senders: readonly Sender[];

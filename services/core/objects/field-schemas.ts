@@ -1,0 +1,62 @@
+// Schemas of the fields that Senders and Templates have in common: references, addresses, domains,
+// hosts and locales.
+
+import { z } from 'zod';
+import { isRefusal, parseAddress, parseDomain, parseMailbox } from '../address.ts';
+import { addressLimits } from '../limits/address.ts';
+import { canonical } from '../template/locale.ts';
+import { objectName } from './identity.ts';
+
+/** A list whose entries are identified by one of their fields. */
+export const keyedBy = (key: string) => ({
+  'x-kubernetes-list-type': 'map',
+  'x-kubernetes-list-map-keys': [key],
+});
+
+export const reference = (what: string) =>
+  z.strictObject({ name: objectName.meta({ description: `Name of the ${what}, in the same namespace.` }) });
+export const keyReference = (what: string) =>
+  z.strictObject({
+    name: objectName.meta({ description: `Name of the ${what}, in the same namespace.` }),
+    key: z
+      .string()
+      .min(1)
+      .max(253)
+      .meta({ description: `Key in the ${what}.` }),
+  });
+
+// The parsers check more than JSON Schema can. The patterns are for the API server alone, and keep
+// values out that would mislead its CEL rules.
+export const address = z
+  .string()
+  .refine((text) => !isRefusal(parseAddress(text)), 'must be an email address')
+  .meta({ pattern: '^[^@\\s]+@[^@\\s]+$', maxLength: 254 });
+export const mailbox = z
+  .string()
+  .refine(
+    (text) => !isRefusal(parseMailbox(text)),
+    'must be an email address, or a name and an address in < >',
+  )
+  .meta({ maxLength: addressLimits.displayNameCharsMax + 260 });
+export const domain = z
+  .string()
+  .refine((text) => typeof parseDomain(text) === 'string', 'must be a domain name')
+  .meta({ pattern: '^[^@\\s.]+(\\.[^@\\s.]+)+$', maxLength: addressLimits.domainOctetsMax });
+export const teamMember = z
+  .string()
+  .refine((text) => {
+    const parsed = text.startsWith('*@') ? parseDomain(text.slice(2)) : parseAddress(text);
+    return typeof parsed === 'string';
+  }, 'must be an email address, or *@ and a domain')
+  .meta({ pattern: '^[^@\\s]+@[^@\\s]+$', maxLength: 254 });
+/** A name or an IP address. Each dial checks whether the address is allowed. */
+export const host = z
+  .string()
+  .min(1)
+  .max(addressLimits.domainOctetsMax)
+  .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address');
+export const locale = z
+  .string()
+  .max(35)
+  .refine((tag) => canonical(tag.replaceAll('_', '-')) !== null, 'must be a language tag such as de or de-AT')
+  .meta({ pattern: '^[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8})*$' });

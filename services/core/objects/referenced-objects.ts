@@ -1,0 +1,20 @@
+// The schemas of Secrets and ConfigMaps in a folder, which Senders and Templates refer to. Fields
+// that Packetboat does not read are allowed there, since the objects are not ours.
+
+import { z } from 'zod';
+import { metadata } from './identity.ts';
+
+const texts = z.record(z.string(), z.string());
+export const secretObject = z.looseObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Secret'),
+  metadata,
+  data: texts.default({}),
+  stringData: texts.default({}),
+});
+export const configMapObject = z.looseObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('ConfigMap'),
+  metadata,
+  data: texts.default({}),
+});

@@ -1,0 +1,91 @@
+// The schema of a Template. Each field has a description, since the CustomResourceDefinition is
+// generated from this schema (operator/api).
+
+import { z } from 'zod';
+import { templateLimits } from '../limits/template.ts';
+import { htmlHasOneSource, refusalOf, validatedBy } from './cel-rules.ts';
+import { keyedBy, keyReference, locale, reference } from './field-schemas.ts';
+import { apiVersion, metadata } from './identity.ts';
+
+const localeContent = z
+  .strictObject({
+    locale: locale.meta({ description: 'Language tag such as de or de-AT.' }),
+    subject: z
+      .string()
+      .optional()
+      .meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
+    html: z
+      .string()
+      .optional()
+      .meta({ description: 'Handlebars; values are escaped for HTML. Not together with htmlFrom.' }),
+    htmlFrom: z
+      .strictObject({
+        configMapKeyRef: keyReference('ConfigMap').meta({ description: 'A key of a ConfigMap.' }),
+      })
+      .optional()
+      .meta({ description: 'Reads the html from a ConfigMap.' }),
+    text: z.string().optional().meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
+  })
+  .refine(
+    (content) => content.html === undefined || content.htmlFrom === undefined,
+    refusalOf(htmlHasOneSource),
+  )
+  .meta(validatedBy(htmlHasOneSource));
+const localesOf = (description: string) =>
+  z
+    .array(localeContent)
+    .max(templateLimits.templateLocalesMax)
+    .meta({ description, ...keyedBy('locale') });
+const overlayOf = (what: string, below: string) =>
+  z
+    .strictObject({ locales: localesOf(`Differences from ${below}, per locale and field.`) })
+    .optional()
+    .meta({ description: `Content of the environment ${what}.` });
+const anyObject = (description: string) => ({ description, 'x-kubernetes-preserve-unknown-fields': true });
+
+export const templateSpec = z.strictObject({
+  // no @, which separates a pinned revision (`invoice@3`)
+  identifier: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'must be letters, digits, _ . and -')
+    .optional()
+    .meta({ description: 'Name that callers use, unique within a tenant. Default: metadata.name.' }),
+  senderRef: reference('Sender')
+    .optional()
+    .meta({ description: 'Sender of the mail, unless the request names another.' }),
+  layoutRef: reference('Template').optional().meta({
+    description:
+      'Layout: a Template that contains {{{content}}}, where this one is inserted. At most three layouts deep, without cycles.',
+  }),
+  defaultLocale: locale.meta({
+    description:
+      'Locale for recipients of languages without a locale of their own. Must be one of the locales.',
+  }),
+  variables: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .meta(
+      anyObject(
+        "JSON Schema of the caller's data, without patterns. Values marked writeOnly are masked in lists and searches.",
+      ),
+    ),
+  sampleData: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .meta(anyObject('Data to render each locale with before a revision is published.')),
+  locales: localesOf('Live content.'),
+  testing: overlayOf('testing', 'the live content'),
+  draft: overlayOf('draft', 'the content of testing'),
+});
+
+export const templateObject = z.strictObject({
+  apiVersion: z.literal(apiVersion),
+  kind: z.literal('Template'),
+  metadata,
+  status: z.unknown().optional(),
+  spec: templateSpec,
+});
+
+export type TemplateObject = z.infer<typeof templateObject>;
+export type LocaleObject = z.infer<typeof localeContent>;
