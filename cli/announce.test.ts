@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { readConfig } from '../services/runtime/config.ts';
+import { readConfig } from '../services/runtime/read-config.ts';
 import { announce } from './announce.ts';
 
 const ports = { http: 8080, grpc: 9090, metrics: 9100, smtp: 2525 };

@@ -42,7 +42,7 @@ describe('the packetboat command', () => {
     expect(code).toBe(0);
     for (const { name, programs: ofVariable } of Object.values(variables))
       expect(out.includes(`  ${name}\n`)).toBe((ofVariable as readonly string[]).includes(program));
-    expect(out).toMatch(/; (?:needed|default: )/);
+    expect(out).toMatch(/; (?:required|default: )/);
   });
 
   test('does not start with an invalid configuration, and prints all of its faults', async () => {
@@ -53,9 +53,9 @@ describe('the packetboat command', () => {
     expect([code, out]).toEqual([1, '']);
     expect(complaint).toBe(
       [
-        'The configuration cannot be used:',
+        'The configuration is invalid:',
         '  PACKETBOAT_GRPC_ADDR is not host:port, such as 127.0.0.1:8080',
-        `  PACKETBOAT_KEYRING_FILE is not set; it needs a value (${variables.keyringFile.unit})`,
+        `  PACKETBOAT_KEYRING_FILE is required, and is not set (${variables.keyringFile.unit})`,
         '  REDIS_URL does not start with redis:// or rediss://',
         '',
       ].join('\n'),
@@ -69,7 +69,7 @@ describe('the packetboat command', () => {
     });
     expect(code).toBe(1);
     expect(complaint).toMatch(
-      /^PACKETBOAT_LOGLEVEL is no setting of Packetboat; did you mean PACKETBOAT_LOG_LEVEL\?\nThe configuration/,
+      /^PACKETBOAT_LOGLEVEL is not a setting of Packetboat; did you mean PACKETBOAT_LOG_LEVEL\?\nThe configuration/,
     );
   });
 
@@ -79,8 +79,8 @@ describe('the packetboat command', () => {
       PACKETBOAT_METRICS_ADDR: '192.0.2.1:9',
       PACKETBOAT_GATEWAY_SERVICE_HOST: '10.0.0.1',
     });
-    expect(out.match(/[A-Z_]+ is no setting of Packetboat[^"]*/g)).toEqual([
-      'PACKETBOAT_HTP_ADDR is no setting of Packetboat; did you mean PACKETBOAT_HTTP_ADDR?',
+    expect(out.match(/[A-Z_]+ is not a setting of Packetboat[^"]*/g)).toEqual([
+      'PACKETBOAT_HTP_ADDR is not a setting of Packetboat; did you mean PACKETBOAT_HTTP_ADDR?',
     ]);
   });
 

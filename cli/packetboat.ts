@@ -7,11 +7,13 @@ import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { Failure } from '../services/core/failure.ts';
 import { assertLimits } from '../services/core/limits/rules.ts';
-import { type Config, describeConfig, type ProgramName, readConfig } from '../services/runtime/config.ts';
+import type { Config, ProgramName } from '../services/runtime/config.ts';
+import { describeConfig } from '../services/runtime/describe-config.ts';
 import { describeError, showError } from '../services/runtime/describe-error.ts';
 import { createLog, redact, reportWarnings } from '../services/runtime/log.ts';
 import { createMetrics } from '../services/runtime/metrics.ts';
 import type { About, Program } from '../services/runtime/program.ts';
+import { readConfig } from '../services/runtime/read-config.ts';
 import { runUntilSignal } from '../services/runtime/shutdown.ts';
 import { unknownVariables } from '../services/runtime/unknown-variables.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../../services/runtime/config.ts';
+import { readConfig } from '../../services/runtime/read-config.ts';
 import { clientAddress, clientAddressFrom, isTrustedProxy } from './client-address.ts';
 
 const proxiesOf = (PACKETBOAT_TRUSTED_PROXIES: string) =>

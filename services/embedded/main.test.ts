@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RestClient } from '../../test/e2e/rest-client.ts';
 import { exampleCatalogDir, newKey } from '../../test/support/installation.ts';
 import { startSink } from '../../test/support/smtp-sink.ts';
-import { readConfig } from '../runtime/config.ts';
 import { createMetrics } from '../runtime/metrics.ts';
+import { readConfig } from '../runtime/read-config.ts';
 import { type EmbeddedProgram, start } from './main.ts';
 
 let folder: string;

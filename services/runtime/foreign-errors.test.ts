@@ -23,10 +23,10 @@ import { openRedis } from '../adapters/redis/connection.ts';
 import { Failure } from '../core/failure.ts';
 import { compileFolder } from '../core/objects/compile.ts';
 import { open } from '../core/secrets/seal.ts';
-import { readConfig } from './config.ts';
 import { describeError, showError } from './describe-error.ts';
 import { readKeyring } from './keyring.ts';
 import { createLog, reporter } from './log.ts';
+import { readConfig } from './read-config.ts';
 import { openTlsIdentity } from './tls.ts';
 
 const MARKER = 'hunter2hunter2hunter2hunter2hunter2';

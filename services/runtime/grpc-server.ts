@@ -17,9 +17,8 @@ import { HealthImplementation } from 'grpc-health-check';
 import protobuf from 'protobufjs';
 import { ingestLimits } from '../core/limits/ingest.ts';
 import { runningLimits } from '../core/limits/running.ts';
-import type { ListenAddress } from './config.ts';
 import type { Health } from './health.ts';
-import { cannotListen } from './listen.ts';
+import { cannotListen, type ListenAddress } from './listen.ts';
 import type { TlsIdentity } from './tls.ts';
 
 /**

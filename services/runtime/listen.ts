@@ -3,7 +3,13 @@
 import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { Failure } from '../core/failure.ts';
-import type { ListenAddress } from './config.ts';
+
+/** Where to listen. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: the system chooses a free port. */
+  readonly port: number;
+}
 
 /**
  * `setting`: the variable that the address came from. Throws `Failure('invalid')` when it cannot be

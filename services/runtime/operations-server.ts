@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../core/failure.ts';
 import { runningLimits } from '../core/limits/running.ts';
-import type { ListenAddress } from './config.ts';
 import type { Exposition } from './exposition.ts';
 import type { Health } from './health.ts';
+import type { ListenAddress } from './listen.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface OperationsServer extends AsyncDisposable {

@@ -1,7 +1,7 @@
 // What every program is given at its start, and what it gives back.
 
-import type { ListenAddress } from './config.ts';
 import { type DependencyName, Health } from './health.ts';
+import type { ListenAddress } from './listen.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { serveOperations } from './operations-server.ts';

@@ -14,7 +14,7 @@ test.each([
   ['PACKETBOAT_NONSENSE', LISTED],
   ['PACKETBOAT_', LISTED],
 ])('%s is unknown%s', (name, rest) => {
-  expect(unknownVariables({ [name]: 'hunter2' })).toEqual([`${name} is no setting of Packetboat${rest}`]);
+  expect(unknownVariables({ [name]: 'hunter2' })).toEqual([`${name} is not a setting of Packetboat${rest}`]);
 });
 
 test.each([

@@ -2,7 +2,8 @@
 // misspelt, and the setting that was meant has its default.
 
 import { nearest } from '../core/documents/nearest.ts';
-import { type ProcessEnvironment, variables } from './config.ts';
+import { variables } from './config.ts';
+import type { ProcessEnvironment } from './read-config.ts';
 
 /**
  * Settings of some program. A variable of another program is not unknown: several programs are
@@ -29,7 +30,7 @@ export function unknownVariables(environment: ProcessEnvironment): readonly stri
     if (isOfAService(name, environment[name] ?? '')) return [];
     const meant = nearest(name.slice('PACKETBOAT_'.length), suffixes);
     return [
-      `${name.slice(0, 100)} is no setting of Packetboat; ${meant === null ? '`packetboat help PROGRAM` lists the settings' : `did you mean PACKETBOAT_${meant}?`}`,
+      `${name.slice(0, 100)} is not a setting of Packetboat; ${meant === null ? '`packetboat help PROGRAM` lists the settings' : `did you mean PACKETBOAT_${meant}?`}`,
     ];
   });
 }

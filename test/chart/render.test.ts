@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { readme, readValues } from '../../charts/write-readme.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { variables } from '../../services/runtime/config.ts';
+import { isRequiredBy, type ProgramName, variables } from '../../services/runtime/config.ts';
 import { describeWith } from '../support/describe-with.ts';
 import {
   chart,
@@ -77,9 +77,7 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
           );
           const set = env.map(({ name }) => name).filter((name) => !forTheRuntime.includes(name));
           expect(set.filter((name) => !known.some((variable) => variable.name === name))).toEqual([]);
-          const needed = known.filter(({ requiredBy }) =>
-            (requiredBy as readonly string[]).includes(program),
-          );
+          const needed = known.filter((variable) => isRequiredBy(program as ProgramName, variable));
           expect(needed.filter(({ name }) => !set.includes(name))).toEqual([]);
           expect(new Set(env.map(({ name }) => name)).size).toBe(env.length);
           for (const { value } of env) expect(['string', 'undefined']).toContain(typeof value);

@@ -11,8 +11,9 @@ import { type Mongo, openMongo } from '../../services/adapters/mongo/connection.
 import { openNats } from '../../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../../services/adapters/nats/notices.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { type Config, readConfig } from '../../services/runtime/config.ts';
+import type { Config } from '../../services/runtime/config.ts';
 import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
+import { readConfig } from '../../services/runtime/read-config.ts';
 import { uniqueName } from '../support/backend.ts';
 import { borrow, describeWith } from '../support/describe-with.ts';
 import { exampleCatalogDir } from '../support/installation.ts';

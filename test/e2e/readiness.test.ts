@@ -11,7 +11,7 @@ import { start as startOperator } from '../../operator/main.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { start as startDispatcher } from '../../services/dispatcher/main.ts';
 import { start as startIngest } from '../../services/ingest/main.ts';
-import { readConfig } from '../../services/runtime/config.ts';
+import { readConfig } from '../../services/runtime/read-config.ts';
 import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { createMetrics } from '../../services/runtime/metrics.ts';
 import { type About, dependenciesOf, type Program } from '../../services/runtime/program.ts';

@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import { requestToPaste } from '../../cli/announce.ts';
 import { startInbox } from '../../services/inbox/inbox.ts';
 import { inboxPages } from '../../services/inbox/pages.ts';
-import { readConfig } from '../../services/runtime/config.ts';
+import { readConfig } from '../../services/runtime/read-config.ts';
 import { runUntilSignal } from '../../services/runtime/shutdown.ts';
 import { openBackend } from './backend.ts';
 import { startCluster } from './start-cluster.ts';

@@ -8,9 +8,9 @@ import { MongoClient } from 'mongodb';
 import { connect } from 'nats';
 import { applyCatalog } from '../../cli/catalog-apply.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
-import { readConfig } from '../../services/runtime/config.ts';
 import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { queueNames } from '../../services/runtime/program.ts';
+import { readConfig } from '../../services/runtime/read-config.ts';
 import { uniqueName } from './backend.ts';
 import { freePort } from './free-port.ts';
 import {
