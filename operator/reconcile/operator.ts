@@ -5,7 +5,7 @@ import { Failure } from '../../services/core/failure.ts';
 import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { CatalogWriter } from '../../services/ports/catalog-writer.ts';
 import type { Clock } from '../../services/ports/clock.ts';
-import type { MessageStore } from '../../services/ports/message-store.ts';
+import type { MessageList } from '../../services/ports/message-list.ts';
 import type { Random } from '../../services/ports/random.ts';
 import type { Resolver } from '../../services/ports/resolver.ts';
 import type { SenderFiguresStore } from '../../services/ports/sender-figures.ts';
@@ -50,7 +50,7 @@ export interface OperatorParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly writer: CatalogWriter;
-  readonly messages: Pick<MessageStore, 'list'>;
+  readonly messages: MessageList;
   readonly figures: Pick<SenderFiguresStore, 'lastHour'>;
   readonly resolver: Resolver;
   readonly events: EventRecorder;

@@ -2,13 +2,13 @@
 // others are held until their tokens come.
 
 import type { Budgets } from '../ports/budgets.ts';
-import type { MessageStore } from '../ports/message-store.ts';
+import type { StoreClock } from '../ports/store-clock.ts';
 import { type Admitted, type Candidate, type Gate, type HeldBack, hasWaited } from './candidate.ts';
 import { SenderBudgets } from './sender-budgets.ts';
 
 export interface BudgetGateParts {
   readonly budgets: Budgets;
-  readonly messages: Pick<MessageStore, 'now'>;
+  readonly messages: StoreClock;
 }
 
 export class BudgetGate implements Gate {

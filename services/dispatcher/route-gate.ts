@@ -5,7 +5,7 @@ import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { MessageStore } from '../ports/message-store.ts';
+import type { StoreClock } from '../ports/store-clock.ts';
 import type { TakenEntry } from '../ports/work-queue.ts';
 import { type Admitted, type Candidate, type Gate, type HeldBack, hasWaited } from './candidate.ts';
 import type { InFlight } from './in-flight.ts';
@@ -13,7 +13,7 @@ import { RouteSlots } from './route-slots.ts';
 
 export interface RouteGateParts {
   readonly clock: Clock;
-  readonly messages: Pick<MessageStore, 'now'>;
+  readonly messages: StoreClock;
   readonly relay: Route | null;
 }
 

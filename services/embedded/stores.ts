@@ -13,13 +13,12 @@ import { type KeyPurpose, type Keys, keysFor } from '../core/secrets/keyring.ts'
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyStore } from '../ports/key-store.ts';
-import type { MessageStore } from '../ports/message-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { SuppressionStore } from '../ports/suppression-store.ts';
 import { readKeyring, readOrMakeKeyring } from '../runtime/keyring.ts';
 
 export interface Stores {
-  readonly messages: MessageStore;
+  readonly messages: SqliteMessageStore;
   readonly blobs: BlobStore;
   readonly suppressions: SuppressionStore;
   readonly keys: KeyStore;

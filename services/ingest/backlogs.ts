@@ -6,19 +6,22 @@
 import type { Tier } from '../core/delivery/message.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { MessageStore } from '../ports/message-store.ts';
+import type { DueDeliveries } from '../ports/due-deliveries.ts';
+import type { StoreClock } from '../ports/store-clock.ts';
+
+type BacklogStore = StoreClock & Pick<DueDeliveries, 'backlogs'>;
 
 const nameOf = (tenant: string, tier: Tier): string => `${tier}/${tenant}`;
 
 export class Backlogs {
-  readonly #messages: MessageStore;
+  readonly #messages: BacklogStore;
   readonly #clock: Clock;
   /** By name, until when it is believed without another sign; by the monotonic clock. */
   readonly #until = new Map<string, number>();
   #readAt = Number.NEGATIVE_INFINITY;
   #isReading = false;
 
-  constructor(messages: MessageStore, clock: Clock) {
+  constructor(messages: BacklogStore, clock: Clock) {
     this.#messages = messages;
     this.#clock = clock;
   }

@@ -13,6 +13,7 @@ import type { Budgets, Reservation } from '../ports/budgets.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyStore } from '../ports/key-store.ts';
+import type { MessageList } from '../ports/message-list.ts';
 import type { MessageStore } from '../ports/message-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { SuppressionStore } from '../ports/suppression-store.ts';
@@ -27,7 +28,7 @@ import {
 } from './failed-authentications.ts';
 
 export interface Ingest {
-  readonly messages: MessageStore;
+  readonly messages: MessageStore & MessageList;
   readonly blobs: BlobStore;
   readonly suppressions: SuppressionStore;
   readonly keys: KeyStore;

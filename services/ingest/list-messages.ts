@@ -8,7 +8,7 @@ import type { Environment } from '../core/catalog/catalog.ts';
 import type { Message, MessageStatus } from '../core/delivery/message.ts';
 import { type FieldError, validationFailed } from '../core/failure.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
-import type { ListQuery } from '../ports/message-store.ts';
+import type { ListQuery, MessageList } from '../ports/message-list.ts';
 import type { Ingest } from './ingest.ts';
 
 /** Absent is null or empty. */
@@ -24,9 +24,14 @@ export interface ListRequest {
   readonly cursor: string;
 }
 
+export interface ListParts {
+  readonly messages: MessageList;
+  readonly hashKeys: Pick<Ingest['hashKeys'], 'cursor'>;
+}
+
 /** `faults`: by the rules of the contract. */
 export async function listMessages(
-  ingest: Ingest,
+  ingest: ListParts,
   caller: Caller,
   request: ListRequest,
   faults: readonly FieldError[],

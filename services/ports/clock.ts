@@ -1,5 +1,4 @@
-// Time of this process. What is due is judged by the store's clock (MessageStore.now), not by this
-// one.
+// The clock of this process. The store's clock (`store-clock.ts`) decides what is due.
 
 export interface Clock {
   /** Milliseconds since 1970; may jump. */

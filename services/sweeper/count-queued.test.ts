@@ -54,10 +54,10 @@ test('tells how much is queued, and for how long the one could go that could for
 
 test('goes on after a store that was away', async () => {
   const { told, reports, messages, next, end } = begin();
-  const queued = messages.queued.bind(messages);
-  messages.queued = () => Promise.reject(new Failure('unavailable', 'away'));
+  const queued = messages.countQueued.bind(messages);
+  messages.countQueued = () => Promise.reject(new Failure('unavailable', 'away'));
   await next();
-  messages.queued = queued;
+  messages.countQueued = queued;
   await next();
   expect(reports).toEqual(['the backlog could not be counted']);
   expect(told.length).toBeGreaterThanOrEqual(2);

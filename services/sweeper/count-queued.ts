@@ -13,7 +13,7 @@ export async function countQueued(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      s.metrics.backlog(await s.messages.queued(sweepLimits.countQueuedMax));
+      s.metrics.backlog(await s.messages.countQueued(sweepLimits.countQueuedMax));
       const now = s.messages.now();
       s.metrics.oldestSendable(now - ((await s.messages.oldestDue(now)) ?? now));
     } catch (error) {

@@ -7,7 +7,7 @@ import { type Change, endIfTooOld, fallDue, lapse, published } from '../core/del
 import { viewOf } from '../core/delivery/message.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
-import type { Backlog, Found } from '../ports/message-store.ts';
+import type { Backlog, DueDelivery } from '../ports/due-deliveries.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
 import { sweepBlobs } from './sweep-blobs.ts';
 import type { Sweeper } from './sweeper.ts';
@@ -59,13 +59,13 @@ async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
   }
 }
 
-function wake(s: Sweeper, { message, delivery }: Found, now: number): Change | null {
+function wake(s: Sweeper, { message, delivery }: DueDelivery, now: number): Change | null {
   const subject = viewOf(message, delivery);
   if (subject.delivery.state === 'sending') return lapse(subject, now, s.lapseDelayMs);
   return endIfTooOld(subject, now, maxAgeOf(s, message)) ?? fallDue(subject, now);
 }
 
-const maxAgeOf = (s: Sweeper, message: Found['message']): number =>
+const maxAgeOf = (s: Sweeper, message: DueDelivery['message']): number =>
   s.catalog.current().sender(message.tenant, message.sender)?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs;
 
 function count(s: Sweeper, changes: readonly Change[], made: readonly (string | null)[]): void {
@@ -115,7 +115,7 @@ async function feed(
   const now = s.messages.now();
   const found = await s.messages.unpublished(backlog, now, sweepLimits.feedBatch);
   const changes: Change[] = [];
-  const feedable: { readonly found: Found; readonly publication: NewEntry }[] = [];
+  const feedable: { readonly found: DueDelivery; readonly publication: NewEntry }[] = [];
   for (const f of found) {
     const subject = viewOf(f.message, f.delivery);
     const old = endIfTooOld(subject, now, maxAgeOf(s, f.message));
@@ -140,7 +140,7 @@ async function feed(
   return { isFull: results.includes('full'), isMore };
 }
 
-function publicationOf({ message, delivery }: Found): NewEntry {
+function publicationOf({ message, delivery }: DueDelivery): NewEntry {
   const { attempt, domain } = viewOf(message, delivery).delivery;
   return {
     tenant: message.tenant,

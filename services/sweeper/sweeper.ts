@@ -3,6 +3,7 @@
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { DueDeliveries } from '../ports/due-deliveries.ts';
 import type { MessageStore } from '../ports/message-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
@@ -21,7 +22,7 @@ export interface SweeperMetrics {
 }
 
 export interface Sweeper {
-  readonly messages: MessageStore;
+  readonly messages: MessageStore & DueDeliveries;
   readonly blobs: BlobStore;
   readonly queue: WorkQueue;
   readonly catalog: Catalog;

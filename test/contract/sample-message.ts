@@ -4,8 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import { type Address, domainOf, isRefusal, parseAddress } from '../../services/core/address.ts';
 import { arrive, type Progress } from '../../services/core/delivery/delivery.ts';
+import type { NewMessage } from '../../services/core/delivery/message.ts';
 import { type BlobId, blobId, type MessageId, messageId } from '../../services/core/ids.ts';
-import type { NewMessage } from '../../services/ports/message-store.ts';
 
 /** A recipient, and what of its delivery differs from one that has just been queued. */
 export type SampleDelivery = { readonly to?: string } & Partial<Progress>;

@@ -5,6 +5,8 @@ import type { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
 import type { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
 import type { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
 import type { Budgets } from '../../services/ports/budgets.ts';
+import type { DueDeliveries } from '../../services/ports/due-deliveries.ts';
+import type { MessageList } from '../../services/ports/message-list.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
 import type { SuppressionStore } from '../../services/ports/suppression-store.ts';
 import type { Chance } from './chance.ts';
@@ -13,7 +15,11 @@ import type { StoreRecord } from './record.ts';
 
 const close = async (): Promise<void> => {};
 
-export function messagesOf(process: Process, store: MemoryMessageStore, record: StoreRecord): MessageStore {
+export function messagesOf(
+  process: Process,
+  store: MemoryMessageStore,
+  record: StoreRecord,
+): MessageStore & DueDeliveries & MessageList {
   const ask = <T>(work: () => Promise<T>): Promise<T> => process.ask(work, true);
   return {
     now: () => store.now(),
@@ -35,7 +41,7 @@ export function messagesOf(process: Process, store: MemoryMessageStore, record: 
       }),
     woken: (states, before, limit) => ask(() => store.woken(states, before, limit)),
     backlogs: (before) => ask(() => store.backlogs(before)),
-    queued: (limit) => ask(() => store.queued(limit)),
+    countQueued: (limit) => ask(() => store.countQueued(limit)),
     oldestDue: (before) => ask(() => store.oldestDue(before)),
     unpublished: (backlog, before, limit) => ask(() => store.unpublished(backlog, before, limit)),
     list: (query) => ask(() => store.list(query)),

@@ -6,7 +6,7 @@ import type { MessageStatus } from '../../../services/core/delivery/message.ts';
 import { isFaults } from '../../../services/core/documents/fault.ts';
 import { catalogLimits } from '../../../services/core/limits/catalog.ts';
 import { operatorLimits } from '../../../services/core/limits/operator.ts';
-import type { MessageStore } from '../../../services/ports/message-store.ts';
+import type { MessageList } from '../../../services/ports/message-list.ts';
 import { DRAIN_FINALIZER } from '../../api/v1alpha1/names.ts';
 import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
 import { keyOf } from '../identity.ts';
@@ -17,7 +17,7 @@ import { readKnownKeys } from './manage-keys.ts';
 
 export interface RetireParts extends SenderGatherParts {
   readonly catalog: CatalogAccess;
-  readonly messages: Pick<MessageStore, 'list'>;
+  readonly messages: MessageList;
 }
 
 const unfinished: readonly MessageStatus[] = ['queued', 'scheduled', 'sending', 'deferred'];
@@ -61,11 +61,7 @@ const knownByAllAt = ({ metadata }: SenderResource): number =>
   catalogLimits.catalogHeadEveryMs +
   operatorLimits.drainLookMs;
 
-async function hasMail(
-  messages: Pick<MessageStore, 'list'>,
-  tenant: string,
-  sender: string,
-): Promise<boolean> {
+async function hasMail(messages: MessageList, tenant: string, sender: string): Promise<boolean> {
   for (const status of unfinished)
     if ((await messages.list({ tenant, sender, status, limit: 1 })).length > 0) return true;
   return false;

@@ -1,13 +1,19 @@
+import { dueDeliveriesContract } from '../../../test/contract/due-deliveries.ts';
+import { messageListContract } from '../../../test/contract/message-list.ts';
 import { messageStoreContract } from '../../../test/contract/message-store.ts';
 import { ManualClock } from './clock.ts';
 import { MemoryMessageStore } from './message-store.ts';
 
-messageStoreContract('memory', async () => {
+const open = async () => {
   const clock = new ManualClock();
   const store = new MemoryMessageStore(clock);
   return {
     store,
-    elapse: (ms) => clock.advance(ms),
+    elapse: (ms: number) => clock.advance(ms),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
-});
+};
+
+messageStoreContract('memory', open);
+dueDeliveriesContract('memory', open);
+messageListContract('memory', open);

@@ -4,17 +4,12 @@
 
 import { reaches } from '../../core/access/caller.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
-import { blobsOf, type Message, statusOf } from '../../core/delivery/message.ts';
+import { blobsOf, type Message, type NewMessage, statusOf } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type {
-  Backlog,
-  Found,
-  Inserted,
-  ListQuery,
-  MessageStore,
-  NewMessage,
-} from '../../ports/message-store.ts';
+import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { ListQuery, MessageList } from '../../ports/message-list.ts';
+import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 
 /** A stored message. It is replaced whole by a change, so a message that was read never changes. */
 interface Row {
@@ -27,7 +22,7 @@ interface WakingDelivery {
   readonly index: number;
 }
 
-export class MemoryMessageStore implements MessageStore {
+export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageList {
   readonly #clock: Clock;
   readonly #rows = new Map<MessageId, Row>();
   readonly #ofTenant = new Map<string, Row[]>();
@@ -76,7 +71,7 @@ export class MemoryMessageStore implements MessageStore {
     states: readonly Exclude<DeliveryState, 'queued'>[],
     before: number,
     limit: number,
-  ): Promise<readonly Found[]> {
+  ): Promise<readonly DueDelivery[]> {
     return states
       .flatMap((state) => this.#awake(state, before))
       .toSorted((a, b) => wakeAtOf(a) - wakeAtOf(b))
@@ -93,7 +88,7 @@ export class MemoryMessageStore implements MessageStore {
     return [...known.values()];
   }
 
-  async queued(limit: number): Promise<number> {
+  async countQueued(limit: number): Promise<number> {
     return Math.min(limit, this.#waking.get('queued')?.size ?? 0);
   }
 
@@ -108,7 +103,7 @@ export class MemoryMessageStore implements MessageStore {
     return dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
   }
 
-  async unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly Found[]> {
+  async unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly DueDelivery[]> {
     return this.#awake('queued', before)
       .filter(({ row }) => row.message.tenant === backlog.tenant && row.message.tier === backlog.tier)
       .toSorted((a, b) => byAge(a.row.message, b.row.message) || a.index - b.index)
@@ -200,7 +195,7 @@ const keyOf = (tenant: string, key: string): string => JSON.stringify([tenant, k
 const nameOf = ({ row, index }: WakingDelivery): string => `${row.message.id}/${index}`;
 const wakeAtOf = ({ row, index }: WakingDelivery): number =>
   row.message.deliveries[index]?.wakeAt ?? Number.POSITIVE_INFINITY;
-const found = ({ row, index }: WakingDelivery): Found => ({ message: row.message, delivery: index });
+const found = ({ row, index }: WakingDelivery): DueDelivery => ({ message: row.message, delivery: index });
 const byAge = (a: Message, b: Message): number =>
   a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 

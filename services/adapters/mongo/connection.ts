@@ -15,7 +15,7 @@ import {
 } from 'mongodb';
 import { Failure } from '../../core/failure.ts';
 import { storeLimits } from '../../core/limits/store.ts';
-import { StoreClock } from './store-clock.ts';
+import { ServerClock } from './server-clock.ts';
 
 export interface Mongo extends AsyncDisposable {
   readonly db: Db;
@@ -46,7 +46,7 @@ export async function openMongo(
 ): Promise<Mongo> {
   const client = newClient(url, options.ca);
   const db = client.db(options.database ?? databaseOf(url) ?? 'packetboat');
-  const clock = new StoreClock();
+  const clock = new ServerClock();
   const measure = () =>
     clock.measure(async () => {
       const { localTime } = await call(db.admin().command({ hello: 1 }));

@@ -5,9 +5,14 @@
 import type { UpdateFilter } from 'mongodb';
 import type { Delivery, LastReply, Progress } from '../../core/delivery/delivery.ts';
 import type { Event } from '../../core/delivery/event.ts';
-import { blobsOf, type Content, type Message, type Tier } from '../../core/delivery/message.ts';
+import {
+  blobsOf,
+  type Content,
+  type Message,
+  type NewMessage,
+  type Tier,
+} from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
-import type { NewMessage } from '../../ports/message-store.ts';
 
 /** Times are milliseconds since 1970 by the store's clock, as numbers. */
 export interface MessageDocument

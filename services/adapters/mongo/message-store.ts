@@ -12,17 +12,12 @@ import {
 } from 'mongodb';
 import type { Environment } from '../../core/catalog/catalog.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
-import { type Message, messageStatuses } from '../../core/delivery/message.ts';
+import { type Message, messageStatuses, type NewMessage } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { sweepLimits } from '../../core/limits/sweep.ts';
-import type {
-  Backlog,
-  Found,
-  Inserted,
-  ListQuery,
-  MessageStore,
-  NewMessage,
-} from '../../ports/message-store.ts';
+import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { ListQuery, MessageList } from '../../ports/message-list.ts';
+import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
 import { Gatherer } from './gatherer.ts';
 import {
@@ -57,13 +52,16 @@ const indexes: readonly IndexDescription[] = [
 const SENDABLE: readonly DeliveryState[] = ['queued', 'deferred', 'scheduled'];
 
 /** `now` is the store's clock; a test may put its own in front of it. */
-export async function openMessageStore(mongo: Mongo, now: () => number = mongo.now): Promise<MessageStore> {
+export async function openMessageStore(
+  mongo: Mongo,
+  now: () => number = mongo.now,
+): Promise<MongoMessageStore> {
   const collection = mongo.db.collection<MessageDocument>('messages');
   await ensureIndexes(mongo, collection, indexes);
   return new MongoMessageStore(mongo, collection, now);
 }
 
-class MongoMessageStore implements MessageStore {
+export class MongoMessageStore implements MessageStore, DueDeliveries, MessageList {
   readonly now: () => number;
   readonly #mongo: Mongo;
   readonly #messages: Collection<MessageDocument>;
@@ -150,7 +148,7 @@ class MongoMessageStore implements MessageStore {
     states: readonly Exclude<DeliveryState, 'queued'>[],
     before: number,
     limit: number,
-  ): Promise<readonly Found[]> {
+  ): Promise<readonly DueDelivery[]> {
     // One state at a time: within a state the index is in order of time, over several it is not,
     // and a flood in one would hide the others.
     const batches = await Promise.all(
@@ -178,7 +176,7 @@ class MongoMessageStore implements MessageStore {
     }
   }
 
-  async queued(limit: number): Promise<number> {
+  async countQueued(limit: number): Promise<number> {
     const isQueued = { $eq: ['$$delivery.state', 'queued'] };
     const [counted] = await this.#mongo.call(
       this.#messages
@@ -223,7 +221,11 @@ class MongoMessageStore implements MessageStore {
     return dues.length === 0 ? null : Math.min(...dues);
   }
 
-  async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {
+  async unpublished(
+    { tenant, tier }: Backlog,
+    before: number,
+    limit: number,
+  ): Promise<readonly DueDelivery[]> {
     const messages = await this.#read(
       { lane: laneOf(tenant, tier), deliveries: { $elemMatch: isDue('queued', before) } },
       { sort: { created_at: 1, _id: 1 }, limit, hint: 'turns' },
@@ -289,13 +291,13 @@ function toUpdate(change: Change, version: string, now: number): AnyBulkWriteOpe
  */
 const isDue = (state: DeliveryState, before: number) => ({ state, wake_at: { $lte: before } });
 
-function dueIn(message: Message, state: DeliveryState | undefined, before: number): Found[] {
+function dueIn(message: Message, state: DeliveryState | undefined, before: number): DueDelivery[] {
   return message.deliveries.flatMap((d, delivery) =>
     d.state === state && d.wakeAt !== null && d.wakeAt <= before ? [{ message, delivery }] : [],
   );
 }
 
-const wakeAtOf = ({ message, delivery }: Found): number => message.deliveries[delivery]?.wakeAt ?? 0;
+const wakeAtOf = ({ message, delivery }: DueDelivery): number => message.deliveries[delivery]?.wakeAt ?? 0;
 
 function toFilter(query: ListQuery): Filter<MessageDocument> {
   const all: Filter<MessageDocument>[] = [{ tenant: query.tenant }];

@@ -3,8 +3,8 @@
 import type { Address } from '../../core/address.ts';
 import type { Delivery, HoldReason, LastReply, Progress } from '../../core/delivery/delivery.ts';
 import type { Event } from '../../core/delivery/event.ts';
-import type { Message } from '../../core/delivery/message.ts';
-import type { NewMessage } from '../../ports/message-store.ts';
+import type { Message, NewMessage } from '../../core/delivery/message.ts';
+
 import type { Row, Value } from './statement.ts';
 
 /** The columns of a field, and its values in them. */

@@ -1,6 +1,8 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { dueDeliveriesContract } from '../../../test/contract/due-deliveries.ts';
+import { messageListContract } from '../../../test/contract/message-list.ts';
 import { messageStoreContract } from '../../../test/contract/message-store.ts';
 import { newBlobId, newMessageId, sampleMessage } from '../../../test/contract/sample-message.ts';
 import { startProgram } from '../../../test/support/process.ts';
@@ -13,16 +15,20 @@ import { type Jobs, openDatabase } from './database.ts';
 import { SqliteMessageStore } from './message-store.ts';
 import { query } from './statement.ts';
 
-messageStoreContract('sqlite', async () => {
+const open = async () => {
   const clock = new ManualClock();
   const temporary = await openTemporary();
   return {
     store: new SqliteMessageStore(temporary.database(), clock),
-    elapse: (ms) => clock.advance(ms),
+    elapse: (ms: number) => clock.advance(ms),
     reopen: async () => new SqliteMessageStore(await temporary.reopen(), clock),
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
-});
+};
+
+messageStoreContract('sqlite', open);
+dueDeliveriesContract('sqlite', open);
+messageListContract('sqlite', open);
 
 describe('SqliteMessageStore', () => {
   it('gives the front of a backlog that is too large to sort, past what is published', async () => {

@@ -3,20 +3,15 @@
 // rows the statement before them changed.
 
 import type { Change, DeliveryState, Progress } from '../../core/delivery/delivery.ts';
-import { blobsOf, type Message, type Tier, tiers } from '../../core/delivery/message.ts';
+import { blobsOf, type Message, type NewMessage, type Tier, tiers } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type {
-  Backlog,
-  Found,
-  Inserted,
-  ListQuery,
-  MessageStore,
-  NewMessage,
-} from '../../ports/message-store.ts';
+import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { ListQuery, MessageList } from '../../ports/message-list.ts';
+import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 import type { Jobs } from './database.ts';
-import { listInto } from './message-list.ts';
+import { listInto } from './list-statement.ts';
 import {
   DELIVERY_COLUMNS,
   EVENT_COLUMNS,
@@ -113,7 +108,7 @@ const unpublishedFrom = (index: string, size: string): Statement =>
 const smallBacklog = unpublishedFrom('delivery_backlog', `${SIZE} <= ${SORTED_MAX}`);
 const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}`);
 
-export class SqliteMessageStore implements MessageStore {
+export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageList {
   readonly #database: Jobs;
   readonly #clock: Clock;
   /** Made from what a call asks for: as many as there are kinds of changes, lists and sweeps. */
@@ -190,7 +185,7 @@ export class SqliteMessageStore implements MessageStore {
     states: readonly Exclude<DeliveryState, 'queued'>[],
     before: number,
     limit: number,
-  ): Promise<readonly Found[]> {
+  ): Promise<readonly DueDelivery[]> {
     if (states.length === 0) return [];
     const statement = this.#make(`woken ${states.length}`, () => wokenOf(states));
     return this.#read([statement, ...states.flatMap((state) => [state, before, limit]), limit]);
@@ -204,7 +199,7 @@ export class SqliteMessageStore implements MessageStore {
     });
   }
 
-  async queued(limit: number): Promise<number> {
+  async countQueued(limit: number): Promise<number> {
     const [rows = []] = await this.#database.run([[queued, limit]]);
     return Number(rowsOf(rows)[0]?.[0] ?? 0);
   }
@@ -215,7 +210,11 @@ export class SqliteMessageStore implements MessageStore {
     return due === null ? null : Number(due);
   }
 
-  async unpublished({ tenant, tier }: Backlog, before: number, limit: number): Promise<readonly Found[]> {
+  async unpublished(
+    { tenant, tier }: Backlog,
+    before: number,
+    limit: number,
+  ): Promise<readonly DueDelivery[]> {
     return this.#read(
       [smallBacklog, tenant, tier, before, limit],
       [largeBacklog, tenant, tier, before, limit],
@@ -287,7 +286,7 @@ export class SqliteMessageStore implements MessageStore {
     return made;
   }
 
-  async #read(...fill: readonly Step[]): Promise<Found[]> {
+  async #read(...fill: readonly Step[]): Promise<DueDelivery[]> {
     const [found = [], ...rows] = (
       await this.#database.run([[forget], ...fill, [places], [messages], [deliveries], [events]])
     )

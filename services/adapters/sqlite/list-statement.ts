@@ -2,7 +2,7 @@
 // page asks for where an index allows it.
 
 import { messageStatuses } from '../../core/delivery/message.ts';
-import type { ListQuery } from '../../ports/message-store.ts';
+import type { ListQuery } from '../../ports/message-list.ts';
 import type { Value } from './statement.ts';
 
 /**

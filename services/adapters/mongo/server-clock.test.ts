@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { StoreClock } from './store-clock.ts';
+import { ServerClock } from './server-clock.ts';
 
 const serverStart = 1_800_000_000_000;
 
@@ -7,7 +7,7 @@ const serverStart = 1_800_000_000_000;
 function setUp() {
   let monotonic = 5_000;
   let serverOffset = serverStart;
-  const clock = new StoreClock(() => monotonic);
+  const clock = new ServerClock(() => monotonic);
   return {
     clock,
     pass: (ms: number) => {

@@ -2,7 +2,7 @@
 // (R5), so each keeps the offset of the server's clock from its own monotonic one: a wall clock
 // that jumps here changes nothing, and nobody waits for the time of day.
 
-export class StoreClock {
+export class ServerClock {
   readonly #monotonic: () => number;
   #offsetMs = 0;
   /** How far the offset may be off: half of the round trip it was measured with. */

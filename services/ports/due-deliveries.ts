@@ -1,0 +1,56 @@
+// Deliveries by the time at which something has to happen to them: the queries of the sweeper.
+// Ingest asks for the backlogs too, so that a new message does not overtake one.
+
+import type { DeliveryState } from '../core/delivery/delivery.ts';
+import type { Message, Tier } from '../core/delivery/message.ts';
+
+/** One tenant's backlog in one tier: queued deliveries whose `wakeAt` has passed. */
+export interface Backlog {
+  readonly tenant: string;
+  readonly tier: Tier;
+}
+
+/** The message as stored, and the index of the delivery whose time has come. */
+export interface DueDelivery {
+  readonly message: Message;
+  readonly delivery: number;
+}
+
+/**
+ * All times are milliseconds since 1970 by the store's clock. All calls reject with
+ * `Failure('unavailable')` when the store does not reply within `storeLimits.storeCallMs`.
+ */
+export interface DueDeliveries {
+  /**
+   * Deliveries in one of these states whose `wakeAt` is at or before the given time, oldest first
+   * as far as the store's indexes allow.
+   */
+  woken(
+    states: readonly Exclude<DeliveryState, 'queued'>[],
+    before: number,
+    limit: number,
+  ): Promise<readonly DueDelivery[]>;
+
+  /**
+   * The tenants and tiers that have queued deliveries whose `wakeAt` has passed. Costs in
+   * proportion to the number of backlogs, not to their lengths.
+   */
+  backlogs(before: number): Promise<readonly Backlog[]>;
+
+  /**
+   * The oldest queued deliveries of one backlog whose `wakeAt` has passed, in order of acceptance.
+   */
+  unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly DueDelivery[]>;
+
+  /**
+   * How many deliveries are queued, published or not. Counts up to `limit`, which bounds the cost.
+   */
+  countQueued(limit: number): Promise<number>;
+
+  /**
+   * The earliest `due`, at or before the given time, of the deliveries that are queued, deferred or
+   * scheduled without a hold; null when there is none. One look into an index where the store has
+   * one.
+   */
+  oldestDue(before: number): Promise<number | null>;
+}

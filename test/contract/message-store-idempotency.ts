@@ -1,0 +1,97 @@
+// Idempotency keys: who gets a key, and how a key is removed from its message.
+
+import { describe, expect, it } from 'vitest';
+import type { NewMessage } from '../../services/core/delivery/message.ts';
+import type { Inserted, MessageStore } from '../../services/ports/message-store.ts';
+import { newMessageId, type Sample } from './sample-message.ts';
+import { RACERS, type StoreInTest } from './store-in-test.ts';
+
+export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
+  const { sample, get } = opened;
+
+  describe('idempotency keys', () => {
+    const keyed = (key: string, more: Partial<Sample> = {}): NewMessage =>
+      sample({ idempotency: { key, fingerprint: 'f' }, ...more });
+
+    it('refuses a key that is taken, and stores nothing of that message', async () => {
+      const first = keyed('order-1');
+      const second = keyed('order-1');
+      const other = keyed('order-2');
+      expect(await opened.store.insert([first])).toEqual(['inserted']);
+      expect(await opened.store.insert([second, other])).toEqual(['key_taken', 'inserted']);
+      expect(await opened.store.find([second.id])).toEqual([null]);
+      expect((await opened.store.findByIdempotencyKey('default', 'order-1'))?.id).toBe(first.id);
+    });
+
+    it('gives a key to the first of a batch', async () => {
+      const batch = [keyed('order-1'), keyed('order-1'), keyed('order-1')];
+      expect(await opened.store.insert(batch)).toEqual(['inserted', 'key_taken', 'key_taken']);
+      expect(
+        (await opened.store.find(batch.map((message) => message.id))).map((message) => message !== null),
+      ).toEqual([true, false, false]);
+    });
+
+    it('lets one of many at once win', async () => {
+      const batch = Array.from({ length: RACERS }, () => keyed('order-1'));
+      const answers = (await Promise.all(batch.map((message) => opened.store.insert([message])))).flat();
+      expect(answers.filter((answer) => answer === 'inserted')).toHaveLength(1);
+      expect(answers.filter((answer) => answer === 'key_taken')).toHaveLength(RACERS - 1);
+      const stored = (await opened.store.find(batch.map((message) => message.id))).filter(
+        (message) => message !== null,
+      );
+      expect(stored.map((message) => message.id)).toEqual([batch[answers.indexOf('inserted')]?.id]);
+    });
+
+    it('keeps tenants apart, and messages without a key', async () => {
+      const answers = await opened.store.insert([
+        keyed('k', { tenant: 'a' }),
+        keyed('k', { tenant: 'b' }),
+        sample(),
+        sample(),
+      ]);
+      expect(answers).toEqual<Inserted[]>(['inserted', 'inserted', 'inserted', 'inserted']);
+      expect(await opened.store.findByIdempotencyKey('c', 'k')).toBeNull();
+      expect((await opened.store.findByIdempotencyKey('b', 'k'))?.tenant).toBe('b');
+      expect(await opened.store.findByIdempotencyKey('default', '')).toBeNull();
+    });
+
+    it.each(['{"$gt":""}', '$set', 'a.b', '__proto__', 'Ключ 🔑', ' '])('takes %j as a text', async (key) => {
+      const message = keyed(key);
+      expect(await opened.store.insert([message, keyed(key)])).toEqual(['inserted', 'key_taken']);
+      expect((await opened.store.findByIdempotencyKey('default', key))?.id).toBe(message.id);
+      expect(await opened.store.findByIdempotencyKey('default', `${key}x`)).toBeNull();
+    });
+
+    it('takes a key off once, and off its own message only', async () => {
+      const [first, second] = [keyed('order-1'), keyed('order-1')];
+      await opened.store.insert([first]);
+      expect(await opened.store.dropIdempotencyKey(first.id, 'order-2')).toBe(false);
+      expect(await opened.store.dropIdempotencyKey(newMessageId(opened.t0), 'order-1')).toBe(false);
+      expect(await opened.store.dropIdempotencyKey(first.id, 'order-1')).toBe(true);
+      expect(await opened.store.dropIdempotencyKey(first.id, 'order-1')).toBe(false);
+      expect((await get(first.id)).idempotency).toBeNull();
+      expect(await opened.store.findByIdempotencyKey('default', 'order-1')).toBeNull();
+      expect(await opened.store.insert([second])).toEqual(['inserted']);
+      expect(await opened.store.dropIdempotencyKey(first.id, 'order-1')).toBe(false);
+      expect((await opened.store.findByIdempotencyKey('default', 'order-1'))?.id).toBe(second.id);
+    });
+
+    it('knows a retry of a message whose key has gone to another', async () => {
+      const [first, second] = [keyed('order-1'), keyed('order-1')];
+      await opened.store.insert([first]);
+      await opened.store.dropIdempotencyKey(first.id, 'order-1');
+      await opened.store.insert([second]);
+      expect(await opened.store.insert([first])).toEqual(['known']);
+      expect((await opened.store.findByIdempotencyKey('default', 'order-1'))?.id).toBe(second.id);
+    });
+
+    it('gives a dropped key to one of many at once', async () => {
+      const first = keyed('order-1');
+      await opened.store.insert([first]);
+      const drops = await Promise.all(
+        Array.from({ length: 20 }, () => opened.store.dropIdempotencyKey(first.id, 'order-1')),
+      );
+      expect(drops.filter(Boolean)).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,88 @@
+// Inserting messages and finding them by id.
+
+import { describe, expect, it } from 'vitest';
+import type { Message, NewMessage } from '../../services/core/delivery/message.ts';
+import type { MessageStore } from '../../services/ports/message-store.ts';
+import { fullMessage } from './full-message.ts';
+import { newMessageId } from './sample-message.ts';
+import { missing, type StoreInTest } from './store-in-test.ts';
+
+export function insertAndFind(opened: StoreInTest<MessageStore>): void {
+  const { sample, put, get, changeOf } = opened;
+
+  describe('insert and find', () => {
+    it('gives back every field as it was, after a restart too', async () => {
+      const messages = [
+        fullMessage(opened.t0),
+        sample({ deliveries: [{}, { to: 'ben@example.org' }, { to: 'cleo@example.net' }] }),
+      ];
+      await opened.store.insert(messages);
+      const verify = async (): Promise<void> => {
+        const found = await opened.store.find(messages.map((message) => message.id));
+        expect(found.map(asInserted)).toEqual(messages);
+        expect(found.map((message) => message?.events.length)).toEqual([2, 3]);
+      };
+      await verify();
+      await opened.reopen();
+      await verify();
+    });
+
+    it('stamps the events of a message with one time, the clock’s', async () => {
+      const [id] = await put({ deliveries: [{}, { to: 'ben@example.org' }] });
+      const { events } = await get(id ?? missing());
+      const [at = missing()] = events.map((event) => event.at);
+      expect(events.map((event) => event.at)).toEqual([at, at]);
+      expect(at).toBeGreaterThanOrEqual(opened.t0);
+      expect(at).toBeLessThanOrEqual(opened.store.now());
+    });
+
+    it('gives each delivery a version', async () => {
+      const [id] = await put({ deliveries: [{}, { to: 'ben@example.org' }] });
+      for (const delivery of (await get(id ?? missing())).deliveries) expect(delivery.version).toMatch(/./);
+    });
+
+    it('answers a find in the order asked, with null for what is not there, and a repeated id twice', async () => {
+      const [a = missing(), b = missing()] = await put({}, {});
+      const found = await opened.store.find([b, newMessageId(opened.t0), a, b]);
+      expect(found.map((message) => message?.id ?? null)).toEqual([b, null, a, b]);
+      expect(await opened.store.find([])).toEqual([]);
+      expect(await opened.store.insert([])).toEqual([]);
+    });
+
+    it('knows a message whose id is there, and leaves it as it is', async () => {
+      const message = sample({ idempotency: { key: 'order-1', fingerprint: 'f' } });
+      await opened.store.insert([message]);
+      const [change] = [
+        await changeOf(message.id, { state: 'delivered', wakeAt: null }, { type: 'delivered', data: {} }),
+      ];
+      await opened.store.apply([change]);
+      const before = await get(message.id);
+      expect(await opened.store.insert([message, sample(), message])).toEqual(['known', 'inserted', 'known']);
+      expect(await get(message.id)).toEqual(before);
+    });
+
+    it('inserts a message once that stands twice in a batch', async () => {
+      const message = sample({ idempotency: { key: 'order-1', fingerprint: 'f' } });
+      expect(await opened.store.insert([message, message])).toEqual(['inserted', 'known']);
+      expect((await get(message.id)).events).toHaveLength(1);
+    });
+
+    it('takes a large batch', async () => {
+      const ids = await put(...Array.from({ length: 300 }, (_, i) => ({ subject: `number ${i}` })));
+      const found = await opened.store.find(ids);
+      expect(found.map((message) => message?.subject)).toEqual(ids.map((_, i) => `number ${i}`));
+    });
+  });
+}
+
+/**
+ * The message without what the store adds, so that it can be compared with what was handed over.
+ */
+function asInserted(message: Message | null): NewMessage | null {
+  if (message === null) return null;
+  return {
+    ...message,
+    deliveries: message.deliveries.map(({ version: _, ...delivery }) => delivery),
+    events: message.events.map(({ at: _, ...event }) => event),
+  };
+}
