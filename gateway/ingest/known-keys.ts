@@ -4,6 +4,7 @@
 
 import { hash } from 'node:crypto';
 import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { BoundedMap } from '../../services/core/bounded-map.ts';
 import { accessLimits } from '../../services/core/limits/access.ts';
 import type { IngestClient } from './ingest-client.ts';
 import { isFailedAuthentication } from './refusal.ts';
@@ -27,7 +28,7 @@ export class KnownKeys {
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #now: () => number;
   /** Until when, by hash; the one that came first is first. */
-  readonly #until = new Map<string, number>();
+  readonly #until = new BoundedMap<string, number>(accessLimits.keyCacheMax);
   readonly #asking = new Map<string, Promise<Refusal | undefined>>();
 
   /** `now`: monotonic, milliseconds. */
@@ -82,10 +83,6 @@ export class KnownKeys {
   }
 
   #keep(key: string): void {
-    if (this.#until.size >= accessLimits.keyCacheMax && !this.#until.has(key)) {
-      const [oldest] = this.#until.keys();
-      if (oldest !== undefined) this.#until.delete(oldest);
-    }
     this.#until.set(key, this.#now() + accessLimits.keyCacheMs);
   }
 }

@@ -6,6 +6,7 @@ import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
 import { keyTextFaults } from '../core/access/key-text.ts';
 import type { Principal } from '../core/access/principal.ts';
+import { BoundedMap } from '../core/bounded-map.ts';
 import { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -46,9 +47,9 @@ export class KeyCache {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
   /** Keys that were found. */
-  readonly #known = new Map<string, Cached>();
+  readonly #known = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
   /** Ids that were not found, and those that are being looked for. */
-  readonly #unknown = new Map<string, Cached>();
+  readonly #unknown = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
 
   constructor(keys: KeyStore, clock: Clock) {
     this.#keys = keys;
@@ -95,12 +96,12 @@ export class KeyCache {
     if (cached !== undefined && cached.until > now) return cached.key;
     this.forget(id);
     const looking: Cached = { key: this.#keys.find(id), until: now + accessLimits.keyCacheMs };
-    keep(this.#unknown, id, looking);
+    this.#unknown.set(id, looking);
     looking.key.then(
       (key) => {
         if (key === null || this.#unknown.get(id) !== looking) return;
         this.#unknown.delete(id);
-        keep(this.#known, id, looking);
+        this.#known.set(id, looking);
       },
       // a failed read is not remembered; whoever awaits `key` sees the failure
       () => {
@@ -109,10 +110,4 @@ export class KeyCache {
     );
     return looking.key;
   }
-}
-
-function keep(cache: Map<string, Cached>, id: string, cached: Cached): void {
-  const [oldest] = cache.keys();
-  if (cache.size >= accessLimits.keyCacheMax && oldest !== undefined) cache.delete(oldest);
-  cache.set(id, cached);
 }

@@ -4,6 +4,7 @@
 import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
 import type { Principal } from '../core/access/principal.ts';
 import type { HashKey } from '../core/access/suppression.ts';
+import { BoundedMap } from '../core/bounded-map.ts';
 import type { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -35,7 +36,7 @@ export class FailedAuthentications {
    * Names that had too many failures, and until when (monotonic): for these, the shared counts are
    * not asked again.
    */
-  readonly #over = new Map<string, number>();
+  readonly #over = new BoundedMap<string, number>(accessLimits.failuresOverMax);
 
   constructor(options: FailedAuthenticationsOptions) {
     this.#options = options;
@@ -68,10 +69,9 @@ export class FailedAuthentications {
     return left > 0 ? { retryAfterMs: Math.ceil(left) } : null;
   }
 
+  /** A name that fails again becomes the youngest, so that guesses of many names displace it last. */
   #remember(name: string, until: number): void {
     this.#over.delete(name);
-    const [oldest] = this.#over.keys();
-    if (this.#over.size >= accessLimits.failuresOverMax && oldest !== undefined) this.#over.delete(oldest);
     this.#over.set(name, until);
   }
 }

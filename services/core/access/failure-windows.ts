@@ -1,6 +1,7 @@
 // Counts in windows of time, of one process: a window begins with what is counted first in it, and
 // ends after `accessLimits.failureWindowMs`.
 
+import { BoundedMap } from '../bounded-map.ts';
 import { accessLimits } from '../limits/access.ts';
 
 export interface WindowCount {
@@ -12,11 +13,10 @@ export interface WindowCount {
 
 export class FailureWindows {
   /** In the order of their beginning, and so of their end. */
-  readonly #windows = new Map<string, { count: number; readonly endsAt: number }>();
-  readonly #max: number;
+  readonly #windows: BoundedMap<string, { count: number; readonly endsAt: number }>;
 
   constructor(max: number = accessLimits.failureWindowsMax) {
-    this.#max = max;
+    this.#windows = new BoundedMap(max);
   }
 
   /** How many windows are kept, those included that ended since the last call of `add`. */
@@ -33,8 +33,6 @@ export class FailureWindows {
   }
 
   #begin(name: string, now: number): { count: number; readonly endsAt: number } {
-    const [oldest] = this.#windows.keys();
-    if (this.#windows.size >= this.#max && oldest !== undefined) this.#windows.delete(oldest);
     const window = { count: 0, endsAt: now + accessLimits.failureWindowMs };
     this.#windows.set(name, window);
     return window;
