@@ -61,6 +61,10 @@ const rooms: readonly Room[] = [
     from: [
       'proto/gen/',
       'services/core/limits/',
+      'services/core/address.ts',
+      'services/core/ids.ts',
+      'services/core/trace.ts',
+      'services/core/bounded-map.ts',
       'services/core/documents/nearest.ts',
       'services/core/access/key-text.ts',
       'services/core/network/address-block.ts',

@@ -13,6 +13,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { doorLimits } from '../../services/core/limits/door.ts';
+import { type RequestId, requestIdOf } from '../../services/core/trace.ts';
 import type { Logger } from '../../services/runtime/log.ts';
 import type { Metrics } from '../../services/runtime/metrics.ts';
 import { unavailable } from '../ingest/refusal.ts';
@@ -35,7 +36,7 @@ export interface FrontOptions {
   readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused' | 'failedAuthentication'>;
 }
 
-const newRequestId = (): string => `req_${randomUUID()}`;
+const newRequestId = (): RequestId => requestIdOf(randomUUID());
 
 export class Front implements Disposable {
   /** Each address that the gateway listens on has a server of its own. */

@@ -24,7 +24,7 @@ import { ingestServices } from '../../services/ingest/serve.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
 import { type GrpcServing, readDescriptors, serveGrpc } from '../../services/runtime/grpc-server.ts';
 import { Health } from '../../services/runtime/health.ts';
-import { newMessageId } from '../../services/runtime/message-id.ts';
+import { newMessageId } from '../../test/contract/sample-message.ts';
 import { type MemoryIngest, memoryIngest } from '../../test/support/memory-ingest.ts';
 import { goodMessage, testGateway } from '../gateway.fixture.ts';
 import { connectIngest, type GrpcIngest, refusalOf } from './grpc-ingest.ts';
@@ -340,7 +340,7 @@ describe('when an instance dies under a call', () => {
 
   test('its items are handed over once more, and make no second message', async () => {
     const { lost, stop } = await losing(1);
-    const message_id = newMessageId();
+    const message_id = newMessageId(Date.now());
     const { results } = await lost.sendMessages({ items: [{ ...item(memory.key), message_id }] });
     stop();
     expect(results).toMatchObject([{ accepted: { message_id }, refused: undefined }]);
@@ -350,7 +350,7 @@ describe('when an instance dies under a call', () => {
 
   test('twice, the refusal names the message that may be stored', async () => {
     const { lost, stop } = await losing(2);
-    const message_id = newMessageId();
+    const message_id = newMessageId(Date.now());
     const { results } = await lost.sendMessages({ items: [{ ...item(memory.key), message_id }] });
     stop();
     expect(results).toMatchObject([
@@ -360,7 +360,7 @@ describe('when an instance dies under a call', () => {
 
   test('whatever the second call refuses names its message: the first may have stored it', async () => {
     const { lost, stop } = await losing(1);
-    const message_id = newMessageId();
+    const message_id = newMessageId(Date.now());
     const { results } = await lost.sendMessages({ items: [{ ...item('sk_live_none'), message_id }] });
     stop();
     expect(results).toMatchObject([{ refused: { grpc_code: status.UNAUTHENTICATED, message_id } }]);

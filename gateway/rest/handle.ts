@@ -2,11 +2,12 @@
 // of it. Routes differ in their types only; the two rpcs that hand over mail also carry content,
 // and go to ingest in batches.
 
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ContentRef, Refusal, SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { ID_RANDOM_BYTES, messageId } from '../../services/core/ids.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { HttpRoute, Method } from '../../services/runtime/contract.ts';
-import { newMessageId } from '../../services/runtime/message-id.ts';
 import { Admission } from '../ingest/admission.ts';
 import type { IngestClient } from '../ingest/ingest-client.ts';
 import type { KnownKey, KnownKeys } from '../ingest/known-keys.ts';
@@ -213,7 +214,7 @@ async function send(
     idempotency_keys: idempotencyKeysOf(request.raw),
     traceparent: traceparentOf(request.raw.headers),
     request_id: request.id,
-    message_id: newMessageId(),
+    message_id: messageId(Date.now(), randomBytes(ID_RANDOM_BYTES)),
     admitted: admission.isCounted,
     content,
     [form]: message,

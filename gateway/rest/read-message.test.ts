@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
+import { isRefusal, parseMailbox } from '../../services/core/address.ts';
 import { acceptLimits } from '../../services/core/limits/accept.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
@@ -289,6 +291,68 @@ describe('whatever comes', () => {
         expect(writeMessage(sendMessage, received)).toMatchObject(json);
       }),
       { numRuns: 40 },
+    );
+  });
+});
+
+describe('a mailbox in one string', () => {
+  const addressOf = (text: string): Address => {
+    const { message } = read({ from: text });
+    return message.from as Address;
+  };
+
+  test.each([
+    ['ana@example.com', { email: 'ana@example.com', name: '' }],
+    [' ana@example.com ', { email: 'ana@example.com', name: '' }],
+    ['<ana@example.com>', { email: 'ana@example.com', name: '' }],
+    ['Ana Maria <ana@example.com>', { email: 'ana@example.com', name: 'Ana Maria' }],
+    ['"Maria, Ana" <ana@example.com>', { email: 'ana@example.com', name: 'Maria, Ana' }],
+    ['"A \\"nickname\\"" <ana@example.com>', { email: 'ana@example.com', name: 'A "nickname"' }],
+    ['"<" <ana@example.com>', { email: 'ana@example.com', name: '<' }],
+    ['"a b"@example.com', { email: '"a b"@example.com', name: '' }],
+  ])('%s', (text, address) => {
+    expect(addressOf(text)).toEqual(address);
+  });
+
+  test.each([
+    'a@example.com, Ben <b@example.com>',
+    '"open <a@example.com>',
+    'a@example.com>',
+    '"A" B <a@example.com>',
+  ])('%s has no clear seam and reaches ingest as it is, and ingest refuses it', (text) => {
+    expect(addressOf(text)).toEqual({ email: text, name: '' });
+    expect(isRefusal(parseMailbox(addressOf(text)) as never)).toBe(true);
+  });
+
+  // Ingest itself reads the strings of fields that are strings (`recipient`); both ways must mean the
+  // same.
+  const pieces = fc.constantFrom(
+    '"',
+    '\\',
+    '<',
+    '>',
+    '@',
+    ' ',
+    ',',
+    'a',
+    'Ana',
+    'example.com',
+    'ü',
+    '.',
+    '\n',
+    '\t',
+    '(',
+  );
+  test('means the same in every field', () => {
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 12 }), (parts) => {
+        const text = parts.join('');
+        const whole = parseMailbox(text);
+        const split = parseMailbox(addressOf(text));
+        if (isRefusal(whole)) expect(isRefusal(split)).toBe(true);
+        else expect(split).toEqual(whole);
+      }),
+      { numRuns: 3000 },
     );
   });
 });

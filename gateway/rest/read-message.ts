@@ -4,10 +4,10 @@
 
 import { Buffer } from 'node:buffer';
 import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
+import { splitMailbox } from '../../services/core/address.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { EnumType, Field, MessageType, ScalarKind, ValueType } from '../../services/runtime/contract.ts';
 import { below, type Faults } from './faults.ts';
-import { splitMailbox } from './mailbox-text.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 export type TypedMessage = Record<string, unknown>;
@@ -139,8 +139,7 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
       if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
       return isPlain(json, { ...place, depth: place.depth + 1 }) ? json : undefined;
     case 'packetboat.v1.Address':
-      if (typeof json === 'string')
-        return isText(json, place) ? (splitMailbox(json) satisfies Address) : undefined;
+      if (typeof json === 'string') return isText(json, place) ? addressOf(json) : undefined;
       if (!isObject(json))
         return faults.add(
           path,
@@ -152,6 +151,12 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
       if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
   }
   return readFields(type, json, { ...place, depth: place.depth + 1 });
+}
+
+/** A text that cannot be split becomes an `email` as it is, and ingest refuses the `email`. */
+function addressOf(text: string): Address {
+  const parts = splitMailbox(text);
+  return 'code' in parts ? { email: text, name: '' } : { email: parts.address, name: parts.name ?? '' };
 }
 
 function readTimestamp(json: unknown, { faults, path }: ReadPosition): unknown {

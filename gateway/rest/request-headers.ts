@@ -2,21 +2,21 @@
 // trace.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { keyTextOf } from '../../services/core/access/key-text.ts';
+import { isTraceparent } from '../../services/core/trace.ts';
 
 /**
  * Visible ASCII, far longer than any key of ours; anything else is no key, and must not get as far
  * as a header of ours.
  */
 const CREDENTIAL = /^[\x21-\x7e]{1,512}$/;
-const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
  * Of `Authorization: Bearer …` or `X-Api-Token: …`; empty when neither is there or can be one.
  * Whether it is any good, ingest says.
  */
 export function credentialOf(headers: IncomingHttpHeaders): string {
-  const [, bearer] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
-  const credential = bearer ?? first(headers['x-api-token']);
+  const credential = keyTextOf(headers.authorization ?? '', first(headers['x-api-token']));
   return CREDENTIAL.test(credential) ? credential : '';
 }
 
@@ -39,7 +39,7 @@ export function idempotencyKeysOf({ headersDistinct }: Pick<IncomingMessage, 'he
 /** W3C `traceparent`, or empty. */
 export function traceparentOf(headers: IncomingHttpHeaders): string {
   const traceparent = first(headers.traceparent);
-  return TRACEPARENT.test(traceparent) ? traceparent : '';
+  return isTraceparent(traceparent) ? traceparent : '';
 }
 
 const first = (value: string | string[] | undefined): string =>

@@ -84,13 +84,24 @@ export function parseAddress(text: string): Address | AddressRefusal {
 export function parseMailbox(input: MailboxInput): Mailbox | AddressRefusal {
   if (typeof input !== 'string') return mailboxOf(input);
   if (input.length > addressLimits.mailboxCharsMax) return refusal(tooLong);
-  const text = trimSpaces(input);
-  if (!text.endsWith('>')) return mailbox(null, text);
+  const parts = splitMailbox(input);
+  return 'code' in parts ? parts : mailbox(parts.name, parts.address);
+}
+
+/**
+ * Splits a mailbox that is one text into its name (null: none) and its address, without judging
+ * either. A refusal: nobody can say where the name ends.
+ */
+export function splitMailbox(
+  given: string,
+): { readonly name: string | null; readonly address: string } | AddressRefusal {
+  const text = trimSpaces(given);
+  if (!text.endsWith('>')) return { name: null, address: text };
   // A `<` inside a quoted name, or inside a quoted local part, is not the bracket.
   const open = text.startsWith('"') ? text.indexOf('<', Math.max(0, endOfQuoted(text))) : text.indexOf('<');
   if (open < 0) return refusal('The address has a > without a <.');
   const name = parseName(trimSpaces(text.slice(0, open)));
-  return typeof name === 'object' && name !== null ? name : mailbox(name, text.slice(open + 1, -1));
+  return typeof name === 'object' && name !== null ? name : { name, address: text.slice(open + 1, -1) };
 }
 
 /** Tells the three results of the parsers apart. */

@@ -23,6 +23,7 @@ import { Failure, type FieldError } from '../core/failure.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
 import { IDEMPOTENCY_KEY_HEADER } from '../core/mail/headers.ts';
+import { isTraceparent, makeTraceparent, TRACEPARENT_RANDOM_BYTES } from '../core/trace.ts';
 import type { Inserted } from '../ports/message-store.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
 import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
@@ -170,7 +171,9 @@ async function prepare(
     messageId: item.messageId,
     reach: caller.reach,
     draft: judgement.draft,
-    trace: TRACEPARENT.test(item.traceparent) ? item.traceparent : newTrace(ingest),
+    trace: isTraceparent(item.traceparent)
+      ? item.traceparent
+      : makeTraceparent(ingest.random.bytes(TRACEPARENT_RANDOM_BYTES)),
     idempotency: key === null ? null : { key, fingerprint: print },
   };
 }
@@ -224,12 +227,6 @@ async function pinnedRevision(
   if (template === null || template.revision === null) return null;
   return ingest.catalog.revision(tenant, template.identifier, template.revision);
 }
-
-/** W3C Trace Context; what is none is replaced, for it goes into headers of the queue. */
-const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const newTrace = (ingest: Ingest): string =>
-  `00-${hex(ingest.random.bytes(16))}-${hex(ingest.random.bytes(8))}-01`;
 
 type Stored = { readonly message: Message | NewMessage | Failure; readonly replayed: boolean };
 

@@ -30,6 +30,7 @@ import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts'
 import { SuppressionsServiceService } from '../../proto/gen/packetboat/v1/suppressions.ts';
 import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates.ts';
 import { accessRuleOf } from '../core/access/access-rules.ts';
+import { keyTextOf } from '../core/access/key-text.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
 import { type JudgeLostNames, lostNamesJudge } from '../runtime/lost-names.ts';
@@ -243,8 +244,7 @@ const hostOf = (peer: string): string => peer.replace(/:\d+$/, '');
 
 /** As in HTTP: `authorization: Bearer …`, or `x-api-token: …`. */
 function credentialOf(metadata: Metadata): string {
-  const [, bearer] = /^bearer +(\S+) *$/i.exec(first(metadata, 'authorization')) ?? [];
-  return bearer ?? first(metadata, 'x-api-token');
+  return keyTextOf(first(metadata, 'authorization'), first(metadata, 'x-api-token'));
 }
 
 /** A header, then chunks. The stream is read no faster than the BlobStore takes it. */

@@ -24,6 +24,15 @@ export const keyTextFaults = {
 } as const;
 export type KeyTextFault = keyof typeof keyTextFaults;
 
+const BEARER = /^bearer +(\S+) *$/i;
+
+/**
+ * The text of the API key of a request, whichever door it came by; empty: none. The header
+ * `authorization` with the scheme Bearer (RFC 6750) comes before `x-api-token`.
+ */
+export const keyTextOf = (authorization: string, apiToken: string): string =>
+  BEARER.exec(authorization)?.[1] ?? apiToken;
+
 /**
  * Null: the text is no API key, whatever the store holds. The checksum belongs to the form of a
  * made key, so a mistyped key is usually told apart from an unknown one.
