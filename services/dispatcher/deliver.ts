@@ -14,7 +14,7 @@ import {
   type Verdict,
 } from '../core/delivery/delivery.ts';
 import { isUnanswered } from '../core/delivery/first-reply.ts';
-import { judge } from '../core/delivery/reply.ts';
+import { classifyAnswer } from '../core/delivery/reply.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
 import { Failure } from '../core/failure.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
@@ -115,8 +115,8 @@ async function recordReport(
   report: Report,
   ms: number,
 ): Promise<void> {
-  const judgement = judge(report);
-  const { category } = judgement;
+  const classification = classifyAnswer(report);
+  const { category } = classification;
   const reply: LastReply = {
     stage: report.stage,
     code: report.code,
@@ -124,10 +124,10 @@ async function recordReport(
     text: report.text,
   };
   if (report.cause !== undefined) d.report('an attempt failed here', report.cause);
-  d.metrics.attempt(judgement.kind === 'lost' ? 'unknown' : judgement.kind, category, ms);
+  d.metrics.attempt(classification.kind === 'lost' ? 'unknown' : classification.kind, category, ms);
   const owner = { tenant: sender.tenant, sender: sender.name };
   d.tally?.attempt(owner, {
-    outcome: judgement.kind,
+    outcome: classification.kind,
     at: d.messages.now(),
     code: report.code,
     enhanced: report.enhanced,
@@ -149,18 +149,18 @@ async function recordReport(
   const recorded = (s: DeliveryView, verdict: Verdict): Change | null =>
     record(s, hand.leaseId, { verdict, reply, data }, d.messages.now(), schedule);
 
-  if (judgement.kind !== 'local') {
-    if (judgement.kind === 'delivered') signals.paused.resume(route);
+  if (classification.kind !== 'local') {
+    if (classification.kind === 'delivered') signals.paused.resume(route);
     const { tier, events } = hand.message;
     const isFirstReply = report.code !== null && isUnanswered(hand.view, events);
     const tookMs = d.messages.now() - hand.view.startsAt;
-    const isRecorded = await hand.insist((s) => recorded(s, judgement), signals.stop);
+    const isRecorded = await hand.insist((s) => recorded(s, classification), signals.stop);
     if (isRecorded && isFirstReply) d.metrics.firstReply(tier, tookMs);
-    if (isRecorded && judgement.kind === 'delivered') d.metrics.delivered(tier, tookMs);
+    if (isRecorded && classification.kind === 'delivered') d.metrics.delivered(tier, tookMs);
     return;
   }
   const now = d.messages.now();
-  const isRoute = judgement.scope === 'route';
+  const isRoute = classification.scope === 'route';
   const due = isRoute
     ? signals.paused.pause(route, now)
     : category === 'aborted'

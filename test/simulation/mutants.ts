@@ -98,8 +98,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         DELIVERY,
-        '  if (!isMine(d, leaseId)) {\n    // the lease was lost, but',
-        '  if (!isMine(d, leaseId) && isTerminal(d.state) === false && s.index < 0) {\n    // the lease was lost, but',
+        '  if (!holdsLease(d, leaseId)) {\n    // The lease is lost, but',
+        '  if (!holdsLease(d, leaseId) && isTerminal(d.state) === false && s.index < 0) {\n    // The lease is lost, but',
       ),
     ],
     breaks: [TERMINAL, CANCELLED, BOUNCED, P6count, P5, P12],
@@ -243,8 +243,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         DELIVERY,
-        "if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;\n  return change(s, {\n    state: 'queued',",
-        "if (!isMine(s.delivery, leaseId)) return null;\n  return change(s, {\n    state: 'queued',",
+        "if (!holdsLease(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;\n  return change(s, {\n    state: 'queued',",
+        "if (!holdsLease(s.delivery, leaseId)) return null;\n  return change(s, {\n    state: 'queued',",
       ),
       edit(
         DELIVER,

@@ -15,7 +15,7 @@ import { type Sink, type SinkOptions, startSink } from '../../../test/support/sm
 import type { Rule } from '../../../test/support/smtp-sink-rules.ts';
 import type { Address } from '../../core/address.ts';
 import type { Route, TlsPolicy } from '../../core/catalog/catalog.ts';
-import { judge } from '../../core/delivery/reply.ts';
+import { classifyAnswer } from '../../core/delivery/reply.ts';
 import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import { parseCidr } from '../../core/network/dialable.ts';
 import type { Transport } from '../../ports/transport.ts';
@@ -112,7 +112,7 @@ describe('smtp transport', () => {
       expect(sink.mails).toHaveLength(report.kind === 'accepted' ? 1 : 0);
       expect(sink.anomalies).toEqual([]);
       if (report.kind !== 'accepted')
-        expect(judge(report)).toMatchObject({ kind: 'local', scope: 'route', category: 'tls' });
+        expect(classifyAnswer(report)).toMatchObject({ kind: 'local', scope: 'route', category: 'tls' });
     });
 
     it('a certificate for an IP address is good for a route that names it', async () => {
@@ -166,7 +166,7 @@ describe('smtp transport', () => {
       });
       const report = await sendOne(start(), route);
       expect(report.kind).not.toBe('accepted');
-      expect(judge(report)).toMatchObject({ kind: 'local', scope: 'route', category: 'tls' });
+      expect(classifyAnswer(report)).toMatchObject({ kind: 'local', scope: 'route', category: 'tls' });
       expect(middle.heard()).not.toContain('AUTH');
     });
   });
@@ -201,7 +201,7 @@ describe('smtp transport', () => {
         code: 535,
         tls: { version: 'TLSv1.3', verified: true },
       });
-      expect(judge(report)).toEqual({ kind: 'local', scope: 'route', category: 'auth' });
+      expect(classifyAnswer(report)).toEqual({ kind: 'local', scope: 'route', category: 'auth' });
       expect(report.transcript).toContain('S: 535');
       for (const secret of ['user', 'not-the-password', Buffer.from('\0user\0').toString('base64')])
         expect(report.transcript).not.toContain(secret);
@@ -211,7 +211,7 @@ describe('smtp transport', () => {
       const { sink, transport } = await setUp({ tls: 'starttls', certificate, auth });
       const report = await sendOne(transport, route(sink.port, { credentials: null }));
       expect(report).toMatchObject({ kind: 'refused', stage: 'mail', code: 530 });
-      expect(judge(report)).toEqual({ kind: 'local', scope: 'route', category: 'auth' });
+      expect(classifyAnswer(report)).toEqual({ kind: 'local', scope: 'route', category: 'auth' });
     });
 
     it('a server without AUTH is a matter of the route', async () => {
@@ -251,7 +251,7 @@ describe('smtp transport', () => {
     it('credentials are not sent to a server that only knows HELO', async () => {
       const middle = await listen((socket) => talk(socket, { EHLO: '502 what' }, []));
       const report = await sendOne(owned(start()), route(middle.port));
-      expect(judge(report)).toMatchObject({ kind: 'local', scope: 'route' });
+      expect(classifyAnswer(report)).toMatchObject({ kind: 'local', scope: 'route' });
       expect(middle.heard()).not.toContain('AUTH');
     });
   });
@@ -267,7 +267,11 @@ describe('smtp transport', () => {
       for (const host of ['127.0.0.1', '::1', '::ffff:127.0.0.1', 'inside.example']) {
         const report = await sendOne(transport, routeTo(sink.port, { host }));
         expect(report).toMatchObject(refused);
-        expect(judge(report)).toEqual({ kind: 'local', scope: 'route', category: 'address_refused' });
+        expect(classifyAnswer(report)).toEqual({
+          kind: 'local',
+          scope: 'route',
+          category: 'address_refused',
+        });
       }
       expect(sink.counts.connections).toBe(0);
     });
@@ -474,7 +478,7 @@ describe('smtp transport', () => {
     );
     const report = await sendOne(owned(start()), routeTo(server.port));
     expect(report).toMatchObject({ stage: 'mail', ...expected });
-    expect(judge(report)).toMatchObject({ kind: 'deferred', spent: false });
+    expect(classifyAnswer(report)).toMatchObject({ kind: 'deferred', spent: false });
     expect(server.heard()).not.toContain('MAIL');
   });
 
@@ -526,7 +530,7 @@ describe('smtp transport', () => {
       const report = await sendOne(transport, routeTo(sink.port), {
         rcptTo: address('"a<b>"@recipient.example'),
       });
-      expect(judge(report)).toEqual({ kind: 'bounced', category: 'mailbox' });
+      expect(classifyAnswer(report)).toEqual({ kind: 'bounced', category: 'mailbox' });
       expect(sink.counts.reached.mail).toBe(0);
     });
 
@@ -553,14 +557,14 @@ describe('smtp transport', () => {
         rcptTo: address('jürgen@recipient.example'),
         smtpUtf8: true,
       });
-      expect(judge(report)).toEqual({ kind: 'bounced', category: 'smtputf8' });
+      expect(classifyAnswer(report)).toEqual({ kind: 'bounced', category: 'smtputf8' });
       expect(sink.counts.reached.mail).toBe(0);
     });
 
     it('a body over the SIZE of the server bounces unasked', async () => {
       const { sink, transport } = await setUp({ mailBytesMax: 1_000 });
       const report = await sendOne(transport, routeTo(sink.port), { bytes: 1_001 });
-      expect(judge(report)).toEqual({ kind: 'bounced', category: 'too_large' });
+      expect(classifyAnswer(report)).toEqual({ kind: 'bounced', category: 'too_large' });
       expect(sink.counts.reached.mail).toBe(0);
       expect((await sendOne(transport, routeTo(sink.port), { bytes: 1_000 })).kind).toBe('accepted');
     });
@@ -606,7 +610,7 @@ describe('smtp transport', () => {
           talk(socket, { RCPT: '250 fine\r\n250 fine\r\n250 fine' }, [offer]),
         );
         const report = await sendOne(owned(start()), routeTo(server.port));
-        expect(judge(report)).toMatchObject({ kind: 'deferred', category: 'protocol' });
+        expect(classifyAnswer(report)).toMatchObject({ kind: 'deferred', category: 'protocol' });
         expect(server.heard()).not.toContain('\r\n.\r\n');
       },
     );
@@ -614,7 +618,7 @@ describe('smtp transport', () => {
     it('a greeting of another protocol is a refusal about us', async () => {
       const server = await listen((socket) => socket.write('SSH-2.0-OpenSSH_9.6\r\n'));
       const report = await sendOne(owned(start()), routeTo(server.port));
-      expect(judge(report)).toMatchObject({ kind: 'deferred', spent: false });
+      expect(classifyAnswer(report)).toMatchObject({ kind: 'deferred', spent: false });
     });
 
     it('a transcript is cut', async () => {

@@ -52,7 +52,7 @@ const othersThan = (...known: DeliveryState[]): DeliveryState[] =>
 
 type Around = { readonly copies?: Copies; readonly expiresAt?: number | null; readonly startsAt?: number };
 
-/** A delivery that waits in the queue, unless told otherwise. */
+/** A delivery that is queued unless `progress` says otherwise. */
 function subject(progress: Partial<Progress> = {}, around: Around = {}): DeliveryView {
   const arrived = arrive({
     now: NOW,
@@ -91,26 +91,62 @@ const streaming: Partial<Progress> = {
 const committing: Partial<Progress> = { ...streaming, phase: 'committing' };
 const ended = { phase: null, lease: null, hold: null, wakeAt: null };
 
-describe('a delivery arrives', () => {
+describe('an accepted delivery', () => {
   const input = { now: NOW, scheduledAt: null, expiresAt: null, isSuppressed: false, isPublished: true };
 
   it.each([
     [
-      'queued, looked for after a minute when its entry was published',
+      'is queued, and the sweeper looks after a minute when the entry was published',
       {},
       'queued',
       NOW,
       NOW + queueLimits.republishMs,
     ],
-    ['queued, looked for after as long as is said', { republishMs: 5_000 }, 'queued', NOW, NOW + 5_000],
-    ['queued, looked for at once when it was not', { isPublished: false }, 'queued', NOW, NOW],
-    ['queued, looked for when it expires before that', { expiresAt: NOW + 10 }, 'queued', NOW, NOW + 10],
-    ['scheduled, looked for when its time comes', { scheduledAt: NOW + 1 }, 'scheduled', NOW + 1, NOW + 1],
-    ['queued when its time is now', { scheduledAt: NOW }, 'queued', NOW, NOW + queueLimits.republishMs],
-    ['queued when its time is past', { scheduledAt: NOW - 1 }, 'queued', NOW, NOW + queueLimits.republishMs],
-    ['suppressed, looked for never', { isSuppressed: true }, 'suppressed', NOW, null],
     [
-      'suppressed rather than scheduled',
+      'is queued, and the sweeper looks after the given time',
+      { republishMs: 5_000 },
+      'queued',
+      NOW,
+      NOW + 5_000,
+    ],
+    [
+      'is queued, and the sweeper looks at once when no entry was published',
+      { isPublished: false },
+      'queued',
+      NOW,
+      NOW,
+    ],
+    [
+      'is queued, and the sweeper looks at the expiry if that is earlier',
+      { expiresAt: NOW + 10 },
+      'queued',
+      NOW,
+      NOW + 10,
+    ],
+    [
+      'is scheduled, and the sweeper looks at the scheduled time',
+      { scheduledAt: NOW + 1 },
+      'scheduled',
+      NOW + 1,
+      NOW + 1,
+    ],
+    [
+      'is queued when it is scheduled for now',
+      { scheduledAt: NOW },
+      'queued',
+      NOW,
+      NOW + queueLimits.republishMs,
+    ],
+    [
+      'is queued when it is scheduled for the past',
+      { scheduledAt: NOW - 1 },
+      'queued',
+      NOW,
+      NOW + queueLimits.republishMs,
+    ],
+    ['is suppressed, and the sweeper never looks', { isSuppressed: true }, 'suppressed', NOW, null],
+    [
+      'is suppressed rather than scheduled',
       { isSuppressed: true, scheduledAt: NOW + 1 },
       'suppressed',
       NOW,
@@ -136,7 +172,7 @@ describe('a delivery arrives', () => {
 describe('a claim', () => {
   const input = { attempt: 1, now: NOW, leaseId: 'mine', route: 'first' };
 
-  it('takes a queued delivery whose time has come, under a lease, with its first event', () => {
+  it('takes a due delivery under a lease and records the event `accepted`', () => {
     expect(claim(subject({ hold: { reason: 'budget' } }), input)).toEqual({
       message: 'msg_1',
       delivery: 2,
@@ -154,41 +190,41 @@ describe('a claim', () => {
     });
   });
 
-  it('is no event the second time', () => {
+  it('adds no event the second time', () => {
     expect(claim(subject({ takenUp: true }), input)?.event).toBeNull();
   });
 
-  it('holds for as long as is said', () => {
+  it('holds a lease of the given length', () => {
     expect(claim(subject(), { ...input, leaseMs: 6_000 })?.set.wakeAt).toBe(NOW + 6_000);
   });
 
   const refused: readonly (readonly [string, DeliveryView])[] = [
     ['of another attempt', subject({ attempt: 2 })],
-    ['before its time', subject({ due: NOW + 1 })],
+    ['before the due time', subject({ due: NOW + 1 })],
     ['past its expiry', subject({}, { expiresAt: NOW })],
-    ...othersThan('queued').map((state) => [`of what is ${state}`, subject({ state })] as const),
+    ...othersThan('queued').map((state) => [`of a delivery that is ${state}`, subject({ state })] as const),
   ];
   it.each(refused)('%s is refused', (_, s) => {
     expect(claim(s, input)).toBeNull();
   });
 
-  it('just before the expiry is made', () => {
+  it('one millisecond before the expiry succeeds', () => {
     expect(claim(subject({}, { expiresAt: NOW + 1 }), input)).not.toBeNull();
   });
 });
 
 describe('a hold', () => {
-  it('keeps a delivery in the store until its due, without an event', () => {
+  it('keeps a delivery in the store until its due time, without an event', () => {
     const { set, event } = made(hold(subject(), 'budget', NOW + 500));
     expect(set).toEqual({ due: NOW + 500, wakeAt: NOW + 500, hold: { reason: 'budget' } });
     expect(event).toBeNull();
   });
 
-  it('is looked at when it expires before that', () => {
+  it('wakes the sweeper at the expiry if the expiry is earlier', () => {
     expect(made(hold(subject({}, { expiresAt: NOW + 100 }), 'route', NOW + 500)).set.wakeAt).toBe(NOW + 100);
   });
 
-  it.each(othersThan('queued'))('of what is %s is refused', (state) => {
+  it.each(othersThan('queued'))('of a delivery that is %s is refused', (state) => {
     expect(hold(subject({ state }), 'budget', NOW)).toBeNull();
   });
 });
@@ -196,9 +232,9 @@ describe('a hold', () => {
 describe('a lease', () => {
   const others = subject({ ...streaming, lease: { id: 'another', until: NOW } });
   const lost: readonly (readonly [string, DeliveryView])[] = [
-    ['that another has', others],
-    ['that ran out and was taken back', subject({ state: 'queued' })],
-    ['whose delivery has ended', subject({ state: 'delivered' })],
+    ['of another dispatcher', others],
+    ['that lapsed', subject({ state: 'queued' })],
+    ['of a delivery that has ended', subject({ state: 'delivered' })],
   ];
 
   it.each([
@@ -212,13 +248,13 @@ describe('a lease', () => {
   });
 
   it.each(lost)('%s is not renewed', (_, s) => expect(renew(s, 'mine', NOW)).toBeNull());
-  it.each(lost)('%s lets nothing through the fence', (_, s) => expect(commit(s, 'mine', NOW)).toBeNull());
-  it.each(lost)('%s releases nothing', (_, s) =>
+  it.each(lost)('%s does not pass the fence', (_, s) => expect(commit(s, 'mine', NOW)).toBeNull());
+  it.each(lost)('%s cannot be released', (_, s) =>
     expect(release(s, 'mine', { due: NOW, reason: null, tried: true })).toBeNull(),
   );
   it.each(lost)('%s suppresses nothing', (_, s) => expect(suppress(s, 'mine')).toBeNull());
 
-  it('begins anew with the record of committing', () => {
+  it('starts over when `committing` is recorded', () => {
     expect(made(commit(subject(streaming), 'mine', NOW + 5)).set).toEqual({
       phase: 'committing',
       lease: { id: 'mine', until: NOW + 5 + deliveryLimits.leaseMs },
@@ -234,7 +270,7 @@ describe('a lease', () => {
 describe('a release', () => {
   const how = { due: NOW + 500, reason: 'route', tried: true } as const;
 
-  it('goes back to the queue and spends nothing', () => {
+  it('returns the delivery to the queue and counts no attempt', () => {
     const { set, event } = made(release(subject({ ...streaming, attempt: 3, lapses: 2 }), 'mine', how));
     expect(set).toEqual({
       state: 'queued',
@@ -248,17 +284,17 @@ describe('a release', () => {
     expect(event).toBeNull();
   });
 
-  it('of what was not tried counts no try and holds nothing', () => {
+  it('without a try leaves `tries` unchanged and sets no hold', () => {
     const { set } = made(release(subject(streaming), 'mine', { due: NOW, reason: null, tried: false }));
     expect(set).toMatchObject({ tries: 0, hold: null });
   });
 
-  it('keeps the reply that it met', () => {
+  it('records the reply', () => {
     const lastReply = { stage: 'dial', code: null, enhanced: null, text: 'no route' };
     expect(made(release(subject(streaming), 'mine', { ...how, lastReply })).set.lastReply).toEqual(lastReply);
   });
 
-  it('is never made from committing', () => {
+  it('is refused in `committing`', () => {
     expect(release(subject(committing), 'mine', how)).toBeNull();
   });
 });
@@ -270,11 +306,11 @@ describe('a recipient found suppressed after the claim', () => {
     expect(event).toEqual({ type: 'suppressed', data: { reason: 'suppressed' } });
   });
 
-  it('ends it unknown when a copy may have been taken before', () => {
+  it('ends the delivery `unknown` if a copy may have been sent', () => {
     expect(made(suppress(subject({ ...streaming, maybeSent: true }), 'mine')).set.state).toBe('unknown');
   });
 
-  it('comes too late behind the fence', () => {
+  it('is refused past the fence', () => {
     expect(suppress(subject(committing), 'mine')).toBeNull();
   });
 });
@@ -290,7 +326,7 @@ describe('an outcome', () => {
   const lost: Verdict = { kind: 'lost' };
 
   it.each(['delivered', 'bounced'] as const)(
-    'of kind %s ends the delivery, with its record as the event',
+    'of kind %s ends the delivery, and its data become the event',
     (kind) => {
       const { set, event } = made(recorded(subject({ ...committing, attempt: 2, tries: 4 }), { kind }));
       expect(set).toEqual({ ...ended, state: kind, tries: 5, lastReply: reply });
@@ -298,7 +334,7 @@ describe('an outcome', () => {
     },
   );
 
-  it('that defers waits for the next attempt', () => {
+  it('deferred schedules the next attempt', () => {
     const { set, event } = made(recorded(subject(committing), deferred));
     const due = NOW + 30_000;
     expect(set).toMatchObject({
@@ -323,37 +359,37 @@ describe('an outcome', () => {
     [0, 30_000],
     [0.5, 31_500],
     [0.999_999, 33_000],
-  ])('waits at least the delay and at most a tenth more (random %d)', (random, wait) => {
+  ])('deferred waits at least the delay and at most a tenth more (random %d)', (random, wait) => {
     expect(made(recorded(subject(committing), deferred, random)).set.due).toBe(NOW + wait);
   });
 
-  it('waits by the number of its attempt', () => {
+  it('deferred waits the delay of its attempt', () => {
     expect(made(recorded(subject({ ...committing, attempt: 2 }), deferred)).set).toMatchObject({
       attempt: 3,
       due: NOW + 300_000,
     });
   });
 
-  it('is looked at when it expires before the next attempt', () => {
+  it('deferred wakes the sweeper at the expiry if the expiry is earlier', () => {
     expect(made(recorded(subject(committing, { expiresAt: NOW + 7 }), deferred)).set).toMatchObject({
       due: NOW + 30_000,
       wakeAt: NOW + 7,
     });
   });
 
-  it('that defers the last attempt bounces', () => {
+  it('deferred on the last attempt bounces', () => {
     const { set, event } = made(recorded(subject({ ...committing, attempt: 3 }), deferred));
     expect(set).toMatchObject({ ...ended, state: 'bounced' });
     expect(event).toMatchObject({ type: 'bounced', data: { attempt: 3, reason: 'attempts_spent' } });
   });
 
-  it('that defers the last attempt ends unknown when a copy may have been taken', () => {
+  it('deferred on the last attempt ends `unknown` if a copy may have been sent', () => {
     expect(made(recorded(subject({ ...committing, attempt: 3, maybeSent: true }), deferred)).set.state).toBe(
       'unknown',
     );
   });
 
-  it('about us spends no attempt, not even the last', () => {
+  it('about us counts no attempt, not even the last', () => {
     const { set, event } = made(recorded(subject({ ...streaming, attempt: 3, tries: 2 }), aboutUs));
     expect(set).toMatchObject({ state: 'deferred', attempt: 3, tries: 3, due: NOW + 30_000 });
     expect(event?.data.counted).toBe(false);
@@ -371,7 +407,7 @@ describe('an outcome', () => {
     );
   });
 
-  it('honours a wish to cancel when it defers', () => {
+  it('deferred cancels the delivery if a client asked for that', () => {
     const { set, event } = made(recorded(subject({ ...committing, cancelWanted: true }), deferred));
     expect(set).toMatchObject({ ...ended, state: 'cancelled' });
     expect(event).toMatchObject({ type: 'cancelled', data: { attempt: 1 } });
@@ -379,16 +415,16 @@ describe('an outcome', () => {
 
   it.each([
     [
-      'a copy may have been taken before',
+      'a copy may have been sent before',
       subject({ ...committing, cancelWanted: true, maybeSent: true }),
       deferred,
     ],
-    ['a copy may have been taken now', subject({ ...committing, cancelWanted: true }), lost],
-  ])('forgets a wish to cancel when %s', (_, s, verdict) => {
+    ['this attempt may have sent a copy', subject({ ...committing, cancelWanted: true }), lost],
+  ])('deferred ignores the request to cancel if %s', (_, s, verdict) => {
     expect(made(recorded(s, verdict)).set.state).toBe('deferred');
   });
 
-  it('that was lost is tried again and marked', () => {
+  it('lost retries the delivery and sets `maybeSent`', () => {
     expect(made(recorded(subject(committing), lost)).set).toMatchObject({
       state: 'deferred',
       attempt: 2,
@@ -396,14 +432,14 @@ describe('an outcome', () => {
     });
   });
 
-  it('that was lost on the last attempt ends unknown', () => {
+  it('lost on the last attempt ends `unknown`', () => {
     expect(made(recorded(subject({ ...committing, attempt: 3 }), lost)).set).toMatchObject({
       state: 'unknown',
       maybeSent: true,
     });
   });
 
-  it('that was lost is never tried again with at_most_once', () => {
+  it('lost with at_most_once ends `unknown`', () => {
     expect(made(recorded(subject(committing, { copies: 'at_most_once' }), lost)).set).toMatchObject({
       ...ended,
       state: 'unknown',
@@ -411,14 +447,14 @@ describe('an outcome', () => {
   });
 
   it.each(['queued', 'deferred'] as const)(
-    'of 250 whose lease was lost is recorded while the delivery is %s',
+    'delivered without the lease is recorded while the delivery is %s',
     (state) => {
       expect(made(recorded(subject({ state }), { kind: 'delivered' })).set.state).toBe('delivered');
     },
   );
 
   it.each(othersThan('queued', 'deferred'))(
-    'of 250 whose lease was lost is forgotten when the delivery is %s',
+    'delivered without the lease is dropped when the delivery is %s',
     (state) => {
       expect(
         recorded(subject({ state, lease: state === 'sending' ? { id: 'another', until: NOW } : null }), {
@@ -429,7 +465,7 @@ describe('an outcome', () => {
   );
 
   it.each([deferred, aboutUs, lost, { kind: 'bounced' } as const])(
-    '%o whose lease was lost is forgotten',
+    '%o without the lease is dropped',
     (verdict) => {
       for (const state of states) expect(recorded(subject({ state }), verdict)).toBeNull();
     },
@@ -439,14 +475,14 @@ describe('an outcome', () => {
 describe('age', () => {
   const DAY = 86_400_000;
 
-  it.each(waiting)('ends what is %s past its expiry', (state) => {
+  it.each(waiting)('ends a delivery that is %s past its expiry', (state) => {
     expect(made(endIfTooOld(subject({ state }, { expiresAt: NOW }), NOW, DAY))).toMatchObject({
       set: { ...ended, state: 'expired' },
       event: { type: 'expired' },
     });
   });
 
-  it.each(waiting)('bounces what is %s past the sender’s age', (state) => {
+  it.each(waiting)('bounces a delivery that is %s past the sender’s maxAge', (state) => {
     const { set, event } = made(endIfTooOld(subject({ state }, { startsAt: NOW - DAY }), NOW, DAY));
     expect(set).toEqual({ ...ended, state: 'bounced' });
     expect(event?.data).toEqual({ reason: 'too_old' });
@@ -454,24 +490,24 @@ describe('age', () => {
 
   it.each([
     ['its expiry', { expiresAt: NOW }],
-    ['the sender’s age', { startsAt: NOW - DAY }],
-  ])('ends unknown past %s what may have been sent', (_, around) => {
+    ['the sender’s maxAge', { startsAt: NOW - DAY }],
+  ])('past %s ends a delivery `unknown` if a copy may have been sent', (_, around) => {
     expect(made(endIfTooOld(subject({ maybeSent: true }, around), NOW, DAY)).set.state).toBe('unknown');
   });
 
-  it('spares the young', () => {
+  it('leaves a young delivery alone', () => {
     expect(endIfTooOld(subject({}, { expiresAt: NOW + 1, startsAt: NOW - DAY + 1 }), NOW, DAY)).toBeNull();
   });
 
-  it.each(othersThan(...waiting))('spares what is %s', (state) => {
+  it.each(othersThan(...waiting))('leaves a delivery that is %s alone', (state) => {
     expect(endIfTooOld(subject({ state }, { expiresAt: 0 }), NOW, 0)).toBeNull();
   });
 });
 
-describe('a lease that ran out', () => {
+describe('a lapsed lease', () => {
   const later = LEASE.until;
 
-  it('puts the delivery back for later, counted and without an event', () => {
+  it('queues the delivery for later, counts the lapse and adds no event', () => {
     const { set, event } = made(lapse(subject(streaming), later));
     const due = later + deliveryLimits.lapseDelayMs;
     expect(set).toEqual({
@@ -487,15 +523,15 @@ describe('a lease that ran out', () => {
     expect(event).toBeNull();
   });
 
-  it('puts it back for as much later as is said', () => {
+  it('queues the delivery after the given delay', () => {
     expect(made(lapse(subject(streaming), later, 0)).set.due).toBe(later);
   });
 
-  it('behind the fence leaves its mark', () => {
+  it('past the fence sets `maybeSent`', () => {
     expect(made(lapse(subject(committing), later)).set).toMatchObject({ state: 'queued', maybeSent: true });
   });
 
-  it('behind the fence ends unknown with at_most_once, before it does not', () => {
+  it('with at_most_once ends the delivery `unknown` past the fence, and retries it before', () => {
     expect(made(lapse(subject(committing, { copies: 'at_most_once' }), later))).toMatchObject({
       set: { ...ended, state: 'unknown' },
       event: { type: 'unknown' },
@@ -507,26 +543,26 @@ describe('a lease that ran out', () => {
     ['dead', streaming],
     ['unknown', committing],
     ['unknown', { ...streaming, maybeSent: true }],
-  ])('for the fifth time ends %s', (state, progress) => {
+  ])('ends the delivery %s the fifth time', (state, progress) => {
     const { set, event } = made(lapse(subject({ ...progress, lapses: deliveryLimits.lapsesMax - 1 }), later));
     expect(set).toMatchObject({ ...ended, state, lapses: deliveryLimits.lapsesMax });
     expect(event).toEqual({ type: state, data: { reason: 'lapses' } });
   });
 
-  it('a moment before it is over is none', () => {
+  it('is no lapse one millisecond before its end', () => {
     expect(lapse(subject(streaming), later - 1)).toBeNull();
   });
 
-  it.each(othersThan('sending'))('is none when the delivery is %s', (state) => {
+  it.each(othersThan('sending'))('changes nothing when the delivery is %s', (state) => {
     expect(lapse(subject({ state, lease: LEASE }), later)).toBeNull();
   });
 });
 
-describe('what falls due', () => {
+describe('a due delivery', () => {
   it.each([
     ['scheduled', { type: 'queued', data: {} }],
     ['deferred', null],
-  ] as const)('goes to the queue when it was %s', (state, event) => {
+  ] as const)('is queued when it was %s', (state, event) => {
     expect(made(fallDue(subject({ state }), NOW))).toMatchObject({
       set: { state: 'queued', wakeAt: NOW },
       event,
@@ -534,35 +570,35 @@ describe('what falls due', () => {
     expect(made(fallDue(subject({ state }), NOW)).event).toEqual(event);
   });
 
-  it('does so no moment early', () => {
+  it('is not queued one millisecond early', () => {
     expect(fallDue(subject({ state: 'deferred', due: NOW + 1 }), NOW)).toBeNull();
   });
 
-  it.each(othersThan('scheduled', 'deferred'))('is not %s', (state) => {
+  it.each(othersThan('scheduled', 'deferred'))('is not queued when it is %s', (state) => {
     expect(fallDue(subject({ state }), NOW)).toBeNull();
   });
 });
 
 describe('an entry of the queue', () => {
-  it('that was published is looked for after a while, or at the expiry', () => {
+  it('that was published wakes the sweeper after a while, or at the expiry', () => {
     expect(made(published(subject(), NOW)).set).toEqual({ wakeAt: NOW + queueLimits.republishMs });
     expect(made(published(subject(), NOW, 5_000)).set).toEqual({ wakeAt: NOW + 5_000 });
     expect(made(published(subject({}, { expiresAt: NOW + 1 }), NOW)).set).toEqual({ wakeAt: NOW + 1 });
   });
 
-  it('that was not published after all is looked for at once', () => {
+  it('that was not published wakes the sweeper at once', () => {
     expect(made(notPublished(subject({ wakeAt: NOW + MINUTE }), NOW)).set).toEqual({ wakeAt: NOW });
     expect(made(notPublished(subject({ wakeAt: NOW - 5 }), NOW)).set).toEqual({ wakeAt: NOW - 5 });
   });
 
-  it.each(othersThan('queued'))('says nothing about what is %s', (state) => {
+  it.each(othersThan('queued'))('changes nothing about a delivery that is %s', (state) => {
     expect(published(subject({ state }), NOW)).toBeNull();
     expect(notPublished(subject({ state }), NOW)).toBeNull();
   });
 });
 
 describe('a cancel', () => {
-  it.each(waiting)('ends what is %s', (state) => {
+  it.each(waiting)('ends a delivery that is %s', (state) => {
     const cancelling = cancel(subject({ state }));
     expect(cancelling.kind).toBe('cancelled');
     expect(made(cancelling.change)).toMatchObject({
@@ -574,25 +610,25 @@ describe('a cancel', () => {
   it.each([
     ['is being sent', subject(streaming)],
     ['waits but may have been sent', subject({ state: 'deferred', maybeSent: true })],
-  ])('of what %s is kept as a wish', (_, s) => {
+  ])('of a delivery that %s is recorded as a wish', (_, s) => {
     const cancelling = cancel(s);
     expect(cancelling.kind).toBe('in_flight');
     expect(made(cancelling.change)).toMatchObject({ set: { cancelWanted: true }, event: null });
   });
 
-  it('is wished once', () => {
+  it('is recorded once', () => {
     expect(cancel(subject({ ...streaming, cancelWanted: true }))).toEqual({
       kind: 'in_flight',
       change: null,
     });
   });
 
-  it.each(states.filter(isTerminal))('of what is %s comes too late', (state) => {
+  it.each(states.filter(isTerminal))('of a delivery that is %s comes too late', (state) => {
     expect(cancel(subject({ state }))).toEqual({ kind: 'ended', change: null });
   });
 });
 
-it('eight states are the end', () => {
+it('eight states are terminal', () => {
   expect(states.filter(isTerminal)).toEqual([
     'delivered',
     'bounced',

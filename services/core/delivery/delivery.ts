@@ -1,17 +1,19 @@
-// The states of a delivery and every rule that moves it: the deciding half of claiming, delivering,
-// sweeping and cancelling. Each function reads a delivery as the store gave it and answers the
-// change to make, or null when there is none. Nothing here writes: a change is carried out by
-// `MessageStore.apply`, which compares `version`, so a decision about an outdated delivery changes
-// nothing. The rules are those of the state machine that was checked by visiting every reachable
-// state (docs/decisions/0003); change that model first.
+// The states of a delivery and the rules that change them: the decisions behind accepting, claiming,
+// sending, sweeping and cancelling. Each function takes a delivery as the store returned it and
+// returns the change to make, or null if the rules forbid the change. The caller writes the change
+// with `MessageStore.apply`, which compares `version`, so a decision about an outdated delivery has
+// no effect. The rules match a model whose reachable states were all visited (docs/decisions/0003):
+// change the model first, then this file.
 //
 //   scheduled ─due─▶ queued ─claim─▶ sending/streaming ─commit─▶ sending/committing ─record─▶ delivered | bounced | unknown
 //                      ▲  ▲               │ release, lapse              │ lapse                  │
 //                      │  └───────────────┴─────────────────────────────┘                        │ 4xx
 //                      └───────────────────────── due ── deferred ◀──────────────────────────────┘
 //
-// `maybeSent`: it once left `committing` without an answer, so a copy may have been taken. It is
-// never cancelled, and when it runs out of attempts or lapses it ends `unknown`.
+// `streaming`: the dispatcher has not sent the final dot, so the attempt is safe to repeat.
+// `committing`: stored before the final dot leaves, so from here on a fault is ambiguous.
+// `maybeSent`: an earlier attempt left `committing` without a reply, so the recipient may have a
+// copy. Such a delivery is never cancelled, and out of attempts or too old it ends `unknown`.
 
 import type { Address } from '../address.ts';
 import type { Copies } from '../catalog/catalog.ts';
@@ -31,82 +33,113 @@ export type TerminalState =
   | 'dead';
 export type DeliveryState = 'scheduled' | 'queued' | 'sending' | 'deferred' | TerminalState;
 
-/** Why a queued delivery waits although its time has come. */
+/**
+ * Why a queued delivery waits in the store although it was due: `budget`, no token in a bucket;
+ * `suspended` or `unverified`, the state of its sender; `route`, no route that is open, or no room
+ * on the route.
+ */
 export type HoldReason = 'budget' | 'suspended' | 'unverified' | 'route';
 
-/**
- * What an attempt met: the record of one try. Shown by the API; the reply is the other server's
- * text, cut.
- */
+/** The reply or the fault that ended the latest attempt. The API shows it. */
 export interface LastReply {
   readonly stage: string;
   readonly code: number | null;
-  /** RFC 3463, for example `5.1.1`. */
+  /** RFC 3463 enhanced status code, for example `5.1.1`; null without one. */
   readonly enhanced: string | null;
-  /** At most 500 characters. */
+  /**
+   * The server's text or our description of the fault: one line, at most
+   * `deliveryLimits.replyCharsMax` characters.
+   */
   readonly text: string;
 }
 
 /**
- * The part of a delivery that changes. All times are milliseconds since 1970 by the store's clock.
+ * The fields of a delivery that change. All times are milliseconds since 1970 by the store's clock.
  */
 export interface Progress {
   readonly state: DeliveryState;
-  /** While sending: before `committing` it is always safe to try again. */
+  /**
+   * Null unless the state is `sending`. An attempt in `streaming` is safe to repeat; an attempt in
+   * `committing` may have delivered a copy.
+   */
   readonly phase: 'streaming' | 'committing' | null;
-  /** Number of the current or next counted attempt, from 1. */
+  /**
+   * Number of the current or next counted attempt, from 1. Refusals about us and releases do not
+   * count.
+   */
   readonly attempt: number;
-  /** All tries, counted or not. */
+  /** Number of all attempts, counted or not. */
   readonly tries: number;
-  /** Not to be claimed before. */
+  /** No dispatcher claims the delivery before this time. */
   readonly due: number;
-  /** When the sweeper must look at it if nothing else happens; null once it has ended. */
+  /**
+   * When the sweeper looks at the delivery unless something else happens first; null in a terminal
+   * state.
+   */
   readonly wakeAt: number | null;
   readonly lease: { readonly id: string; readonly until: number } | null;
-  /** Leases that ran out: the fifth ends it, for its message may be what kills dispatchers. */
+  /**
+   * How many leases have run out. The fifth (`deliveryLimits.lapsesMax`) ends the delivery, because
+   * its message may be what crashes dispatchers.
+   */
   readonly lapses: number;
   readonly maybeSent: boolean;
-  /** A client asked to cancel while it was being sent (409); honoured if it defers. */
+  /**
+   * A client asked to cancel while a copy was being sent, and got 409. A deferred attempt then
+   * cancels the delivery instead of retrying it, unless `maybeSent`.
+   */
   readonly cancelWanted: boolean;
   readonly hold: { readonly reason: HoldReason } | null;
-  /** The first claim was reported as event `accepted`. */
+  /** Whether the first claim has been recorded, with the event `accepted`. */
   readonly takenUp: boolean;
   readonly route: string | null;
-  /** The receiving provider, null until known. */
+  /**
+   * The provider that receives the mail; null until known. Reserved for pacing by destination:
+   * nothing reads the field yet.
+   */
   readonly destination: string | null;
-  /** The local address that mail left from, null until known. */
+  /**
+   * The local IP address that the mail left from; null until known. Reserved for routes with
+   * several source addresses: nothing reads the field yet.
+   */
   readonly source: string | null;
   readonly lastReply: LastReply | null;
 }
 
-/** One message to one recipient. */
+/** One message to one recipient: the unit that is queued, paced, attempted and reported. */
 export interface Delivery extends Progress {
   readonly recipient: Address;
   readonly role: 'to' | 'cc' | 'bcc';
-  /** The recipient's domain as A-label. */
+  /** The recipient's domain in A-label form (`xn--…`). */
   readonly domain: string;
-  /** Opaque; the store gives a new one with each change. */
+  /** Opaque. The store gives the delivery a new version with each change. */
   readonly version: string;
 }
 
-/** One compare-and-set on one delivery, with its event, if it has one. */
+/**
+ * One compare-and-set on one delivery. The store applies `set` and appends `event` in one write,
+ * and only while the delivery still has `version`.
+ */
 export interface Change {
   readonly message: MessageId;
   /** Index into `Message.deliveries`. */
   readonly delivery: number;
-  /** The version that the decision was made about. */
+  /** The version of the delivery that the decision was made about. */
   readonly version: string;
   readonly set: Partial<Progress>;
   readonly event: NewEvent | null;
 }
 
-/** A delivery together with what of its message the rules ask for. */
+/** A delivery with the fields of its message that the rules read. */
 export interface DeliveryView {
   readonly message: MessageId;
   readonly index: number;
   readonly delivery: Delivery;
   readonly copies: Copies;
-  /** From when its age counts: a message scheduled for next week is not old when its day comes. */
+  /**
+   * When the age of the message begins, in milliseconds since 1970: the later of its acceptance and
+   * its scheduled time, so that a message scheduled for next week is not old when it falls due.
+   */
   readonly startsAt: number;
   readonly expiresAt: number | null;
 }
@@ -124,7 +157,7 @@ const terminal: ReadonlySet<DeliveryState> = new Set<TerminalState>([
 export const isTerminal = (state: DeliveryState): state is TerminalState => terminal.has(state);
 const isWaiting = (state: DeliveryState): boolean =>
   state === 'queued' || state === 'deferred' || state === 'scheduled';
-const isMine = (d: Delivery, leaseId: string): boolean =>
+const holdsLease = (d: Delivery, leaseId: string): boolean =>
   d.state === 'sending' && d.lease !== null && d.lease.id === leaseId;
 
 const change = (s: DeliveryView, set: Partial<Progress>, event: NewEvent | null = null): Change => ({
@@ -137,7 +170,7 @@ const change = (s: DeliveryView, set: Partial<Progress>, event: NewEvent | null 
 
 type EventData = NewEvent['data'];
 
-/** The end of a delivery: nothing changes it any more. */
+/** Ends the delivery: clears lease, phase, hold and `wakeAt`. No later change applies. */
 const end = (
   s: DeliveryView,
   state: Exclude<TerminalState, 'complained'>,
@@ -147,7 +180,7 @@ const end = (
   change(s, { ...more, state, phase: null, lease: null, hold: null, wakeAt: null }, { type: state, data });
 
 /**
- * The sweeper looks at a waiting delivery when it is due, or when it is too old, whichever is
+ * When the sweeper looks at a waiting delivery: at its due time, or at its expiry if the expiry is
  * earlier.
  */
 const wake = (due: number, expiresAt: number | null): number =>
@@ -156,8 +189,9 @@ const wake = (due: number, expiresAt: number | null): number =>
 // --- accept
 
 /**
- * How a delivery starts, and its first event. `published`: an entry goes to the queue, so the
- * sweeper need not look for a while.
+ * The first state of a delivery, with its first event: `suppressed`, `scheduled` or `queued`.
+ * `isPublished` says that the caller publishes an entry for the delivery; the sweeper then waits
+ * `republishMs` for a claim before it publishes another.
  */
 export function arrive(input: {
   readonly now: number;
@@ -201,8 +235,9 @@ export function arrive(input: {
 // --- claim
 
 /**
- * `queued, attempt n, due past` → `sending/streaming` with a lease. Null: the entry is outdated,
- * repeated, or about held mail; drop it.
+ * Takes a delivery for one dispatcher: `queued` → `sending/streaming`, under a lease of `leaseMs`.
+ * The first claim of a delivery adds the event `accepted`. Null, and the caller drops its entry, if
+ * the delivery has left `queued`, is at another attempt, is not due or has expired.
  */
 export function claim(
   s: DeliveryView,
@@ -216,7 +251,7 @@ export function claim(
 ): Change | null {
   const d = s.delivery;
   if (d.state !== 'queued' || d.attempt !== input.attempt || d.due > input.now) return null;
-  // it expired since the plan was made; the sweeper, which looks at it about now, ends it
+  // The delivery expired after the plan was made. The sweeper wakes up at the expiry and ends it.
   if (s.expiresAt !== null && s.expiresAt <= input.now) return null;
   const until = input.now + (input.leaseMs ?? deliveryLimits.leaseMs);
   const set: Partial<Progress> = {
@@ -231,20 +266,26 @@ export function claim(
   return change(s, set, d.takenUp ? null : { type: 'accepted', data: { route: input.route } });
 }
 
-/** What cannot go now waits in the store, not in the queue: no event, nothing spent. */
+/**
+ * Keeps a queued delivery in the store until `due`, so that waiting mail takes no room in the
+ * queue. A hold adds no event and counts no attempt. Null if the delivery has left `queued`.
+ */
 export function hold(s: DeliveryView, reason: HoldReason, due: number): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { due, wakeAt: wake(due, s.expiresAt), hold: { reason } });
 }
 
-/** The lease goes on while the dispatcher lives. Null: it was lost. */
+/**
+ * Extends the lease to `now + leaseMs`. The dispatcher renews in both phases, as long as it lives.
+ * Null if the lease is lost.
+ */
 export function renew(
   s: DeliveryView,
   leaseId: string,
   now: number,
   leaseMs: number = deliveryLimits.leaseMs,
 ): Change | null {
-  if (!isMine(s.delivery, leaseId)) return null;
+  if (!holdsLease(s.delivery, leaseId)) return null;
   const until = now + leaseMs;
   return change(s, { lease: { id: leaseId, until }, wakeAt: until });
 }
@@ -252,9 +293,10 @@ export function renew(
 // --- deliver
 
 /**
- * `streaming → committing`: the fence before the final dot. Null: the lease was lost; close without
- * a dot. The lease begins anew, so that renewals that failed before cannot end it afterwards: it
- * takes a fault between this record and the outcome (P5).
+ * Passes the fence: `streaming` → `committing`, stored before the final dot is sent. Null if the
+ * lease is lost or the fence was passed before; the dispatcher then closes the connection without a
+ * dot. The lease starts over, so that earlier failed renewals cannot end it after the dot: only a
+ * fault between this record and the outcome can cause a second copy (P5).
  */
 export function commit(
   s: DeliveryView,
@@ -262,14 +304,16 @@ export function commit(
   now: number,
   leaseMs: number = deliveryLimits.leaseMs,
 ): Change | null {
-  if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
+  if (!holdsLease(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   const until = now + leaseMs;
   return change(s, { phase: 'committing', lease: { id: leaseId, until }, wakeAt: until });
 }
 
 /**
- * Back to `queued`, nothing counted: a local fault, a wait for budget, a shutdown. Only ever from
- * `streaming`.
+ * Gives a delivery back: `sending/streaming` → `queued`, due at `due`, without counting an attempt.
+ * Used for a local fault, a missing budget token, a route without room, and a shutdown. `tried`
+ * says whether a connection was tried, which counts in `tries`. Null if the lease is lost or the
+ * phase is `committing`: past the fence nothing is released.
  */
 export function release(
   s: DeliveryView,
@@ -281,7 +325,7 @@ export function release(
     readonly lastReply?: LastReply;
   },
 ): Change | null {
-  if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
+  if (!holdsLease(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   return change(s, {
     state: 'queued',
     phase: null,
@@ -294,32 +338,41 @@ export function release(
   });
 }
 
-/** The recipient turned out to be suppressed after the claim: no byte was sent in this attempt. */
+/**
+ * Ends a delivery whose recipient was found suppressed after the claim. Nothing of this attempt has
+ * left, so it ends `suppressed`, or `unknown` if an earlier attempt may have sent a copy. Null if
+ * the lease is lost or the fence was passed.
+ */
 export function suppress(s: DeliveryView, leaseId: string): Change | null {
-  if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
+  if (!holdsLease(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
   return end(s, s.delivery.maybeSent ? 'unknown' : 'suppressed', { reason: 'suppressed' });
 }
 
 /**
- * What an attempt came to. `lost`: the connection ended after the final dot and before an answer.
+ * What an attempt means for its delivery. `lost` means that the connection ended after the final
+ * dot and before the reply: only the server knows whether it took the mail.
  */
 export type Verdict =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'bounced' }
-  /** `spent: false`: a refusal about us, which counts no attempt; `waitMs` is the least wait. */
+  /**
+   * `spent` says whether the attempt counts; a refusal about us does not. The next attempt waits at
+   * least `waitMs` milliseconds.
+   */
   | { readonly kind: 'deferred'; readonly spent: boolean; readonly waitMs: number }
   | { readonly kind: 'lost' };
 
 export interface Outcome {
   readonly verdict: Verdict;
   readonly reply: LastReply | null;
-  /** Goes into the event as it is. */
+  /** Copied into the data of the event. */
   readonly data: EventData;
 }
 
 /**
- * Waits between attempts, in milliseconds; `random` in [0, 1) spreads them by up to
- * `deliveryLimits.retryJitter`, never early (P6).
+ * The sender's waits between attempts, in milliseconds: `delaysMs[n - 1]` follows attempt n, so
+ * there is one attempt more than there are waits. `random`, in [0, 1), lengthens a wait by up to
+ * `deliveryLimits.retryJitter` of itself and never shortens it (P6).
  */
 export interface Schedule {
   readonly delaysMs: readonly number[];
@@ -327,7 +380,13 @@ export interface Schedule {
 }
 
 /**
- * The outcome and its event, in one change. Null: the lease was lost and somebody else has gone on.
+ * Records the outcome of an attempt and its event in one change.
+ * - `delivered` and `bounced` end the delivery.
+ * - `deferred` retries it after the sender's schedule.
+ * - `lost` retries it and sets `maybeSent`; with `at_most_once` it ends `unknown`.
+ *
+ * Null if the lease is lost: the delivery may be in another dispatcher's hands. A late 250 is
+ * recorded nevertheless, as long as the delivery waits.
  */
 export function record(
   s: DeliveryView,
@@ -341,8 +400,9 @@ export function record(
   const counted = verdict.kind !== 'deferred' || verdict.spent;
   const data: EventData = { attempt: d.attempt, counted, ...outcome.data };
   const seen: Partial<Progress> = { tries: d.tries + 1, lastReply: reply };
-  if (!isMine(d, leaseId)) {
-    // the lease was lost, but nobody is sending now: recording the 250 spares a second copy
+  if (!holdsLease(d, leaseId)) {
+    // The lease is lost, but no other dispatcher has claimed the delivery: recording the 250
+    // prevents a second copy.
     const isLate250 = verdict.kind === 'delivered' && (d.state === 'queued' || d.state === 'deferred');
     return isLate250 ? end(s, 'delivered', data, seen) : null;
   }
@@ -401,8 +461,8 @@ function defer(
 }
 
 /**
- * Refusals about us count no attempt, so they need a back-off of their own: 30 s, doubled each
- * time, at most 16 min.
+ * Refusals about us count no attempt, so the sender's schedule does not apply. They back off by
+ * themselves: 30 s, doubled with each uncounted try, at most 16 min.
  */
 const unspentWait = (d: Delivery): number =>
   deliveryLimits.refusalAboutUsMs * 2 ** Math.min(5, Math.max(0, d.tries - (d.attempt - 1)));
@@ -410,8 +470,9 @@ const unspentWait = (d: Delivery): number =>
 // --- sweep
 
 /**
- * Past `expires_at` or the sender's `maxAge`, and not being sent: it ends. Null: it is young
- * enough.
+ * Ends a waiting delivery that is past `expires_at` or older than `maxAgeMs` (the sender's
+ * `maxAge`): `expired` or `bounced`, or `unknown` if a copy may have been sent. Null if the
+ * delivery is young enough, is being sent or has ended.
  */
 export function endIfTooOld(s: DeliveryView, now: number, maxAgeMs: number): Change | null {
   if (!isWaiting(s.delivery.state)) return null;
@@ -422,7 +483,13 @@ export function endIfTooOld(s: DeliveryView, now: number, maxAgeMs: number): Cha
   return isExpired ? end(s, 'expired') : end(s, 'bounced', { reason: 'too_old' });
 }
 
-/** A lease that ran out: its dispatcher is dead, frozen or cut off. */
+/**
+ * Takes back a delivery whose lease ran out, because its dispatcher was killed, hangs or lost its
+ * network: `sending` → `queued`, due after `delayMs`. Past the fence a copy may have been sent:
+ * with `at_most_once` the delivery ends `unknown`, otherwise it is retried with `maybeSent`. The
+ * fifth lapse ends the delivery: `dead`, or `unknown` if a copy may have been sent. Null while the
+ * lease is valid.
+ */
 export function lapse(
   s: DeliveryView,
   now: number,
@@ -450,8 +517,9 @@ export function lapse(
 }
 
 /**
- * `scheduled` or `deferred`, and due: to the queue. It counts as unpublished until `published` says
- * otherwise.
+ * Queues a delivery whose time has come: `scheduled` or `deferred` → `queued`. Only a scheduled one
+ * gets an event, since a deferral names its next attempt already. `wakeAt` stays at the due time,
+ * so the delivery counts as unpublished until `published` moves it.
  */
 export function fallDue(s: DeliveryView, now: number): Change | null {
   const d = s.delivery;
@@ -463,7 +531,10 @@ export function fallDue(s: DeliveryView, now: number): Change | null {
   );
 }
 
-/** An entry went to the queue: the sweeper looks again when nobody claimed it. */
+/**
+ * Records that an entry went to the queue. The sweeper looks again after `republishMs`, in case the
+ * entry was lost before a claim. Null if the delivery has left `queued`.
+ */
 export function published(
   s: DeliveryView,
   now: number,
@@ -474,7 +545,8 @@ export function published(
 }
 
 /**
- * The window was full: no entry went to the queue after all, so the sweeper feeds it in its turn.
+ * Records that the window was full and no entry went to the queue. The delivery joins the backlog,
+ * which the sweeper feeds oldest first. Null if the delivery has left `queued`.
  */
 export function notPublished(s: DeliveryView, now: number): Change | null {
   if (s.delivery.state !== 'queued') return null;
@@ -484,8 +556,10 @@ export function notPublished(s: DeliveryView, now: number): Change | null {
 // --- cancel
 
 /**
- * `cancelled`: no byte leaves from now on. `in_flight`: one may; the wish is kept. `ended`: too
- * late.
+ * - `cancelled`: the delivery waited and has ended; no byte leaves any more.
+ * - `in_flight`: a copy is being sent or may have been sent. The wish is recorded, and a deferred
+ *   attempt honours it.
+ * - `ended`: the delivery was in a terminal state already.
  */
 export type Cancelling =
   | { readonly kind: 'cancelled' | 'in_flight'; readonly change: Change }

@@ -1,9 +1,9 @@
-// The timeline of a message: what happened to it and to each of its deliveries.
+// The timeline of a message: one event for each thing that happens to one of its deliveries.
 
 export type EventType =
   | 'queued'
   | 'scheduled'
-  | 'accepted' // taken up for delivery: the first claim
+  | 'accepted' // the first claim: a dispatcher has taken up the delivery
   | 'deferred'
   | 'delivered'
   | 'bounced'
@@ -14,7 +14,7 @@ export type EventType =
   | 'dead';
 
 /**
- * An event before the store has stamped it. `data` is plain JSON and holds no address and no
+ * An event before the store has stamped it. `data` is flat JSON and contains neither addresses nor
  * content.
  */
 export interface NewEvent {
@@ -23,8 +23,8 @@ export interface NewEvent {
 }
 
 /**
- * One entry of the timeline. Its `seq` is its position in `Message.events`, which is never trimmed:
- * gapless per message.
+ * One event of the timeline. Its `seq` is its position in `Message.events`. Events are never
+ * removed, so `seq` has no gaps within a message.
  */
 export interface Event extends NewEvent {
   /** Milliseconds since 1970 by the store's clock. */

@@ -1,12 +1,12 @@
-// Whether a reply is the first that a delivery gets: what the time to the first reply is measured
-// by.
+// Whether an outcome carries the first SMTP reply about a delivery. The metric of the time to the
+// first reply counts only those.
 
 import type { DeliveryView } from './delivery.ts';
 import type { Event } from './event.ts';
 
 /**
- * True when no outcome with a server's reply was recorded for this delivery. What a relay says to
- * everybody is no reply about a delivery: the route is paused then, and the timeline has no event.
+ * True if no recorded outcome of this delivery has a server's reply. A reply that a relay gives to
+ * every client is not about the delivery: such a reply pauses the route and adds no event.
  */
 export function isUnanswered(
   { delivery, index }: Pick<DeliveryView, 'delivery' | 'index'>,

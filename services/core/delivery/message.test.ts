@@ -16,7 +16,7 @@ function message(more: Partial<Message> = {}, recipients = ['ana@example.com', '
 
 describe('the status of a message', () => {
   it.each(messageStatuses.map((status, i) => [status, messageStatuses.slice(i)] as const))(
-    'is %s before whatever comes after it',
+    'is %s if a delivery is, whatever later states the others have',
     (status, later) => {
       for (const other of later) {
         expect(statusOf([{ state: other }, { state: status }])).toBe(status);
@@ -42,11 +42,11 @@ describe('the blobs of a message', () => {
     bytes: 1,
   } as const;
 
-  it('are none where all is inline', () => {
+  it('are empty if all content is inline', () => {
     expect(blobsOf(content)).toEqual([]);
   });
 
-  it('are those of its parts and attachments', () => {
+  it('are those of its texts and attachments', () => {
     const part = (blob: typeof html) => ({ blob, bytes: 1 });
     const all = {
       ...content,
@@ -59,7 +59,7 @@ describe('the blobs of a message', () => {
   });
 });
 
-describe('the subject of the rules', () => {
+describe('the delivery view', () => {
   it('is one delivery with what its message says', () => {
     const m = message({ copies: 'at_most_once', expiresAt: NOW + 9 });
     expect(viewOf(m, 1)).toEqual({
@@ -79,7 +79,7 @@ describe('the subject of the rules', () => {
     expect(viewOf(message({ scheduledAt }), 0).startsAt).toBe(startsAt);
   });
 
-  it('has to exist', () => {
+  it('throws if the delivery does not exist', () => {
     expect(() => viewOf(message(), 2)).toThrow('no delivery 2');
   });
 });

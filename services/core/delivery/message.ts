@@ -1,5 +1,5 @@
-// A message as it is stored: what a caller asked to send, its deliveries and its timeline, all in
-// one document.
+// A message as the store keeps it: the caller's request, its deliveries and its timeline, in one
+// document.
 
 import type { Mailbox } from '../address.ts';
 import type { Copies, Environment } from '../catalog/catalog.ts';
@@ -8,36 +8,42 @@ import type { Delivery, DeliveryState, DeliveryView } from './delivery.ts';
 import type { Event } from './event.ts';
 
 /**
- * First in, first out within a tier, per tenant and destination; no tier starves. In the API:
+ * First in, first out within a tier and a tenant; no tier starves. The API calls the tier
  * `priority`.
  */
 export type Tier = 'high' | 'normal' | 'bulk';
 export const tiers: readonly Tier[] = ['high', 'normal', 'bulk'];
 
-/** Text that is either small and inline, or a blob. */
+/** Text that is stored inline if small, otherwise as a blob. `bytes` is the length in UTF-8. */
 export type StoredText = { readonly inline: string } | { readonly blob: BlobId; readonly bytes: number };
 
 export interface Attachment {
   readonly filename: string;
   readonly contentType: string;
-  /** For inline images: what `cid:` refers to, without angle brackets. */
+  /** For inline images: the id that `cid:` URLs in the html name, without angle brackets. */
   readonly contentId: string | null;
   readonly disposition: 'attachment' | 'inline';
   readonly blob: BlobId;
   readonly bytes: number;
 }
 
-/** What a dispatcher renders and composes from. Immutable once accepted. */
+/**
+ * The content from which a dispatcher renders and composes the mail. It never changes after the
+ * message was accepted.
+ */
 export interface Content {
-  /** The pinned revision; null for raw content. `language` is what the caller asked for. */
+  /**
+   * The pinned revision of a template; null for raw content. `language` is the language that the
+   * caller asked for.
+   */
   readonly template: {
     readonly identifier: string;
     readonly revision: number;
     readonly language: string | null;
   } | null;
-  /** JSON text. */
+  /** The data for the template, as JSON text. */
   readonly templateData: StoredText | null;
-  /** The request's own subject, used as it is; null: the template's. */
+  /** The subject of the request, used without rendering; null: the template renders the subject. */
   readonly subject: string | null;
   readonly html: StoredText | null;
   readonly text: StoredText | null;
@@ -49,49 +55,61 @@ export interface Message {
   readonly id: MessageId;
   readonly tenant: string;
   /**
-   * Milliseconds since 1970 by the store's clock. Also the Date of the mail, so that all attempts
-   * have the same bytes.
+   * Milliseconds since 1970 by the store's clock. Also the Date header of the mail, so that all
+   * attempts send the same bytes.
    */
   readonly createdAt: number;
-  /** Who handed it over: the id of the API key. */
+  /** The id of the API key that sent the message. */
   readonly keyId: string;
   readonly environment: Environment;
-  /** Name of the sender in the tenant. */
+  /** The name of the sender within the tenant. */
   readonly sender: string;
   readonly from: Mailbox;
   readonly replyTo: readonly Mailbox[];
   readonly to: readonly Mailbox[];
   readonly cc: readonly Mailbox[];
-  /** As rendered at accept, secrets masked: for lists and searches, never for the mail. */
+  /**
+   * The subject as rendered at accept, with secrets masked. Lists and searches show it; the mail
+   * does not use it.
+   */
   readonly subject: string;
   readonly content: Content;
   readonly tier: Tier;
   readonly copies: Copies;
   readonly scheduledAt: number | null;
-  /** Past this no attempt starts any more. */
+  /**
+   * No attempt starts after this time. Milliseconds since 1970; null: only the sender's `maxAge`
+   * applies.
+   */
   readonly expiresAt: number | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** W3C `traceparent` of the caller, or ours. */
+  /** The W3C `traceparent` of the caller, or a new one of ours; null without one. */
   readonly trace: string | null;
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
-  /** What the accepting answer said; a replay says the same. */
+  /**
+   * The status in the reply to the caller. A repeated request with the same idempotency key gets
+   * the same status.
+   */
   readonly acceptedAs: 'queued' | 'scheduled' | 'suppressed';
   readonly deliveries: readonly Delivery[];
   readonly events: readonly Event[];
 }
 
 /**
- * A message before its insert: the store stamps the events and gives each delivery its first
+ * A message before its insert. The store stamps the events and gives each delivery its first
  * version.
  */
 export interface NewMessage extends Omit<Message, 'deliveries' | 'events'> {
   readonly deliveries: readonly Omit<Delivery, 'version'>[];
-  /** One per delivery, in their order. */
+  /** One for each delivery, in the same order. */
   readonly events: readonly Omit<Event, 'at'>[];
 }
 
-/** A message's status is the first of these that one of its deliveries has (docs/sending.md). */
+/**
+ * The status of a message is the first state of this list that one of its deliveries has
+ * (docs/sending.md).
+ */
 const precedence: readonly DeliveryState[] = [
   'sending',
   'queued',
@@ -115,7 +133,7 @@ export function statusOf(deliveries: readonly { readonly state: DeliveryState }[
   throw new Error('a message has at least one delivery');
 }
 
-/** The blobs that a message refers to; they must outlive it. */
+/** The blobs that a message refers to. The sweeper keeps them as long as the message exists. */
 export function blobsOf(content: Content): BlobId[] {
   const parts = [content.templateData, content.html, content.text].flatMap((part) =>
     part !== null && 'blob' in part ? [part.blob] : [],
@@ -123,7 +141,10 @@ export function blobsOf(content: Content): BlobId[] {
   return [...parts, ...content.attachments.map((a) => a.blob)];
 }
 
-/** What the rules of `delivery.ts` ask for; throws when there is no such delivery. */
+/**
+ * The delivery at `index` with the fields that the rules of `delivery.ts` read. Throws if the
+ * message has no such delivery.
+ */
 export function viewOf(message: Message, index: number): DeliveryView {
   const delivery = message.deliveries[index];
   if (delivery === undefined) throw new Error(`message has no delivery ${index}`);
@@ -132,12 +153,16 @@ export function viewOf(message: Message, index: number): DeliveryView {
     index,
     delivery,
     copies: message.copies,
-    startsAt: Math.max(message.scheduledAt ?? 0, message.createdAt), // a scheduled_time in the past makes no message old
+    // a scheduled time in the past does not make the message older
+    startsAt: Math.max(message.scheduledAt ?? 0, message.createdAt),
     expiresAt: message.expiresAt,
   };
 }
 
-/** The message as it stands after a change that the store has made. */
+/**
+ * A copy of the message in which one delivery has the fields of a change that the store has
+ * applied.
+ */
 export function withProgress(message: Message, index: number, progress: Partial<Delivery>): Message {
   return {
     ...message,

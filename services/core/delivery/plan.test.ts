@@ -36,16 +36,16 @@ function subject(due: number, state: DeliveryState = 'queued'): DeliveryView {
 test.each([
   ['due long ago', subject(now - 1_000), 1, 0],
   ['due now', subject(now), 1, 0],
-  ['due a moment from now, by a clock that is ahead of ours', subject(now + 3), 1, 3],
+  ['due a moment from now, by a clock ahead of ours', subject(now + 3), 1, 3],
   [
-    'due at the most that clocks may differ',
+    'due as late as the clocks may differ',
     subject(now + deliveryLimits.clockSkewMs),
     1,
     deliveryLimits.clockSkewMs,
   ],
-  ['due later than clocks can explain', subject(now + deliveryLimits.clockSkewMs + 1), 1, 0],
-  ['about another attempt', subject(now + 3), 2, 0],
-  ['about a delivery that waits for its schedule', subject(now + 3, 'deferred'), 1, 0],
+  ['due later than the clocks may differ', subject(now + deliveryLimits.clockSkewMs + 1), 1, 0],
+  ['of another attempt', subject(now + 3), 2, 0],
+  ['of a deferred delivery', subject(now + 3, 'deferred'), 1, 0],
 ])('an entry that is %s', (_, s, attempt, early) => {
   expect(earlyBy(s, { attempt, now })).toBe(early);
 });
@@ -64,7 +64,7 @@ describe('a plan', () => {
   const pausedBy = (until: Readonly<Record<string, number>>) => (route: { readonly name: string }) =>
     until[route.name] ?? 0;
 
-  test('goes by the first route that is open', () => {
+  test('uses the first route that is not paused', () => {
     expect(plan(subject(now), context)).toEqual({ kind: 'go', route: first });
     expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now + 1 }) })).toEqual({
       kind: 'go',
@@ -72,13 +72,13 @@ describe('a plan', () => {
     });
   });
 
-  test('takes a route again when its pause is over', () => {
+  test('uses a route again after its pause', () => {
     expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now }) })).toMatchObject({
       route: first,
     });
   });
 
-  test('waits until the first of the paused routes is open again', () => {
+  test('waits for the first route whose pause ends', () => {
     const planned = plan(subject(now), {
       ...context,
       pausedUntil: pausedBy({ first: now + 9, second: now + 5 }),
@@ -94,7 +94,7 @@ describe('a plan', () => {
     ['of a suspended sender', 'suspended', { sender: { ...sender, suspended: true } }],
     ['of a sender that is not verified', 'unverified', { sender: { ...sender, verified: false } }],
     ['of a sender without routes', 'route', { routes: [] }],
-  ])('%s is looked at again after a minute', (_, reason, more) => {
+  ])('%s is made again after a minute', (_, reason, more) => {
     const planned = plan(subject(now), { ...context, ...more });
     expect(planned).toMatchObject({
       kind: 'hold',
@@ -103,7 +103,7 @@ describe('a plan', () => {
   });
 
   test.each([
-    ['before its time', subject(now + 1), 1],
+    ['before the due time', subject(now + 1), 1],
     ['of another attempt', subject(now), 2],
     ...(['scheduled', 'sending', 'deferred', 'delivered', 'cancelled'] as const).map(
       (state) => [`of what is ${state}`, subject(now, state), 1] as const,
@@ -114,8 +114,13 @@ describe('a plan', () => {
 
   test.each([
     ['past its expiry', { expiresAt: now }, sender, 'expired'],
-    ['past the age that its sender allows', { startsAt: now - sender.retry.maxAgeMs }, sender, 'bounced'],
-    ['past the usual age, without a sender', { startsAt: now - deliveryLimits.maxAgeMs }, null, 'bounced'],
+    ['past the maxAge of its sender', { startsAt: now - sender.retry.maxAgeMs }, sender, 'bounced'],
+    [
+      'past the default maxAge, without a sender',
+      { startsAt: now - deliveryLimits.maxAgeMs },
+      null,
+      'bounced',
+    ],
     ['past its expiry, of a suspended sender', { expiresAt: now }, { ...sender, suspended: true }, 'expired'],
   ] as const)('%s ends the delivery', (_, around, of, state) => {
     const planned = plan({ ...subject(now), ...around }, { ...context, sender: of });

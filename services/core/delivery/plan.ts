@@ -1,5 +1,5 @@
-// What to do with one entry of the queue: go, wait, end, or nothing. Budgets are asked afterwards,
-// for those that could go.
+// What a dispatcher does with one entry of the queue: send, hold, end the delivery, or drop the
+// entry. The dispatcher takes budget tokens afterwards, for the deliveries that may go.
 
 import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
@@ -7,7 +7,8 @@ import { type Change, type DeliveryView, endIfTooOld, hold } from './delivery.ts
 
 export type Plan =
   /**
-   * Outdated, repeated, or about mail that waits: another entry or the sweeper takes care of it.
+   * The entry is outdated or a duplicate, or its delivery waits in the store. Another entry or the
+   * sweeper will bring the delivery back.
    */
   | { readonly kind: 'drop' }
   | { readonly kind: 'end' | 'hold'; readonly change: Change }
@@ -16,18 +17,22 @@ export type Plan =
 export interface PlanContext {
   readonly attempt: number;
   readonly now: number;
-  /** Null: the message's sender is not in the catalog (any more). */
+  /** Null: the catalog has no sender of that name, or no longer has one. */
   readonly sender: Sender | null;
-  /** The ways out, in order of preference. */
+  /** The routes that the message may take, in order of preference. */
   readonly routes: readonly Route[];
-  /** Until when a route is paused by a fault of ours; at or before `now`: it is not. */
+  /**
+   * The end of a route's pause, in milliseconds since 1970 by the store's clock. A time that is not
+   * after `now` means that the route is open.
+   */
   readonly pausedUntil: (route: Route) => number;
 }
 
 /**
- * Milliseconds until an entry's delivery is due, where that is so soon that the two clocks of who
- * published it and who took it may be all there is to it; otherwise 0. Worth waiting for: what is
- * dropped comes back when a sweeper finds it unclaimed, a minute later.
+ * Milliseconds until the delivery of an early entry is due; 0 if the entry is not early, is not for
+ * this attempt, or is earlier than a difference between the clocks of two programs explains
+ * (`deliveryLimits.clockSkewMs`). The dispatcher waits that long instead of dropping the entry,
+ * because a dropped entry comes back only when a sweeper publishes it again, a minute later.
  */
 export function earlyBy(s: DeliveryView, context: Pick<PlanContext, 'attempt' | 'now'>): number {
   const early = s.delivery.due - context.now;

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import {
   type Answer,
   type Category,
-  type Judgement,
-  judge,
+  type Classification,
+  classifyAnswer,
   parseReply,
   type Reason,
   type Stage,
 } from './reply.ts';
 
-/** A refusal as it stands in the tables: `550 5.1.1 no such user`. */
+/** A refusal as the tables write it: `550 5.1.1 no such user`. */
 const refused = (stage: Stage, raw: string): Answer => ({
   kind: 'refused',
   stage,
@@ -20,17 +20,22 @@ const happened = (kind: Answer['kind'], stage: Stage, reason: Reason | null = nu
   return { kind, stage, reason, code: null, enhanced: null, text: '' };
 };
 
-const deliver = (category: Category): Judgement => ({ kind: 'delivered', category });
-const bounce = (category: Category): Judgement => ({ kind: 'bounced', category });
-const defer = (category: Category): Judgement => ({ kind: 'deferred', spent: true, waitMs: 0, category });
-const aboutUs = (category: Category): Judgement => ({
+const deliver = (category: Category): Classification => ({ kind: 'delivered', category });
+const bounce = (category: Category): Classification => ({ kind: 'bounced', category });
+const defer = (category: Category): Classification => ({
+  kind: 'deferred',
+  spent: true,
+  waitMs: 0,
+  category,
+});
+const aboutUs = (category: Category): Classification => ({
   kind: 'deferred',
   spent: false,
   waitMs: 30_000,
   category,
 });
-const pause = (category: Category): Judgement => ({ kind: 'local', scope: 'route', category });
-const release = (category: Category): Judgement => ({ kind: 'local', scope: 'delivery', category });
+const pause = (category: Category): Classification => ({ kind: 'local', scope: 'route', category });
+const release = (category: Category): Classification => ({ kind: 'local', scope: 'delivery', category });
 
 describe('parseReply', () => {
   it.each([
@@ -57,8 +62,8 @@ describe('parseReply', () => {
 });
 
 describe('a refusal', () => {
-  it.each<[Stage, string, Judgement]>([
-    // the greeting and EHLO know of no message
+  it.each<[Stage, string, Classification]>([
+    // the greeting and EHLO come before any message
     ['greeting', '421 4.3.2 too many connections', aboutUs('busy')],
     ['greeting', '450 later', aboutUs('busy')],
     ['greeting', '554 no SMTP service here', pause('route_refused')],
@@ -68,7 +73,7 @@ describe('a refusal', () => {
     ['ehlo', '421 closing', aboutUs('busy')],
     ['ehlo', '550 5.7.1 your name is not liked', pause('route_refused')],
 
-    // TLS and login are matters of the route
+    // TLS and login belong to the route
     ['starttls', '454 4.7.0 TLS not available', pause('tls')],
     ['starttls', '502 5.5.1 not here', pause('tls')],
     ['auth', '535 5.7.8 wrong', pause('auth')],
@@ -80,7 +85,7 @@ describe('a refusal', () => {
     ['body', '530 5.7.0 too late to release', defer('auth')],
     ['dot', '530 5.7.0 too late to release', defer('auth')],
 
-    // MAIL is about us, unless it is plainly about the message
+    // MAIL is about us, unless the code is about the message
     ['mail', '421 4.7.0 closing', aboutUs('busy')],
     ['mail', '451 4.3.0 trouble', aboutUs('busy')],
     ['mail', '452 4.3.1 out of space', aboutUs('busy')],
@@ -94,7 +99,7 @@ describe('a refusal', () => {
     ['mail', '552 4.3.1 a contradiction', aboutUs('busy')],
     ['mail', '550 5.6.7 no SMTPUTF8', bounce('smtputf8')],
 
-    // from RCPT on it is about the message
+    // from RCPT on a refusal is about the message
     ['rcpt', '550 5.1.1 no such user', bounce('mailbox')],
     ['rcpt', '550 5.1.10 null MX', bounce('mailbox')],
     ['rcpt', '550 5.2.1 disabled', bounce('mailbox')],
@@ -134,12 +139,12 @@ describe('a refusal', () => {
     ['dot', '554 rejected', bounce('refused')],
     ['dot', '354 what', defer('protocol')],
   ])('at %s, %s', (stage, raw, expected) => {
-    expect(judge(refused(stage, raw))).toEqual(expected);
+    expect(classifyAnswer(refused(stage, raw))).toEqual(expected);
   });
 });
 
-describe('what is no reply', () => {
-  it.each<[Answer['kind'], Stage, Reason | null, Judgement]>([
+describe('an answer without a reply', () => {
+  it.each<[Answer['kind'], Stage, Reason | null, Classification]>([
     ['accepted', 'dot', null, deliver('accepted')],
     ['answer_lost', 'dot', 'dropped', { kind: 'lost', category: 'answer_lost' }],
     ['answer_lost', 'dot', 'timeout', { kind: 'lost', category: 'answer_lost' }],
@@ -163,7 +168,7 @@ describe('what is no reply', () => {
     ['lost', 'body', 'dropped', defer('connection_lost')],
     ['lost', 'body', 'protocol', defer('protocol')],
   ])('%s at %s (%s)', (kind, stage, reason, expected) => {
-    expect(judge(happened(kind, stage, reason))).toEqual(expected);
+    expect(classifyAnswer(happened(kind, stage, reason))).toEqual(expected);
   });
 });
 
@@ -183,13 +188,14 @@ describe('every refusal', () => {
   ];
   const early = stages.slice(0, stages.indexOf('rcpt'));
 
-  it('before RCPT spends no attempt, whatever its code, unless it is about the message', () => {
+  it('before RCPT counts no attempt, whatever its code, unless it is about the message', () => {
     for (const stage of early) {
       for (let code = 200; code < 600; code++) {
-        const judged = judge(refused(stage, `${code} text`));
+        const classified = classifyAnswer(refused(stage, `${code} text`));
         if (stage === 'mail' && code === 552) continue;
         expect(
-          judged.kind === 'local' || (judged.kind === 'deferred' && !judged.spent && judged.waitMs >= 30_000),
+          classified.kind === 'local' ||
+            (classified.kind === 'deferred' && !classified.spent && classified.waitMs >= 30_000),
         ).toBe(true);
       }
     }
@@ -199,7 +205,7 @@ describe('every refusal', () => {
     for (const stage of stages) {
       for (let code = 400; code < 500; code++) {
         for (const enhanced of ['', '4.1.1 ', '5.1.1 '])
-          expect(judge(refused(stage, `${code} ${enhanced}text`)).kind).not.toBe('bounced');
+          expect(classifyAnswer(refused(stage, `${code} ${enhanced}text`)).kind).not.toBe('bounced');
       }
     }
   });
@@ -208,7 +214,7 @@ describe('every refusal', () => {
     'at %s is never local: the store may have recorded `committing`',
     (stage) => {
       for (let code = 200; code < 600; code++)
-        expect(judge(refused(stage, `${code} text`)).kind).not.toBe('local');
+        expect(classifyAnswer(refused(stage, `${code} text`)).kind).not.toBe('local');
     },
   );
 });

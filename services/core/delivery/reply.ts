@@ -1,14 +1,14 @@
-// What another server's answer means for a delivery: the one place where that is decided (R7, R8).
-// The transport says what happened, `judge` says what follows, and `delivery.ts` carries it into
-// the state machine.
+// What an SMTP reply, or a failed connection, means for a delivery. No other file decides this (R7,
+// R8). The transport reports what happened, `classifyAnswer` decides what follows, and `delivery.ts`
+// turns the verdict into a change.
 
 import { deliveryLimits } from '../limits/delivery.ts';
 import type { Verdict } from './delivery.ts';
 
 /**
- * Which question the answer belongs to. Until `greeting` nothing was said; `starttls` is the
- * command, `tls` the handshake; `body` lasts from the 354 to the final dot, `dot` from its first
- * byte to the answer.
+ * The step of the SMTP conversation that the answer ended. `dial` and `tls` come before the
+ * greeting; `starttls` is the command and `tls` the handshake; `body` lasts from the 354 reply to
+ * the final dot, and `dot` from the first byte of the dot to its reply.
  */
 export type Stage =
   | 'dial'
@@ -24,19 +24,22 @@ export type Stage =
   | 'dot';
 
 /**
- * - `accepted`: 2xx to the final dot; the server has taken responsibility.
- * - `refused`: the server said no, or we know that it would (its SIZE, its lack of SMTPUTF8).
- * - `lost`: the connection ended before the final dot. Nobody took the mail.
- * - `answer_lost`: it ended after the final dot. Only the server knows.
- * - `fenced`: the last bytes were not released; no dot was sent.
- * - `aborted`: our caller gave up before the final dot.
- * - `fault`: a trouble of ours: see `reason`.
+ * - `accepted`: 2xx to the final dot. The server is now responsible for the mail.
+ * - `refused`: the server rejected the mail, or its EHLO reply says that it would (SIZE, no
+ *   SMTPUTF8).
+ * - `lost`: the connection ended before the final dot, so no server has the mail.
+ * - `answer_lost`: the connection ended after the final dot and before the reply. Only the server
+ *   knows whether it took the mail.
+ * - `fenced`: the dispatcher lost its lease before the final dot, which was not sent.
+ * - `aborted`: the caller gave up before the final dot.
+ * - `fault`: a fault on our side. `reason` names it.
  */
 export type AnswerKind = 'accepted' | 'refused' | 'lost' | 'answer_lost' | 'fenced' | 'aborted' | 'fault';
 
 /**
- * For `lost` and `answer_lost` the first three, for `fault` the others, which speak of our side:
- * resolver, addresses, route, login, message.
+ * The cause of an answer without a reply. `dropped`, `timeout` and `protocol` belong to `lost` and
+ * `answer_lost`. The others belong to `fault`: name resolution, a forbidden address, the
+ * connection, TLS, the login, and reading the mail's body.
  */
 export type Reason =
   | 'dropped'
@@ -50,13 +53,13 @@ export type Reason =
   | 'body';
 
 export interface Reply {
-  /** Null when the answer was no reply of a server. */
+  /** The reply code, 200 to 599; null if there was no reply. */
   readonly code: number | null;
-  /** RFC 3463, for example `5.1.1`. */
+  /** RFC 3463 enhanced status code, for example `5.1.1`; null without one. */
   readonly enhanced: string | null;
   /**
-   * Without the codes; one line of at most `deliveryLimits.replyCharsMax` characters, without
-   * controls.
+   * The text without its codes: one line without control characters, at most
+   * `deliveryLimits.replyCharsMax` characters.
    */
   readonly text: string;
 }
@@ -68,19 +71,19 @@ export interface Answer extends Reply {
   readonly reason: Reason | null;
 }
 
-/** A closed set of words: events, metrics and lists count by them. */
+/** A closed list of words by which events, metrics and lists count answers. */
 export type Category =
   | 'accepted'
-  | 'mailbox' // there is no such mailbox, or it takes no mail
+  | 'mailbox' // the mailbox does not exist or takes no mail
   | 'mailbox_full'
   | 'too_large'
   | 'content'
   | 'smtputf8'
   | 'policy'
   | 'relay_denied'
-  | 'busy' // overloaded, rate limited, greylisting, out of space
+  | 'busy' // overloaded, rate limited, greylisting or out of space
   | 'sender_refused'
-  | 'route_refused' // the server refuses whoever comes
+  | 'route_refused' // the server rejects every client
   | 'refused'
   | 'connection_lost'
   | 'answer_lost'
@@ -96,36 +99,37 @@ export type Category =
   | 'body';
 
 /**
- * `local`: a fault of ours (R7). The delivery goes back to `queued` and spends nothing; with scope
- * `route` the route is paused as well, because every other message would meet the same.
+ * A verdict, or `local`: a fault on our side (R7), which returns the delivery to `queued` and
+ * counts no attempt. Scope `route` pauses the route as well, because every other message would meet
+ * the same fault.
  */
-export type Judgement = (Verdict | { readonly kind: 'local'; readonly scope: 'route' | 'delivery' }) & {
+export type Classification = (Verdict | { readonly kind: 'local'; readonly scope: 'route' | 'delivery' }) & {
   readonly category: Category;
 };
 
-export function judge(answer: Answer): Judgement {
+export function classifyAnswer(answer: Answer): Classification {
   switch (answer.kind) {
     case 'accepted':
       return { kind: 'delivered', category: 'accepted' };
     case 'refused':
-      return judgeRefusal(answer);
+      return classifyRefusal(answer);
     case 'lost':
-      return judgeLoss(answer);
+      return classifyLoss(answer);
     case 'answer_lost':
       return { kind: 'lost', category: 'answer_lost' };
     case 'fenced':
     case 'aborted':
       return { kind: 'local', scope: 'delivery', category: answer.kind };
     case 'fault':
-      return faultOf(answer.reason);
+      return classifyFault(answer.reason);
     default:
       return answer.kind satisfies never;
   }
 }
 
 /**
- * Reads a whole reply, lines separated by LF or CRLF. A text that is no reply gets code null and
- * keeps its words.
+ * Parses a whole reply, whose lines end in LF or CRLF. A text that is no SMTP reply gets the code
+ * null and keeps all its words.
  */
 export function parseReply(raw: string): Reply {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '');
@@ -141,8 +145,8 @@ export function parseReply(raw: string): Reply {
 }
 
 /**
- * A text from outside as it may be stored and shown: no controls, cut to
- * `deliveryLimits.replyCharsMax`.
+ * Makes a text from a server safe to store and show: replaces control characters with spaces and
+ * cuts the text to `deliveryLimits.replyCharsMax` characters.
  */
 export function oneLine(text: string): string {
   return text
@@ -151,23 +155,28 @@ export function oneLine(text: string): string {
     .slice(0, deliveryLimits.replyCharsMax);
 }
 
-const aboutUs = (category: Category): Judgement => ({
+const aboutUs = (category: Category): Classification => ({
   kind: 'deferred',
   spent: false,
   waitMs: deliveryLimits.refusalAboutUsMs,
   category,
 });
-const deferred = (category: Category): Judgement => ({ kind: 'deferred', spent: true, waitMs: 0, category });
-const bounced = (category: Category): Judgement => ({ kind: 'bounced', category });
-const routeFault = (category: Category): Judgement => ({ kind: 'local', scope: 'route', category });
+const deferred = (category: Category): Classification => ({
+  kind: 'deferred',
+  spent: true,
+  waitMs: 0,
+  category,
+});
+const bounced = (category: Category): Classification => ({ kind: 'bounced', category });
+const routeFault = (category: Category): Classification => ({ kind: 'local', scope: 'route', category });
 
 /**
- * No login, a wrong one, too weak a one, or none without TLS (RFC 4954): an error of the route,
- * whatever stage it shows at.
+ * The login is missing, wrong, too weak or refused without TLS (RFC 4954). The route is at fault,
+ * at whatever stage the code comes.
  */
 const aboutLogin: ReadonlySet<number> = new Set([530, 534, 535, 538]);
 
-function judgeRefusal(a: Answer): Judgement {
+function classifyRefusal(a: Answer): Classification {
   switch (a.stage) {
     case 'dial':
     case 'tls':
@@ -177,26 +186,26 @@ function judgeRefusal(a: Answer): Judgement {
       return routeFault('auth');
     case 'greeting':
     case 'ehlo':
-      // 5xx here (554: "no SMTP service here") is said to everybody, for it has heard of no message
-      // yet; 4xx and 421 are its business of the moment.
+      // The server has not seen a message yet. A 5xx here (554, "no SMTP service here") goes to
+      // every client; a 4xx is a temporary state of the server.
       return isPermanent(a) ? routeFault('route_refused') : aboutUs(isTransient(a) ? 'busy' : 'protocol');
     case 'mail':
-      return judgeMailFrom(a);
+      return classifyMailFrom(a);
     case 'rcpt':
     case 'data':
     case 'body':
     case 'dot':
-      return judgeMessage(a);
+      return classifyMessage(a);
     default:
       return a.stage satisfies never;
   }
 }
 
 /**
- * MAIL FROM: about us, unless the answer is plainly about this one message, which would be refused
- * in the same way for ever.
+ * A refusal of MAIL FROM is about us, unless the code says that the message itself is unacceptable:
+ * the same refusal would come each time.
  */
-function judgeMailFrom(a: Answer): Judgement {
+function classifyMailFrom(a: Answer): Classification {
   if (isAboutLogin(a)) return routeFault('auth');
   const category = categoryOf(a);
   if (isPermanent(a) && (category === 'too_large' || category === 'content' || category === 'smtputf8'))
@@ -205,26 +214,25 @@ function judgeMailFrom(a: Answer): Judgement {
   return aboutUs(isPermanent(a) ? 'sender_refused' : 'protocol');
 }
 
-/** From RCPT on the answer is about this message. */
-function judgeMessage(a: Answer): Judgement {
-  // Once the body is under way the store may have recorded `committing`, from where nothing is
-  // released.
+/** From RCPT on, a refusal is about this message. */
+function classifyMessage(a: Answer): Classification {
+  // While the body is sent the store may have recorded `committing`, and nothing is released from
+  // there.
   if (isAboutLogin(a)) return a.stage === 'body' || a.stage === 'dot' ? deferred('auth') : routeFault('auth');
   if (isTransient(a)) return deferred(categoryOf(a));
   if (!isPermanent(a)) return deferred('protocol');
-  // 503 (bad sequence) is about the conversation, not about the mail.
+  // 503 (bad sequence of commands) is about the conversation, not about the mail.
   if (a.code === 503) return deferred('protocol');
-  // RFC 5321 4.5.3.1.10: old servers say 552 to RCPT where 452 (too many recipients) is meant.
+  // RFC 5321 4.5.3.1.10: old servers reply 552 to RCPT where they mean 452 (too many recipients).
   if (a.code === 552 && a.stage === 'rcpt' && (a.enhanced === null || a.enhanced === '5.5.3'))
     return deferred('busy');
-  // Mostly a relay that is not set up for us yet, so it is worth another try. Not a pause of the
-  // route: where a relay serves some domains only, one recipient elsewhere would stop everybody's
-  // mail.
+  // Usually the relay is not set up for us yet, so a retry is worthwhile. The route is not paused:
+  // a relay may serve some domains only, and one recipient elsewhere must not stop all other mail.
   if (isRelayDenied(a)) return deferred('relay_denied');
   return bounced(categoryOf(a));
 }
 
-function judgeLoss(a: Answer): Judgement {
+function classifyLoss(a: Answer): Classification {
   const category: Category =
     a.reason === 'timeout' ? 'timeout' : a.reason === 'protocol' ? 'protocol' : 'connection_lost';
   switch (a.stage) {
@@ -243,14 +251,14 @@ function judgeLoss(a: Answer): Judgement {
     case 'data':
     case 'body':
     case 'dot':
-      // Counted, because it may be this very message that makes the server give up.
+      // Counted, because this message may be what makes the server close the connection.
       return deferred(category);
     default:
       return a.stage satisfies never;
   }
 }
 
-function faultOf(reason: Reason | null): Judgement {
+function classifyFault(reason: Reason | null): Classification {
   switch (reason) {
     case 'body':
       return { kind: 'local', scope: 'delivery', category: 'body' };
@@ -269,23 +277,23 @@ const isAboutLogin = (a: Reply): boolean => a.code !== null && aboutLogin.has(a.
 const classOf = (a: Reply): number => Math.floor((a.code ?? 0) / 100);
 
 /**
- * 5xx. When code and enhanced code contradict each other the mail may be retried: a bounce cannot
- * be taken back.
+ * 5xx. If code and enhanced code contradict each other, the mail is retried: a bounce cannot be
+ * undone.
  */
 const isPermanent = (a: Reply): boolean => classOf(a) === 5 && !a.enhanced?.startsWith('4');
 
-/** 4xx, or a 5xx whose enhanced code says that it will pass. */
+/** 4xx, or 5xx with an enhanced code 4.x.x. */
 const isTransient = (a: Reply): boolean => classOf(a) === 4 || (classOf(a) === 5 && !isPermanent(a));
 
-/** Postfix, Exim, Exchange and Sendmail, in this order. */
+/** The words of Postfix, Exim, Exchange and Sendmail, in this order. */
 const isRelayDenied = (a: Reply): boolean =>
   /\brelay access denied|\brelay not permitted|\bunable to relay|\brelaying denied|\brelaying is denied/i.test(
     a.text,
   );
 
 /**
- * By subject and detail of the enhanced code, whatever its class; a `null` detail is the subject's
- * other details.
+ * Categories by the second and third number of the enhanced code (RFC 3463 calls them subject and
+ * detail), whatever the class; null stands for all other details.
  */
 const categories: readonly (readonly [subject: number, detail: number | null, Category])[] = [
   [1, 1, 'mailbox'],
@@ -312,8 +320,7 @@ function categoryOf(a: Reply): Category {
   const [, subject, detail] = (a.enhanced ?? '').split('.').map(Number);
   const found = categories.find(([s, d]) => s === subject && (d === detail || d === null));
   const category = found?.[2] ?? (a.code === 552 ? 'too_large' : 'refused');
-  // A 4xx that speaks of policy is greylisting or a rate limit; a server that is done for good is
-  // not busy.
+  // A 4xx about policy is greylisting or a rate limit; a 5xx is never `busy`.
   if (isTransient(a)) return category === 'policy' || category === 'refused' ? 'busy' : category;
   return category === 'busy' ? 'refused' : category;
 }

@@ -11,7 +11,7 @@ const delivery = { message, index: acceptLimits.recipientsMax - 1 };
 const domain = 'bounce.mail.shop.example';
 const address = returnPath(delivery, domain, key);
 
-it('is an address as our own parser takes it, in lower case, within 64 octets before the @', () => {
+it('is an address that our own parser accepts: lower case, at most 64 octets before the @', () => {
   expect(address).toMatch(/^b\+msg_[0-9a-z]{26}\.49\.[0-9a-f]{16}@bounce\.mail\.shop\.example$/);
   expect(isRefusal(parseAddress(address))).toBe(false);
   expect(address).toBe(address.toLowerCase());
@@ -35,7 +35,7 @@ describe('a bounce finds its delivery', () => {
   ])('%s', (_, to, keys) => expect(parseReturnPath(to, keys)).toEqual(delivery));
 });
 
-describe('a bounce is nobody’s', () => {
+describe('a bounce is of no delivery', () => {
   it.each([
     ['without keys', address, []],
     ['by another key', address, [older]],

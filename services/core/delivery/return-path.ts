@@ -1,6 +1,6 @@
-// The envelope sender, in the one place that makes it (R8, S18). Each delivery has its own (VERP),
-// so that a bounce names what it is about, and an HMAC, so that nobody can invent a bounce for a
-// delivery that is not his. It is never copied from From.
+// Makes and parses the envelope sender of a delivery; no other file does (R8, S18). Each delivery
+// has its own envelope sender (VERP), so that a bounce names its delivery. An HMAC in it keeps
+// others from forging a bounce. It is never copied from From.
 
 import { timingSafeEqual } from 'node:crypto';
 import type { Address } from '../address.ts';
@@ -8,31 +8,32 @@ import { type MessageId, parseMessageId } from '../ids.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
 
 /**
- * `b+msg_<26>.<delivery index>.<16 of HMAC>`: at most 52 octets before the `@`, and lower case
- * throughout, since relays fold it.
+ * `b+msg_<26>.<delivery index>.<16 hex digits of the HMAC>`: at most 52 octets before the `@`, and
+ * all lower case, since relays fold the case.
  */
 const shape = /^b\+(msg_[0-9a-z]{26})\.(0|[1-9]\d{0,3})\.([0-9a-f]{16})$/;
 
-/** Hexadecimal digits of the HMAC that are kept: 64 bits, which nobody can try out over SMTP. */
+/** 64 bits, which nobody can guess over SMTP. */
 const macDigits = 16;
 
 /**
- * The envelope sender of one delivery: the same for each of its attempts, as long as the first of
- * the keyring's keys for `return` stays.
+ * The envelope sender of one delivery at `domain`. It stays the same for all attempts as long as
+ * the first of the keyring's keys for `return` does.
  */
 export function returnPath(
   delivery: { readonly message: MessageId; readonly index: number },
   domain: string,
   key: Uint8Array,
 ): Address {
-  const subject = `${delivery.message}.${delivery.index}`;
-  return `b+${subject}.${mac(subject, key)}@${domain}` as Address;
+  const name = `${delivery.message}.${delivery.index}`;
+  return `b+${name}.${mac(name, key)}@${domain}` as Address;
 }
 
 /**
- * Which delivery a bounce is about, by the address that it was sent to. Null for anything that none
- * of the keys has made; several, because bounces arrive for days after a key was replaced. The
- * domain is the caller's to judge: it knows whose mail it takes.
+ * Returns the delivery that a bounce is about, from the address that the bounce was sent to. Null
+ * if none of `keys` made the address. Old keys are still accepted, because bounces arrive for days
+ * after a key was replaced. The caller checks the domain, because only the caller knows its
+ * domains.
  */
 export function parseReturnPath(
   address: string,
@@ -48,6 +49,6 @@ export function parseReturnPath(
   return isOurs ? { message, index: Number(index) } : null;
 }
 
-function mac(subject: string, key: Uint8Array): string {
-  return hmacSha256(key, subject).toString('hex').slice(0, macDigits);
+function mac(name: string, key: Uint8Array): string {
+  return hmacSha256(key, name).toString('hex').slice(0, macDigits);
 }

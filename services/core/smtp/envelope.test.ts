@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Address } from '../address.ts';
-import { judge } from '../delivery/reply.ts';
+import { classifyAnswer } from '../delivery/reply.ts';
 import { type Commands, commandsOf, type Envelope } from './envelope.ts';
 import { offersOf } from './offers.ts';
 
@@ -76,6 +76,6 @@ describe('what the server would refuse is not asked', () => {
     const answer = commandsOf(envelope(changes), offersOf(offers));
     if (!('kind' in answer)) throw new Error('it would be asked');
     expect(answer).toMatchObject({ kind: 'refused', enhanced });
-    expect(judge(answer)).toEqual({ kind: 'bounced', category });
+    expect(classifyAnswer(answer)).toEqual({ kind: 'bounced', category });
   });
 });

@@ -11,11 +11,11 @@ import {
   tokensIn,
 } from './bucket.ts';
 
-/** Ten a second, three at once. */
+/** Ten tokens a second, bursts of three. */
 const rate: Rate = { limit: 10, windowMs: 1_000, burst: 3 };
 const tokens = (count: number): Bucket => ({ level: count * rate.windowMs, at: 0 });
 
-describe('taking', () => {
+describe('taking tokens', () => {
   it.each([
     { title: 'what is there', has: 3, ask: 2, now: 0, granted: 2, left: 1 },
     { title: 'no more than is there', has: 3, ask: 5, now: 0, granted: 3, left: 0 },
@@ -38,18 +38,18 @@ describe('taking', () => {
   });
 });
 
-describe('figures', () => {
+describe('waiting times', () => {
   it.each([
     { has: 3, next: 100, full: 0 },
     { has: 2, next: 100, full: 100 },
     { has: 1.5, next: 50, full: 150 },
     { has: 0, next: 100, full: 300 },
-  ])('with $has tokens the next comes in $next ms, all in $full ms', ({ has, next, full }) => {
+  ])('with $has tokens the next comes in $next ms, and all in $full ms', ({ has, next, full }) => {
     expect(nextTokenMs(tokens(has), rate)).toBe(next);
     expect(fullInMs(tokens(has), rate)).toBe(full);
   });
 
-  it('a rate of nothing is asked again after a window', () => {
+  it('a limit of 0 is asked again after a window', () => {
     const none = { ...rate, limit: 0 };
     expect([nextTokenMs(tokens(0), none), fullInMs(tokens(0), none)]).toEqual([1_000, 1_000]);
   });
@@ -85,7 +85,7 @@ it('never grants more than limit + burst in any window', () => {
   );
 });
 
-it('has the next token after the wait it names, and not a millisecond earlier', () => {
+it('has the next token after the returned wait, and not a millisecond earlier', () => {
   fc.assert(
     fc.property(anyRate, fc.nat(500), fc.nat(1_000), (r, taken, then) => {
       fc.pre(r.burst > 0);

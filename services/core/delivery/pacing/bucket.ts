@@ -1,7 +1,6 @@
-// The arithmetic of a token bucket. Levels are counted in token milliseconds (one token is
-// `windowMs` of them) and times in whole milliseconds, so that nothing is ever rounded: a bucket
-// never grants more than `limit + burst` in any window. adapters/redis/reserve.lua does the same
-// sums.
+// The arithmetic of a token bucket. Levels are token milliseconds (one token is `windowMs` of them)
+// and times are whole milliseconds, so nothing is ever rounded: a bucket never grants more than
+// `limit + burst` in any window. adapters/redis/reserve.lua computes the same.
 
 /** A bucket of `burst` tokens that fills at `limit` tokens per `windowMs`. */
 export interface Rate {
@@ -13,7 +12,7 @@ export interface Rate {
 export interface Bucket {
   /** Token milliseconds: tokens × `windowMs`. */
   readonly level: number;
-  /** When the level was right, in whole milliseconds of whatever clock the caller uses. */
+  /** The time of `level`, in whole milliseconds by the caller's clock. */
   readonly at: number;
 }
 
@@ -22,16 +21,14 @@ export const fullBucket = (rate: Rate, now: number): Bucket => ({
   at: Math.floor(now),
 });
 
-/**
- * The bucket as it stands now. A clock that went back fills nothing; so does one that stands still.
- */
+/** The bucket at `now`. A clock that stands still or goes back adds nothing. */
 export function refill(bucket: Bucket, rate: Rate, now: number): Bucket {
   const at = Math.floor(now);
   const filled = bucket.level + Math.max(0, at - bucket.at) * rate.limit;
   return { level: Math.min(filled, rate.burst * rate.windowMs), at };
 }
 
-/** Takes up to `tokens` of what is there; none is there twice. */
+/** Takes up to `tokens` from the bucket and returns how many it took. */
 export function take(
   bucket: Bucket,
   rate: Rate,
@@ -43,20 +40,20 @@ export function take(
   return { granted, bucket: { level: filled.level - granted * rate.windowMs, at: filled.at } };
 }
 
-/** Whole tokens. */
+/** The whole tokens in the bucket. */
 export const tokensIn = (bucket: Bucket, rate: Rate): number =>
   Math.max(0, Math.floor(bucket.level / rate.windowMs));
 
 /**
- * Milliseconds until there is one token more. A rate of nothing never fills: ask again after a
- * window, it may have been changed by then.
+ * Milliseconds until the bucket has one more whole token. A limit of 0 never fills the bucket: the
+ * caller asks again after a window, in case the limit has been changed.
  */
 export function nextTokenMs(bucket: Bucket, rate: Rate): number {
   if (rate.limit <= 0) return rate.windowMs;
   return Math.ceil(((tokensIn(bucket, rate) + 1) * rate.windowMs - bucket.level) / rate.limit);
 }
 
-/** Milliseconds until it is full. */
+/** Milliseconds until the bucket is full. */
 export function fullInMs(bucket: Bucket, rate: Rate): number {
   const missing = Math.max(0, rate.burst * rate.windowMs - bucket.level);
   return missing === 0 ? 0 : rate.limit <= 0 ? rate.windowMs : Math.ceil(missing / rate.limit);

@@ -11,7 +11,7 @@ const route: Route = {
   ca: null,
 };
 
-test('the same server in the same way is one route, whatever it is called', () => {
+test('routes to the same server with the same settings have one digest, whatever their names', () => {
   expect(routeDigest({ ...route, name: 'other' })).toBe(routeDigest(route));
 });
 
@@ -22,6 +22,6 @@ test.each<[string, Partial<Route>]>([
   ['login', { credentials: { username: 'ana', password: 'two' } }],
   ['no login', { credentials: null }],
   ['authority', { ca: 'another' }],
-])('another %s makes it another', (_, difference) => {
+])('another %s changes the digest', (_, difference) => {
   expect(routeDigest({ ...route, ...difference })).not.toBe(routeDigest(route));
 });

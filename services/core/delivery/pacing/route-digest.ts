@@ -1,15 +1,15 @@
-// What tells two routes apart: connections are kept by it, and faults of a route remembered. A
-// digest, since a password has no business in a key.
+// The route digest: the key under which connections are kept and pauses of a route remembered. A
+// digest, because a password must not be part of a key.
 
 import { createHash } from 'node:crypto';
 import type { Route } from '../../catalog/catalog.ts';
 
-/** Routes are immutable and asked about for each message. */
+/** Digests by route. Routes never change, and each message asks for a digest. */
 const known = new WeakMap<Route, string>();
 
 /**
- * The same for routes that lead to the same server in the same way, whatever they are called and
- * whoever has them.
+ * The SHA-256, in base64, of the route's server, TLS policy, credentials and CA. Routes with equal
+ * values have equal digests, whatever their names and senders.
  */
 export function routeDigest(route: Route): string {
   const { host, port, tls, credentials, ca } = route;

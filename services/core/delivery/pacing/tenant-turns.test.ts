@@ -7,7 +7,7 @@ function drained(pushed: readonly string[]): string[] {
   return Array.from({ length: turns.size }, () => turns.shift() ?? '');
 }
 
-test('one tenant alone gets what it has, in its order', () => {
+test('a tenant alone gets its items in order', () => {
   expect(drained(['a1', 'a2', 'a3'])).toEqual(['a1', 'a2', 'a3']);
 });
 
@@ -23,7 +23,7 @@ test('tenants take turns, each in its own order', () => {
   ]);
 });
 
-test('who comes later has its turn next, not after all others', () => {
+test("a new tenant has the next turn after the others' first", () => {
   const turns = new TenantTurns<string>();
   for (let i = 0; i < 100; i++) turns.push('a', `a${i}`);
   turns.shift();
@@ -31,7 +31,7 @@ test('who comes later has its turn next, not after all others', () => {
   expect([turns.shift(), turns.shift()]).toContain('b0');
 });
 
-test('what is empty gives nothing', () => {
+test('no lanes give nothing', () => {
   const turns = new TenantTurns<string>();
   turns.push('a', 'a1');
   turns.shift();

@@ -1,13 +1,13 @@
-// Whose turn it is among tenants that have work in one tier: one after the other, so that a
-// tenant's flood does not stand before another's one-time code (P10). Both queues choose by this,
-// from what they have at hand; `tier-turns.ts` does it among tiers.
+// Round robin among the tenants with work in one tier, so that a one-time code of one tenant does
+// not wait behind a flood of another's mail (P10). Both queues use it; `tier-turns.ts` shares turns
+// among the tiers.
 
 /**
- * First in, first out per tenant, tenant by tenant. Meant for a window's worth per tenant: `shift`
- * moves what is left of one tenant.
+ * One first-in, first-out lane for each tenant; tenants take turns. Intended for at most a window
+ * of items per tenant, because `shift` moves the rest of one lane.
  */
 export class TenantTurns<T> {
-  /** In the order of their turns; none is empty. */
+  /** In the order of their turns. No lane is empty. */
   readonly #lanes = new Map<string, T[]>();
   #size = 0;
 
@@ -26,7 +26,7 @@ export class TenantTurns<T> {
     for (const [tenant, lane] of this.#lanes) {
       const item = lane.shift();
       this.#size -= 1;
-      // a lane alone keeps its turn: nothing is to be moved
+      // a tenant alone keeps the turn, which spares moving its lane
       if (lane.length > 0 && this.#lanes.size === 1) return item;
       this.#lanes.delete(tenant);
       if (lane.length > 0) this.#lanes.set(tenant, lane);

@@ -18,7 +18,7 @@ it.each([
   expect(turns(10, busy)).toBe(ten);
 });
 
-it('any ten turns in a row hold the shares, wherever they begin', () => {
+it('any ten turns in a row keep the weights', () => {
   const all = turns(200, tiers);
   for (let from = 0; from + 10 <= all.length; from += 1) {
     const letters = all.slice(from, from + 10).split('');
@@ -28,7 +28,7 @@ it('any ten turns in a row hold the shares, wherever they begin', () => {
   }
 });
 
-it('a tier that had no work for long has no claim to make up for it', () => {
+it('a tier without work earns no extra turns', () => {
   const of = new TierTurns();
   turns(1_000, ['normal', 'bulk'], of);
   expect(

@@ -1,20 +1,19 @@
-// Whose turn it is among tiers that have work: 6 of 10 starts for high, 3 for normal, 1 for bulk,
-// so that no tier starves (P10). Both queues choose by this, so the shares are the same in one
-// process and in a cluster.
+// Weighted turns among the tiers with work: of 10 starts 6 go to high, 3 to normal and 1 to bulk,
+// so that no tier starves (P10). Both queues use them, so one process and a cluster share alike.
 
 import { type Tier, tiers } from '../message.ts';
 
 export const tierShares: Readonly<Record<Tier, number>> = { high: 6, normal: 3, bulk: 1 };
 
 /**
- * Smooth weighted turns: each tier that has work saves up its share, and the richest pays for a
- * turn. Turns of a tier come evenly spread, not in blocks, and a tier without work saves nothing,
- * so it cannot come back and take many turns in a row.
+ * Smooth weighted round robin. At each turn every tier with work earns its weight as credit, and
+ * the tier with the most credit pays the sum for the turn. So the turns of a tier are spread
+ * evenly. A tier without work earns nothing, so it cannot take many turns in a row later.
  */
 export class TierTurns {
   readonly #credit: Record<Tier, number> = { high: 0, normal: 0, bulk: 0 };
 
-  /** The tier whose turn it is; null when none has work. */
+  /** The tier of the next turn; null if no tier has work. */
   next(hasWork: (tier: Tier) => boolean): Tier | null {
     let richest: Tier | null = null;
     let sum = 0;
