@@ -1,37 +1,45 @@
-// The catalog: files, revisions and changes.
+// The catalog: reading and writing revisions, and the folder of files in which objects are written.
 
 import { MIB, SECOND } from './units.ts';
 
 export const catalogLimits = {
+  /**
+   * How often a reader asks the store for changes, in case a notice was lost: the longest that a
+   * change of a sender or template takes to reach every program.
+   */
   catalogHeadEveryMs: 30 * SECOND,
   /**
-   * A reader looks this far back for changes: longer than a write takes, and than the clocks of two
-   * writers differ.
+   * How far before the last known change a reader reads again: longer than one write takes plus the
+   * difference between the clocks of two writers.
    */
   catalogOverlapMs: 60 * SECOND,
-  /** Writers that may be ahead of one in a race for one object. */
+  /** Tries of one write. Each try fails only if another writer has changed the object meanwhile. */
   catalogWriteTriesMax: 20,
-  /** How often a folder is looked at; a change that is seen must stand still for one more look. */
+  /**
+   * How often a folder is scanned. A changed file is read when two scans in a row find it the same,
+   * so that half a file is not read.
+   */
   catalogPollMs: 250,
   /**
-   * As much as an object of Kubernetes may be. Each file is refused before it is parsed: 5 MB of
-   * binary data held YAML's parser for 5.7 s.
+   * Bytes of one file: the maximum of a Kubernetes object. The size is checked before parsing, as
+   * 5 MB of binary data took the YAML parser 5.7 s.
    */
   catalogFileBytesMax: 1 * MIB,
-  /**
-   * All files of a folder together, with their number: what is compiled at each change has an end.
-   */
+  /** Bytes of all files of a folder. Each change compiles all of them. */
   catalogFolderBytesMax: 64 * MIB,
+  /** Files in a folder. */
   catalogFilesMax: 5_000,
-  /** Files of a folder that are read at a time. */
+  /** Files of a folder that are read at the same time. */
   catalogFilesReadAtOnce: 16,
-  /** Faults of YAML that are told of one file: those after the first are often its consequences. */
+  /** YAML faults reported for one file. Later faults are often consequences of the first. */
   catalogFileFaultsMax: 20,
-  /** Aliases of one anchor, multiplied by those inside it. */
+  /**
+   * How often one YAML anchor may be expanded, nested aliases multiplied: stops "billion laughs".
+   */
   catalogFileAliasesMax: 100,
   /**
-   * What YAML's lexer finds in one file: 100,000, some hundred templates, are parsed in about half
-   * a second; a few MiB of `{},` would take a minute.
+   * Tokens of the YAML lexer in one file. 100,000 tokens, some hundred templates, parse in about
+   * half a second; a few MiB of `{},` would take a minute.
    */
   catalogFileTokensMax: 100_000,
 } as const;

@@ -1,17 +1,19 @@
-// Connections to NATS and Redis.
+// Connections to NATS and Redis: when to give up, and when to connect again.
 
 import { SECOND } from './units.ts';
 
 export const connectionLimits = {
-  /** A server that does not take a connection in this time is tried again. */
+  /** Timeout of one try to connect. */
   connectMs: 2 * SECOND,
+  /** Wait between two tries to connect. Servers restart within seconds, and a try is cheap. */
   reconnectMs: 250,
-  /** A frozen server is given up after two of these without an answer. */
+  /** How often NATS is pinged. Two pings without a reply end the connection. */
   natsPingMs: 2 * SECOND,
+  /** Timeout of one call to NATS. */
   natsCallMs: 2 * SECOND,
   /**
-   * A Redis that leaves a command without an answer for this long is dialled anew; its callers were
-   * told long before.
+   * A Redis connection with a command that has had no reply for this long is replaced. The callers
+   * have long had their timeout (`budgetCallMs`).
    */
   redisSilentMs: 5 * SECOND,
 } as const;

@@ -1,37 +1,49 @@
-// Deciding about a delivery: retries, age, leases, lapses and holds.
+// The rules of a delivery: leases, lapses, retries, age and holds.
 
 import { HOUR, MINUTE, SECOND } from './units.ts';
 
 export const deliveryLimits = {
   /**
-   * A dispatcher renews the leases of what it has in hand, so this is how long mail of a killed one
-   * waits, not how long an SMTP server may take.
+   * Length of a lease. A dispatcher renews its leases, so this is how long the mail of a killed
+   * dispatcher waits, not how long an SMTP server may take.
    */
   leaseMs: 60 * SECOND,
   /**
-   * What `PACKETBOAT_LEASE_SECONDS` may ask for: a store that is slow for a second must not end
-   * leases, and ten minutes of waiting helps nobody.
+   * Lowest and highest value of `PACKETBOAT_LEASE_SECONDS`. Below 6 s a store that is slow for a
+   * second ends leases; above ten minutes the mail of a killed dispatcher only waits longer.
    */
   leaseMinMs: 6 * SECOND,
   leaseMaxMs: 600 * SECOND,
+  /** The lapse that ends a delivery: five killed dispatchers are hardly a coincidence. */
   lapsesMax: 5,
+  /** Wait after a lapse, so that a message that crashes dispatchers does not crash all at once. */
   lapseDelayMs: 30 * SECOND,
+  /** Highest value of the setting of that wait. */
   lapseDelayMaxMs: 600 * SECOND,
   /**
-   * How often mail that waits for its sender (suspended, or gone from the catalog) is looked at
-   * again.
+   * How often a delivery is planned again whose sender is suspended, not verified, without a route
+   * or missing in the catalog.
    */
   heldRecheckMs: 60 * SECOND,
+  /**
+   * First wait after a refusal about us (of the sender, the server or our address). It doubles with
+   * each further refusal, up to 32 times: 16 minutes.
+   */
   refusalAboutUsMs: 30 * SECOND,
-  /** Attempts counted before a transient failure bounces: one more than there are delays. */
+  /** Waits between attempts unless the Sender names others: six attempts in 7 h 35 min. */
   retryDelaysMs: [30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR] as readonly number[],
+  /** Part of a wait that is added at random, at most: mail deferred together returns spread out. */
   retryJitter: 0.1,
+  /** Age at which waiting mail bounces unless the Sender names another. */
   maxAgeMs: 48 * HOUR,
-  /** What a Sender may ask for: a day and more is normal for mail, a month is a mistake. */
+  /** Waits that a Sender may list. */
   retryDelaysMax: 20,
+  /** Longest wait that a Sender may list. Days are usual for mail; a month is a mistake. */
   retryDelayMaxMs: 7 * 24 * HOUR,
+  /** Highest `maxAge` of a Sender. */
   maxAgeMaxMs: 30 * 24 * HOUR,
+  /** Characters of a server's reply that are stored and shown. */
   replyCharsMax: 500,
-  /** As much as two programs may think differently of the store's time: a slow round trip each. */
+  /** Largest difference between two programs' clocks of the store: one slow round trip each. */
   clockSkewMs: 250,
 } as const;

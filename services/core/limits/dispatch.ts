@@ -1,46 +1,45 @@
-// A dispatcher: how much is in flight, how routes share it, and how outcomes are recorded.
+// A dispatcher: deliveries in flight, leases, routes and the figures of senders.
 
 import { MINUTE, SECOND } from './units.ts';
 
 export const dispatchLimits = {
-  /** Part of a lease after which it is renewed: 20 s of 60. */
+  /** Part of a lease after which the dispatcher renews it: 20 s of 60. */
   leaseRenewShare: 1 / 3,
   /**
-   * The dispatcher trusts its own lease less than the store does: it does not start the final dot
-   * in this last part of it, 10 s of 60.
+   * Last part of a lease in which the dispatcher sends no final dot: 10 s of 60. The dispatcher
+   * trusts its lease for less time than the store does.
    */
   leaseMarginShare: 1 / 6,
   /**
-   * Deliveries in hand at a time, per dispatcher. A route may have as many of them as are free
-   * besides: one has half, enough for ten per connection.
+   * Deliveries in flight in one dispatcher. One route may have half of those that are free, which
+   * is ten for each of its connections.
    */
   deliveriesInFlightMax: 400,
   /**
-   * A route whose deliveries stay in hand this long keeps others waiting: what it has no room for
-   * goes back to the store.
+   * A route is slow if its deliveries stay in flight this long. Deliveries for which a slow route
+   * has no room go back to the store, so that they do not block other routes.
    */
   routeSlowMs: 1 * SECOND,
   /**
-   * How long such mail waits: not so short that the store is busy with nothing else, nor so long
-   * that a route which became fast waits for it.
+   * How long such deliveries wait in the store. A shorter wait would load the store; with a longer
+   * one a route that has become fast would be idle.
    */
   routeHoldMinMs: 1 * SECOND,
   routeHoldMaxMs: 30 * SECOND,
+  /** First wait of a delivery that failed here although its route works. */
   releaseDelayMs: 5 * SECOND,
-  routePausedMs: 30 * SECOND,
-  /**
-   * A delivery that fails here, without its route being at fault, comes back after
-   * `releaseDelayMs`, doubled with each try, at most this.
-   */
+  /** Longest wait of such a delivery: `releaseDelayMs` doubles with each try. */
   releaseDelayMaxMs: 10 * MINUTE,
+  /** How long a route is paused after a fault of the route, such as a wrong password. */
+  routePausedMs: 30 * SECOND,
+  /** Wait before the record of an outcome is tried again, while the store is lost. */
   recordRetryMs: 1 * SECOND,
-  /**
-   * Figures of senders: how often a dispatcher tells its own, the time that a document is about,
-   * and how often the operator shows the sum.
-   */
+  /** How often a dispatcher writes the figures of its senders. */
   figuresToldEveryMs: 10 * SECOND,
+  /** Time that one document of figures covers: twelve documents make the last hour. */
   figuresSlotMs: 5 * MINUTE,
+  /** How often the operator writes the figures into the status of a Sender. */
   figuresShownEveryMs: 60 * SECOND,
-  /** Of DKIM, ready to sign, in a dispatcher: about 3 KB each. */
+  /** DKIM keys that a dispatcher keeps ready to sign: about 3 KB each. */
   signingKeysMax: 1_000,
 } as const;

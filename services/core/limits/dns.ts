@@ -1,11 +1,12 @@
-// DNS.
+// DNS queries.
 
 import { SECOND } from './units.ts';
 
 export const dnsLimits = {
-  /** For an answer, whoever gives it. */
+  /** Timeout of one question, over all servers and rounds. */
   dnsMs: 10 * SECOND,
-  /** For one server to answer, before the next one is asked. */
+  /** Time that one server has to reply before the next server is asked. */
   dnsTryMs: 2 * SECOND,
+  /** How often the list of servers is asked from its start: UDP packets get lost. */
   dnsRounds: 2,
 } as const;

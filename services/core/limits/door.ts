@@ -1,93 +1,94 @@
-// The HTTP door: bodies, headers, connections and parsers of a gateway.
+// The gateway's HTTP server: bodies, headers, connections, replies and parsers.
 
 import { KIB, MIB, MINUTE, SECOND } from './units.ts';
 
 export const doorLimits = {
   /**
-   * One HTTP body or one SMTP DATA. 50 MB is what the hosted services promise; 50 MiB keeps that
-   * promise.
+   * Bytes of one HTTP body, and of one SMTP DATA. Hosted services accept 50 MB; 50 MiB is a little
+   * more.
    */
   bodyBytesMax: 50 * MIB,
   /**
-   * A body up to this size is read into memory and parsed on the event loop; a larger one goes to
-   * disk and to a parser.
+   * A body up to this size is parsed in memory, on the event loop; a larger body on a thread, from
+   * disk.
    */
   bodyInMemoryBytes: 64 * KIB,
-  /** Bodies above `bodyInMemoryBytes` that are parsed at a time, per gateway. */
+  /** Large bodies that one gateway parses at the same time. */
   parsersMax: 2,
-  /**
-   * Bytes of them together: parsing takes five times its body's size, with what the collector has
-   * not come to yet.
-   */
+  /** Bytes of those bodies together. Parsing takes five times as much memory, garbage included. */
   parserBytesMax: 64 * MIB,
-  /**
-   * Bodies that may wait for a parser; further ones are told 503. They wait on disk, not in memory.
-   */
+  /** Bodies that wait for a parser, on disk. Further requests get 503. */
   parserQueueMax: 64,
+  /** Arrays and objects nested in each other in a JSON body. */
   jsonDepthMax: 32,
-  /** `{},{},…` of 50 MB blocks JSON.parse for 20 s; tokens are counted before parsing. */
+  /**
+   * Tokens in a JSON body, counted before parsing: 50 MB of `{},{},…` would block JSON.parse for
+   * 20 s.
+   */
   jsonTokensMax: 100_000,
-  /** One request's line and headers. */
+  /** Bytes of a request's line and headers. */
   httpHeaderBytesMax: 16 * KIB,
-  /** From the first byte of a request to the end of its headers. */
+  /** Time from the first byte of a request to the end of its headers. */
   httpHeadersMs: 15 * SECOND,
-  /** From the first byte of a request to the end of its body: 50 MiB on a line of 1.4 Mbit/s. */
+  /** Time from the first byte of a request to the end of its body: 50 MiB at 1.4 Mbit/s. */
   httpRequestMs: 5 * MINUTE,
   /**
-   * Idle connections live longer here than at the usual load balancer (60 s), so that it is never
-   * us who close one that it is about to use.
+   * How long an idle connection stays open: longer than at common load balancers (60 s), so that
+   * the gateway never closes a connection that a balancer is about to use.
    */
   httpIdleMs: 72 * SECOND,
   /**
-   * The default of `PACKETBOAT_CONNECTIONS_PER_ADDRESS`: more than the pool of a busy client, and
-   * too few to use up the open files of a process.
+   * Connections from one address, the default of `PACKETBOAT_CONNECTIONS_PER_ADDRESS`: more than
+   * the pool of a busy client, and fewer than a process may have open files.
    */
   httpConnectionsPerAddressMax: 1_000,
-  /** The highest value of that variable: no process has more files open. */
+  /** Highest value of that variable: no process has more open files. */
   httpConnectionsPerAddressMaxMax: 1_000_000,
   /**
-   * Connections beyond it that wait for their request to be answered 503; further ones are closed
-   * at once.
+   * Connections beyond the limit of an address that stay open until their request has got 503.
+   * Further connections are closed at once.
    */
   refusedConnectionsMax: 100,
-  /** How long each of them may take. */
+  /** How long such a connection stays open. */
   refusedConnectionMs: 5 * SECOND,
+  /** How often the log reports refused connections. */
   refusedConnectionsLogEveryMs: MINUTE,
   /**
-   * Behind an answer, how long the rest of a body is read and thrown away, whatever its size: a
-   * client that sends first and reads then needs this long.
+   * After an early reply: how long the gateway reads and discards the rest of the body. A client
+   * that reads only after it has sent needs this time to get the reply.
    */
   discardMs: 30 * SECOND,
-  /** The same, without a byte. */
+  /** Discarding stops after this time without a byte. */
   discardSilentMs: 5 * SECOND,
-  /** Connections at a time that this is done for; others are closed behind their answer. */
+  /** Connections whose bodies are discarded at the same time; others close after their reply. */
   discardingMax: 256,
-  /** How long a browser remembers that an origin may ask: Chromium's own maximum. */
+  /** Seconds for which a browser remembers a CORS preflight: the maximum of Chromium. */
   corsMaxAgeSeconds: 7_200,
   /**
-   * Requests being answered at a time, per gateway; further ones are told 503 at once. At
-   * `bodyInMemoryBytes` each, 256 MiB at worst.
+   * Requests in flight in one gateway; further requests get 503 at once. With `bodyInMemoryBytes`
+   * each they hold 256 MiB at most.
    */
   httpRequestsInFlightMax: 4_000,
-  /** Parsing 50 MiB takes about a second; a parser that takes this long is stopped. */
+  /** Timeout of one parse. 50 MiB take about a second; a slower parser is stopped. */
   parseMs: 30 * SECOND,
-  /**
-   * A parser that has read a body of this size is replaced, which gives its memory back at once.
-   */
+  /** A parser that has parsed a body of this size is replaced, which frees its memory at once. */
   parserKeptBytesMax: 8 * MIB,
   /**
-   * From the end of an answer until it has left the process: the largest lists have a few MB, which
-   * a line of 1 Mbit/s takes in this time.
+   * Time from the end of a reply until the client has taken it. The largest lists have a few MB,
+   * which take a minute at 1 Mbit/s.
    */
   httpAnswerMs: MINUTE,
-  /** Behind an early answer: so many pieces of a body are discarded whatever their size. */
+  /** After an early reply: pieces of a body that are discarded whatever their size. */
   discardPiecesFree: 1_000,
   /**
-   * Further pieces must have so many bytes on average: each takes a microsecond of the event loop,
-   * and a connection brings a million a second.
+   * Bytes that further pieces must have on average. Each piece takes a microsecond of the event
+   * loop, and a connection can send a million a second.
    */
   discardPieceBytes: 64,
-  /** Requests of one connection that may wait for their answers; the connection closes behind the last. One read brings two thousand small
-   * requests, and they hold the event loop until each is answered. */
+  /**
+   * Requests of one connection that wait for their replies; the connection closes after the last.
+   * One read can bring two thousand small requests, and these hold the event loop until each has
+   * its reply.
+   */
   httpPipelinedMax: 100,
 } as const;

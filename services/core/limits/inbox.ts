@@ -1,18 +1,21 @@
-// The development inbox: enough to look back over a day's work.
+// The development inbox: enough mail for a day's work.
 
 import { KIB, MIB } from './units.ts';
 
 export const inboxLimits = {
+  /** Mails in the inbox. The oldest are deleted first. */
   inboxMailsMax: 1_000,
+  /** Bytes of all mails on disk. The oldest are deleted first. */
   inboxBytesMax: 500 * MIB,
   /**
-   * One mail. Content of `bodyBytesMax` may grow threefold as quoted-printable, and the inbox must
-   * not be what refuses it.
+   * Bytes of one mail. Content of `bodyBytesMax` can grow threefold as quoted-printable, and the
+   * inbox must accept every mail that Packetboat sends.
    */
   inboxMailBytesMax: 200 * MIB,
-  /** As much of a mail's head as is kept in memory to find its subject. */
+  /** Bytes of a mail's start that are kept in memory, to find its headers. */
   inboxHeadBytes: 64 * KIB,
+  /** SMTP connections at the same time. */
   inboxConnectionsMax: 500,
-  /** At shutdown, how long connections may finish by themselves. */
+  /** At shutdown, how long connections may take to end by themselves. */
   inboxCloseMs: 500,
 } as const;

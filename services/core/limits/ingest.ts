@@ -1,25 +1,30 @@
-// Between gateway and ingest: how much goes in one call, and how long a call may take.
+// Calls from gateway to ingest: their sizes and timeouts.
 
 import { KIB, MIB, MINUTE, SECOND } from './units.ts';
 
 export const ingestLimits = {
   /**
-   * Content above this size, and every attachment, lives in the BlobStore: the stored message stays
-   * small and hot.
+   * Bytes of a text that is stored in the message. Longer texts and all attachments become blobs,
+   * so that the documents of the queue stay small.
    */
   contentInlineBytes: 64 * KIB,
-  /** Requests of one event-loop turn that go as one rpc. */
+  /** Requests of one turn of the event loop that go to ingest in one call. */
   turnItemsMax: 64,
+  /** Bytes of those requests together. */
   turnBytesMax: 1 * MIB,
+  /** Bytes of one chunk of an uploaded blob. */
   uploadChunkBytes: 64 * KIB,
+  /** Bytes of one gRPC message: the default of gRPC, written down because both sides need it. */
   grpcMessageBytesMax: 4 * MIB,
   /**
-   * Details of a refusal, encoded; in base64 they stay below the 8 KiB of metadata that gRPC
-   * promises to carry.
+   * Encoded bytes of the details of a refusal. In base64 they stay below the 8 KiB of metadata that
+   * gRPC implementations carry.
    */
   grpcDetailsBytesMax: 5 * KIB,
+  /** Timeout of one call to ingest, uploads excepted. */
   ingestCallMs: 30 * SECOND,
-  /** For readiness, per instance of ingest that is asked. */
+  /** Timeout of the readiness check of one instance of ingest. */
   ingestCheckMs: 1 * SECOND,
+  /** Timeout of one upload. */
   uploadMs: 10 * MINUTE,
 } as const;

@@ -1,37 +1,36 @@
-// The operator: visits, sweeps and what a status shows.
+// The operator: visits, DKIM keys and the contents of a status.
 
 import { HOUR, MINUTE, SECOND } from './units.ts';
 
 export const operatorLimits = {
+  /** Warnings in the status of a Template. */
   warningsShownMax: 50,
+  /** Objects of one kind that are reconciled at the same time. */
   reconcileWorkers: 4,
-  /** How often objects are counted for metrics, by their condition Ready. */
+  /** How often objects are counted by their condition Ready, for metrics. */
   countReadyEveryMs: 2 * SECOND,
-  /** How long the tenant of a namespace is remembered before its label is read again. */
+  /** How long the tenant of a namespace is cached before its label is read again. */
   tenantKnownMs: 30 * SECOND,
-  /** A store that did not take an object is tried again. */
+  /** Wait before an object is reconciled again after the store failed. */
   reconcileStoreRetryMs: 5 * SECOND,
-  /**
-   * How long a sender waits for the next look at its DNS records while a required one, or the
-   * record of a new key, is not there.
-   */
+  /** How often DNS is checked while a required record, or the record of a new key, is missing. */
   domainRecheckMs: 60 * SECOND,
   /**
-   * How long DNS must have shown the record of a new DKIM key before the key replaces an older one:
+   * How long DNS must have had the record of a new DKIM key before that key replaces an older one:
    * resolvers cache for up to a day.
    */
   dkimStandbyMs: 24 * HOUR,
-  /** How long a retired DKIM key stays, because mail that it signed may still be under way. */
+  /** How long a retired DKIM key is kept, because mail that it signed may still be in transit. */
   dkimRetiringMs: 7 * 24 * HOUR,
   /**
-   * Part of a sender's period after which a visit checks DNS again: a visit at the end of the
-   * period may come a moment early.
+   * Part of a sender's verification period after which a visit checks DNS again: the visit at the
+   * end of the period may come a moment early.
    */
   dnsPeriodShare: 0.95,
-  /** Faults that the message of a condition names. */
+  /** Faults in the message of a condition. */
   faultsInMessageMax: 5,
-  /** How often the mail of a sender that is being deleted is looked for. */
+  /** How often the store is asked whether a sender that is being deleted still has waiting mail. */
   drainLookMs: 5 * SECOND,
-  /** Objects are compared with the catalog this often, whatever happened. */
+  /** How often all objects are compared with the catalog, in case a change was missed. */
   operatorSweepEveryMs: 10 * MINUTE,
 } as const;

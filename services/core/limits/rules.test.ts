@@ -6,24 +6,24 @@ import { assertLimits, limits } from './rules.ts';
 const but = (more: Partial<Record<keyof typeof limits, number>>): typeof limits =>
   ({ ...limits, ...more }) as typeof limits;
 
-it('the limits fit together', () => {
+it('the limits obey their rules', () => {
   expect(() => assertLimits()).not.toThrow();
 });
 
 it.each([
   ['a lease survives one renewal that failed', { leaseRenewShare: 0.45 }],
-  ['the usual lease is one that may be asked for', { leaseMs: limits.leaseMaxMs + 1 }],
+  ['the default lease lies between the lowest and the highest', { leaseMs: limits.leaseMaxMs + 1 }],
   [
-    'the queue does not hand an entry out again while a slow server takes it',
+    'the queue does not redeliver an entry while a slow server takes its mail',
     { ackWaitMs: limits.smtpDotMs },
   ],
   ['a full turn fits into one gRPC message', { grpcMessageBytesMax: limits.turnBytesMax }],
   ['an inline message fits into a turn', { contentInlineBytes: limits.turnBytesMax / 2 }],
   ['a body parsed in memory fits into a turn', { bodyInMemoryBytes: limits.turnBytesMax + 1 }],
-  ['no blob is swept while the accept that refers to it may still run', { blobGraceMs: limits.uploadMs }],
+  ['no blob is deleted while the accept that refers to it may still run', { blobGraceMs: limits.uploadMs }],
   ['a publish has ended before its entry counts as lost', { republishMinMs: limits.publishMs }],
   [
-    'an entry is handed out as often as it may be before it is too old',
+    'an entry gets all its redeliveries before the queue drops it for its age',
     { queueEntryAgeMs: limits.ackWaitMs },
   ],
   ['one fetch does not empty the window', { windowPerTenantAndTier: limits.consumeBatch - 1 }],
@@ -31,7 +31,7 @@ it.each([
   expect(() => assertLimits(but(more))).toThrow(rule);
 });
 
-it('no two rooms have a limit of one name', () => {
+it('each limit has a name of its own', () => {
   const files = readdirSync(import.meta.dirname).filter((file) => !/^(?:rules|units)\b/.test(file));
   const names = files.flatMap((file) =>
     [...readFileSync(join(import.meta.dirname, file), 'utf8').matchAll(/^ {2}(\w+):/gm)].map(

@@ -1,5 +1,5 @@
-// Limits that depend on each other, asserted by every program at start. Each limit stands in the
-// file of the room that reads it, with its unit and reason.
+// The rules between limits that depend on each other; every program asserts them at start. Each
+// limit is defined in the file of the room that reads it, with its unit and reason.
 
 import { acceptLimits } from './accept.ts';
 import { accessLimits } from './access.ts';
@@ -24,7 +24,7 @@ import { tasksLimits } from './tasks.ts';
 import { templateLimits } from './template.ts';
 import { SECOND } from './units.ts';
 
-/** Every limit of Packetboat by its name. */
+/** All limits of Packetboat by name. Names end in their unit: Ms, Bytes, Chars, or a count. */
 export const limits = {
   ...acceptLimits,
   ...accessLimits,
@@ -49,18 +49,21 @@ export const limits = {
   ...templateLimits,
 } as const;
 
-/** Stops the process when limits that rest on each other do not fit. */
+/** Throws if the limits contradict a rule, which stops the program at start. */
 export function assertLimits(l: typeof limits = limits): void {
   const rules: [boolean, string][] = [
     [1 > 2 * l.leaseRenewShare + l.leaseMarginShare, 'a lease survives one renewal that failed'],
-    [l.leaseMinMs <= l.leaseMs && l.leaseMs <= l.leaseMaxMs, 'the usual lease is one that may be asked for'],
+    [
+      l.leaseMinMs <= l.leaseMs && l.leaseMs <= l.leaseMaxMs,
+      'the default lease lies between the lowest and the highest',
+    ],
     [
       l.deliveriesInFlightMax >= 4 * l.connectionsPerRouteMax,
-      'a quarter of the deliveries in flight keeps all connections of a route busy',
+      'a quarter of the deliveries in flight can keep all connections of a route busy',
     ],
     [
       l.ackWaitMs > l.smtpDotMs + l.smtpSocketMs,
-      'the queue does not hand an entry out again while a slow server takes it',
+      'the queue does not redeliver an entry while a slow server takes its mail',
     ],
     [l.grpcMessageBytesMax > l.turnBytesMax + l.contentInlineBytes, 'a full turn fits into one gRPC message'],
     [l.contentInlineBytes * 2 < l.turnBytesMax, 'an inline message fits into a turn'],
@@ -68,32 +71,32 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.parserBytesMax >= l.bodyBytesMax, 'the largest body can be parsed'],
     [
       l.blobGraceMs > l.uploadMs + l.ingestCallMs,
-      'no blob is swept while the accept that refers to it may still run',
+      'no blob is deleted while the accept that refers to it may still run',
     ],
     [l.republishMinMs > l.publishMs, 'a publish has ended before its entry counts as lost'],
     [
       l.queueEntryAgeMs > l.queueDeliverMax * l.ackWaitMs,
-      'an entry is handed out as often as it may be before it is too old',
+      'an entry gets all its redeliveries before the queue drops it for its age',
     ],
     [l.readinessEveryMs + l.readinessCheckMs <= 5 * SECOND, 'a lost dependency is named within 5 s (P20)'],
     [
       2 * l.ingestCheckMs < l.readinessCheckMs,
-      'two instances of ingest can be asked before it counts as lost',
+      'two instances of ingest are checked before ingest counts as lost',
     ],
     [
       l.storeCheckMs < l.readinessCheckMs && l.natsCallMs < l.readinessCheckMs,
-      'a check ends with its own reason before it is given up',
+      'a readiness check ends by its own timeout, which has the better reason',
     ],
     [
       l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs,
-      'what is given up at the end of a shutdown can still be recorded',
+      'aborted attempts can be recorded before a shutdown ends',
     ],
     [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
     [
       l.electionRenewByMs + 2 * l.electionRetryMs < l.electionSeconds * SECOND,
-      'a leader stops before another one may begin',
+      'a leader stops before another candidate may start',
     ],
-    [l.feedEveryMs < l.sweepEveryMs, 'a sweeper feeds a backlog more often than it looks for one'],
+    [l.feedEveryMs < l.sweepEveryMs, 'a sweeper feeds a backlog more often than it looks for deliveries'],
   ];
-  for (const [holds, rule] of rules) if (!holds) throw new Error(`limits do not fit: ${rule}`);
+  for (const [holds, rule] of rules) if (!holds) throw new Error(`limits contradict a rule: ${rule}`);
 }

@@ -1,70 +1,71 @@
-// Running a program: shutdown, readiness, certificates, logs.
+// A running program: shutdown, health, certificates, gRPC connections and logs.
 
 import { KIB, MINUTE, SECOND } from './units.ts';
 
 export const runningLimits = {
-  /** One line of a log: collectors cut longer ones into pieces, at 16 KiB and sooner. */
+  /** Bytes of one log line. Log collectors split longer lines, some at 16 KiB. */
   logLineBytesMax: 8 * KIB,
   /**
-   * Causes of causes that are shown, errors of an error that stands for several, and places of a
-   * stack.
+   * Causes of one error in the log, each the cause of the one before; also errors of an
+   * AggregateError.
    */
   errorCausesMax: 5,
+  /** Lines of a stack trace in the log. */
   errorPlacesMax: 15,
+  /** Time from SIGTERM to exit. Kubernetes sends SIGKILL after 30 s. */
   shutdownGraceMs: 25 * SECOND,
   /**
-   * Of it, what work under way may take to end by itself: attempts in SMTP, requests being
-   * answered. What then remains is given up in order.
+   * Part of that time in which SMTP attempts and requests in flight may end by themselves. Then the
+   * program aborts the rest and records their deliveries.
    */
   drainMs: 15 * SECOND,
+  /** How often a program checks its dependencies. */
   readinessEveryMs: 2 * SECOND,
-  /**
-   * Until a dependency has answered for the first time: a program that starts should be ready soon
-   * after what it needs is there.
-   */
+  /** How often a dependency is checked until its first reply, so that a program is ready soon. */
   readinessFirstEveryMs: 250,
-  /** A dependency that does not answer in this time counts as lost. */
+  /** A dependency that does not reply within this time counts as lost. */
   readinessCheckMs: 2_500,
+  /** Timeout of one request for health or metrics. */
   operationsRequestMs: 5 * SECOND,
-  /** Probes and monitoring are a handful; whoever opens more is closed at once. */
+  /** Connections for health and metrics. Probes and monitoring need a handful. */
   operationsConnectionsMax: 1_000,
   /**
-   * Without a byte in either direction; monitoring that asks every 15 or 30 s keeps its connection.
+   * How long an idle connection for health and metrics stays open: longer than the 15 or 30 s
+   * between two scrapes.
    */
   operationsIdleMs: 35 * SECOND,
-  /**
-   * Idle gRPC connections are asked for a sign of life, so that a frozen or unplugged peer is
-   * noticed.
-   */
+  /** How often an idle gRPC connection is pinged, which detects a frozen or unplugged peer. */
   grpcKeepaliveMs: 20 * SECOND,
-  /**
-   * How often certificates of our own are read anew: Kubernetes brings new ones within a minute or
-   * two of their making.
-   */
-  tlsReadEveryMs: 30 * SECOND,
-  /** Certificates of peers that are remembered with what they may do. */
-  tlsPeersKnownMax: 1_000,
+  /** A gRPC connection whose ping has no reply for this long is closed. */
   grpcKeepaliveTimeoutMs: 5 * SECOND,
   /**
-   * A connection this old is replaced after its calls have ended: only then a gateway looks for new
-   * instances of ingest.
+   * How often our own certificates are read again. Kubernetes updates a mounted Secret within a
+   * minute or two.
+   */
+  tlsReadEveryMs: 30 * SECOND,
+  /** Certificates of peers whose permissions are cached. */
+  tlsPeersKnownMax: 1_000,
+  /**
+   * Age at which a gRPC connection is replaced after its calls have ended. A gateway looks for new
+   * instances of ingest only when it connects.
    */
   grpcConnectionAgeMs: 5 * MINUTE,
+  /** Longest time that one task may block the event loop; tests check it. */
   eventLoopStallMs: 200,
   /**
-   * Objects and lists inside each other in a log line that is cut: deeper ones would overflow the
-   * stack of the function that cuts.
+   * Objects and lists nested in each other in a log line that is cut: deeper ones would overflow
+   * the stack of the cutting function.
    */
   logDepthMax: 32,
   /**
-   * How long `/metrics` waits for the program before it answers what the program wrote last; a
-   * probe wants its answer within 200 ms.
+   * How long `/metrics` waits for the program before it returns the previous metrics: a probe
+   * expects its reply within 200 ms.
    */
   operationsAnswerMs: 150,
-  /** Metrics that were written last, by `Accept` header: a Prometheus or two. */
+  /** Previous metrics that are kept, by `Accept` header: one for each kind of monitoring. */
   operationsExpositionsMax: 8,
-  /** How often a program says that its event loop turns. */
+  /** How often the event loop of a program reports to its operations thread. */
   operationsAliveEveryMs: 500,
-  /** A program that says nothing for this long is stalled: it is neither healthy nor ready. */
+  /** A program that has not reported for this long is stalled: neither healthy nor ready. */
   operationsStalledMs: 10 * SECOND,
 } as const;

@@ -1,36 +1,37 @@
-// Stores: calls, bulks, clocks and connections.
+// Stores: timeouts, bulks, the store's clock and SQLite's thread.
 
 import { MIB, SECOND } from './units.ts';
 
 export const storeLimits = {
+  /** Timeout of one call to the store. */
   storeCallMs: 10 * SECOND,
-  /** For readiness: a lost store is named within 5 s (P20). */
+  /** Timeout of the readiness check, so that a lost store is named within 5 s (P20). */
   storeCheckMs: 2 * SECOND,
   /**
-   * How often the offset of the store's clock is measured; quartz drifts by less than 3 ms in this
-   * time.
+   * How often the offset of the store's clock is measured. Quartz drifts by less than 3 ms
+   * meanwhile.
    */
   storeClockEveryMs: 30 * SECOND,
   /**
-   * Asked this often at start, of which the quickest answer counts: the first one, over a new
-   * connection, may be off by half of a slow round trip.
+   * Measurements at start, of which the quickest counts: the first one, over a new connection, can
+   * be wrong by half of a slow round trip.
    */
   storeClockFirstAsks: 5,
-  /** Items of several callers that go to the store as one bulk. */
+  /** Items of several callers in one bulk write. */
   storeBulkItemsMax: 500,
-  /**
-   * Bulks of one kind under way at a time, per program: one is being made durable while the next is
-   * on its way.
-   */
+  /** Bulks of one kind in flight, per program: one is being synced while the next one is sent. */
   storeBulksMax: 2,
+  /** Connections of one program to MongoDB. */
   storeConnectionsMax: 50,
-  /** Jobs that wait for SQLite's thread. More means that it is stuck, and callers are told so. */
+  /**
+   * Jobs that wait for SQLite's thread. With more the thread is stuck, and callers get an error.
+   */
   sqliteJobsMax: 10_000,
   /**
-   * Jobs that share one transaction: enough to divide the cost of its sync, few enough that none
-   * waits long for the others.
+   * Jobs in one SQLite transaction: many share the cost of a sync, and none waits long for the
+   * others.
    */
   sqliteGroupJobsMax: 256,
-  /** One piece of a blob; a store's document is far larger than that, a process holds a few. */
+  /** Bytes of one chunk of a blob: far below the 16 MiB of a MongoDB document. */
   blobChunkBytes: 1 * MIB,
 } as const;

@@ -1,40 +1,35 @@
-// A sweeper: how often it looks, and how much it takes at a time.
+// A sweeper: how often it looks and how much it takes at a time.
 
 import { HOUR, SECOND } from './units.ts';
 
 export const sweepLimits = {
   /**
-   * Unreferenced blobs are swept after this: long after any accept that could still refer to them
-   * has ended.
+   * Age at which a blob without a message is deleted: any accept that could still refer to the blob
+   * has ended long before.
    */
   blobGraceMs: 24 * HOUR,
+  /** How often the sweeper looks for deliveries to wake up. */
   sweepEveryMs: 1 * SECOND,
   /**
-   * Instead of `sweepEveryMs` while a backlog waits for room in its window: a full window lasts one
-   * fast dispatcher less than a second.
+   * How often the sweeper looks while a backlog waits for room in its window: one fast dispatcher
+   * empties a full window in less than a second.
    */
   feedEveryMs: 250,
+  /** Deliveries that one look takes from the store. */
   sweepBatch: 500,
-  /**
-   * Queued mail that the sweepers have not fed for this long is a backlog, which new mail does not
-   * overtake.
-   */
+  /** A queued delivery that is due for this long is a backlog, which new mail does not overtake. */
   backlogSeenMs: 2 * SECOND,
-  /**
-   * Entries published at a time from one backlog: also what is refused in vain once its window is
-   * full.
-   */
+  /** Entries of one backlog that are published at a time: also how many a full window refuses. */
   feedBatch: 100,
+  /** How often blobs without a message are looked for. */
   sweepBlobsEveryMs: 1 * HOUR,
-  /**
-   * How often the deliveries that are queued are counted, and how far: more than that calls for no
-   * more dispatchers.
-   */
+  /** How often queued deliveries are counted, for the metric that autoscaling reads. */
   countQueuedEveryMs: 10 * SECOND,
+  /** Where that count stops: more would not need more dispatchers. */
   countQueuedMax: 50_000,
   /**
-   * Messages of a state that MongoDB answers when it is asked which is due for the longest time.
-   * With the index, the first is the one.
+   * Messages that MongoDB returns when it is asked for the longest due delivery. The index sorts
+   * them, and the first is usually the right one.
    */
   oldestDueMessages: 20,
 } as const;

@@ -4,11 +4,12 @@ import { SECOND } from './units.ts';
 
 export const tasksLimits = {
   /**
-   * How long `packetboat release-finalizers` keeps operators away: Helm deletes them right after
-   * it.
+   * Seconds for which `packetboat release-finalizers` holds the leader's Lease, which stops all
+   * operators: Helm deletes them right afterwards.
    */
   releaseLeaseSeconds: 120,
-  /** `packetboat self-test`: how often it asks, and how long it waits for one answer. */
+  /** How often `packetboat self-test` asks for the message's status. */
   selfTestEveryMs: 500,
+  /** Timeout of one request of `packetboat self-test`. */
   selfTestAnswerMs: 10 * SECOND,
 } as const;

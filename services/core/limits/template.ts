@@ -1,36 +1,45 @@
-// Templates: what one may hold, and what rendering may cost.
+// Templates: their size and the cost of rendering them.
 
 import { KIB, MIB } from './units.ts';
 
 export const templateLimits = {
+  /** Iterations of all loops in one part of a mail. */
   templateIterationsMax: 10_000,
+  /** Bytes of one rendered part of a mail. */
   templateOutputBytesMax: 2 * MIB,
+  /** Bytes of one source, and of all sources of one mail: subject, html, text and layouts. */
   templateSourceBytesMax: 512 * KIB,
+  /** Blocks and subexpressions nested in each other. */
   templateNestingMax: 32,
-  /** Bytes of one mail's sources (subject, html, text, layouts) are bounded by `templateSourceBytesMax`, their tags by this. Handlebars' parser
-   * takes about 10 µs per tag, and much longer where they nest. */
+  /**
+   * Tags in all sources of one mail. The parser of Handlebars takes about 10 µs for a tag, and much
+   * longer for nested ones.
+   */
   templateTagsMax: 1_000,
   /**
-   * `{{!-- --}}`, per source: Handlebars' lexer copies what remains of the source for each
-   * (measured: 1,000 in 512 KiB, 300 ms).
+   * Comments (`{{!-- --}}`) in one source. For each comment the lexer of Handlebars copies the rest
+   * of the source: 1,000 in 512 KiB took 300 ms.
    */
   templateCommentsMax: 100,
-  /** Words inside the tags of one source: 10,000 take about 50 ms to parse. */
+  /** Words inside the tags of one source: 10,000 parse in about 50 ms. */
   templateTokensMax: 10_000,
-  /** Statements and helper calls of one part of a mail: about 0.2 µs each. */
+  /** Statements and helper calls in one part of a mail: about 0.2 µs each. */
   templateStepsMax: 100_000,
-  /** Of an html, what Gmail shows before it cuts it off. */
+  /** Bytes of html that Gmail shows before it clips the mail. */
   htmlShownBytes: 102_400,
+  /** Locales of one template. */
   templateLocalesMax: 100,
   /**
-   * JSON Schema of a template's variables: subschemas, required names and enum values. ajv takes
-   * 0.3 ms to compile each when cold.
+   * Subschemas, required names and enum values in the JSON Schema of a template's variables. ajv
+   * takes up to 0.3 ms to compile each.
    */
   variablesNodesMax: 300,
+  /** Subschemas nested in each other. */
   variablesDepthMax: 16,
-  /** Faults of template data that are reported at once. */
+  /** Faults of template data in one reply. */
   variableFaultsMax: 50,
+  /** Layouts around one template. */
   layoutDepthMax: 3,
-  /** Compiled revisions kept in memory, per program. */
+  /** Compiled revisions in memory, per program. The least recently used are dropped first. */
   templateCacheMax: 2_000,
 } as const;

@@ -1,4 +1,4 @@
-// Units in which limits are written: milliseconds and bytes.
+// The units of limits: milliseconds and bytes.
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
