@@ -36,7 +36,7 @@ export function openRedis(
     connectionName: options.name ?? 'packetboat',
     // two of them fit into the time of one call: a script that the server has forgotten is sent
     // again
-    commandTimeout: budgetsLimits.budgetCallMs / 2 - CALL_MARGIN_MS,
+    commandTimeout: budgetsLimits.budgetCallMs / 2 - budgetsLimits.budgetCallMarginMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -80,6 +80,3 @@ function failureOf(cause: unknown): Failure {
     cause,
   });
 }
-
-/** For the event loop to get round to it. */
-const CALL_MARGIN_MS = 25;

@@ -1,19 +1,16 @@
-// Which of the known words somebody may have meant.
+// Finds the known word that the author of a misspelled word may have meant.
+
+import { documentsLimits } from '../limits/documents.ts';
 
 /**
- * Longer words are nobody's slip of the keyboard, and comparing them costs the product of their
- * lengths.
- */
-const LETTERS_MAX = 64;
-
-/**
- * The known word that takes the fewest typing errors to become this word; null when none is near: a
- * third of its letters, three at most.
+ * Returns the known word that differs from `word` by the fewest typing errors, upper and lower case
+ * alike. Null if every known word differs by more than a third of the letters of `word` or by more
+ * than `documentsLimits.suggestionErrorsMax`.
  */
 export function nearest(word: string, known: Iterable<string>): string | null {
-  if (word.length > LETTERS_MAX) return null;
+  if (word.length > documentsLimits.suggestionCharsMax) return null;
   let best: string | null = null;
-  let fewest = Math.min(3, Math.floor(word.length / 3)) + 1;
+  let fewest = Math.min(documentsLimits.suggestionErrorsMax, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
     const errors = errorsBetween(word.toLowerCase(), candidate.toLowerCase());
     if (errors < fewest) [best, fewest] = [candidate, errors];
@@ -22,11 +19,11 @@ export function nearest(word: string, known: Iterable<string>): string | null {
 }
 
 /**
- * Letters that are wrong, missing, too many, or exchanged with their neighbour (optimal string
- * alignment).
+ * The number of letters that are wrong, missing, extra or swapped with their neighbour (optimal
+ * string alignment distance).
  */
 function errorsBetween(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 3) return Number.POSITIVE_INFINITY;
+  if (Math.abs(a.length - b.length) > documentsLimits.suggestionErrorsMax) return Number.POSITIVE_INFINITY;
   let [before, above]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i += 1) {
     const row = [i];

@@ -3,6 +3,7 @@
 // which may be a secret.
 
 import type { z } from 'zod';
+import { documentsLimits } from '../limits/documents.ts';
 import type { FaultPath } from './fault.ts';
 import { nearest } from './nearest.ts';
 
@@ -108,8 +109,10 @@ function unknownField(key: string, fields: readonly string[]): string {
   return meant === null ? 'unknown field' : `unknown field; did you mean \`${meant}\`?`;
 }
 
-/** The name of a field that nobody knows may be a whole file. */
-const shortened = (key: string): string => (key.length <= 100 ? key : `${key.slice(0, 100)}…`);
+const shortened = (key: string): string =>
+  key.length <= documentsLimits.unknownFieldCharsShown
+    ? key
+    : `${key.slice(0, documentsLimits.unknownFieldCharsShown)}…`;
 
 const placeOf = (path: readonly PropertyKey[] | undefined): string =>
   JSON.stringify((path ?? []).map(String));

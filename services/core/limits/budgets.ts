@@ -6,6 +6,11 @@ import { SECOND } from './units.ts';
 export const budgetsLimits = {
   /** Timeout of one call to Redis. A request waits for the call, so the timeout is short. */
   budgetCallMs: 500,
+  /**
+   * Part of that timeout kept for the event loop: a command gives up this much earlier, so that the
+   * call ends within its timeout.
+   */
+  budgetCallMarginMs: 25,
   /** Tokens that one call reserves ahead, at most: one call to Redis for 20 sends. */
   budgetLeaseTokens: 20,
   /** The part of a budget that all processes together may reserve ahead. */

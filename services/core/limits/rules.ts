@@ -10,10 +10,12 @@ import { connectionLimits } from './connection.ts';
 import { deliveryLimits } from './delivery.ts';
 import { dispatchLimits } from './dispatch.ts';
 import { dnsLimits } from './dns.ts';
+import { documentsLimits } from './documents.ts';
 import { doorLimits } from './door.ts';
 import { inboxLimits } from './inbox.ts';
 import { ingestLimits } from './ingest.ts';
 import { kubernetesLimits } from './kubernetes.ts';
+import { mailLimits } from './mail.ts';
 import { operatorLimits } from './operator.ts';
 import { queueLimits } from './queue.ts';
 import { runningLimits } from './running.ts';
@@ -24,7 +26,7 @@ import { tasksLimits } from './tasks.ts';
 import { templateLimits } from './template.ts';
 import { SECOND } from './units.ts';
 
-/** All limits of Packetboat by name. Names end in their unit: Ms, Bytes, Chars, or a count. */
+/** All limits of Packetboat by name. */
 export const limits = {
   ...acceptLimits,
   ...accessLimits,
@@ -35,10 +37,12 @@ export const limits = {
   ...deliveryLimits,
   ...dispatchLimits,
   ...dnsLimits,
+  ...documentsLimits,
   ...doorLimits,
   ...inboxLimits,
   ...ingestLimits,
   ...kubernetesLimits,
+  ...mailLimits,
   ...operatorLimits,
   ...queueLimits,
   ...runningLimits,

@@ -50,6 +50,11 @@ export const runningLimits = {
    * instances of ingest only when it connects.
    */
   grpcConnectionAgeMs: 5 * MINUTE,
+  /**
+   * Random bytes taken from the operating system at a time. A call for a few bytes takes a
+   * microsecond as well.
+   */
+  randomPoolBytes: 4 * KIB,
   /** Longest time that one task may block the event loop; tests check it. */
   eventLoopStallMs: 200,
   /**

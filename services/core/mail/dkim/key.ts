@@ -3,10 +3,9 @@
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { DkimAlgorithm, DkimKey } from '../../catalog/catalog.ts';
+import { mailLimits } from '../../limits/mail.ts';
 
-const RSA_BITS_MIN = 2_048;
-const RSA_BITS_MAX = 4_096;
-/** What stands before the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo. */
+/** The bytes before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo. */
 const ED25519_PREFIX_BYTES = 12;
 
 /**
@@ -21,7 +20,8 @@ export function readDkimKey(selector: string, pem: string): DkimKey | string {
     return 'is not a private key in PEM without a passphrase';
   }
   const algorithm = algorithmOf(key);
-  if (algorithm === null) return `must be RSA of ${RSA_BITS_MIN} to ${RSA_BITS_MAX} bits, or Ed25519`;
+  if (algorithm === null)
+    return `must be RSA of ${mailLimits.dkimRsaBitsMin} to ${mailLimits.dkimRsaBitsMax} bits, or Ed25519`;
   const der = createPublicKey(key).export({ type: 'spki', format: 'der' });
   return {
     selector,
@@ -34,7 +34,9 @@ export function readDkimKey(selector: string, pem: string): DkimKey | string {
 function algorithmOf(key: KeyObject): DkimAlgorithm | null {
   if (key.asymmetricKeyType === 'ed25519') return 'ed25519-sha256';
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return key.asymmetricKeyType === 'rsa' && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX
+  return key.asymmetricKeyType === 'rsa' &&
+    bits >= mailLimits.dkimRsaBitsMin &&
+    bits <= mailLimits.dkimRsaBitsMax
     ? 'rsa-sha256'
     : null;
 }
