@@ -1,12 +1,12 @@
-// The comments of the proto files, which are the reference of the API. proto-loader drops them, so
-// the files are read a second time.
+// Reads the comments of the proto files, which are the reference of the API. proto-loader drops
+// comments, so this module parses the files a second time.
 
 import protobuf from 'protobufjs';
 import { loadProtoRoot } from '../../services/runtime/proto-root.ts';
 
 /**
- * By full name, of services, rpcs, messages, fields, enums and their values; paragraphs are kept,
- * line breaks inside them are not.
+ * Returns the comments of services, rpcs, messages, fields, enums and enum values, by full name.
+ * Paragraphs are kept; line breaks inside a paragraph become spaces.
  */
 export function loadComments(files: readonly string[]): ReadonlyMap<string, string> {
   const root = loadProtoRoot(files);

@@ -1,5 +1,5 @@
-// The API for people: one page, made from the same description as `/openapi.json`, without scripts
-// and without anything to load.
+// Makes the API reference for people: one html page from the same description as `/openapi.json`,
+// without scripts and without external resources.
 
 import type { OpenApiSchema } from './field-schema.ts';
 import type { ApiDescription, Operation, Parameter } from './openapi.ts';
@@ -86,7 +86,7 @@ ${Object.values(body?.examples ?? {})
   .join('\n')}
 ${body?.examples === undefined ? `<pre>${html(curl(verb, path, null))}</pre>` : ''}
 ${table(
-  ['Answer', 'Body', ''],
+  ['Response', 'Body', ''],
   answers.map(([status, response]) => responseRow(status, response)),
 )}
 <p>Errors: ${errors.map(([status]) => `<a href="#errors">${status}</a>`).join(' ')}</p>
@@ -108,7 +108,7 @@ function responseRow(status: string, response: object): string[] {
   return [`<code>${status}</code>`, schema === undefined ? '' : typeOf(schema), inline(description)];
 }
 
-/** Errors are the same for every route, so they are explained once. */
+/** All routes share the same errors, so the page explains them once. */
 function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<string, object>>): string {
   const references = Object.values(paths)
     .flatMap((verbs) => Object.values(verbs))
@@ -124,7 +124,7 @@ function describeErrors(paths: ApiDescription['paths'], shared: Readonly<Record<
 
 function describeSchema(name: string, schema: OpenApiSchema): string {
   const { description = '', properties, enum: words, oneOf, required = [] } = schema;
-  const duty = schema.additionalProperties === false ? 'required' : 'always there';
+  const duty = schema.additionalProperties === false ? 'required' : 'always present';
   const dutyOf = (field: string): string[] => ((required as readonly string[]).includes(field) ? [duty] : []);
   const rows = Object.entries((properties ?? {}) as Record<string, OpenApiSchema>).map(([field, value]) => [
     `<code>${html(field)}</code>`,
@@ -139,7 +139,7 @@ ${Array.isArray(words) || rows.length === 0 ? '' : table(['Field', 'Type', ''], 
 </article>`;
 }
 
-/** A schema in a few words, with links to the objects that it names. */
+/** A short name of a schema, with links to the objects that the schema refers to. */
 function typeOf(schema: OpenApiSchema): string {
   if (typeof schema.$ref === 'string')
     return `<a href="#${lastOf(schema.$ref)}">${html(lastOf(schema.$ref))}</a>`;
@@ -155,18 +155,19 @@ function typeOf(schema: OpenApiSchema): string {
   return html(type);
 }
 
-/** What a value may be, but for null, which only says that a field may be left out. */
+/** The alternatives of a value, without null, which only means that a field may be left out. */
 function choicesOf({ oneOf, anyOf }: OpenApiSchema): OpenApiSchema[] {
   const choices = oneOf ?? anyOf;
   return Array.isArray(choices) ? choices.filter((one: OpenApiSchema) => one.type !== 'null') : [];
 }
 
-/** The type beside null. */
+/** The type, without null. */
 const typeNameOf = ({ type = 'any' }: OpenApiSchema): string =>
   String([type].flat().find((name) => name !== 'null'));
 
 /**
- * What a schema asks beyond its type: ranges, lengths, counts, patterns, and a closed set's words.
+ * The constraints of a schema beyond its type: ranges, lengths, counts, patterns, and the values of a
+ * closed set.
  */
 function boundsOf(schema: OpenApiSchema): string[] {
   const [one, ...others] = choicesOf(schema);
@@ -191,7 +192,7 @@ function boundsOf(schema: OpenApiSchema): string[] {
     ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
     ...(maxItems === undefined ? [] : [`at most ${maxItems} items`]),
     ...(maxProperties === undefined ? [] : [`at most ${maxProperties} entries`]),
-    // the type `base64` says all that its pattern says
+    // the type name `base64` makes the pattern redundant
     ...(typeof pattern === 'string' && contentEncoding === undefined
       ? [`like ${pattern.replace(OR_EMPTY, '')}`]
       : []),
@@ -200,7 +201,7 @@ function boundsOf(schema: OpenApiSchema): string[] {
   ];
 }
 
-/** An optional field may be empty, which means that the field is left out. */
+/** An empty optional field is the same as an absent field. */
 const OR_EMPTY = /^\^\$\|/;
 
 const notes = (texts: readonly string[]): string =>

@@ -1,7 +1,7 @@
-// Serves `/openapi.json` and `/docs`, both made from the contract at start. Only the server's URL
-// comes later: the port may be known first when the gateway listens. No `Host` or `Forwarded`
-// header of a caller gets into them, so that no cache on the way can hand on a description that
-// sends keys elsewhere.
+// Serves `/openapi.json` and `/docs`, both made from the contract at start. The server's URL is
+// added later, because the port may not be known until the gateway listens. No `Host` or `Forwarded`
+// header of a caller gets into the description: a cache could otherwise serve a description that
+// makes other clients send their keys to a stranger's host.
 
 import type { FastifyPluginAsync } from 'fastify';
 import type { Contract } from '../../services/runtime/contract.ts';
@@ -12,7 +12,7 @@ import { describeApi, serversOf } from './openapi.ts';
 const PAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** `serverUrl` is asked once the gateway listens. */
+/** `serverUrl` is called once the gateway listens. */
 export function documentation(contract: Contract, serverUrl: () => string): FastifyPluginAsync {
   return async (app) => {
     // its server URL is replaced when the port is known

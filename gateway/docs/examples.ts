@@ -1,5 +1,5 @@
-// Requests to show in the documentation, by rpc: they can be pasted against the example catalog. A
-// test sends them through ingest, so they cannot rot.
+// Example requests for the documentation, by rpc. They work with the example catalog as they are; a
+// test sends each of them through ingest.
 
 export interface Example {
   readonly summary: string;
@@ -9,7 +9,7 @@ export interface Example {
 export const examples: Readonly<Record<string, Readonly<Record<string, Example>>>> = {
   SendMessage: {
     template: {
-      summary: 'A template and its data',
+      summary: 'A template with its data',
       value: {
         recipient: 'user@example.com',
         subject: 'Your verification code',
@@ -18,7 +18,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
       },
     },
     invoice: {
-      summary: 'A template, in German, with the document itself as an attachment',
+      summary: 'A template in German, with the invoice as an attachment',
       value: {
         recipient: 'ana@example.com',
         template: 'invoice',
@@ -44,7 +44,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
       },
     },
     content: {
-      summary: 'Content of your own, with an attachment',
+      summary: 'Your own content, with an attachment',
       value: {
         from: 'Shop Billing <billing@mail.shop.example>',
         to: ['Ana <ana@example.com>', { email: 'ben@example.com', name: 'Ben' }],
@@ -62,7 +62,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
   },
   SendEmail: {
     draft: {
-      summary: 'A draft, to a member of the team',
+      summary: 'A draft for a member of the team',
       value: {
         identifier: 'email_key',
         receiver: 'email@email.com',
@@ -74,7 +74,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
   },
   CreateSuppression: {
     unsubscribed: {
-      summary: 'Somebody unsubscribed',
+      summary: 'A recipient who unsubscribed',
       value: { recipient: 'user@example.com', reason: 'user_unsubscribed' },
     },
   },

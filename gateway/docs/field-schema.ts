@@ -1,17 +1,17 @@
-// The JSON Schema of one field: that of its value, with what the contract asks of the field and
-// with the ways in which JSON may leave the field out. A schema never forbids what is accepted, and
-// what the schema forbids is refused: by the reader (types, 400) or by ingest (rules, 422).
+// Makes the JSON Schema of one field: the schema of its value, the rules of the contract, and the
+// ways in which JSON may leave the field out. A schema never forbids an accepted value, and every
+// value that a schema forbids is rejected: by the reader (types, 400) or by ingest (rules, 422).
 
 import type { Field } from '../../services/runtime/contract.ts';
 
-/** JSON Schema 2020-12, as far as it is used here. */
+/** The part of JSON Schema 2020-12 that the description uses. */
 export type OpenApiSchema = Readonly<Record<string, unknown>>;
 
-/** Where a field stands: in a request's body, in its path or query, or in an answer. */
+/** Where a field is: in the body of a request, in its path or query, or in a response. */
 export type SchemaPlace = 'body' | 'url' | 'response';
 
 /**
- * `value`: the schema of the field's type; of each item or value when the field is a list or a map.
+ * `value` is the schema of the field's type; for a list or a map, the schema of each item or value.
  */
 export function fieldSchema(field: Field, value: OpenApiSchema, place: SchemaPlace): OpenApiSchema {
   const schema = shaped(field, value, place);
@@ -19,8 +19,8 @@ export function fieldSchema(field: Field, value: OpenApiSchema, place: SchemaPla
 }
 
 /**
- * Whether the field is always there. What has no presence in proto is always written, and need not
- * be given.
+ * Whether the field is always present. Fields without presence in proto are always written in a
+ * response, and are optional in a request.
  */
 export const isRequiredField = ({ rules, hasPresence }: Field, place: SchemaPlace): boolean =>
   rules.required === true || (place === 'response' && !hasPresence);
@@ -50,8 +50,7 @@ function shaped(field: Field, value: OpenApiSchema, place: SchemaPlace): OpenApi
 }
 
 /**
- * What JSON objects of free form must not have as a name: other people's code takes these for
- * something else.
+ * Names that free-form JSON objects must not have, because libraries give them a special meaning.
  */
 export const ALLOWED_NAME: OpenApiSchema = { not: { enum: ['__proto__', 'constructor', 'prototype'] } };
 
@@ -59,8 +58,8 @@ type FieldRules = Field['rules'];
 type RulesAndLeast = FieldRules & { readonly minLength?: number };
 
 /**
- * A required text or bytes must not be empty; any other text without presence may be, which means
- * the same as leaving it out.
+ * Required texts and bytes must not be empty. Any other text without presence may be empty, which is
+ * the same as leaving the field out.
  */
 function ofAbsence({ value, hasPresence, rules }: Field, place: SchemaPlace): RulesAndLeast {
   if (place === 'response') return rules;
@@ -97,8 +96,8 @@ function withRules(
 const NULL: OpenApiSchema = { type: 'null' };
 
 /**
- * `null` leaves a field out, as proto3 JSON has it. It stands beside an enum, not in it: generators
- * make a word of each member.
+ * In proto3 JSON, `null` leaves a field out. It is an alternative to an enum and not a member of the
+ * enum, because generators make a constant from each member.
  */
 function nullable(schema: OpenApiSchema): OpenApiSchema {
   if (Array.isArray(schema.oneOf)) return { ...schema, oneOf: [...schema.oneOf, NULL] };

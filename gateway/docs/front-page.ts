@@ -1,16 +1,16 @@
-// Serves `/`: where to go from here. A browser gets a small page, everybody else JSON.
+// Serves `/`, which links to the other pages. A browser gets a small html page, other clients JSON.
 
 import type { FastifyPluginAsync } from 'fastify';
 
 export interface FrontPageLink {
   readonly path: string;
-  /** Stands beside the link, for people. */
+  /** The description beside the link. */
   readonly about: string;
 }
 
 const ALWAYS: readonly FrontPageLink[] = [
-  { path: '/docs', about: 'The API reference, for people' },
-  { path: '/openapi.json', about: 'The API reference, for programs (OpenAPI 3.1)' },
+  { path: '/docs', about: 'The API reference for people' },
+  { path: '/openapi.json', about: 'The API description for programs (OpenAPI 3.1)' },
   { path: '/readyz', about: 'Whether this gateway is ready' },
 ];
 
@@ -18,7 +18,7 @@ const ALWAYS: readonly FrontPageLink[] = [
 const PAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** `more`: what else this server has, first. */
+/** `more`: further pages of this server, which are listed first. */
 export function frontPage(more: readonly FrontPageLink[] = []): FastifyPluginAsync {
   const links = [...more, ...ALWAYS];
   const html = pageOf(links);
@@ -47,7 +47,7 @@ const pageOf = (links: readonly FrontPageLink[]): string => `<!doctype html>
   dd { margin: 0; }
 </style>
 <h1>Packetboat</h1>
-<p>This is the gateway of a mail platform. Send a message with <code>POST /v1/messages</code>.</p>
+<p>This is the gateway of a mail platform. To send a message, use <code>POST /v1/messages</code>.</p>
 <dl>
 ${links.map(({ path, about }) => `  <dt><a href="${path}">${path}</a></dt>\n  <dd>${about}</dd>`).join('\n')}
 </dl>

@@ -1,6 +1,6 @@
-// OpenAPI 3.1 of the REST door, made from the contract and its comments. What every route has in
-// common (errors, headers, keys) is written here; what is special to a route stands in the proto.
-// The names of components are made for generators: see `schemaNameOf`.
+// Makes the OpenAPI 3.1 description of REST from the contract and its comments. This file describes
+// what all routes have in common (errors, headers, keys); the proto describes each route. The names
+// of components suit generators of clients: see `schemaNameOf`.
 
 import packageJson from '../../package.json' with { type: 'json' };
 import { acceptLimits } from '../../services/core/limits/accept.ts';
@@ -72,14 +72,14 @@ export interface ApiDescription {
   };
 }
 
-const DESCRIPTION = `Hand over transactional mail; look it up, cancel it, and keep addresses from being sent to.
+const DESCRIPTION = `Send transactional mail, look up and cancel messages, and suppress addresses.
 
-Every request carries an API key, as \`Authorization: Bearer sk_live_…\` or as \`X-Api-Token: …\`. Bodies are JSON, whatever \`Content-Type\` says; a field \
-that does not exist is refused, and \`null\` leaves a field out. Times are RFC 3339, names are snake_case, and a body has at most 50 MiB.
+Every request needs an API key, as \`Authorization: Bearer sk_live_…\` or as \`X-Api-Token: …\`. Bodies are JSON, whatever the \`Content-Type\`. Unknown \
+fields are rejected, and \`null\` is the same as leaving the field out. Times are RFC 3339, names are snake_case, and a body has at most 50 MiB.
 
-A path that is not listed here is answered 404. A path that does not have the method of a request is answered 405, and \`Allow\` lists its methods.
+A path that is not listed here returns 404. A method that a path does not have returns 405, and \`Allow\` lists the methods of the path.
 
-Every answer carries \`X-Request-Id\` and the figures of the key's budget. A request that failed with 429, 500 or 503 is safe to repeat with the same \
+Every response has \`X-Request-Id\` and the rate limit of the key. A request that failed with 429, 500 or 503 is safe to retry with the same \
 \`Idempotency-Key\`.`;
 
 /** `serverUrl`: the absolute URL that the routes are relative to, without a slash at its end. */
@@ -87,7 +87,7 @@ export function describeApi(contract: Contract, serverUrl: string): ApiDescripti
   const comments = loadComments(contract.files);
   const schemas = new Schemas(comments);
   const paths: Record<string, Record<string, Operation>> = {};
-  // handing over mail is what people come for
+  // sending comes first: most readers look for it
   const isAboutSending = ({ service }: Method): boolean =>
     contract.methods.some((m) => m.service === service && sendMethods.has(m.path));
   const methods = contract.methods.toSorted((a, b) => Number(isAboutSending(b)) - Number(isAboutSending(a)));
@@ -184,7 +184,7 @@ const idempotencyKey: Parameter = {
   in: 'header',
   required: false,
   description:
-    'Repeating a request with the same key within 24 hours answers what the first one did. `X-Idempotency-Key` means the same, also inside `headers` of the body.',
+    'For 24 hours, a repeated request with the same key gets the response to the first request. The header `X-Idempotency-Key`, and `X-Idempotency-Key` inside `headers` of the body, have the same effect.',
   schema: {
     type: 'string',
     minLength: 1,
@@ -211,7 +211,7 @@ function successes(
   const headers = headersOf([...everywhere, ...(isSend ? ['Idempotent-Replayed'] : [])]);
   const content = { 'application/json': { schema: schemas.message(responseType, 'response') } };
   const success = { description: comments.get(responseType.name) ?? 'Success.', headers, content };
-  const again = { ...success, description: 'It had been done before.' };
+  const again = { ...success, description: 'The object existed before.' };
   return {
     [rest.status]: success,
     ...(rest.statusAgain === rest.status ? {} : { [rest.statusAgain]: again }),
@@ -219,16 +219,15 @@ function successes(
 }
 
 /**
- * RFC 4648 section 4: padded, without line breaks, and without bits that the last character has
- * left over.
+ * RFC 4648 section 4: padded, without line breaks, and without surplus bits in the last character.
  */
 const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$';
 
 /**
- * Generators make types of each operation beside those of the schemas: oapi-codegen makes
- * `SendMessageResponse` and `SendMessageParams`, others `SendMessageRequest`, `SendMessageData`,
- * `SendMessageBody`. A schema of one of these names is declared twice. `Input` and `Output` are
- * taken by none.
+ * Generators make types for operations as well as for schemas: oapi-codegen makes
+ * `SendMessageResponse` and `SendMessageParams`, others make `SendMessageRequest`, `SendMessageData`
+ * and `SendMessageBody`. A schema with one of these names would be declared twice. No generator uses
+ * `Input` or `Output`.
  */
 function schemaNameOf(type: MessageType | EnumType): string {
   const name = type.name.slice(type.name.lastIndexOf('.') + 1);
@@ -237,7 +236,7 @@ function schemaNameOf(type: MessageType | EnumType): string {
 
 const schemaRef = (name: string): OpenApiSchema => ({ $ref: `#/components/schemas/${name}` });
 
-/** Schemas of messages and enums, made when they are first referred to. */
+/** Schemas of messages and enums, each made at the first reference to it. */
 class Schemas {
   readonly made: Record<string, OpenApiSchema> = {};
   readonly #comments: ReadonlyMap<string, string>;
@@ -303,7 +302,7 @@ class Schemas {
    */
   #mailbox(type: MessageType, place: SchemaPlace): OpenApiSchema {
     this.made.Mailbox ??= {
-      description: 'A mailbox, as text or as an object.',
+      description: 'A mailbox, as a text or as an object.',
       oneOf: [schemaRef('MailboxText'), this.#refer(type, place)],
     };
     this.made.MailboxText ??= mailboxText;
@@ -313,7 +312,7 @@ class Schemas {
   #refer(type: MessageType, place: SchemaPlace): OpenApiSchema {
     const name = schemaNameOf(type);
     if (this.made[name] === undefined) {
-      this.made[name] = {}; // types may hold themselves
+      this.made[name] = {}; // types may contain themselves
       this.made[name] = this.#object(type, place);
     }
     return schemaRef(name);
@@ -352,7 +351,7 @@ class Schemas {
 const mailboxText: OpenApiSchema = {
   type: 'string',
   minLength: 1,
-  description: 'A mailbox as in a header of a mail (RFC 5322, section 3.4).',
+  description: 'A mailbox as in a mail header (RFC 5322, section 3.4).',
   examples: ['Name <user@example.com>', 'user@example.com'],
 };
 
@@ -366,44 +365,44 @@ interface ErrorKind {
 const always = (): boolean => true;
 
 /**
- * By HTTP status. Names are of the namespace that schemas are in, as far as generators know
- * namespaces.
+ * Errors by HTTP status. For generators, these names share one namespace with the schemas.
  */
 const errors: readonly ErrorKind[] = [
   {
     status: '400',
     name: 'Malformed',
-    description: 'Not JSON, an unknown field or parameter, a name twice in one object, or a wrong type.',
+    description:
+      'The body is not JSON, a field or parameter is unknown, an object has a name twice, or a value has the wrong type.',
     appliesTo: always,
   },
   {
     status: '401',
     name: 'Unauthenticated',
-    description: 'The key is missing, malformed, unknown, revoked or expired.',
+    description: 'The API key is missing, malformed, unknown, revoked or expired.',
     appliesTo: always,
   },
   {
     status: '403',
     name: 'Forbidden',
-    description: 'The key lacks the scope, the sender or the environment.',
+    description: 'The API key does not allow the scope, the sender or the environment.',
     appliesTo: always,
   },
   {
     status: '404',
     name: 'NotFound',
-    description: 'There is no such object, or it is another tenant’s.',
+    description: 'The object does not exist, or belongs to another tenant.',
     appliesTo: ({ pattern }) => pattern.includes('{'),
   },
   {
     status: '408',
     name: 'TooSlow',
-    description: 'The request took too long to come in. The connection closes.',
+    description: 'The request took too long to arrive. The connection closes.',
     appliesTo: always,
   },
   {
     status: '409',
     name: 'Conflict',
-    description: 'In flight, or another request with this idempotency key is still running.',
+    description: 'A delivery is in flight, or another request with this idempotency key is still running.',
     appliesTo: ({ verb }) => verb !== 'get',
   },
   {
@@ -427,7 +426,7 @@ const errors: readonly ErrorKind[] = [
   {
     status: '422',
     name: 'Invalid',
-    description: 'Well-formed, but fields are not valid: all of them are named.',
+    description: 'The request is well-formed, but fields are not valid. The errors name all of these fields.',
     appliesTo: ({ pattern }, { requestType }) =>
       [...requestType.fields.keys()].some((name) => !pattern.includes(`{${name}}`)),
   },
@@ -435,19 +434,19 @@ const errors: readonly ErrorKind[] = [
     status: '429',
     name: 'RateLimited',
     description:
-      'The key’s budget is spent; or the key is no good, and too many requests failed with it or from this address. `Retry-After` says when to come back.',
+      'The API key has used up its rate limit; or the API key is not valid, and too many requests with this key or from this address have failed. `Retry-After` says how long to wait.',
     appliesTo: always,
   },
   {
     status: '431',
     name: 'HeadersTooLarge',
-    description: `The request's line and headers have more than ${doorLimits.httpHeaderBytesMax} bytes. The connection closes.`,
+    description: `The request line and headers have more than ${doorLimits.httpHeaderBytesMax} bytes. The connection closes.`,
     appliesTo: always,
   },
   {
     status: '500',
     name: 'Internal',
-    description: 'Our fault. Safe to repeat with the same idempotency key.',
+    description: 'An internal error. It is safe to retry with the same idempotency key.',
     appliesTo: always,
   },
   {
@@ -460,7 +459,7 @@ const errors: readonly ErrorKind[] = [
     status: '503',
     name: 'Unavailable',
     description:
-      'Not now. Safe to repeat with the same idempotency key; when `error.message_id` is set, that message may have been accepted all the same.',
+      'Packetboat cannot handle the request at present. It is safe to retry with the same idempotency key. When `error.message_id` is set, that message may have been accepted.',
     appliesTo: always,
   },
 ];
@@ -470,29 +469,29 @@ const headersOf = (names: readonly string[]): Record<string, OpenApiSchema> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
 const responseHeaders: Readonly<Record<string, object>> = {
-  'X-Request-Id': { description: 'Names this request in our logs.', schema: { type: 'string' } },
+  'X-Request-Id': { description: 'The id of this request in the logs.', schema: { type: 'string' } },
   'X-RateLimit-Limit': {
-    description: 'Requests a minute; 0 when no key was recognized.',
+    description: 'Requests per minute; 0 when no key was recognized.',
     schema: { type: 'integer' },
   },
-  'X-RateLimit-Remaining': { description: 'Left of them.', schema: { type: 'integer' } },
+  'X-RateLimit-Remaining': { description: 'Requests that remain.', schema: { type: 'integer' } },
   'X-RateLimit-Reset': {
     description: 'When the budget is full again, in seconds since 1970.',
     schema: { type: 'integer' },
   },
   'Retry-After': { description: 'Seconds to wait before the next request.', schema: { type: 'integer' } },
   'WWW-Authenticate': {
-    description: 'The scheme of the header Authorization.',
+    description: 'The scheme for the header `Authorization`.',
     schema: { type: 'string', const: 'Bearer' },
   },
   'Accept-Encoding': { description: 'The content codings that a body may have.', schema: { type: 'string' } },
   'Idempotent-Replayed': {
-    description: '`true` when this is the answer of an earlier request with the same key.',
+    description: '`true` when this is the response to an earlier request with the same key.',
     schema: { type: 'string', const: 'true' },
   },
 };
 
-/** What an error has beyond the headers of every answer, by status. */
+/** The headers of errors, by status, in addition to the headers of every response. */
 const headersOfErrors: Readonly<Record<string, readonly string[]>> = {
   401: ['WWW-Authenticate'],
   415: ['Accept-Encoding'],
@@ -515,7 +514,7 @@ const errorSchemas: Readonly<Record<string, OpenApiSchema>> = {
     required: ['error', 'request_id'],
     properties: {
       error: schemaRef('ErrorDetail'),
-      request_id: { type: 'string', description: 'As in `X-Request-Id`.' },
+      request_id: { type: 'string', description: 'The same id as in `X-Request-Id`.' },
     },
     examples: [
       {
@@ -534,15 +533,16 @@ const errorSchemas: Readonly<Record<string, OpenApiSchema>> = {
     required: ['code', 'message', 'errors'],
     properties: {
       code: { type: 'string', description: 'A stable word, for example `validation_failed`.' },
-      message: { type: 'string', description: 'For people.' },
+      message: { type: 'string', description: 'The message for people.' },
       errors: {
         type: 'array',
-        description: 'All faults of fields, never just the first.',
+        description: 'All faults of fields, not only the first.',
         items: schemaRef('FieldError'),
       },
       message_id: {
         type: 'string',
-        description: 'Only when the store did not answer: the message may have been accepted under this id.',
+        description:
+          'Present when the store did not reply: the message may have been accepted under this id.',
       },
     },
   },
@@ -551,9 +551,9 @@ const errorSchemas: Readonly<Record<string, OpenApiSchema>> = {
     description: 'A fault of one field.',
     required: ['field', 'code', 'message'],
     properties: {
-      field: { type: 'string', description: 'Path, for example `to[2]`.' },
+      field: { type: 'string', description: 'The path of the field, for example `to[2]`.' },
       code: { type: 'string', description: 'A stable word, for example `invalid_address`.' },
-      message: { type: 'string', description: 'For people; never holds the value.' },
+      message: { type: 'string', description: 'The message for people; it never contains the value.' },
     },
   },
 };

@@ -25,36 +25,40 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/events.proto";
 
-/** Names a message. */
+/** The message whose events are listed. */
 export interface ListMessageEventsRequest {
-  /** `msg_…`. */
+  /** The message id, `msg_…`. */
   message_id: string;
 }
 
-/** One entry of a timeline. */
+/** One event in the timeline of a message. */
 export interface Event {
   /**
-   * `queued`, `scheduled`, `accepted` (taken up for delivery), `deferred`, `delivered`, `bounced`, `suppressed`, `cancelled`, `expired`,
-   * `unknown` or `dead`.
+   * The type: `queued`, `scheduled`, `accepted` (a dispatcher claimed the delivery), `deferred`,
+   * `delivered`, `bounced`, `suppressed`, `cancelled`, `expired`, `unknown` or `dead`.
    */
   type: string;
-  /** The message. */
+  /** The message id, `msg_…`. */
   message_id: string;
-  /** The recipient that it is about. */
+  /** The recipient of the delivery that the event is about. */
   recipient: string;
-  /** Position in the message's timeline, from 1 and without gaps. */
+  /** Position in the timeline of the message, from 1, without gaps. */
   seq: number;
-  /** By the store's clock. */
+  /** When the event happened, by the clock of the store. */
   at:
     | Timestamp
     | undefined;
-  /** Of an attempt: attempt, counted, category, stage, code, enhanced, reply, host, route, tls, ms. */
+  /**
+   * Details of the event. An attempt has `attempt`, `counted`, `category`, `stage`, `code`,
+   * `enhanced`, `reply`, `host`, `route`, `tls` and `ms`, and a deferral also `next_attempt_at`.
+   * `accepted` has `route`. A delivery that ended for another reason than a reply has `reason`.
+   */
   data: { [key: string]: any } | undefined;
 }
 
-/** The timeline. */
+/** The timeline of a message. */
 export interface ListMessageEventsResponse {
-  /** Oldest first. */
+  /** The events, oldest first. */
   events: Event[];
 }
 
@@ -354,7 +358,7 @@ export const ListMessageEventsResponse: MessageFns<ListMessageEventsResponse> = 
 /** Events: what happened to messages. */
 export type EventsServiceService = typeof EventsServiceService;
 export const EventsServiceService = {
-  /** The timeline of one message, oldest first. */
+  /** List the events of a message. This is the timeline of the message, oldest first. */
   listMessageEvents: {
     path: "/packetboat.v1.EventsService/ListMessageEvents" as const,
     requestStream: false as const,
@@ -369,12 +373,12 @@ export const EventsServiceService = {
 } as const;
 
 export interface EventsServiceServer extends UntypedServiceImplementation {
-  /** The timeline of one message, oldest first. */
+  /** List the events of a message. This is the timeline of the message, oldest first. */
   listMessageEvents: handleUnaryCall<ListMessageEventsRequest, ListMessageEventsResponse>;
 }
 
 export interface EventsServiceClient extends Client {
-  /** The timeline of one message, oldest first. */
+  /** List the events of a message. This is the timeline of the message, oldest first. */
   listMessageEvents(
     request: ListMessageEventsRequest,
     callback: (error: ServiceError | null, response: ListMessageEventsResponse) => void,

@@ -12,44 +12,51 @@ export const protobufPackage = "packetboat.v1";
 export const protobufFileName = "packetboat/v1/field.proto";
 
 /**
- * What a field may hold, beyond its type. Ingest judges every request by these rules, for every door, and names each fault (HTTP 422). The OpenAPI
- * description states the same rules.
+ * What values a field may have, beyond its type. Ingest checks every REST and gRPC request against
+ * these rules and names each fault (HTTP 422). The OpenAPI description states the same rules.
  */
 export interface FieldRules {
   /**
-   * In a request: the caller must give the field, and a text, bytes or a list must not be empty; the fault is `missing`. In a response: the answer
-   * always has the field. A field of a response that always has a value (a text, a number, a list) does not need this rule.
+   * In a request: the field must be present, and a text, bytes or a list must not be empty; the
+   * fault is `missing`. In a response: the field is always present. Fields of a response that
+   * always have a value (texts, numbers, lists) do not need this rule.
    */
   required: boolean;
-  /** The least value of a number. The fault is `out_of_range`. */
+  /** The minimum of a number. The fault is `out_of_range`. */
   min?:
     | number
     | undefined;
-  /** The greatest value of a number. The fault is `out_of_range`. */
+  /** The maximum of a number. The fault is `out_of_range`. */
   max?:
     | number
     | undefined;
-  /** The most characters of a text, counted as Unicode code points. The fault is `too_long`. */
+  /** The maximum length of a text in Unicode code points. The fault is `too_long`. */
   max_length: number;
-  /** The most items of a list. The fault is `too_many`. */
+  /** The maximum number of items in a list. The fault is `too_many`. */
   max_items: number;
-  /** The most entries of a map. The fault is `too_many`. */
+  /** The maximum number of entries in a map. The fault is `too_many`. */
   max_properties: number;
-  /** What the whole text looks like: a regular expression of ECMAScript, from `^` to `$`. The fault is `invalid_format`. */
+  /**
+   * A regular expression of ECMAScript that the whole text must match, from `^` to `$`. The fault
+   * is `invalid_format`.
+   */
   pattern: string;
-  /** What a caller whose text does not match `pattern` is told, as a sentence. */
+  /** The error message when a text does not match `pattern`, as a sentence. */
   message: string;
-  /** All that a text can be. The fault is `invalid_value`. */
+  /** The values that a text may have. The fault is `invalid_value`. */
   values: string[];
   /** Rules for each item of a list and for each value of a map. */
   each:
     | FieldRules
     | undefined;
-  /** Rules for the names of a map. A fault names the map. */
+  /** Rules for the names in a map. The fault is reported for the map. */
   names:
     | FieldRules
     | undefined;
-  /** The code of every fault but `missing`, where callers know the fault by a word of its own. */
+  /**
+   * The code of every fault of this field except `missing`, for fields that have a fault code of
+   * their own.
+   */
   code: string;
 }
 

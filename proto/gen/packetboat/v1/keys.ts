@@ -25,90 +25,103 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/keys.proto";
 
-/** A key to make. */
+/** The key to create. */
 export interface CreateKeyRequest {
-  /** For people, at most 100 characters, without control characters, line separators and marks that change the reading direction. */
+  /**
+   * A name for people, at most 100 characters, without control characters, line separators and
+   * marks that change the reading direction.
+   */
   name: string;
-  /** What it may do, for example `messages:send`. At most, and by default, all that your API key may do. */
+  /**
+   * The scopes of the key, for example `messages:send`. Maximum and default: the scopes of your API
+   * key.
+   */
   scopes: string[];
-  /** Its default and ceiling. At most, and by default, that of your API key. */
+  /**
+   * The default and maximum environment of the key. Maximum and default: the environment of your
+   * API key.
+   */
   environment: Environment;
-  /** Names of the senders that it may use. At most, and by default, those of your API key. */
+  /** Names of the senders that the key may use. Maximum and default: the senders of your API key. */
   senders: string[];
-  /** At most, and by default, that of your API key. */
+  /** The rate limit of the key. Maximum and default: the limit of your API key. */
   requests_per_minute?:
     | number
     | undefined;
-  /** Not later than, and by default, when your API key expires. */
+  /** When the key expires. Maximum and default: the expiry of your API key. */
   expires_at: Timestamp | undefined;
 }
 
 /** A key, without its secret. */
 export interface Key {
-  /** The public part. */
+  /** The public id of the key. */
   key_id: string;
-  /** For people. */
+  /** A name for people. */
   name: string;
-  /** What it may do. */
+  /** The scopes of the key. */
   scopes: string[];
-  /** Its default and ceiling. */
+  /** The default and maximum environment of the key. */
   environment: Environment;
-  /** Names of the senders that it may use; empty: all. */
+  /** Names of the senders that the key may use; empty: all senders of the tenant. */
   senders: string[];
-  /** Its limit. */
+  /** The rate limit of the key. */
   requests_per_minute: number;
-  /** When it ends; absent: never. */
+  /** When the key expires; absent: never. */
   expires_at:
     | Timestamp
     | undefined;
-  /** When it was revoked. */
+  /** When the key was revoked; absent: not revoked. */
   revoked_at:
     | Timestamp
     | undefined;
-  /** When it was made. */
+  /** When the key was created. */
   created_at:
     | Timestamp
     | undefined;
-  /** The `key_id` of the key that made it; absent for a key that was made at a start. */
+  /**
+   * The `key_id` of the key that created this key; absent for a key that was created at the start
+   * of a program.
+   */
   created_by?: string | undefined;
 }
 
 /** The new key. */
 export interface CreateKeyResponse {
-  /** What was made. */
+  /** The created key. */
   key:
     | Key
     | undefined;
-  /** The whole key, shown this once. */
+  /** The complete key. It is shown only in this response. */
   secret: string;
 }
 
-/** Takes no filter. */
+/** The list of keys has no filters. */
 export interface ListKeysRequest {
 }
 
-/** The keys that the calling key sees. */
+/** The keys that the calling key can list. */
 export interface ListKeysResponse {
-  /** Newest first. */
+  /** The keys, newest first. */
   keys: Key[];
 }
 
-/** Names a key. */
+/** The key to revoke. */
 export interface RevokeKeyRequest {
-  /** The public part. */
+  /** The public id of the key. */
   key_id: string;
   /**
-   * Revokes the calling key even if no other working key could make it again. When no live key is left that may make keys for all senders, only
-   * a start with a new `PACKETBOAT_BOOTSTRAP_KEY` makes one.
+   * Revokes the calling key even if no other working key could create it again. When no working
+   * live key is left that may create keys for all senders, only a start with a new
+   * `PACKETBOAT_BOOTSTRAP_KEY` creates one.
    */
   force: boolean;
 }
 
-/** It is revoked. */
+/** The key is revoked. */
 export interface RevokeKeyResponse {
-  /** The public part. */
+  /** The public id of the key. */
   key_id: string;
-  /** Since when. */
+  /** When the key was revoked. */
   revoked_at: Timestamp | undefined;
 }
 
@@ -924,12 +937,16 @@ export const RevokeKeyResponse: MessageFns<RevokeKeyResponse> = {
   },
 };
 
-/** API keys. A key is shown once, when it is made. It sees itself and the keys that may do no more than it may; other keys do not exist for it. */
+/**
+ * API keys. The secret of a key is shown once, when the key is created. A key can list and revoke
+ * itself and the keys that have no more rights than itself; other keys do not exist for it.
+ */
 export type KeysServiceService = typeof KeysServiceService;
 export const KeysServiceService = {
   /**
-   * Makes a key. The new key may do no more than your API key: what exceeds your API key is refused, and what is left out is as your API key has
-   * it. The new key goes on working when your API key is revoked.
+   * Create a key. The new key has at most the rights of your API key: a request for more is
+   * rejected, and each property that the request leaves out is taken from your API key. The new key
+   * keeps working when your API key is revoked.
    */
   createKey: {
     path: "/packetboat.v1.KeysService/CreateKey" as const,
@@ -940,7 +957,10 @@ export const KeysServiceService = {
     responseSerialize: (value: CreateKeyResponse): Buffer => Buffer.from(CreateKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateKeyResponse => CreateKeyResponse.decode(value),
   },
-  /** The calling key and the tenant's keys that may do no more than it may, newest first. */
+  /**
+   * List keys. The list contains the calling key and the keys of the tenant that have no more
+   * rights than the calling key, newest first.
+   */
   listKeys: {
     path: "/packetboat.v1.KeysService/ListKeys" as const,
     requestStream: false as const,
@@ -951,8 +971,9 @@ export const KeysServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when a
-   * key would revoke itself that no other working key could make again, unless `force` is set.
+   * Revoke a key permanently. The key stops working within 5 seconds on all instances. Keys that it
+   * created keep working. The call returns 409 with the code `last_key` when a key revokes itself
+   * and no other working key could create it again, unless `force` is set.
    */
   revokeKey: {
     path: "/packetboat.v1.KeysService/RevokeKey" as const,
@@ -967,23 +988,29 @@ export const KeysServiceService = {
 
 export interface KeysServiceServer extends UntypedServiceImplementation {
   /**
-   * Makes a key. The new key may do no more than your API key: what exceeds your API key is refused, and what is left out is as your API key has
-   * it. The new key goes on working when your API key is revoked.
+   * Create a key. The new key has at most the rights of your API key: a request for more is
+   * rejected, and each property that the request leaves out is taken from your API key. The new key
+   * keeps working when your API key is revoked.
    */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
-  /** The calling key and the tenant's keys that may do no more than it may, newest first. */
+  /**
+   * List keys. The list contains the calling key and the keys of the tenant that have no more
+   * rights than the calling key, newest first.
+   */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when a
-   * key would revoke itself that no other working key could make again, unless `force` is set.
+   * Revoke a key permanently. The key stops working within 5 seconds on all instances. Keys that it
+   * created keep working. The call returns 409 with the code `last_key` when a key revokes itself
+   * and no other working key could create it again, unless `force` is set.
    */
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
 }
 
 export interface KeysServiceClient extends Client {
   /**
-   * Makes a key. The new key may do no more than your API key: what exceeds your API key is refused, and what is left out is as your API key has
-   * it. The new key goes on working when your API key is revoked.
+   * Create a key. The new key has at most the rights of your API key: a request for more is
+   * rejected, and each property that the request leaves out is taken from your API key. The new key
+   * keeps working when your API key is revoked.
    */
   createKey(
     request: CreateKeyRequest,
@@ -1000,7 +1027,10 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateKeyResponse) => void,
   ): ClientUnaryCall;
-  /** The calling key and the tenant's keys that may do no more than it may, newest first. */
+  /**
+   * List keys. The list contains the calling key and the keys of the tenant that have no more
+   * rights than the calling key, newest first.
+   */
   listKeys(
     request: ListKeysRequest,
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
@@ -1017,8 +1047,9 @@ export interface KeysServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Revokes a key, for good. The key stops working within 5 seconds, everywhere; the keys that it made go on. 409 with the code `last_key` when a
-   * key would revoke itself that no other working key could make again, unless `force` is set.
+   * Revoke a key permanently. The key stops working within 5 seconds on all instances. Keys that it
+   * created keep working. The call returns 409 with the code `last_key` when a key revokes itself
+   * and no other working key could create it again, unless `force` is set.
    */
   revokeKey(
     request: RevokeKeyRequest,

@@ -44,77 +44,107 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/messages.proto";
 
-/** A file that goes with a message. */
+/** A file attached to a message. */
 export interface Attachment {
-  /** The name shown to the reader, at most 255 characters, without a path. */
+  /** The file name that the recipient sees, at most 255 characters, without a path. */
   filename: string;
-  /** The bytes; base64 in JSON. */
+  /** The content of the file; base64 in JSON. */
   content: Buffer;
   /** Media type, for example `application/pdf`. Default: `application/octet-stream`. */
   content_type: string;
-  /** What `cid:` in the html refers to, without angle brackets; makes the disposition `inline` unless it is given. */
+  /**
+   * The content id, without angle brackets. The html refers to it as `cid:…`. An attachment with a
+   * content id has the disposition `inline` unless `disposition` is given.
+   */
   content_id: string;
   /** `attachment` or `inline`. Default: `attachment`. */
   disposition: string;
 }
 
-/** A message to hand over. It needs at least one recipient, and either a `template`, or a `subject` with `html` or `text`. */
+/**
+ * A message to send. It needs at least one recipient, and either a `template`, or a `subject` with
+ * `html`, `text` or both.
+ */
 export interface SendMessageRequest {
-  /** The one recipient; or use `to`. */
+  /** A single recipient, as a shorter form of `to`. */
   recipient: string;
-  /** Recipients shown in To. `to`, `cc`, `bcc` and `recipient` together hold 1 to 50. */
+  /**
+   * Recipients in the To header. `to`, `cc`, `bcc` and `recipient` together contain 1 to 50
+   * addresses.
+   */
   to: Address[];
-  /** Recipients shown in Cc. */
+  /** Recipients in the Cc header. */
   cc: Address[];
-  /** Recipients shown nowhere. */
+  /** Recipients that appear in no header. */
   bcc: Address[];
-  /** The author; must lie in the domain of a sender that the key may use. Default: the sender's `from`. */
+  /**
+   * The author. The address must be in the domain of a sender that the key may use. Default: the
+   * sender's `from`.
+   */
   from:
     | Address
     | undefined;
-  /** Where answers go. Default: the sender's `replyTo`. */
+  /** Addresses for replies. Default: the sender's `replyTo`. */
   reply_to: Address[];
   /** Name of the sender. */
   sender: string;
-  /** Used as it is, at most 998 characters; wins over the template's. */
+  /**
+   * The subject, at most 998 characters, used literally. Takes precedence over the template's
+   * subject.
+   */
   subject?:
     | string
     | undefined;
-  /** Raw content. Not together with `template`. */
+  /** The html body. Not allowed together with `template`. */
   html?:
     | string
     | undefined;
-  /** Raw content. Not together with `template`. */
+  /** The plain text body. Not allowed together with `template`. */
   text?:
     | string
     | undefined;
-  /** Identifier of the template; `identifier@3` pins revision 3. */
+  /** Identifier of the template. `identifier@3` pins revision 3. */
   template: string;
-  /** The template's variables. */
+  /** Data for the variables of the template. */
   template_data:
     | { [key: string]: any }
     | undefined;
-  /** BCP 47 tag, for example `de-AT`; falls back to `de`, then to the template's default. */
+  /** BCP 47 language tag. `de-AT` falls back to `de`, then to the template's default. */
   language: string;
-  /** Default and ceiling: the key's environment. */
+  /** Environment of the message. The key's environment is the default and the maximum. */
   environment: Environment;
-  /** Headers of the mail: `X-*` and a few named ones. `X-Idempotency-Key` is taken out and never part of the mail. */
+  /**
+   * Headers of the mail: `X-*` and a few named headers. `X-Idempotency-Key` is the idempotency key
+   * of the request and never becomes part of the mail.
+   */
   headers: { [key: string]: string };
-  /** At most 100. */
+  /** At most 100 attachments. */
   attachments: Attachment[];
-  /** At most 20 names with a value each; for filters and analytics, never part of the mail. */
+  /**
+   * At most 20 names with one value each, for filters and analytics. Tags never become part of the
+   * mail.
+   */
   tags: { [key: string]: string };
-  /** Any JSON object up to 16 KiB that comes back with events; never part of the mail. */
+  /**
+   * A JSON object of at most 16 KiB. `GET /v1/messages/{message_id}` returns it; it never becomes
+   * part of the mail.
+   */
   metadata:
     | { [key: string]: any }
     | undefined;
-  /** Default: normal. */
+  /** Default: `normal`. */
   priority: Priority;
-  /** Not before this time; at most a year ahead. A time in the past means now. */
+  /**
+   * The earliest time at which the message may be sent, at most 365 days ahead. A time in the past
+   * means now.
+   */
   scheduled_time:
     | Timestamp
     | undefined;
-  /** Not after this time: what has not been sent by then ends `expired`. */
+  /**
+   * The latest time at which the message may be sent. A delivery that was not sent by then ends as
+   * `expired`.
+   */
   expires_at:
     | Timestamp
     | undefined;
@@ -134,56 +164,57 @@ export interface SendMessageRequest_TagsEntry {
 
 /** The message is durable. */
 export interface SendMessageResponse {
-  /** `msg_…`, sortable by time. */
+  /** The message id, `msg_…`. Ids sort by time. */
   message_id: string;
   /** `queued`, `scheduled`, or `suppressed` when every recipient is suppressed. */
   status: Status;
   /** The first recipient. */
   recipient: string;
-  /** When it was accepted. */
+  /** When the message was accepted. */
   created_at: Timestamp | undefined;
 }
 
-/** A message in the form of Mailbindr's API. */
+/** A message in the format of Mailbindr's API. */
 export interface SendEmailRequest {
   /** Identifier of the template. */
   identifier: string;
-  /** The one recipient. */
+  /** The recipient. */
   receiver: string;
-  /** BCP 47 tag. */
+  /** BCP 47 language tag. */
   language: string;
-  /** Default and ceiling: the key's environment. */
+  /** Environment of the message. The key's environment is the default and the maximum. */
   environment: Environment;
-  /** The template's variables. */
+  /** Data for the variables of the template. */
   context: { [key: string]: any } | undefined;
 }
 
 /** The message is durable. */
 export interface SendEmailResponse {
-  /** `msg_…`, sortable by time. */
+  /** The message id, `msg_…`. Ids sort by time. */
   message_id: string;
   /** `queued` or `suppressed`. */
   status: Status;
-  /** The receiver. */
+  /** The recipient. */
   recipient: string;
-  /** When it was accepted. */
+  /** When the message was accepted. */
   created_at: Timestamp | undefined;
 }
 
-/** Names a message. */
+/** The message to get. */
 export interface GetMessageRequest {
-  /** `msg_…`. */
+  /** The message id, `msg_…`. */
   message_id: string;
 }
 
-/** What the next hop said last. */
+/** The last reply of the next hop. */
 export interface LastReply {
   /**
-   * Where it ended: `dial`, `tls`, `greeting`, `ehlo`, `starttls`, `auth`, `mail`, `rcpt`, `data`, `body` or `dot` of SMTP; `render` when the content
-   * could not be rendered.
+   * The stage at which the attempt ended. `dial`, `tls`, `greeting`, `ehlo`, `starttls`, `auth`,
+   * `mail`, `rcpt`, `data`, `body` and `dot` are stages of the SMTP conversation; `render` means
+   * that the content could not be rendered.
    */
   stage: string;
-  /** The reply code; absent when there was no reply. */
+  /** The SMTP reply code; absent when there was no reply. */
   code?:
     | number
     | undefined;
@@ -191,77 +222,83 @@ export interface LastReply {
   enhanced?:
     | string
     | undefined;
-  /** The reply's text, at most 500 characters. */
+  /** The text of the reply, at most 500 characters. */
   text: string;
 }
 
 /** One message to one recipient. */
 export interface Delivery {
-  /** The recipient's address. */
+  /** The address of the recipient. */
   recipient: string;
-  /** Its state. */
+  /** The state of the delivery. */
   status: Status;
-  /** All tries, counted or not. */
+  /** The number of all attempts, whether or not they count towards the retry limit. */
   attempts: number;
-  /** When the next try may start; absent during a try, and once the delivery has ended. */
+  /** When the next attempt may start; absent during an attempt and after the delivery has ended. */
   next_attempt_at:
     | Timestamp
     | undefined;
-  /** Why it waits although its time has come: `budget`, `suspended`, `unverified` or `route`. */
+  /** Why the delivery waits although it is due: `budget`, `suspended`, `unverified` or `route`. */
   hold?:
     | string
     | undefined;
-  /** What the next hop said last. */
+  /** The last reply of the next hop. */
   last_reply:
     | LastReply
     | undefined;
-  /** Name of the route that it took last. */
+  /** Name of the route of the last attempt. */
   route?: string | undefined;
 }
 
 /** The state of a message. */
 export interface GetMessageResponse {
-  /** `msg_…`. */
+  /** The message id, `msg_…`. */
   message_id: string;
-  /** The first status, by precedence, that one of its deliveries has. */
+  /**
+   * The status of the message: the first status, in the order of precedence, that one of its
+   * deliveries has.
+   */
   status: Status;
   /** The first recipient. */
   recipient: string;
-  /** The subject as rendered at accept, secrets masked. */
+  /** The subject as rendered at acceptance, with `***` in place of secret variables. */
   subject: string;
   /** Name of the sender. */
   sender: string;
-  /** Identifier and revision of the template, `invoice@3`; absent for raw content. */
+  /**
+   * Identifier and revision of the template, for example `invoice@3`; absent when the request gave
+   * the content itself.
+   */
   template?:
     | string
     | undefined;
-  /** The language asked for. */
+  /** The requested language. */
   language?:
     | string
     | undefined;
-  /** The environment it was accepted for. */
+  /** The environment for which the message was accepted. */
   environment: Environment;
-  /** Its tier. */
+  /** The tier of the message. */
   priority: Priority;
-  /** Its copy policy. */
+  /** The copy policy of the message. */
   copies: Copies;
-  /** As handed over. */
+  /** The tags from the request. */
   tags: { [key: string]: string };
-  /** As handed over. */
+  /** The metadata from the request. */
   metadata:
     | { [key: string]: any }
     | undefined;
-  /** One per recipient, in the order of to, cc, bcc. */
+  /** One delivery per recipient, in the order of `to`, `cc` and `bcc`. */
   deliveries: Delivery[];
-  /** When it was accepted. */
+  /** When the message was accepted. */
   created_at:
     | Timestamp
     | undefined;
-  /** As handed over. */
+  /** The scheduled time from the request. */
   scheduled_time:
     | Timestamp
     | undefined;
-  /** As handed over. */
+  /** The expiry from the request. */
   expires_at: Timestamp | undefined;
 }
 
@@ -270,61 +307,64 @@ export interface GetMessageResponse_TagsEntry {
   value: string;
 }
 
-/** Filters and a page of a list. All filters must hold. */
+/** Filters and the page of a list. A message is listed when it matches all filters. */
 export interface ListMessagesRequest {
-  /** Only messages of this status. */
+  /** Only messages with this status. */
   status: Status;
   /** Only messages with this recipient. */
   recipient: string;
   /** Only messages of this sender. */
   sender: string;
-  /** Only messages of this template (identifier). */
+  /** Only messages of this template, by its identifier. */
   template: string;
   /** Only messages of this environment. */
   environment: Environment;
-  /** Accepted at this time or later. */
+  /** Only messages accepted at this time or later. */
   created_after:
     | Timestamp
     | undefined;
-  /** Accepted before this time. */
+  /** Only messages accepted before this time. */
   created_before:
     | Timestamp
     | undefined;
-  /** Rows a page, 1 to 100. Default 25. */
+  /** Messages per page, 1 to 100. Default: 25. */
   limit?:
     | number
     | undefined;
-  /** `next_cursor` of the page before; the filters must be the same. */
+  /** `next_cursor` of the previous page. The filters must be the same. */
   cursor: string;
 }
 
-/** One row of a list. */
+/** One message in a list. */
 export interface MessageSummary {
-  /** `msg_…`. */
+  /** The message id, `msg_…`. */
   message_id: string;
-  /** The first status, by precedence, that one of its deliveries has. */
+  /**
+   * The status of the message: the first status, in the order of precedence, that one of its
+   * deliveries has.
+   */
   status: Status;
   /** The first recipient. */
   recipient: string;
-  /** How many recipients there are. */
+  /** The number of recipients. */
   recipients: number;
-  /** The subject as rendered at accept, secrets masked. */
+  /** The subject as rendered at acceptance, with `***` in place of secret variables. */
   subject: string;
   /** Name of the sender. */
   sender: string;
-  /** Identifier and revision of the template; absent for raw content. */
+  /** Identifier and revision of the template; absent when the request gave the content itself. */
   template?:
     | string
     | undefined;
-  /** The language asked for. */
+  /** The requested language. */
   language?:
     | string
     | undefined;
-  /** The environment it was accepted for. */
+  /** The environment for which the message was accepted. */
   environment: Environment;
-  /** As handed over. */
+  /** The tags from the request. */
   tags: { [key: string]: string };
-  /** When it was accepted. */
+  /** When the message was accepted. */
   created_at: Timestamp | undefined;
 }
 
@@ -335,23 +375,26 @@ export interface MessageSummary_TagsEntry {
 
 /** A page of messages. */
 export interface ListMessagesResponse {
-  /** Newest first. */
+  /** The messages, newest first. */
   messages: MessageSummary[];
-  /** Hand it over as `cursor` to get the next page; absent on the last one. */
+  /** The `cursor` of the next page; absent on the last page. */
   next_cursor?: string | undefined;
 }
 
-/** Names a message. */
+/** The message to cancel. */
 export interface CancelMessageRequest {
-  /** `msg_…`. */
+  /** The message id, `msg_…`. */
   message_id: string;
 }
 
-/** It is cancelled. */
+/** The message is cancelled. */
 export interface CancelMessageResponse {
-  /** `msg_…`. */
+  /** The message id, `msg_…`. */
   message_id: string;
-  /** `cancelled`, or what its other deliveries had come to before. */
+  /**
+   * `cancelled`, or a status that precedes `cancelled` when other deliveries of the message had
+   * ended before.
+   */
   status: Status;
 }
 
@@ -3259,16 +3302,20 @@ export const CancelMessageResponse: MessageFns<CancelMessageResponse> = {
   },
 };
 
-/** Messages: hand over, look up, cancel. */
+/** Messages: send, look up, cancel. */
 export type MessagesServiceService = typeof MessagesServiceService;
 export const MessagesServiceService = {
   /**
-   * Hands over a message. The answer comes when it is durable; delivery follows.
+   * Send a message. The response comes when the message is durable; delivery follows.
    *
-   * Content is either a `template` with `template_data`, or raw `subject` with `html` or `text`. A `subject` or `from` in the request wins over
-   * the template's. The sender is the one named, else the template's, else the one whose domain holds `from`, else the key's, else the tenant's
-   * only one. An `Idempotency-Key` header (or `X-Idempotency-Key`, also inside `headers`) makes a repeated request answer what the first one
-   * did, for 24 hours, with the header `Idempotent-Replayed: true`.
+   * The content is either a `template` with `template_data`, or a `subject` with `html`, `text` or
+   * both. A `subject` or `from` in the request takes precedence over the template's. The sender is
+   * the first of these that is given: `sender`, the template's sender, the sender whose domain
+   * contains the address in `from`, the key's first sender, the tenant's only sender.
+   *
+   * An idempotency key makes retries safe for 24 hours: a repeated request gets the response to the
+   * first request, with the header `Idempotent-Replayed: true`. Send the key in the header
+   * `Idempotency-Key` or `X-Idempotency-Key`, or as `X-Idempotency-Key` inside `headers`.
    */
   sendMessage: {
     path: "/packetboat.v1.MessagesService/SendMessage" as const,
@@ -3279,7 +3326,10 @@ export const MessagesServiceService = {
     responseSerialize: (value: SendMessageResponse): Buffer => Buffer.from(SendMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SendMessageResponse => SendMessageResponse.decode(value),
   },
-  /** Hands over a message in the form of Mailbindr's API: a template for one receiver. Authenticated by `X-Api-Token` as well. */
+  /**
+   * Send a message in the format of Mailbindr's API. The content is a template, and there is one
+   * recipient. The API key may be in the header `X-Api-Token`, as for every call.
+   */
   sendEmail: {
     path: "/packetboat.v1.MessagesService/SendEmail" as const,
     requestStream: false as const,
@@ -3289,7 +3339,7 @@ export const MessagesServiceService = {
     responseSerialize: (value: SendEmailResponse): Buffer => Buffer.from(SendEmailResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SendEmailResponse => SendEmailResponse.decode(value),
   },
-  /** The state of one message and of each of its deliveries. */
+  /** Get a message. Returns the state of the message and of each of its deliveries. */
   getMessage: {
     path: "/packetboat.v1.MessagesService/GetMessage" as const,
     requestStream: false as const,
@@ -3299,7 +3349,7 @@ export const MessagesServiceService = {
     responseSerialize: (value: GetMessageResponse): Buffer => Buffer.from(GetMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetMessageResponse => GetMessageResponse.decode(value),
   },
-  /** Messages, newest first, filtered and paged. */
+  /** List messages. The newest come first; the list can be filtered and has pages. */
   listMessages: {
     path: "/packetboat.v1.MessagesService/ListMessages" as const,
     requestStream: false as const,
@@ -3311,9 +3361,11 @@ export const MessagesServiceService = {
     responseDeserialize: (value: Buffer): ListMessagesResponse => ListMessagesResponse.decode(value),
   },
   /**
-   * Cancels what was not sent yet. Success means that at least one delivery was cancelled, none is in flight, and no bytes will be sent from now
-   * on. 404 once it has been sent. 409 while a delivery is in flight, or may have been sent without an answer: those that wait are cancelled at
-   * once, the one in flight if it defers.
+   * Cancel a message. Success means that at least one delivery was cancelled, that no delivery is
+   * in flight, and that nothing will be sent from now on. The call returns 404 once the message was
+   * sent or has ended otherwise. It returns 409 while a delivery is in flight, or when a delivery
+   * may have been sent: deliveries that wait are then cancelled at once, and a delivery in flight
+   * is cancelled if the next hop defers it.
    */
   cancelMessage: {
     path: "/packetboat.v1.MessagesService/CancelMessage" as const,
@@ -3329,36 +3381,49 @@ export const MessagesServiceService = {
 
 export interface MessagesServiceServer extends UntypedServiceImplementation {
   /**
-   * Hands over a message. The answer comes when it is durable; delivery follows.
+   * Send a message. The response comes when the message is durable; delivery follows.
    *
-   * Content is either a `template` with `template_data`, or raw `subject` with `html` or `text`. A `subject` or `from` in the request wins over
-   * the template's. The sender is the one named, else the template's, else the one whose domain holds `from`, else the key's, else the tenant's
-   * only one. An `Idempotency-Key` header (or `X-Idempotency-Key`, also inside `headers`) makes a repeated request answer what the first one
-   * did, for 24 hours, with the header `Idempotent-Replayed: true`.
+   * The content is either a `template` with `template_data`, or a `subject` with `html`, `text` or
+   * both. A `subject` or `from` in the request takes precedence over the template's. The sender is
+   * the first of these that is given: `sender`, the template's sender, the sender whose domain
+   * contains the address in `from`, the key's first sender, the tenant's only sender.
+   *
+   * An idempotency key makes retries safe for 24 hours: a repeated request gets the response to the
+   * first request, with the header `Idempotent-Replayed: true`. Send the key in the header
+   * `Idempotency-Key` or `X-Idempotency-Key`, or as `X-Idempotency-Key` inside `headers`.
    */
   sendMessage: handleUnaryCall<SendMessageRequest, SendMessageResponse>;
-  /** Hands over a message in the form of Mailbindr's API: a template for one receiver. Authenticated by `X-Api-Token` as well. */
+  /**
+   * Send a message in the format of Mailbindr's API. The content is a template, and there is one
+   * recipient. The API key may be in the header `X-Api-Token`, as for every call.
+   */
   sendEmail: handleUnaryCall<SendEmailRequest, SendEmailResponse>;
-  /** The state of one message and of each of its deliveries. */
+  /** Get a message. Returns the state of the message and of each of its deliveries. */
   getMessage: handleUnaryCall<GetMessageRequest, GetMessageResponse>;
-  /** Messages, newest first, filtered and paged. */
+  /** List messages. The newest come first; the list can be filtered and has pages. */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
   /**
-   * Cancels what was not sent yet. Success means that at least one delivery was cancelled, none is in flight, and no bytes will be sent from now
-   * on. 404 once it has been sent. 409 while a delivery is in flight, or may have been sent without an answer: those that wait are cancelled at
-   * once, the one in flight if it defers.
+   * Cancel a message. Success means that at least one delivery was cancelled, that no delivery is
+   * in flight, and that nothing will be sent from now on. The call returns 404 once the message was
+   * sent or has ended otherwise. It returns 409 while a delivery is in flight, or when a delivery
+   * may have been sent: deliveries that wait are then cancelled at once, and a delivery in flight
+   * is cancelled if the next hop defers it.
    */
   cancelMessage: handleUnaryCall<CancelMessageRequest, CancelMessageResponse>;
 }
 
 export interface MessagesServiceClient extends Client {
   /**
-   * Hands over a message. The answer comes when it is durable; delivery follows.
+   * Send a message. The response comes when the message is durable; delivery follows.
    *
-   * Content is either a `template` with `template_data`, or raw `subject` with `html` or `text`. A `subject` or `from` in the request wins over
-   * the template's. The sender is the one named, else the template's, else the one whose domain holds `from`, else the key's, else the tenant's
-   * only one. An `Idempotency-Key` header (or `X-Idempotency-Key`, also inside `headers`) makes a repeated request answer what the first one
-   * did, for 24 hours, with the header `Idempotent-Replayed: true`.
+   * The content is either a `template` with `template_data`, or a `subject` with `html`, `text` or
+   * both. A `subject` or `from` in the request takes precedence over the template's. The sender is
+   * the first of these that is given: `sender`, the template's sender, the sender whose domain
+   * contains the address in `from`, the key's first sender, the tenant's only sender.
+   *
+   * An idempotency key makes retries safe for 24 hours: a repeated request gets the response to the
+   * first request, with the header `Idempotent-Replayed: true`. Send the key in the header
+   * `Idempotency-Key` or `X-Idempotency-Key`, or as `X-Idempotency-Key` inside `headers`.
    */
   sendMessage(
     request: SendMessageRequest,
@@ -3375,7 +3440,10 @@ export interface MessagesServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SendMessageResponse) => void,
   ): ClientUnaryCall;
-  /** Hands over a message in the form of Mailbindr's API: a template for one receiver. Authenticated by `X-Api-Token` as well. */
+  /**
+   * Send a message in the format of Mailbindr's API. The content is a template, and there is one
+   * recipient. The API key may be in the header `X-Api-Token`, as for every call.
+   */
   sendEmail(
     request: SendEmailRequest,
     callback: (error: ServiceError | null, response: SendEmailResponse) => void,
@@ -3391,7 +3459,7 @@ export interface MessagesServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SendEmailResponse) => void,
   ): ClientUnaryCall;
-  /** The state of one message and of each of its deliveries. */
+  /** Get a message. Returns the state of the message and of each of its deliveries. */
   getMessage(
     request: GetMessageRequest,
     callback: (error: ServiceError | null, response: GetMessageResponse) => void,
@@ -3407,7 +3475,7 @@ export interface MessagesServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetMessageResponse) => void,
   ): ClientUnaryCall;
-  /** Messages, newest first, filtered and paged. */
+  /** List messages. The newest come first; the list can be filtered and has pages. */
   listMessages(
     request: ListMessagesRequest,
     callback: (error: ServiceError | null, response: ListMessagesResponse) => void,
@@ -3424,9 +3492,11 @@ export interface MessagesServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListMessagesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Cancels what was not sent yet. Success means that at least one delivery was cancelled, none is in flight, and no bytes will be sent from now
-   * on. 404 once it has been sent. 409 while a delivery is in flight, or may have been sent without an answer: those that wait are cancelled at
-   * once, the one in flight if it defers.
+   * Cancel a message. Success means that at least one delivery was cancelled, that no delivery is
+   * in flight, and that nothing will be sent from now on. The call returns 404 once the message was
+   * sent or has ended otherwise. It returns 409 while a delivery is in flight, or when a delivery
+   * may have been sent: deliveries that wait are then cancelled at once, and a delivery in flight
+   * is cancelled if the next hop defers it.
    */
   cancelMessage(
     request: CancelMessageRequest,

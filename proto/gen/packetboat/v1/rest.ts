@@ -11,13 +11,19 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/rest.proto";
 
-/** What `google.api.http` cannot say about an rpc's REST route. */
+/** The properties of a REST route that `google.api.http` cannot express. */
 export interface Rest {
-  /** HTTP status of success. Default 200. */
+  /** HTTP status of success. Default: 200. */
   status: number;
-  /** HTTP status of success when the act had been done before, told apart by the answer's field `created`. Default: `status`. */
+  /**
+   * HTTP status of success when the object existed before, which the response shows by `created:
+   * false`. Default: `status`.
+   */
   status_again: number;
-  /** What the API key must be allowed to do, for example `messages:send`. Enforced by ingest for every door. */
+  /**
+   * The scope that the API key needs, for example `messages:send`. Ingest enforces it for REST and
+   * gRPC.
+   */
   scope: string;
 }
 

@@ -24,29 +24,29 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/senders.proto";
 
-/** Takes no filter. */
+/** The list of senders has no filters. */
 export interface ListSendersRequest {
 }
 
 /** One sender. */
 export interface Sender {
-  /** Name in the tenant. */
+  /** Name of the sender, unique in the tenant. */
   name: string;
-  /** The domain that From lies in. */
+  /** The domain that From addresses must be in. */
   domain: string;
   /** The default author. */
   from:
     | Address
     | undefined;
-  /** True: nothing leaves; accepted mail is held. */
+  /** True: mail is accepted and held, and nothing is sent. */
   suspended: boolean;
-  /** Grows with each change. */
+  /** Increases with each change. */
   revision: number;
 }
 
-/** The tenant's senders. */
+/** The senders of the tenant. */
 export interface ListSendersResponse {
-  /** By name. */
+  /** The senders, sorted by name. */
   senders: Sender[];
 }
 
@@ -304,10 +304,13 @@ export const ListSendersResponse: MessageFns<ListSendersResponse> = {
   },
 };
 
-/** Senders: identities that may send. They are made as objects (`kind: Sender`) and read here. */
+/**
+ * Senders: identities that may send. They are created as objects (`kind: Sender`); the API only
+ * reads them.
+ */
 export type SendersServiceService = typeof SendersServiceService;
 export const SendersServiceService = {
-  /** The tenant's senders, by name. */
+  /** List senders. Returns the senders of the tenant, sorted by name. */
   listSenders: {
     path: "/packetboat.v1.SendersService/ListSenders" as const,
     requestStream: false as const,
@@ -320,12 +323,12 @@ export const SendersServiceService = {
 } as const;
 
 export interface SendersServiceServer extends UntypedServiceImplementation {
-  /** The tenant's senders, by name. */
+  /** List senders. Returns the senders of the tenant, sorted by name. */
   listSenders: handleUnaryCall<ListSendersRequest, ListSendersResponse>;
 }
 
 export interface SendersServiceClient extends Client {
-  /** The tenant's senders, by name. */
+  /** List senders. Returns the senders of the tenant, sorted by name. */
   listSenders(
     request: ListSendersRequest,
     callback: (error: ServiceError | null, response: ListSendersResponse) => void,

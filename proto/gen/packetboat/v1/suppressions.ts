@@ -28,23 +28,26 @@ export const protobufFileName = "packetboat/v1/suppressions.proto";
 export interface CreateSuppressionRequest {
   /** The address. */
   recipient: string;
-  /** Why, in a word of at most 64 characters, for example `user_unsubscribed`. Default: `manual`. */
+  /**
+   * The reason, a word of at most 64 characters, for example `user_unsubscribed`. Default:
+   * `manual`.
+   */
   reason: string;
 }
 
-/** It is suppressed. */
+/** The address is suppressed. */
 export interface CreateSuppressionResponse {
-  /** The address, as it was handed over. */
+  /** The address from the request. */
   recipient: string;
-  /** Why; the first reason stays. */
+  /** The reason. A repeated request does not change the first reason. */
   reason: string;
-  /** Which mail is meant: `all`. */
+  /** The mail that is suppressed: `all`. */
   scope: string;
-  /** Since when. */
+  /** When the address was suppressed first. */
   created_at:
     | Timestamp
     | undefined;
-  /** False when it was suppressed before. */
+  /** False when the address was suppressed before. */
   created: boolean;
 }
 
@@ -272,12 +275,13 @@ export const CreateSuppressionResponse: MessageFns<CreateSuppressionResponse> = 
   },
 };
 
-/** Suppressions: addresses that must not be sent to. */
+/** Suppressions: addresses to which no mail may be sent. */
 export type SuppressionsServiceService = typeof SuppressionsServiceService;
 export const SuppressionsServiceService = {
   /**
-   * Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet.
-   * Suppressions belong to the whole tenant: only a live key that is not limited to senders may write them.
+   * Suppress an address. After the response, nothing is sent to the address. This includes accepted
+   * deliveries that no dispatcher has claimed yet. A suppression applies to the whole tenant, so
+   * only a live key without a list of senders may create one.
    */
   createSuppression: {
     path: "/packetboat.v1.SuppressionsService/CreateSuppression" as const,
@@ -294,16 +298,18 @@ export const SuppressionsServiceService = {
 
 export interface SuppressionsServiceServer extends UntypedServiceImplementation {
   /**
-   * Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet.
-   * Suppressions belong to the whole tenant: only a live key that is not limited to senders may write them.
+   * Suppress an address. After the response, nothing is sent to the address. This includes accepted
+   * deliveries that no dispatcher has claimed yet. A suppression applies to the whole tenant, so
+   * only a live key without a list of senders may create one.
    */
   createSuppression: handleUnaryCall<CreateSuppressionRequest, CreateSuppressionResponse>;
 }
 
 export interface SuppressionsServiceClient extends Client {
   /**
-   * Suppresses an address. From the answer on, nothing is sent to it: not even what was accepted before and has not been taken up yet.
-   * Suppressions belong to the whole tenant: only a live key that is not limited to senders may write them.
+   * Suppress an address. After the response, nothing is sent to the address. This includes accepted
+   * deliveries that no dispatcher has claimed yet. A suppression applies to the whole tenant, so
+   * only a live key without a list of senders may create one.
    */
   createSuppression(
     request: CreateSuppressionRequest,

@@ -24,31 +24,31 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/templates.proto";
 
-/** Takes no filter. */
+/** The list of templates has no filters. */
 export interface ListTemplatesRequest {
 }
 
 /** One template. */
 export interface Template {
-  /** What callers name it by. */
+  /** The identifier that requests use. */
   identifier: string;
   /** The live revision. */
   revision: number;
-  /** Name of its sender; absent when it names none. */
+  /** Name of the template's sender; absent when the template has none. */
   sender?:
     | string
     | undefined;
-  /** The locales of its live content. */
+  /** The locales of the live content. */
   locales: string[];
-  /** Used when no other locale fits. */
+  /** The locale that is used when no other locale matches. */
   default_locale: string;
-  /** JSON Schema of `template_data`; absent when it declares none. */
+  /** JSON Schema of `template_data`; absent when the template declares none. */
   variables: { [key: string]: any } | undefined;
 }
 
-/** The tenant's templates. */
+/** The templates of the tenant. */
 export interface ListTemplatesResponse {
-  /** By identifier. */
+  /** The templates, sorted by identifier. */
   templates: Template[];
 }
 
@@ -328,10 +328,13 @@ export const ListTemplatesResponse: MessageFns<ListTemplatesResponse> = {
   },
 };
 
-/** Templates: versioned content. They are made as objects (`kind: Template`) and read here. */
+/**
+ * Templates: versioned content. They are created as objects (`kind: Template`); the API only reads
+ * them.
+ */
 export type TemplatesServiceService = typeof TemplatesServiceService;
 export const TemplatesServiceService = {
-  /** The tenant's templates, by identifier. */
+  /** List templates. Returns the templates of the tenant, sorted by identifier. */
   listTemplates: {
     path: "/packetboat.v1.TemplatesService/ListTemplates" as const,
     requestStream: false as const,
@@ -345,12 +348,12 @@ export const TemplatesServiceService = {
 } as const;
 
 export interface TemplatesServiceServer extends UntypedServiceImplementation {
-  /** The tenant's templates, by identifier. */
+  /** List templates. Returns the templates of the tenant, sorted by identifier. */
   listTemplates: handleUnaryCall<ListTemplatesRequest, ListTemplatesResponse>;
 }
 
 export interface TemplatesServiceClient extends Client {
-  /** The tenant's templates, by identifier. */
+  /** List templates. Returns the templates of the tenant, sorted by identifier. */
   listTemplates(
     request: ListTemplatesRequest,
     callback: (error: ServiceError | null, response: ListTemplatesResponse) => void,

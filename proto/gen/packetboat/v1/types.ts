@@ -11,15 +11,18 @@ export const protobufPackage = "packetboat.v1";
 
 export const protobufFileName = "packetboat/v1/types.proto";
 
-/** Which template content is used and who may receive. A key's environment is its default and its ceiling. */
+/**
+ * Which template content is used and who may receive mail. The environment of a key is its default
+ * and its maximum.
+ */
 export const Environment = {
   /** ENVIRONMENT_UNSPECIFIED - The key's environment. */
   ENVIRONMENT_UNSPECIFIED: "ENVIRONMENT_UNSPECIFIED",
-  /** ENVIRONMENT_DRAFT - Draft content; reaches only the team list of the sender. */
+  /** ENVIRONMENT_DRAFT - Draft content. Only the addresses in the sender's `team` may receive it. */
   ENVIRONMENT_DRAFT: "ENVIRONMENT_DRAFT",
-  /** ENVIRONMENT_TESTING - Testing content; reaches the public. */
+  /** ENVIRONMENT_TESTING - Testing content. Every address may receive it. */
   ENVIRONMENT_TESTING: "ENVIRONMENT_TESTING",
-  /** ENVIRONMENT_LIVE - Live content; reaches the public. */
+  /** ENVIRONMENT_LIVE - Live content. Every address may receive it. */
   ENVIRONMENT_LIVE: "ENVIRONMENT_LIVE",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
@@ -87,15 +90,18 @@ export function environmentToNumber(object: Environment): number {
   }
 }
 
-/** The tier in which a message waits. First in, first out within a tier, per tenant and destination; no tier starves. */
+/**
+ * The tier of a message. Within a tier, the messages of a tenant are sent first in, first out. No
+ * tier starves.
+ */
 export const Priority = {
   /** PRIORITY_UNSPECIFIED - Normal. */
   PRIORITY_UNSPECIFIED: "PRIORITY_UNSPECIFIED",
-  /** PRIORITY_HIGH - One-time codes, password resets. */
+  /** PRIORITY_HIGH - For one-time codes and password resets. */
   PRIORITY_HIGH: "PRIORITY_HIGH",
-  /** PRIORITY_NORMAL - Everything else. */
+  /** PRIORITY_NORMAL - For all other mail. */
   PRIORITY_NORMAL: "PRIORITY_NORMAL",
-  /** PRIORITY_BULK - Mail that may wait. */
+  /** PRIORITY_BULK - For mail that may wait. */
   PRIORITY_BULK: "PRIORITY_BULK",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
@@ -163,13 +169,19 @@ export function priorityToNumber(object: Priority): number {
   }
 }
 
-/** What happens when a fault leaves open whether the next hop took a message. */
+/** What happens when a fault leaves it unknown whether the next hop accepted a message. */
 export const Copies = {
   /** COPIES_UNSPECIFIED - The sender's policy. */
   COPIES_UNSPECIFIED: "COPIES_UNSPECIFIED",
-  /** COPIES_AT_LEAST_ONCE - It is sent again, with the same Message-ID and bytes: a second copy is possible, a lost message is not. */
+  /**
+   * COPIES_AT_LEAST_ONCE - The message is sent again, with the same Message-ID and bytes. The recipient may get a second
+   * copy, and no message is lost.
+   */
   COPIES_AT_LEAST_ONCE: "COPIES_AT_LEAST_ONCE",
-  /** COPIES_AT_MOST_ONCE - It is not sent again and ends `unknown`: a second copy is impossible. */
+  /**
+   * COPIES_AT_MOST_ONCE - The message is not sent again and the delivery ends as `unknown`. The recipient never gets a
+   * second copy.
+   */
   COPIES_AT_MOST_ONCE: "COPIES_AT_MOST_ONCE",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
@@ -230,35 +242,36 @@ export function copiesToNumber(object: Copies): number {
 }
 
 /**
- * The state of a delivery. A message's status is the first of these, in the order sending, queued, deferred, scheduled, unknown, dead, bounced,
- * complained, expired, suppressed, cancelled, delivered, that one of its deliveries has.
+ * The state of a delivery. The status of a message is the first status that one of its deliveries
+ * has, in this order of precedence: sending, queued, deferred, scheduled, unknown, dead, bounced,
+ * complained, expired, suppressed, cancelled, delivered.
  */
 export const Status = {
-  /** STATUS_UNSPECIFIED - Never sent. */
+  /** STATUS_UNSPECIFIED - Not used in responses. */
   STATUS_UNSPECIFIED: "STATUS_UNSPECIFIED",
   /** STATUS_SCHEDULED - Waits for its `scheduled_time`. */
   STATUS_SCHEDULED: "STATUS_SCHEDULED",
-  /** STATUS_QUEUED - Waits for its turn. */
+  /** STATUS_QUEUED - Waits for a dispatcher. */
   STATUS_QUEUED: "STATUS_QUEUED",
-  /** STATUS_SENDING - Is being handed to the next hop. */
+  /** STATUS_SENDING - A dispatcher is sending the message to the next hop. */
   STATUS_SENDING: "STATUS_SENDING",
-  /** STATUS_DEFERRED - The next hop refused for now; it is tried again. */
+  /** STATUS_DEFERRED - The next hop rejected the message temporarily; Packetboat will retry. */
   STATUS_DEFERRED: "STATUS_DEFERRED",
-  /** STATUS_DELIVERED - The next hop took it. */
+  /** STATUS_DELIVERED - The next hop accepted the message. */
   STATUS_DELIVERED: "STATUS_DELIVERED",
-  /** STATUS_BOUNCED - It was refused for good, or its attempts are spent. */
+  /** STATUS_BOUNCED - The message was rejected permanently, or all attempts failed. */
   STATUS_BOUNCED: "STATUS_BOUNCED",
-  /** STATUS_COMPLAINED - It was delivered, and its recipient complained. */
+  /** STATUS_COMPLAINED - The message was delivered, and the recipient complained. */
   STATUS_COMPLAINED: "STATUS_COMPLAINED",
-  /** STATUS_SUPPRESSED - Its recipient must not be sent to. */
+  /** STATUS_SUPPRESSED - The recipient is suppressed. */
   STATUS_SUPPRESSED: "STATUS_SUPPRESSED",
-  /** STATUS_CANCELLED - It was cancelled before any byte left. */
+  /** STATUS_CANCELLED - The delivery was cancelled before anything was sent. */
   STATUS_CANCELLED: "STATUS_CANCELLED",
-  /** STATUS_EXPIRED - It was not sent before its `expires_at`. */
+  /** STATUS_EXPIRED - The message was not sent before its `expires_at`. */
   STATUS_EXPIRED: "STATUS_EXPIRED",
-  /** STATUS_UNKNOWN - Whether the next hop took it cannot be told. */
+  /** STATUS_UNKNOWN - It is unknown whether the next hop accepted the message. */
   STATUS_UNKNOWN: "STATUS_UNKNOWN",
-  /** STATUS_DEAD - It was given up after five dispatchers died or froze over it. */
+  /** STATUS_DEAD - Packetboat gave up after five dispatchers died or froze during the delivery. */
   STATUS_DEAD: "STATUS_DEAD",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
@@ -398,11 +411,17 @@ export function statusToNumber(object: Status): number {
   }
 }
 
-/** A mailbox (RFC 5322 section 3.4). In JSON also a plain string: `"Name <user@example.com>"` or `"user@example.com"`. */
+/**
+ * A mailbox (RFC 5322 section 3.4). JSON also accepts a plain string: `"Name <user@example.com>"`
+ * or `"user@example.com"`.
+ */
 export interface Address {
-  /** The addr-spec: `local@domain`, at most 254 octets. Internationalized domains are stored as A-labels. */
+  /**
+   * The addr-spec, `local@domain`, at most 254 octets. Internationalized domains are stored as
+   * A-labels.
+   */
   email: string;
-  /** The display name, at most 256 characters; may be empty. */
+  /** The display name, at most 256 characters. It may be empty. */
   name: string;
 }
 

@@ -26,25 +26,28 @@ export const protobufPackage = "packetboat.internal.v1";
 
 export const protobufFileName = "packetboat/internal/v1/ingest.proto";
 
-/** Messages of one turn. */
+/** The messages of one turn. */
 export interface SendMessagesRequest {
-  /** 1 to 64. */
+  /** 1 to 64 items. */
   items: SendItem[];
 }
 
-/** One message with all that its HTTP request said about it. */
+/** One message, with what the gateway knows about its HTTP request. */
 export interface SendItem {
-  /** The API key as presented. */
+  /** The API key as the caller sent it. */
   credential: string;
-  /** Of the headers `Idempotency-Key` and `X-Idempotency-Key`, all that were given; differing ones are refused. */
+  /**
+   * All values of the headers `Idempotency-Key` and `X-Idempotency-Key`. Ingest rejects the item if
+   * they differ.
+   */
   idempotency_keys: string[];
   /** W3C `traceparent`, or empty. */
   traceparent: string;
-  /** Answered in `X-Request-Id`. */
+  /** The id that the gateway returns in `X-Request-Id`. */
   request_id: string;
   /** True when `Admit` has counted this request. */
   admitted: boolean;
-  /** What was uploaded before; the message's own fields at these paths are empty. */
+  /** Content that was uploaded before. The fields of the message at these paths are empty. */
   content: ContentRef[];
   /** POST /v1/messages. */
   send_message?:
@@ -55,15 +58,19 @@ export interface SendItem {
     | SendEmailRequest
     | undefined;
   /**
-   * The id that the message is to have, made by the gateway: an item whose answer was lost can be handed over again without a second message, and a
-   * refusal can name it. Empty: ingest makes one.
+   * The id for the message, made by the gateway. With it the gateway can repeat an item whose
+   * response was lost without creating a second message, and an error can name the message. Empty:
+   * ingest makes the id.
    */
   message_id: string;
-  /** IP address of the client, as the gateway knows it; empty: not known. Failed authentications are counted by it. */
+  /**
+   * IP address of the client, as the gateway knows it; empty: unknown. Failed authentications are
+   * counted by this address.
+   */
   client_address: string;
 }
 
-/** A part of the content that is a blob. */
+/** A part of the content that is stored as a blob. */
 export interface ContentRef {
   /** `html`, `text`, `template_data`, or `attachments[3].content`. */
   path: string;
@@ -71,99 +78,105 @@ export interface ContentRef {
   blob_id: string;
 }
 
-/** In the order of the items. */
+/** The results, in the order of the items. */
 export interface SendMessagesResponse {
-  /** One per item. */
+  /** One result per item. */
   results: SendResult[];
 }
 
-/** What became of one item. */
+/** The result of one item. */
 export interface SendResult {
-  /** It is durable. */
+  /** The message is durable. */
   accepted?:
     | SendMessageResponse
     | undefined;
-  /** It was refused; nothing is stored. */
+  /** The request was refused; nothing is stored. */
   refused?:
     | Refusal
     | undefined;
-  /** The answer of an earlier request with the same key. */
+  /** True when this is the response to an earlier request with the same idempotency key. */
   replayed: boolean;
-  /** For the headers. */
+  /** The figures for the `X-RateLimit-*` headers. */
   rate: RateFigures | undefined;
 }
 
-/** Why a request was refused. The same content as a gRPC status with its details. */
+/** Why a request was refused. A gRPC status with details has the same content. */
 export interface Refusal {
   /** gRPC status code. */
   grpc_code: number;
-  /** Stable word, for example `validation_failed`. */
+  /** A stable word, for example `validation_failed`. */
   code: string;
-  /** For people. */
+  /** The message for people. */
   message: string;
-  /** All of them. */
+  /** All faults of fields. */
   errors: FieldFault[];
-  /** When to come back, in milliseconds; 0: not said. */
+  /** How long the caller should wait before it retries, in milliseconds; 0: not specified. */
   retry_after_ms: number;
-  /** Set when the store did not answer, so that the message may have been accepted all the same: look it up, or repeat with the same key. */
+  /**
+   * Set when the store did not reply, so the message may have been accepted. The caller can look
+   * this id up, or repeat the request with the same idempotency key.
+   */
   message_id: string;
 }
 
 /** One fault of one field. */
 export interface FieldFault {
-  /** Path, for example `to[2]`. */
+  /** The path of the field, for example `to[2]`. */
   field: string;
-  /** Stable word. */
+  /** A stable word. */
   code: string;
-  /** For people; never holds the value. */
+  /** The message for people; it never contains the value. */
   message: string;
 }
 
-/** What the `X-RateLimit-*` headers say. All 0: no key was recognized. */
+/** The figures for the `X-RateLimit-*` headers. All are 0 when no key was recognized. */
 export interface RateFigures {
-  /** Requests a minute. */
+  /** Requests per minute. */
   limit: number;
-  /** Left of them. */
+  /** Requests that remain. */
   remaining: number;
   /** When the budget is full again, in seconds since 1970. */
   reset: number;
 }
 
-/** A key to look at. */
+/** A key to check. */
 export interface AdmitRequest {
-  /** The API key as presented. */
+  /** The API key as the caller sent it. */
   credential: string;
-  /** What the request wants to do; empty: nothing beyond being known. */
+  /** The scope that the request needs; empty: none. */
   scope: string;
-  /** The call that follows counts the request: only the key and its scope are judged, and the answer has no rate figures. */
+  /**
+   * True when the following call counts the request. Ingest then checks only the key and its scope,
+   * and the response has no rate figures.
+   */
   uncounted: boolean;
   /** IP address of the client, as in SendItem. */
   client_address: string;
 }
 
-/** What is known of the key. */
+/** The result of the check. */
 export interface AdmitResponse {
-  /** Set when the key is not valid, lacks the scope, or its budget is spent. */
+  /** Set when the key is not valid, lacks the scope, or has used up its budget. */
   refused:
     | Refusal
     | undefined;
-  /** For the headers. */
+  /** The figures for the `X-RateLimit-*` headers. */
   rate: RateFigures | undefined;
 }
 
-/** A stream of these. */
+/** One part of an upload. */
 export interface UploadContentRequest {
-  /** Once, first. */
+  /** The first part of the stream, sent once. */
   header?:
     | UploadHeader
     | undefined;
-  /** At most 64 KiB. */
+  /** At most 64 KiB of content. */
   chunk?: Buffer | undefined;
 }
 
-/** Whose content it is. */
+/** The caller that uploads the content. */
 export interface UploadHeader {
-  /** The API key as presented. */
+  /** The API key as the caller sent it. */
   credential: string;
   /** IP address of the client, as in SendItem. */
   client_address: string;
@@ -173,7 +186,7 @@ export interface UploadHeader {
 export interface UploadContentResponse {
   /** `blob_…`. */
   blob_id: string;
-  /** Its size. */
+  /** The size of the blob. */
   bytes: number;
 }
 
@@ -1615,10 +1628,16 @@ export const UploadContentResponse: MessageFns<UploadContentResponse> = {
   },
 };
 
-/** Between gateway and ingest. Not public: no REST route, no promise of compatibility beyond one release. */
+/**
+ * The service between gateways and ingest. It is not public: it has no REST route, and its
+ * compatibility is limited to one release.
+ */
 export type IngestServiceService = typeof IngestServiceService;
 export const IngestServiceService = {
-  /** Hands over the messages of one event-loop turn: at most 64 items and 1 MiB. Each item is authenticated, judged and answered for itself. */
+  /**
+   * Sends the messages that a gateway received in one turn of its event loop: at most 64 items and
+   * 1 MiB. Ingest authenticates and checks each item separately, and each item has its own result.
+   */
   sendMessages: {
     path: "/packetboat.internal.v1.IngestService/SendMessages" as const,
     requestStream: false as const,
@@ -1630,8 +1649,9 @@ export const IngestServiceService = {
     responseDeserialize: (value: Buffer): SendMessagesResponse => SendMessagesResponse.decode(value),
   },
   /**
-   * Whether a key is valid, and its rate figures, before the gateway reads a body or refuses anything itself. Counts as one request unless the
-   * request says otherwise.
+   * Returns whether a key is valid, and its rate figures. The gateway calls this before it reads a
+   * body or rejects a request itself. The call counts as one request unless the request says
+   * otherwise.
    */
   admit: {
     path: "/packetboat.internal.v1.IngestService/Admit" as const,
@@ -1643,8 +1663,9 @@ export const IngestServiceService = {
     responseDeserialize: (value: Buffer): AdmitResponse => AdmitResponse.decode(value),
   },
   /**
-   * Streams one part of a message's content into the BlobStore, before the message that refers to it: a header, then chunks of at most 64 KiB.
-   * What no message refers to is swept after 24 hours.
+   * Uploads one part of a message's content to the BlobStore, before the message that refers to it:
+   * a header, then chunks of at most 64 KiB. Sweepers delete blobs that no message refers to after
+   * 24 hours.
    */
   uploadContent: {
     path: "/packetboat.internal.v1.IngestService/UploadContent" as const,
@@ -1659,22 +1680,30 @@ export const IngestServiceService = {
 } as const;
 
 export interface IngestServiceServer extends UntypedServiceImplementation {
-  /** Hands over the messages of one event-loop turn: at most 64 items and 1 MiB. Each item is authenticated, judged and answered for itself. */
+  /**
+   * Sends the messages that a gateway received in one turn of its event loop: at most 64 items and
+   * 1 MiB. Ingest authenticates and checks each item separately, and each item has its own result.
+   */
   sendMessages: handleUnaryCall<SendMessagesRequest, SendMessagesResponse>;
   /**
-   * Whether a key is valid, and its rate figures, before the gateway reads a body or refuses anything itself. Counts as one request unless the
-   * request says otherwise.
+   * Returns whether a key is valid, and its rate figures. The gateway calls this before it reads a
+   * body or rejects a request itself. The call counts as one request unless the request says
+   * otherwise.
    */
   admit: handleUnaryCall<AdmitRequest, AdmitResponse>;
   /**
-   * Streams one part of a message's content into the BlobStore, before the message that refers to it: a header, then chunks of at most 64 KiB.
-   * What no message refers to is swept after 24 hours.
+   * Uploads one part of a message's content to the BlobStore, before the message that refers to it:
+   * a header, then chunks of at most 64 KiB. Sweepers delete blobs that no message refers to after
+   * 24 hours.
    */
   uploadContent: handleClientStreamingCall<UploadContentRequest, UploadContentResponse>;
 }
 
 export interface IngestServiceClient extends Client {
-  /** Hands over the messages of one event-loop turn: at most 64 items and 1 MiB. Each item is authenticated, judged and answered for itself. */
+  /**
+   * Sends the messages that a gateway received in one turn of its event loop: at most 64 items and
+   * 1 MiB. Ingest authenticates and checks each item separately, and each item has its own result.
+   */
   sendMessages(
     request: SendMessagesRequest,
     callback: (error: ServiceError | null, response: SendMessagesResponse) => void,
@@ -1691,8 +1720,9 @@ export interface IngestServiceClient extends Client {
     callback: (error: ServiceError | null, response: SendMessagesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Whether a key is valid, and its rate figures, before the gateway reads a body or refuses anything itself. Counts as one request unless the
-   * request says otherwise.
+   * Returns whether a key is valid, and its rate figures. The gateway calls this before it reads a
+   * body or rejects a request itself. The call counts as one request unless the request says
+   * otherwise.
    */
   admit(
     request: AdmitRequest,
@@ -1710,8 +1740,9 @@ export interface IngestServiceClient extends Client {
     callback: (error: ServiceError | null, response: AdmitResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams one part of a message's content into the BlobStore, before the message that refers to it: a header, then chunks of at most 64 KiB.
-   * What no message refers to is swept after 24 hours.
+   * Uploads one part of a message's content to the BlobStore, before the message that refers to it:
+   * a header, then chunks of at most 64 KiB. Sweepers delete blobs that no message refers to after
+   * 24 hours.
    */
   uploadContent(
     callback: (error: ServiceError | null, response: UploadContentResponse) => void,
