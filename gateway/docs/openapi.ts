@@ -297,8 +297,8 @@ class Schemas {
   }
 
   /**
-   * Of a request: as text or as an object. Each has a name, because generators call a nameless
-   * alternative `Mailbox0`.
+   * A mailbox in a request is a text or an object. Both schemas have names, because generators call a
+   * nameless alternative `Mailbox0`.
    */
   #mailbox(type: MessageType, place: SchemaPlace): OpenApiSchema {
     this.made.Mailbox ??= {
