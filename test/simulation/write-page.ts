@@ -1,5 +1,5 @@
-// Writes docs/simulation.md: the laws, and what catches each mutant after how many seeds. Part of
-// `make golden`; takes a minute.
+// Writes docs/simulation.md: the laws, and for each mutant the law that it breaks and the number of
+// seeds. Part of `make golden`; takes a minute.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,34 +17,39 @@ async function row({ name }: Mutant): Promise<string> {
 
 const page = `# The simulation
 
-Written by \`make golden\`; the words around the lists are in test/simulation/write-page.ts.
+\`make golden\` writes this page; the text around the lists is in test/simulation/write-page.ts.
 
-\`test/simulation\` runs the real code of accept, dispatch and sweep, several processes of each, over the memory adapters, with a clock of its own that jumps
-to the next moment in which anything can happen. A seed decides everything: what callers ask for, and which faults befall whom. Calls are late, fail before
-or after they were carried out, or are never answered; processes crash at any await, freeze for longer than a lease, are shut down, have wrong clocks; the
-queue loses everything, repeats itself and is full; the store goes away and its clock jumps; the mail server refuses, drops the connection at every stage and
-takes its time. Then the weather turns calm, and everything must end.
+\`test/simulation\` runs the real code of ingest, dispatcher and sweeper over the memory adapters, with several processes of each program. The simulated clock jumps
+to the next moment at which something can happen. A seed determines all requests and all faults:
 
-\`vitest run test/simulation\` runs 2,000 seeds in two processes. A broken law prints its seed; \`SEED=123 vitest run test/simulation/simulation.test.ts\` repeats
-that world and prints what happened in it, line by line.
+- calls are late, fail before or after they took effect, or never return;
+- processes crash at any await, freeze for longer than a lease, shut down, and have wrong clocks;
+- the queue loses all entries, repeats entries and is full;
+- the store is unreachable, and its clock jumps;
+- the mail server rejects mail, is slow, and drops the connection at every stage.
+
+After a while the faults stop, and every delivery must end.
+
+\`vitest run test/simulation\` runs 2,000 seeds in two processes. When a law is broken, the test prints the seed. \`SEED=123 vitest run test/simulation/simulation.test.ts\` repeats
+that run and prints each step.
 
 ## Laws
 
-The first seven have the names of \`test/simulation/model/delivery.mjs\`, the model of one delivery that visits every state
-(decisions/0003-the-state-machine-of-a-delivery.md).
+The first seven laws have the same names as in \`test/simulation/model/delivery.mjs\`, a model of one delivery whose reachable states are all checked
+([0003](decisions/0003-the-state-machine-of-a-delivery.md)).
 
 ${laws.map((law) => `- ${law}`).join('\n')}
 
-## Rules broken on purpose
+## Mutants
 
-Each line of the code below was changed in turn as it was loaded (test/simulation/mutants.ts), and seeds were run from 1 on, at most ${SEEDS_MAX}.
+Each mutant breaks one rule: it changes a line of code when the code is loaded (test/simulation/mutants.ts). The table shows which law the mutant broke, and after how many seeds of at most ${SEEDS_MAX}.
 
-| broken on purpose | noticed by | after seeds |
+| mutant | broken law | seeds |
 | --- | --- | --- |
 ${rows.join('\n')}
 
-What breaks nothing is no promise. A 250 whose lease was lost is recorded all the same, because that spares a copy; entries are acked late, because that
-spares a minute when a dispatcher dies.
+Mutants without a broken law are not promises. A dispatcher records a 250 after it lost its lease, because that avoids a copy. It acks entries late, because that
+saves a minute when a dispatcher dies.
 `;
 
 writeFileSync(join(import.meta.dirname, '../../docs/simulation.md'), page);
