@@ -336,7 +336,7 @@ describe('keys', () => {
     rpc(key, '/packetboat.v1.KeysService/RevokeKey', { key_id: id, force });
 
   test('a child has all that the request omits from its maker, and names the maker', async () => {
-    const expiresAt = Date.now() + 6_000;
+    const expiresAt = Date.now() + 3_600_000;
     const { text, key } = await keyWith({
       environment: 'testing',
       senders: [OWN],
