@@ -13,7 +13,7 @@ const READY_MS = 30_000;
 const STOP_MS = 10_000;
 /** A process that an ended program left behind may hold its output open for longer. */
 const OUTPUT_END_MS = 500;
-/** What an error shows of the program's output. */
+/** What is kept of a program's output, its end. */
 const OUTPUT_CHARS = 16_384;
 
 export interface ServerProgram {
@@ -70,10 +70,13 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
     });
     child = started;
     const isReady = Promise.withResolvers<void>();
-    const seen = output.length;
+    let said = '';
+    let isStarting = true;
     const collect = (text: string): void => {
-      output += text;
-      if (program.ready.test(output.slice(seen))) isReady.resolve();
+      output = tail(output + text);
+      if (!isStarting) return;
+      said += text;
+      if (program.ready.test(said)) isReady.resolve();
     };
     started.stdout.setEncoding('utf8').on('data', collect);
     started.stderr.setEncoding('utf8').on('data', collect);
@@ -95,10 +98,10 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
       await isReady.promise;
     } catch (cause) {
       await kill();
-      throw new Error(`${program.name} did not start; it said:\n${tail(output)}`, { cause });
+      throw new Error(`${program.name} did not start; it said:\n${output}`, { cause });
     } finally {
       clearTimeout(timer);
-      output = tail(output);
+      isStarting = false;
     }
   }
 
@@ -125,7 +128,7 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
       await ended;
     }
     if (child?.exitCode == null)
-      throw new Error(`${program.name} was ended by ${child?.signalCode}; it said:\n${tail(output)}`);
+      throw new Error(`${program.name} was ended by ${child?.signalCode}; it said:\n${output}`);
     return child.exitCode;
   }
 
@@ -146,7 +149,7 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
       return running()?.pid;
     },
     folder,
-    output: () => tail(output),
+    output: () => output,
     pause: () => void running()?.kill('SIGSTOP'),
     resume: () => void running()?.kill('SIGCONT'),
     kill,
@@ -169,7 +172,9 @@ function tail(output: string): string {
 
 /**
  * Reads the pid of each run, an empty line when none runs; the end of its input means that the test
- * process is gone.
+ * process is gone. The pid is not another process's by then: the test process alone reaps its
+ * program and says so in the same turn, and of a test process that is gone the watchdog knows at
+ * once.
  */
 const WATCHDOG = `
 while read -r line; do pid=$line; done

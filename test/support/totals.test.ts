@@ -41,6 +41,7 @@ it('ends with the totals of a green run and names what was skipped', async () =>
   expect(code).toBe(0);
   expect(lines.at(-1)).toBe('2 passed, 0 failed');
   expect(lines).toContain('Skipped: tests/a.test.ts: needs a submarine');
+  expect(lines.filter((line) => line.startsWith('Test process:'))).toEqual([]);
 });
 
 it('counts failed tests, files that do not load and errors outside any test', async () => {
@@ -88,7 +89,7 @@ it('ends with the error of a hook, its cause and the first and last lines of wha
   ]);
 });
 
-it('names the tests of a process that went away', async () => {
+it('names the tests of a process that went away, and how it ended', async () => {
   const { code, lines } = await run({
     'gone.test.ts': `it('stays', () => {}); it('kills', async () => { process.kill(process.pid, 'SIGKILL'); await new Promise(() => {}); });`,
   });
@@ -96,5 +97,8 @@ it('names the tests of a process that went away', async () => {
   expect(lines.filter((line) => line.startsWith('Failed:'))).toContain(
     'Failed: tests/gone.test.ts: kills (did not end)',
   );
+  expect(lines.filter((line) => line.startsWith('Test process:'))).toEqual([
+    expect.stringMatching(/^Test process: pid \d+ ended with SIGKILL at /),
+  ]);
   expect(lines.at(-1)).toMatch(/^\d passed, [1-9]\d* failed$/);
 });

@@ -2,6 +2,8 @@
 // script can read. A file that cannot be loaded and an error outside any test count as failures:
 // they must never look like fewer tests.
 
+import type { ChildProcess } from 'node:child_process';
+import { subscribe } from 'node:diagnostics_channel';
 import { stripVTControlCharacters } from 'node:util';
 import { DefaultReporter, type TestModule, type TestRunEndReason, type Vitest } from 'vitest/node';
 
@@ -17,10 +19,22 @@ const ERRORS_SHOWN = 10;
 
 export default class Totals extends DefaultReporter {
   #vitest: Vitest | undefined;
+  readonly #endedProcesses: string[] = [];
 
   override onInit(vitest: Vitest): void {
     this.#vitest = vitest;
+    // Vitest says that a worker exited unexpectedly, but neither how nor when.
+    subscribe('child_process', (message) => this.#watch((message as { process: ChildProcess }).process));
     super.onInit(vitest);
+  }
+
+  #watch(child: ChildProcess): void {
+    child.once('exit', (code, signal) => {
+      const isWorker = child.spawnargs.some((argument) => /vitest.*workers/.test(argument));
+      if (!isWorker || child.killed || code === 0) return;
+      const at = new Date().toISOString();
+      this.#endedProcesses.push(`pid ${child.pid} ended with ${signal ?? `exit code ${code}`} at ${at}`);
+    });
   }
 
   override onTestRunEnd(
@@ -32,6 +46,7 @@ export default class Totals extends DefaultReporter {
     const lent = this.#vitest?.getRootProject().getProvidedContext().lent ?? [];
     for (const backend of lent) this.log(`Backend: ${backend}`);
     for (const title of modules.flatMap(skipped)) this.log(`Skipped: ${title}`);
+    for (const ended of this.#endedProcesses) this.log(`Test process: ${ended}`);
     // Vitest has printed them above, but of a long output often only the end is kept.
     const failed = [
       ...modules.flatMap(failures),
