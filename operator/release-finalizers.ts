@@ -13,7 +13,7 @@ import { microTime } from './kubernetes/elector.ts';
 import { type Lease, leases, type ObjectKey } from './kubernetes/resource.ts';
 import { keyOf } from './reconcile/identity.ts';
 
-export interface ReleaseParts {
+interface ReleaseParts {
   readonly client: Pick<KubernetesClient, 'get' | 'create' | 'update' | 'list' | 'patchMetadata'>;
   readonly clock: Clock;
   readonly lease: ObjectKey;

@@ -4,7 +4,7 @@ import type { Logger } from '../services/runtime/log.ts';
 import { type ElectorParts, elect } from './kubernetes/elector.ts';
 import { type OperatorParts, operate } from './reconcile/operator.ts';
 
-export interface LeaderParts
+interface LeaderParts
   extends Omit<OperatorParts, 'term' | 'onFenced'>,
     Pick<ElectorParts, 'lease' | 'identity'> {
   readonly log: Pick<Logger, 'info'>;

@@ -123,14 +123,11 @@ export interface MetadataPatch {
   readonly finalizers?: readonly string[];
   /** null removes an annotation; others stay. */
   readonly annotations?: Readonly<Record<string, string | null>>;
-  readonly labels?: Readonly<Record<string, string | null>>;
 }
 
 /** One response, or a call without one (`code` null), for metrics. */
 export interface AnsweredRequest {
   readonly verb: string;
-  readonly resource: string;
   /** HTTP's status code. */
   readonly code: number | null;
-  readonly ms: number;
 }

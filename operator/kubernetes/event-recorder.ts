@@ -18,7 +18,7 @@ export interface EventNote {
   readonly note: string;
 }
 
-export interface EventRecorderParts {
+interface EventRecorderParts {
   readonly client: Pick<KubernetesClient, 'create'>;
   readonly clock: Clock;
   readonly controller: string;

@@ -21,7 +21,7 @@ import type {
 } from './client.ts';
 import type { KubernetesObject, ObjectKey, Resource } from './resource.ts';
 
-export interface ClientOptions {
+interface ClientOptions {
   readonly access: AccessSettings;
   /** Field manager of everything that the client writes. */
   readonly fieldManager: string;
@@ -262,14 +262,7 @@ class HttpClient implements KubernetesClient {
    */
   async #open(resource: Resource<KubernetesObject>, call: Call): Promise<IncomingMessage> {
     for (let isSecond = false; ; isSecond = true) {
-      const startedAt = performance.now();
-      const reportAnswer = (code: number | null): void =>
-        this.#options.onAnswer?.({
-          verb: call.verb,
-          resource: resource.plural,
-          code,
-          ms: performance.now() - startedAt,
-        });
+      const reportAnswer = (code: number | null): void => this.#options.onAnswer?.({ verb: call.verb, code });
       const answer = await this.#send(resource, call).catch((error: unknown) => {
         reportAnswer(null);
         throw unavailable(call.verb, resource, error);

@@ -16,7 +16,7 @@ export interface ObjectChange<T> {
   readonly after: T | null;
 }
 
-export interface ReflectorParts<T, I extends string = never> {
+interface ReflectorParts<T, I extends string = never> {
   readonly client: Pick<KubernetesClient, 'list' | 'watch'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -35,7 +35,6 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   readonly #parts: ReflectorParts<T, I>;
   readonly #synced = Promise.withResolvers<void>();
   #objects: ObjectStore<T, I>;
-  #lastContactAt = Number.NEGATIVE_INFINITY;
   /**
    * Watches and lists in a row that brought no event. A successful list does not reset it: a server
    * may allow lists and refuse watches.
@@ -56,11 +55,6 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   /** Resolves after the first list. */
   get synced(): Promise<void> {
     return this.#synced.promise;
-  }
-
-  /** Time of the server's last sign of life, by the monotonic clock. */
-  get lastContactAt(): number {
-    return this.#lastContactAt;
   }
 
   get(key: ObjectKey): T | null {
@@ -155,7 +149,6 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   }
 
   #recordContact(): void {
-    this.#lastContactAt = this.#parts.clock.monotonic();
     this.#parts.onContact?.();
   }
 

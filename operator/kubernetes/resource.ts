@@ -3,7 +3,7 @@
 // mail.
 
 /** Metadata of an object. */
-export interface ObjectMeta {
+interface ObjectMeta {
   readonly name: string;
   /** Absent on cluster-scoped objects. */
   readonly namespace?: string;
@@ -22,13 +22,12 @@ export interface ObjectMeta {
   readonly ownerReferences?: readonly OwnerReference[];
 }
 
-export interface OwnerReference {
+interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
   readonly uid: string;
   readonly controller?: boolean;
-  readonly blockOwnerDeletion?: boolean;
 }
 
 /**
@@ -99,13 +98,10 @@ export interface Secret extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
   /** Write-only: the server moves it into `data`. */
   readonly stringData?: Readonly<Record<string, string>>;
-  readonly immutable?: boolean;
 }
 
 export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
-  /** Base64. */
-  readonly binaryData?: Readonly<Record<string, string>>;
 }
 
 export interface Lease extends KubernetesObject {
@@ -119,7 +115,7 @@ export interface Lease extends KubernetesObject {
   };
 }
 
-export interface ObjectReference {
+interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace?: string;
@@ -129,7 +125,7 @@ export interface ObjectReference {
 }
 
 /** events.k8s.io/v1. */
-export interface KubernetesEvent extends KubernetesObject {
+interface KubernetesEvent extends KubernetesObject {
   /** RFC 3339 with microseconds. */
   readonly eventTime: string;
   readonly reportingController: string;
@@ -139,7 +135,6 @@ export interface KubernetesEvent extends KubernetesObject {
   readonly type: 'Normal' | 'Warning';
   readonly note: string;
   readonly regarding: ObjectReference;
-  readonly series?: { readonly count: number; readonly lastObservedTime: string };
 }
 
 export const secrets = describeResource<Secret>('v1', 'Secret', 'secrets');

@@ -5,7 +5,7 @@
 import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 
-export interface RetryQueueParts {
+interface RetryQueueParts {
   readonly clock: Clock;
   /**
    * Resolves to the milliseconds until the key is due again; null: when it is added again. When it

@@ -14,7 +14,7 @@ export type ConditionType =
   | 'Published'
   | 'Ready'
   | 'ReconciliationPaused';
-export type ConditionStatus = Condition['status'];
+type ConditionStatus = Condition['status'];
 
 /** A condition before `stampConditions` adds its generation and time. */
 export interface NewCondition {
@@ -48,7 +48,7 @@ const whenTrue = {
   Compiled: { reason: 'Compiled', message: 'each locale of each environment renders with the sample data' },
 } as const;
 
-export type FaultCondition = keyof typeof whenTrue;
+type FaultCondition = keyof typeof whenTrue;
 
 /**
  * The condition that follows from an object's faults. `isReached` is false when an earlier

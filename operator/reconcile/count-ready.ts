@@ -7,7 +7,7 @@ import type { Mirrors } from './affected.ts';
 import type { ObjectWithStatus } from './decide-status.ts';
 import type { OperatorMetrics } from './metrics.ts';
 
-export interface CountReadyParts {
+interface CountReadyParts {
   readonly clock: Clock;
   readonly metrics: Pick<OperatorMetrics, 'ready'>;
   readonly mirrors: Mirrors;

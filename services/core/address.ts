@@ -25,7 +25,7 @@ export interface Mailbox {
 }
 
 /** Why a text is no address. The message is a sentence without the value, which may be personal. */
-export interface AddressRefusal {
+interface AddressRefusal {
   readonly code: 'invalid_address';
   readonly message: string;
 }
@@ -34,7 +34,7 @@ export interface AddressRefusal {
  * A mailbox as callers write it: text, or an object in which a field that is empty counts as
  * absent.
  */
-export type MailboxInput =
+type MailboxInput =
   | string
   | { readonly email?: string; readonly address?: string; readonly name?: string | null };
 

@@ -27,7 +27,7 @@ export interface FieldError {
   readonly message: string;
 }
 
-export interface FailureOptions {
+interface FailureOptions {
   /**
    * The stable `error.code` of the answer, for example `validation_failed` or
    * `idempotency_key_reused`.

@@ -17,7 +17,7 @@ import type { Random } from '../ports/random.ts';
 import type { SuppressionStore } from '../ports/suppression-store.ts';
 import { readKeyring, readOrMakeKeyring } from '../runtime/keyring.ts';
 
-export interface Stores {
+interface Stores {
   readonly messages: SqliteMessageStore;
   readonly blobs: BlobStore;
   readonly suppressions: SuppressionStore;
@@ -25,7 +25,7 @@ export interface Stores {
   readonly keyring: Readonly<Record<KeyPurpose, Keys>>;
 }
 
-export interface StoresOptions {
+interface StoresOptions {
   readonly dataDir: string;
   /** Null: the data folder's own, made at the first start. */
   readonly keyringFile: string | null;

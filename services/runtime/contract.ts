@@ -54,7 +54,7 @@ export interface HttpRoute {
 }
 
 /** The option `(packetboat.v1.rest)`, with its defaults filled in. */
-export interface RestOption {
+interface RestOption {
   /** HTTP status of success. */
   readonly status: number;
   /** HTTP status of success when the answer says `created: false`. */

@@ -8,7 +8,7 @@ export interface Exposition {
   readonly text: string;
 }
 
-export type Format = 'openmetrics' | 'text';
+type Format = 'openmetrics' | 'text';
 
 /** What we write, and the versions by which it may be asked for; the first names ours. */
 const formats: readonly {

@@ -37,7 +37,7 @@ export interface GrpcServing extends AsyncDisposable {
   readonly port: number;
 }
 
-export interface GrpcServerOptions {
+interface GrpcServerOptions {
   readonly services: readonly GrpcService[];
   readonly health: Health;
   readonly descriptors: Uint8Array;

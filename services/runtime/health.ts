@@ -26,7 +26,7 @@ export const isRequired: Readonly<Record<DependencyName, boolean>> = {
 };
 
 /** A port that can say whether what is behind it answers. */
-export interface Checked {
+interface Checked {
   /**
    * Resolves when the dependency answers. Rejects when it does not, but not before the first try to
    * connect has ended.

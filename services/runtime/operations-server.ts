@@ -12,7 +12,7 @@ import type { Health } from './health.ts';
 import type { ListenAddress } from './listen.ts';
 import type { Metrics } from './metrics.ts';
 
-export interface OperationsServer extends AsyncDisposable {
+interface OperationsServer extends AsyncDisposable {
   readonly port: number;
 }
 

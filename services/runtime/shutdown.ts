@@ -10,13 +10,13 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const EXIT_CODE = { SIGTERM: 143, SIGINT: 130 } as const;
 
 /** The parts of `process` that ending one takes; tests hand in another. */
-export interface ProcessToEnd {
+interface ProcessToEnd {
   on(event: (typeof SIGNALS)[number], listener: () => void): unknown;
   on(event: 'uncaughtException', listener: (error: unknown) => void): unknown;
   exit(code: number): void;
 }
 
-export interface ShutdownOptions {
+interface ShutdownOptions {
   readonly log: Pick<Logger, 'info' | 'error' | 'fatal'>;
   readonly graceMs?: number;
   readonly process?: ProcessToEnd;

@@ -55,7 +55,7 @@ const revision: Column = {
 };
 const message = conditionColumn('Message', 'Ready', 'message', 'Message of Ready.', true);
 
-export interface KindDefinition {
+interface KindDefinition {
   readonly kind: 'Sender' | 'Template';
   readonly plural: string;
   readonly singular: string;

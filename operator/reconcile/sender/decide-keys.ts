@@ -18,7 +18,7 @@ export interface ManagedKey {
   readonly retiredAt: number | null;
 }
 
-export interface KeysContext {
+interface KeysContext {
   /** One key of each signs. None: keys are not managed, and existing keys retire. */
   readonly algorithms: readonly DkimAlgorithm[];
   /** 0: never. */
@@ -28,7 +28,7 @@ export interface KeysContext {
   readonly isSeen: (key: ManagedKey) => boolean | null;
 }
 
-export interface KeysDecision {
+interface KeysDecision {
   readonly create: readonly DkimAlgorithm[];
   /** All keys that stay, in their new state. */
   readonly keys: readonly ManagedKey[];

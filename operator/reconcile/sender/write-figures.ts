@@ -14,7 +14,7 @@ import { keyOf } from '../identity.ts';
 import type { Mirror } from '../mirror.ts';
 import type { Tenants } from '../tenants.ts';
 
-export interface FiguresParts {
+interface FiguresParts {
   readonly client: Pick<KubernetesClient, 'applyStatus'>;
   readonly clock: Clock;
   readonly figures: Pick<SenderFiguresStore, 'lastHour'>;

@@ -9,7 +9,7 @@ import { type CatalogAccess, publish } from '../publish.ts';
 import { decideTemplate } from './decide.ts';
 import { gatherTemplate, type TemplateGatherParts } from './gather.ts';
 
-export interface TemplateParts extends TemplateGatherParts, StatusParts {
+interface TemplateParts extends TemplateGatherParts, StatusParts {
   readonly client: KubernetesClient;
   readonly clock: Clock;
   readonly catalog: CatalogAccess;

@@ -50,7 +50,7 @@ export type Draft = Omit<
   readonly recipients: readonly { readonly address: Address; readonly role: Delivery['role'] }[];
 };
 
-export type SendVerdict =
+type SendVerdict =
   | { readonly kind: 'accepted'; readonly draft: Draft }
   | { readonly kind: 'refused'; readonly failure: Failure };
 

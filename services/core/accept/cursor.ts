@@ -6,7 +6,7 @@ import { type MessageId, parseMessageId } from '../ids.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
 import type { Key } from '../secrets/keyring.ts';
 
-export interface Position {
+interface Position {
   readonly createdAt: number;
   readonly id: MessageId;
 }

@@ -50,7 +50,7 @@ export function fingerprint(request: unknown): string {
 }
 
 /** `outdated`: take the key off that message and try again. */
-export type KeyTaken =
+type KeyTaken =
   | { readonly kind: 'replay'; readonly message: Message }
   | { readonly kind: 'outdated' }
   | { readonly kind: 'reused'; readonly failure: Failure };

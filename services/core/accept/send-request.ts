@@ -64,7 +64,7 @@ export interface SendRequest {
 }
 
 /** How the caller's form calls the fields that two forms name differently. */
-export interface FieldNames {
+interface FieldNames {
   readonly recipient: string;
   readonly template: string;
   readonly templateData: string;
@@ -80,14 +80,14 @@ export const mailbindrNames: FieldNames = {
   templateData: 'context',
 };
 
-export interface Recipient {
+interface Recipient {
   readonly mailbox: Mailbox;
   readonly role: 'to' | 'cc' | 'bcc';
   /** Where the caller wrote it, for example `to[2]`. */
   readonly field: string;
 }
 
-export interface TemplateName {
+interface TemplateName {
   readonly identifier: string;
   /** Null: the live one. */
   readonly revision: number | null;

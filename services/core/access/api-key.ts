@@ -10,7 +10,7 @@ import { checksumOf, readKeyText } from './key-text.ts';
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** What a key says of itself. `id` is where the store has it. */
-export interface PresentedKey {
+interface PresentedKey {
   readonly id: string;
   /** SHA-256 of the whole key, hex. */
   readonly secretHash: string;

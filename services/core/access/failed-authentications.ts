@@ -6,9 +6,9 @@ import { Failure } from '../failure.ts';
 import { accessLimits } from '../limits/access.ts';
 import { addressBlock } from '../network/address-block.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
+import type { Key } from '../secrets/keyring.ts';
 import type { WindowCount } from './failure-windows.ts';
 import type { KeyTextFault } from './key-text.ts';
-import type { HashKey } from './suppression.ts';
 
 /**
  * `unknown`: there is no key of this id. `wrong_secret`: there is one, and its secret is another;
@@ -16,7 +16,7 @@ import type { HashKey } from './suppression.ts';
  */
 export type FailureReason = KeyTextFault | 'unknown' | 'wrong_secret' | 'revoked' | 'expired';
 
-export interface FailedAuthentication {
+interface FailedAuthentication {
   readonly reason: FailureReason;
   /** As the presented key says; null when it has not the form of a key. */
   readonly keyId: string | null;
@@ -27,11 +27,7 @@ export interface FailedAuthentication {
  * the form of a key: it is refused without a look-up and guesses nothing. The name holds an HMAC of
  * the address, so that no counter shows the address.
  */
-export function countedUnder(
-  hashKey: HashKey,
-  { keyId }: FailedAuthentication,
-  clientAddress: string,
-): string[] {
+export function countedUnder(hashKey: Key, { keyId }: FailedAuthentication, clientAddress: string): string[] {
   if (keyId === null) return [];
   const block = addressBlock(clientAddress);
   const byKey = `key/${keyId}`;

@@ -10,7 +10,7 @@ const OWN = /^sk_live_[A-Za-z0-9_]{24,200}$/;
 const CHECKSUM_CHARS = 6;
 
 /** `id`: where the store has a made key. A bootstrap key does not say its id. */
-export type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };
+type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };
 
 /**
  * Why a caller is refused before anybody looks for the key, in words for the caller. Every door

@@ -5,9 +5,6 @@ import { type Address, canonical } from '../address.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
 import type { Key } from '../secrets/keyring.ts';
 
-/** Alias of `Key`, for callers that still use the older name. */
-export type HashKey = Key;
-
 /** The only scope there is so far: all mail of the tenant. */
 export const SCOPE_ALL = 'all';
 

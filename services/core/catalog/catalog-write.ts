@@ -2,7 +2,7 @@
 // of CatalogWriter.
 
 /** By term, then by generation: an old leader's fence is lower than its successor's. */
-export interface Fence {
+interface Fence {
   readonly term: number;
   readonly generation: number;
 }
@@ -15,7 +15,7 @@ export interface StoredObject {
   readonly isLive: boolean;
 }
 
-export interface Writing {
+interface Writing {
   readonly kind: string;
   readonly name: string;
   /**
@@ -26,7 +26,7 @@ export interface Writing {
   readonly fence: Fence;
 }
 
-export const isOlderFence = (fence: Fence, than: Fence): boolean =>
+const isOlderFence = (fence: Fence, than: Fence): boolean =>
   fence.term < than.term || (fence.term === than.term && fence.generation < than.generation);
 
 /**

@@ -22,7 +22,7 @@ import { deliveryLimits } from '../limits/delivery.ts';
 import { queueLimits } from '../limits/queue.ts';
 import type { NewEvent } from './event.ts';
 
-export type TerminalState =
+type TerminalState =
   | 'delivered'
   | 'bounced'
   | 'complained'
@@ -374,7 +374,7 @@ export interface Outcome {
  * there is one attempt more than there are waits. `random`, in [0, 1), lengthens a wait by up to
  * `deliveryLimits.retryJitter` of itself and never shortens it (P6).
  */
-export interface Schedule {
+interface Schedule {
   readonly delaysMs: readonly number[];
   readonly random: number;
 }
@@ -561,7 +561,7 @@ export function notPublished(s: DeliveryView, now: number): Change | null {
  *   attempt honours it.
  * - `ended`: the delivery was in a terminal state already.
  */
-export type Cancelling =
+type Cancelling =
   | { readonly kind: 'cancelled' | 'in_flight'; readonly change: Change }
   | { readonly kind: 'in_flight' | 'ended'; readonly change: null };
 

@@ -5,7 +5,7 @@ import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
 import { type Change, type DeliveryView, endIfTooOld, hold } from './delivery.ts';
 
-export type Plan =
+type Plan =
   /**
    * The entry is outdated or a duplicate, or its delivery waits in the store. Another entry or the
    * sweeper will bring the delivery back.
@@ -14,7 +14,7 @@ export type Plan =
   | { readonly kind: 'end' | 'hold'; readonly change: Change }
   | { readonly kind: 'go'; readonly route: Route };
 
-export interface PlanContext {
+interface PlanContext {
   readonly attempt: number;
   readonly now: number;
   /** Null: the catalog has no sender of that name, or no longer has one. */

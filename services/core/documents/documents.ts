@@ -18,12 +18,12 @@ import type { Fault, FaultPath } from './fault.ts';
 import { yamlFault } from './yaml-faults.ts';
 
 /** A place in a file: line and column, both from 1. */
-export interface TextPlace {
+interface TextPlace {
   readonly line: number;
   readonly column: number;
 }
 
-export interface Origin extends TextPlace {
+interface Origin extends TextPlace {
   readonly file: string;
 }
 

@@ -7,7 +7,7 @@ import { documentsLimits } from '../limits/documents.ts';
 import type { FaultPath } from './fault.ts';
 import { nearest } from './nearest.ts';
 
-export interface ValueFault {
+interface ValueFault {
   readonly path: FaultPath;
   readonly message: string;
 }

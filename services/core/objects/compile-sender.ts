@@ -11,7 +11,7 @@ import { readDkimKey } from '../mail/dkim/key.ts';
 import { defaultTenant } from './identity.ts';
 import type { SenderObject } from './sender-schema.ts';
 
-export interface SenderReferences {
+interface SenderReferences {
   /** The values of a Secret of the same namespace, in clear; null when there is none. */
   secret(name: string): Readonly<Record<string, string>> | null;
 }

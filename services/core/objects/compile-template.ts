@@ -23,7 +23,7 @@ import { schemaFaults } from '../template/variables.ts';
 import { defaultTenant } from './identity.ts';
 import type { LocaleObject, TemplateObject } from './template-schema.ts';
 
-export interface TemplateReferences {
+interface TemplateReferences {
   /** The data of a ConfigMap of the same namespace; null when there is none. */
   configMap(name: string): Readonly<Record<string, string>> | null;
   /** True when the namespace has a Sender of this name, whether it compiles or not. */

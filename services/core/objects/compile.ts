@@ -12,7 +12,7 @@ import { type CatalogObject, readObject } from './read-object.ts';
 import { secretValues } from './secret-values.ts';
 import type { TemplateObject } from './template-schema.ts';
 
-export interface CompiledFolder {
+interface CompiledFolder {
   readonly senders: readonly Sender[];
   readonly templates: readonly TemplateRevision[];
   /**

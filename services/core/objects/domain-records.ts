@@ -5,8 +5,8 @@
 import type { Sender } from '../catalog/catalog.ts';
 import { dkimName } from '../mail/dkim/key.ts';
 
-export type RecordPurpose = 'SPF' | 'DKIM' | 'DMARC' | 'ReturnPath';
-export type RecordState = 'Found' | 'Missing' | 'Mismatch' | 'Unknown';
+type RecordPurpose = 'SPF' | 'DKIM' | 'DMARC' | 'ReturnPath';
+type RecordState = 'Found' | 'Missing' | 'Mismatch' | 'Unknown';
 
 export interface WantedRecord {
   readonly purpose: RecordPurpose;
@@ -120,7 +120,7 @@ function tagsOf(record: string): ReadonlyMap<string, string> {
 }
 
 /** The condition DomainVerified. */
-export interface Verification {
+interface Verification {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: 'Verified' | 'RecordsMissing' | 'RecordsMismatch' | 'LookupFailed';
   readonly message: string;

@@ -1,7 +1,7 @@
 // Reading Secrets, of files and of the API server alike.
 
 /** As in a manifest: `data` holds base64, `stringData` clear text. */
-export interface SecretData {
+interface SecretData {
   readonly data?: Readonly<Record<string, string>>;
   readonly stringData?: Readonly<Record<string, string>>;
 }

@@ -22,7 +22,7 @@ export interface Key {
 export type Keys = readonly [Key, ...Key[]];
 export type Keyring = Readonly<Partial<Record<KeyPurpose, Keys>>>;
 
-export const KEY_BYTES = 32;
+const KEY_BYTES = 32;
 const keyId = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 

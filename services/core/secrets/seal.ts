@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts';
 import type { Key, Keys } from './keyring.ts';
 
 /** Where a sealed value belongs: the id of its document, and a field in it. */
-export interface SealContext {
+interface SealContext {
   readonly document: string;
   readonly field: string;
 }

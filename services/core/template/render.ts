@@ -51,7 +51,7 @@ export interface RenderRefusal {
 }
 
 /** The three parts of a mail that a template gives. */
-export type TemplatePart = 'subject' | 'html' | 'text';
+type TemplatePart = 'subject' | 'html' | 'text';
 
 /** A part that would not parse or render. */
 export class PartError extends Error {
@@ -91,7 +91,7 @@ export function isRefusal<Result>(result: Result | RenderRefusal): result is Ren
  * Everything that is wrong with a request's data and environment; what `render` would refuse before
  * it renders.
  */
-export function checkRequest(template: CompiledTemplate, request: RenderRequest): readonly FieldError[] {
+function checkRequest(template: CompiledTemplate, request: RenderRequest): readonly FieldError[] {
   const missing = contentFor(template.revision, request) ? [] : [noContent(request.environment)];
   return [...missing, ...template.variables.check(request.data)];
 }

@@ -3,7 +3,7 @@
 // data.
 
 /** The reasons of condition `Compiled` (OPERATOR) that a template's own text can cause. */
-export type TemplateErrorReason = 'SyntaxError' | 'RenderFailed' | 'TooLarge';
+type TemplateErrorReason = 'SyntaxError' | 'RenderFailed' | 'TooLarge';
 
 export class TemplateError extends Error {
   readonly reason: TemplateErrorReason;

@@ -13,7 +13,7 @@ type Data = Readonly<Record<string, unknown>>;
  * What is wrong with a schema. `path` is relative to it, for example `['properties', 'number',
  * 'pattern']`.
  */
-export interface SchemaFault {
+interface SchemaFault {
   readonly path: readonly string[];
   readonly message: string;
 }

@@ -3,7 +3,7 @@
 
 import { type Tier, tiers } from '../message.ts';
 
-export const tierShares: Readonly<Record<Tier, number>> = { high: 6, normal: 3, bulk: 1 };
+const tierShares: Readonly<Record<Tier, number>> = { high: 6, normal: 3, bulk: 1 };
 
 /**
  * Smooth weighted round robin. At each turn every tier with work earns its weight as credit, and

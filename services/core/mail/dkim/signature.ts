@@ -41,7 +41,7 @@ export interface ToSign {
   readonly time: number;
 }
 
-export interface Unsigned {
+interface Unsigned {
   /** What the key signs. */
   readonly data: string;
   /** The field, whole but for the signature at its end. */

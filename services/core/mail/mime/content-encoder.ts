@@ -5,7 +5,7 @@
 import type { BlobEncoding } from './mail.ts';
 
 /** Call `push` for each chunk, then `end` once. Both give bytes that are the caller's own. */
-export interface ContentEncoder {
+interface ContentEncoder {
   push(chunk: Uint8Array): Uint8Array;
   end(): Uint8Array;
 }

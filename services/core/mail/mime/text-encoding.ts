@@ -4,7 +4,7 @@
 
 import { contentEncoder } from './content-encoder.ts';
 
-export interface EncodedText {
+interface EncodedText {
   readonly encoding: '7bit' | 'quoted-printable' | 'base64';
   readonly content: string;
 }
