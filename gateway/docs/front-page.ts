@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsync } from 'fastify';
 
-export interface FrontPageLink {
+interface FrontPageLink {
   readonly path: string;
   /** The description beside the link. */
   readonly about: string;

@@ -10,7 +10,7 @@ import { forwardedFor } from './forwarded.ts';
 export type TrustedProxies = NonNullable<Config<'gateway'>['trustedProxies']>;
 
 /** What of a request says where it comes from. */
-export interface Hops {
+interface Hops {
   /** The other end of the connection. */
   readonly peer: string;
   /** The values of all headers of this name, in the order in which they came. */

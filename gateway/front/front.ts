@@ -28,7 +28,7 @@ import { type HeadVerdict, judgeHead } from './judge-head.ts';
 import type { RouteTable } from './route-table.ts';
 import { limitUnread } from './unread-answers.ts';
 
-export interface FrontOptions {
+interface FrontOptions {
   readonly routes: RouteTable;
   readonly corsOrigins: readonly string[];
   readonly connections: Pick<ConnectionLimitOptions, 'perAddress' | 'isProxy'>;

@@ -38,7 +38,7 @@ export interface Door {
   readonly clientAddressOf: (request: IncomingMessage) => string;
 }
 
-export interface RestRequest {
+interface RestRequest {
   readonly id: string;
   readonly raw: IncomingMessage;
   /** Tells a client that waits for it to send its body. */

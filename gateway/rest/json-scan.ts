@@ -13,7 +13,7 @@ const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
-export type ScanVerdict = 'ok' | 'too_many_tokens' | 'too_deep';
+type ScanVerdict = 'ok' | 'too_many_tokens' | 'too_deep';
 
 export class JsonScan {
   #tokens = 0;

@@ -7,7 +7,7 @@ import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { malformed } from '../ingest/refusal.ts';
 import { repeatedNames } from './repeated-names.ts';
 
-export type Parsed = { readonly json: unknown } | { readonly refused: Refusal };
+type Parsed = { readonly json: unknown } | { readonly refused: Refusal };
 
 /** No text at all is an empty object: a body may be missing. */
 export function parseJson(text: string | null): Parsed {

@@ -10,7 +10,7 @@ import { malformed, tooLarge, unavailable } from '../ingest/refusal.ts';
 import { JsonScan } from './json-scan.ts';
 import { Spool } from './spool.ts';
 
-export interface BodyToRead {
+interface BodyToRead {
   readonly stream: IncomingMessage;
   /** Tells a client that waits for it to send its body. */
   readonly invite: () => void;
@@ -18,10 +18,7 @@ export interface BodyToRead {
   readonly buffered: (bytes: number) => void;
 }
 
-export type RequestBody =
-  | { readonly bytes: Buffer }
-  | { readonly spool: Spool }
-  | { readonly refused: Refusal };
+type RequestBody = { readonly bytes: Buffer } | { readonly spool: Spool } | { readonly refused: Refusal };
 
 /** Rejects when the connection breaks. The caller disposes of the spool. */
 export async function readBody(

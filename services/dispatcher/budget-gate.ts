@@ -6,7 +6,7 @@ import type { StoreClock } from '../ports/store-clock.ts';
 import { type Admitted, type Candidate, type Gate, type HeldBack, hasWaited } from './candidate.ts';
 import { SenderBudgets } from './sender-budgets.ts';
 
-export interface BudgetGateParts {
+interface BudgetGateParts {
   readonly budgets: Budgets;
   readonly messages: StoreClock;
 }

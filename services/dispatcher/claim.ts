@@ -12,7 +12,7 @@ import { type Dispatcher, leaseOf } from './dispatcher.ts';
 import type { Leases } from './leases.ts';
 import { ROUNDS } from './select.ts';
 
-export type ClaimParts = Pick<Dispatcher, 'messages' | 'clock' | 'random' | 'leaseMs' | 'metrics' | 'report'>;
+type ClaimParts = Pick<Dispatcher, 'messages' | 'clock' | 'random' | 'leaseMs' | 'metrics' | 'report'>;
 
 export interface Claimed {
   readonly candidate: Candidate;

@@ -24,13 +24,13 @@ import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { PausedRoutes } from './paused-routes.ts';
 
-export interface Attempt {
+interface Attempt {
   readonly hand: DeliveryInHand;
   readonly sender: Sender;
   readonly route: Route;
 }
 
-export interface Signals {
+interface Signals {
   /** No new connection, and what has not reached its dot is given up: the grace period ends. */
   readonly stop: AbortSignal;
   readonly paused: PausedRoutes;

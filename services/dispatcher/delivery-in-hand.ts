@@ -16,7 +16,7 @@ const ROUNDS = 8;
 const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number =>
   leaseOf(d) * (1 - dispatchLimits.leaseMarginShare);
 
-export type HandParts = Pick<Dispatcher, 'messages' | 'clock' | 'leaseMs' | 'report'>;
+type HandParts = Pick<Dispatcher, 'messages' | 'clock' | 'leaseMs' | 'report'>;
 
 export class DeliveryInHand {
   readonly leaseId: string;

@@ -19,7 +19,7 @@ import { withholdSuppressed } from './withhold-suppressed.ts';
  * `take`: no more entries are taken. `stop`: what is under way is given up. The first comes well
  * before the second.
  */
-export interface DispatchSignals {
+interface DispatchSignals {
   readonly take: AbortSignal;
   readonly stop: AbortSignal;
 }

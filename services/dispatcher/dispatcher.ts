@@ -1,9 +1,9 @@
 // What a dispatcher works with.
 
-import type { HashKey } from '../core/access/suppression.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { Tier } from '../core/delivery/message.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
+import type { Key } from '../core/secrets/keyring.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Budgets } from '../ports/budgets.ts';
@@ -18,7 +18,7 @@ import type { SigningKeys } from './sign.ts';
 import type { Tally } from './tally.ts';
 
 /** What is counted; `runtime/metrics.ts` declares where it goes. */
-export interface DispatcherMetrics {
+interface DispatcherMetrics {
   claimed(count: number): void;
   held(reason: string, count: number): void;
   /**
@@ -50,7 +50,7 @@ export interface Dispatcher {
   readonly templates: CompiledTemplates;
   readonly signingKeys: SigningKeys;
   /** First the active key, then those that are still read. */
-  readonly suppressionKeys: readonly HashKey[];
+  readonly suppressionKeys: readonly Key[];
   /** The keyring's active key for `return`. */
   readonly returnKey: Uint8Array;
   /** Where all mail goes instead of the senders' own routes (`PACKETBOAT_RELAY`), or null. */

@@ -11,7 +11,7 @@ import { type Admitted, type Candidate, type Gate, type HeldBack, hasWaited } fr
 import type { InFlight } from './in-flight.ts';
 import { RouteSlots } from './route-slots.ts';
 
-export interface RouteGateParts {
+interface RouteGateParts {
   readonly clock: Clock;
   readonly messages: StoreClock;
   readonly relay: Route | null;

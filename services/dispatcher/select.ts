@@ -10,7 +10,7 @@ import { type Admitted, type Candidate, type Gate, inTurn } from './candidate.ts
 import { type Dispatcher, routesOf } from './dispatcher.ts';
 import type { PausedRoutes } from './paused-routes.ts';
 
-export type SelectParts = Pick<Dispatcher, 'messages' | 'catalog' | 'clock' | 'metrics' | 'relay'>;
+type SelectParts = Pick<Dispatcher, 'messages' | 'catalog' | 'clock' | 'metrics' | 'relay'>;
 
 /**
  * A decision that the store refuses is made anew about what the store has now: mostly the sweeper

@@ -35,7 +35,7 @@ export class SigningKeys {
   }
 }
 
-export interface SignableMail {
+interface SignableMail {
   /** Headers and the beginning of the body at least. */
   readonly head: Uint8Array;
   /** All of the mail's bytes, `head` among them. */

@@ -10,7 +10,7 @@ type Counts = { -readonly [K in keyof SenderFigures]: SenderFigures[K] };
 
 const counterOf = { delivered: 'sent', deferred: 'deferred', bounced: 'bounced' } as const;
 
-export interface AttemptResult {
+interface AttemptResult {
   readonly outcome: string;
   readonly at: number;
   readonly code: number | null;
@@ -59,7 +59,7 @@ export class Tally {
   }
 }
 
-export interface TallyTeller {
+interface TallyTeller {
   readonly store: Pick<SenderFiguresStore, 'add'>;
   readonly clock: Clock;
   readonly report: (what: string, error: unknown) => void;

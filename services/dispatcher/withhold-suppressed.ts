@@ -8,7 +8,7 @@ import type { Claimed } from './claim.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
-export type SuppressionParts = Pick<Dispatcher, 'messages' | 'suppressions' | 'suppressionKeys' | 'report'>;
+type SuppressionParts = Pick<Dispatcher, 'messages' | 'suppressions' | 'suppressionKeys' | 'report'>;
 
 /**
  * Answers what may be sent. Deliveries to suppressed recipients end `suppressed`; while the store

@@ -7,7 +7,7 @@ import { inboxLimits } from '../core/limits/inbox.ts';
 import { smtpOutLimits } from '../core/limits/smtp-out.ts';
 import { MailFolder } from './mail-folder.ts';
 
-export interface InboxOptions {
+interface InboxOptions {
   /**
    * Where to listen; port 0 takes a free one. Anybody who can connect can leave mail, so this
    * should be a loopback address.

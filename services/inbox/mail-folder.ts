@@ -25,12 +25,12 @@ const kept = z.object({
 /** A mail as lists show it. */
 export type KeptMail = Readonly<z.infer<typeof kept>> & { readonly id: string };
 
-export interface ReceivedEnvelope {
+interface ReceivedEnvelope {
   readonly mail_from: string;
   readonly rcpt_to: readonly string[];
 }
 
-export interface MailFolderLimits {
+interface MailFolderLimits {
   readonly mailsMax: number;
   readonly bytesMax: number;
 }

@@ -9,7 +9,7 @@ import { isFromAnotherSite, knownHosts } from './known-hosts.ts';
 import type { KeptMail } from './mail-folder.ts';
 import { type ReadAttachment, readMail, readSelfContainedHtml } from './read-mail.ts';
 
-export interface InboxPagesOptions {
+interface InboxPagesOptions {
   /** Host names to answer to besides those of loopback. */
   readonly hosts: readonly string[];
 }

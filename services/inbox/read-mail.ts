@@ -4,7 +4,7 @@
 import type { Readable } from 'node:stream';
 import { type HeaderValue, type ParsedMail, simpleParser } from 'mailparser';
 
-export interface ReadMail {
+interface ReadMail {
   /** The HTML as sent, with its `cid:` links; null when there is none. */
   readonly html: string | null;
   readonly text: string | null;

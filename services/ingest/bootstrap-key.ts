@@ -8,7 +8,7 @@ import { Failure } from '../core/failure.ts';
 import type { KeyStore } from '../ports/key-store.ts';
 
 /** What a start wants of the store. */
-export interface FirstKey {
+interface FirstKey {
   readonly text: string;
   readonly tenant: string;
   /** Its limit, and so the most that any key of the tenant can have. */
@@ -16,7 +16,7 @@ export interface FirstKey {
 }
 
 /** `works` also for a key that was just made. */
-export type FirstKeyState = Exclude<FirstKeyVerdict, { kind: 'make' }>;
+type FirstKeyState = Exclude<FirstKeyVerdict, { kind: 'make' }>;
 
 /**
  * Makes the key when the tenant needs one. Several instances may do this at once. Throws

@@ -3,10 +3,10 @@
 
 import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
 import type { Principal } from '../core/access/principal.ts';
-import type { HashKey } from '../core/access/suppression.ts';
 import { BoundedMap } from '../core/bounded-map.ts';
 import type { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';
+import type { Key } from '../core/secrets/keyring.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FailureCounts } from '../ports/failure-counts.ts';
 import { AuthenticationFailure, type KeyCache } from './authenticate.ts';
@@ -19,11 +19,11 @@ export interface PresentedCredential {
   readonly address: string;
 }
 
-export interface FailedAuthenticationsOptions {
+interface FailedAuthenticationsOptions {
   readonly counts: FailureCounts;
   readonly clock: Pick<Clock, 'monotonic'>;
   /** A key that all processes of ingest have: addresses are counted under their HMAC. */
-  readonly hashKey: HashKey;
+  readonly hashKey: Key;
   readonly metrics: {
     /** `isLimited`: the caller was told to wait, and not why the key was refused. */
     failedAuthentication(reason: string, isLimited: boolean): void;

@@ -26,7 +26,7 @@ const CODES: Readonly<Record<FailureKind, number>> = {
 /** Tells our own refusals from what gRPC says by itself. */
 const DOMAIN = 'packetboat.dev';
 
-export const codeOf = (kind: FailureKind): number => CODES[kind];
+const codeOf = (kind: FailureKind): number => CODES[kind];
 
 export const toRefusal = (failure: Failure): Refusal => ({
   grpc_code: codeOf(failure.kind),

@@ -27,7 +27,7 @@ import { toSendMessageResponse } from './to-proto.ts';
 import { uploadContent } from './upload-content.ts';
 
 /** What is counted; `runtime/metrics.ts` declares where it goes. */
-export interface CallMetrics {
+interface CallMetrics {
   /** `queued`, `scheduled`, `suppressed`, `replayed`, `refused` or `failed`. */
   message(result: string): void;
   /** `status`: the gRPC code. */

@@ -5,8 +5,8 @@
 import type { AccessRule } from '../core/access/access-rules.ts';
 import { type Caller, judgeAccess, lacksScope } from '../core/access/caller.ts';
 import { hasScope, type Principal } from '../core/access/principal.ts';
-import type { HashKey } from '../core/access/suppression.ts';
 import { Failure } from '../core/failure.ts';
+import type { Key } from '../core/secrets/keyring.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Budgets, Reservation } from '../ports/budgets.ts';
@@ -38,7 +38,7 @@ export interface Ingest {
   readonly clock: Clock;
   readonly random: Random;
   /** First the active key, then those that are still read. */
-  readonly hashKeys: { readonly suppression: readonly HashKey[]; readonly cursor: readonly HashKey[] };
+  readonly hashKeys: { readonly suppression: readonly Key[]; readonly cursor: readonly Key[] };
   readonly keyCache: KeyCache;
   readonly failedAuthentications: FailedAuthentications;
   readonly backlogs: Backlogs;

@@ -11,7 +11,7 @@ import type { ApiKey } from '../ports/key-store.ts';
 import { AuthenticationFailure, keyFaults } from './authenticate.ts';
 import type { Ingest } from './ingest.ts';
 
-export interface CreateKeyRequest extends WantedCeilings {
+interface CreateKeyRequest extends WantedCeilings {
   readonly name: string;
 }
 

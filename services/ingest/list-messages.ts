@@ -12,7 +12,7 @@ import type { ListQuery, MessageList } from '../ports/message-list.ts';
 import type { Ingest } from './ingest.ts';
 
 /** Absent is null or empty. */
-export interface ListRequest {
+interface ListRequest {
   readonly status: MessageStatus | null;
   readonly recipient: string;
   readonly sender: string;

@@ -53,7 +53,7 @@ import {
  * the rules of its fields. A handler that finds more faults by itself is `judging`: it also gets
  * requests that break the rules, with their faults, and refuses them together with its own.
  */
-export type Handle =
+type Handle =
   | ((ingest: Ingest, caller: Caller, request: never) => Promise<object>)
   | {
       readonly judging: (

@@ -57,7 +57,7 @@ export interface TlsUsed {
 }
 
 /** Milliseconds spent, each null when it was not reached. */
-export interface Timings {
+interface Timings {
   /** Dial to the end of AUTH; null on a kept connection. */
   readonly open: number | null;
   /** MAIL to 354. */

@@ -38,7 +38,7 @@ export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> 
  * One sweep. True: a backlog waits for room in its window. Rejects when the store fails; what was
  * done is done, the rest is found again.
  */
-export async function sweep(s: Sweeper, signal: AbortSignal): Promise<boolean> {
+async function sweep(s: Sweeper, signal: AbortSignal): Promise<boolean> {
   await wakeUp(s, signal);
   return await feedBacklogs(s, signal);
 }

@@ -9,7 +9,7 @@ import type { Random } from '../ports/random.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
 
 /** What is counted; `runtime/metrics.ts` declares where it goes. */
-export interface SweeperMetrics {
+interface SweeperMetrics {
   /** `lapsed`, `due`, `ended`, `published` deliveries, `blobs` deleted. */
   swept(what: 'lapsed' | 'due' | 'ended' | 'published' | 'blobs', count: number): void;
   /** How many deliveries are queued; `sweepLimits.countQueuedMax` when there are more. */

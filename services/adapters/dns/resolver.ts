@@ -24,7 +24,7 @@ import type { DnsResult, Resolver } from '../../ports/resolver.ts';
 const NO_ERROR = 0;
 const NO_SUCH_NAME = 3;
 
-export interface ResolverOptions {
+interface ResolverOptions {
   /** Asked in turn until one answers; the system's unless told. */
   readonly servers?: readonly DnsServer[];
   /** For one server to answer. */

@@ -22,7 +22,7 @@ export async function openBlobStore(folder: string, clock: Clock): Promise<FileB
   return new FileBlobStore(folder, clock);
 }
 
-export class FileBlobStore implements BlobStore {
+class FileBlobStore implements BlobStore {
   readonly #folder: string;
   readonly #clock: Clock;
 

@@ -17,7 +17,7 @@ import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
 import type { CatalogState, KeptObject } from './catalog-state.ts';
 
-export interface FileCatalogWriterParts {
+interface FileCatalogWriterParts {
   readonly notices: Pick<Notices, 'publish'>;
   readonly random: Random;
   /** Those of purpose `catalog`. */

@@ -16,7 +16,7 @@ import { CatalogState } from './catalog-state.ts';
 import { createCatalogWriter } from './catalog-writer.ts';
 import { areSame, documentsOf, type Stamps, stampsOf } from './folder.ts';
 
-export interface FolderCatalogParts {
+interface FolderCatalogParts {
   /** Where people write. */
   readonly folder: string;
   /** Where revisions are kept; nobody else writes there. */

@@ -49,7 +49,7 @@ async function stampOf(file: string): Promise<string | null> {
   return found?.isFile() ? [found.mtimeNs, found.ctimeNs, found.size, found.ino].join(' ') : null;
 }
 
-export interface FolderDocuments {
+interface FolderDocuments {
   readonly documents: readonly SourceDocument[];
   readonly faults: readonly Fault[];
   /** False when a file could not be read, so that nobody knows what stands in it. */

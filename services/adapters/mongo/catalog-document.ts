@@ -32,7 +32,7 @@ export interface ObjectDocument {
   readonly updatedAt: number;
 }
 
-export interface RevisionDocument {
+interface RevisionDocument {
   /** `template/<tenant>/<identifier>@<revision>`. */
   readonly _id: string;
   readonly hash: string;

@@ -26,7 +26,7 @@ import {
 } from './catalog-document.ts';
 import { isNew, type Mongo } from './connection.ts';
 
-export interface MongoCatalogWriterParts {
+interface MongoCatalogWriterParts {
   readonly notices: Notices;
   readonly random: Random;
   /** Those of purpose `catalog`. */

@@ -18,7 +18,7 @@ import {
 } from './catalog-document.ts';
 import type { Mongo } from './connection.ts';
 
-export interface CatalogParts {
+interface CatalogParts {
   readonly notices: Notices;
   /**
    * Those of purpose `catalog`; null in a program that does not hold it, where all credentials are

@@ -49,7 +49,7 @@ export interface MessageDocument
   readonly unsettled_at?: number;
 }
 
-export interface DeliveryDocument {
+interface DeliveryDocument {
   readonly recipient: Delivery['recipient'];
   readonly role: Delivery['role'];
   readonly domain: string;
@@ -72,7 +72,7 @@ export interface DeliveryDocument {
   readonly last_reply: LastReply | null;
 }
 
-export interface EventDocument {
+interface EventDocument {
   readonly type: Event['type'];
   readonly at: number;
   readonly delivery: number;

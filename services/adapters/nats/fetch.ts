@@ -7,7 +7,7 @@ import { Failure } from '../../core/failure.ts';
 import { connectionLimits } from '../../core/limits/connection.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 
-export interface Pull {
+interface Pull {
   readonly stream: string;
   readonly consumer: string;
   /** How many entries to wait for, at most `queueLimits.fetchMs`. */

@@ -29,7 +29,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { RedisConnection } from './connection.ts';
 import { Script } from './script.ts';
 
-export interface BudgetsOptions {
+interface BudgetsOptions {
   readonly clock: Clock;
   /**
    * Programs that ask for the same budgets, for example `ingest`: these divide them among each

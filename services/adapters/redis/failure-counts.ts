@@ -9,7 +9,7 @@ import type { FailureCounts } from '../../ports/failure-counts.ts';
 import type { RedisConnection } from './connection.ts';
 import { Script } from './script.ts';
 
-export interface FailureCountsOptions {
+interface FailureCountsOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   /**
    * Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may

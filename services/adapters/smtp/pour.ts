@@ -1,7 +1,7 @@
 // Writes a body at the pace at which the server reads, and holds its end back (R6).
 
 /** Resolves when the bytes have left this process; rejects when the connection ends before. */
-export type Write = (bytes: Uint8Array) => Promise<void>;
+type Write = (bytes: Uint8Array) => Promise<void>;
 
 /**
  * Writes all of `body` but its last `bytes` and resolves with those. One chunk is on its way while

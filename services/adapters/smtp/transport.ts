@@ -12,7 +12,7 @@ import { neverConnected, openConnection } from './open.ts';
 import { SmtpSession } from './session.ts';
 import { type SmtpLimits, type SmtpSettings, smtpLimits } from './settings.ts';
 
-export interface SmtpTransportOptions {
+interface SmtpTransportOptions {
   /** Ranges that may be dialled although they are not public; see `parseCidr`. */
   readonly allowed: readonly Cidr[];
   /** A relay that is the operator's own word and always allowed. */
