@@ -242,12 +242,13 @@ async function store(ingest: Ingest, accepted: readonly Ready[]): Promise<readon
   await publish(
     ingest,
     composed.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),
+    () => storedMessages(composed, inserted),
   );
   return Promise.all(composed.map((c, i) => answerFor(ingest, c, inserted[i])));
 }
 
 const isStored = (outcome: Inserted | Failure | undefined): boolean =>
-  outcome === 'inserted' || outcome === 'known';
+  outcome !== undefined && !(outcome instanceof Failure) && outcome.kind !== 'key_taken';
 
 async function answerFor(
   ingest: Ingest,
@@ -257,8 +258,10 @@ async function answerFor(
   const { message } = composed;
   try {
     if (outcome instanceof Failure) throw outcome;
-    if (outcome === 'known') return { message: await readBack(ingest, composed), replayed: false };
-    if (outcome === 'inserted' || message.idempotency === null) return { message, replayed: false };
+    if (outcome === undefined) throw new Error('the store returns a result for each message');
+    if (outcome.kind === 'known')
+      return { message: knownMessage(composed, outcome.message), replayed: false };
+    if (outcome.kind === 'inserted' || message.idempotency === null) return { message, replayed: false };
     return await resolveTakenKey(ingest, composed, message.idempotency);
   } catch (error) {
     return { message: shownFailure(ingest, error), replayed: false };
@@ -270,15 +273,10 @@ async function answerFor(
  * its answer (P3). An id that a message of another tenant has (P16), or one beyond the caller's
  * reach, is answered without a word about that message.
  */
-async function readBack(ingest: Ingest, { message: { id, tenant }, reach }: Composed): Promise<Message> {
-  const [message] = await ingest.messages.find([id]).catch((cause: unknown) => {
-    throw mayBeStored(id, cause);
-  });
-  if (message == null)
-    throw mayBeStored(id, new Failure('internal', 'a message that was stored is not there'));
-  if (message.tenant !== tenant || !reaches(reach, message))
+function knownMessage({ message: { tenant }, reach }: Composed, stored: Message): Message {
+  if (stored.tenant !== tenant || !reaches(reach, stored))
     throw new Failure('conflict', 'This message id is taken.');
-  return message;
+  return stored;
 }
 
 /** Nobody can tell whether it is stored, so the failure names it (P2). */
@@ -364,17 +362,20 @@ async function insert(
 /**
  * What the queue did not take is the sweeper's: the window is full, or the queue is away. From then
  * on the tenant has a backlog, so that later messages neither overtake these nor wait for a queue
- * that gives no answer.
+ * that gives no answer. `stored` is called only when the queue did not take an entry.
  */
-async function publish(ingest: Ingest, publications: readonly NewEntry[]): Promise<void> {
+async function publish(
+  ingest: Ingest,
+  publications: readonly NewEntry[],
+  stored: () => ReadonlyMap<MessageId, StoredMessage>,
+): Promise<void> {
   if (publications.length === 0) return;
   const published = await ingest.queue.publish(publications);
   const missed = publications.filter((_, i) => published[i] !== 'published');
   if (missed.length === 0) return;
   for (const { tenant, tier } of missed) ingest.backlogs.begin(tenant, tier);
   try {
-    const found = await ingest.messages.find([...new Set(missed.map((p) => p.entry.message))]);
-    const byId = new Map(found.flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
+    const byId = stored();
     await ingest.messages.apply(
       missed.flatMap(({ entry }) => {
         const message = byId.get(entry.message);
@@ -389,6 +390,26 @@ async function publish(ingest: Ingest, publications: readonly NewEntry[]): Promi
       error,
     );
   }
+}
+
+type StoredMessage = Omit<Message, 'events'>;
+
+/** The messages as the insert left them in the store: a change must name the versions there. */
+function storedMessages(
+  composed: readonly Composed[],
+  inserted: readonly (Inserted | Failure)[],
+): ReadonlyMap<MessageId, StoredMessage> {
+  const stored = new Map<MessageId, StoredMessage>();
+  for (const [i, { message }] of composed.entries()) {
+    const outcome = inserted[i];
+    if (outcome === undefined || outcome instanceof Failure) continue;
+    if (outcome.kind === 'known') stored.set(message.id, outcome.message);
+    if (outcome.kind === 'inserted') {
+      const deliveries = message.deliveries.map((d, k) => ({ ...d, version: outcome.versions[k] ?? '' }));
+      stored.set(message.id, { ...message, deliveries });
+    }
+  }
+  return stored;
 }
 
 function entriesOf(message: NewMessage): NewEntry[] {
@@ -434,9 +455,12 @@ async function resolveTakenKey(
     }
     const [again] = await insert(ingest, [message]);
     if (again instanceof Failure) throw again;
-    if (isStored(again)) {
-      await publish(ingest, publications);
-      return { message: again === 'known' ? await readBack(ingest, composed) : message, replayed: false };
+    if (again?.kind === 'inserted' || again?.kind === 'known') {
+      await publish(ingest, publications, () => storedMessages([composed], [again]));
+      return {
+        message: again.kind === 'known' ? knownMessage(composed, again.message) : message,
+        replayed: false,
+      };
     }
     await ingest.clock.sleep(acceptLimits.idempotencyRacePollMs);
   }

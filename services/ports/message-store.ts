@@ -9,11 +9,15 @@ import type { BlobId, MessageId } from '../core/ids.ts';
 import type { StoreClock } from './store-clock.ts';
 
 /**
- * `known`: a message with this id was stored before, by a retry of ours or because a gateway sent
- * it twice; the stored message stays as it is. `key_taken`: another message of this tenant holds
- * this idempotency key; nothing was inserted.
+ * `inserted`: with the first version of each delivery, in their order. `known`: a message with this
+ * id was stored before, by a retry of ours or because a gateway sent it twice; it stays as it is,
+ * and `message` shows it. `key_taken`: another message of this tenant holds this idempotency key;
+ * nothing was inserted.
  */
-export type Inserted = 'inserted' | 'known' | 'key_taken';
+export type Inserted =
+  | { readonly kind: 'inserted'; readonly versions: readonly string[] }
+  | { readonly kind: 'known'; readonly message: Message }
+  | { readonly kind: 'key_taken' };
 
 /**
  * All calls reject with `Failure('unavailable')` when the store does not reply within

@@ -462,7 +462,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         SEND,
         '  const inserted = await insert(\n    ingest,\n    composed.map((c) => c.message),\n  );',
-        "  const inserted: (Inserted | Failure)[] = composed.map(() => 'inserted');\n  void insert(\n    ingest,\n    composed.map((c) => c.message),\n  );",
+        "  const inserted: (Inserted | Failure)[] = composed.map(() => ({ kind: 'inserted', versions: [] }));\n  void insert(\n    ingest,\n    composed.map((c) => c.message),\n  );",
       ),
     ],
     breaks: [P1],
@@ -473,7 +473,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         SEND,
         '  const inserted = await insert(\n',
-        '  await publish(\n    ingest,\n    composed.flatMap((c) => c.publications),\n  );\n  const inserted = await insert(\n',
+        '  await publish(\n    ingest,\n    composed.flatMap((c) => c.publications),\n    () => new Map(),\n  );\n  const inserted = await insert(\n',
       ),
       edit(SEND, 'composed.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),', '[],'),
     ],
@@ -535,8 +535,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         SEND,
-        "if (outcome === 'known') return {",
-        "if (outcome === 'known') return { message, replayed: false };\n    if (outcome === 'known') return {",
+        "if (outcome.kind === 'known')\n      return {",
+        "if (outcome.kind === 'known') return { message, replayed: false };\n    if (outcome.kind === 'known')\n      return {",
       ),
     ],
     breaks: [P3],

@@ -27,7 +27,7 @@ export function messagesOf(
       ask(async () => {
         const inserted = await store.insert(messages);
         for (const [i, message] of messages.entries())
-          if (inserted[i] === 'inserted') record.inserted(message);
+          if (inserted[i]?.kind === 'inserted') record.inserted(message);
         return inserted;
       }),
     find: (ids) => ask(() => store.find(ids)),

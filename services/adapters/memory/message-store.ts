@@ -129,10 +129,11 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #insert(message: NewMessage): Inserted {
-    if (this.#rows.has(message.id)) return 'known';
+    const known = this.#rows.get(message.id);
+    if (known !== undefined) return { kind: 'known', message: known.message };
     if (message.idempotency !== null) {
       const key = keyOf(message.tenant, message.idempotency.key);
-      if (this.#holderOfKey.has(key)) return 'key_taken';
+      if (this.#holderOfKey.has(key)) return { kind: 'key_taken' };
       this.#holderOfKey.set(key, message.id);
     }
     const at = this.now();
@@ -151,7 +152,7 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
     row.message.deliveries.forEach((_, index) => {
       this.#wait({ row, index });
     });
-    return 'inserted';
+    return { kind: 'inserted', versions: row.message.deliveries.map(({ version }) => version) };
   }
 
   #apply(change: Change): string | null {

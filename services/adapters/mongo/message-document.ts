@@ -100,7 +100,7 @@ const progressFields = {
 } as const satisfies Record<keyof Progress, keyof DeliveryDocument>;
 
 /** The version of every delivery that has not been changed yet. */
-const FIRST_VERSION = '0';
+export const FIRST_VERSION = '0';
 
 export const idempotencyOf = (tenant: string, key: string): string => `${tenant}\n${key}`;
 export const laneOf = (tenant: string, tier: Tier): string => `${tenant}\n${tier}`;

@@ -21,6 +21,7 @@ import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
 import { Gatherer } from './gatherer.ts';
 import {
+  FIRST_VERSION,
   fromDocument,
   idempotencyOf,
   laneOf,
@@ -80,7 +81,9 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
 
   async #insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]> {
     const now = this.now();
-    const answers = messages.map((): Inserted => 'inserted');
+    const results = messages.map(
+      ({ deliveries }): Inserted => ({ kind: 'inserted', versions: deliveries.map(() => FIRST_VERSION) }),
+    );
     try {
       await this.#messages.insertMany(
         messages.map((message) => toDocument(message, now)),
@@ -88,18 +91,17 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
       );
     } catch (error) {
       const refused = duplicatesOf(error);
-      // Which of the two keys was taken, the server says in words only. A refused message whose id
-      // is there is known.
+      // The server names the violated index only in the text of its error. So the messages are read:
+      // a refused message whose id is stored is known, and otherwise its idempotency key is taken.
       const ids = refused.flatMap((index) => messages[index]?.id ?? []);
-      const there = new Set(
-        (await this.#messages.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray()).map(
-          ({ _id }) => _id,
-        ),
-      );
-      for (const index of refused)
-        answers[index] = there.has(messages[index]?.id as MessageId) ? 'known' : 'key_taken';
+      const stored = await this.#messages.find({ _id: { $in: ids } }).toArray();
+      const byId = new Map(stored.map((document) => [document._id, fromDocument(document)]));
+      for (const index of refused) {
+        const message = byId.get(messages[index]?.id as MessageId);
+        results[index] = message === undefined ? { kind: 'key_taken' } : { kind: 'known', message };
+      }
     }
-    return answers;
+    return results;
   }
 
   async find(ids: readonly MessageId[]): Promise<readonly (Message | null)[]> {

@@ -23,10 +23,13 @@ import {
   toMessages,
   valuesOf,
 } from './message-row.ts';
-import { command, query, type Result, type Row, type Statement, type Step, type Value } from './statement.ts';
+import { command, query, type Result, type Row, type Statement, type Step } from './statement.ts';
 
 /** A backlog up to this is put in order whole; a larger one is read from its front. */
 const SORTED_MAX = 2 * queueLimits.windowPerTenantAndTier;
+
+/** The version of every delivery that has not been changed yet. */
+const FIRST_VERSION = 1;
 
 const marks = (count: number): string => new Array<string>(count).fill('?').join(', ');
 
@@ -45,7 +48,6 @@ const insertEvent = command(
 const insertBlobUse = command(
   'INSERT INTO blob_use (message, blob) SELECT (SELECT max(row) FROM message), ? WHERE changes() > 0',
 );
-const existing = query('SELECT id FROM message WHERE id IN (SELECT value FROM json_each(?))');
 const dropKey = command(
   'UPDATE message SET idempotency_key = NULL, fingerprint = NULL WHERE id = ? AND idempotency_key = ?',
 );
@@ -136,10 +138,14 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
       return changed === 1;
     });
     const refused = batch.filter((_, i) => !isNew[i]).map((message) => message.id);
-    if (refused.length === 0) return batch.map(() => 'inserted');
-    const [own = []] = await this.#database.run([[existing, JSON.stringify(refused)]]);
-    const ours = new Set<Value | undefined>(rowsOf(own).map(([id]) => id));
-    return batch.map((message, i) => (isNew[i] ? 'inserted' : ours.has(message.id) ? 'known' : 'key_taken'));
+    // a refused message whose id is stored is known, and otherwise its idempotency key is taken
+    const stored = refused.length === 0 ? [] : await this.#read([findByIds, JSON.stringify(refused)]);
+    const byId = new Map(stored.map(({ message }) => [message.id, message]));
+    return batch.map(({ id, deliveries }, i): Inserted => {
+      if (isNew[i]) return { kind: 'inserted', versions: deliveries.map(() => String(FIRST_VERSION)) };
+      const message = byId.get(id);
+      return message === undefined ? { kind: 'key_taken' } : { kind: 'known', message };
+    });
   }
 
   async find(ids: readonly MessageId[]): Promise<readonly (Message | null)[]> {
@@ -264,7 +270,7 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
           tenant,
           message.tier,
           createdAt,
-          1,
+          FIRST_VERSION,
           recipient,
           role,
           domain,

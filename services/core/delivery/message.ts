@@ -145,7 +145,10 @@ export function blobsOf(content: Content): BlobId[] {
  * The delivery at `index` with the fields that the rules of `delivery.ts` read. Throws if the
  * message has no such delivery.
  */
-export function viewOf(message: Message, index: number): DeliveryView {
+export function viewOf(
+  message: Pick<Message, 'id' | 'deliveries' | 'copies' | 'createdAt' | 'scheduledAt' | 'expiresAt'>,
+  index: number,
+): DeliveryView {
   const delivery = message.deliveries[index];
   if (delivery === undefined) throw new Error(`message has no delivery ${index}`);
   return {
