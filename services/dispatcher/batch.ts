@@ -1,5 +1,6 @@
-// The entries that were taken together. A batch owns them and settles each exactly once: acked once
-// what became of its delivery is stored (R3), or left to come again.
+// The entries that were taken together. A batch owns them and settles each exactly once: it acks an
+// entry once the outcome of its delivery is stored (R3), or leaves it to the queue, which delivers
+// it again.
 
 import type { TakenEntry } from '../ports/work-queue.ts';
 
@@ -16,8 +17,8 @@ export class Batch {
   }
 
   /**
-   * Acks the entry: what became of its delivery is stored, or there is nothing to store. An entry
-   * that is settled already stays as it is.
+   * Acks the entry: the outcome of its delivery is stored, or there is nothing to store. Does
+   * nothing for an entry that is already settled.
    */
   settle(entry: TakenEntry): void {
     if (!this.#unsettled.delete(entry)) return;
@@ -25,7 +26,7 @@ export class Batch {
     this.#onSettled(entry);
   }
 
-  /** Leaves all unsettled entries to come again. */
+  /** Leaves all unsettled entries to the queue. */
   [Symbol.dispose](): void {
     const left = [...this.#unsettled];
     this.#unsettled.clear();

@@ -1,5 +1,5 @@
-// The gate of the budgets: a candidate goes when its sender's budgets have a token for it. The
-// others are held until their tokens come.
+// The gate of the budgets: admits a candidate when its sender's budgets have a token for it, and
+// holds the others until there will be one.
 
 import type { Budgets } from '../ports/budgets.ts';
 import type { StoreClock } from '../ports/store-clock.ts';

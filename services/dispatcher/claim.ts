@@ -1,5 +1,5 @@
-// Claiming: bulks of compare-and-sets that put a lease on each candidate's delivery (R2). Whoever
-// lost to another claim drops its entry.
+// Claims deliveries: bulks of compare-and-sets that put a lease on the delivery of each candidate
+// (R2). An entry that lost to another claim is settled.
 
 import { claim } from '../core/delivery/delivery.ts';
 import { viewOf, withProgress } from '../core/delivery/message.ts';
@@ -12,14 +12,17 @@ import { type Dispatcher, leaseOf } from './dispatcher.ts';
 import type { Leases } from './leases.ts';
 import { ROUNDS } from './select.ts';
 
-type ClaimParts = Pick<Dispatcher, 'messages' | 'clock' | 'random' | 'leaseMs' | 'metrics' | 'report'>;
+export type ClaimParts = Pick<Dispatcher, 'messages' | 'clock' | 'random' | 'leaseMs' | 'metrics' | 'report'>;
 
 export interface Claimed {
   readonly candidate: Candidate;
   readonly hand: DeliveryInHand;
 }
 
-/** Answers what was claimed, also when the store fails halfway: the other entries come again. */
+/**
+ * Returns what was claimed, also when the store fails halfway: the entries that were not claimed
+ * stay unsettled, so the queue delivers them again.
+ */
 export async function claimAll(
   d: ClaimParts,
   batch: Batch,
@@ -52,10 +55,9 @@ async function claimOnce(
   const claimedAt = d.clock.monotonic();
   const now = d.messages.now();
   const claims = candidates.flatMap((candidate) => {
-    const { entry } = candidate.taken;
     const leaseId = sortableId(now, d.random.bytes(ID_RANDOM_BYTES));
-    const change = claim(viewOf(candidate.message, entry.delivery), {
-      attempt: entry.attempt,
+    const change = claim(candidate.view, {
+      attempt: candidate.taken.entry.attempt,
       now,
       leaseId,
       leaseMs: leaseOf(d),
@@ -74,17 +76,20 @@ async function claimOnce(
       lost.push(candidate);
       continue;
     }
-    const index = candidate.taken.entry.delivery;
+    const { index } = candidate.view;
     const message = withProgress(candidate.message, index, { ...change.set, version });
-    won.push({ candidate, hand: new DeliveryInHand(d, message, index, leaseId, claimedAt) });
+    won.push({ candidate, hand: new DeliveryInHand(d, { message, index, leaseId, claimedAt }) });
   }
   return { won, lost };
 }
 
 async function readAgain(
-  d: Pick<ClaimParts, 'messages'>,
+  { messages }: Pick<ClaimParts, 'messages'>,
   candidates: readonly Candidate[],
 ): Promise<readonly Candidate[]> {
-  const found = await d.messages.find(candidates.map((c) => c.message.id));
-  return candidates.map((candidate, i) => ({ ...candidate, message: found[i] ?? candidate.message }));
+  const found = await messages.find(candidates.map((c) => c.message.id));
+  return candidates.map((candidate, i) => {
+    const message = found[i] ?? candidate.message;
+    return { ...candidate, message, view: viewOf(message, candidate.view.index) };
+  });
 }

@@ -100,13 +100,12 @@ async function tried(
       route: route.name,
     });
     await messages.apply([change ?? expect.fail(`the delivery can be claimed for report ${next}`)]);
-    const hand = new DeliveryInHand(
-      d,
-      await read(),
-      0,
-      more.loseLease ? 'another lease' : 'lease',
-      clock.monotonic(),
-    );
+    const hand = new DeliveryInHand(d, {
+      message: await read(),
+      index: 0,
+      leaseId: more.loseLease ? 'another lease' : 'lease',
+      claimedAt: clock.monotonic(),
+    });
     await deliver(d, { hand, sender, route }, signals);
   }
   return told;

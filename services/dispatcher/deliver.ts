@@ -1,46 +1,23 @@
-// One attempt: from a claimed delivery to a recorded outcome. What can be told before a connection
-// is opened is done before; the mail is complete when the connection is used; the fence stands
-// before the last bytes (R6).
+// One attempt: from a claimed delivery to a recorded outcome. The mail is composed and signed
+// before a connection is used, so that a connection never waits for a mail, and a mail that cannot
+// be composed costs no connection. The fence comes before the last bytes (R6).
 
 import { needsSmtpUtf8 } from '../core/address.ts';
-import type { Route, Sender } from '../core/catalog/catalog.ts';
-import {
-  type Change,
-  type DeliveryView,
-  type LastReply,
-  type Outcome,
-  record,
-  release,
-  type Verdict,
-} from '../core/delivery/delivery.ts';
-import { isUnanswered } from '../core/delivery/first-reply.ts';
-import { classifyAnswer } from '../core/delivery/reply.ts';
+import { type LastReply, type Outcome, record, release } from '../core/delivery/delivery.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
 import { Failure } from '../core/failure.ts';
-import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { Report } from '../ports/transport.ts';
-import { bytesOf, type ComposedMail, composeMail, inMemory } from './compose-mail.ts';
-import type { DeliveryInHand } from './delivery-in-hand.ts';
+import { type Attempt, type AttemptSignals, type RecordParts, recordAttempt } from './attempt.ts';
+import { bytesOf, type ComposedMail, type ComposeParts, composeMail, inMemory } from './compose-mail.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { PausedRoutes } from './paused-routes.ts';
 
-interface Attempt {
-  readonly hand: DeliveryInHand;
-  readonly sender: Sender;
-  readonly route: Route;
-}
-
-interface Signals {
-  /** No new connection, and what has not reached its dot is given up: the grace period ends. */
-  readonly stop: AbortSignal;
-  readonly paused: PausedRoutes;
-}
+export type DeliverParts = ComposeParts & RecordParts & Pick<Dispatcher, 'transport' | 'returnKey'>;
 
 /**
- * Resolves once the outcome is recorded, or the delivery is back in the queue, or somebody else has
- * it. Never rejects.
+ * Resolves once the outcome is recorded, or the delivery is queued again, or another dispatcher has
+ * the delivery. Never rejects.
  */
-export async function deliver(d: Dispatcher, attempt: Attempt, signals: Signals): Promise<void> {
+export async function deliver(d: DeliverParts, attempt: Attempt, signals: AttemptSignals): Promise<void> {
   const { hand, sender } = attempt;
   let mail: ComposedMail;
   try {
@@ -50,18 +27,19 @@ export async function deliver(d: Dispatcher, attempt: Attempt, signals: Signals)
     return;
   }
   const startedAt = d.clock.monotonic();
-  const report = await send(d, attempt, signals, mail);
-  await recordReport(d, attempt, signals, report, d.clock.monotonic() - startedAt);
+  const result = await send(d, attempt, signals, mail);
+  await recordAttempt(d, attempt, signals, { result, ms: d.clock.monotonic() - startedAt });
 }
 
 /**
- * Content that cannot be rendered bounces at once: the next attempt would render the same. A store
- * that is away costs nothing.
+ * Content that cannot be rendered bounces at once, because the next attempt would render the same.
+ * After any other failure (the store is unreachable, a key cannot be opened) the delivery is
+ * released, and no attempt is counted.
  */
 async function contentFailed(
-  d: Dispatcher,
+  d: Pick<RecordParts, 'messages' | 'metrics' | 'report'>,
   { hand }: Attempt,
-  signals: Signals,
+  { stop }: Pick<AttemptSignals, 'stop'>,
   error: unknown,
 ): Promise<void> {
   if (error instanceof Failure && error.kind === 'invalid') {
@@ -73,20 +51,20 @@ async function contentFailed(
     };
     d.metrics.attempt('bounced', 'content', 0);
     await hand.insist(
-      (s) => record(s, hand.leaseId, outcome, d.messages.now(), { delaysMs: [], random: 0 }),
-      signals.stop,
+      (view) => record(view, hand.leaseId, outcome, d.messages.now(), { delaysMs: [], random: 0 }),
+      stop,
     );
     return;
   }
   d.report('a mail could not be composed', error);
   const how = { reason: null, due: d.messages.now() + hand.releaseDelayMs, tried: true };
-  await hand.insist((s) => release(s, hand.leaseId, how), signals.stop);
+  await hand.insist((view) => release(view, hand.leaseId, how), stop);
 }
 
 async function send(
-  d: Dispatcher,
+  d: Pick<DeliverParts, 'transport' | 'returnKey' | 'blobs'>,
   { hand, sender, route }: Attempt,
-  { stop }: Signals,
+  { stop }: Pick<AttemptSignals, 'stop'>,
   mail: ComposedMail,
 ): Promise<Report> {
   const opened = await d.transport.open(route, { signal: stop });
@@ -101,83 +79,9 @@ async function send(
     ),
     rcptTo: recipient,
     smtpUtf8: needsSmtpUtf8(recipient),
-    body: inMemory(mail) ?? bytesOf(d, mail),
+    body: inMemory(mail) ?? bytesOf(d.blobs, mail),
     bytes: mail.bytes,
     beforeDot: () => hand.commit(),
     signal: stop,
   });
-}
-
-async function recordReport(
-  d: Dispatcher,
-  { hand, sender, route }: Attempt,
-  signals: Signals,
-  report: Report,
-  ms: number,
-): Promise<void> {
-  const classification = classifyAnswer(report);
-  const { category } = classification;
-  const reply: LastReply = {
-    stage: report.stage,
-    code: report.code,
-    enhanced: report.enhanced,
-    text: report.text,
-  };
-  if (report.cause !== undefined) d.report('an attempt failed here', report.cause);
-  d.metrics.attempt(classification.kind === 'lost' ? 'unknown' : classification.kind, category, ms);
-  const owner = { tenant: sender.tenant, sender: sender.name };
-  d.tally?.attempt(owner, {
-    outcome: classification.kind,
-    at: d.messages.now(),
-    code: report.code,
-    enhanced: report.enhanced,
-  });
-
-  const data = {
-    category,
-    stage: report.stage,
-    code: report.code,
-    enhanced: report.enhanced,
-    reply: report.text,
-    host: report.host,
-    route: route.name,
-    source: report.source,
-    tls: report.tls?.version ?? null,
-    ms: Math.round(ms),
-  };
-  const schedule = { delaysMs: sender.retry.delaysMs, random: d.random.fraction() };
-  const recorded = (s: DeliveryView, verdict: Verdict): Change | null =>
-    record(s, hand.leaseId, { verdict, reply, data }, d.messages.now(), schedule);
-
-  if (classification.kind !== 'local') {
-    if (classification.kind === 'delivered') signals.paused.resume(route);
-    const { tier, events } = hand.message;
-    const isFirstReply = report.code !== null && isUnanswered(hand.view, events);
-    const tookMs = d.messages.now() - hand.view.startsAt;
-    const isRecorded = await hand.insist((s) => recorded(s, classification), signals.stop);
-    if (isRecorded && isFirstReply) d.metrics.firstReply(tier, tookMs);
-    if (isRecorded && classification.kind === 'delivered') d.metrics.delivered(tier, tookMs);
-    return;
-  }
-  const now = d.messages.now();
-  const isRoute = classification.scope === 'route';
-  const due = isRoute
-    ? signals.paused.pause(route, now)
-    : category === 'aborted'
-      ? now
-      : now + hand.releaseDelayMs;
-  if (isRoute) d.tally?.paused(owner, route.name, due);
-  const how = {
-    reason: isRoute ? 'route' : null,
-    due,
-    tried: category !== 'aborted',
-    lastReply: reply,
-  } as const;
-  // Behind the record `committing` nothing is released, not even when its answer never came here:
-  // no dot was sent, so it waits like a refusal about us.
-  const waiting: Verdict = { kind: 'deferred', spent: false, waitMs: deliveryLimits.refusalAboutUsMs };
-  await hand.insist(
-    (s) => (s.delivery.phase === 'committing' ? recorded(s, waiting) : release(s, hand.leaseId, how)),
-    signals.stop,
-  );
 }

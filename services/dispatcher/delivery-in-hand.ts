@@ -1,6 +1,6 @@
-// A delivery that this dispatcher holds a lease on, and the one way to change it: read, decide,
-// write, and when the store has moved on, read and decide again. Changes of one delivery go one
-// after the other, so that a renewal never overtakes a record.
+// A delivery that this dispatcher holds a lease on, and the only way to change it: decide about the
+// delivery as known, write, and decide again when the store has a newer version. Changes of one
+// delivery are made one after the other, so that a renewal never overtakes a record.
 
 import { type Change, commit, type DeliveryView, renew } from '../core/delivery/delivery.ts';
 import { type Message, viewOf, withProgress } from '../core/delivery/message.ts';
@@ -8,7 +8,8 @@ import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { type Dispatcher, leaseOf } from './dispatcher.ts';
 
 /**
- * The store moves on a few times at most while a lease is held: a cancel, a lapse, another claim.
+ * Others change a delivery a few times at most while its lease is held: a cancel, a lapse, another
+ * claim.
  */
 const ROUNDS = 8;
 
@@ -18,22 +19,33 @@ const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number =>
 
 type HandParts = Pick<Dispatcher, 'messages' | 'clock' | 'leaseMs' | 'report'>;
 
+/** A claim that the store has made. */
+export interface MadeClaim {
+  readonly message: Message;
+  /** Index of the delivery. */
+  readonly index: number;
+  readonly leaseId: string;
+  /**
+   * Monotonic time before the claim was sent, so that the lease in the store ends later than this
+   * process believes.
+   */
+  readonly claimedAt: number;
+}
+
 export class DeliveryInHand {
   readonly leaseId: string;
   readonly index: number;
   readonly #d: HandParts;
   #message: Message;
-  /** By the monotonic clock: until then nobody else can have taken it over. */
+  #view: DeliveryView;
+  /** By the monotonic clock: until then no other dispatcher can have claimed the delivery. */
   #safeUntil: number;
   #last: Promise<unknown> = Promise.resolve();
 
-  /**
-   * `claimedAt`: monotonic time before the claim was sent, so that the lease in the store ends
-   * later than this one.
-   */
-  constructor(d: HandParts, message: Message, index: number, leaseId: string, claimedAt: number) {
+  constructor(d: HandParts, { message, index, leaseId, claimedAt }: MadeClaim) {
     this.#d = d;
     this.#message = message;
+    this.#view = viewOf(message, index);
     this.index = index;
     this.leaseId = leaseId;
     this.#safeUntil = claimedAt + trusted(d);
@@ -44,10 +56,10 @@ export class DeliveryInHand {
   }
 
   get view(): DeliveryView {
-    return viewOf(this.#message, this.index);
+    return this.#view;
   }
 
-  /** How long it waits when it comes back for a fault that may be its own. */
+  /** How long the delivery waits after a release for a fault that its own mail may have caused. */
   get releaseDelayMs(): number {
     return Math.min(
       dispatchLimits.releaseDelayMs * 2 ** this.view.delivery.tries,
@@ -55,24 +67,24 @@ export class DeliveryInHand {
     );
   }
 
-  /** False: the lease may be over by now, whatever the last answer of the store was. */
+  /** False: the lease may be over by now, whatever the store last replied. */
   get isSafe(): boolean {
     return this.#d.clock.monotonic() < this.#safeUntil;
   }
 
   /**
-   * True: the change was made. False: nothing is to be changed, as the store has it now. Rejects
-   * when the store fails.
+   * True: the change was made. False: there is nothing to change in the delivery as stored now.
+   * Rejects when the store fails.
    */
   change(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
     const made = this.#last.then(() => this.#change(decide));
-    this.#last = made.catch(() => {}); // the caller of `change` sees the failure; the next one starts anew
+    this.#last = made.catch(() => {}); // the caller sees the failure; the next change does not wait for it
     return made;
   }
 
   /**
-   * Keeps trying while the store fails: for an outcome, which must not be lost while this process
-   * lives.
+   * As `change`, but retries while the store fails, until the signal aborts: an outcome must not be
+   * lost while this process lives. Never rejects.
    */
   async insist(decide: (view: DeliveryView) => Change | null, signal: AbortSignal): Promise<boolean> {
     for (;;) {
@@ -91,15 +103,15 @@ export class DeliveryInHand {
   }
 
   /**
-   * The fence. True: `committing` is durable and the lease is held, so the dot may be sent. Rejects
-   * when the store fails, which may have made the record all the same.
+   * The fence. True: `committing` is durable and the lease is held, so the final dot may be sent.
+   * Rejects when the store fails; the store may have made the record all the same.
    */
   async commit(): Promise<boolean> {
     if (!this.isSafe) return false;
     const made = await this.#prolong((s) =>
       commit(s, this.leaseId, this.#d.messages.now(), leaseOf(this.#d)),
     );
-    return made && this.isSafe; // asked again: a store that took long over it may have let the lease run out
+    return made && this.isSafe; // checked again: the lease may have run out while the store was slow
   }
 
   async #prolong(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
@@ -111,17 +123,22 @@ export class DeliveryInHand {
 
   async #change(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
     for (let round = 0; round < ROUNDS; round++) {
-      const change = decide(this.view);
+      const change = decide(this.#view);
       if (change === null) return false;
       const [version] = await this.#d.messages.apply([change]);
       if (version != null) {
-        this.#message = withProgress(this.#message, this.index, { ...change.set, version });
+        this.#set(withProgress(this.#message, this.index, { ...change.set, version }));
         return true;
       }
       const [found] = await this.#d.messages.find([this.#message.id]);
       if (found == null) return false;
-      this.#message = found;
+      this.#set(found);
     }
     return false;
+  }
+
+  #set(message: Message): void {
+    this.#message = message;
+    this.#view = viewOf(message, this.index);
   }
 }

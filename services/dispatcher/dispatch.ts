@@ -1,28 +1,28 @@
 // The dispatcher's loop: takes entries while there is room for them, selects those that can go now,
-// claims and delivers them, and settles each entry once what became of its delivery is stored (R2,
+// claims and delivers them, and settles each entry once the outcome of its delivery is stored (R2,
 // R3).
 
 import { Failure } from '../core/failure.ts';
 import { Batch } from './batch.ts';
 import { BudgetGate } from './budget-gate.ts';
-import { type Claimed, claimAll } from './claim.ts';
-import { deliver } from './deliver.ts';
+import { type Claimed, type ClaimParts, claimAll } from './claim.ts';
+import { type DeliverParts, deliver } from './deliver.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { InFlight } from './in-flight.ts';
 import { Leases } from './leases.ts';
 import { PausedRoutes } from './paused-routes.ts';
 import { RouteGate } from './route-gate.ts';
-import { select } from './select.ts';
-import { withholdSuppressed } from './withhold-suppressed.ts';
+import { type SelectParts, select } from './select.ts';
+import { type SuppressionParts, withholdSuppressed } from './withhold-suppressed.ts';
 
-/**
- * `take`: no more entries are taken. `stop`: what is under way is given up. The first comes well
- * before the second.
- */
-interface DispatchSignals {
+export interface DispatchSignals {
+  /** Once it aborts, no more entries are taken. It aborts well before `stop`. */
   readonly take: AbortSignal;
+  /** Once it aborts, attempts that have not reached their final dot are given up. */
   readonly stop: AbortSignal;
 }
+
+type HandleParts = SelectParts & ClaimParts & SuppressionParts & DeliverParts;
 
 /** What the batches of one dispatcher share. */
 interface Shared {
@@ -34,7 +34,7 @@ interface Shared {
   readonly stop: AbortSignal;
 }
 
-/** Runs until `take` is aborted and all that was in flight is settled. Never rejects. */
+/** Runs until `take` is aborted and every entry in flight is settled. Never rejects. */
 export async function dispatch(d: Dispatcher, { take, stop }: DispatchSignals): Promise<void> {
   const inFlight = new InFlight(d.metrics);
   const leases = new Leases(d);
@@ -62,7 +62,8 @@ export async function dispatch(d: Dispatcher, { take, stop }: DispatchSignals): 
       inFlight.remove();
     });
     handle(d, batch, shared).catch((error: unknown) => {
-      // the store is away: unsettled entries come again, and the sweeper knows all of them anyway
+      // the store is unreachable: the queue delivers unsettled entries again, and the sweeper
+      // publishes those that the queue loses
       if (!(error instanceof Failure)) throw error;
       d.report('entries could not be handled', error);
     });
@@ -72,7 +73,7 @@ export async function dispatch(d: Dispatcher, { take, stop }: DispatchSignals): 
   await renewing;
 }
 
-async function handle(d: Dispatcher, entries: Batch, shared: Shared): Promise<void> {
+async function handle(d: HandleParts, entries: Batch, shared: Shared): Promise<void> {
   using batch = entries;
   const { leases, routes, budgets, paused, stop } = shared;
   const done = ({ candidate, hand }: Claimed): void => {

@@ -1,4 +1,4 @@
-// What a dispatcher works with.
+// The parts of a dispatcher. Each function takes those that it uses.
 
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { Tier } from '../core/delivery/message.ts';
@@ -18,21 +18,23 @@ import type { SigningKeys } from './sign.ts';
 import type { Tally } from './tally.ts';
 
 /** What is counted; `runtime/metrics.ts` declares where it goes. */
-interface DispatcherMetrics {
+export interface DispatcherMetrics {
   claimed(count: number): void;
   held(reason: string, count: number): void;
   /**
-   * `unknown`: no answer after the dot; what follows is the copy policy's affair. `local`: a fault
-   * of ours.
+   * `unknown`: the connection ended after the final dot without a reply; the message's `copies`
+   * decides what follows. `local`: a fault on our side.
    */
   attempt(
     outcome: 'delivered' | 'deferred' | 'bounced' | 'unknown' | 'local',
     category: string,
     ms: number,
   ): void;
-  /** An outcome was recorded: how long it took since the message was accepted, or was to go. */
+  /**
+   * A delivery succeeded: milliseconds since its message was accepted, or since its scheduled time.
+   */
   delivered(tier: Tier, ms: number): void;
-  /** The same until a server first said something about a delivery. */
+  /** The same time until a server first replied about a delivery. */
   firstReply(tier: Tier, ms: number): void;
   inFlight(count: number): void;
 }
@@ -49,21 +51,20 @@ export interface Dispatcher {
   readonly random: Random;
   readonly templates: CompiledTemplates;
   readonly signingKeys: SigningKeys;
-  /** First the active key, then those that are still read. */
+  /** The active key first, then older keys that are still read. */
   readonly suppressionKeys: readonly Key[];
   /** The keyring's active key for `return`. */
   readonly returnKey: Uint8Array;
-  /** Where all mail goes instead of the senders' own routes (`PACKETBOAT_RELAY`), or null. */
+  /** The route of all mail, in place of the senders' own routes (`PACKETBOAT_RELAY`), or null. */
   readonly relay: Route | null;
   /**
-   * How long a claim holds; `deliveryLimits.leaseMs` unless told. Every dispatcher may have its
-   * own.
+   * How long a claim holds. Default: `deliveryLimits.leaseMs`. Dispatchers may differ in it.
    */
   readonly leaseMs?: number;
   readonly metrics: DispatcherMetrics;
-  /** Absent where nobody looks at figures. */
+  /** Absent where no program reads the figures. */
   readonly tally?: Tally;
-  /** Told of failures of ours, with their causes. */
+  /** Logs a failure of this program, with its cause. */
   readonly report: (what: string, error: unknown) => void;
 }
 

@@ -1,5 +1,5 @@
-// How many entries this dispatcher has taken and not settled yet, and a way to wait until that
-// number, or anything else that makes room, changes.
+// The number of entries that this dispatcher has taken and not settled, and a way to wait until
+// that number or something else that makes room changes.
 
 export class InFlight {
   readonly #metrics: { inFlight(count: number): void };
@@ -33,7 +33,7 @@ export class InFlight {
     return promise;
   }
 
-  /** Whoever waits for a change looks again. */
+  /** Resolves every pending `change`. */
   wake(): void {
     for (const wake of this.#waiters.splice(0)) wake();
   }

@@ -1,5 +1,5 @@
-// The leases that this dispatcher holds. They are renewed long before they end, all in one turn, so
-// that the store gets the renewals as one bulk.
+// The leases that this dispatcher holds. All are renewed in one turn of the event loop, long before
+// they end, so that the store gets the renewals as one bulk.
 
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';

@@ -1,5 +1,5 @@
-// The dispatcher over MongoDB, JetStream and Redis: takes deliveries up, hands them to the next
-// hop, records what came of it.
+// The dispatcher program over MongoDB, JetStream and Redis: claims deliveries, sends them to the
+// next hop and records the outcomes.
 
 import { openBlobStore } from '../adapters/mongo/blob-store.ts';
 import { openCatalog } from '../adapters/mongo/catalog.ts';
@@ -31,7 +31,7 @@ import {
 } from '../runtime/program.ts';
 import { SigningKeys } from './sign.ts';
 import { startDispatcher } from './start-dispatcher.ts';
-import { Tally, tellTally } from './tally.ts';
+import { storeTally, Tally } from './tally.ts';
 
 export async function start(config: Config<'dispatcher'>, about: About): Promise<Program> {
   const { log, metrics } = about;
@@ -82,12 +82,12 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
   };
   const figures = open.use(await openSenderFigures(mongo));
   operations.health.watch({ store: messages, queue, budgets });
-  // told to its end after the last delivery is
+  // stops after the dispatcher, so that the last outcomes are counted too
   const stop = new AbortController();
-  const telling = tellTally(tally, { store: figures, clock: systemClock, report }, stop.signal);
+  const storing = storeTally(tally, { store: figures, clock: systemClock, report }, stop.signal);
   open.defer(async () => {
     stop.abort();
-    await telling;
+    await storing;
   });
   open.use(startDispatcher(dispatcher));
   open.defer(() => operations.health.stopping());

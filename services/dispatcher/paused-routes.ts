@@ -1,6 +1,6 @@
-// Routes that a fault of ours has paused, in this process: a dead resolver, a relay that refuses
-// everybody, broken TLS. Their mail goes by the next route, or waits as `hold`. Another dispatcher
-// finds out for itself; it may see another network.
+// Routes that this process has paused for a fault on our side: a dead resolver, a relay that
+// rejects every login, broken TLS. Mail takes the sender's next route, or is held. Each dispatcher
+// pauses routes by itself, because its network may differ from that of the others.
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
@@ -8,12 +8,12 @@ import { dispatchLimits } from '../core/limits/dispatch.ts';
 
 export class PausedRoutes {
   /**
-   * By all that makes a route: a wrong password of one tenant must not hold up another's mail to
-   * the same relay.
+   * By route digest, which includes the credentials: a wrong password of one tenant must not hold
+   * the mail of another to the same relay.
    */
   readonly #until = new Map<string, number>();
 
-  /** By the store's clock, like the dues that are made from it. */
+  /** In milliseconds since 1970 by the store's clock, which judges the dues derived from it. */
   until(route: Route): number {
     return this.#until.get(routeDigest(route)) ?? Number.NEGATIVE_INFINITY;
   }

@@ -1,5 +1,5 @@
-// The gate of the routes: a candidate goes when its route has room among all that is in flight. It
-// stands before the budgets, so that mail which cannot go takes no token.
+// The gate of the routes: admits a candidate when its route has room among all deliveries in
+// flight. It is asked before the gate of the budgets, so that mail that cannot go takes no token.
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
@@ -56,7 +56,7 @@ export class RouteGate implements Gate {
       for (const [i, candidate] of out.entries())
         held.push({ candidate, reason: 'route', due: dues[i] ?? this.#d.messages.now() });
     }
-    if (!this.#isWatching) this.#inFlight.wake(); // whoever waits for room has more routes to watch now
+    if (!this.#isWatching) this.#inFlight.wake(); // `room` has more routes to watch now
     return { going, held };
   }
 
@@ -82,8 +82,8 @@ export class RouteGate implements Gate {
   }
 
   /**
-   * Looks again when a route may have become slow. One look at a time: a timer for each change of
-   * what is in flight would cost a tenth of all work.
+   * Wakes `room` when a route may have become slow. There is one timer at a time: a timer for each
+   * change of the number in flight took a tenth of all work.
    */
   #watchSlowRoutes(signal: AbortSignal): void {
     const waitMs = this.#isWatching ? null : this.#slots.nextSlowMs;

@@ -1,21 +1,29 @@
-// Which entries of a batch can go now. Entries that are outdated are settled; deliveries that end
-// or wait are changed in the store first, and their entries settled then (R3).
+// Selects the entries of a batch that can go now. An outdated entry is settled. A delivery that
+// ends or waits is changed in the store first, and its entry is settled then (R3).
 
 import { type Change, type HoldReason, hold } from '../core/delivery/delivery.ts';
-import { type Message, viewOf } from '../core/delivery/message.ts';
+import { viewOf } from '../core/delivery/message.ts';
 import { earlyBy, plan } from '../core/delivery/plan.ts';
 import type { TakenEntry } from '../ports/work-queue.ts';
 import type { Batch } from './batch.ts';
-import { type Admitted, type Candidate, type Gate, inTurn } from './candidate.ts';
+import { type Admitted, type Candidate, type Gate, inTurn, type ReadEntry } from './candidate.ts';
 import { type Dispatcher, routesOf } from './dispatcher.ts';
 import type { PausedRoutes } from './paused-routes.ts';
 
-type SelectParts = Pick<Dispatcher, 'messages' | 'catalog' | 'clock' | 'metrics' | 'relay'>;
+export type SelectParts = Pick<Dispatcher, 'messages' | 'catalog' | 'clock' | 'metrics' | 'relay'>;
+
+export interface Gates {
+  /** In the order in which they are asked. */
+  readonly gates: readonly Gate[];
+  readonly paused: PausedRoutes;
+  /** Once it aborts, nothing waits for clocks to agree any more. */
+  readonly stop: AbortSignal;
+}
 
 /**
- * A decision that the store refuses is made anew about what the store has now: mostly the sweeper
- * has only noted that it published the very entry in hand. A delivery that others change this often
- * is left to a later entry.
+ * A decision that the store refuses is made again about the delivery as it is stored now. Mostly
+ * the sweeper has only recorded that it published the entry in hand. A delivery that changes more
+ * often than this is left to a later entry.
  */
 export const ROUNDS = 3;
 
@@ -25,23 +33,21 @@ interface Selection {
   readonly refused: readonly TakenEntry[];
 }
 
+/** A change to make before the entry is settled. */
+interface PlannedChange {
+  readonly entry: TakenEntry;
+  readonly change: Change;
+}
+
 /**
- * Answers the candidates that every gate admits, in the order of the gates. Rejects when the store fails.
- * @param stop no waiting for clocks to agree any more
+ * Returns the candidates that every gate admits, in the order in which the last gate returned them.
+ * Rejects when the store fails.
  */
-export async function select(
-  d: SelectParts,
-  batch: Batch,
-  {
-    gates,
-    paused,
-    stop,
-  }: { readonly gates: readonly Gate[]; readonly paused: PausedRoutes; readonly stop: AbortSignal },
-): Promise<readonly Candidate[]> {
+export async function select(d: SelectParts, batch: Batch, gates: Gates): Promise<readonly Candidate[]> {
   const going: Candidate[] = [];
   let left = batch.entries;
   for (let round = 1; round <= ROUNDS && left.length > 0; round++) {
-    const selection = await selectOnce(d, batch, left, { gates, paused, stop });
+    const selection = await selectOnce(d, batch, left, gates);
     going.push(...selection.going);
     left = selection.refused;
   }
@@ -53,28 +59,19 @@ async function selectOnce(
   d: SelectParts,
   batch: Batch,
   entries: readonly TakenEntry[],
-  {
-    gates,
-    paused,
-    stop,
-  }: { readonly gates: readonly Gate[]; readonly paused: PausedRoutes; readonly stop: AbortSignal },
+  { gates, paused, stop }: Gates,
 ): Promise<Selection> {
-  const messages = await read(d, entries);
-  await untilDue(d, entries, messages, stop);
+  const read = await readEntries(d, batch, entries);
+  await untilDue(d, read, stop);
   const catalog = d.catalog.current();
   const now = d.messages.now();
   const candidates: Candidate[] = [];
-  const changed: { readonly entry: TakenEntry; readonly change: Change }[] = [];
-  for (const entry of entries) {
-    const { message: id, delivery, attempt } = entry.entry;
-    const message = messages.get(id);
-    if (message?.deliveries[delivery] === undefined) {
-      batch.settle(entry);
-      continue;
-    }
+  const changes: PlannedChange[] = [];
+  for (const each of read) {
+    const { taken: entry, message, view } = each;
     const sender = catalog.sender(message.tenant, message.sender);
-    const planned = plan(viewOf(message, delivery), {
-      attempt,
+    const planned = plan(view, {
+      attempt: entry.entry.attempt,
       now,
       sender,
       routes: routesOf(d, sender),
@@ -82,48 +79,51 @@ async function selectOnce(
     });
     if (planned.kind === 'drop') batch.settle(entry);
     else if (planned.kind === 'go' && sender !== null)
-      candidates.push({ taken: entry, message, sender, route: planned.route });
-    else if (planned.kind !== 'go') changed.push({ entry, change: planned.change });
+      candidates.push({ ...each, sender, route: planned.route });
+    else if (planned.kind !== 'go') changes.push({ entry, change: planned.change });
   }
   const { going, held } = await throughAll(gates, inTurn(candidates));
   for (const { candidate, reason, due } of held) {
-    const change = hold(viewOf(candidate.message, candidate.taken.entry.delivery), reason, due);
-    if (change !== null) changed.push({ entry: candidate.taken, change }); // null: not queued, and `plan` has seen to that
+    const change = hold(candidate.view, reason, due);
+    // null would mean that the delivery is not queued, but then `plan` has dropped its entry
+    if (change !== null) changes.push({ entry: candidate.taken, change });
   }
-  countHolds(d, changed);
-  const versions = changed.length === 0 ? [] : await d.messages.apply(changed.map((c) => c.change));
-  const refused = changed.flatMap(({ entry }, i) => (versions[i] == null ? [entry] : []));
-  for (const [i, { entry }] of changed.entries()) if (versions[i] != null) batch.settle(entry);
-  return { going, refused };
+  return { going, refused: await makeChanges(d, batch, changes) };
 }
 
-async function read(
-  d: Pick<SelectParts, 'messages'>,
+/** Reads the deliveries of these entries. Settles the entries whose delivery does not exist. */
+async function readEntries(
+  { messages }: Pick<SelectParts, 'messages'>,
+  batch: Batch,
   entries: readonly TakenEntry[],
-): Promise<ReadonlyMap<Message['id'], Message>> {
-  const ids = [...new Set(entries.map((t) => t.entry.message))];
-  return new Map((await d.messages.find(ids)).flatMap((m) => (m === null ? [] : [[m.id, m] as const])));
+): Promise<readonly ReadEntry[]> {
+  const ids = [...new Set(entries.map(({ entry }) => entry.message))];
+  const found = await messages.find(ids);
+  const byId = new Map(
+    found.flatMap((message) => (message === null ? [] : [[message.id, message] as const])),
+  );
+  return entries.flatMap((taken) => {
+    const message = byId.get(taken.entry.message);
+    if (message?.deliveries[taken.entry.delivery] !== undefined)
+      return [{ taken, message, view: viewOf(message, taken.entry.delivery) }];
+    batch.settle(taken);
+    return [];
+  });
 }
 
-/** Waits for deliveries that the clock of the publisher thinks due already. */
+/** Waits for deliveries that are due already by the clock of the program that published them. */
 async function untilDue(
-  d: Pick<SelectParts, 'messages' | 'clock'>,
-  entries: readonly TakenEntry[],
-  messages: ReadonlyMap<Message['id'], Message>,
+  { messages, clock }: Pick<SelectParts, 'messages' | 'clock'>,
+  entries: readonly ReadEntry[],
   stop: AbortSignal,
 ): Promise<void> {
-  const now = d.messages.now();
-  const waits = entries.map(({ entry: { message: id, delivery, attempt } }) => {
-    const message = messages.get(id);
-    return message?.deliveries[delivery] === undefined
-      ? 0
-      : earlyBy(viewOf(message, delivery), { attempt, now });
-  });
+  const now = messages.now();
+  const waits = entries.map(({ view, taken }) => earlyBy(view, { attempt: taken.entry.attempt, now }));
   const waitMs = Math.max(0, ...waits);
-  if (waitMs > 0) await d.clock.sleep(waitMs + 1, stop); // timers may be a millisecond early
+  if (waitMs > 0) await clock.sleep(waitMs + 1, stop); // timers may be a millisecond early
 }
 
-/** Each gate sees what the gates before it let through. */
+/** Each gate sees the candidates that the gates before it admitted. */
 async function throughAll(gates: readonly Gate[], candidates: readonly Candidate[]): Promise<Admitted> {
   let going = candidates;
   const held: Admitted['held'][number][] = [];
@@ -135,10 +135,27 @@ async function throughAll(gates: readonly Gate[], candidates: readonly Candidate
   return { going, held };
 }
 
-function countHolds(d: Pick<SelectParts, 'metrics'>, changed: readonly { readonly change: Change }[]): void {
-  const reasons = Map.groupBy(
-    changed,
+/** Settles the entries whose change was made, and returns those whose change the store refused. */
+async function makeChanges(
+  { messages, metrics }: Pick<SelectParts, 'messages' | 'metrics'>,
+  batch: Batch,
+  changes: readonly PlannedChange[],
+): Promise<readonly TakenEntry[]> {
+  if (changes.length === 0) return [];
+  countHolds(metrics, changes);
+  const versions = await messages.apply(changes.map(({ change }) => change));
+  const refused: TakenEntry[] = [];
+  for (const [i, { entry }] of changes.entries()) {
+    if (versions[i] == null) refused.push(entry);
+    else batch.settle(entry);
+  }
+  return refused;
+}
+
+function countHolds(metrics: SelectParts['metrics'], changes: readonly PlannedChange[]): void {
+  const byReason = Map.groupBy(
+    changes,
     ({ change }): HoldReason | 'none' => change.set.hold?.reason ?? 'none',
   );
-  for (const [reason, of] of reasons) if (reason !== 'none') d.metrics.held(reason, of.length);
+  for (const [reason, held] of byReason) if (reason !== 'none') metrics.held(reason, held.length);
 }

@@ -1,15 +1,16 @@
-// What each sender's budget lets go now, and when the rest may come back. Mail that waits is spread
-// over the time in which its tokens come, one behind the other; while there is such a line, tokens
-// are for those in it, and newcomers join its end (P9).
+// How much mail each sender's budgets let go now, and when the rest is due. Waiting mail is due one
+// after the other, at the pace at which tokens come. While such a waiting line exists, its mail
+// gets the tokens, and new mail joins the end (P9).
 //
-// Each process has its own lines. With several dispatchers a newcomer that comes to one of them may
-// pass mail that waits in the line of another. That is accepted: it is bounded by what comes in
-// while a line lasts, mail of a line takes part in each dispatcher's turns when it is due, and a
-// shared line would cost a round trip for each batch.
+// Each process has its own lines. With several dispatchers, new mail in one of them may overtake
+// mail that waits in the line of another. That is accepted: at most the mail that arrives while the
+// line exists can overtake, mail of a line takes part in each dispatcher's turns when it is due,
+// and a shared line would cost a round trip for each batch.
 
 import type { Sender } from '../core/catalog/catalog.ts';
 import type { MessageId } from '../core/ids.ts';
 import type { Budget } from '../ports/budgets.ts';
+import type { StoreClock } from '../ports/store-clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -25,7 +26,7 @@ function limitsOf(sender: Sender): Limits {
   const { messagesPerSecond, messagesPerDay } = sender.limits;
   const name = `sender/${sender.tenant}/${sender.name}`;
   return {
-    // a bucket that holds less than one token never grants any
+    // a burst of less than one token would never grant one
     perSecond:
       messagesPerSecond > 0
         ? { name, limit: messagesPerSecond, windowMs: SECOND_MS, burst: Math.max(1, messagesPerSecond) }
@@ -37,20 +38,19 @@ function limitsOf(sender: Sender): Limits {
   };
 }
 
-/** `waitMs`, `intervalMs`: until the first token of those refused, and between two of them. */
 interface Grant {
   readonly granted: number;
+  /** Milliseconds until the first token that was not granted. */
   readonly waitMs: number;
+  /** Milliseconds between two tokens after that. */
   readonly intervalMs: number;
 }
 
-type BudgetParts = Pick<Dispatcher, 'budgets'> & { readonly messages: Pick<Dispatcher['messages'], 'now'> };
+type BudgetParts = Pick<Dispatcher, 'budgets'> & { readonly messages: StoreClock };
 
 export class SenderBudgets {
   readonly #d: BudgetParts;
-  /**
-   * By sender and its limits: a line paced by limits that have been changed means nothing any more.
-   */
+  /** By sender and its limits: the pace of a line is wrong once the limits have changed. */
   readonly #lines = new Map<string, WaitingLine>();
 
   constructor(d: BudgetParts) {
@@ -58,9 +58,10 @@ export class SenderBudgets {
   }
 
   /**
-   * Of mail in its order, first `waited` that a budget held before, then `fresh`: how many may go
-   * now, and a due for each of the others. Those that waited go first, and wait at the front when
-   * they are refused; the others go only where nobody waits.
+   * Takes tokens for mail in its order: first `waited`, which a budget held before, then `fresh`
+   * others. Returns how many may go now, and a due for each of the rest. Waited mail goes first,
+   * and waits at the front of the line when it is refused; other mail goes only when there is no
+   * line.
    */
   async take(
     sender: Sender,
@@ -69,7 +70,7 @@ export class SenderBudgets {
   ): Promise<{ readonly granted: number; readonly dues: readonly number[] }> {
     const { perSecond, perDay } = limitsOf(sender);
     if (perSecond === null && perDay === null) return { granted: waited.length + fresh, dues: [] };
-    const wanted = waited.length + (this.#lineOf(sender).isThere(this.#d.messages.now()) ? 0 : fresh);
+    const wanted = waited.length + (this.#lineOf(sender).exists(this.#d.messages.now()) ? 0 : fresh);
     const { granted, waitMs, intervalMs } = await this.#ask(wanted, perSecond, perDay);
     const line = this.#lineOf(sender);
     const from = this.#d.messages.now() + waitMs;
@@ -83,9 +84,10 @@ export class SenderBudgets {
   }
 
   /**
-   * From both budgets or from none: a token of one that the other refuses would be lost, and those
-   * of a day do not come back. So the day is only looked at first, and taken from last; that
-   * another process takes what was seen there costs tokens of a second.
+   * Takes a token from both budgets or from neither: a token from one would be lost when the other
+   * refuses, and a daily token returns only after a day. So the daily budget is first only read,
+   * and reserved last. When another process takes the daily tokens in between, only tokens of the
+   * budget per second are lost.
    */
   async #ask(wanted: number, perSecond: Budget | null, perDay: Budget | null): Promise<Grant> {
     if (perSecond === null || perDay === null) return await this.#reserve(perSecond ?? perDay, wanted);
@@ -96,7 +98,7 @@ export class SenderBudgets {
       const day = await this.#reserve(perDay, second.granted);
       return day.granted < second.granted ? day : second;
     }
-    // asked for one more than it has, it answers when that comes
+    // one token more than the budget has: the reservation then says when that token comes
     const day = await this.#reserve(perDay, inDay + 1);
     return { ...day, granted: Math.min(day.granted, inDay) };
   }
@@ -119,7 +121,7 @@ export class SenderBudgets {
     const known = this.#lines.get(key);
     if (known !== undefined) return known;
     const now = this.#d.messages.now();
-    for (const [old, line] of this.#lines) if (!line.isThere(now)) this.#lines.delete(old);
+    for (const [old, line] of this.#lines) if (!line.exists(now)) this.#lines.delete(old);
     const line = new WaitingLine();
     this.#lines.set(key, line);
     return line;

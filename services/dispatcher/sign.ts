@@ -1,5 +1,5 @@
-// Signing a composed mail. Keys are parsed once; RSA runs on the threads of libuv, because at 0.4
-// ms a mail it would hold up the event loop.
+// Signs a composed mail. Each key is parsed once. RSA runs on the threads of libuv, because it
+// would block the event loop for 0.4 ms per mail.
 
 import { createHash, createPrivateKey, type KeyObject, sign as signWith } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -17,7 +17,7 @@ const signAsync = promisify(signWith) as (
 const END_OF_HEADER = '\r\n\r\n';
 
 /**
- * Private keys as they are used, by fingerprint; the oldest is forgotten when there are too many.
+ * Parsed private keys by fingerprint; above `dispatchLimits.signingKeysMax` the oldest is dropped.
  */
 export class SigningKeys {
   readonly #keys = new Map<string, KeyObject>();
@@ -25,7 +25,7 @@ export class SigningKeys {
   get({ fingerprint, privateKey }: DkimKey): KeyObject {
     const known = this.#keys.get(fingerprint);
     if (known !== undefined) return known;
-    // mail that cannot be signed waits: unsigned, it would be taken for somebody else's
+    // mail that cannot be signed waits: receivers would take unsigned mail for a forgery
     if (privateKey === null) throw new Failure('unavailable', 'a DKIM key could not be opened');
     const key = createPrivateKey(privateKey);
     this.#keys.set(fingerprint, key);
@@ -35,16 +35,16 @@ export class SigningKeys {
   }
 }
 
-interface SignableMail {
-  /** Headers and the beginning of the body at least. */
+export interface SignableMail {
+  /** The whole header, and at least the beginning of the body. */
   readonly head: Uint8Array;
-  /** All of the mail's bytes, `head` among them. */
+  /** All bytes of the mail, including `head`. */
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Of its acceptance, milliseconds since 1970. */
+  /** When the message was accepted, in milliseconds since 1970. */
   readonly time: number;
 }
 
-/** The fields that go before the mail's own: one for each of the sender's keys. */
+/** The DKIM-Signature fields to put before the header: one for each of the sender's keys. */
 export async function signatures(
   keys: SigningKeys,
   { domain, dkim }: Pick<Sender, 'domain' | 'dkim'>,

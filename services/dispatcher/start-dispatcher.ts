@@ -1,6 +1,6 @@
-// A dispatcher at work until it is disposed (P19): then it takes nothing more, what is in SMTP may
-// end by itself for `runningLimits.drainMs`, and what has not reached its final dot by then goes
-// back to the queue, no attempt spent.
+// Starts a dispatcher, which runs until it is disposed (P19). Then it takes no more entries and
+// lets SMTP transactions finish for `runningLimits.drainMs`. Deliveries that have not reached their
+// final dot by then are queued again, and no attempt is counted.
 
 import { runningLimits } from '../core/limits/running.ts';
 import { dispatch } from './dispatch.ts';

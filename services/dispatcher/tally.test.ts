@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { SenderFigures } from '../ports/sender-figures.ts';
-import { Tally, tellTally } from './tally.ts';
+import { storeTally, Tally } from './tally.ts';
 
 const billing = { tenant: 'shop', sender: 'billing' };
 const news = { tenant: 'shop', sender: 'news' };
 
-it('adds up what became of the attempts of each sender, and begins anew when it was taken', () => {
+it('counts the outcomes of each sender’s attempts, and starts at zero after each take', () => {
   const tally = new Tally();
   tally.attempt(billing, { outcome: 'delivered', at: 1, code: 250, enhanced: '2.0.0' });
   tally.attempt(billing, { outcome: 'deferred', at: 2, code: 451, enhanced: null });
@@ -33,29 +33,29 @@ it('adds up what became of the attempts of each sender, and begins anew when it 
   expect(tally.take()).toEqual([]);
 });
 
-it('tells what is left when it is to stop, and goes on after a store that took nothing', async () => {
+it('stores the remaining counts before it stops, and continues after a store that failed', async () => {
   const tally = new Tally();
   const stop = new AbortController();
-  const told: SenderFigures[] = [];
+  const stored: SenderFigures[] = [];
   const reports: string[] = [];
   let tries = 0;
   const store = {
     add: async (figures: readonly SenderFigures[]) => {
       tries += 1;
       if (tries === 1) throw new Error('away');
-      told.push(...figures);
+      stored.push(...figures);
     },
   };
   const clock = {
     now: () => 0,
     monotonic: () => 0,
-    // what the second round waits for is the end
+    // the second wait ends with the abort
     sleep: async () => {
       tally.attempt(billing, { outcome: 'delivered', at: tries, code: 250, enhanced: null });
       if (tries === 2) stop.abort();
     },
   };
-  await tellTally(tally, { store, clock, report: (what) => void reports.push(what) }, stop.signal);
-  expect(reports).toEqual(['figures of senders could not be told']);
-  expect(told.map(({ sent }) => sent)).toEqual([1, 1]);
+  await storeTally(tally, { store, clock, report: (what) => void reports.push(what) }, stop.signal);
+  expect(reports).toEqual(['the figures of senders could not be stored']);
+  expect(stored.map(({ sent }) => sent)).toEqual([1, 1]);
 });

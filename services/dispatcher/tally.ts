@@ -1,5 +1,5 @@
-// What became of the attempts of each sender, added up here and told every few seconds: it is for
-// people to look at, so a dispatcher that is killed may take the last of it with it.
+// Counts the outcomes of each sender's attempts, and adds them to the store every few seconds. The
+// figures are for people only, so a dispatcher that is killed may lose the last of them.
 
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -10,7 +10,7 @@ type Counts = { -readonly [K in keyof SenderFigures]: SenderFigures[K] };
 
 const counterOf = { delivered: 'sent', deferred: 'deferred', bounced: 'bounced' } as const;
 
-interface AttemptResult {
+export interface AttemptResult {
   readonly outcome: string;
   readonly at: number;
   readonly code: number | null;
@@ -20,9 +20,7 @@ interface AttemptResult {
 export class Tally {
   #figures = new Map<string, Counts>();
 
-  /**
-   * Outcomes that are none of a server's are not counted; its last reply is kept whatever it was.
-   */
+  /** Counts only outcomes that a server's reply decided; keeps the last reply in any case. */
   attempt(owner: Owner, { outcome, at, code, enhanced }: AttemptResult): void {
     const counts = this.#of(owner);
     if (outcome in counterOf) counts[counterOf[outcome as keyof typeof counterOf]] += 1;
@@ -34,7 +32,7 @@ export class Tally {
     counts.pausedRoutes = { ...counts.pausedRoutes, [route]: until };
   }
 
-  /** What was counted since the last call. */
+  /** Returns the counts since the last call. */
   take(): readonly SenderFigures[] {
     const taken = [...this.#figures.values()];
     this.#figures = new Map();
@@ -59,19 +57,19 @@ export class Tally {
   }
 }
 
-interface TallyTeller {
+export interface TallyParts {
   readonly store: Pick<SenderFiguresStore, 'add'>;
   readonly clock: Clock;
   readonly report: (what: string, error: unknown) => void;
 }
 
 /**
- * Tells the store until the signal aborts, and then what is left. Never rejects: what a store does
- * not take is lost.
+ * Adds the counts to the store at intervals until the signal aborts, and then the rest. Never
+ * rejects: counts are lost when the store fails.
  */
-export async function tellTally(
+export async function storeTally(
   tally: Tally,
-  { store, clock, report }: TallyTeller,
+  { store, clock, report }: TallyParts,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
@@ -79,7 +77,7 @@ export async function tellTally(
     try {
       await store.add(tally.take());
     } catch (error) {
-      report('figures of senders could not be told', error);
+      report('the figures of senders could not be stored', error);
     }
     if (isLast) return;
     await clock.sleep(dispatchLimits.figuresToldEveryMs, signal);

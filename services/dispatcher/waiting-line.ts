@@ -1,5 +1,5 @@
-// The order in which held mail comes back: one behind the other, at the pace at which it can go. It
-// lasts until the time of its last one has passed.
+// The dues of held mail: one after the other, at the pace at which it can be sent. The line exists
+// until the due of its last delivery has passed.
 
 import type { MessageId } from '../core/ids.ts';
 
@@ -7,19 +7,19 @@ export class WaitingLine {
   #until = Number.NEGATIVE_INFINITY;
   #intervalMs = 0;
   /**
-   * Of those put at the front so far, the youngest, and where the next one stands that is younger
-   * still.
+   * The youngest mail that was placed at the front so far, and the due of the next mail at the
+   * front that is younger still.
    */
   #front = { youngest: '' as MessageId | '', until: Number.NEGATIVE_INFINITY };
 
-  isThere(now: number): boolean {
+  exists(now: number): boolean {
     return this.#until > now;
   }
 
   /**
-   * Dues for mail, oldest first, that has waited in this line already and could not go when its
-   * time came: from `from` on, none after `latest`. Only older mail that was put there stands
-   * before it; at the end it would lose its place each time, and under a steady inflow wait until
+   * Dues for mail, oldest first, that has waited in this line and was refused again when it was
+   * due: from `from` on, none after `latest`. Only older mail that was placed at the front is
+   * before it. At the end it would lose its place each time, and under a steady inflow wait until
    * it is too old.
    */
   atFront(
@@ -44,8 +44,8 @@ export class WaitingLine {
   }
 
   /**
-   * Dues for newcomers, none before `from`, nor after `latest`. Without an interval they keep that
-   * of the line.
+   * Dues for new mail, none before `from` and none after `latest`. Without an interval they keep
+   * the line's pace.
    */
   atEnd(
     count: number,

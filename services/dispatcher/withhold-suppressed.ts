@@ -1,5 +1,5 @@
-// Suppressed recipients are taken out after the claim, so that every suppression which was
-// acknowledged before the claim counts (P11).
+// Withholds mail from suppressed recipients. This happens after the claim, so that every
+// suppression that was acknowledged before the claim counts (P11).
 
 import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import { type Change, type DeliveryView, release, suppress } from '../core/delivery/delivery.ts';
@@ -8,12 +8,12 @@ import type { Claimed } from './claim.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
 import type { Dispatcher } from './dispatcher.ts';
 
-type SuppressionParts = Pick<Dispatcher, 'messages' | 'suppressions' | 'suppressionKeys' | 'report'>;
+export type SuppressionParts = Pick<Dispatcher, 'messages' | 'suppressions' | 'suppressionKeys' | 'report'>;
 
 /**
- * Answers what may be sent. Deliveries to suppressed recipients end `suppressed`; while the store
- * cannot be asked, all are released. `done` is called for each of these once the change is stored,
- * or given up because `stop` aborts.
+ * Returns the deliveries that may be sent. Deliveries to suppressed recipients end `suppressed`;
+ * while the store is unreachable, all are released. For each delivery that may not be sent, `done`
+ * is called once its change is stored, or given up because `stop` aborts.
  */
 export async function withholdSuppressed(
   d: SuppressionParts,
@@ -30,10 +30,10 @@ export async function withholdSuppressed(
         continue;
       }
       const due = d.messages.now() + hand.releaseDelayMs;
-      const decide = (s: DeliveryView): Change | null =>
+      const decide = (view: DeliveryView): Change | null =>
         isSuppressed === null
-          ? release(s, hand.leaseId, { reason: null, due, tried: false })
-          : suppress(s, hand.leaseId);
+          ? release(view, hand.leaseId, { reason: null, due, tried: false })
+          : suppress(view, hand.leaseId);
       await hand.insist(decide, stop);
       done(each);
     }
@@ -41,7 +41,7 @@ export async function withholdSuppressed(
   return sendable;
 }
 
-/** Null: the store is away and nobody knows, so none of them may be sent now. */
+/** Null: the store is unreachable, so none of them may be sent now. */
 async function suppressedOf(
   d: SuppressionParts,
   tenant: string,

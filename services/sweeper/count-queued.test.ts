@@ -41,7 +41,7 @@ function begin() {
   };
 }
 
-test('tells how much is queued, and for how long the one could go that could for the longest time', async () => {
+test('the metrics have the number of queued deliveries and the age of the oldest that could be sent', async () => {
   const { told, put, next, messages, end } = begin();
   await put({ due: messages.now() - 500, hold: { reason: 'budget' } });
   await next();
@@ -52,14 +52,14 @@ test('tells how much is queued, and for how long the one could go that could for
   await end();
 });
 
-test('goes on after a store that was away', async () => {
+test('counting continues after the store was unreachable', async () => {
   const { told, reports, messages, next, end } = begin();
   const queued = messages.countQueued.bind(messages);
   messages.countQueued = () => Promise.reject(new Failure('unavailable', 'away'));
   await next();
   messages.countQueued = queued;
   await next();
-  expect(reports).toEqual(['the backlog could not be counted']);
+  expect(reports).toEqual(['the queued deliveries could not be counted']);
   expect(told.length).toBeGreaterThanOrEqual(2);
   await end();
 });

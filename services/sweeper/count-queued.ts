@@ -1,24 +1,31 @@
-// What waits for dispatchers: how much, told to whoever scales them, and for how long, told to
-// whoever is on call. Each sweeper looks at all of it.
+// Measures what waits for dispatchers: how many deliveries, for an autoscaler, and for how long,
+// for an alert. Each sweeper measures the whole store.
 
 import { sweepLimits } from '../core/limits/sweep.ts';
+import type { DueDeliveries } from '../ports/due-deliveries.ts';
+import type { StoreClock } from '../ports/store-clock.ts';
 import type { Sweeper } from './sweeper.ts';
 
+export type CountParts = Pick<Sweeper, 'clock' | 'metrics' | 'report'> & {
+  readonly messages: StoreClock & Pick<DueDeliveries, 'countQueued' | 'oldestDue'>;
+};
+
 /**
- * Looks until the signal aborts. Never rejects: while the store is away, the last figures stand.
+ * Measures until the signal aborts. Never rejects: while the store is unreachable, the metrics keep
+ * their last values.
  */
 export async function countQueued(
-  s: Pick<Sweeper, 'messages' | 'clock' | 'metrics' | 'report'>,
+  { messages, clock, metrics, report }: CountParts,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      s.metrics.backlog(await s.messages.countQueued(sweepLimits.countQueuedMax));
-      const now = s.messages.now();
-      s.metrics.oldestSendable(now - ((await s.messages.oldestDue(now)) ?? now));
+      metrics.backlog(await messages.countQueued(sweepLimits.countQueuedMax));
+      const now = messages.now();
+      metrics.oldestSendable(now - ((await messages.oldestDue(now)) ?? now));
     } catch (error) {
-      s.report('the backlog could not be counted', error);
+      report('the queued deliveries could not be counted', error);
     }
-    await s.clock.sleep(sweepLimits.countQueuedEveryMs, signal);
+    await clock.sleep(sweepLimits.countQueuedEveryMs, signal);
   }
 }

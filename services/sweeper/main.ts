@@ -1,5 +1,5 @@
-// The sweeper over MongoDB and JetStream: feeds the queue from the store, and takes back what
-// others left.
+// The sweeper program over MongoDB and JetStream: feeds the queue from the store, and takes back
+// deliveries whose dispatcher died.
 
 import { openBlobStore } from '../adapters/mongo/blob-store.ts';
 import { openCatalog } from '../adapters/mongo/catalog.ts';
@@ -35,7 +35,7 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
     messages,
     blobs: open.use(await openBlobStore(mongo)),
     queue,
-    // it asks how old a sender's mail may get, and needs no login of any relay
+    // without keys: the sweeper reads each sender's maximum age, and no credentials
     catalog: open.use(
       await openCatalog(mongo, {
         notices,

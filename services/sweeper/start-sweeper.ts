@@ -1,4 +1,4 @@
-// A sweeper at work until it is disposed. A sweep under way ends after its present step.
+// Starts a sweeper, which runs until it is disposed. A running sweep ends after its current step.
 
 import { countQueued } from './count-queued.ts';
 import { sweepLoop } from './sweep.ts';

@@ -1,19 +1,34 @@
-// The sweeper's loop (R4): what is due goes to the queue, leases that ran out are taken back, what
-// is too old ends, and each backlog is fed into its window. It alone can run the system with the
-// queue gone. Any number of sweepers: each step is a compare-and-set, and an entry that two of them
-// publish is claimed once.
+// The sweeper's loop (R4): queues what is due, takes back leases that ran out, ends what is too
+// old, and feeds each backlog into its window. The sweeper alone delivers everything that the store
+// has, even when the queue lost all entries. Any number of sweepers may run: each change is a
+// compare-and-set, and an entry that two of them publish is claimed once.
 
-import { type Change, endIfTooOld, fallDue, lapse, published } from '../core/delivery/delivery.ts';
-import { viewOf } from '../core/delivery/message.ts';
+import {
+  type Change,
+  type DeliveryView,
+  endIfTooOld,
+  fallDue,
+  lapse,
+  published,
+} from '../core/delivery/delivery.ts';
+import { type Message, viewOf } from '../core/delivery/message.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Backlog, DueDelivery } from '../ports/due-deliveries.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
-import { sweepBlobs } from './sweep-blobs.ts';
+import { type BlobParts, sweepBlobs } from './sweep-blobs.ts';
 import type { Sweeper } from './sweeper.ts';
 
-/** Sweeps until the signal aborts. Never rejects: a store that is away is asked again. */
-export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> {
+export type SweepParts = WakeParts & FeedParts;
+type WakeParts = Pick<Sweeper, 'messages' | 'catalog' | 'metrics' | 'lapseDelayMs'>;
+type FeedParts = Pick<Sweeper, 'messages' | 'queue' | 'catalog' | 'metrics' | 'republishMs'>;
+type LoopParts = SweepParts & BlobParts & Pick<Sweeper, 'clock' | 'random' | 'report'>;
+
+/**
+ * Sweeps until the signal aborts. Never rejects: after a failure of the store the next sweep
+ * retries.
+ */
+export async function sweepLoop(s: LoopParts, signal: AbortSignal): Promise<void> {
   let blobsSweptAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     let isWaiting = false;
@@ -26,7 +41,7 @@ export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> 
     } catch (error) {
       s.report('a sweep failed', error);
     }
-    // spread, so that several sweepers seldom look at the same moment
+    // a random pause, so that several sweepers seldom query the store at the same moment
     await s.clock.sleep(
       (isWaiting ? sweepLimits.feedEveryMs : sweepLimits.sweepEveryMs) * (0.75 + s.random.fraction() / 2),
       signal,
@@ -35,23 +50,23 @@ export async function sweepLoop(s: Sweeper, signal: AbortSignal): Promise<void> 
 }
 
 /**
- * One sweep. True: a backlog waits for room in its window. Rejects when the store fails; what was
- * done is done, the rest is found again.
+ * One sweep. True: a backlog waits for room in its window. Rejects when the store fails; changes
+ * made before stay, and the next sweep finds the rest.
  */
-async function sweep(s: Sweeper, signal: AbortSignal): Promise<boolean> {
+export async function sweep(s: SweepParts, signal: AbortSignal): Promise<boolean> {
   await wakeUp(s, signal);
   return await feedBacklogs(s, signal);
 }
 
 /**
- * Everything that waits for a time, or whose lease is over: batch by batch until nothing is left
- * that could be changed.
+ * Changes every delivery that waited for a time that has passed, or whose lease is over, batch by
+ * batch, until nothing is left to change.
  */
-async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
+async function wakeUp(s: WakeParts, signal: AbortSignal): Promise<void> {
   for (;;) {
     const now = s.messages.now();
     const found = await s.messages.woken(['sending', 'deferred', 'scheduled'], now, sweepLimits.sweepBatch);
-    const changes = found.flatMap((f) => wake(s, f, now) ?? []);
+    const changes = found.flatMap((due) => wake(s, due, now) ?? []);
     if (changes.length === 0 || signal.aborted) return;
     const made = await s.messages.apply(changes);
     count(s, changes, made);
@@ -59,37 +74,45 @@ async function wakeUp(s: Sweeper, signal: AbortSignal): Promise<void> {
   }
 }
 
-function wake(s: Sweeper, { message, delivery }: DueDelivery, now: number): Change | null {
-  const subject = viewOf(message, delivery);
-  if (subject.delivery.state === 'sending') return lapse(subject, now, s.lapseDelayMs);
-  return endIfTooOld(subject, now, maxAgeOf(s, message)) ?? fallDue(subject, now);
+function wake(
+  s: Pick<WakeParts, 'catalog' | 'lapseDelayMs'>,
+  { message, delivery }: DueDelivery,
+  now: number,
+): Change | null {
+  const view = viewOf(message, delivery);
+  if (view.delivery.state === 'sending') return lapse(view, now, s.lapseDelayMs);
+  return endIfTooOld(view, now, maxAgeOf(s, message)) ?? fallDue(view, now);
 }
 
-const maxAgeOf = (s: Sweeper, message: DueDelivery['message']): number =>
-  s.catalog.current().sender(message.tenant, message.sender)?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs;
+const maxAgeOf = ({ catalog }: Pick<Sweeper, 'catalog'>, { tenant, sender }: Message): number =>
+  catalog.current().sender(tenant, sender)?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs;
 
-function count(s: Sweeper, changes: readonly Change[], made: readonly (string | null)[]): void {
+function count(
+  { metrics }: Pick<Sweeper, 'metrics'>,
+  changes: readonly Change[],
+  made: readonly (string | null)[],
+): void {
   const done = changes.filter((_, i) => made[i] != null);
   const of = (is: (c: Change) => boolean): number => done.filter(is).length;
-  s.metrics.swept(
+  metrics.swept(
     'due',
     of((c) => c.set.state === 'queued' && c.set.lapses === undefined),
   );
-  s.metrics.swept(
+  metrics.swept(
     'lapsed',
     of((c) => c.set.lapses !== undefined),
   );
-  s.metrics.swept(
+  metrics.swept(
     'ended',
     of((c) => c.set.wakeAt === null),
   );
 }
 
 /**
- * In turns, one batch each, so that one tenant's backlog does not keep another waiting. True: one
- * of the windows is full.
+ * Feeds one batch of each backlog in turn, so that a long backlog of one tenant does not delay
+ * another tenant. True: one of the windows is full.
  */
-async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<boolean> {
+async function feedBacklogs(s: FeedParts, signal: AbortSignal): Promise<boolean> {
   let isWaiting = false;
   let open = await s.messages.backlogs(s.messages.now());
   while (open.length > 0 && !signal.aborted) {
@@ -105,29 +128,28 @@ async function feedBacklogs(s: Sweeper, signal: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Publishes the oldest of a backlog. `isFull`: its window had no room for all of them. `isMore`: it
- * took all, and there may be others.
+ * Publishes the oldest deliveries of a backlog and ends those that are too old. `isFull`: the
+ * window had no room for all of them. `isMore`: the window took all of them, and the backlog may
+ * have more.
  */
 async function feed(
-  s: Sweeper,
+  s: FeedParts,
   backlog: Backlog,
 ): Promise<{ readonly isFull: boolean; readonly isMore: boolean }> {
   const now = s.messages.now();
   const found = await s.messages.unpublished(backlog, now, sweepLimits.feedBatch);
   const changes: Change[] = [];
-  const feedable: { readonly found: DueDelivery; readonly publication: NewEntry }[] = [];
-  for (const f of found) {
-    const subject = viewOf(f.message, f.delivery);
-    const old = endIfTooOld(subject, now, maxAgeOf(s, f.message));
-    if (old !== null) changes.push(old);
-    else feedable.push({ found: f, publication: publicationOf(f) });
+  const feedable: { readonly view: DeliveryView; readonly entry: NewEntry }[] = [];
+  for (const { message, delivery } of found) {
+    const view = viewOf(message, delivery);
+    const ended = endIfTooOld(view, now, maxAgeOf(s, message));
+    if (ended !== null) changes.push(ended);
+    else feedable.push({ view, entry: entryOf(message, view) });
   }
-  const results = feedable.length === 0 ? [] : await s.queue.publish(feedable.map((f) => f.publication));
-  for (const [i, { found: f }] of feedable.entries()) {
-    const change =
-      results[i] === 'published'
-        ? published(viewOf(f.message, f.delivery), s.messages.now(), s.republishMs)
-        : null;
+  const results = feedable.length === 0 ? [] : await s.queue.publish(feedable.map(({ entry }) => entry));
+  const publishedAt = s.messages.now();
+  for (const [i, { view }] of feedable.entries()) {
+    const change = results[i] === 'published' ? published(view, publishedAt, s.republishMs) : null;
     if (change !== null) changes.push(change);
   }
   const made = changes.length === 0 ? [] : await s.messages.apply(changes);
@@ -140,11 +162,10 @@ async function feed(
   return { isFull: results.includes('full'), isMore };
 }
 
-function publicationOf({ message, delivery }: DueDelivery): NewEntry {
-  const { attempt, domain } = viewOf(message, delivery).delivery;
+function entryOf(message: Message, { index, delivery: { attempt, domain } }: DeliveryView): NewEntry {
   return {
     tenant: message.tenant,
     tier: message.tier,
-    entry: { message: message.id, delivery, attempt, domain, trace: message.trace },
+    entry: { message: message.id, delivery: index, attempt, domain, trace: message.trace },
   };
 }

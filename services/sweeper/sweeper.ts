@@ -1,4 +1,4 @@
-// What a sweeper works with.
+// The parts of a sweeper. Each function takes those that it uses.
 
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
@@ -14,10 +14,7 @@ interface SweeperMetrics {
   swept(what: 'lapsed' | 'due' | 'ended' | 'published' | 'blobs', count: number): void;
   /** How many deliveries are queued; `sweepLimits.countQueuedMax` when there are more. */
   backlog(count: number): void;
-  /**
-   * How long the delivery that nothing holds has been due for the longest time; 0 when there is
-   * none.
-   */
+  /** For how long the oldest delivery without a hold has been due; 0 when there is none. */
   oldestSendable(ageMs: number): void;
 }
 
@@ -28,17 +25,14 @@ export interface Sweeper {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
-  /**
-   * After a lease that ran out, how long its delivery waits; `deliveryLimits.lapseDelayMs` unless
-   * told.
-   */
+  /** How long a delivery waits after its lease ran out. Default: `deliveryLimits.lapseDelayMs`. */
   readonly lapseDelayMs?: number;
   /**
-   * After how long an entry that nobody claimed is published again; `queueLimits.republishMs`
-   * unless told.
+   * After how long an entry that no dispatcher claimed is published again. Default:
+   * `queueLimits.republishMs`.
    */
   readonly republishMs?: number;
   readonly metrics: SweeperMetrics;
-  /** Told of failures of ours, with their causes. */
+  /** Logs a failure of this program, with its cause. */
   readonly report: (what: string, error: unknown) => void;
 }

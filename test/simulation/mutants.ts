@@ -28,6 +28,7 @@ const CLAIM = 'services/dispatcher/claim.ts';
 const LEASES = 'services/dispatcher/leases.ts';
 const WITHHOLD = 'services/dispatcher/withhold-suppressed.ts';
 const DELIVER = 'services/dispatcher/deliver.ts';
+const ATTEMPT = 'services/dispatcher/attempt.ts';
 const SWEEP = 'services/sweeper/sweep.ts';
 const SEND = 'services/ingest/send-messages.ts';
 const STORE = 'services/adapters/memory/message-store.ts';
@@ -247,9 +248,9 @@ export const mutants: readonly Mutant[] = [
         "if (!holdsLease(s.delivery, leaseId)) return null;\n  return change(s, {\n    state: 'queued',",
       ),
       edit(
-        DELIVER,
-        "s.delivery.phase === 'committing' ? recorded(s, waiting) : release(s, hand.leaseId, how)",
-        'release(s, hand.leaseId, how)',
+        ATTEMPT,
+        "view.delivery.phase === 'committing' ? recorded(view, waiting) : release(view, hand.leaseId, how)",
+        'release(view, hand.leaseId, how)',
       ),
     ],
     breaks: [R7],
