@@ -4,6 +4,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import { areTextsInline, isDataInline } from '../../services/core/accept/inline-content.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { TypedMessage } from './read-message.ts';
 
@@ -20,23 +21,33 @@ interface ContentPart {
 
 /**
  * Takes the content out of a request, one part at a time; once a part is given, the request no
- * longer holds it.
+ * longer holds it. `bodyBytes`: size of the JSON that the request came as. A small body holds no
+ * large text, so neither its text is counted nor its data written. Data whose numbers JSON writes
+ * longer than the caller did (`1e20`) may then stay inside the request; ingest follows the same rule
+ * and stores such data itself.
  */
-export function* takeContent(method: string, request: TypedMessage): Generator<ContentPart> {
+export function* takeContent(
+  method: string,
+  request: TypedMessage,
+  bodyBytes: number,
+): Generator<ContentPart> {
+  const isSmall = bodyBytes <= ingestLimits.contentInlineBytes;
   if (sendMethods.get(method) === 'send_message')
-    yield* takeFromMessage(request as unknown as SendMessageRequest);
-  if (sendMethods.get(method) === 'send_email') yield* takeFromEmail(request as unknown as SendEmailRequest);
+    yield* takeFromMessage(request as unknown as SendMessageRequest, isSmall);
+  if (sendMethods.get(method) === 'send_email' && !isSmall)
+    yield* takeFromEmail(request as unknown as SendEmailRequest);
 }
 
-function* takeFromMessage(request: SendMessageRequest): Generator<ContentPart> {
+function* takeFromMessage(request: SendMessageRequest, isSmall: boolean): Generator<ContentPart> {
   for (const [i, attachment] of request.attachments.entries()) {
     const { content } = attachment;
     if (content.length === 0) continue;
     attachment.content = Buffer.alloc(0);
     yield { path: `attachments[${i}].content`, bytes: content };
   }
+  if (isSmall) return;
   const { html = '', text = '' } = request;
-  if (Buffer.byteLength(html) + Buffer.byteLength(text) > ingestLimits.contentInlineBytes) {
+  if (!areTextsInline(html, text)) {
     if (html !== '') {
       request.html = undefined;
       yield { path: 'html', bytes: Buffer.from(html) };
@@ -61,8 +72,8 @@ function* takeFromEmail(request: SendEmailRequest): Generator<ContentPart> {
 
 function largeData(data: object | undefined): Buffer | null {
   if (data === undefined) return null;
-  const text = JSON.stringify(data);
-  return Buffer.byteLength(text) > ingestLimits.contentInlineBytes ? Buffer.from(text) : null;
+  const json = JSON.stringify(data);
+  return isDataInline(json) ? null : Buffer.from(json);
 }
 
 /** JSON that becomes a `Struct` may grow: `1,` are 2 bytes of JSON and 11 of proto. */

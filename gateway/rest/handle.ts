@@ -158,7 +158,7 @@ async function readBodyMessage(
   if ('refused' in parsed) return parsed;
   const message = readMessage(method.requestType, parsed.json, faults, bound);
   if (faults.list.length > 0) return { message, parts: [], bytes: 0 };
-  const parts = [...takeContent(method.path, message)].map(({ path, bytes }) => ({
+  const parts = [...takeContent(method.path, message, body.bytes.length)].map(({ path, bytes }) => ({
     path,
     chunks: () => pieces(bytes),
   }));

@@ -50,7 +50,7 @@ function parse({ fd, bytes, method, bound }: ParseJob): ParseResult {
   const { request } = read;
   const parts: (Extent & { path: string })[] = [];
   let offset = bytes;
-  for (const part of takeContent(method, request)) {
+  for (const part of takeContent(method, request, bytes)) {
     writeAll(fd, part.bytes, offset);
     parts.push({ path: part.path, offset, bytes: part.bytes.length });
     offset += part.bytes.length;

@@ -13,6 +13,7 @@ import {
   mailbindrNames,
   packetboatNames,
   type SendRequest,
+  type TemplateData,
   type Uploaded,
 } from '../core/accept/send-request.ts';
 import type { Copies, Environment } from '../core/catalog/catalog.ts';
@@ -43,13 +44,11 @@ export const statusOfProto = (value: Status): DeliveryState | null =>
     ? null
     : (value.slice('STATUS_'.length).toLowerCase() as DeliveryState);
 
-/**
- * `uploaded` holds, by path, what the door streamed ahead; `templateData` what was read back of it.
- */
+/** `uploaded` holds, by path, the content that was stored before the request. */
 export function fromSendMessage(
   request: SendMessageRequest,
   uploaded: ReadonlyMap<string, Uploaded>,
-  templateData: Readonly<Record<string, unknown>> | null,
+  templateData: TemplateData | null,
 ): SendRequest {
   return {
     recipient: request.recipient,
@@ -63,8 +62,7 @@ export function fromSendMessage(
     html: uploaded.get('html') ?? request.html ?? null,
     text: uploaded.get('text') ?? request.text ?? null,
     template: request.template,
-    templateData: templateData ?? request.template_data ?? null,
-    templateDataBlob: uploaded.get('template_data') ?? null,
+    templateData,
     language: request.language,
     environment: environmentOf(request.environment),
     headers: request.headers,
@@ -85,11 +83,7 @@ export function fromSendMessage(
   };
 }
 
-export function fromSendEmail(
-  request: SendEmailRequest,
-  uploaded: ReadonlyMap<string, Uploaded>,
-  context: Readonly<Record<string, unknown>> | null,
-): SendRequest {
+export function fromSendEmail(request: SendEmailRequest, templateData: TemplateData | null): SendRequest {
   return {
     recipient: request.receiver,
     to: [],
@@ -102,8 +96,7 @@ export function fromSendEmail(
     html: null,
     text: null,
     template: request.identifier,
-    templateData: context ?? request.context ?? null,
-    templateDataBlob: uploaded.get('context') ?? null,
+    templateData,
     language: request.language,
     environment: environmentOf(request.environment),
     headers: {},

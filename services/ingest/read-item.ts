@@ -4,12 +4,17 @@
 
 import type { ContentRef } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import type { SendRequest, Uploaded } from '../core/accept/send-request.ts';
+import { areTextsInline, isDataInline } from '../core/accept/inline-content.ts';
+import {
+  type SendRequest,
+  type TemplateData,
+  templateDataOf,
+  type Uploaded,
+} from '../core/accept/send-request.ts';
 import type { Principal } from '../core/access/principal.ts';
 import { type Failure, validationFailed } from '../core/failure.ts';
 import { parseBlobId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
-import { ingestLimits } from '../core/limits/ingest.ts';
 import { fromSendEmail, fromSendMessage } from './from-proto.ts';
 import type { Ingest } from './ingest.ts';
 import { uploadContent } from './upload-content.ts';
@@ -22,29 +27,21 @@ export async function readSendMessage(
 ): Promise<SendRequest> {
   const uploaded = new Map(await lookUp(ingest, principal, refs));
   const put = async (path: string, bytes: Uint8Array): Promise<void> => {
-    if (uploaded.has(path)) return;
-    const info = await uploadContent(ingest, principal, one(bytes));
-    uploaded.set(path, { blob: info.id, bytes: info.bytes, sha256: info.sha256 });
+    if (!uploaded.has(path)) uploaded.set(path, await storePart(ingest, principal, bytes));
   };
-  const isLarge =
-    Buffer.byteLength(request.html ?? '') + Buffer.byteLength(request.text ?? '') >
-    ingestLimits.contentInlineBytes;
-  if (isLarge && request.html !== undefined) await put('html', Buffer.from(request.html));
-  if (isLarge && request.text !== undefined) await put('text', Buffer.from(request.text));
-  for (const [i, attachment] of request.attachments.slice(0, acceptLimits.attachmentsMax).entries()) {
-    if (attachment.content.length > 0) await put(`attachments[${i}].content`, attachment.content);
+  const { html = '', text = '' } = request;
+  if (!areTextsInline(html, text)) {
+    if (html !== '') await put('html', Buffer.from(html));
+    if (text !== '') await put('text', Buffer.from(text));
   }
-  const data = await readTemplateData(ingest, uploaded.get('template_data'), 'template_data');
-  const read = fromSendMessage(request, uploaded, data);
-  if (read.templateDataBlob !== null || read.templateData === null) return read;
-  const text = JSON.stringify(read.templateData);
-  if (
-    Buffer.byteLength(text) <= ingestLimits.contentInlineBytes ||
-    Buffer.byteLength(text) > acceptLimits.templateDataBytesMax
-  )
-    return read;
-  await put('template_data', Buffer.from(text));
-  return { ...read, templateDataBlob: uploaded.get('template_data') ?? null };
+  // attachments beyond the limit are refused later, so storing them would be in vain
+  for (const [i, { content }] of request.attachments.slice(0, acceptLimits.attachmentsMax).entries()) {
+    if (content.length > 0) await put(`attachments[${i}].content`, content);
+  }
+  const data =
+    (await uploadedData(ingest, uploaded.get('template_data'), 'template_data')) ??
+    (await givenData(ingest, principal, request.template_data));
+  return fromSendMessage(request, uploaded, data);
 }
 
 export async function readSendEmail(
@@ -54,10 +51,18 @@ export async function readSendEmail(
   refs: readonly ContentRef[],
 ): Promise<SendRequest> {
   const uploaded = new Map(await lookUp(ingest, principal, refs));
-  return fromSendEmail(request, uploaded, await readTemplateData(ingest, uploaded.get('context'), 'context'));
+  const data =
+    (await uploadedData(ingest, uploaded.get('context'), 'context')) ??
+    (await givenData(ingest, principal, request.context));
+  return fromSendEmail(request, data);
 }
 
-async function* one(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+async function storePart(ingest: Ingest, principal: Principal, bytes: Uint8Array): Promise<Uploaded> {
+  const { id, bytes: size, sha256 } = await uploadContent(ingest, principal, inOnePiece(bytes));
+  return { blob: id, bytes: size, sha256 };
+}
+
+async function* inOnePiece(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
 }
 
@@ -80,14 +85,28 @@ async function lookUp(
 const refused = (field: string, code: string, message: string): Failure =>
   validationFailed([{ field, code, message }]);
 
+/** Template data that came with the request. Data beyond the limit is refused later, and not stored. */
+async function givenData(
+  ingest: Ingest,
+  principal: Principal,
+  values: Readonly<Record<string, unknown>> | undefined,
+): Promise<TemplateData | null> {
+  if (values === undefined) return null;
+  const data = templateDataOf(values);
+  if (isDataInline(data.json) || Buffer.byteLength(data.json) > acceptLimits.templateDataBytesMax)
+    return data;
+  return { ...data, blob: await storePart(ingest, principal, Buffer.from(data.json)) };
+}
+
 /**
- * Template data is needed to judge the request, so what was uploaded is read back; it is bounded.
+ * Template data that was uploaded ahead; null: none was. The template needs the values, so the data
+ * is read back; its size is limited.
  */
-async function readTemplateData(
+async function uploadedData(
   ingest: Ingest,
   blob: Uploaded | undefined,
   field: string,
-): Promise<Readonly<Record<string, unknown>> | null> {
+): Promise<TemplateData | null> {
   if (blob === undefined) return null;
   if (blob.bytes > acceptLimits.templateDataBytesMax)
     throw refused(
@@ -95,10 +114,9 @@ async function readTemplateData(
       'too_large',
       `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`,
     );
-  const data: unknown = JSON.parse(
-    Buffer.concat(await Array.fromAsync(ingest.blobs.get(blob.blob))).toString(),
-  );
-  if (typeof data !== 'object' || data === null || Array.isArray(data))
+  const json = Buffer.concat(await Array.fromAsync(ingest.blobs.get(blob.blob))).toString();
+  const values: unknown = JSON.parse(json);
+  if (typeof values !== 'object' || values === null || Array.isArray(values))
     throw refused(field, 'invalid', 'Template data is a JSON object.');
-  return data as Readonly<Record<string, unknown>>;
+  return { values: values as Readonly<Record<string, unknown>>, json, blob };
 }

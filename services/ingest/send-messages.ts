@@ -6,7 +6,7 @@
 import { type Draft, judgeSend, toMessage } from '../core/accept/accept.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import {
-  fingerprint,
+  fingerprintOf,
   type IdempotencyKey,
   judgeTakenKey,
   parseIdempotencyKeys,
@@ -22,7 +22,6 @@ import { blobsOf, type Message, type NewMessage, viewOf } from '../core/delivery
 import { Failure, type FieldError } from '../core/failure.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
-import { IDEMPOTENCY_KEY_HEADER } from '../core/mail/headers.ts';
 import { isTraceparent, makeTraceparent, TRACEPARENT_RANDOM_BYTES } from '../core/trace.ts';
 import type { Inserted } from '../ports/message-store.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
@@ -182,7 +181,7 @@ const uploadsOf = (request: SendRequest): BlobId[] =>
   [
     request.html,
     request.text,
-    request.templateDataBlob,
+    request.templateData?.blob ?? null,
     ...request.attachments.map((a) => a.content),
   ].flatMap((part) => (typeof part === 'object' && part !== null ? [part.blob] : []));
 
@@ -198,25 +197,6 @@ async function discard(ingest: Ingest, ids: readonly BlobId[]): Promise<void> {
   } catch (error) {
     ingest.report('blobs could not be deleted', error);
   }
-}
-
-/**
- * Without the key itself, and with blobs as their digests: a retry uploads its content again under
- * another id.
- */
-function fingerprintOf(request: SendRequest): string {
-  const digest = (value: unknown): unknown =>
-    typeof value === 'object' && value !== null && 'sha256' in value ? value.sha256 : value;
-  return fingerprint({
-    ...request,
-    headers: Object.fromEntries(
-      Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== IDEMPOTENCY_KEY_HEADER),
-    ),
-    html: digest(request.html),
-    text: digest(request.text),
-    templateDataBlob: null,
-    attachments: request.attachments.map((a) => ({ ...a, content: digest(a.content) })),
-  });
 }
 
 async function pinnedRevision(

@@ -172,7 +172,6 @@ export class Callers {
       text: `The text of ${marker}.\r\n`,
       template: '',
       templateData: null,
-      templateDataBlob: null,
       language: '',
       environment: null,
       headers: {},

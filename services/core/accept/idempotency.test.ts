@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { sampleMessage } from '../../../test/contract/sample-message.ts';
+import { newBlobId, sampleMessage } from '../../../test/contract/sample-message.ts';
 import type { Message } from '../delivery/message.ts';
 import { acceptLimits } from '../limits/accept.ts';
-import { fingerprint, judgeTakenKey, parseIdempotencyKeys } from './idempotency.ts';
+import { fingerprint, fingerprintOf, judgeTakenKey, parseIdempotencyKeys } from './idempotency.ts';
+import { packetboatNames, type SendRequest, templateDataOf, type Uploaded } from './send-request.ts';
 
 describe('an idempotency key', () => {
   it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax)])(
@@ -43,6 +44,34 @@ describe('an idempotency key', () => {
 });
 
 describe('a fingerprint', () => {
+  const empty: SendRequest = {
+    recipient: 'ana@example.com',
+    to: [],
+    cc: [],
+    bcc: [],
+    from: null,
+    replyTo: [],
+    sender: '',
+    subject: null,
+    html: null,
+    text: null,
+    template: '',
+    templateData: null,
+    language: '',
+    environment: null,
+    headers: {},
+    attachments: [],
+    tags: {},
+    metadata: null,
+    tier: null,
+    scheduledAt: null,
+    expiresAt: null,
+    copies: null,
+    names: packetboatNames,
+  };
+  /** Under a new id each time, as a retry uploads it. */
+  const uploaded = (): Uploaded => ({ blob: newBlobId(1_000), bytes: 3, sha256: 'ab' });
+
   const request = { to: ['a', 'b'], subject: 'x', data: { n: 1, deep: { a: null, b: undefined } } };
 
   it.each([
@@ -65,6 +94,44 @@ describe('a fingerprint', () => {
     ['a deep value', { ...request, data: { n: 1, deep: { a: 0 } } }],
   ])('sees %s', (_, other) => {
     expect(fingerprint(other)).not.toBe(fingerprint(request));
+  });
+
+  // Fingerprints that an earlier release stored. A change of these is a change of what a retry that
+  // crosses an upgrade is told.
+  it.each([
+    [
+      'with a template',
+      {
+        ...empty,
+        template: 'otp-code',
+        templateData: templateDataOf({ b: 1, a: [null, 'x'] }),
+        headers: { 'X-Idempotency-Key': 'k', 'X-Other': 'y' },
+      },
+      'b8118abb3c5684e3dacf9c492810750df5805637da54ad950e9600fa8726960a',
+    ],
+    [
+      'with uploaded content',
+      {
+        ...empty,
+        subject: 's',
+        html: uploaded(),
+        attachments: [
+          { filename: 'a', content: uploaded(), contentType: '', contentId: '', disposition: '' },
+        ],
+      },
+      'bc7fb85f173abc8d4153919f254a3f6f479adc8dd86dca1820ef4ebc0b05aa7c',
+    ],
+  ])('of a request %s stays as it was in earlier releases', (_, request, expected) => {
+    expect(fingerprintOf(request)).toBe(expected);
+  });
+
+  it('is the same when template data was uploaded ahead, and when its fields come in another order', () => {
+    const prints = [
+      templateDataOf({ a: 1, b: 2 }),
+      templateDataOf({ b: 2, a: 1 }),
+      { ...templateDataOf({ a: 1, b: 2 }), blob: uploaded() },
+    ].map((templateData) => fingerprintOf({ ...empty, template: 't', templateData }));
+    expect(new Set(prints).size).toBe(1);
   });
 
   it('is a SHA-256', () => {

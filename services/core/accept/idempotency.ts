@@ -7,6 +7,8 @@ import { canonicalJson } from '../catalog/canonical-json.ts';
 import type { Message } from '../delivery/message.ts';
 import { Failure, type FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
+import { IDEMPOTENCY_KEY_HEADER } from '../mail/headers.ts';
+import type { SendRequest, Uploaded } from './send-request.ts';
 
 declare const keyBrand: unique symbol;
 /** 1 to 255 printable ASCII characters. */
@@ -42,9 +44,30 @@ export function parseIdempotencyKeys(given: readonly string[]): {
 }
 
 /**
- * SHA-256 of a request: equal for equal requests, whatever the order of their fields. Of a blob the
- * request holds the digest.
+ * The fingerprint of a request to send. Without the key itself, and with the digests of its blobs,
+ * since a retry uploads its content again under other ids. Template data counts by value, not by
+ * its text, whose fields may come in another order.
+ *
+ * Messages keep fingerprints for 24 hours, so the fields here keep their names: a retry that reaches
+ * a newer release must get the same fingerprint.
  */
+export function fingerprintOf(request: SendRequest): string {
+  const digest = (part: string | Uploaded | null): string | null =>
+    typeof part === 'object' && part !== null ? part.sha256 : part;
+  return fingerprint({
+    ...request,
+    headers: Object.fromEntries(
+      Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== IDEMPOTENCY_KEY_HEADER),
+    ),
+    html: digest(request.html),
+    text: digest(request.text),
+    templateData: request.templateData?.values ?? null,
+    templateDataBlob: null,
+    attachments: request.attachments.map((a) => ({ ...a, content: digest(a.content) })),
+  });
+}
+
+/** SHA-256 of a value of JSON: equal for equal values, whatever the order of their fields. */
 export function fingerprint(request: unknown): string {
   return createHash('sha256').update(canonicalJson(request)).digest('hex');
 }

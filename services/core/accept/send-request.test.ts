@@ -8,6 +8,7 @@ import {
   parseSendRequest,
   parseTemplateName,
   type SendRequest,
+  templateDataOf,
 } from './send-request.ts';
 
 const NOW = 1_750_000_000_000;
@@ -25,7 +26,6 @@ const empty: SendRequest = {
   text: null,
   template: '',
   templateData: null,
-  templateDataBlob: null,
   language: '',
   environment: null,
   headers: {},
@@ -121,10 +121,10 @@ describe('content', () => {
       ['html invalid_text', 'text invalid_text'],
     ],
     ['of a template named wrongly', { ...templated, template: 'no such!' }, ['template invalid_template']],
-    ['with data and no template', { ...good, templateData: {} }, ['template_data unused']],
+    ['with data and no template', { ...good, templateData: templateDataOf({}) }, ['template_data unused']],
     [
       'with data too large',
-      { ...templated, templateData: { a: 'x'.repeat(acceptLimits.templateDataBytesMax) } },
+      { ...templated, templateData: templateDataOf({ a: 'x'.repeat(acceptLimits.templateDataBytesMax) }) },
       ['template_data too_large'],
     ],
   ])('%s', (_, request, faults) => {
@@ -139,7 +139,8 @@ describe('content', () => {
       templateDataPart: null,
     });
     expect(
-      parsed({ ...templated, templateData: { a: 1 }, templateDataBlob: uploaded }).templateDataPart,
+      parsed({ ...templated, templateData: { ...templateDataOf({ a: 1 }), blob: uploaded } })
+        .templateDataPart,
     ).toEqual({
       blob: uploaded.blob,
       bytes: 100_000,
@@ -150,7 +151,7 @@ describe('content', () => {
     const { templateData, templateDataPart, template } = parsed({
       ...templated,
       template: 'otp-code@3',
-      templateData: { code: '1' },
+      templateData: templateDataOf({ code: '1' }),
     });
     expect({ templateData, templateDataPart, template }).toEqual({
       templateData: { code: '1' },

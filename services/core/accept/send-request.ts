@@ -17,6 +17,22 @@ export interface Uploaded {
   readonly sha256: string;
 }
 
+/** Template data in both forms that accepting needs, so that neither is made twice. */
+export interface TemplateData {
+  /** For the template. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** For limits and for the store: JSON text of `values`. */
+  readonly json: string;
+  /** Where the store has the text; null: the text becomes a part of the message. */
+  readonly blob: Uploaded | null;
+}
+
+export const templateDataOf = (values: Readonly<Record<string, unknown>>): TemplateData => ({
+  values,
+  json: JSON.stringify(values),
+  blob: null,
+});
+
 /**
  * What a caller may say. Well-shaped: of the right types, with no unknown fields; nothing else is
  * promised. Absent is null, or empty for lists.
@@ -33,12 +49,7 @@ export interface SendRequest {
   readonly html: string | Uploaded | null;
   readonly text: string | Uploaded | null;
   readonly template: string;
-  /**
-   * When it was uploaded, `templateDataBlob` says where; then `templateData` has been read back
-   * from there.
-   */
-  readonly templateData: Readonly<Record<string, unknown>> | null;
-  readonly templateDataBlob: Uploaded | null;
+  readonly templateData: TemplateData | null;
   readonly language: string;
   readonly environment: Environment | null;
   readonly headers: Readonly<Record<string, string>>;
@@ -93,7 +104,11 @@ interface TemplateName {
   readonly revision: number | null;
 }
 
-/** The request behind the door. */
+/**
+ * What the request says, parsed and not yet judged. Nullable where the key, the template or the
+ * sender decide what the request leaves open; a `Draft` (`accept.ts`) has these decided, and lacks
+ * what only judging reads: the paths of the caller's fields and the values of template data.
+ */
 export interface ParsedRequest {
   readonly recipients: readonly Recipient[];
   readonly from: Mailbox | null;
@@ -195,8 +210,8 @@ export function parseSendRequest(
     fault('subject', 'missing', 'A message without a template needs a subject.');
   if (request.template === '' && request.templateData !== null)
     fault(request.names.templateData, 'unused', 'Template data needs a template.');
-  const dataText = request.templateData === null ? '' : JSON.stringify(request.templateData);
-  if (Buffer.byteLength(dataText) > acceptLimits.templateDataBytesMax) {
+  const data = request.templateData;
+  if (data !== null && Buffer.byteLength(data.json) > acceptLimits.templateDataBytesMax) {
     fault(
       request.names.templateData,
       'too_large',
@@ -222,13 +237,8 @@ export function parseSendRequest(
     html: partOf(request.html),
     text: partOf(request.text),
     template,
-    templateData: request.templateData ?? {},
-    templateDataPart:
-      request.templateDataBlob !== null
-        ? partOf(request.templateDataBlob)
-        : dataText === ''
-          ? null
-          : { inline: dataText },
+    templateData: data?.values ?? {},
+    templateDataPart: data === null ? null : partOf(data.blob ?? data.json),
     language: request.language === '' ? null : request.language,
     environment: request.environment,
     headers,
