@@ -170,7 +170,7 @@ function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOpt
   app.setErrorHandler((error, request, reply) => {
     if (request.raw.destroyed && !request.raw.complete) return void reply.hijack(); // the caller hung up while it was sending
     log.error(
-      { err: error, request: request.id, route: request.routeOptions.url ?? 'unmatched' },
+      { err: error, request_id: request.id, route: request.routeOptions.url ?? 'unmatched' },
       'a request failed',
     );
     sendAnswer(reply, refusedWith(internal(), undefined, request.id));

@@ -200,9 +200,9 @@ test('a key that was admitted lately is not asked for again, and one that ingest
   await using other = await testGateway({
     client: (own) => ({
       ...own,
-      admit: (request) => {
+      admit: (request, requestId) => {
         asked.push(request.uncounted ? 'uncounted' : 'counted');
-        return own.admit(request);
+        return own.admit(request, requestId);
       },
     }),
   });

@@ -190,7 +190,7 @@ export class Front implements Disposable {
       const ms = performance.now() - startedAt;
       metrics.http(request.method ?? '', route, response.statusCode, ms);
       log.debug(
-        { request: id, method: request.method, route, status: response.statusCode, ms: Math.round(ms) },
+        { request_id: id, method: request.method, route, status: response.statusCode, ms: Math.round(ms) },
         'answered',
       );
     });

@@ -19,7 +19,10 @@ function asking(refused: Refusal | undefined, isCountedByCall: boolean) {
     return { refused, rate: uncounted ? undefined : rate };
   };
   const caller = { credential: 'k', clientAddress: '192.0.2.1' };
-  return { admission: new Admission({ admit }, caller, { scope: 's', isCountedByCall }), questions };
+  return {
+    admission: new Admission({ admit }, caller, { scope: 's', isCountedByCall, requestId: 'req_1' }),
+    questions,
+  };
 }
 
 describe('before a large body', () => {

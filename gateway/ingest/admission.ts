@@ -18,6 +18,7 @@ export class Admission {
   readonly clientAddress: string;
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #scope: string;
+  readonly #requestId: string;
   readonly #isCountedByCall: boolean;
   #asked: Promise<AdmitResponse> | null = null;
   #rate: RateFigures | undefined;
@@ -29,12 +30,17 @@ export class Admission {
   constructor(
     ingest: Pick<IngestClient, 'admit'>,
     { credential, clientAddress }: { readonly credential: string; readonly clientAddress: string },
-    { scope, isCountedByCall }: { readonly scope: string; readonly isCountedByCall: boolean },
+    {
+      scope,
+      isCountedByCall,
+      requestId,
+    }: { readonly scope: string; readonly isCountedByCall: boolean; readonly requestId: string },
   ) {
     this.#ingest = ingest;
     this.credential = credential;
     this.clientAddress = clientAddress;
     this.#scope = scope;
+    this.#requestId = requestId;
     this.#isCountedByCall = isCountedByCall;
   }
 
@@ -51,7 +57,7 @@ export class Admission {
   /** Before more of a body is taken than stays in memory. */
   async refusalOfLarge(): Promise<Refusal | undefined> {
     if (!this.#isCountedByCall) return this.refusal();
-    const { refused } = await this.#ingest.admit(this.#question(true));
+    const { refused } = await this.#ingest.admit(this.#question(true), this.#requestId);
     if (refused === undefined) return undefined;
     // ingest has counted this failure; a second question would count one more, and a bad key has no
     // figures
@@ -61,7 +67,7 @@ export class Admission {
 
   /** Why ingest refuses the key; undefined: ingest admits the key. Counts the request. */
   async refusal(): Promise<Refusal | undefined> {
-    this.#asked ??= this.#ingest.admit(this.#question(false));
+    this.#asked ??= this.#ingest.admit(this.#question(false), this.#requestId);
     const { refused, rate } = await this.#asked;
     this.#rate = rate;
     return refused;

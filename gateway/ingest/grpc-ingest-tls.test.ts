@@ -110,7 +110,10 @@ describe('is not heard', () => {
   ])('%s', async (_, make) => {
     const caller = await make();
     expect(
-      await caller.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+      await caller.admit(
+        { credential: memory.key, client_address: '', scope: '', uncounted: false },
+        context.requestId,
+      ),
     ).toMatchObject({
       refused: { grpc_code: status.UNAVAILABLE },
     });
@@ -122,7 +125,10 @@ test('another caller with a certificate may use the public API, and not the serv
   const caller = connect(await identity('service', 'billing.example'));
   await vi.waitFor(() => caller.check(), { timeout: 10_000 });
   expect(
-    await caller.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+    await caller.admit(
+      { credential: memory.key, client_address: '', scope: '', uncounted: false },
+      context.requestId,
+    ),
   ).toMatchObject({
     refused: { grpc_code: status.PERMISSION_DENIED },
   });
@@ -130,7 +136,11 @@ test('another caller with a certificate may use the public API, and not the serv
     results: [{ refused: { grpc_code: status.PERMISSION_DENIED } }],
   });
   expect(
-    await caller.uploadContent({ credential: memory.key, client_address: '' }, (async function* () {})()),
+    await caller.uploadContent(
+      { credential: memory.key, client_address: '' },
+      (async function* () {})(),
+      context.requestId,
+    ),
   ).toMatchObject({
     refused: { grpc_code: status.PERMISSION_DENIED },
   });
@@ -181,7 +191,10 @@ test('a new certificate is shown to whoever connects next, and who is connected 
   await write('ingest', 'elsewhere.example');
   await ofIngest.refresh();
   expect(
-    await early.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+    await early.admit(
+      { credential: memory.key, client_address: '', scope: '', uncounted: false },
+      context.requestId,
+    ),
   ).toMatchObject({
     refused: undefined,
   });

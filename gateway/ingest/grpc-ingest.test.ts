@@ -79,13 +79,19 @@ describe('over the wire', () => {
 
   test('a key is admitted, or not', async () => {
     expect(
-      await client.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+      await client.admit(
+        { credential: memory.key, client_address: '', scope: '', uncounted: false },
+        context.requestId,
+      ),
     ).toMatchObject({
       refused: undefined,
       rate: { limit: 5000 },
     });
     expect(
-      await client.admit({ credential: 'x', client_address: '', scope: '', uncounted: false }),
+      await client.admit(
+        { credential: 'x', client_address: '', scope: '', uncounted: false },
+        context.requestId,
+      ),
     ).toMatchObject({
       refused: { code: 'unauthenticated' },
     });
@@ -156,7 +162,11 @@ describe('content', () => {
   }
 
   test('is stored whole', async () => {
-    const stored = await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(100));
+    const stored = await client.uploadContent(
+      { credential: memory.key, client_address: '' },
+      chunks(100),
+      context.requestId,
+    );
     expect(stored).toEqual({
       blob_id: expect.stringMatching(/^blob_/),
       bytes: 100 * ingestLimits.uploadChunkBytes,
@@ -165,19 +175,31 @@ describe('content', () => {
 
   test('of no bytes is stored as well', async () => {
     expect(
-      await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(0)),
+      await client.uploadContent(
+        { credential: memory.key, client_address: '' },
+        chunks(0),
+        context.requestId,
+      ),
     ).toMatchObject({ bytes: 0 });
   });
 
   test('is refused while it is still coming', async () => {
     expect(
-      await client.uploadContent({ credential: 'sk_live_none', client_address: '' }, chunks(100)),
+      await client.uploadContent(
+        { credential: 'sk_live_none', client_address: '' },
+        chunks(100),
+        context.requestId,
+      ),
     ).toMatchObject({
       refused: { code: 'unauthenticated' },
     });
     const tooMuch = Math.ceil(doorLimits.bodyBytesMax / ingestLimits.uploadChunkBytes) + 1;
     expect(
-      await client.uploadContent({ credential: memory.key, client_address: '' }, chunks(tooMuch)),
+      await client.uploadContent(
+        { credential: memory.key, client_address: '' },
+        chunks(tooMuch),
+        context.requestId,
+      ),
     ).toMatchObject({
       refused: { code: 'too_large' },
     });
@@ -188,6 +210,7 @@ describe('content', () => {
       client.uploadContent(
         { credential: memory.key, client_address: '' },
         chunks(3, new Error('the disk is gone')),
+        context.requestId,
       ),
     ).rejects.toThrow('the disk is gone');
   });
@@ -240,13 +263,20 @@ describe('when ingest is away', () => {
       results: [away, away],
     });
     expect(
-      await lost.admit({ credential: memory.key, client_address: '', scope: '', uncounted: false }),
+      await lost.admit(
+        { credential: memory.key, client_address: '', scope: '', uncounted: false },
+        context.requestId,
+      ),
     ).toMatchObject(away);
     expect(
       await lost.call('/packetboat.v1.SendersService/ListSenders', memory.key, {}, context),
     ).toMatchObject(away);
     expect(
-      await lost.uploadContent({ credential: memory.key, client_address: '' }, (async function* () {})()),
+      await lost.uploadContent(
+        { credential: memory.key, client_address: '' },
+        (async function* () {})(),
+        context.requestId,
+      ),
     ).toMatchObject(away);
     await expect(lost.check()).rejects.toThrow();
   });
@@ -276,7 +306,10 @@ describe('when ingest is away', () => {
     );
     using both = connectIngest(`ipv4:${instances.map(({ port }) => `127.0.0.1:${port}`).join(',')}`);
     await vi.waitUntil(async () => {
-      await both.admit({ credential: 'x', client_address: '', scope: '', uncounted: false });
+      await both.admit(
+        { credential: 'x', client_address: '', scope: '', uncounted: false },
+        context.requestId,
+      );
       return counts.every((count) => count > 0);
     });
     for (const { instance } of instances) instance.forceShutdown();

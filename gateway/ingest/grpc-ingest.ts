@@ -82,7 +82,7 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
   const methods = new Map(
     services.flatMap((service) => Object.values(service).map((method) => [method.path, method] as const)),
   );
-  const { sendMessages, admit, uploadContent } = IngestServiceService;
+  const { sendMessages, admit } = IngestServiceService;
 
   return {
     async sendMessages(request) {
@@ -109,13 +109,13 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
       return { results: results.map((result, i) => named(result, request.items[i])) };
     },
 
-    async admit(request) {
-      const outcome = await unary(client, admit, request, new Metadata());
+    async admit(request, requestId) {
+      const outcome = await unary(client, admit, request, requestIdOnly(requestId));
       return 'response' in outcome ? outcome.response : outcome;
     },
 
-    async uploadContent(header, chunks) {
-      const outcome = await upload(client, uploadContent, header, chunks);
+    async uploadContent(header, chunks, requestId) {
+      const outcome = await upload(client, header, chunks, requestIdOnly(requestId));
       return 'response' in outcome ? outcome.response : outcome;
     },
 
@@ -205,15 +205,14 @@ function unary<Request, Response>(
   });
 }
 
-type UploadMethod = typeof IngestServiceService.uploadContent;
-
 /** Writes no faster than ingest takes it. Rejects only with what `chunks` throws. */
 async function upload(
   client: Client,
-  { path, requestSerialize, responseDeserialize }: UploadMethod,
   header: UploadHeader,
   chunks: AsyncIterable<Uint8Array>,
+  metadata: Metadata,
 ): Promise<CallOutcome<UploadContentResponse>> {
+  const { path, requestSerialize, responseDeserialize } = IngestServiceService.uploadContent;
   const ended = Promise.withResolvers<CallOutcome<UploadContentResponse>>();
   let response: UploadContentResponse | null = null;
   const options = { deadline: Date.now() + ingestLimits.uploadMs };
@@ -221,7 +220,7 @@ async function upload(
     path,
     requestSerialize,
     responseDeserialize,
-    new Metadata(),
+    metadata,
     options,
     (_error, value) => {
       response = value ?? null;
@@ -263,6 +262,13 @@ function metadataOf(credential: string, { requestId, traceparent, clientAddress 
   metadata.set('x-request-id', requestId);
   if (clientAddress !== '') metadata.set('x-packetboat-client-address', clientAddress);
   if (traceparent !== '') metadata.set('traceparent', traceparent);
+  return metadata;
+}
+
+/** For the internal rpcs, whose messages say everything else. */
+function requestIdOnly(requestId: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set('x-request-id', requestId);
   return metadata;
 }
 

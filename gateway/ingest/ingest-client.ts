@@ -38,7 +38,7 @@ import type {
 
 /** What ingest is told of a request besides its content. */
 export interface CallContext {
-  /** Answered in `X-Request-Id`. */
+  /** The gateway returns the id in `X-Request-Id`, ingest logs failures of its own under it. */
   readonly requestId: string;
   /** W3C `traceparent`, or empty. */
   readonly traceparent: string;
@@ -61,8 +61,11 @@ export interface IngestClient {
   /** Hands over the messages of one turn. As many results as items, in their order. */
   sendMessages(request: SendMessagesRequest): Promise<SendMessagesResponse>;
 
-  /** Whether a key is good, and its rate figures; counts as one request. */
-  admit(request: AdmitRequest): Promise<AdmitResponse>;
+  /**
+   * Whether a key is good, and its rate figures; counts as one request unless the question says
+   * otherwise. `requestId`: of the request that asks, as in `CallContext`.
+   */
+  admit(request: AdmitRequest, requestId: string): Promise<AdmitResponse>;
 
   /**
    * Stores one part of a message's content before the message that refers to it, in chunks of at
@@ -72,6 +75,7 @@ export interface IngestClient {
   uploadContent(
     header: UploadHeader,
     chunks: AsyncIterable<Uint8Array>,
+    requestId: string,
   ): Promise<Pick<UploadContentResponse, 'blob_id' | 'bytes'> | { readonly refused: Refusal }>;
 
   /**

@@ -27,7 +27,7 @@ function world() {
   return { keys: new KnownKeys({ admit }, () => time.ms), asked, time };
 }
 
-const caller = (credential: string) => ({ credential, clientAddress: '192.0.2.1' });
+const caller = (credential: string) => ({ credential, clientAddress: '192.0.2.1', requestId: 'req_1' });
 
 test('an admitted key is known for some seconds', async () => {
   const { keys, asked, time } = world();
@@ -95,7 +95,7 @@ test('each request with a bad key is asked for under its own address, since inge
     },
   });
   const clients = Array.from({ length: 100 }, (_, i) => `192.0.2.${i}`);
-  await Promise.all(clients.map((clientAddress) => keys.of({ credential: 'bad', clientAddress }).judge()));
+  await Promise.all(clients.map((clientAddress) => keys.of({ ...caller('bad'), clientAddress }).judge()));
   expect(addresses).toEqual(clients);
 });
 

@@ -22,7 +22,8 @@ export interface KnownKey {
   answered(refused: Refusal | undefined): void;
 }
 
-type KeyQuestion = Pick<AdmitRequest, 'credential' | 'client_address'>;
+/** The question about a key, and the request that asks. */
+type KeyQuestion = Pick<AdmitRequest, 'credential' | 'client_address'> & { readonly requestId: string };
 
 export class KnownKeys {
   readonly #ingest: Pick<IngestClient, 'admit'>;
@@ -41,13 +42,15 @@ export class KnownKeys {
   of({
     credential,
     clientAddress,
+    requestId,
   }: {
     readonly credential: string;
     readonly clientAddress: string;
+    readonly requestId: string;
   }): KnownKey {
     const key = hash('sha256', credential, 'base64');
     return {
-      judge: () => this.#judge(key, { credential, client_address: clientAddress }),
+      judge: () => this.#judge(key, { credential, client_address: clientAddress, requestId }),
       answered: (refused) => {
         if (refused === undefined) this.#keep(key);
         else if (isFailedAuthentication(refused)) this.#until.delete(key);
@@ -76,8 +79,8 @@ export class KnownKeys {
     return refused !== undefined && isFailedAuthentication(refused) ? this.#ask(key, caller) : refused;
   }
 
-  async #ask(key: string, caller: KeyQuestion): Promise<Refusal | undefined> {
-    const { refused } = await this.#ingest.admit({ ...caller, scope: '', uncounted: true });
+  async #ask(key: string, { requestId, ...caller }: KeyQuestion): Promise<Refusal | undefined> {
+    const { refused } = await this.#ingest.admit({ ...caller, scope: '', uncounted: true }, requestId);
     if (refused === undefined) this.#keep(key);
     return refused;
   }

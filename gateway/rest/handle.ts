@@ -61,10 +61,12 @@ export async function handle(
   const caller = {
     credential: credentialOf(request.raw.headers),
     clientAddress: door.clientAddressOf(request.raw),
+    requestId: request.id,
   };
   const admission = new Admission(door.ingest, caller, {
     scope: method.rest.scope,
     isCountedByCall: form === undefined,
+    requestId: request.id,
   });
   const key = door.keys.of(caller);
   const unknown = route.body === '' ? undefined : await key.judge();
@@ -204,6 +206,7 @@ async function send(
     const stored = await door.ingest.uploadContent(
       { credential: admission.credential, client_address: admission.clientAddress },
       chunks(),
+      request.id,
     );
     if ('refused' in stored) return refuse(stored.refused);
     content.push({ path, blob_id: stored.blob_id });

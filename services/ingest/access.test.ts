@@ -68,7 +68,8 @@ const environmentProto = (environment: Environment): EnvironmentProto =>
   `ENVIRONMENT_${environment.toUpperCase()}` as EnvironmentProto;
 
 async function rpc(key: string, path: Path, request: object): Promise<object | Failure> {
-  const answered = await call(memory.calls, path, { credential: key, address: '' }, request);
+  const origin = { credential: key, address: '', requestId: null };
+  const answered = await call(memory.calls, path, origin, { request, faults: [] });
   return 'failure' in answered ? answered.failure : answered.response;
 }
 

@@ -1,9 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 import { Failure, type FailureKind } from '../core/failure.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
+import { requestIdOf } from '../core/trace.ts';
 import { toRateFigures, toRefusal, toStatus, toTrailer } from './grpc-status.ts';
 
 /** The details of a status, read by the types of google.rpc. */
@@ -97,8 +98,26 @@ describe('rate figures', () => {
       'x-ratelimit-remaining': '4999',
       'x-ratelimit-reset': '1750000001',
     };
-    expect(toTrailer(rate).getMap()).toEqual(figures);
+    expect(toTrailer(rate, null).getMap()).toEqual(figures);
     expect(toStatus(new Failure('rate_limited', 'Slowly.'), rate).metadata?.getMap()).toMatchObject(figures);
-    expect(toTrailer(null).getMap()).toEqual({});
+    expect(toTrailer(null, null).getMap()).toEqual({});
+  });
+});
+
+describe('the request id', () => {
+  const id = requestIdOf('7f1c1f0e-6a3c-4a53-9a5e-0d6f4f6f3b0a');
+
+  test('stands in the trailer of responses and of refusals', () => {
+    expect(toTrailer(null, id).getMap()).toEqual({ 'x-request-id': id });
+    const { metadata } = toStatus(new Failure('internal', 'Broken.'), null, id);
+    expect(metadata?.get('x-request-id')).toEqual([id]);
+  });
+
+  test('is a RequestInfo among the details of a refusal', () => {
+    const { metadata } = toStatus(new Failure('internal', 'Broken.'), null, id);
+    const [bytes] = metadata?.get('grpc-status-details-bin') ?? [];
+    const { details } = Status.decode(bytes as Buffer);
+    const info = details.find(({ type_url }) => type_url === 'type.googleapis.com/google.rpc.RequestInfo');
+    expect(RequestInfo.decode(info?.value ?? Buffer.alloc(0)).request_id).toBe(id);
   });
 });

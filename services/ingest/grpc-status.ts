@@ -4,11 +4,12 @@
 
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
-import { BadRequest, ErrorInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
+import { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from '../../proto/gen/google/rpc/error_details.ts';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { Failure, FailureKind } from '../core/failure.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
+import type { RequestId } from '../core/trace.ts';
 import type { RateLimitStatus } from './ingest.ts';
 
 const CODES: Readonly<Record<FailureKind, number>> = {
@@ -42,9 +43,10 @@ export const toRateFigures = (rate: RateLimitStatus): RateFigures | undefined =>
     ? undefined
     : { limit: rate.limit, remaining: rate.remaining, reset: Math.ceil(rate.resetAt / 1000) };
 
-/** Rate figures as trailing metadata, which answers and refusals have alike. */
-export function toTrailer(rate: RateLimitStatus): Metadata {
+/** Request id and rate figures as trailing metadata, which responses and refusals have alike. */
+export function toTrailer(rate: RateLimitStatus, requestId: RequestId | null): Metadata {
   const trailer = new Metadata();
+  if (requestId !== null) trailer.set('x-request-id', requestId);
   const figures = toRateFigures(rate);
   for (const [name, value] of Object.entries(figures ?? {}))
     trailer.set(`x-ratelimit-${name}`, String(value));
@@ -55,26 +57,27 @@ export function toTrailer(rate: RateLimitStatus): Metadata {
 export function toStatus(
   failure: Failure,
   rate: RateLimitStatus,
+  requestId: RequestId | null = null,
 ): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
   const refusal = toRefusal(failure);
-  const metadata = toTrailer(rate);
-  metadata.set('grpc-status-details-bin', Buffer.from(encodeDetails(refusal)));
+  const metadata = toTrailer(rate, requestId);
+  metadata.set('grpc-status-details-bin', Buffer.from(encodeDetails(refusal, requestId)));
   return { code: refusal.grpc_code, details: refusal.message, metadata };
 }
 
 /** Drops field errors from the end until the rest fits. */
-function encodeDetails(refusal: Refusal): Uint8Array {
+function encodeDetails(refusal: Refusal, requestId: RequestId | null): Uint8Array {
   for (let kept = refusal.errors.length; ; kept = Math.floor(kept / 2)) {
     const bytes = Status.encode({
       code: refusal.grpc_code,
       message: refusal.message,
-      details: detailsOf({ ...refusal, errors: refusal.errors.slice(0, kept) }),
+      details: detailsOf({ ...refusal, errors: refusal.errors.slice(0, kept) }, requestId),
     }).finish();
     if (bytes.length <= ingestLimits.grpcDetailsBytesMax || kept === 0) return bytes;
   }
 }
 
-function detailsOf(refusal: Refusal): Any[] {
+function detailsOf(refusal: Refusal, requestId: RequestId | null): Any[] {
   const info = {
     reason: refusal.code,
     domain: DOMAIN,
@@ -100,6 +103,11 @@ function detailsOf(refusal: Refusal): Any[] {
     ...(refusal.retry_after_ms > 0
       ? [any('RetryInfo', RetryInfo.encode(RetryInfo.fromPartial({ retry_delay: delay })).finish())]
       : []),
+    ...(requestId === null
+      ? []
+      : [
+          any('RequestInfo', RequestInfo.encode(RequestInfo.fromPartial({ request_id: requestId })).finish()),
+        ]),
   ];
 }
 

@@ -17,9 +17,18 @@ import { accessRuleOf, accessRules } from '../core/access/access-rules.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
-import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
+import { parseRequestId, type RequestId } from '../core/trace.ts';
+import { authenticateCaller } from './failed-authentications.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
-import { answer, type CallResult, enter, type Ingest, requireScope, shownFailure } from './ingest.ts';
+import {
+  type CallOrigin,
+  type CallResult,
+  enter,
+  failureForCaller,
+  handleCall,
+  type Ingest,
+  requireScope,
+} from './ingest.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
 import { rpcs } from './rpcs.ts';
 import { type AnsweredSend, type IncomingSend, sendMessages } from './send-messages.ts';
@@ -54,25 +63,25 @@ export interface RpcContext {
  * @param faults that the door found
  */
 export async function send(
-  calls: RpcContext,
+  context: RpcContext,
   item: SendItem,
   faults: readonly FieldError[] = [],
 ): Promise<AnsweredSend> {
-  const [result] = await sendAll(calls, [fromItem(calls, item, faults)]);
+  const [result] = await sendAll(context, [fromItem(context, item, faults)]);
   return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
 }
 
 /** The requests of one turn of a gateway. More than a turn has are refused, each of them. */
 export async function sendTurn(
-  calls: RpcContext,
+  context: RpcContext,
   { items }: SendMessagesRequest,
 ): Promise<SendMessagesResponse> {
   if (items.length > ingestLimits.turnItemsMax) {
     const failure = new Failure('invalid', `At most ${ingestLimits.turnItemsMax} items go together.`);
     return { results: items.map(() => toResult({ rate: null, failure })) };
   }
-  const read = items.map((item) => fromItem(calls, item, []));
-  return { results: (await sendAll(calls, read)).map(toResult) };
+  const read = items.map((item) => fromItem(context, item, []));
+  return { results: (await sendAll(context, read)).map(toResult) };
 }
 
 async function sendAll(
@@ -90,7 +99,11 @@ function fromItem(
   faults: readonly FieldError[],
 ): IncomingSend {
   return {
-    presented: { credential: item.credential, address: item.client_address },
+    origin: {
+      credential: item.credential,
+      address: item.client_address,
+      requestId: parseRequestId(item.request_id),
+    },
     idempotencyKeys: item.idempotency_keys,
     traceparent: item.traceparent,
     isCounted: item.admitted,
@@ -136,10 +149,11 @@ function toResult(result: AnsweredSend): SendResult {
 export async function admit(
   { ingest }: RpcContext,
   { credential, client_address, scope, uncounted }: AdmitRequest,
+  requestId: RequestId | null,
 ): Promise<AdmitResponse> {
-  const presented = { credential, address: client_address };
-  if (uncounted) return { refused: await judgeKey(ingest, presented, scope), rate: undefined };
-  const answered = await answer(ingest, presented, async (principal) => {
+  const origin = { credential, address: client_address, requestId };
+  if (uncounted) return { refused: await judgeKey(ingest, origin, scope), rate: undefined };
+  const answered = await handleCall(ingest, origin, async (principal) => {
     requireScope(principal, scope);
     return {};
   });
@@ -150,15 +164,15 @@ export async function admit(
 }
 
 async function judgeKey(
-  ingest: Ingest,
-  presented: PresentedCredential,
+  ingest: Pick<Ingest, 'keyCache' | 'failedAuthentications' | 'report'>,
+  origin: CallOrigin,
   scope: string,
 ): Promise<AdmitResponse['refused']> {
   try {
-    requireScope(await authenticateCaller(ingest, presented), scope);
+    requireScope(await authenticateCaller(ingest, origin), scope);
     return undefined;
   } catch (error) {
-    return toRefusal(shownFailure(ingest, error));
+    return toRefusal(failureForCaller(ingest, error, origin.requestId));
   }
 }
 
@@ -170,6 +184,7 @@ export async function upload(
   { ingest }: RpcContext,
   { credential, client_address: address }: UploadHeader,
   chunks: AsyncIterable<Uint8Array>,
+  requestId: RequestId | null,
 ): Promise<UploadContentResponse | Failure> {
   let broken: { readonly error: unknown } | null = null;
   async function* watched(): AsyncIterable<Uint8Array> {
@@ -186,20 +201,22 @@ export async function upload(
     return { blob_id: id, bytes };
   } catch (error) {
     if (broken !== null) throw (broken as { readonly error: unknown }).error;
-    return shownFailure(ingest, error);
+    return failureForCaller(ingest, error, requestId);
   }
 }
 
-/**
- * Any public rpc other than those that send. A path that is not of the contract is a bug of the door.
- * @param found faults that the door found
- */
+/** A request, and the faults that its door found: what the message of the request cannot hold. */
+export interface DecodedRequest<Request> {
+  readonly request: Request;
+  readonly faults: readonly FieldError[];
+}
+
+/** Any public rpc other than those that send. A path that is not in the contract is a bug of the door. */
 export function call(
   { ingest, judgedFields }: RpcContext,
   path: string,
-  presented: PresentedCredential,
-  request: object,
-  found: readonly FieldError[] = [],
+  origin: CallOrigin,
+  { request, faults: found }: DecodedRequest<object>,
 ): Promise<CallResult<object>> {
   const handle = rpcs[path];
   const rule = accessRuleOf(path);
@@ -207,7 +224,7 @@ export function call(
   if (handle === undefined || rule === null || fields === undefined) {
     throw new Error(`${path} has no handler, no access rule, or is not in the contract`);
   }
-  return answer(ingest, presented, async (principal) => {
+  return handleCall(ingest, origin, async (principal) => {
     const caller = enter(principal, rule);
     const faults = [...found, ...judgeFields(fields, request)];
     if ('judging' in handle) return handle.judging(ingest, caller, request as never, faults);

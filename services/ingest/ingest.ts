@@ -8,6 +8,7 @@ import { hasScope, type Principal } from '../core/access/principal.ts';
 import { Failure } from '../core/failure.ts';
 import type { Key } from '../core/secrets/keyring.ts';
 import type { CompiledTemplates } from '../core/template/compiled-templates.ts';
+import type { RequestId } from '../core/trace.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Budgets, Reservation } from '../ports/budgets.ts';
 import type { Catalog } from '../ports/catalog.ts';
@@ -48,8 +49,17 @@ export interface Ingest {
    * unless told.
    */
   readonly republishMs?: number;
-  /** Told of what no caller sees: failures of ours, with their causes. */
-  readonly report: (what: string, error: unknown) => void;
+  /**
+   * Logs failures of ours, with their causes, which no caller sees. `requestId` leads from the
+   * answer to the line; it is absent when the failure concerns no single request.
+   */
+  readonly report: (what: string, error: unknown, requestId?: RequestId | null) => void;
+}
+
+/** Where a call comes from, as its door says. */
+export interface CallOrigin extends PresentedCredential {
+  /** For the log, and the caller knows the id; null: the door has none. */
+  readonly requestId: RequestId | null;
 }
 
 /** The figures of the `X-RateLimit-*` headers; null when no key was recognized. */
@@ -64,12 +74,12 @@ const MINUTE_MS = 60_000;
 
 /** Counts one request of this key; answers its figures, and a refusal when the budget is spent. */
 export async function countRequest(
-  ingest: Ingest,
+  { budgets }: Pick<Ingest, 'budgets'>,
   principal: Principal,
 ): Promise<{ readonly rate: RateLimitStatus; readonly failure: Failure | null }> {
   const limit = principal.requestsPerMinute;
   const budget = { name: `key/${principal.keyId}`, limit, windowMs: MINUTE_MS, burst: limit };
-  const [reservation] = await ingest.budgets.reserve([{ budget, tokens: 1 }]);
+  const [reservation] = await budgets.reserve([{ budget, tokens: 1 }]);
   if (reservation === undefined) throw new Failure('internal', 'the budgets gave no answer');
   const rate: RateLimitStatus = {
     limit: reservation.limit,
@@ -99,16 +109,20 @@ export function enter(principal: Principal, rule: AccessRule): Caller {
 }
 
 /**
- * Whatever was thrown, as a failure that may be shown: an unexpected error is reported here and
- * told to nobody.
+ * The failure that the caller gets for whatever was thrown. Logs failures of ours under the id of
+ * the request; of an unexpected error the caller learns nothing else.
  */
-export function shownFailure(ingest: Ingest, error: unknown): Failure {
+export function failureForCaller(
+  { report }: Pick<Ingest, 'report'>,
+  error: unknown,
+  requestId: RequestId | null,
+): Failure {
   if (error instanceof Failure) {
     if (error.kind === 'unavailable' || error.kind === 'internal')
-      ingest.report('a dependency failed', error);
+      report('a dependency failed', error, requestId);
     return error;
   }
-  ingest.report('a handler failed', error);
+  report('a handler failed', error, requestId);
   return new Failure(
     'internal',
     'Something went wrong on our side. It is safe to repeat the request with the same idempotency key.',
@@ -116,20 +130,20 @@ export function shownFailure(ingest: Ingest, error: unknown): Failure {
 }
 
 /** Authenticates, counts and handles one call. Never rejects. */
-export async function answer<T>(
-  ingest: Ingest,
-  presented: PresentedCredential,
+export async function handleCall<T>(
+  ingest: Pick<Ingest, 'keyCache' | 'failedAuthentications' | 'budgets' | 'report'>,
+  origin: CallOrigin,
   handle: (principal: Principal) => Promise<T>,
 ): Promise<CallResult<T>> {
   let rate: RateLimitStatus = null;
   try {
-    const principal = await authenticateCaller(ingest, presented);
+    const principal = await authenticateCaller(ingest, origin);
     const counted = await countRequest(ingest, principal);
     rate = counted.rate;
     if (counted.failure !== null) return { rate, failure: counted.failure };
-    return { rate, response: await handled(ingest, presented, handle(principal)) };
+    return { rate, response: await handled(ingest, origin, handle(principal)) };
   } catch (error) {
-    return { rate, failure: shownFailure(ingest, error) };
+    return { rate, failure: failureForCaller(ingest, error, origin.requestId) };
   }
 }
 
@@ -138,7 +152,7 @@ export async function answer<T>(
  * cached.
  */
 async function handled<T>(
-  { failedAuthentications }: Ingest,
+  { failedAuthentications }: Pick<Ingest, 'failedAuthentications'>,
   { address }: PresentedCredential,
   response: Promise<T>,
 ): Promise<T> {

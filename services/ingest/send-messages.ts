@@ -22,15 +22,22 @@ import { blobsOf, type Message, type NewMessage, viewOf } from '../core/delivery
 import { Failure, type FieldError } from '../core/failure.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
-import { isTraceparent, makeTraceparent, TRACEPARENT_RANDOM_BYTES } from '../core/trace.ts';
+import { isTraceparent, makeTraceparent, type RequestId, TRACEPARENT_RANDOM_BYTES } from '../core/trace.ts';
 import type { Inserted } from '../ports/message-store.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
-import { authenticateCaller, type PresentedCredential } from './failed-authentications.ts';
-import { countRequest, enter, type Ingest, type RateLimitStatus, shownFailure } from './ingest.ts';
+import { authenticateCaller } from './failed-authentications.ts';
+import {
+  type CallOrigin,
+  countRequest,
+  enter,
+  failureForCaller,
+  type Ingest,
+  type RateLimitStatus,
+} from './ingest.ts';
 
 /** One request to send, as a door hands it over. */
 export interface IncomingSend {
-  readonly presented: PresentedCredential;
+  readonly origin: CallOrigin;
   /** Of the headers; those inside the request's `headers{}` are found here. */
   readonly idempotencyKeys: readonly string[];
   readonly traceparent: string;
@@ -58,6 +65,7 @@ export type AnsweredSend = { readonly rate: RateLimitStatus } & (
 );
 
 interface Ready {
+  readonly requestId: RequestId | null;
   readonly messageId: MessageId | null;
   readonly reach: Reach;
   readonly draft: Draft;
@@ -90,7 +98,7 @@ export async function sendMessages(
         if (!('replay' in judged)) return judged;
         setResult(i, judged.replay, true);
       } catch (error) {
-        setResult(i, shownFailure(ingest, error));
+        setResult(i, failureForCaller(ingest, error, item.origin.requestId));
       }
       return null;
     }),
@@ -103,7 +111,7 @@ export async function sendMessages(
       if (outcome !== undefined) setResult(i, outcome.message, outcome.replayed);
     }
   } catch (error) {
-    for (const { i } of accepted) setResult(i, shownFailure(ingest, error));
+    for (const { i, requestId } of accepted) setResult(i, failureForCaller(ingest, error, requestId));
   }
   return results.map(
     (result, i) =>
@@ -129,7 +137,7 @@ type Admitted =
   | { readonly rate: RateLimitStatus; readonly failure: Failure };
 
 async function admit(ingest: Ingest, item: IncomingSend): Promise<Admitted> {
-  const principal = await authenticateCaller(ingest, item.presented);
+  const principal = await authenticateCaller(ingest, item.origin);
   const counted = item.isCounted ? { rate: null, failure: null } : await countRequest(ingest, principal);
   if (counted.failure !== null) return { rate: counted.rate, failure: counted.failure };
   return { rate: counted.rate, principal };
@@ -160,13 +168,14 @@ async function prepare(
     renderSubject: ingest.templates.renderSubject,
   });
   if (judgement.kind === 'refused') {
-    await discard(ingest, uploadsOf(request));
+    await discard(ingest, uploadsOf(request), item.origin.requestId);
     const holder = key === null ? null : await ingest.messages.findByIdempotencyKey(caller.tenant, key);
     const taken = holder === null ? null : judgeTakenKey(holder, print, ingest.messages.now(), caller.reach);
     if (taken?.kind === 'replay') return { replay: taken.message };
     throw judgement.failure;
   }
   return {
+    requestId: item.origin.requestId,
     messageId: item.messageId,
     reach: caller.reach,
     draft: judgement.draft,
@@ -189,13 +198,17 @@ const uploadsOf = (request: SendRequest): BlobId[] =>
  * Content of a request that did not become a message. What fails here is swept after a day; what a
  * message refers to (a repeated call) stays.
  */
-async function discard(ingest: Ingest, ids: readonly BlobId[]): Promise<void> {
+async function discard(
+  ingest: Pick<Ingest, 'messages' | 'blobs' | 'report'>,
+  ids: readonly BlobId[],
+  requestId: RequestId | null,
+): Promise<void> {
   if (ids.length === 0) return;
   try {
     const inUse = await ingest.messages.blobsInUse(ids);
     await ingest.blobs.delete(ids.filter((id) => !inUse.has(id)));
   } catch (error) {
-    ingest.report('blobs could not be deleted', error);
+    ingest.report('blobs could not be deleted', error, requestId);
   }
 }
 
@@ -244,7 +257,7 @@ async function answerFor(
     if (outcome.kind === 'inserted' || message.idempotency === null) return { message, replayed: false };
     return await resolveTakenKey(ingest, composed, message.idempotency);
   } catch (error) {
-    return { message: shownFailure(ingest, error), replayed: false };
+    return { message: failureForCaller(ingest, error, composed.requestId), replayed: false };
   }
 }
 
@@ -301,6 +314,7 @@ async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise
  * sweeper is to look for a lost entry.
  */
 interface Composed {
+  readonly requestId: RequestId | null;
   readonly message: NewMessage;
   readonly reach: Reach;
   /** None while the tenant has a backlog in this tier. */
@@ -319,7 +333,8 @@ function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>)
     isPublished,
     ...(ingest.republishMs === undefined ? {} : { republishMs: ingest.republishMs }),
   });
-  return { message, reach: ready.reach, publications: isPublished ? entriesOf(message) : [] };
+  const { requestId, reach } = ready;
+  return { requestId, message, reach, publications: isPublished ? entriesOf(message) : [] };
 }
 
 /** Tries a failed insert once more: the first may have happened, and then the message is known. */
@@ -428,7 +443,7 @@ async function resolveTakenKey(
     const holder = await ingest.messages.findByIdempotencyKey(message.tenant, key);
     if (holder !== null) {
       const taken = judgeTakenKey(holder, idempotency.fingerprint, ingest.messages.now(), reach);
-      if (taken.kind !== 'outdated') await discard(ingest, blobsOf(message.content));
+      if (taken.kind !== 'outdated') await discard(ingest, blobsOf(message.content), composed.requestId);
       if (taken.kind === 'replay') return { message: taken.message, replayed: true };
       if (taken.kind === 'reused') return { message: taken.failure, replayed: false };
       await ingest.messages.dropIdempotencyKey(holder.id, key);

@@ -2,6 +2,7 @@
 // The key, the request id, the trace and, from a gateway, the client's address come as metadata;
 // rate figures go back in the trailer.
 
+import { randomUUID } from 'node:crypto';
 import type {
   handleUnaryCall,
   Metadata,
@@ -32,12 +33,12 @@ import { TemplatesServiceService } from '../../proto/gen/packetboat/v1/templates
 import { accessRuleOf } from '../core/access/access-rules.ts';
 import { keyTextOf } from '../core/access/key-text.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
+import { parseRequestId, type RequestId, requestIdOf } from '../core/trace.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
 import { type JudgeLostNames, lostNamesJudge } from '../runtime/lost-names.ts';
-import type { PresentedCredential } from './failed-authentications.ts';
 import { toStatus, toTrailer } from './grpc-status.ts';
-import { admit, call, type RpcContext, send, sendTurn, upload } from './handle-calls.ts';
-import type { RateLimitStatus } from './ingest.ts';
+import { admit, call, type DecodedRequest, type RpcContext, send, sendTurn, upload } from './handle-calls.ts';
+import type { CallOrigin, RateLimitStatus } from './ingest.ts';
 import { rpcs } from './rpcs.ts';
 import { toSendMessageResponse } from './to-proto.ts';
 
@@ -56,23 +57,23 @@ type HandledCall = { readonly rate: RateLimitStatus; readonly replayed?: boolean
   | { readonly failure: Failure }
 );
 
-/** Of a call: what says who makes it. */
+/** The part of a call that says who makes it. */
 type Incoming = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'>;
-type Handle = (incoming: Incoming, request: never) => Promise<HandledCall>;
+type Handle = (origin: CallOrigin, request: never, metadata: Metadata) => Promise<HandledCall>;
 
-/** A request, and what its message cannot hold. */
-interface Decoded<Request> {
-  readonly request: Request;
-  readonly faults: readonly FieldError[];
-}
-
-export function ingestServices(calls: RpcContext): readonly GrpcService[] {
+export function ingestServices(context: RpcContext): readonly GrpcService[] {
   const judgeLostNames = lostNamesJudge();
   const senders: Readonly<Record<string, Handle>> = {
-    [MessagesServiceService.sendMessage.path]: (incoming, { request, faults }: Decoded<SendMessageRequest>) =>
-      sendPublic(calls, itemOf(calls, incoming, { send_message: request }), faults),
-    [MessagesServiceService.sendEmail.path]: (incoming, { request, faults }: Decoded<SendEmailRequest>) =>
-      sendPublic(calls, itemOf(calls, incoming, { send_email: request }), faults),
+    [MessagesServiceService.sendMessage.path]: (
+      origin,
+      { request, faults }: DecodedRequest<SendMessageRequest>,
+      metadata,
+    ) => sendPublic(context, itemOf(origin, metadata, { send_message: request }), faults),
+    [MessagesServiceService.sendEmail.path]: (
+      origin,
+      { request, faults }: DecodedRequest<SendEmailRequest>,
+      metadata,
+    ) => sendPublic(context, itemOf(origin, metadata, { send_email: request }), faults),
   };
   const publicServices = PUBLIC.map((definition): GrpcService => {
     const handlers = Object.entries(definition).map(([name, { path }]) => {
@@ -80,24 +81,23 @@ export function ingestServices(calls: RpcContext): readonly GrpcService[] {
         senders[path] ??
         (rpcs[path] === undefined
           ? null
-          : (incoming: Incoming, decoded: Decoded<object>) =>
-              callPublic(calls, path, presentedBy(calls, incoming), decoded));
+          : (origin: CallOrigin, decoded: DecodedRequest<object>) => call(context, path, origin, decoded));
       if (handle === null || accessRuleOf(path) === null)
         throw new Error(`${path} has no handler, or no access rule`);
-      return [name, unary(calls, path, handle)];
+      return [name, publicRpc(context, path, handle)];
     });
     return {
       definition: decodingStrictly(definition, judgeLostNames),
       implementation: Object.fromEntries(handlers) as UntypedServiceImplementation,
     };
   });
-  return [...publicServices, { definition: IngestServiceService, implementation: internalService(calls) }];
+  return [...publicServices, { definition: IngestServiceService, implementation: internalService(context) }];
 }
 
-/** The same service, whose handlers get requests as `Decoded`. */
+/** The same service, whose handlers get each request as a `DecodedRequest`. */
 function decodingStrictly(definition: ServiceDefinition, judge: JudgeLostNames): ServiceDefinition {
   const methods = Object.entries(definition).map(([name, method]) => {
-    const requestDeserialize = (bytes: Buffer): Decoded<unknown> => ({
+    const requestDeserialize = (bytes: Buffer): DecodedRequest<unknown> => ({
       request: method.requestDeserialize(bytes),
       faults: judge(method.path, bytes),
     });
@@ -106,14 +106,14 @@ function decodingStrictly(definition: ServiceDefinition, judge: JudgeLostNames):
   return Object.fromEntries(methods) as ServiceDefinition;
 }
 
-function internalService(calls: RpcContext): UntypedServiceImplementation {
+function internalService(context: RpcContext): UntypedServiceImplementation {
   const { sendMessages, admit: admitRpc, uploadContent } = IngestServiceService;
   const guarded =
     <Call extends Pick<ServerReadableStream<never, never>, 'getAuthContext'>>(
       handle: (call: Call, respond: sendUnaryData<object>) => void,
     ) =>
     (incoming: Call, respond: sendUnaryData<object>): void => {
-      if (isFromGateway(calls, incoming)) handle(incoming, respond);
+      if (isFromGateway(context, incoming)) handle(incoming, respond);
       else
         respond(
           toStatus(
@@ -122,36 +122,44 @@ function internalService(calls: RpcContext): UntypedServiceImplementation {
           ),
         );
     };
+  const internalRpc =
+    <Call extends Pick<Incoming, 'getAuthContext'>>(
+      path: string,
+      handle: (call: Call) => Promise<HandledCall>,
+    ) =>
+    (incoming: Call, respond: sendUnaryData<object>): void =>
+      respondWith(context, path, respond, { outcome: handle(incoming), requestId: null });
   return {
     sendMessages: guarded(
-      unary(calls, sendMessages.path, async (_, request: SendMessagesRequest) => ({
+      internalRpc(sendMessages.path, async ({ request }: ServerUnaryCall<SendMessagesRequest, object>) => ({
         rate: null,
-        response: await sendTurn(calls, request),
+        response: await sendTurn(context, request),
       })),
     ),
     admit: guarded(
-      unary(calls, admitRpc.path, async (_, request: AdmitRequest) => ({
+      internalRpc(admitRpc.path, async ({ request, metadata }: ServerUnaryCall<AdmitRequest, object>) => ({
         rate: null,
-        response: await admit(calls, request),
+        response: await admit(context, request, requestIdIn(metadata)),
       })),
     ),
     uploadContent: guarded(
-      (
-        stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>,
-        respond: sendUnaryData<object>,
-      ) => respondWith(calls, uploadContent.path, respond, receive(calls, stream)),
+      internalRpc(
+        uploadContent.path,
+        (stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>) =>
+          receive(context, stream),
+      ),
     ),
   };
 }
 
-const unary =
-  <Request>(
-    calls: RpcContext,
-    path: string,
-    handle: (incoming: Incoming, request: Request) => Promise<HandledCall>,
-  ): handleUnaryCall<Request, object> =>
-  (incoming, respond) =>
-    respondWith(calls, path, respond, handle(incoming, incoming.request));
+/** The id of each request is the caller's in the response too, so that a report can name it. */
+const publicRpc =
+  (context: RpcContext, path: string, handle: Handle): handleUnaryCall<never, object> =>
+  (incoming, respond) => {
+    const origin = originOf(context, incoming);
+    const outcome = handle(origin, incoming.request, incoming.metadata);
+    respondWith(context, path, respond, { outcome, requestId: origin.requestId });
+  };
 
 function isFromGateway({ isGateway }: RpcContext, incoming: Pick<Incoming, 'getAuthContext'>): boolean {
   if (isGateway === undefined) return true;
@@ -159,62 +167,51 @@ function isFromGateway({ isGateway }: RpcContext, incoming: Pick<Incoming, 'getA
   return peer !== undefined && isGateway(peer.raw, peer.fingerprint256);
 }
 
-/** A rejection is a bug: it is told to nobody, reported, and stops nothing but this call. */
+/** A rejection is a bug. It is logged; the caller learns nothing of it, and other calls go on. */
 function respondWith(
   { ingest, metrics }: RpcContext,
   path: string,
   respond: sendUnaryData<object>,
-  outcome: Promise<HandledCall>,
+  { outcome, requestId }: { readonly outcome: Promise<HandledCall>; readonly requestId: RequestId | null },
 ): void {
   const startedAt = ingest.clock.monotonic();
   const done = (status: number): void => metrics.rpc(path, status, ingest.clock.monotonic() - startedAt);
   const refuse = (failure: Failure, rate: RateLimitStatus): void => {
-    const refusal = toStatus(failure, rate);
+    const refusal = toStatus(failure, rate, requestId);
     respond(refusal);
     done(refusal.code);
   };
   outcome.then(
     (settled) => {
       if ('failure' in settled) return refuse(settled.failure, settled.rate);
-      const trailer = toTrailer(settled.rate);
+      const trailer = toTrailer(settled.rate, requestId);
       if (settled.replayed) trailer.set('idempotent-replayed', 'true');
       respond(null, settled.response, trailer);
       done(0);
     },
     (error: unknown) => {
-      ingest.report('a call failed', error);
+      ingest.report('a call failed', error, requestId);
       refuse(new Failure('internal', 'Something went wrong on our side.'), null);
     },
   );
 }
 
-async function callPublic(
-  calls: RpcContext,
-  path: string,
-  presented: PresentedCredential,
-  { request, faults }: Decoded<object>,
-): Promise<HandledCall> {
-  return call(calls, path, presented, request, faults);
-}
-
 async function sendPublic(
-  calls: RpcContext,
+  context: RpcContext,
   item: SendItem,
   faults: readonly FieldError[],
 ): Promise<HandledCall> {
-  const result = await send(calls, item, faults);
+  const result = await send(context, item, faults);
   return 'failure' in result
     ? result
     : { rate: result.rate, replayed: result.replayed, response: toSendMessageResponse(result.message) };
 }
 
 function itemOf(
-  calls: RpcContext,
-  incoming: Incoming,
+  { credential, address, requestId }: CallOrigin,
+  metadata: Metadata,
   request: Pick<SendItem, 'send_message' | 'send_email'>,
 ): SendItem {
-  const { metadata } = incoming;
-  const { credential, address } = presentedBy(calls, incoming);
   return {
     credential,
     client_address: address,
@@ -222,7 +219,7 @@ function itemOf(
       metadata.get(name).map(String),
     ),
     traceparent: first(metadata, 'traceparent'),
-    request_id: first(metadata, 'x-request-id'),
+    request_id: requestId ?? '',
     admitted: false,
     message_id: '',
     content: [],
@@ -232,11 +229,21 @@ function itemOf(
 
 const first = (metadata: Metadata, name: string): string => String(metadata.get(name)[0] ?? '');
 
-/** A gateway says whose call it passes on; everybody else calls for themselves. */
-function presentedBy(calls: RpcContext, incoming: Incoming): PresentedCredential {
-  const told = first(incoming.metadata, 'x-packetboat-client-address');
-  const address = told !== '' && isFromGateway(calls, incoming) ? told : hostOf(incoming.getPeer());
-  return { credential: credentialOf(incoming.metadata), address };
+const requestIdIn = (metadata: Metadata): RequestId | null => parseRequestId(first(metadata, 'x-request-id'));
+
+/**
+ * A gateway passes calls on, and says for whom and under which id. Everybody else calls on their own
+ * behalf, and their call gets an id of ours: an id that a caller chose could be that of many calls.
+ */
+function originOf(context: RpcContext, incoming: Incoming): CallOrigin {
+  const { metadata } = incoming;
+  const isPassedOn = isFromGateway(context, incoming);
+  const told = isPassedOn ? first(metadata, 'x-packetboat-client-address') : '';
+  return {
+    credential: credentialOf(metadata),
+    address: told === '' ? hostOf(incoming.getPeer()) : told,
+    requestId: (isPassedOn ? requestIdIn(metadata) : null) ?? requestIdOf(randomUUID()),
+  };
 }
 
 /** `127.0.0.1:4711` or `::1:4711`, as the gRPC library writes a peer. */
@@ -249,7 +256,7 @@ function credentialOf(metadata: Metadata): string {
 
 /** A header, then chunks. The stream is read no faster than the BlobStore takes it. */
 async function receive(
-  calls: RpcContext,
+  context: RpcContext,
   stream: ServerReadableStream<UploadContentRequest, UploadContentResponse>,
 ): Promise<HandledCall> {
   const parts = stream[Symbol.asyncIterator]() as AsyncIterator<UploadContentRequest>;
@@ -266,7 +273,7 @@ async function receive(
     const opening = await parts.next();
     const header = opening.done ? undefined : opening.value.header;
     if (header === undefined) throw new Failure('invalid', 'An upload begins with its header.');
-    const stored = await upload(calls, header, chunks());
+    const stored = await upload(context, header, chunks(), requestIdIn(stream.metadata));
     return stored instanceof Failure ? { rate: null, failure: stored } : { rate: null, response: stored };
   } catch (error) {
     return {

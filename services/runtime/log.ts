@@ -50,11 +50,11 @@ const withDescribedErrors = (line: Record<string, unknown>): Record<string, unkn
     ]),
   );
 
-/** A handler of failures that no caller sees. */
+/** Logs failures of ours. `requestId`: of the request that the failure concerns, if it concerns one. */
 export const reporter =
   (log: Logger) =>
-  (what: string, error: unknown): void =>
-    log.warn({ err: error }, what);
+  (what: string, error: unknown, requestId: string | null = null): void =>
+    log.warn(requestId === null ? { err: error } : { request_id: requestId, err: error }, what);
 
 /**
  * Warnings of Node and of libraries go to the log as errors do, instead of to standard error word

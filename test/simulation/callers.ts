@@ -218,7 +218,7 @@ export class Callers {
     if (ingest === null) return answers; // nobody has heard of it
     this.#answers.push(...answers);
     const items = wishes.map(({ key, request }) => ({
-      presented: { credential: this.#w.credential, address: '' },
+      origin: { credential: this.#w.credential, address: '', requestId: null },
       idempotencyKeys: key === null ? [] : [key],
       traceparent: '',
       isCounted: false,
