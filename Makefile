@@ -1,14 +1,15 @@
-# What people and CI run, with GNU make and any Node from 20 on. The `node` package among the dev dependencies brings the
-# version that the code runs on, and node_modules/.bin comes first in PATH for everything below.
+# The commands of developers and CI. They need GNU make and any Node from 20 on. The dev dependency
+# `node` has the version that the code runs on; node_modules/.bin comes first in PATH for all
+# targets.
 
 BIN := node_modules/.bin
-# npm itself runs on the system's Node: `npm ci` takes node_modules away while it works.
+# npm runs on the system's Node, because `npm ci` deletes node_modules while it works.
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help dev cluster test check bench backends campaign golden proto crds chart fmt install types lint
 
-help: ## show these lines
+help: ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 dev: install ## run Packetboat in one process, with a development inbox
@@ -17,24 +18,24 @@ dev: install ## run Packetboat in one process, with a development inbox
 cluster: install backends ## run two of each program over local MongoDB, NATS and Redis
 	@$(BIN)/node test/support/cluster.ts
 
-test: install types lint backends ## everything that CI checks
+test: install types lint backends ## run everything that CI checks
 	@$(BIN)/vitest run
 
-check: install types lint ## the part of it that needs neither backends nor time, in seconds
+check: install types lint ## run types, lint and unit tests; needs no backends and takes seconds
 	@$(BIN)/vitest run --project unit
 
-bench: install backends ## the benchmarks, as ratios against peers
+bench: install backends ## run the benchmarks against comparable systems
 	@$(BIN)/node test/bench/run.ts
 
-backends: install ## get the servers that the tests talk to
+backends: install ## download or build the servers that the tests use
 	@$(BIN)/node test/backends/get.ts
 
-campaign: install backends ## the two kill campaigns with 100,000 messages each, about an hour; chaos-account/ keeps what came of them
+campaign: install backends ## run the two kill campaigns with 100,000 messages each into chaos-account/; takes about an hour
 	@CHAOS_MESSAGES=$${CHAOS_MESSAGES:-100000} CHAOS_ROUNDS=$${CHAOS_ROUNDS:-300} CHAOS_ACCOUNT='$(CURDIR)/chaos-account/account.jsonl' \
 	  $(BIN)/vitest run --no-file-parallelism -t 'at random moments|embedded mode, killed' \
 	  test/chaos/dispatcher-killed.test.ts test/chaos/embedded.test.ts
 
-golden: install backends ## write the golden files anew; read the diff
+golden: install backends ## rewrite the golden files; read the diff
 	@$(BIN)/vitest run --project unit --update
 	@$(BIN)/vitest run test/chart/render.test.ts operator/kubectl.test.ts --update
 	@$(BIN)/node test/simulation/write-page.ts
@@ -46,13 +47,13 @@ proto: install ## generate proto/gen from proto/packetboat
 crds: install ## generate the CustomResourceDefinitions in the chart from services/core/objects/objects.ts
 	@$(BIN)/node operator/api/v1alpha1/write-definitions.ts
 
-chart: install ## write the chart's README from the comments of its values
+chart: install ## generate the README of the chart from the comments in values.yaml
 	@$(BIN)/node charts/write-readme.ts
 
-fmt: install ## format, and mend what the linter can mend
+fmt: install ## format, and apply the fixes of the linter
 	@$(BIN)/biome check --write
 
-# Compares contents, not times: a checkout touches files without changing them.
+# Compares contents, not times, because a checkout changes the times of unchanged files.
 install:
 	@cmp -s package-lock.json node_modules/.installed.json || { \
 	  echo 'Installing npm packages, about half a minute'; \
@@ -61,7 +62,8 @@ install:
 types: install
 	@$(BIN)/tsc
 
-# The proto is compared with the last release: with the commit before, a shallow clone has nothing to compare.
+# Compares the proto files with the last release. A shallow clone has no previous commit to compare
+# with.
 lint: install
 	@$(BIN)/biome check --error-on-warnings
 	@$(BIN)/buf lint

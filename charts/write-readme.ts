@@ -1,5 +1,5 @@
-// `make chart`: writes the chart's README from the comments of values.yaml, which has one value per
-// line.
+// Writes the README of the chart from the comments in values.yaml, which has one value per line.
+// `make chart` runs this file.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export interface ValueLine {
   readonly comment: string;
 }
 
-/** Throws on a line that is not one value, and on a value without a comment. */
+/** Throws on a line that is not exactly one value, and on a value without a comment. */
 export function readValues(text: string): readonly ValueLine[] {
   const values: ValueLine[] = [];
   const parents: { readonly indent: number; readonly key: string }[] = [];
@@ -52,10 +52,10 @@ export function readme(text: string): string {
         `| \`${path}\` | ${value === '' ? '' : `\`${cell(value)}\``} | ${cell(comment)} |`,
     );
   return [
-    '# Packetboat, the chart',
+    '# The Packetboat chart',
     '',
-    'Installs gateways, ingest, dispatchers, sweepers and operators over your MongoDB, NATS JetStream and Redis. [The guide](../../docs/kubernetes.md) has the steps. Needs Kubernetes 1.31 or later and',
-    'Helm 3 or 4.',
+    'This chart installs gateways, ingest, dispatchers, sweepers and operators over your MongoDB, NATS JetStream and Redis. [The guide](../../docs/kubernetes.md) has the steps. The chart needs',
+    'Kubernetes 1.31 or later and Helm 3 or 4.',
     '',
     '```sh',
     'helm install packetboat charts/packetboat --namespace mail --create-namespace --set dev.enabled=true   # a trial',

@@ -211,12 +211,12 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
     [['production=true', 'dev.enabled=true'], /dev\.enabled: is for trials/],
     [
       ['mongodb.url='],
-      /mongodb\.url: is missing\. Set it or mongodb\.existingSecret; for a trial set dev\.enabled=true/,
+      /mongodb\.url: is missing\. Set the URL or mongodb\.existingSecret; for a trial, set dev\.enabled=true/,
     ],
     [['keyring.existingSecret='], /keyring\.existingSecret: is missing/],
     [
       ['tls.enabled=true'],
-      /tls\.(?:gateway|ingest)\.existingSecret: is missing\. Set it, or tls\.certManager\.enabled=true/,
+      /tls\.(?:gateway|ingest)\.existingSecret: is missing\. Set the Secret, or tls\.certManager\.enabled=true/,
     ],
     [['tls.enabled=true', 'tls.certManager.enabled=true'], /tls\.certManager\.issuerRef\.name/],
     [['httpRoute.enabled=true'], /httpRoute\.parentRefs/],

@@ -66,7 +66,7 @@ capabilities: {drop: [ALL]}
   {{- $host := printf "%s-dev-%s" (include "packetboat.fullname" .root) .name }}
   value: {{ dict "mongodb" (printf "mongodb://%s:27017/packetboat?directConnection=true" $host) "nats" (printf "nats://%s:4222" $host) "redis" (printf "redis://%s:6379" $host) | dig .name "" | quote }}
 {{- else }}
-  {{- fail (printf "%s.url: is missing. Set it or %s.existingSecret; for a trial set dev.enabled=true" .name .name) }}
+  {{- fail (printf "%s.url: is missing. Set the URL or %s.existingSecret; for a trial, set dev.enabled=true" .name .name) }}
 {{- end }}
 {{- if $backend.caSecret.name }}
 - name: {{ $variable }}_CA_FILE
@@ -78,7 +78,7 @@ capabilities: {drop: [ALL]}
 {{- if .Values.keyring.existingSecret }}{{ .Values.keyring.existingSecret }}
 {{- else if .Values.dev.enabled }}{{ include "packetboat.fullname" . }}-dev-keyring
 {{- else }}
-{{- fail "keyring.existingSecret: is missing. docs/kubernetes.md says how to make the Secret; for a trial dev.enabled=true generates one" }}
+{{- fail "keyring.existingSecret: is missing. docs/kubernetes.md describes how to create the Secret; for a trial, dev.enabled=true generates one" }}
 {{- end }}
 {{- end }}
 
@@ -93,7 +93,7 @@ capabilities: {drop: [ALL]}
 {{- if $own }}{{ $own }}
 {{- else if .root.Values.tls.certManager.enabled }}{{ include "packetboat.fullname" .root }}-{{ .component }}-tls
 {{- else }}
-{{- fail (printf "tls.%s.existingSecret: is missing. Set it, or tls.certManager.enabled=true" .component) }}
+{{- fail (printf "tls.%s.existingSecret: is missing. Set the Secret, or tls.certManager.enabled=true" .component) }}
 {{- end }}
 {{- end }}
 

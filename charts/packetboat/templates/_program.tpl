@@ -97,7 +97,7 @@ spec:
             periodSeconds: 5
             timeoutSeconds: 3
           {{- if .preStopSeconds }}
-          # endpoints are updated before the program stops, so that clients stop sending requests here
+          # waits until the endpoints are updated, so that clients stop sending requests to this pod
           lifecycle:
             preStop: {sleep: {seconds: {{ .preStopSeconds }}}}
           {{- end }}
