@@ -20,7 +20,7 @@ const ENV = { PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(accessLimits.requ
 
 export const embedded: Contender = {
   name: 'Packetboat embedded',
-  durability: 'power loss: SQLite synchronous=FULL, one sync for all that came in its time',
+  durability: 'power loss: SQLite synchronous=FULL, one sync for concurrent messages',
   needs: [],
   async start(sinkPort) {
     await using started = new AsyncDisposableStack();
@@ -36,7 +36,7 @@ export const cluster: Contender = {
   get durability() {
     const isStandIn = findFile('mongo-server')?.endsWith('.jar') === true;
     return isStandIn
-      ? 'nothing here: the stand-in for MongoDB keeps all in memory, and without indexes'
+      ? 'nothing here: the stand-in for MongoDB is in memory and without indexes'
       : 'power loss: MongoDB w:majority, j:true';
   },
   needs: ['mongo-server', 'nats-server', 'redis-server'],

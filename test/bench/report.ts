@@ -1,4 +1,4 @@
-// The results as tables, for docs/benchmarks.md and the terminal.
+// Formats the results as tables, for docs/benchmarks.md and the terminal.
 
 import type { LatencyRow } from './accept-latency.ts';
 import type { BacklogRow } from './backlog.ts';
@@ -39,8 +39,8 @@ export function tables(results: Results): string {
 export function page(results: Results): string {
   return `# Benchmarks
 
-Written by \`make bench\`; do not edit. What each row and figure is: [test/bench/README.md](../test/bench/README.md).
-Figures of two machines, or of two runs, do not compare; ratios within one run do.
+\`make bench\` writes this page; do not edit it. [test/bench/README.md](../test/bench/README.md) explains each row and figure.
+Compare only ratios within one run, not figures of different machines or runs.
 
 ${tables(results)}`;
 }
@@ -62,7 +62,7 @@ function ratesSection(rows: readonly RateRow[], { rounds, messages }: Results['o
     'range',
     'embedded is',
     'cluster is',
-    'CPU µs a message',
+    'CPU µs/message',
     'memory MiB',
     'an accepted message survives',
   ];
@@ -86,7 +86,7 @@ function ratesSection(rows: readonly RateRow[], { rounds, messages }: Results['o
     ];
   });
   const parts = rows.flatMap((row) =>
-    // by name: the programs of a round stand in the order in which they came up
+    // by name, because the programs of a round are in the order in which they started
     (row.rounds[0]?.parts ?? []).map(({ name }) => [
       row.name,
       name,
@@ -110,9 +110,9 @@ ${rounds} rounds of ${messages} messages of 2.9 KB, no DKIM; median and range; $
 
 ${table(header, lines)}
 
-Each process (CPU and largest resident size, medians):
+Each process (medians of CPU and of the largest resident size):
 
-${table(['', 'process', 'CPU µs a message', 'memory MiB'], parts)}`;
+${table(['', 'process', 'CPU µs/message', 'memory MiB'], parts)}`;
 }
 
 function latencySection(
@@ -131,7 +131,7 @@ function latencySection(
   });
   return `## Time to accept
 
-Open loop, ${latencyPerSecond} requests/s for ${latencySeconds} s while delivering, timed from when each was meant to be sent; ${latencyRounds} rounds, median and range, in ms.
+Open loop, ${latencyPerSecond} requests/s for ${latencySeconds} s while mail is delivered; times start at the scheduled time of each request; ${latencyRounds} rounds, median and range, in ms.
 
 ${table(['', 'p50', 'p99', 'max', 'refused'], lines)}`;
 }
@@ -150,7 +150,7 @@ function memorySection(rows: readonly MemoryRow[], { largeMessages }: Results['o
   );
   return `## Memory with large messages
 
-${largeMessages} messages of 50 MiB each, all at once; the largest resident size that each process ever had.
+${largeMessages} messages of 50 MiB each, all at once; the largest resident size of each process.
 
 ${table(['', 'process', 'MiB', 'seconds until delivered', 'refused'], lines)}`;
 }
@@ -175,11 +175,11 @@ function backlogSection(rows: readonly BacklogRow[]): string {
       whole(start.median),
     ];
   });
-  return `## With much queued
+  return `## Delivery from a large backlog
 
-Packetboat embedded, started on a backlog and delivering it; short mails, nothing accepted meanwhile.
+Packetboat embedded starts with a backlog of short mails and delivers it, while no new mail is accepted.
 
-${table(['queued', 'CPU µs a delivery', 'ratio', 'deliveries/s', 'start, ms'], lines)}`;
+${table(['queued', 'CPU µs/delivery', 'ratio', 'deliveries/s', 'start, ms'], lines)}`;
 }
 
 function operatorSection({ missing, objects, takeoverMs, ...figures }: OperatorScale): string {
@@ -187,19 +187,19 @@ function operatorSection({ missing, objects, takeoverMs, ...figures }: OperatorS
   const lines =
     missing === null
       ? [
-          ['until all are ready, from the start of the program', seconds(figures.convergeSeconds)],
+          ['from the start of the program until all objects are ready', seconds(figures.convergeSeconds)],
           ['requests to the API server until then', whole(figures.requestsToConverge)],
-          ['until all were looked at again by another one', seconds(figures.againSeconds)],
+          ['until a new leader has reconciled all objects', seconds(figures.againSeconds)],
           ['largest resident size', `${whole(figures.rssPeakBytes / MIB)} MiB`],
-          ['requests a minute when nothing happens', figures.idleRequestsPerMinute.toFixed(1)],
-          ['processor time a minute when nothing happens', `${whole(figures.idleCpuMsPerMinute)} ms`],
-          ['until another one leads, after SIGTERM', seconds(takeoverMs.stopped / 1_000)],
-          ['until another one leads, after SIGKILL', seconds(takeoverMs.killed / 1_000)],
+          ['requests per minute when idle', figures.idleRequestsPerMinute.toFixed(1)],
+          ['CPU time per minute when idle', `${whole(figures.idleCpuMsPerMinute)} ms`],
+          ['from SIGTERM until another operator leads', seconds(takeoverMs.stopped / 1_000)],
+          ['from SIGKILL until another operator leads', seconds(takeoverMs.killed / 1_000)],
         ]
       : [['missing', missing]];
   return `## The operator
 
-${objects.toLocaleString('en')} Senders and as many Templates of two locales in one namespace; DNS is not asked, DKIM keys are not made.
+${objects.toLocaleString('en')} Senders and as many Templates of two locales in one namespace, without DNS checks and DKIM keys.
 
 ${table(['', 'one run'], lines)}`;
 }
@@ -212,7 +212,7 @@ const ms = (figure: Spread | undefined): string =>
     ? ''
     : `${figure.median.toFixed(1)} (${figure.min.toFixed(1)}–${figure.max.toFixed(1)})`;
 
-/** Markdown that is readable as it is. */
+/** A Markdown table that is also readable as plain text. */
 function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = header.map((name, i) =>
     Math.max(3, name.length, ...lines.map((line) => line[i]?.length ?? 0)),

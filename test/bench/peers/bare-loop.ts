@@ -15,7 +15,7 @@ export interface Sent {
 
 export const bareLoop: Contender = {
   name: 'nodemailer loop',
-  durability: 'none: what is not sent when the process ends is lost',
+  durability: 'nothing: unsent mail is lost when the process ends',
   needs: [],
   async start(sinkPort) {
     const loop = await startChild<object, Batch, Sent>('peers/bare-loop-program.ts', {

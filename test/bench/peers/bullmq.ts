@@ -20,7 +20,7 @@ export interface ApiHello {
 
 export const bullMq: Contender = {
   name: 'BullMQ + nodemailer',
-  durability: 'power loss: Redis AOF, synced before the answer (appendfsync always)',
+  durability: 'power loss: Redis AOF, synced before the response (appendfsync always)',
   needs: ['redis-server'],
   async start(sinkPort) {
     await using started = new AsyncDisposableStack();

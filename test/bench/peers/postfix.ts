@@ -19,7 +19,7 @@ const SESSIONS = 5;
 
 export const postfix: Contender = {
   name: 'Postfix relay',
-  durability: 'power loss: each queue file synced before 250',
+  durability: 'power loss: each queue file is synced before the 250',
   needs: ['postfix', 'smtp-source'],
   obstacle: () => (process.getuid?.() === 0 ? null : 'its master runs as root only'),
   async start(sinkPort) {
