@@ -57,6 +57,6 @@ it('reads a folder with a file for each purpose, and nothing else that lies ther
   expect(suppression).toBeUndefined();
   await writeFile(join(folder, 'cursor'), 'hunter2');
   await expect(readKeyring(folder)).rejects.toMatchObject({
-    message: `${folder}: the keyring cannot be used: cursor is not a list of keys`,
+    message: `${folder}: the keyring cannot be used: cursor must be a list of keys`,
   });
 });

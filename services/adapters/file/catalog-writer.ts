@@ -2,7 +2,7 @@
 // of one state take turns; a revision is kept before the object that points to it.
 
 import { entryKey, noticeOf } from '../../core/catalog/catalog.ts';
-import { judgeWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
+import { decideWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
 import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import { NONCE_BYTES } from '../../core/secrets/seal.ts';
@@ -45,7 +45,7 @@ async function put(
   const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
   const stored = state.object(key);
   const isWhole = stored === null || stored.hash !== hash || (await holds(state, stored, entry, parts.keys));
-  const kind = judgeWrite(stored, source, hash, isWhole);
+  const kind = decideWrite(stored, source, hash, isWhole);
   const last = stored?.revision ?? 0;
   if (kind === 'fenced' || kind === 'foreign') return { kind, revision: last };
   if (kind === 'unchanged') {

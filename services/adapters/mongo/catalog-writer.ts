@@ -2,7 +2,7 @@
 // revision is stored before the object that points to it.
 
 import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog/catalog.ts';
-import { judgeWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
+import { decideWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
 import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
 import { Failure } from '../../core/failure.ts';
 import { catalogLimits } from '../../core/limits/catalog.ts';
@@ -58,7 +58,7 @@ class MongoCatalogWriter implements CatalogWriter {
       const stored = await this.#mongo.call(objects.findOne({ _id: key }));
       const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
       const isWhole = stored === null || stored.hash !== hash || (await this.#holds(stored, source, entry));
-      const kind = judgeWrite(stored === null ? null : toStoredObject(stored), source, hash, isWhole);
+      const kind = decideWrite(stored === null ? null : toStoredObject(stored), source, hash, isWhole);
       const last = stored?.revision ?? 0;
       if (kind === 'fenced' || kind === 'foreign') return { kind, revision: last };
       const revision = stored?.hash === hash ? last : await this.#number(entry, last + 1);

@@ -20,6 +20,6 @@ test('the order in which keys were set does not matter', () => {
   expect(canonicalJson({ a: 1, b: { d: 1, c: 2 } })).toBe(canonicalJson({ b: { c: 2, d: 1 }, a: 1 }));
 });
 
-test('an object and the list of its entries differ', () => {
+test('an object and the list of its entries have different texts', () => {
   expect(canonicalJson({ a: 1 })).not.toBe(canonicalJson([['a', 1]]));
 });

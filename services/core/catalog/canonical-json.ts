@@ -1,9 +1,7 @@
 // Canonical JSON: equal texts for equal values. Hashes of catalog objects and fingerprints of
 // requests are made from this text.
 
-/**
- * JSON without spaces, with the keys of each object sorted. Fields that are undefined are left out.
- */
+/** JSON without spaces, with the keys of each object sorted. Undefined fields are left out. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sorted(value));
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { judgeWrite, mayRemove, type StoredObject } from './catalog-write.ts';
+import { decideWrite, mayRemove, type StoredObject } from './catalog-write.ts';
 
 const stored: StoredObject = {
   source: { kind: 'operator', name: 'prod' },
@@ -15,13 +15,13 @@ const by = (term: number, generation: number, more: { kind?: string; name?: stri
 });
 
 it.each([
-  ['nothing there', null, by(1, 1), 'a', true, 'created'],
-  ['the same again', stored, by(3, 7), 'a', true, 'unchanged'],
-  ['the same by a new leader', stored, by(4, 7), 'a', true, 'unchanged'],
+  ['a new object', null, by(1, 1), 'a', true, 'created'],
+  ['the same content again', stored, by(3, 7), 'a', true, 'unchanged'],
+  ['the same content from a new leader', stored, by(4, 7), 'a', true, 'unchanged'],
   ['another content', stored, by(3, 8), 'b', true, 'updated'],
-  ['another content, repaired by hand in the store', stored, by(3, 7), 'b', true, 'updated'],
+  ['a stored object that somebody edited in the store', stored, by(3, 7), 'b', true, 'updated'],
   ['another secret only', stored, by(3, 7), 'a', false, 'updated'],
-  ['a new leader, whose object counts from the start', stored, by(4, 1), 'b', true, 'updated'],
+  ['a new leader and an object whose generations start over', stored, by(4, 1), 'b', true, 'updated'],
   ['an old leader with a new generation', stored, by(2, 9), 'b', true, 'fenced'],
   ['an old generation', stored, by(3, 6), 'b', true, 'fenced'],
   ['an old generation of the same content', stored, by(3, 6), 'a', true, 'fenced'],
@@ -61,7 +61,7 @@ it.each([
     'fenced',
   ],
 ])('%s: %#', (_, object, writing, hash, isSame, answer) => {
-  expect(judgeWrite(object, writing, hash, isSame)).toBe(answer);
+  expect(decideWrite(object, writing, hash, isSame)).toBe(answer);
 });
 
 it.each([

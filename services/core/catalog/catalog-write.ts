@@ -1,13 +1,16 @@
-// May this writer change this object of the catalog, and what becomes of it? Read by the adapters
-// of CatalogWriter.
+// Decides whether a writer may change an object of the catalog and what the write does. The
+// adapters of CatalogWriter use these rules.
 
-/** By term, then by generation: an old leader's fence is lower than its successor's. */
+/**
+ * Orders writes: by term, then by generation. A new leader has a higher term, so writes of an old
+ * leader are recognised and refused.
+ */
 interface Fence {
   readonly term: number;
   readonly generation: number;
 }
 
-/** What of a stored object decides. */
+/** The fields of a stored object that the decision reads. */
 export interface StoredObject {
   readonly source: { readonly kind: string; readonly name: string; readonly uid?: string };
   readonly fence: Fence;
@@ -19,8 +22,8 @@ interface Writing {
   readonly kind: string;
   readonly name: string;
   /**
-   * Which of the objects that bear the same name one after the other, where the source tells them
-   * apart.
+   * Distinguishes objects that had the same name one after another (a Kubernetes uid); undefined
+   * where the source has none.
    */
   readonly uid?: string;
   readonly fence: Fence;
@@ -30,11 +33,17 @@ const isOlderFence = (fence: Fence, than: Fence): boolean =>
   fence.term < than.term || (fence.term === than.term && fence.generation < than.generation);
 
 /**
- * `unchanged`: nothing that a reader sees; the fence may have to be raised. `isSame` says whether
- * what the hash leaves out, secrets, is the same too. A removed object is anybody's, and one that
- * is made anew counts its generations from the start: there only the term is compared.
+ * What a write of `hash` by `writing` does to the stored object. `isSame` says whether the secrets,
+ * which the hash leaves out, are equal too.
+ * - `created`, `updated`: the object is written.
+ * - `unchanged`: readers would see no difference; the store may still have to raise the fence.
+ * - `fenced`: a newer write was made before.
+ * - `foreign`: another source owns the object.
+ *
+ * Any source may write over a removed object. A recreated object counts its generations from the
+ * start, so only the terms are compared there.
  */
-export function judgeWrite(
+export function decideWrite(
   stored: StoredObject | null,
   writing: Writing,
   hash: string,
@@ -48,8 +57,8 @@ export function judgeWrite(
 }
 
 /**
- * True when the writer may take this object out of view. Who names a uid means that object, and no
- * other that has taken its name since.
+ * True if the writer may remove the live object. A writer that names a uid removes only the object
+ * of that uid, not a later object of the same name.
  */
 export const mayRemove = (stored: StoredObject, writing: Writing): boolean =>
   stored.isLive &&
@@ -58,7 +67,7 @@ export const mayRemove = (stored: StoredObject, writing: Writing): boolean =>
   (writing.uid === undefined || writing.uid === stored.source.uid);
 
 /**
- * Generations are counted by each object for itself: of two objects only the terms can be compared.
+ * Each object counts its own generations, so between two objects only the terms can be compared.
  */
 function isLate(stored: StoredObject, { uid, fence }: Writing): boolean {
   return uid === stored.source.uid ? isOlderFence(fence, stored.fence) : fence.term < stored.fence.term;

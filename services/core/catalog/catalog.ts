@@ -1,52 +1,58 @@
-// The compiled senders and templates that services read. Compiling the objects that people write is
-// in `compile.ts`; where they come from (a folder, MongoDB) is an adapter's business. All of it is
-// plain JSON, so that a store can keep it as it is.
+// The compiled senders and templates that services read. `compile.ts` makes them from the objects
+// that people write; adapters read them from a folder or MongoDB. All types are plain JSON, so that
+// a store can keep them unchanged.
 
 import type { Address, Mailbox } from '../address.ts';
 
-/** Which template content is used and who may receive; a key has one as default and ceiling. */
+/**
+ * Selects the content of a template and restricts the recipients (docs/sending.md). An API key has
+ * an environment as its default and its ceiling.
+ */
 export type Environment = 'draft' | 'testing' | 'live';
 export const environments: readonly Environment[] = ['draft', 'testing', 'live'];
 
-/** `at_most_once` never sends a second copy, at the price of deliveries that end `unknown` (P5). */
+/**
+ * What happens when a fault leaves it unknown whether a mail was delivered: `at_least_once` sends a
+ * second copy, `at_most_once` ends the delivery `unknown` (P5).
+ */
 export type Copies = 'at_least_once' | 'at_most_once';
 
 /**
- * `StartTLS` and `Implicit` verify the certificate; `Opportunistic` takes what is offered; `None`
- * never encrypts.
+ * `StartTLS` and `Implicit` verify the certificate. `Opportunistic` uses TLS if the server offers
+ * it, without verification. `None` never encrypts.
  */
 export type TlsPolicy = 'StartTLS' | 'Implicit' | 'Opportunistic' | 'None';
 
-/** One way out for a sender. */
+/** One way out for a sender: an SMTP relay. */
 export interface Route {
   readonly name: string;
   readonly host: string;
   readonly port: number;
   readonly tls: TlsPolicy;
   /**
-   * Only ever sent over verified TLS. Null where there is none, and in programs that may not open
-   * sealed values.
+   * Sent only over verified TLS. Null if the relay needs no login, and in programs that may not
+   * open sealed values.
    */
   readonly credentials: { readonly username: string; readonly password: string } | null;
-  /** PEM of the authority to trust instead of the system's. */
+  /** The certificate authority to trust instead of the system's, in PEM; null: the system's. */
   readonly ca: string | null;
 }
 
 /** A key that signs a sender's mail. */
 export interface DkimKey {
-  /** What stands before `._domainkey.` in the name of its DNS record: a lower-case label. */
+  /** The label before `._domainkey.` in the name of the key's DNS record, in lower case. */
   readonly selector: string;
   readonly algorithm: DkimAlgorithm;
   /**
-   * SHA-256 (hex) of the public key's SubjectPublicKeyInfo: which key it is, for readers that may
-   * not see it.
+   * SHA-256, in hex, of the public key's SubjectPublicKeyInfo. It identifies the key for readers
+   * that may not read it.
    */
   readonly fingerprint: string;
   /** PKCS#8 in PEM. Null in programs that may not open sealed values. */
   readonly privateKey: string | null;
 }
 
-/** As in the `a=` tag of a signature. */
+/** The values of the `a=` tag of a signature. */
 export type DkimAlgorithm = 'rsa-sha256' | 'ed25519-sha256';
 
 /** An identity that may send. */
@@ -54,29 +60,32 @@ export interface Sender {
   readonly tenant: string;
   readonly name: string;
   readonly revision: number;
-  /** SHA-256 (hex) of the compiled object without secrets. */
+  /** SHA-256, in hex, of the compiled object without its secrets. */
   readonly hash: string;
-  /** Nothing leaves; accepted mail is held. */
+  /** While true, accepted mail is held. */
   readonly suspended: boolean;
   /**
-   * False while verification is enforced and DNS records that it requires are not there: accepted
-   * mail is held.
+   * False while verification is enforced and a required DNS record is missing. Accepted mail is
+   * held.
    */
   readonly verified: boolean;
-  /** Deleted, with mail still waiting: that mail goes out, nothing new is accepted. */
+  /**
+   * The object was deleted while mail was waiting: the waiting mail is sent, and no new mail is
+   * accepted.
+   */
   readonly retiring: boolean;
-  /** A-label, lower case. */
+  /** A-label in lower case. */
   readonly domain: string;
   readonly from: Mailbox;
   readonly replyTo: readonly Mailbox[];
   readonly returnPathDomain: string;
-  /** Who may receive drafts: addresses, or `*@domain`; lower case. */
+  /** Who may receive drafts: addresses or `*@domain`, in lower case. */
   readonly team: readonly string[];
   readonly routes: readonly Route[];
   readonly limits: {
-    /** 0: no limit. */
+    /** Tokens of the sender's budget per second; 0: no limit. */
     readonly messagesPerSecond: number;
-    /** 0: no limit. */
+    /** Tokens of the sender's budget per day; 0: no limit. */
     readonly messagesPerDay: number;
     readonly maxRecipients: number;
     readonly maxMessageBytes: number;
@@ -84,39 +93,39 @@ export interface Sender {
   readonly retry: { readonly delaysMs: readonly number[]; readonly maxAgeMs: number };
   readonly copies: Copies;
   /**
-   * The keys that sign now, at most one of each algorithm; all of them sign. None: mail leaves
-   * unsigned.
+   * The active keys, at most one for each algorithm; each signs all mail. If empty, mail is not
+   * signed.
    */
   readonly dkim: readonly DkimKey[];
 }
 
-/** One locale's content; all three are Handlebars source. A text or html that is absent is null. */
+/** The content of one locale, as Handlebars source. A missing html or text is null. */
 export interface LocaleContent {
-  /** Lower-cased BCP 47 tag as it is matched, for example `de-at`. */
+  /** BCP 47 tag in lower case, for example `de-at`. */
   readonly locale: string;
   readonly subject: string;
   readonly html: string | null;
   readonly text: string | null;
 }
 
-/** One immutable revision of a template; layouts are already merged into `layouts`. */
+/** One revision of a template. A revision never changes, and its `layouts` are resolved. */
 export interface TemplateRevision {
   readonly tenant: string;
   readonly identifier: string;
   readonly revision: number;
   readonly hash: string;
-  /** Name of the sender in the same tenant. */
+  /** Name of a sender of the same tenant; null: each request names its sender. */
   readonly sender: string | null;
   readonly defaultLocale: string;
-  /** JSON Schema subset of the caller's data; null when none is declared. */
+  /**
+   * The schema of the caller's data, in the supported subset of JSON Schema; null: no schema is
+   * declared.
+   */
   readonly variables: Readonly<Record<string, unknown>> | null;
   readonly sampleData: Readonly<Record<string, unknown>>;
-  /**
-   * Complete per environment: overlays are resolved when the object is compiled, draft over testing
-   * over live.
-   */
+  /** Each environment is complete: compiling merges draft over testing over live. */
   readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>;
-  /** Wrapping templates, innermost first; each places its child by `{{{content}}}`. */
+  /** Templates that wrap this one, innermost first. Each inserts its child at `{{{content}}}`. */
   readonly layouts: readonly {
     readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>;
     readonly defaultLocale: string;
@@ -124,44 +133,41 @@ export interface TemplateRevision {
 }
 
 /**
- * One moment of the catalog. Replaced whole on a change, so a reader that holds one sees no change
- * in the middle of its work.
+ * The catalog at one moment. A change makes a new snapshot, so a reader that keeps a snapshot sees
+ * no change while it works.
  */
 export interface CatalogSnapshot {
   /** Grows with each change that a reader can see. */
   readonly version: number;
   sender(tenant: string, name: string): Sender | null;
   senders(tenant: string): readonly Sender[];
-  /** The live revision. */
+  /** The live revision; null if there is none. */
   template(tenant: string, identifier: string): TemplateRevision | null;
   templates(tenant: string): readonly TemplateRevision[];
 }
 
-/** True when an address may receive drafts of this sender. */
+/** True if `address` may receive drafts of this sender. */
 export function isOnTeam(sender: Sender, address: Address): boolean {
   const wanted = address.toLowerCase();
   const wildcard = `*${wanted.slice(wanted.lastIndexOf('@'))}`;
   return sender.team.includes(wanted) || sender.team.includes(wildcard);
 }
 
-/** What a writer puts into the catalog. */
+/** An object that a writer puts into the catalog. */
 export type CatalogEntry =
   | { readonly kind: 'sender'; readonly sender: Sender }
   | { readonly kind: 'template'; readonly template: TemplateRevision };
 
-/** Under what an object stands in the catalog, `prune` and its notice. */
+/** The key of an object in the catalog, in `prune` and in its notice. */
 export const entryKey = (entry: CatalogEntry): string =>
   entry.kind === 'sender'
     ? senderKey(entry.sender.tenant, entry.sender.name)
     : templateKey(entry.template.tenant, entry.template.identifier);
 
-/**
- * What an object of the catalog is called in stores, notices and the port:
- * `sender/<tenant>/<name>`.
- */
+/** The key of a sender in stores, notices and the port: `sender/<tenant>/<name>`. */
 export const senderKey = (tenant: string, name: string): string => `sender/${tenant}/${name}`;
-/** `template/<tenant>/<identifier>`. */
+/** The key of a template: `template/<tenant>/<identifier>`. */
 export const templateKey = (tenant: string, identifier: string): string => `template/${tenant}/${identifier}`;
-/** Notices of a change are `<this>.<kind>.<tenant>.<name>`. */
+/** Notices of changes are published as `catalog.changed.<kind>.<tenant>.<name>`. */
 export const NOTICE = 'catalog.changed';
 export const noticeOf = (key: string): string => `${NOTICE}.${key.replaceAll('/', '.')}`;

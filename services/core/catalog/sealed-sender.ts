@@ -1,12 +1,12 @@
-// A sender as it is stored: its secrets (logins of relays, private keys of DKIM) sealed, all the
-// rest readable.
+// A sender as a store keeps it: its secrets (relay logins and DKIM private keys) are sealed, and
+// all other fields are readable.
 
 import type { Key, Keys } from '../secrets/keyring.ts';
 import { open, seal, sealedWith } from '../secrets/seal.ts';
 import { type Sender, senderKey } from './catalog.ts';
 
 export interface SealedSender {
-  /** JSON of the sender, secrets left out. */
+  /** The sender as JSON, without its secrets. */
   readonly config: string;
   readonly sealed: readonly { readonly field: string; readonly value: string }[];
 }
@@ -14,7 +14,10 @@ export interface SealedSender {
 const loginField = (route: string): string => `routes/${route}/credentials`;
 const keyField = (selector: string): string => `dkim/${selector}`;
 
-/** `nonce` gives `NONCE_BYTES` new random bytes at each call. */
+/**
+ * Seals the secrets of a sender with the active key. `nonce` returns `NONCE_BYTES` new random bytes
+ * at each call.
+ */
 export function sealSender(sender: Sender, keys: Keys, nonce: () => Uint8Array): SealedSender {
   const document = senderKey(sender.tenant, sender.name);
   return {
@@ -27,7 +30,8 @@ export function sealSender(sender: Sender, keys: Keys, nonce: () => Uint8Array):
 }
 
 /**
- * Without keys, secrets are null. With keys it throws `Failure('internal')` when one does not open.
+ * Without `keys`, all secrets are null. With `keys`, throws `Failure('internal')` if a secret
+ * cannot be opened.
  */
 export function openSender(stored: SealedSender, keys: readonly Key[] | null): Sender {
   const sender = JSON.parse(stored.config) as Sender;
@@ -44,14 +48,15 @@ export function openSender(stored: SealedSender, keys: readonly Key[] | null): S
       ...route,
       credentials: JSON.parse(secret(loginField(route.name)) ?? 'null'),
     })),
-    // what was stored before senders had keys has none
+    // senders stored by versions before DKIM keys have no such field
     dkim: (sender.dkim ?? []).map((key) => ({ ...key, privateKey: secret(keyField(key.selector)) })),
   };
 }
 
 /**
- * True when what is stored is this sender, with these secrets, sealed with the active key; else it
- * has to be written, although the hash is the same: a login was changed, or the document, by hand.
+ * True if the stored sender equals `sender`, secrets included, and is sealed with the active key.
+ * Otherwise it must be written even if the hash is the same: a login was changed, or somebody
+ * edited the stored document.
  */
 export function isStoredAs(stored: SealedSender, sender: Sender, keys: Keys): boolean {
   if (stored.config !== configOf(sender)) return false;
@@ -59,7 +64,7 @@ export function isStoredAs(stored: SealedSender, sender: Sender, keys: Keys): bo
   try {
     return JSON.stringify(secretsOf(openSender(stored, keys))) === JSON.stringify(secretsOf(sender));
   } catch {
-    // what does not open has to be sealed again
+    // a value that cannot be opened must be sealed again
     return false;
   }
 }

@@ -1,4 +1,4 @@
-// One moment of the catalog, from the objects that are live in it.
+// Builds a snapshot of the catalog from its live objects.
 
 import {
   type CatalogSnapshot,
@@ -8,7 +8,7 @@ import {
   templateKey,
 } from './catalog.ts';
 
-/** Sorted by name, so that two snapshots of the same objects read the same. */
+/** Lists are sorted by name, so snapshots of the same objects are equal. */
 export function snapshotOf(
   version: number,
   senders: readonly Sender[],

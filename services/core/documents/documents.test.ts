@@ -24,9 +24,9 @@ spec:
       <p>
 `;
 
-describe('documents know their lines', () => {
+describe('documents know their positions', () => {
   const { documents, faults } = parseDocuments('a.yaml', text);
-  test('an empty one is none', () => {
+  test('an empty document is skipped', () => {
     expect(faults).toEqual([]);
     expect(documents.map(({ origin }) => origin)).toEqual([
       { file: 'a.yaml', line: 2, column: 1 },
@@ -56,7 +56,7 @@ test.each([
     `a: &a [x, x]\nb: &b [${'*a, '.repeat(40)}]\nc: &c [${'*b, '.repeat(40)}]\nd: [${'*c, '.repeat(40)}]\n`,
     1,
   ],
-])('YAML that cannot be read is a fault with its line, and yields no document: %j', (source, line) => {
+])('invalid YAML is a fault with its line and yields no document: %j', (source, line) => {
   const { documents, faults } = parseDocuments('broken.yaml', source);
   expect(documents).toEqual([]);
   expect(faults[0]).toMatchObject({
@@ -72,7 +72,7 @@ test.each([
   ['names', Array.from({ length: 300_000 }, (_, i) => `k${i}: ${i}\n`).join('')],
   ['empty objects', `a: [${'{},'.repeat(1_600_000)}]`],
   ['documents', '---\na: 1\n'.repeat(300_000)],
-])('a file of far too many %s is refused before it is parsed', (_, source) => {
+])('a file with far too many %s is refused before it is parsed', (_, source) => {
   const { documents, faults } = parseDocuments('large.yaml', source);
   expect(documents).toEqual([]);
   expect(faults).toEqual([
@@ -83,7 +83,7 @@ test.each([
   ]);
 });
 
-test('as many names as a file may hold are read, and a repeated one is found', () => {
+test('a file with as many names as allowed is parsed, and a duplicate name is found', () => {
   const names = Array.from({ length: 14_000 }, (_, i) => `k${i}: ${i}\n`).join('');
   expect(parseDocuments('a.yaml', names).documents).toHaveLength(1);
   expect(parseDocuments('a.yaml', `${names}k7: 1\n`).faults).toEqual([
@@ -94,7 +94,7 @@ test('as many names as a file may hold are read, and a repeated one is found', (
 test('an empty file is no fault', () =>
   expect(parseDocuments('a.yaml', '# nothing\n')).toEqual({ documents: [], faults: [] }));
 
-describe('what is wrong with YAML is told without the text', () => {
+describe('faults of YAML are described without quoting the text', () => {
   const SECRET = 'hunter2';
   test.each([
     ['a block without a line break', `password: |${SECRET}`, 1, 12],
@@ -124,9 +124,9 @@ describe('what is wrong with YAML is told without the text', () => {
     expect([faults[0]?.line, faults[0]?.column]).toEqual([line, column]);
   });
 
-  test('a value that is nested too deep', () => {
+  test('a value that is nested too deeply', () => {
     const { faults } = parseDocuments('a.yaml', `${'['.repeat(5_000)}${SECRET}`);
-    expect(faults[0]?.message).toBe('is not valid YAML: lists and mappings are nested too deep');
+    expect(faults[0]?.message).toBe('is not valid YAML: lists and mappings are nested too deeply');
     expect(JSON.stringify(faults)).not.toContain(SECRET);
   });
 
@@ -134,7 +134,7 @@ describe('what is wrong with YAML is told without the text', () => {
     expect(yamlFault(code)).toMatch(/^an? |^the |^this |^lists |^there /);
   });
 
-  test('a code that a later parser has gets a sentence too', () =>
+  test('an unknown code of the parser has a sentence', () =>
     expect(yamlFault('NEW' as ErrorCode)).toBe('this part cannot be read'));
 
   test.each([
@@ -142,7 +142,7 @@ describe('what is wrong with YAML is told without the text', () => {
     'a: !!int hunter2',
     '? [hunter2, b]\n: 1',
     '%HUNTER hunter2\n---\na: 1',
-  ])('a warning of the parser is not printed: %j', (source) => {
+  ])('warnings of the parser are not printed: %j', (source) => {
     const emitted: unknown[] = [];
     const emitWarning = vi
       .spyOn(process, 'emitWarning')
@@ -153,7 +153,7 @@ describe('what is wrong with YAML is told without the text', () => {
   });
 });
 
-describe('what is refused before it is parsed', () => {
+describe('refused before parsing', () => {
   const MIB = 1024 * 1024;
   test.each([
     [
@@ -164,8 +164,8 @@ describe('what is refused before it is parsed', () => {
     ['bytes that are not UTF-8', Buffer.from([0x61, 0x3a, 0x20, 0xff]), 'is not a text in UTF-8'],
     ['a megabyte of random bytes', randomBytes(MIB), 'is not a text in UTF-8'],
     ['UTF-16', Buffer.from('\ufeffa: 1', 'utf16le'), 'is not a text in UTF-8'],
-    ['zeros', Buffer.alloc(MIB), 'holds control characters, so it is not YAML'],
-    ['a bell', Buffer.from('a: \u0007'), 'holds control characters, so it is not YAML'],
+    ['zeros', Buffer.alloc(MIB), 'contains control characters, so it is not YAML'],
+    ['a bell', Buffer.from('a: \u0007'), 'contains control characters, so it is not YAML'],
   ])('%s', (_, bytes, message) => {
     expect(parseFile('a.yaml', bytes)).toEqual({
       documents: [],
@@ -173,7 +173,7 @@ describe('what is refused before it is parsed', () => {
     });
   });
 
-  test('as many bytes as a file may have are read, and so are a byte order mark, tabs and carriage returns in values', () => {
+  test('a file of the maximum size is parsed, and so are a byte order mark, and tabs and carriage returns in values', () => {
     expect(parseFile('a.yaml', Buffer.from(`a: 1 # ${'x'.repeat(MIB - 7)}`)).documents).toHaveLength(1);
     expect(parseFile('a.yaml', Buffer.from('\ufeffa: "b\tc"\r\n')).documents[0]?.value).toEqual({
       a: 'b\tc',
@@ -192,9 +192,9 @@ describe('aliases', () => {
       'lists of lists',
       `a: &a [x]\n${Array.from({ length: 24 }, (_, i) => `${String.fromCharCode(98 + i)}: &${String.fromCharCode(98 + i)} [*${String.fromCharCode(97 + i)}, *${String.fromCharCode(97 + i)}]\n`).join('')}`,
     ],
-  ])('%s that make more of a file than may be written are refused', (_, source) => {
+  ])('%s that expand to more than a file may contain are refused', (_, source) => {
     expect(parseDocuments('a.yaml', source).faults).toEqual([
-      expect.objectContaining({ message: 'is not valid YAML: aliases repeat too much' }),
+      expect.objectContaining({ message: 'is not valid YAML: aliases expand to too many values' }),
     ]);
   });
 });

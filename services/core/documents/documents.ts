@@ -1,6 +1,6 @@
-// From a YAML file to documents that know where they stand, so that a fault can name its line and
-// column. What is too large, or is no text, is refused before it is parsed; nothing that is refused
-// is quoted, because a file may hold a Secret.
+// Parses a YAML file into documents that know their positions, so that a fault can name its line
+// and column. A file that is too large or is not text is refused before parsing. Faults never quote
+// the file, because it may contain a Secret.
 
 import {
   type Document,
@@ -17,23 +17,23 @@ import { catalogLimits } from '../limits/catalog.ts';
 import type { Fault, FaultPath } from './fault.ts';
 import { yamlFault } from './yaml-faults.ts';
 
-/** A place in a file: line and column, both from 1. */
-interface TextPlace {
+/** A position in a file: line and column, both from 1. */
+interface TextPosition {
   readonly line: number;
   readonly column: number;
 }
 
-interface Origin extends TextPlace {
+interface Origin extends TextPosition {
   readonly file: string;
 }
 
-/** One YAML document, not yet judged. */
+/** One YAML document before its schema is checked. */
 export interface SourceDocument {
-  /** Where the document begins. */
+  /** Where the document starts. */
   readonly origin: Origin;
   readonly value: unknown;
-  /** The place of a field, or of the nearest field around it that is there. */
-  placeOf(path: FaultPath): TextPlace;
+  /** The position of a field, or of the nearest enclosing field that exists. */
+  placeOf(path: FaultPath): TextPosition;
 }
 
 export interface ParsedFile {
@@ -42,8 +42,8 @@ export interface ParsedFile {
 }
 
 /**
- * Reads all documents of one file from its bytes. A file with a fault yields none: nobody knows
- * where a mistake in YAML ends.
+ * Parses all documents of a file. A file with a fault yields no documents, because a mistake in
+ * YAML can change the meaning of everything after it.
  */
 export function parseFile(file: string, bytes: Uint8Array): ParsedFile {
   if (bytes.length > catalogLimits.catalogFileBytesMax)
@@ -66,7 +66,7 @@ export function parseFile(file: string, bytes: Uint8Array): ParsedFile {
 export const faultOfFile = (
   file: string,
   message: string,
-  { line, column }: TextPlace = { line: 1, column: 1 },
+  { line, column }: TextPosition = { line: 1, column: 1 },
 ): Fault => ({
   ...{ file, line, column, kind: '', namespace: '', name: '' },
   ...{ reason: 'InvalidSpec', path: '', message },
@@ -77,31 +77,31 @@ const refused = (file: string, message: string): ParsedFile => ({
   faults: [faultOfFile(file, message)],
 });
 
-/** As `parseFile`, from the text of a file. */
+/** Like `parseFile`, but takes the text of the file. */
 export function parseDocuments(file: string, text: string): ParsedFile {
-  // YAML allows no other control characters, and a parser takes seconds for a megabyte of them
+  // YAML allows no other control characters, and the parser takes seconds for a megabyte of them
   if (/[\0-\x08\x0b\x0c\x0e-\x1f]/.test(text))
-    return refused(file, 'holds control characters, so it is not YAML');
-  const invalid = (place: TextPlace, message: string): Fault =>
+    return refused(file, 'contains control characters, so it is not YAML');
+  const invalid = (place: TextPosition, message: string): Fault =>
     faultOfFile(file, `is not valid YAML: ${message}`, place);
-  if (!isParsedSoon(text))
+  if (!hasFewTokens(text))
     return {
       documents: [],
       faults: [
         invalid(
           { line: 1, column: 1 },
-          `it has more than ${catalogLimits.catalogFileTokensMax} names, values and marks`,
+          `it has more than ${catalogLimits.catalogFileTokensMax} names, values and punctuation marks`,
         ),
       ],
     };
 
   const counter = new LineCounter();
-  const placeAt = (offset: number): TextPlace => {
+  const placeAt = (offset: number): TextPosition => {
     const { line, col } = counter.linePos(offset);
     return { line: line || 1, column: col || 1 };
   };
-  const placeOf = (node: Node | undefined): TextPlace => placeAt(node?.range?.[0] ?? 0);
-  // silent: the library's warnings quote the text too, and would go to standard error
+  const placeOf = (node: Node | undefined): TextPosition => placeAt(node?.range?.[0] ?? 0);
+  // the library's warnings quote the text and would go to standard error
   const parsed = parseAllDocuments(text, {
     lineCounter: counter,
     prettyErrors: false,
@@ -113,16 +113,17 @@ export function parseDocuments(file: string, text: string): ParsedFile {
   for (const document of 'empty' in parsed ? [] : parsed) {
     const found = [
       ...document.errors.map(({ pos, code }) => invalid(placeAt(pos[0]), yamlFault(code))),
-      ...repeatedKeys(document).map((key) => invalid(placeOf(key), yamlFault('DUPLICATE_KEY'))),
-      ...lostAliases(document).map((alias) =>
+      ...duplicateKeys(document).map((key) => invalid(placeOf(key), yamlFault('DUPLICATE_KEY'))),
+      ...undefinedAliases(document).map((alias) =>
         invalid(placeOf(alias), 'an alias (*name) has no anchor (&name) before it'),
       ),
     ];
     faults.push(...found.slice(0, catalogLimits.catalogFileFaultsMax));
     if (found.length > 0 || document.contents === null) continue;
-    if (isScalar(document.contents) && document.contents.value === null) continue; // nothing between two ---
+    // an empty document between two ---
+    if (isScalar(document.contents) && document.contents.value === null) continue;
     const value = plainOf(document);
-    if (value === null) faults.push(invalid(placeOf(document.contents), 'aliases repeat too much'));
+    if (value === null) faults.push(invalid(placeOf(document.contents), 'aliases expand to too many values'));
     else
       documents.push({
         origin: { file, ...placeOf(document.contents) },
@@ -134,16 +135,16 @@ export function parseDocuments(file: string, text: string): ParsedFile {
 }
 
 /**
- * The lexer is quick, what comes after it is not. A text of many lines, as the HTML of a mail is,
+ * The lexer is fast; the parser after it is slow. A text of many lines, such as the HTML of a mail,
  * is one token.
  */
-function isParsedSoon(text: string): boolean {
+function hasFewTokens(text: string): boolean {
   let tokens = 0;
   for (const _ of new Lexer().lex(text)) if (++tokens > catalogLimits.catalogFileTokensMax) return false;
   return true;
 }
 
-/** The name of the field, or the entry of the list. */
+/** The node of the field's name or of the list's entry. */
 function nodeAt(document: Document.Parsed, path: FaultPath): Node | undefined {
   for (let length = path.length; length > 0; length -= 1) {
     const within = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
@@ -156,8 +157,11 @@ function nodeAt(document: Document.Parsed, path: FaultPath): Node | undefined {
   return document.contents ?? undefined;
 }
 
-/** Not left to the library, which compares each key with all before it: 12 s for 20,000 of them. */
-function repeatedKeys(document: Document.Parsed): readonly Node[] {
+/**
+ * Duplicate keys are found here because the library compares each key with all earlier keys: 12 s
+ * for 20,000 keys.
+ */
+function duplicateKeys(document: Document.Parsed): readonly Node[] {
   const repeated: Node[] = [];
   visit(document, {
     Map(_, { items }) {
@@ -172,8 +176,8 @@ function repeatedKeys(document: Document.Parsed): readonly Node[] {
   return repeated;
 }
 
-/** An anchor counts from where it is written. */
-function lostAliases(document: Document.Parsed): readonly Node[] {
+/** An alias is undefined unless its anchor comes before it. */
+function undefinedAliases(document: Document.Parsed): readonly Node[] {
   const anchors = new Set<string>();
   const lost: Node[] = [];
   visit(document, {
@@ -187,13 +191,15 @@ function lostAliases(document: Document.Parsed): readonly Node[] {
   return lost;
 }
 
-/** Null: its aliases make more of it than may be written without them. */
+/**
+ * The document's plain value; null if its aliases expand to more values than a file may contain.
+ */
 function plainOf(document: Document.Parsed): { readonly plain: unknown } | null {
   let plain: unknown;
   try {
     plain = document.toJS({ maxAliasCount: catalogLimits.catalogFileAliasesMax });
   } catch {
-    // the library's own protection: all other faults were found above
+    // the library refuses too many aliases; all other faults were found above
     return null;
   }
   let parts = 0;

@@ -1,5 +1,5 @@
-// The faults of a Sender or Template. Reasons are API: the operator writes them into conditions,
-// the folder into the log, and docs/operator.md lists them.
+// Faults of Senders and Templates. Their reasons are API: the operator writes them into conditions,
+// the folder's reader into the log, and docs/operator.md lists them.
 
 export type FaultReason =
   // condition Accepted
@@ -24,7 +24,8 @@ export type FaultReason =
 export type FaultPath = readonly (string | number)[];
 
 /**
- * One fault of one object. The message is a sentence's end ("must be …") and never holds a secret.
+ * One fault of one object. The message continues the path of the field ("must be …") and never
+ * contains a secret.
  */
 export interface ObjectFault {
   readonly reason: FaultReason;
@@ -32,12 +33,12 @@ export interface ObjectFault {
   readonly message: string;
 }
 
-/** A fault and where to look for it. */
+/** A fault with its position. */
 export interface Fault {
   readonly file: string;
-  /** Line of the field in the file where it is known, else of the object, from 1. */
+  /** Line of the field if the field exists, otherwise of the object; from 1. */
   readonly line: number;
-  /** Of the same, from 1. */
+  /** Column, from 1. */
   readonly column: number;
   readonly kind: string;
   readonly namespace: string;
@@ -55,7 +56,7 @@ export function showPath(path: FaultPath): string {
   );
 }
 
-/** Tells a compiled value, which is never a list, from the faults that kept it from being one. */
+/** Distinguishes faults from a compiled value, which is never a list. */
 export function isFaults<Value>(result: Value | readonly ObjectFault[]): result is readonly ObjectFault[] {
   return Array.isArray(result);
 }

@@ -20,5 +20,6 @@ describe('the nearest known word', () => {
     ['from'.repeat(1_000), null],
   ])('of %j is %j', (word, expected) => expect(nearest(word, fields)).toBe(expected));
 
-  test('of two that are as near is the first', () => expect(nearest('ab12', ['ab1x', 'ab1y'])).toBe('ab1x'));
+  test('prefers the first of two equally similar words', () =>
+    expect(nearest('ab12', ['ab1x', 'ab1y'])).toBe('ab1x'));
 });

@@ -13,7 +13,7 @@ const told = (schema: z.ZodType, value: unknown): readonly string[] => {
 const field = (schema: z.ZodType) => z.strictObject({ field: schema });
 const secret = 'hunter2';
 
-describe('a fault is told in a sentence of our own', () => {
+describe('a fault is described in our own words', () => {
   test.each([
     ['a missing string', z.string(), undefined, 'is required'],
     ['a missing choice', z.enum(['A', 'B']), undefined, 'is required'],
@@ -47,7 +47,7 @@ describe('a fault is told in a sentence of our own', () => {
       'a format without words of its own',
       z.string().regex(/^[a-z]+$/),
       secret,
-      'is not written as it must be',
+      'has the wrong format',
     ],
     [
       'a format with words of its own',
@@ -61,7 +61,7 @@ describe('a fault is told in a sentence of our own', () => {
       'none of several forms',
       z.union([z.number(), z.boolean()]),
       secret,
-      'has none of the forms that are allowed',
+      'has none of the allowed forms',
     ],
     [
       'a name that is not allowed',
@@ -75,7 +75,7 @@ describe('a fault is told in a sentence of our own', () => {
     expect(faults.join().replaceAll(`field.${secret}`, '')).not.toContain(secret);
   });
 
-  test('each unknown field has its own path, and the known field that it is near to', () => {
+  test('an unknown field has its own path, and its sentence suggests the most similar known field', () => {
     const schema = z.strictObject({
       from: z.strictObject({ address: z.string() }),
       replyTo: z.string().optional(),
@@ -87,7 +87,7 @@ describe('a fault is told in a sentence of our own', () => {
     ]);
   });
 
-  test('unknown fields are found in lists, in what may be absent, and where there is a default', () => {
+  test('unknown fields are found in lists, in optional objects and in objects with defaults', () => {
     const inner = z.strictObject({ name: z.string().optional() });
     const schema = z.strictObject({
       list: z.array(inner),
@@ -101,7 +101,7 @@ describe('a fault is told in a sentence of our own', () => {
     ]);
   });
 
-  test('the name of an unknown field is cut short', () => {
+  test('the name of an unknown field is cut', () => {
     expect(told(z.strictObject({}), { ['x'.repeat(1_000_000)]: 1 })).toEqual([
       `${'x'.repeat(100)}…: unknown field`,
     ]);
@@ -137,14 +137,14 @@ describe('the schemas of the catalog', () => {
       { ...sender({}), apiVersion: 'v2', spec: undefined },
       ['apiVersion: must be packetboat.dev/v1alpha1', 'spec: is required'],
     ],
-  ])('tell of %s', (_, object, expected) => {
+  ])('describe %s', (_, object, expected) => {
     const faults = readObject(object);
     expect(
       Array.isArray(faults) ? faults.map(({ path, message }) => `${showPath(path)}: ${message}`) : [],
     ).toEqual(expected);
   });
 
-  test('leave no pattern without a sentence that says what is wanted', () => {
+  test('have a sentence for each pattern', () => {
     const silent: string[] = [];
     const visit = (schema: z.core.$ZodType, path: string): void => {
       const def = schema._zod.def as {

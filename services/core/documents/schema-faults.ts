@@ -1,6 +1,6 @@
-// What is wrong with a value, in sentences of our own, whatever the schema library says: the
-// sentences go on after the path of a field ("spec.from: is required"), and never repeat the value,
-// which may be a secret.
+// Describes the faults of a value in our own words, whatever the schema library says. A sentence
+// continues the path of its field ("spec.from: is required"). It never repeats the value, which may
+// be a secret.
 
 import type { z } from 'zod';
 import { documentsLimits } from '../limits/documents.ts';
@@ -15,7 +15,8 @@ interface ValueFault {
 type Issue = z.core.$ZodRawIssue;
 
 /**
- * Reads a value by a schema; each fault has its path, and each unknown field is a fault of its own.
+ * Parses a value with a schema. Each fault has its path, and each unknown field is a fault of its
+ * own.
  */
 export function readStrictly<Schema extends z.ZodType>(
   schema: Schema,
@@ -23,7 +24,7 @@ export function readStrictly<Schema extends z.ZodType>(
 ): { readonly data: z.output<Schema> } | { readonly faults: readonly ValueFault[] } {
   const known = new Map<string, readonly string[]>();
   const error = (issue: Issue): string => {
-    if (issue.code === 'unrecognized_keys') known.set(placeOf(issue.path), fieldsOf(issue.inst));
+    if (issue.code === 'unrecognized_keys') known.set(pathKey(issue.path), fieldsOf(issue.inst));
     return sentenceOf(issue);
   };
   const result = schema.safeParse(value, { error });
@@ -31,13 +32,16 @@ export function readStrictly<Schema extends z.ZodType>(
   const faults = result.error.issues.flatMap((issue): readonly ValueFault[] => {
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-    const fields = known.get(placeOf(issue.path)) ?? [];
+    const fields = known.get(pathKey(issue.path)) ?? [];
     return issue.keys.map((key) => ({ path: [...path, shortened(key)], message: unknownField(key, fields) }));
   });
   return { faults };
 }
 
-/** For a schema that has no words of its own for an issue; the words that it has win. */
+/**
+ * The sentence for an issue of the schema library. A message that the schema itself sets takes
+ * precedence.
+ */
 export function sentenceOf(issue: Issue): string {
   if (issue.input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value'))
     return 'is required';
@@ -57,13 +61,13 @@ export function sentenceOf(issue: Issue): string {
     case 'unrecognized_keys':
       return 'has unknown fields';
     case 'invalid_format':
-      return 'is not written as it must be';
+      return 'has the wrong format';
     case 'invalid_key':
       return 'has a field whose name is not allowed';
     case 'invalid_element':
       return 'has an entry that is not allowed';
     case 'invalid_union':
-      return 'has none of the forms that are allowed';
+      return 'has none of the allowed forms';
     case 'custom':
       return 'is not allowed';
     default:
@@ -84,7 +88,7 @@ const typeWords: Readonly<Record<string, string>> = {
   nan: 'not a number',
 };
 
-/** What sizes are counted in; what is missing here is a number. */
+/** The units of sizes, by type. A type that is missing here is a number. */
 const sizeWords: Readonly<Record<string, readonly [one: string, many: string]>> = {
   string: ['character', 'characters'],
   array: ['entry', 'entries'],
@@ -114,7 +118,7 @@ const shortened = (key: string): string =>
     ? key
     : `${key.slice(0, documentsLimits.unknownFieldCharsShown)}…`;
 
-const placeOf = (path: readonly PropertyKey[] | undefined): string =>
+const pathKey = (path: readonly PropertyKey[] | undefined): string =>
   JSON.stringify((path ?? []).map(String));
 
 function fieldsOf(schema: unknown): readonly string[] {

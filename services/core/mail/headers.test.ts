@@ -17,7 +17,7 @@ describe('a caller may set', () => {
     expect(parseHeaders({ [name]: value })).toEqual({ headers: { [name]: value }, errors: [] }),
   );
 
-  it('a value with spaces around it, which are dropped', () =>
+  it('a value with spaces around it, which are removed', () =>
     expect(parseHeaders({ 'X-A': '  b  c ' }).headers).toEqual({ 'X-A': 'b  c' }));
 });
 
@@ -91,7 +91,7 @@ describe('a caller may not set', () => {
   });
 });
 
-it('all faults are named at once, each by its path', () => {
+it('all faults are reported, each with its path', () => {
   const { errors } = parseHeaders({
     'X-A': 'b\n',
     Bcc: 'c@d.example',
@@ -113,14 +113,14 @@ it('all faults are named at once, each by its path', () => {
   ]);
 });
 
-it('no more are looked at than a request may have', () => {
+it('headers beyond the limit are not looked at', () => {
   const bad = Object.fromEntries(
     Array.from({ length: acceptLimits.headersMax + 1 }, (_, i) => [`Y-${i}`, 'a']),
   );
   expect(parseHeaders(bad).errors).toHaveLength(acceptLimits.headersMax);
 });
 
-it('the idempotency key is no header of the mail, however it is written', () => {
+it('the idempotency key is not a header of the mail, in any spelling', () => {
   expect(parseHeaders({ 'X-Idempotency-Key': 'order-1', 'X-A': 'b' })).toEqual({
     headers: { 'X-A': 'b' },
     errors: [],
@@ -128,7 +128,7 @@ it('the idempotency key is no header of the mail, however it is written', () => 
   expect(IDEMPOTENCY_KEY_HEADER).toBe('x-idempotency-key');
 });
 
-it('a subject, a name, a filename may hold any text on one line', () => {
+it('a subject, a name or a filename may be any text on one line', () => {
   expect(headerTextError('subject', 'Größe: 例え ✉ \u200f')).toBeNull();
   expect(headerTextError('subject', 'a\r\nBcc: b@c.example')).toMatchObject({
     field: 'subject',
@@ -136,7 +136,7 @@ it('a subject, a name, a filename may hold any text on one line', () => {
   });
 });
 
-it('nothing that is accepted can end a line', () => {
+it('no accepted value can end a line', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.string({ unit: 'binary' })), (given) => {
       for (const [name, value] of Object.entries(parseHeaders(given).headers))

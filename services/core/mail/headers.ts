@@ -1,20 +1,20 @@
-// Which headers a caller may set, and what may stand in one (S1). What decides where mail goes, who
-// it is from and how its body is read is ours: it has a field of its own in the request, or is
-// written by the dispatcher.
+// Which headers a caller may set and which values they may have (S1). Headers that decide where
+// mail goes, who sent it and how its body is parsed are ours: the request has a field for them, or
+// the dispatcher writes them.
 
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 
 /**
- * The header that callers of other services put inside `headers{}` to say the idempotency key, in
- * lower case; compare without regard to case. It is never part of the mail: `parseHeaders` leaves
- * it out, and whoever reads the request takes the key from it.
+ * The header that callers of other services put into `headers{}` for the idempotency key. Lower
+ * case; compare case-insensitively. `parseHeaders` leaves it out of the mail, and the reader of the
+ * request takes the key from it.
  */
 export const IDEMPOTENCY_KEY_HEADER = 'x-idempotency-key';
 
 /**
- * `token`: ASCII that programs read, so it must not be wrapped into encoded words. `text`: for
- * people, any Unicode.
+ * `token`: ASCII for programs, which must not become encoded words. `text`: any Unicode, for
+ * people.
  */
 const named: ReadonlyMap<string, 'token' | 'text'> = new Map([
   ['auto-submitted', 'token'],
@@ -46,21 +46,20 @@ const reserved =
   /^(?:arc-|authentication-results$|content-|date$|delivered-to$|dkim-|domainkey-|errors-to$|list-|message-id$|mime-version$|received|resent-|return-|x-packetboat-)/;
 const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
 /**
- * What would end a header or hide in one. A tab is no exception: nothing that is typed into a
- * header needs one.
+ * Characters that could end a header or hide in it. Tabs are refused as well, because no caller
+ * needs them.
  */
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 
 /**
- * Reads `headers{}` of a request. All faults at once, each with its path, for example
- * `headers.X-Foo`; the headers are complete only without any.
+ * Parses the `headers{}` of a request. Returns all faults, each with its path, for example
+ * `headers.X-Foo`. If there are faults, the headers may be incomplete.
  */
 export function parseHeaders(given: Readonly<Record<string, string>>): {
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[];
 } {
-  // how many there may be is a rule of the contract; of too many, as many are looked at as there
-  // may be
+  // the contract limits the number of headers; further headers are not looked at
   const entries = Object.entries(given).slice(0, acceptLimits.headersMax);
   const headers: [string, string][] = [];
   const errors: FieldError[] = [];
@@ -83,7 +82,10 @@ export function parseHeaders(given: Readonly<Record<string, string>>): {
   return { headers: Object.fromEntries(headers), errors };
 }
 
-/** The fault of a text that will stand in a header (a subject, a name, a filename), or null. */
+/**
+ * The fault of a text that goes into a header (a subject, a name, a filename); null if the text is
+ * valid.
+ */
 export function headerTextError(field: string, text: string): FieldError | null {
   if (control.test(text))
     return {
@@ -138,18 +140,18 @@ function valueError(field: string, lower: string, value: string): FieldError | n
     return {
       field,
       code: 'invalid_header',
-      message: `This header holds ASCII words of at most ${acceptLimits.headerWordCharsMax} characters.`,
+      message: `The value of this header must be ASCII words of at most ${acceptLimits.headerWordCharsMax} characters.`,
     };
   }
   return headerTextError(field, value);
 }
 
-/** `=?` would read as the start of an encoded word. */
+/** `=?` would be parsed as the start of an encoded word. */
 function isToken(word: string): boolean {
   return word.length <= acceptLimits.headerWordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
 }
 
-/** A caller's own header name as part of a path: printable and short, whatever it was. */
+/** A caller's header name as part of a path, made printable and short. */
 function printableName(name: string): string {
   return name.slice(0, acceptLimits.headerNameCharsMax).replace(/[^!-~]/g, '?');
 }

@@ -1,11 +1,11 @@
-// Which clients count as one by their IP address. A household or a server is usually given a whole
-// IPv6 /64, so its 2^64 addresses count as one.
+// Groups IP addresses that belong to one client. A household or a server usually has a whole IPv6
+// /64, so the 2^64 addresses of a /64 count as one client.
 
 import ipaddr from 'ipaddr.js';
 
 /**
- * `192.0.2.7` for an IPv4 address (also when it is written as IPv6), `2001:db8:0:1::/64` for an
- * IPv6 one; null for anything else.
+ * Returns `192.0.2.7` for an IPv4 address, also if written as IPv6, and `2001:db8:0:1::/64` for an
+ * IPv6 address. Null if `text` is not an address.
  */
 export function addressBlock(text: string): string | null {
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return null;

@@ -3,7 +3,7 @@ import { isDialable, parseCidr } from './dialable.ts';
 
 const cidrs = (...texts: string[]) => texts.map((text) => parseCidr(text)).filter((cidr) => cidr !== null);
 
-describe('which addresses may be dialled', () => {
+describe('addresses that may be connected to', () => {
   it.each([
     ['8.8.8.8', true, 'public'],
     ['2001:4860:4860::8888', true, 'public'],
@@ -52,7 +52,7 @@ describe('which addresses may be dialled', () => {
   });
 
   it.each(['10.0.0.0/33', '10.0.0/8', '10/8', 'fd00::/129', 'localhost', '', '10.0.0.0/', '/8'])(
-    '%j is no range',
+    '%j is not a range',
     (text) => {
       expect(parseCidr(text)).toBeNull();
     },

@@ -1,17 +1,18 @@
-// Which addresses Packetboat may open a connection to when somebody else named the host (relay of a
-// Sender, webhook, MX): the rule against SSRF, S7. It judges one literal address; whoever dials
-// asks for each address at each dial, and connects to that very address.
+// Which addresses Packetboat may connect to when a tenant named the host (relay of a Sender,
+// webhook, MX): the rule against SSRF (S7). The rule checks one literal address. A program that
+// connects resolves the name itself, checks each address each time and connects to exactly the
+// checked address.
 
 import ipaddr from 'ipaddr.js';
 
-/** One range of addresses that is allowed although it is not public. Only `parseCidr` makes one. */
+/** A range of addresses that is allowed although it is not public. `parseCidr` makes it. */
 export interface Cidr {
   readonly address: ipaddr.IPv4 | ipaddr.IPv6;
   readonly bits: number;
 }
 
 /**
- * Reads `10.0.0.0/8` or `fd00::/8`; a bare address is that one address. Null when it is neither.
+ * Parses `10.0.0.0/8` or `fd00::/8`; a bare address is a range of one. Null if `text` is neither.
  */
 export function parseCidr(text: string): Cidr | null {
   if (isWhole(text)) {
@@ -24,8 +25,8 @@ export function parseCidr(text: string): Cidr | null {
 }
 
 /**
- * True for a public unicast address, and for one that lies in `allowed`. What is no address is not
- * dialable.
+ * True if `text` is a public unicast address or lies in one of the `allowed` ranges. False if it is
+ * not an address.
  */
 export function isDialable(text: string, allowed: readonly Cidr[]): boolean {
   if (!isWhole(text)) return false;
@@ -39,12 +40,12 @@ export function isDialable(text: string, allowed: readonly Cidr[]): boolean {
 }
 
 /**
- * 2000::/3 is all that IANA gives out; ipaddr.js also calls the rest unicast, IPv4-compatible
- * `::127.0.0.1` among it.
+ * IANA assigns addresses in 2000::/3 only. ipaddr.js also calls other addresses unicast, for
+ * example the IPv4-compatible `::127.0.0.1`.
  */
 const globalUnicast = (address: ipaddr.IPv4 | ipaddr.IPv6): boolean =>
   address.match(ipaddr.parse('2000::'), 3);
 
-/** ipaddr.js also reads `127.1`, `0x7f.1` and `2130706433`; an address has one spelling here. */
+/** ipaddr.js also accepts `127.1`, `0x7f.1` and `2130706433`. Here an address has one spelling. */
 const isWhole = (text: string): boolean =>
   ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);

@@ -10,6 +10,6 @@ it.each([
   ['kube-dns', { host: 'kube-dns', port: 53 }],
   ['192.0.2.1:70000', null],
   ['a b', null],
-])('reads the server %s', (text, server) => {
+])('parses the server %s', (text, server) => {
   expect(readDnsServer(text)).toEqual(server);
 });

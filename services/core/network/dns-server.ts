@@ -1,4 +1,4 @@
-// Where a DNS server answers, as people and systems write it.
+// The address of a DNS server in settings and in resolv.conf.
 
 import ipaddr from 'ipaddr.js';
 
@@ -9,7 +9,10 @@ export interface DnsServer {
 
 const DNS_PORT = 53;
 
-/** `host`, `host:port`, an IPv6 address with a port in `[ ]`. Null: it is none of these. */
+/**
+ * Parses `host`, `host:port`, an IPv6 address, or `[IPv6]:port`; the port is 53 if missing. Null if
+ * `text` is none of these.
+ */
 export function readDnsServer(text: string): DnsServer | null {
   if (ipaddr.isValid(text)) return { host: text, port: DNS_PORT };
   const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];

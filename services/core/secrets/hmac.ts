@@ -1,14 +1,14 @@
-// HMAC-SHA-256 under a key of the keyring, in the one place that knows how to ask for it cheaply.
+// HMAC-SHA-256 with a key of the keyring, with cached key objects.
 
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
 /**
- * Measured on Node 24: 12 µs with a key's bytes, 1.7 µs with a KeyObject made from them once. Each
- * message needs three.
+ * A key object is made once per key. Measured on Node 24: an HMAC takes 12 µs from the key's bytes
+ * and 1.7 µs from a key object, and each message needs three.
  */
 const keyObjects = new WeakMap<Uint8Array, KeyObject>();
 
-/** The key's bytes must not change afterwards. */
+/** The HMAC of `text`: 32 bytes. The bytes of `key` must not change afterwards. */
 export function hmacSha256(key: Uint8Array, text: string): Buffer {
   let object = keyObjects.get(key);
   if (object === undefined) {

@@ -1,24 +1,25 @@
-// The keyring: secrets of our own, by purpose, so that a program is given only those it needs. Each
-// purpose has several keys during a rotation: the first one writes, all of them read.
+// The keyring: our own secret keys, by purpose, so that each program gets only the keys that it
+// needs. During a rotation a purpose has several keys: the first is used to write, and all are used
+// to read.
 
 import { parseDocuments } from '../documents/documents.ts';
 import { Failure } from '../failure.ts';
 
 /**
- * `catalog` seals relay logins; `suppression` hides addresses; `cursor` signs pages of lists;
- * `return` marks envelope senders.
+ * `catalog` seals relay logins and DKIM keys; `suppression` hashes addresses; `cursor` signs the
+ * cursors of lists; `return` signs envelope senders.
  */
 export type KeyPurpose = 'catalog' | 'suppression' | 'cursor' | 'return';
 export const keyPurposes: readonly KeyPurpose[] = ['catalog', 'suppression', 'cursor', 'return'];
 
 export interface Key {
-  /** Stands beside what was made with the key: `[a-z0-9-]`, at most 32. */
+  /** Names the key in the values made with it: 1 to 32 characters of `[a-z0-9-]`. */
   readonly id: string;
   /** At least 32 bytes. */
   readonly secret: Uint8Array;
 }
 
-/** At least one key; the first is the active one. */
+/** At least one key; the first is the active key. */
 export type Keys = readonly [Key, ...Key[]];
 export type Keyring = Readonly<Partial<Record<KeyPurpose, Keys>>>;
 
@@ -27,9 +28,9 @@ const keyId = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
- * Reads `{purpose: [{id, secret}, …], …}` as YAML or JSON, the secrets in base64. Throws
- * `Failure('invalid')` with all faults, each by its place; no message repeats anything of the text
- * but names of purposes.
+ * Parses `{purpose: [{id, secret}, …], …}` in YAML or JSON, with the secrets in base64. Throws
+ * `Failure('invalid')` with all faults. Each fault names its field; no fault quotes the text,
+ * except the names of known purposes.
  */
 export function parseKeyring(text: string): Keyring {
   const content = read(text);
@@ -38,7 +39,7 @@ export function parseKeyring(text: string): Keyring {
   for (const [name, value] of Object.entries(content)) {
     const purpose = keyPurposes.find((known) => known === name);
     if (purpose === undefined) {
-      faults.push(`a purpose is none of ${keyPurposes.join(', ')}`);
+      faults.push(`a purpose is not one of ${keyPurposes.join(', ')}`);
       continue;
     }
     const [first, ...rest] = readKeys(purpose, value, faults);
@@ -53,22 +54,23 @@ function read(text: string): Record<string, unknown> {
   const [fault] = faults;
   if (fault !== undefined) throw invalid([`line ${fault.line}, column ${fault.column} ${fault.message}`]);
   const [content] = documents.map(({ value }) => value);
-  if (documents.length > 1 || !isRecord(content)) throw invalid(['it is not one object of purposes']);
+  if (documents.length > 1 || !isRecord(content))
+    throw invalid(['the keyring must be one object with a field for each purpose']);
   return content;
 }
 
 function readKeys(purpose: KeyPurpose, value: unknown, faults: string[]): Key[] {
   if (!Array.isArray(value) || value.length === 0) {
-    faults.push(`${purpose} is not a list of keys`);
+    faults.push(`${purpose} must be a list of keys`);
     return [];
   }
   const keys = value.flatMap((entry: unknown, i): Key[] => {
     const { id, secret } = isRecord(entry) ? entry : {};
     const bytes = typeof secret === 'string' && base64.test(secret) ? Buffer.from(secret, 'base64') : null;
     if (typeof id !== 'string' || !keyId.test(id))
-      faults.push(`${purpose}[${i}].id is not 1 to 32 of a-z, 0-9 and -`);
+      faults.push(`${purpose}[${i}].id must be 1 to 32 characters of a-z, 0-9 and -`);
     else if (bytes === null || bytes.length < KEY_BYTES)
-      faults.push(`${purpose}[${i}].secret is not base64 of at least ${KEY_BYTES} bytes`);
+      faults.push(`${purpose}[${i}].secret must be base64 of at least ${KEY_BYTES} bytes`);
     else return [{ id, secret: bytes }];
     return [];
   });
@@ -77,14 +79,17 @@ function readKeys(purpose: KeyPurpose, value: unknown, faults: string[]): Key[] 
   return keys;
 }
 
-/** The keys of a purpose. Throws `Failure('invalid')` when the keyring has none. */
+/** The keys of a purpose. Throws `Failure('invalid')` if the keyring has none. */
 export function keysFor(keyring: Keyring, purpose: KeyPurpose): Keys {
   const keys = keyring[purpose];
   if (keys === undefined) throw new Failure('invalid', `the keyring has no key for ${purpose}`);
   return keys;
 }
 
-/** A new keyring's text, one key for each purpose. `bytes` is a source of strong randomness. */
+/**
+ * The text of a new keyring with one key for each purpose. `bytes` is a source of cryptographic
+ * randomness.
+ */
 export function newKeyring(bytes: (count: number) => Uint8Array): string {
   const entries = keyPurposes.map((purpose) => [
     purpose,

@@ -16,7 +16,7 @@ it('opens what it sealed, under each key of a rotation', () => {
   expect(open(keys, place, seal(keys, place, '', nonce))).toBe('');
 });
 
-it('names the active key and shows nothing else', () => {
+it('names the active key and reveals nothing else', () => {
   const sealed = seal(keys, place, text, nonce);
   expect(sealedWith(sealed)).toBe('may');
   expect(Buffer.from(sealed.slice(4), 'base64').includes('Boxk')).toBe(false);
@@ -26,12 +26,12 @@ it.each([
   [
     'moved to another document',
     () => open(keys, { ...place, document: 'sender/other/billing' }, seal(keys, place, text, nonce)),
-    'elsewhere',
+    'moved from another',
   ],
   [
     'moved to another field',
     () => open(keys, { ...place, field: 'routes/mx/credentials' }, seal(keys, place, text, nonce)),
-    'elsewhere',
+    'moved from another',
   ],
   [
     'sealed with a key that is gone',
@@ -41,16 +41,16 @@ it.each([
   [
     'named after another key',
     () => open(keys, place, seal([april], place, text, nonce).replace('april', 'may')),
-    'elsewhere',
+    'moved from another',
   ],
-  ['cut off', () => open(keys, place, seal(keys, place, text, nonce).slice(0, 24)), 'cut off'],
+  ['truncated', () => open(keys, place, seal(keys, place, text, nonce).slice(0, 24)), 'cut off'],
   ['no sealed value at all', () => open(keys, place, 'open sesame'), 'lacks the key'],
-])('does not open what was %s', (_, act, message) => {
+])('does not open a value that was %s', (_, act, message) => {
   expect(act).toThrow(message);
   expect(act).toThrow(expect.objectContaining({ kind: 'internal' }));
 });
 
-it('notices each bit that was changed', () => {
+it('detects each changed bit', () => {
   const [id, body = ''] = seal(keys, place, 'ab', nonce).split(':');
   const bytes = Buffer.from(body, 'base64');
   for (let bit = 0; bit < bytes.length * 8; bit++) {

@@ -13,7 +13,7 @@ test.each([
   expect(relaxedField(field)).toBe(relaxed);
 });
 
-test('a header falls into its fields, folded ones whole', () => {
+test('a header is split into its fields, folded fields included', () => {
   expect(fieldsOf('A: 1\r\nB: 2\r\n\t3\r\n 4\r\nC: 5\r\n')).toEqual(['A: 1', 'B: 2\r\n\t3\r\n 4', 'C: 5']);
 });
 
@@ -39,7 +39,7 @@ test.each(bodies)('the body %j is hashed as %j', (body, canonical) => {
   expect(hash.digest()).toBe(sha256(canonical));
 });
 
-test('however a body is cut into chunks, its hash is the same', () => {
+test('the hash of a body does not depend on its chunks', () => {
   for (const [body, canonical] of bodies) {
     for (const size of [1, 2, 3]) {
       const hash = new BodyHash();

@@ -1,9 +1,9 @@
-// Canonicalisation relaxed/relaxed (RFC 6376, section 3.4): what of a mail is signed, so that a
-// relay that folds a header or trims a line breaks nothing.
+// The canonicalisation relaxed/relaxed (RFC 6376 section 3.4), which keeps a signature valid when a
+// relay folds a header or trims a line.
 
 import { createHash } from 'node:crypto';
 
-/** One field of a header as it is signed, without the CRLF at its end. */
+/** One header field in canonical form, without its final CRLF. */
 export function relaxedField(field: string): string {
   const colon = field.indexOf(':');
   const value = field.slice(colon + 1).replaceAll('\r\n', '');
@@ -11,40 +11,37 @@ export function relaxedField(field: string): string {
 }
 
 /**
- * The fields of a header block, in order, each with its folded lines and without the CRLF at its
- * end.
+ * Splits a header block into its fields, in order. Each keeps its folded lines and lacks its final
+ * CRLF.
  */
 export function fieldsOf(header: string): readonly string[] {
   return header.split(/\r\n(?![ \t])/).filter((field) => field !== '');
 }
 
-/**
- * SHA-256 of a body that comes in chunks, however they are cut. Holds back no more than a line and
- * a count.
- */
+/** The SHA-256 of a body that arrives in chunks of any size. It buffers at most one line. */
 export class BodyHash {
   readonly #hash = createHash('sha256');
-  /** The beginning of a line whose end has not come. */
+  /** The start of a line whose end has not arrived. */
   #line = '';
-  /** Empty lines that count only if something follows. */
+  /** Empty lines so far, which count only if a non-empty line follows. */
   #empty = 0;
 
   push(chunk: Uint8Array): void {
     const text =
       this.#line + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
     const end = text.lastIndexOf('\r\n') + 2;
-    // without a line's end in it `end` is 1, and nothing is cut off
+    // without a line end `end` is 1, and nothing is cut off
     this.#line = end < 2 ? text : text.slice(end);
     if (end >= 2) this.#lines(text.slice(0, end));
   }
 
-  /** Base 64. Call it once, at the end. */
+  /** The hash in base64. Call it once, at the end. */
   digest(): string {
     if (this.#line !== '') this.#lines(`${this.#line}\r\n`);
     return this.#hash.digest('base64');
   }
 
-  /** Whole lines, each with its CRLF. */
+  /** Adds whole lines, each with its CRLF. */
   #lines(text: string): void {
     const canonical = text.replaceAll(/[ \t]+/g, ' ').replaceAll(' \r\n', '\r\n');
     let last = canonical.length - 1;

@@ -8,7 +8,7 @@ const ed25519 = generateKeyPairSync('ed25519').privateKey;
 test.each([
   ['PKCS#8', 'pkcs8'],
   ['PKCS#1', 'pkcs1'],
-] as const)('reads an RSA key in %s, and says which it is by its public part', (_, type) => {
+] as const)('parses an RSA key in %s, and names its fingerprint', (_, type) => {
   const key = rsa(2_048);
   const read = readDkimKey('a', String(key.export({ type, format: 'pem' })));
   expect(read).toMatchObject({
@@ -19,7 +19,7 @@ test.each([
   expect(readDkimKey('a', String(key.export({ type: 'pkcs8', format: 'pem' })))).toEqual(read);
 });
 
-test('reads an Ed25519 key', () => {
+test('parses an Ed25519 key', () => {
   expect(readDkimKey('a', String(ed25519.export({ type: 'pkcs8', format: 'pem' })))).toMatchObject({
     algorithm: 'ed25519-sha256',
   });
@@ -38,7 +38,7 @@ test.each([
     'a key with a passphrase',
     String(rsa(2_048).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })),
   ],
-])('says what is wrong with %s, and repeats nothing of it', (_, pem) => {
+])('describes the fault of %s without quoting the key', (_, pem) => {
   const refused = readDkimKey('a', pem);
   expect(refused).toEqual(expect.any(String));
   expect(refused).not.toContain(pem.slice(30, 60) || pem);

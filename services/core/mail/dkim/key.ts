@@ -1,5 +1,5 @@
-// DKIM keys: reads private keys, and makes the DNS record of a key (RFC 6376, section 3.6.1; RFC
-// 8463 for Ed25519).
+// DKIM keys: parses private keys and makes their DNS records (RFC 6376 section 3.6.1; RFC 8463 for
+// Ed25519).
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { DkimAlgorithm, DkimKey } from '../../catalog/catalog.ts';
@@ -9,8 +9,8 @@ import { mailLimits } from '../../limits/mail.ts';
 const ED25519_PREFIX_BYTES = 12;
 
 /**
- * Reads a private key in PEM. A string says what is wrong with the key, as the end of a sentence,
- * and repeats nothing of it.
+ * Parses a private key in PEM. Returns a string if the key cannot be used: the end of a sentence
+ * that describes the fault without quoting the key.
  */
 export function readDkimKey(selector: string, pem: string): DkimKey | string {
   let key: KeyObject;
@@ -41,7 +41,7 @@ function algorithmOf(key: KeyObject): DkimAlgorithm | null {
     : null;
 }
 
-/** The text of the DNS record of a private key in PEM. */
+/** The content of the DNS record for a private key in PEM. */
 export function dkimRecord(privateKey: string): string {
   const publicKey = createPublicKey(createPrivateKey(privateKey));
   const der = publicKey.export({ type: 'spki', format: 'der' });

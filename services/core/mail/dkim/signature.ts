@@ -1,10 +1,11 @@
-// The DKIM-Signature field (RFC 6376, section 3.5): which fields it covers, and the text that a key
-// has to sign. Nothing here signs: RSA takes so long that it belongs on another thread.
+// The DKIM-Signature field (RFC 6376 section 3.5): the fields that it covers and the text that a
+// key signs. This file does not sign, because an RSA signature takes long enough to belong on
+// another thread.
 
 import type { DkimAlgorithm } from '../../catalog/catalog.ts';
 import { fieldsOf, relaxedField } from './canonical.ts';
 
-/** Signed once more often than they are there, so that nobody can add another (S17). */
+/** Fields listed in `h=` once more than they occur, so that nobody can add another (S17). */
 const OVERSIGNED = [
   'from',
   'to',
@@ -16,7 +17,7 @@ const OVERSIGNED = [
   'list-unsubscribe',
   'list-unsubscribe-post',
 ];
-/** Signed as often as they are there. */
+/** Fields listed as often as they occur. */
 const SIGNED = [
   ...OVERSIGNED,
   'mime-version',
@@ -29,22 +30,25 @@ const SIGNED = [
 const LINE_CHARS = 72;
 
 export interface ToSign {
-  /** Of the mail, with folded lines. */
+  /** The header of the mail, with folded lines. */
   readonly header: string;
-  /** Base 64, of the canonical body. */
+  /** The hash of the canonical body, in base64. */
   readonly bodyHash: string;
   /** A-label. */
   readonly domain: string;
   readonly selector: string;
   readonly algorithm: DkimAlgorithm;
-  /** Milliseconds since 1970: of the acceptance, so that each attempt has the same bytes (R8). */
+  /**
+   * The time of acceptance, in milliseconds since 1970, so that each attempt has the same bytes
+   * (R8).
+   */
   readonly time: number;
 }
 
 interface Unsigned {
-  /** What the key signs. */
+  /** The text that the key signs. */
   readonly data: string;
-  /** The field, whole but for the signature at its end. */
+  /** The whole field except for the signature at its end. */
   readonly field: string;
 }
 
@@ -63,13 +67,13 @@ export function unsigned({ header, bodyHash, domain, selector, algorithm, time }
     ` bh=${bodyHash};`,
     ' b=',
   ].join('\r\n');
-  // of several of one name the last is taken first
+  // of several fields with one name, verifiers take the last first
   const left = new Map([...byName].map(([name, fields]) => [name, [...fields]]));
   const signed = names.flatMap((name) => left.get(name)?.pop() ?? []);
   return { field, data: [...signed, field].map(relaxedField).join('\r\n') };
 }
 
-/** The field with its signature, ending in CRLF: it goes before all others. */
+/** The field with its signature, ending in CRLF. It goes before all other fields. */
 export function signedField({ field }: Unsigned, signature: Uint8Array): string {
   const base64 = Buffer.from(signature).toString('base64');
   return `${field}${base64.match(new RegExp(`.{1,${LINE_CHARS}}`, 'g'))?.join('\r\n ') ?? ''}\r\n`;

@@ -79,7 +79,8 @@ const html = '<p>Hello <img src="cid:logo@shop"></p>\r\n';
 const text = 'Hello\r\n';
 
 /**
- * Every shape, and what is hard in each field; the parsers below must read back what stands here.
+ * All structures, and the difficult values of each field. The parsers below must read back the same
+ * values.
  */
 const mails: readonly (readonly [title: string, mail: Mail, structure: readonly string[]])[] = [
   ['nothing at all', mail({ subject: '' }), ['text/plain']],
@@ -224,8 +225,7 @@ const mails: readonly (readonly [title: string, mail: Mail, structure: readonly 
 ];
 
 /**
- * A body as it should come back: as it was given, but for the last line break, which RFC 5322 wants
- * in any case.
+ * The body that a parser must return: unchanged, except that RFC 5322 requires a final line break.
  */
 function expectedBody(body: Mail['html']): string | null {
   if (body === null) return null;
@@ -273,20 +273,21 @@ async function expectMailparserReads(m: Mail): Promise<void> {
 }
 
 describe.each(mails)('%s', (_, m) => {
-  it('is whole lines, ended by CRLF, of at most 998', () => expectOnTheWire(bytesOf(m)));
-  it('is the same bytes each time, however its blobs arrive', () =>
+  it('consists of whole lines of at most 998 characters, each ended by CRLF', () =>
+    expectOnTheWire(bytesOf(m)));
+  it('has the same bytes each time, whatever the chunks of its blobs', () =>
     expect(bytesOf(m, 7).equals(bytesOf(structuredClone(m), 100_000))).toBe(true));
-  it('is read back by mailparser', () => expectMailparserReads(m));
+  it('is parsed by mailparser', () => expectMailparserReads(m));
 });
 
 /**
- * Python puts a space between the encoded words of a name (cpython gh-128110), so it is asked for
- * names without spaces.
+ * Python inserts a space between the encoded words of a name (cpython gh-128110), so spaces are
+ * removed before comparing.
  */
 const joined = ([name, address]: ReadMailbox): ReadMailbox => [name.replaceAll(' ', ''), address];
 
 describeWith(['python3'], 'Python’s email', () => {
-  it('reads back every mail, and has nothing to forgive', async () => {
+  it('parses every mail without defects', async () => {
     const read = await readWithPython(mails.map(([, m]) => bytesOf(m)));
     for (const [i, [title, m, structure]] of mails.entries()) {
       const boxes = (mailboxes: readonly Mailbox[]) =>
@@ -326,13 +327,13 @@ describeWith(['python3'], 'Python’s email', () => {
   });
 });
 
-it('an address in UTF-8 is read back by mailparser', () =>
+it('an address in UTF-8 is parsed by mailparser', () =>
   expectMailparserReads(
     mail({ text, to: [mailbox('jürgen@b.example', 'Jürgen'), mailbox('用户@xn--fsqu00a.example')] }),
   ));
 
-describe('the plan', () => {
-  it('leaves blobs where they are, and everything between them in one piece', () => {
+describe('the mail in pieces', () => {
+  it('keeps blobs in place, with one piece between two blobs', () => {
     const plan = compose(mail({ html: blob('a'), text, attachments: [invoice] }));
     expect(plan.map((part) => (part instanceof Uint8Array ? 'bytes' : part.encoding))).toEqual([
       'bytes',
@@ -343,24 +344,24 @@ describe('the plan', () => {
     ]);
   });
 
-  it('is one piece for a mail without blobs', () => expect(compose(mail({ html, text }))).toHaveLength(1));
+  it('is one piece if the mail has no blobs', () => expect(compose(mail({ html, text }))).toHaveLength(1));
 });
 
-describe('what stands in the headers', () => {
+describe('the headers', () => {
   const wire = (m: Mail) => bytesOf(m).toString();
 
-  it('says that there are recipients when all are blind', () =>
+  it('say that there are recipients if all are blind', () =>
     expect(wire(mail({ to: [] }))).toContain('\r\nTo: undisclosed-recipients:;\r\n'));
-  it('does not say so when there are copies', () =>
+  it('do not say so if there are copies', () =>
     expect(wire(mail({ to: [], cc: [mailbox('a@b.example')] }))).not.toContain('To:'));
-  it('is UTF-8 for an address that needs it', () =>
+  it('are UTF-8 if an address needs it', () =>
     expect(wire(mail({ to: [mailbox('jürgen@b.example')] }))).toContain('\r\nTo: jürgen@b.example\r\n'));
-  it('is never a second header by a rendered subject', () => {
+  it('gain no second header from a rendered subject', () => {
     expect(wire(mail({ subject: 'a\r\nBcc: b@c.example\r\n\r\nbody' }))).toContain(
       '\r\nSubject: a Bcc: b@c.example body\r\n',
     );
   });
-  it('leaves out a Content-ID that is none', () => {
+  it('leave out an invalid Content-ID', () => {
     expect(wire(mail({ html, attachments: [{ ...logo, contentId: 'a>\r\nBcc: b@c.example' }] }))).not.toMatch(
       /Content-ID|Bcc/,
     );
@@ -388,18 +389,18 @@ describe('an attachment', () => {
     'Multipart/Mixed',
     `a/${'b'.repeat(128)}`,
   ])('may not be %j', (type) => expect(isContentType(type)).toBe(false));
-  it.each(['logo', 'logo@shop.example', 'a-b_c.1'])('may be called %s by html', (cid) =>
+  it.each(['logo', 'logo@shop.example', 'a-b_c.1'])('may have the Content-ID %s', (cid) =>
     expect(isContentId(cid)).toBe(true),
   );
-  it.each(['', 'a b', '<a>', 'a\r\n', 'ä', 'a'.repeat(251)])('may not be called %j', (cid) =>
+  it.each(['', 'a b', '<a>', 'a\r\n', 'ä', 'a'.repeat(251)])('may not have the Content-ID %j', (cid) =>
     expect(isContentId(cid)).toBe(false),
   );
 });
 
 describe('for any mail', () => {
   /**
-   * Text that a header keeps as it is: no controls, and no blanks at its ends or several in a row,
-   * which parsers are free to fold.
+   * Text that a header preserves: no control characters, and no spaces at the ends or several in a
+   * row, which parsers may fold.
    */
   const words = (maxLength: number) =>
     fc
@@ -432,7 +433,7 @@ describe('for any mail', () => {
   const files = fc.array(fc.tuple(words(255), fc.uint8Array({ maxLength: 300 })), { maxLength: 3 });
   const names = fc.array(words(200), { maxLength: 4 });
 
-  it('mailparser reads back subject, names, html, text and attachments, and the wire sees whole lines', async () => {
+  it('mailparser returns subject, names, html, text and attachments, and all lines are whole', async () => {
     await fc.assert(
       fc.asyncProperty(
         words(500),

@@ -1,20 +1,20 @@
-// The MIME writer: from a mail to its bytes, in order, with the places of its blobs. Our own
-// because a library's general one costs 25 times as much (PERFORMANCE) and repairs what should be
-// refused; kept honest by two parsers that are not ours. Same mail, same bytes.
+// The MIME writer: turns a mail into its bytes, in order, with its blobs in their places. The same
+// mail always has the same bytes. It is our own because the general writers of libraries took 25
+// times as long and repair input that should be refused. Two parsers of others test it.
 //
 //   mixed ┬ alternative ┬ text
 //         │             └ related ┬ html
-//         │                       └ images that the html shows
+//         │                       └ images that the html refers to
 //         └ attachments
 //
-// A container with a single part in it is left out.
+// A container of a single part is left out.
 
 import type { Attachment } from '../../delivery/message.ts';
 import { dateTime, mailboxField, parameter, textField } from './header-field.ts';
 import type { Mail, MailPart, PartBody } from './mail.ts';
 import { encodeText } from './text-encoding.ts';
 
-/** A part of the tree above: what the writer needs to write it, without any bytes yet. */
+/** A part of the tree above: its media type and content, before encoding. */
 type Node =
   | { readonly kind: 'text'; readonly type: 'plain' | 'html'; readonly body: PartBody }
   | { readonly kind: 'attachment'; readonly attachment: Attachment }
@@ -29,19 +29,19 @@ const typeSyntax =
 const contentIdSyntax = /^[!-;=?-~]{1,250}$/;
 
 /**
- * True for a media type that an attachment may have, with simple parameters. Containers are none:
- * their content may not be encoded (RFC 2046).
+ * True if an attachment may have this media type, with simple parameters. Containers are refused,
+ * because their content must not be encoded (RFC 2046).
  */
 export function isContentType(text: string): boolean {
   return typeSyntax.test(text);
 }
 
-/** True for what may stand between the angle brackets of a Content-ID. */
+/** True if `text` may be written between the angle brackets of a Content-ID. */
 export function isContentId(text: string): boolean {
   return contentIdSyntax.test(text);
 }
 
-/** The whole mail, headers first, ending in CRLF. */
+/** Composes the whole mail: headers first, ending in CRLF. */
 export function compose(mail: Mail): MailPart[] {
   const writer = new Writer(mail.boundarySeed);
   writer.write(headersOf(mail));
@@ -86,7 +86,7 @@ function multipart(type: 'mixed' | 'alternative' | 'related', parts: readonly No
   return parts.length === 1 && only !== undefined ? only : { kind: 'multipart', type, parts };
 }
 
-/** Gathers text into as few buffers as the blobs allow. */
+/** Collects text in as few buffers as the blobs allow. */
 class Writer {
   readonly #seed: string;
   readonly #parts: MailPart[] = [];
@@ -145,8 +145,8 @@ class Writer {
   }
 
   #multipart(type: string, parts: readonly Node[]): void {
-    // `=_` cannot occur in quoted-printable or base 64, and the seed in no text that was written
-    // before the message had it.
+    // `=_` occurs in neither quoted-printable nor base64, and nobody could know the seed when the
+    // content was written.
     const boundary = `=_${this.#seed}.${++this.#boundaries}`;
     const ofType = type === 'related' ? '; type="text/html"' : '';
     this.write(`Content-Type: multipart/${type}${ofType};\r\n boundary="${boundary}"\r\n`);

@@ -11,7 +11,7 @@ function encode(encoding: BlobEncoding, ...chunks: readonly (string | Uint8Array
   return Buffer.concat([...out, encoder.end()]).toString('latin1');
 }
 
-/** As RFC 2045, 6.7 says it. */
+/** The decoding that RFC 2045 6.7 defines. */
 function unquote(text: string): Buffer {
   const joined = text.replaceAll('=\r\n', '');
   return Buffer.from(
@@ -46,7 +46,7 @@ describe('quoted-printable', () => {
   ])('%s', (_, chunks, expected) => expect(encode('quoted-printable', ...chunks)).toBe(expected));
 });
 
-describe('base 64', () => {
+describe('base64', () => {
   it.each([
     ['nothing', [''], ''],
     ['padding once, at the end', ['a', 'b'], 'YWI='],
@@ -59,7 +59,7 @@ describe('base 64', () => {
     ],
   ])('%s', (_, chunks, expected) => expect(encode('base64', ...chunks)).toBe(expected));
 
-  it('keeps no hold of the chunk it was given', () => {
+  it('does not keep a reference to the chunk', () => {
     const encoder = contentEncoder('base64');
     const chunk = Buffer.from('ab');
     const first = Buffer.from(encoder.push(chunk));
@@ -68,7 +68,7 @@ describe('base 64', () => {
   });
 });
 
-describe('for any content, however it is cut', () => {
+describe('for any content in any chunks', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 400 }),
     fc
@@ -100,13 +100,13 @@ describe('for any content, however it is cut', () => {
     },
   );
 
-  it('base64 comes back byte for byte', () => {
+  it('base64 is decoded to the same bytes', () => {
     fc.assert(
       fc.property(bytes, (content) => Buffer.from(encode('base64', content), 'base64').equals(content)),
     );
   });
 
-  it('quoted-printable comes back byte for byte, but for its line breaks', () => {
+  it('quoted-printable is decoded to the same bytes, apart from line breaks', () => {
     fc.assert(
       fc.property(bytes, (content) => {
         const canonical = Buffer.from(content)

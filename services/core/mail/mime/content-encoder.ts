@@ -1,10 +1,10 @@
-// Content-Transfer-Encodings (RFC 2045, section 6) for content of any size: an encoder is fed
-// chunks, however they are cut, and holds back less than one line. What it gives has no bare CR or
-// LF and no line above 76 characters.
+// Content-Transfer-Encodings (RFC 2045 section 6) for content of any size. An encoder takes chunks
+// of any size and buffers less than one line. Its output has no bare CR or LF and no line above 76
+// characters.
 
 import type { BlobEncoding } from './mail.ts';
 
-/** Call `push` for each chunk, then `end` once. Both give bytes that are the caller's own. */
+/** Call `push` for each chunk, then `end` once. The caller owns the returned bytes. */
 interface ContentEncoder {
   push(chunk: Uint8Array): Uint8Array;
   end(): Uint8Array;
@@ -25,7 +25,7 @@ const PLAIN = 1;
 const BLANK = 2;
 const BREAK = 3;
 const QUOTED = 4;
-/** What quoted-printable does with each byte. */
+/** How quoted-printable treats each byte. */
 const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
   if (byte === CR || byte === LF) return BREAK;
   if (byte === SPACE || byte === TAB) return BLANK;
@@ -35,11 +35,11 @@ const kinds = Uint8Array.from({ length: 256 }, (_, byte) => {
 /** 57 bytes make the 76 characters that a line may have. */
 const base64LineBytes = 57;
 const base64LineChars = 76;
-/** A soft break takes the 76th character. */
+/** The 76th character is the soft line break. */
 const quotedLineChars = 75;
 
 /**
- * Lines are separated by CRLF; the last one has none, since what follows a body begins with its
+ * CRLF separates the lines. The last line has none, because the text after a body starts with its
  * own.
  */
 class Base64Encoder implements ContentEncoder {
@@ -49,7 +49,7 @@ class Base64Encoder implements ContentEncoder {
   push(chunk: Uint8Array): Uint8Array {
     const bytes = this.#held.length === 0 ? asBuffer(chunk) : Buffer.concat([this.#held, chunk]);
     const whole = bytes.length - (bytes.length % base64LineBytes);
-    // A copy: the caller may reuse its chunk.
+    // a copy, because the caller may reuse its chunk
     this.#held = Buffer.from(bytes.subarray(whole));
     return this.#lines(bytes.subarray(0, whole));
   }
@@ -76,16 +76,13 @@ class Base64Encoder implements ContentEncoder {
   }
 }
 
-/**
- * For text: CRLF, LF and CR in the content are all line breaks and come out as CRLF; everything
- * else comes back byte for byte.
- */
+/** For text: CRLF, LF and CR are line breaks and become CRLF; all other bytes are preserved. */
 class QuotedPrintableEncoder implements ContentEncoder {
   #column = 0;
   #isAfterCr = false;
   /**
-   * A space or tab at the end of a chunk: before a line break it must be quoted, for relays strip
-   * it there.
+   * A space or tab at the end of a chunk. Before a line break it must be quoted, because relays
+   * strip it there.
    */
   #held = Buffer.alloc(0);
 
@@ -101,9 +98,9 @@ class QuotedPrintableEncoder implements ContentEncoder {
     return this.#encode(this.#held, this.#held.length);
   }
 
-  /** Encodes the first `length` bytes; the one after them is looked at only. */
+  /** Encodes the first `length` bytes and looks ahead at the byte after them. */
   #encode(bytes: Uint8Array, length: number): Uint8Array {
-    // The worst case: three characters for each byte, and three of a soft break after each 25
+    // The worst case: three characters for each byte, and a soft line break of three after each 25
     // bytes.
     const out = Buffer.allocUnsafe(length * 4 + 4);
     let end = 0;

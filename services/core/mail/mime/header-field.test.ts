@@ -5,7 +5,7 @@ import { dateTime, mailboxField, parameter, textField } from './header-field.ts'
 
 const to = (name: string | null, address = 'a@b.example') => ({ name, address: address as Address });
 
-describe('a field of text', () => {
+describe('a text field', () => {
   it.each([
     ['plain', 'Your order 4711', 'Subject: Your order 4711\r\n'],
     ['empty', '', 'Subject: \r\n'],
@@ -26,7 +26,7 @@ describe('a field of text', () => {
   it.each([
     ['a word', 'w'.repeat(3_000)],
     ['a run of spaces', `a${' '.repeat(3_000)}b`],
-  ])('is encoded for %s that no line could hold', (_, text) => {
+  ])('is encoded for %s that no line has room for', (_, text) => {
     for (const line of textField('Subject', text).split('\r\n')) expect(line.length).toBeLessThanOrEqual(76);
   });
 
@@ -94,7 +94,7 @@ describe('for any text', () => {
       .map((parts) => parts.join('')),
   );
 
-  it('no field holds a bare CR or LF, another field, or a line above 76 that could be folded', () => {
+  it('no field contains a bare CR or LF, another field, or a line above 76 that could be folded', () => {
     fc.assert(
       fc.property(texts, (text) => {
         for (const field of [

@@ -1,18 +1,19 @@
-// Header fields (RFC 5322, section 2.2), folded at 76 characters: text and names as encoded words
-// where they are not plain ASCII (RFC 2047), parameters in segments (RFC 2231). Total over its
-// input: a control character in a rendered subject becomes a space here, never a new header.
+// Header fields (RFC 5322 section 2.2), folded at 76 characters. Text and names that are not plain
+// ASCII become encoded words (RFC 2047), parameters become segments (RFC 2231). Every input has a
+// result: a control character in a rendered subject becomes a space, never a new header.
 
 import type { Mailbox } from '../../address.ts';
 import { acceptLimits } from '../../limits/accept.ts';
 
 /**
- * RFC 2047 allows 76 in a line with encoded words; the 78 that RFC 5322 prefers are kept with it.
+ * RFC 2047 allows 76 characters in a line with encoded words, which also keeps to the 78 of RFC
+ * 5322.
  */
 const lineChars = 76;
-/** `=?UTF-8?B?` and `?=`. */
+/** The characters of `=?UTF-8?B?` and `?=`. */
 const encodedWordFrame = 12;
 const encodedWordMax = 75;
-/** A parameter up to this length stands in quotes on one line. */
+/** A parameter of up to this length is written in quotes on one line. */
 const quotedCharsMax = 60;
 
 const control = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
@@ -37,8 +38,8 @@ export function mailboxField(name: string, mailboxes: readonly Mailbox[]): strin
 }
 
 /**
- * A parameter of a field that is already written, for example `; filename="a.pdf"`, each segment on
- * a line of its own.
+ * A parameter to append to a field, for example `; filename="a.pdf"`. Each segment is on a line of
+ * its own.
  */
 export function parameter(name: string, text: string): string {
   const value = cleaned(text);
@@ -48,7 +49,7 @@ export function parameter(name: string, text: string): string {
   let segment = "UTF-8''";
   for (const char of value) {
     const piece = /^[A-Za-z0-9._-]$/.test(char) ? char : percent(char);
-    // ` filename*99*=` and `;` around it
+    // the characters of ` filename*99*=` and `;` around a segment
     if (segment.length + piece.length > lineChars - name.length - 7) {
       segments.push(segment);
       segment = '';
@@ -66,8 +67,8 @@ export function dateTime(ms: number): string {
 }
 
 /**
- * Units begin with the space at which a line may be broken. The first stays beside the name where
- * it would not fit on any line.
+ * Joins units to lines. A unit starts with the space at which the line may be broken. The first
+ * unit stays beside the name if it fits on no line.
  */
 function fold(name: string, units: readonly string[]): string {
   let field = `${name}:`;
@@ -84,7 +85,8 @@ function fold(name: string, units: readonly string[]): string {
 }
 
 /**
- * The name beside an address: as it is, in quotes (which may be folded at spaces, too), or encoded.
+ * A display name before an address: plain, in quotes, or as encoded words. A quoted name may be
+ * folded at its spaces as well.
  */
 function phrase(text: string, column: number): string[] {
   const name = cleaned(text).trim();
@@ -93,8 +95,8 @@ function phrase(text: string, column: number): string[] {
 }
 
 /**
- * ASCII that nobody takes for an encoded word (in quotes it should not be, but several parsers do),
- * and that can be folded.
+ * True for ASCII that can be folded and contains nothing like an encoded word. Several parsers
+ * decode encoded words even in quotes.
  */
 function isPlain(text: string): boolean {
   return (
@@ -110,8 +112,8 @@ function unitsOf(text: string): string[] {
 }
 
 /**
- * The whole text, spaces included, as encoded words, cut between characters, never inside one. Base
- * 64 or Q, whichever is shorter.
+ * The whole text as encoded words, spaces included, in base64 or Q, whichever is shorter. A word is
+ * cut between characters only.
  */
 function encodedWords(text: string, column: number): string[] {
   const room = lineChars - column - encodedWordFrame;
@@ -120,7 +122,7 @@ function encodedWords(text: string, column: number): string[] {
   const words: string[] = [];
   let word = '';
   let used = 0;
-  // Beside a long name of a field there is no room worth starting in.
+  // After a long field name the rest of the first line is too short to start in.
   let available = room < 16 ? roomInFull : room;
   for (const char of text) {
     const piece = isBase64 ? char : quoted(char);
@@ -142,7 +144,7 @@ function encodedWord(content: string, isBase64: boolean): string {
   return isBase64 ? ` =?UTF-8?B?${Buffer.from(content).toString('base64')}?=` : ` =?UTF-8?Q?${content}?=`;
 }
 
-/** RFC 2047, section 5 (3): what may stand in a phrase may stand everywhere. */
+/** The characters allowed in a phrase (RFC 2047 section 5 (3)), which are allowed everywhere. */
 function quoted(char: string): string {
   if (char === ' ') return '_';
   return /^[A-Za-z0-9!*+/-]$/.test(char) ? char : percent(char).replaceAll('%', '=');

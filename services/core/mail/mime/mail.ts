@@ -1,56 +1,50 @@
-// What the MIME writer takes and gives. A mail is one message with its templates rendered; nothing
-// in it depends on the delivery, so every recipient and every attempt gets the same bytes (R8).
+// The input and output of the MIME writer. A mail is one message after rendering. Nothing in it
+// depends on the delivery, so every recipient and every attempt gets the same bytes (R8).
 
 import type { Mailbox } from '../../address.ts';
 import type { Attachment } from '../../delivery/message.ts';
 import type { BlobId, MessageId } from '../../ids.ts';
 
-/**
- * Text at hand, or content that is streamed from the BlobStore (UTF-8; `bytes` before encoding).
- */
+/** Text in memory, or a blob in UTF-8 to be streamed. `bytes` is the length before encoding. */
 export type PartBody = string | { readonly blob: BlobId; readonly bytes: number };
 
 /**
- * Everything that stands in the mail. Blind copies are recipients of the envelope only, so there is
- * no field for them.
+ * The content of a mail. Blind copies are recipients of the envelope only, so no field names them.
  */
 export interface Mail {
-  /** `<msg_…@domain>`, made by `messageIdHeader`. */
+  /** `<msg_…@domain>`, as `messageIdHeader` makes it. */
   readonly messageId: string;
-  /** Milliseconds since 1970: when the message was accepted, not when it is sent. */
+  /** The time of acceptance, not of the attempt, in milliseconds since 1970. */
   readonly date: number;
   readonly from: Mailbox;
   readonly to: readonly Mailbox[];
   readonly cc: readonly Mailbox[];
   readonly replyTo: readonly Mailbox[];
   readonly subject: string;
-  /** As `parseHeaders` gave them, in the order in which they are written. */
+  /** The result of `parseHeaders`, in the order in which it is written. */
   readonly headers: Readonly<Record<string, string>>;
   readonly html: PartBody | null;
   readonly text: PartBody | null;
   readonly attachments: readonly Attachment[];
   /**
-   * Boundaries derive from it. Random and unknown before the message is accepted, so no content can
-   * be written to hold one.
+   * The source of the boundaries. It is random and secret until the message is accepted, so no
+   * content can contain a boundary on purpose.
    */
   readonly boundarySeed: MessageId;
 }
 
-/**
- * How a blob goes into the mail: as lines of base 64, or as quoted-printable text with its line
- * breaks made CRLF.
- */
+/** How a blob is encoded: as lines of base64, or as quoted-printable text with CRLF line breaks. */
 export type BlobEncoding = 'base64' | 'quoted-printable';
 
 /**
- * A mail in order: finished bytes, and blobs that whoever sends it passes through
- * `contentEncoder(encoding)`.
+ * A mail in order: finished bytes, and blobs that the transport encodes with
+ * `contentEncoder(encoding)` while it sends them.
  */
 export type MailPart =
   | Uint8Array
   | { readonly blob: BlobId; readonly bytes: number; readonly encoding: BlobEncoding };
 
-/** The Message-ID of a message; the domain is the sender's. */
+/** The Message-ID of a message at the sender's domain. */
 export function messageIdHeader(messageId: MessageId, domain: string): string {
   return `<${messageId}@${domain}>`;
 }

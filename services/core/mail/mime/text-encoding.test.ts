@@ -3,7 +3,7 @@ import { encodeText } from './text-encoding.ts';
 
 const cyrillic = 'Здравствуйте! Ваш заказ уже в пути.\n';
 
-describe('a text goes', () => {
+describe('a text is sent', () => {
   it.each([
     ['as it is when it is plain', 'Hello\n\n\tthere\n', '7bit', 'Hello\r\n\r\n\tthere\r\n'],
     ['as it is when it is empty', '', '7bit', ''],

@@ -1,6 +1,6 @@
-// The encoding of a text that is at hand: 7bit where it is plain and short-lined, else
-// quoted-printable, or base 64 where most of it would be quoted. The result is ASCII with CRLF line
-// breaks and no line above 78 characters.
+// Chooses the encoding of a text in memory: 7bit if it is ASCII with short lines, otherwise
+// quoted-printable, or base64 if most of the text would be quoted. The result is ASCII with CRLF
+// line breaks and lines of at most 78 characters.
 
 import { contentEncoder } from './content-encoder.ts';
 
@@ -10,13 +10,13 @@ interface EncodedText {
 }
 
 /**
- * RFC 5322 2.1.1: lines should be no longer, and a longer one may be wrapped by a relay, which
- * would break the signature.
+ * RFC 5322 2.1.1 recommends this maximum. A relay may wrap a longer line, which would break the
+ * signature.
  */
 const lineCharsMax = 78;
 /**
- * Base 64 is the shorter one from a sixth of quoted bytes, but only quoted text can be read in the
- * source, by people and by filters.
+ * From a sixth of quoted bytes on, base64 is shorter. Only quoted-printable stays readable in the
+ * source, for people and for filters.
  */
 const quotedShareMax = 1 / 3;
 
@@ -31,7 +31,10 @@ export function encodeText(text: string): EncodedText {
   return { encoding, content: asLatin1(body) + asLatin1(rest) };
 }
 
-/** One pass: whether it may go as it is, and how many bytes quoted-printable would quote. */
+/**
+ * Finds in one pass whether the text can be sent as 7bit, and how many bytes quoted-printable would
+ * quote.
+ */
 function survey(bytes: Uint8Array): { isPlain: boolean; quotedBytes: number } {
   let quotedBytes = 0;
   let isPlain = true;
@@ -54,7 +57,7 @@ function survey(bytes: Uint8Array): { isPlain: boolean; quotedBytes: number } {
   return { isPlain: isPlain && !isBlank(last), quotedBytes };
 }
 
-/** At the end of a line a space or tab does not survive every relay. */
+/** Some relays remove a space or tab at the end of a line. */
 function isBlank(byte: number): boolean {
   return byte === 32 || byte === 9;
 }
