@@ -1,5 +1,5 @@
-// The inbox as a whole: mail in over SMTP, out over HTTP on a real port, and what it owes a
-// developer over restarts.
+// The whole inbox: mail arrives over SMTP and is read over HTTP on a real port, and survives
+// restarts.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -64,7 +64,7 @@ test('a mail that was answered 250 is listed, newest first, with its envelope an
   expect(receivedAt).toBeLessThanOrEqual(Date.now());
 });
 
-test('what is read over HTTP is what was sent over SMTP', async () => {
+test('HTTP returns what SMTP sent', async () => {
   const image = randomBytes(500);
   const mail = await new MailComposer({
     from: '"Größe & Co" <from@example.com>',
@@ -102,7 +102,7 @@ test('what is read over HTTP is what was sent over SMTP', async () => {
   expect(Buffer.from(await (await fetch(`${url}/source`)).arrayBuffer())).toEqual(mail);
 });
 
-test('mail survives a restart, and what a crash left half written is cleared away', async () => {
+test('mail survives a restart, and half-written files of a crash are removed', async () => {
   await sendMail({ port: inbox.smtpPort, mail: lines('Subject: kept', '', 'body') });
   await inbox[Symbol.asyncDispose]();
   const orphan = '0'.repeat(24);
@@ -118,7 +118,7 @@ test('mail survives a restart, and what a crash left half written is cleared awa
   expect((await readdir(folder)).sort()).toEqual([`${mail?.id}.eml`, `${mail?.id}.json`, 'notes.txt'].sort());
 });
 
-test('a client that goes away in the middle of a mail leaves nothing behind', async () => {
+test('a client that disconnects in the middle of a mail leaves nothing behind', async () => {
   const client = createConnection(inbox.smtpPort, '127.0.0.1');
   client.write('EHLO client.example\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n');
   for await (const reply of client) if (String(reply).includes('354')) break;
@@ -144,7 +144,7 @@ test('large mails in parallel are not held in memory', async () => {
   );
 
   expect(inbox.mails.list().map(({ bytes }) => bytes > 50 * MIB)).toEqual(Array(8).fill(true));
-  // 400 MiB went through this process, which is sender and inbox at once.
+  // 400 MiB passed through this process, which is both sender and inbox.
   expect(peak - before).toBeLessThan(200 * MIB);
 });
 

@@ -1,5 +1,5 @@
-// The development inbox: a real SMTP server that keeps all mail it is given, for people and tests
-// to look at. It never delivers anything.
+// The development inbox: an SMTP server that keeps all mail for people and tests to look at, and
+// delivers none.
 
 import type { Logger } from 'pino';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
@@ -9,11 +9,11 @@ import { MailFolder } from './mail-folder.ts';
 
 interface InboxOptions {
   /**
-   * Where to listen; port 0 takes a free one. Anybody who can connect can leave mail, so this
-   * should be a loopback address.
+   * The address to listen on; port 0 selects a free port. Use a loopback address, because everybody
+   * who can connect can send mail to the inbox.
    */
   readonly smtp: { readonly host: string; readonly port: number };
-  /** Where mail is kept, over restarts. Owned by this inbox alone. */
+  /** The folder of the mail, which survives restarts. No other process may use it. */
   readonly folder: string;
   readonly log?: Pick<Logger, 'warn'>;
 }
@@ -23,7 +23,10 @@ export interface Inbox extends AsyncDisposable {
   readonly mails: MailFolder;
 }
 
-/** Listens once it resolves. Fails with the error of listening (EADDRINUSE) or of the folder. */
+/**
+ * Starts the inbox; it listens when the promise resolves. Rejects with the error of listening
+ * (EADDRINUSE) or of the folder.
+ */
 export async function startInbox({ smtp, folder, log }: InboxOptions): Promise<Inbox> {
   const mails = await MailFolder.open(folder);
   const receiving = new Set<Promise<void>>();
@@ -40,10 +43,10 @@ export async function startInbox({ smtp, folder, log }: InboxOptions): Promise<I
     onData(stream, session, answer) {
       const received = receive(mails, stream, session)
         .then(
-          (id) => answer(null, `2.0.0 kept as ${id}`),
+          (id) => answer(null, `2.0.0 stored as ${id}`),
           (error: NodeJS.ErrnoException) => {
-            log?.warn({ code: error.code }, 'the inbox could not keep a mail');
-            answer(Object.assign(new Error('4.3.0 could not be kept'), { responseCode: 451 }));
+            log?.warn({ code: error.code }, 'the inbox could not store a mail');
+            answer(Object.assign(new Error('4.3.0 the mail could not be stored'), { responseCode: 451 }));
           },
         )
         .finally(() => receiving.delete(received));
@@ -55,13 +58,13 @@ export async function startInbox({ smtp, folder, log }: InboxOptions): Promise<I
     server.once('error', failed);
     server.listen(smtp.port, smtp.host, listening);
   });
-  // Clients that go away in the middle of a session arrive here; the server itself goes on.
+  // Clients that disconnect in the middle of a session cause this event; the server continues.
   server.on('error', (error: NodeJS.ErrnoException) =>
     log?.warn({ code: error.code }, 'a connection to the inbox failed'),
   );
 
   const address = server.server.address();
-  if (address === null || typeof address === 'string') throw new Error('the inbox listens on no port');
+  if (address === null || typeof address === 'string') throw new Error('the inbox has no TCP port');
   return {
     smtpPort: address.port,
     mails,
@@ -86,8 +89,8 @@ async function receive(
 }
 
 /**
- * The library answers 552 to a mail above the size by itself, but hands all of its bytes over: what
- * will be refused is not written down.
+ * For a mail above the size limit the library replies 552, but still passes on all bytes. Those are
+ * not written to disk.
  */
 async function* withinSize(stream: SMTPServerDataStream): AsyncGenerator<Buffer> {
   for await (const chunk of stream) if (!stream.sizeExceeded) yield chunk;

@@ -1,6 +1,6 @@
-// Who may ask the inbox. It has no login, so a page on the internet must not get at it through the
-// reader's own browser: neither under a name of its own that it lets resolve to 127.0.0.1 (DNS
-// rebinding), nor by sending a request across sites.
+// Which requests the inbox accepts. The inbox has no login, so a page on the internet must not
+// reach it through a developer's browser: neither through a name that the page resolves to
+// 127.0.0.1 (DNS rebinding) nor by requests across sites.
 
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -8,8 +8,8 @@ const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/;
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /**
- * Judges Host headers by name; any port will do, for what an attacker can choose is the name, and
- * ports differ behind tunnels and containers.
+ * Returns a function that accepts a Host header by its name. Any port is accepted: an attacker
+ * chooses the name, and ports differ behind tunnels and containers.
  */
 export function knownHosts(configured: readonly string[]): (host: string | undefined) => boolean {
   const known = new Set([...LOOPBACK, ...configured].map(nameOf));
@@ -24,8 +24,8 @@ function nameOf(host: string): string | null {
 }
 
 /**
- * True when a browser says that another site than the inbox itself asked. Programs say nothing and
- * are welcome.
+ * True if a browser says that another site made the request. Programs send no such header and are
+ * accepted.
  */
 export function isFromAnotherSite(headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site'];

@@ -16,7 +16,7 @@ const mail = (subject: string, bytes = 0) =>
   Readable.from([Buffer.from(`Subject: ${subject}\r\n\r\n${'x'.repeat(bytes)}`)]);
 const subjects = (mails: MailFolder) => mails.list().map(({ subject }) => subject);
 
-test('the oldest mail goes when there are too many', async () => {
+test('the oldest mail is deleted when there are too many mails', async () => {
   const mails = await MailFolder.open(folder, { mailsMax: 2, bytesMax: 1_000_000 });
   for (const subject of ['one', 'two', 'three']) await mails.receive(mail(subject), envelope);
 
@@ -24,7 +24,7 @@ test('the oldest mail goes when there are too many', async () => {
   expect(await readdir(folder)).toHaveLength(4);
 });
 
-test('the oldest mail goes when there are too many bytes, but never the newest', async () => {
+test('the oldest mail is deleted when there are too many bytes, but never the newest', async () => {
   const mails = await MailFolder.open(folder, { mailsMax: 10, bytesMax: 1_000 });
   await mails.receive(mail('one', 400), envelope);
   await mails.receive(mail('two', 400), envelope);
@@ -45,7 +45,7 @@ test('mails of the same millisecond keep their order', async () => {
   expect(subjects(mails)).toEqual(expected);
 });
 
-test('a source that breaks off leaves nothing behind', async () => {
+test('a source that fails leaves nothing behind', async () => {
   const mails = await MailFolder.open(folder);
   const broken = async function* () {
     yield Buffer.from('Subject: half');
@@ -69,7 +69,7 @@ test.each([
   expect(mails.find(id)).toMatchObject({ subject, bytes: Buffer.byteLength(source) });
 });
 
-test('emptying removes every file of ours', async () => {
+test('emptying deletes all files of the inbox', async () => {
   const mails = await MailFolder.open(folder);
   await mails.receive(mail('one'), envelope);
   await mails.receive(mail('two'), envelope);

@@ -1,6 +1,6 @@
-// Where the development inbox keeps its mail: `<id>.eml`, the bytes as received, and `<id>.json`,
-// its envelope and subject. The oldest mail goes when there is too much. One process owns a folder;
-// nothing here is fsynced, for it is not the record of anything.
+// The mail of the development inbox: `<id>.eml` has the bytes as received, `<id>.json` the envelope
+// and subject. The oldest mail is deleted when the folder is full. One process owns a folder. Files
+// are not synced, because a lost test mail does no harm.
 
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -15,7 +15,7 @@ import { readSubject } from './read-mail.ts';
 const kept = z.object({
   /** RFC 3339, UTC. */
   received_at: z.string(),
-  /** Empty for the null return path. */
+  /** Empty for the null reverse-path. */
   mail_from: z.string(),
   rcpt_to: z.array(z.string()),
   subject: z.string(),
@@ -35,8 +35,8 @@ interface MailFolderLimits {
   readonly bytesMax: number;
 }
 
-// Time in milliseconds, a running number for mails of the same one, and randomness: ids sort by
-// arrival and cannot be guessed.
+// The time in milliseconds, a counter for mails of the same millisecond, and random digits: ids
+// sort by arrival and cannot be guessed.
 const ID = /^[0-9a-f]{24}$/;
 const FILE = /^([0-9a-f]{24})\.(eml|json|part)$/;
 
@@ -52,8 +52,8 @@ export class MailFolder {
   }
 
   /**
-   * Creates the folder when it is missing, finds the mail of earlier runs, and removes what a crash
-   * left half written.
+   * Opens the folder: creates it if missing, loads the mail of earlier runs and deletes
+   * half-written files.
    */
   static async open(
     folder: string,
@@ -78,21 +78,22 @@ export class MailFolder {
     return [...this.#mails.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
   }
 
-  /** Null for an id that is not here; whatever its form, it never becomes part of a path. */
+  /**
+   * Null if there is no mail with this id. An id of any form is safe, because it becomes part of a
+   * path only if a mail has it.
+   */
   find(id: string): KeptMail | null {
     return ID.test(id) ? (this.#mails.get(id) ?? null) : null;
   }
 
-  /**
-   * The bytes as received. The stream fails with ENOENT when the mail went away in the meantime.
-   */
+  /** The bytes as received. The stream fails with ENOENT if the mail was deleted meanwhile. */
   source(mail: KeptMail): Readable {
     return createReadStream(this.#path(mail.id, 'eml'));
   }
 
   /**
-   * Takes a mail; once it resolves, the mail survives a restart. Fails with the source's or the
-   * disk's error and then keeps nothing.
+   * Stores a mail. It survives a restart when the promise resolves. Rejects with the error of the
+   * source or the disk, and then keeps nothing.
    */
   async receive(source: AsyncIterable<Buffer>, envelope: ReceivedEnvelope): Promise<KeptMail> {
     const part = this.#path(randomBytes(12).toString('hex'), 'part');
@@ -108,7 +109,7 @@ export class MailFolder {
         bytes,
       };
       await rename(part, this.#path(id, 'eml'));
-      // The facts come last: a mail without them does not exist, and the next start removes its
+      // The JSON comes last: without it the mail does not exist, and the next start deletes its
       // bytes.
       await writeFile(part, JSON.stringify(facts), { mode: 0o600 });
       await rename(part, this.#path(id, 'json'));
@@ -161,7 +162,7 @@ export class MailFolder {
   }
 }
 
-/** Streams the mail to a new file and returns its first bytes and their number in all. */
+/** Streams the mail to a new file. Returns its first bytes and its length. */
 async function writeDown(
   source: AsyncIterable<Buffer>,
   path: string,
@@ -184,6 +185,6 @@ function parseOrNull(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    return null; // cut short by a power loss: the mail counts as not received
+    return null; // truncated by a power loss: the mail counts as not received
   }
 }

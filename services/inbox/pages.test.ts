@@ -1,5 +1,5 @@
-// What the inbox's pages refuse: other sites, other names, other paths, and whatever a hostile mail
-// tries.
+// What the inbox's pages refuse: other sites, other host names, other paths, and the contents of
+// hostile mails.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -50,14 +50,14 @@ test.each([
   ['[::ffff:127.0.0.1]:8080', 421],
   [' ', 421],
   [':8080', 421],
-])('a request to the host %j is answered %i', async (host, status) => {
+])('a request for the host %j gets %i', async (host, status) => {
   for (const url of ['/inbox', '/inbox/inbox.js', '/inbox/messages', '/inbox/messages/x/source']) {
     const expected = status === 200 && url.endsWith('source') ? 404 : status;
     expect((await app.inject({ url, headers: { host } })).statusCode).toBe(expected);
   }
 });
 
-test('the guard is for the inbox only', async () => {
+test('the guard covers only the inbox', async () => {
   expect((await app.inject({ url: '/elsewhere', headers: { host: 'evil.example' } })).statusCode).toBe(200);
 });
 
@@ -70,7 +70,7 @@ test.each([
   ['another site in an old browser', { origin: 'https://evil.example' }, 403],
   ['another port of this machine', { 'sec-fetch-site': 'same-site', origin: 'http://localhost:3000' }, 403],
   ['a sandboxed frame', { origin: 'null' }, 403],
-])('emptying asked for by %s', async (_title, headers, status) => {
+])('emptying requested by %s', async (_title, headers, status) => {
   await receive('Subject: x', '', 'x');
   const answer = await app.inject({
     method: 'DELETE',
@@ -128,7 +128,7 @@ test.each(['1', '-1', '0.0', 'x', '99999999999', '__proto__'])(
   },
 );
 
-test('hostile HTML is served by its own URL only, as sent, and sandboxed', async () => {
+test('hostile HTML is served only at its own URL, unchanged and sandboxed', async () => {
   const hostile =
     '<script>parent.document.title="owned"</script><img src=x onerror=alert(1)><img src="https://evil.example/track.gif">';
   const { id } = await receive(`Subject: ${hostile}`, 'Content-Type: text/html', '', hostile);
@@ -155,7 +155,7 @@ test('hostile HTML is served by its own URL only, as sent, and sandboxed', async
   });
 });
 
-test('hostile attachments are downloads whose names and types stay inside their headers', async () => {
+test('hostile attachments are downloads whose names and types stay within their headers', async () => {
   const { id } = await receive(
     'Content-Type: multipart/mixed; boundary=b',
     '',
@@ -183,7 +183,7 @@ test('hostile attachments are downloads whose names and types stay inside their 
   }
 });
 
-test('a mail with a header called __proto__ is read like any other', async () => {
+test('a mail with a header named __proto__ is read like any other', async () => {
   const { id } = await receive('__proto__: x', 'constructor: y', 'Subject: odd', '', 'x');
   expect((await app.inject({ url: `/inbox/messages/${id}` })).json()).toMatchObject({
     subject: 'odd',
@@ -192,7 +192,7 @@ test('a mail with a header called __proto__ is read like any other', async () =>
   });
 });
 
-test('the page brings everything along and lets nothing else in', async () => {
+test('the page contains all its resources and loads no others', async () => {
   const page = await app.inject({ url: '/inbox' });
   expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
   expect(page.headers['content-security-policy']).toContain("script-src 'self'");

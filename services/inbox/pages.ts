@@ -1,6 +1,6 @@
-// The inbox over HTTP: a page for people and JSON for tests, as a fastify plugin that brings its
-// guard and its headers along. Everything in a mail is hostile: its HTML has a URL of its own whose
-// answer is sandboxed, attachments are downloads, and the page puts the rest in as text.
+// The inbox over HTTP, as a fastify plugin: a page for people and JSON for tests. All content of a
+// mail is treated as hostile. Its HTML has a URL of its own with a sandboxed response, attachments
+// are downloads, and the page inserts everything else as text.
 
 import { readFile } from 'node:fs/promises';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,7 +10,7 @@ import type { KeptMail } from './mail-folder.ts';
 import { type ReadAttachment, readMail, readSelfContainedHtml } from './read-mail.ts';
 
 interface InboxPagesOptions {
-  /** Host names to answer to besides those of loopback. */
+  /** Accepted Host names, in addition to those of loopback. */
   readonly hosts: readonly string[];
 }
 
@@ -18,8 +18,8 @@ const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /**
- * No scripts, forms or origin of its own; nothing is fetched from anywhere, so opening a mail tells
- * its author nothing.
+ * No scripts, no forms, no origin and no external resources, so the author of a mail does not learn
+ * that it was opened.
  */
 const MAIL_HTML_POLICY =
   "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'";
@@ -39,8 +39,8 @@ interface AttachmentRequest {
 }
 
 /**
- * Serves everything under /inbox. Unknown ids are 404, unknown Host names 421, changes asked for by
- * another site 403.
+ * Serves everything under /inbox. Unknown ids get 404, unknown Host names 421, and changes
+ * requested by another site 403.
  */
 export function inboxPages(
   { mails }: Pick<Inbox, 'mails'>,
@@ -49,7 +49,7 @@ export function inboxPages(
   const isKnownHost = knownHosts(hosts);
 
   return async (app) => {
-    // A DELETE may come with any content type and no body, or with one that nobody reads.
+    // A DELETE may have any content type, with or without a body; the body is ignored.
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
@@ -62,10 +62,16 @@ export function inboxPages(
         'cache-control': 'no-store',
       });
       if (!isKnownHost(request.headers.host)) {
-        return fail(request, reply, 421, 'unknown_host', 'The inbox does not answer to this host name.');
+        return fail(request, reply, 421, 'unknown_host', 'The inbox does not serve this host name.');
       }
       if (request.method !== 'GET' && request.method !== 'HEAD' && isFromAnotherSite(request.headers)) {
-        return fail(request, reply, 403, 'cross_site', 'Another site may not change the inbox.');
+        return fail(
+          request,
+          reply,
+          403,
+          'cross_site',
+          'Requests from another site must not change the inbox.',
+        );
       }
     });
 
@@ -99,7 +105,8 @@ export function inboxPages(
     app.get<MailRequest>('/inbox/messages/:id/source', async (request, reply) => {
       const mail = mails.find(request.params.id);
       if (mail === null) return noSuchMail(request, reply);
-      // Plain text rather than message/rfc822: a browser then shows it instead of saving it.
+      // Plain text instead of message/rfc822, so that a browser shows the source instead of saving
+      // it.
       return reply
         .type('text/plain; charset=utf-8')
         .header('content-length', mail.bytes)
@@ -151,7 +158,7 @@ function described(
   };
 }
 
-/** A mail may call its parts anything; only what looks like a type becomes a header. */
+/** A mail may name any content type; only a valid one becomes a header. */
 function safeContentType(contentType: string): string {
   return /^[a-z0-9.+-]{1,64}\/[a-z0-9.+-]{1,128}$/i.test(contentType)
     ? contentType
@@ -159,8 +166,8 @@ function safeContentType(contentType: string): string {
 }
 
 /**
- * RFC 8187: percent-encoded UTF-8, with the five marks that encodeURIComponent leaves alone and the
- * RFC does not allow.
+ * RFC 8187: percent-encoded UTF-8. encodeURIComponent leaves five characters unencoded that the RFC
+ * does not allow.
  */
 function encodedFilename(filename: string): string {
   return encodeURIComponent(filename.toWellFormed()).replace(
@@ -170,7 +177,7 @@ function encodedFilename(filename: string): string {
 }
 
 function noSuchMail(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return fail(request, reply, 404, 'not_found', 'There is no such mail, or no such part of it.');
+  return fail(request, reply, 404, 'not_found', 'There is no such mail, or the mail has no such part.');
 }
 
 function fail(

@@ -1,14 +1,16 @@
-// What a mail says, read by mailparser when somebody looks at it. Whole mails are held in memory
-// here, one view at a time; receiving never does.
+// Parses a mail with mailparser when somebody looks at it. Reading holds one whole mail in memory;
+// receiving never does.
 
 import type { Readable } from 'node:stream';
 import { type HeaderValue, type ParsedMail, simpleParser } from 'mailparser';
 
 interface ReadMail {
-  /** The HTML as sent, with its `cid:` links; null when there is none. */
+  /** The HTML as sent, with its `cid:` links; null if there is none. */
   readonly html: string | null;
   readonly text: string | null;
-  /** By lower-case name, in order; each value unfolded and decoded. The source has them as sent. */
+  /**
+   * Values by lower-case name, in order, unfolded and decoded. The source has the values as sent.
+   */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly attachments: readonly ReadAttachment[];
 }
@@ -16,7 +18,7 @@ interface ReadMail {
 export interface ReadAttachment {
   readonly filename: string | null;
   readonly contentType: string;
-  /** Without angle brackets, as a `cid:` link names it. */
+  /** Without angle brackets, as in a `cid:` link. */
   readonly contentId: string | null;
   readonly content: Buffer;
 }
@@ -39,14 +41,14 @@ export async function readMail(source: Readable): Promise<ReadMail> {
 }
 
 /**
- * The HTML with the images that the mail brings along put in as `data:` URLs, so that it needs
- * nothing else to be shown; null when there is none.
+ * The HTML with the mail's own images as `data:` URLs, so that a browser needs nothing else to show
+ * it; null if there is none.
  */
 export async function readSelfContainedHtml(source: Readable): Promise<string | null> {
   return (await simpleParser(source, { ...AS_SENT, keepCidLinks: false })).html || null;
 }
 
-/** The decoded subject, from the first bytes of a mail; empty when it has none. */
+/** The decoded subject, from the first bytes of a mail; empty if there is none. */
 export async function readSubject(head: Buffer): Promise<string> {
   const blankLine = head.indexOf('\r\n\r\n');
   return (
@@ -67,8 +69,8 @@ function readHeaders(mail: ParsedMail): Record<string, string[]> {
 }
 
 /**
- * Null for values that come more than once or have parameters: what mailparser makes of those no
- * longer looks like the header.
+ * Null for headers with parameters or several values: mailparser returns those in a form that no
+ * longer resembles the header.
  */
 function decoded(value: HeaderValue | undefined): string | null {
   if (typeof value === 'string') return value;

@@ -16,7 +16,7 @@ resolverContract('dns', async () => {
   };
 });
 
-it('asks the next server when one is not there, or cannot answer', async () => {
+it('asks the next server when a server is down or fails', async () => {
   await using broken = await startDnsServer({ 'shop.example': { fault: 'SERVFAIL' } });
   await using good = await startDnsServer({ 'shop.example': { txt: ['here'] } });
   const servers = [await freePort(), broken.port, good.port].map((port) => ({ host: '127.0.0.1', port }));

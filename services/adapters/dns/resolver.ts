@@ -1,5 +1,5 @@
-// The Resolver over UDP, and over TCP for what does not fit into a datagram. It asks recursive
-// servers and keeps nothing: whoever asks often is told how long an answer holds.
+// The Resolver: asks recursive servers over UDP, and over TCP when a reply does not fit into a
+// datagram. It caches nothing; each result has its time to live, so that a caller can cache it.
 
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -20,14 +20,14 @@ import { dnsLimits } from '../../core/limits/dns.ts';
 import { type DnsServer, readDnsServer } from '../../core/network/dns-server.ts';
 import type { DnsResult, Resolver } from '../../ports/resolver.ts';
 
-/** RFC 1035, section 4.1.1. */
+/** Reply codes (RFC 1035 section 4.1.1). */
 const NO_ERROR = 0;
 const NO_SUCH_NAME = 3;
 
 interface ResolverOptions {
-  /** Asked in turn until one answers; the system's unless told. */
+  /** Asked in turn until one replies. The system's servers by default. */
   readonly servers?: readonly DnsServer[];
-  /** For one server to answer. */
+  /** Timeout of one try at one server. */
   readonly tryMs?: number;
 }
 
@@ -88,15 +88,15 @@ async function askInTurn(
       try {
         const answer = await askOne(server, question, ms);
         const code = (answer.flags ?? 0) & 0xf;
-        // a server that could not find out has not answered
+        // another code (SERVFAIL, REFUSED) says that the server could not find out
         if (code === NO_ERROR || code === NO_SUCH_NAME) return answer;
-        last = new Failure('unavailable', `answered with code ${code}`);
+        last = new Failure('unavailable', `the server replied with code ${code}`);
       } catch (error) {
         last = error;
       }
     }
   }
-  throw new Failure('unavailable', `DNS could not be asked for ${question.type} of ${question.name}`, {
+  throw new Failure('unavailable', `the DNS query for ${question.type} of ${question.name} failed`, {
     cause: last,
   });
 }
@@ -117,10 +117,7 @@ async function askOne(server: DnsServer, question: Question, ms: number): Promis
   return answer.flag_tc ? overTcp(server, streamEncode(query), isAnswer, ms) : answer;
 }
 
-/**
- * What is no answer to this question was sent by somebody else, or long ago, and is not listened
- * to.
- */
+/** Ignores packets that do not belong to the question: late replies, and those of others. */
 function overUdp(
   { host, port }: DnsServer,
   query: Buffer,
@@ -129,14 +126,13 @@ function overUdp(
 ): Promise<DecodedPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
-  const timer = setTimeout(() => reject(new Failure('unavailable', 'no answer in time')), ms);
+  const timer = setTimeout(() => reject(new Failure('unavailable', 'no reply in time')), ms);
   socket.on('error', reject);
   socket.on('message', (data) => {
     const packet = read(data);
     if (packet !== null && isAnswer(packet)) resolve(packet);
   });
-  // connected, so that answers of others are dropped, and a port where nobody listens is told at
-  // once
+  // a connected socket drops packets from other addresses and reports a closed port at once
   socket.connect(port, host, () => socket.send(query));
   return promise.finally(() => {
     clearTimeout(timer);
@@ -152,7 +148,7 @@ function overTcp(
 ): Promise<DecodedPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
   const socket = connect(port, host, () => socket.write(query));
-  const timer = setTimeout(() => reject(new Failure('unavailable', 'no answer in time')), ms);
+  const timer = setTimeout(() => reject(new Failure('unavailable', 'no reply in time')), ms);
   let data = Buffer.alloc(0);
   socket
     .on('error', reject)
@@ -162,7 +158,7 @@ function overTcp(
     if (data.length < 2 || data.length < data.readUInt16BE(0) + 2) return;
     const packet = read(data.subarray(2));
     if (packet !== null && isAnswer(packet)) resolve(packet);
-    else reject(new Failure('unavailable', 'not an answer'));
+    else reject(new Failure('unavailable', 'the reply does not match the query'));
   });
   return promise.finally(() => {
     clearTimeout(timer);
@@ -185,7 +181,8 @@ function answerOf<R>(packet: DecodedPacket, pick: (answer: DnsAnswer) => R | nul
 }
 
 /**
- * Of the answer and of each alias on the way; of nothing what the zone says of nothing (RFC 2308).
+ * The smallest TTL of the answer and the aliases on the way. Without records, the negative TTL of
+ * the zone (RFC 2308).
  */
 function ttlOf({ answers = [], authorities = [] }: DecodedPacket, isThere: boolean): number {
   const ttls = answers.flatMap((answer) => ('ttl' in answer && answer.ttl !== undefined ? [answer.ttl] : []));

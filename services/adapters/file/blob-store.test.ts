@@ -36,7 +36,7 @@ const bytes = async function* (size: number) {
 };
 
 describe('FileBlobStore', () => {
-  it('names what a killed process left half-way, and deletes it', async () => {
+  it('lists and deletes the half-written file of a killed process', async () => {
     await using temporary = await openTemporary();
     const { store, clock } = temporary;
     const id = newBlobId(clock.now());
@@ -61,7 +61,7 @@ describe('FileBlobStore', () => {
     await expect(put).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
-  it('goes through folders in the order of time', async () => {
+  it('lists folders in the order of time', async () => {
     await using temporary = await openTemporary();
     const { store, clock, folder } = temporary;
     const ids: ReturnType<typeof newBlobId>[] = [];

@@ -1,6 +1,5 @@
-// Blobs as files of a folder. A file is written under another name and gets its own once it is
-// whole and on the disk, so a name that can be read is a blob that is whole. Folders and names sort
-// by time, see `folderOf`.
+// Blobs as files in a folder. A file is written under a temporary name, synced and then renamed, so
+// a file with a final name is complete. Folders and names sort by time (see `folderOf`).
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
@@ -11,12 +10,12 @@ import { ingestLimits } from '../../core/limits/ingest.ts';
 import type { BlobInfo, BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** A file begins with what is known of its blob: JSON, filled up with spaces to this. */
+/** Bytes at the start of each file for the blob's metadata: JSON padded with spaces. */
 const HEAD_BYTES = 1_024;
-/** The ending of a file that is being written, or was when its process died. */
+/** The suffix of a file that is being written, or whose process died while writing. */
 const PART = '.part';
 
-/** Opens, or makes, the folder. The clock dates blobs. */
+/** Opens the folder and creates it if it is missing. `clock` gives the blobs their times. */
 export async function openBlobStore(folder: string, clock: Clock): Promise<FileBlobStore> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return new FileBlobStore(folder, clock);
@@ -42,7 +41,7 @@ class FileBlobStore implements BlobStore {
       await sync(dirname(path));
       return info;
     } catch (error) {
-      // whatever cannot be taken back now is found by `olderThan`
+      // `olderThan` finds a file that cannot be removed now
       await rm(part, { force: true }).catch(() => {});
       throw error;
     }
@@ -78,7 +77,7 @@ class FileBlobStore implements BlobStore {
     }
   }
 
-  /** Judges by the time in the id, so that no file needs to be opened. */
+  /** Compares the time in the id, so no file needs to be opened. */
   async olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]> {
     const end = blobId(before, new Uint8Array(ID_RANDOM_BYTES));
     const last = folderOf(end);
@@ -101,15 +100,15 @@ class FileBlobStore implements BlobStore {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** Where a blob lies. */
+  /** The path of a blob's file. */
   pathOf(id: BlobId): string {
     const { outer, inner } = folderOf(id);
     return join(this.#folder, outer, inner, id);
   }
 
   /**
-   * A folder that is not on the disk takes its files with it, so each new one is synced into its
-   * parent.
+   * Creates a folder and syncs each new folder into its parent: a crash must not lose a folder with
+   * its files.
    */
   async #makeFolder(folder: string): Promise<void> {
     const first = await disk(mkdir(folder, { recursive: true, mode: 0o700 }));
@@ -119,8 +118,8 @@ class FileBlobStore implements BlobStore {
 }
 
 /**
- * Two levels by the time in the id: a new outer folder each nine hours, a new inner one each 17
- * minutes. Both sort as the ids do.
+ * Two levels of folders by the time in the id: a new outer folder every nine hours, a new inner
+ * folder every 17 minutes. Both sort in the order of the ids.
  */
 function folderOf(id: BlobId): { readonly outer: string; readonly inner: string } {
   const start = 'blob_'.length;
@@ -150,14 +149,14 @@ async function write(
   return info;
 }
 
-/** A write may take a part only. */
+/** A single write may write only a part. */
 async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < chunk.length; )
     done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
 }
 
 /**
- * Null when the file is shorter or longer than its head says: a disk that lied, or somebody's hand.
+ * Null if the file's size contradicts its metadata: the disk failed, or somebody changed the file.
  */
 async function readHead(file: FileHandle): Promise<BlobInfo | null> {
   const head = Buffer.alloc(HEAD_BYTES);
@@ -192,12 +191,12 @@ async function sync(folder: string): Promise<void> {
 }
 
 /**
- * A full or broken disk is not the caller's fault, and may be mended. What the source throws does
- * not come by here.
+ * Turns an error of the disk into `unavailable`: a full or broken disk can be repaired, and the
+ * caller is not at fault. Errors of the source do not pass through here.
  */
-async function disk<T>(deed: Promise<T>): Promise<T> {
+async function disk<T>(work: Promise<T>): Promise<T> {
   try {
-    return await deed;
+    return await work;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : 'unknown';
     throw new Failure('unavailable', `the disk failed: ${code}`, { cause });

@@ -1,7 +1,8 @@
-// What a folder's catalog remembers over restarts, in files that are written whole: one for each
-// object, whatever became of it, and one for each revision of a template, never changed. So pinned
-// revisions and the last good ones outlast the files they came from. Logins of senders are sealed.
-// It decides nothing, and one process owns it.
+// The catalog of a folder as it survives restarts: one file for each object, removed objects
+// included, and one file for each revision of a template. Files are replaced as a whole, and a
+// revision's file never changes. So pinned revisions and last good revisions outlive the YAML they
+// came from. Relay logins are sealed. This file makes no decisions, and only one process may use a
+// state.
 
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
@@ -18,14 +19,14 @@ import { snapshotOf } from '../../core/catalog/snapshot.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 
 /**
- * An object as its file holds it. Removed ones stay, so that their numbers go on and old leaders
- * are known.
+ * An object as stored in its file. Removed objects are kept, so that revision numbers continue and
+ * writes of old leaders are recognised.
  */
 export interface KeptObject extends StoredObject {
   /** `sender/<tenant>/<name>` or `template/<tenant>/<identifier>`. */
   readonly key: string;
   readonly revision: number;
-  /** Null for a template, whose content is its revision's, and for what was removed. */
+  /** Null for a template, whose content is in its revision's file, and for a removed object. */
   readonly sender: SealedSender | null;
 }
 
@@ -33,7 +34,7 @@ export class CatalogState {
   readonly #folder: string;
   readonly #keys: Keys;
   readonly #objects = new Map<string, KeptObject>();
-  /** What is in view, by the same keys. */
+  /** The live objects, by the same keys. */
   readonly #senders = new Map<string, Sender>();
   readonly #templates = new Map<string, TemplateRevision>();
   #turn: Promise<unknown> = Promise.resolve();
@@ -70,15 +71,18 @@ export class CatalogState {
     return this.#revision(templateKey(tenant, identifier), revision);
   }
 
-  /** One piece of work at a time: each decides by what the one before it left. */
+  /**
+   * Runs `work` after all earlier work, so that each piece of work sees the results of those before
+   * it.
+   */
   inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#turn.then(work);
-    // whoever asked for the work hears of its failure
+    // the caller of `inTurn` gets the error
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  /** A template's revision has to be kept before the object that points to it. */
+  /** Stores an object. The revision that a template's object points to must be stored before. */
   async keepObject(object: KeptObject): Promise<void> {
     await writeWhole(join(this.#folder, 'objects', `${nameOf(object.key)}.json`), JSON.stringify(object));
     await this.#show(object);
@@ -89,7 +93,7 @@ export class CatalogState {
     await writeWhole(this.#fileOf(key, template.revision), JSON.stringify(template));
   }
 
-  /** What is shown is what was read back: nobody sees what was not kept. */
+  /** Makes an object visible from what was stored, so that nobody sees what a crash could lose. */
   async #show(object: KeptObject): Promise<void> {
     const { key, isLive, revision } = object;
     const sender = isLive && object.sender !== null ? this.#opened(object.sender) : null;
@@ -100,8 +104,8 @@ export class CatalogState {
   }
 
   /**
-   * Null when its logins were sealed with another keyring: such a sender is out of view until it is
-   * written anew.
+   * Null if the logins were sealed with another keyring. Such a sender is not visible until it is
+   * written again.
    */
   #opened(sealed: SealedSender): Sender | null {
     try {
@@ -127,8 +131,8 @@ function setOrDelete<Value>(map: Map<string, Value>, key: string, value: Value |
 }
 
 /**
- * Something that a person can read, and a digest, because identifiers are longer and more various
- * than names of files.
+ * A readable part and a digest, because identifiers can be longer than file names and contain other
+ * characters.
  */
 function nameOf(key: string): string {
   const shown = key.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
@@ -145,8 +149,8 @@ async function readOrNull(file: string): Promise<string | null> {
 }
 
 /**
- * The file has the new text or the old one, whatever happens; it has the new one for good when this
- * resolves.
+ * Replaces a file: after a crash it has either the old text or the new text. The new text is
+ * durable when the promise resolves.
  */
 async function writeWhole(file: string, text: string): Promise<void> {
   const draft = `${file}.draft`;

@@ -26,7 +26,7 @@ catalogWriterContract('file', async () => {
   notices.subscribe('catalog.changed', (subject) => heard.push(subject));
   return {
     writer: writerOf(state, [april], notices),
-    // of the same process: the state has no other
+    // a writer of the same process, because a state has no other
     other: writerOf(state, [april], notices),
     notices: heard,
     read: async () => (await CatalogState.open(folder, [april])).snapshot(0),
@@ -45,7 +45,7 @@ describe('CatalogWriter of a folder', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  /** As after a restart. */
+  /** Opens the state again, as after a restart. */
   async function reopen(keys: Keys = [april]) {
     const state = await CatalogState.open(folder, keys);
     return { state, writer: writerOf(state, keys) };
@@ -55,7 +55,7 @@ describe('CatalogWriter of a folder', () => {
     return (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('\n');
   }
 
-  it('knows numbers, fences and owners after a restart', async () => {
+  it('keeps revision numbers, fences and owners over a restart', async () => {
     const { writer } = await reopen();
     await writer.put(source, { kind: 'template', template: compiledTemplate({ subject: 'one' }) });
     await writer.put(
@@ -72,7 +72,7 @@ describe('CatalogWriter of a folder', () => {
     });
   });
 
-  it('keeps logins sealed, and nothing of those that were removed', async () => {
+  it('keeps logins sealed, and removes those of removed senders', async () => {
     const { writer } = await reopen();
     await writer.put(source, login);
     expect(await contents()).not.toContain('sesame');
@@ -81,7 +81,7 @@ describe('CatalogWriter of a folder', () => {
     expect(await contents()).not.toContain('routes/relay/credentials');
   });
 
-  it('seals anew with the active key of a rotation', async () => {
+  it('seals again with the active key of a rotation', async () => {
     await (await reopen()).writer.put(source, login);
     const { writer } = await reopen([may, april]);
     expect(await writer.put(source, login)).toEqual({ kind: 'updated', revision: 1 });
@@ -90,7 +90,7 @@ describe('CatalogWriter of a folder', () => {
     expect(state.snapshot(0).sender('shop', 'billing')?.routes[0]?.credentials?.password).toBe('open sesame');
   });
 
-  it('has a sender out of view whose logins another keyring sealed, until it is written again', async () => {
+  it('hides a sender whose logins another keyring sealed, until it is written again', async () => {
     await (await reopen()).writer.put(source, login);
     const { state, writer } = await reopen([may]);
     expect(state.snapshot(0).sender('shop', 'billing')).toBeNull();
@@ -98,7 +98,7 @@ describe('CatalogWriter of a folder', () => {
     expect(state.snapshot(0).sender('shop', 'billing')).not.toBeNull();
   });
 
-  it('passes over the number of a writer that died before it could point to it', async () => {
+  it('skips the number of a writer that died before its object pointed to it', async () => {
     const { state, writer } = await reopen();
     const template = compiledTemplate({ subject: 'one' });
     await state.keepRevision({ ...template, revision: 1, hash: 'of another content' });
@@ -110,7 +110,7 @@ describe('CatalogWriter of a folder', () => {
     expect(await state.revision('shop', 'invoice', 1)).toMatchObject({ hash: 'of another content' });
   });
 
-  it('goes on after a write that failed', async () => {
+  it('continues after a failed write', async () => {
     const { writer } = await reopen();
     await rm(join(folder, 'objects'), { recursive: true });
     await writeFile(join(folder, 'objects'), 'no folder');

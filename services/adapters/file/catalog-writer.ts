@@ -1,5 +1,5 @@
-// Writing the catalog of a folder's state: the one way by which its revisions are numbered. Writers
-// of one state take turns; a revision is kept before the object that points to it.
+// Writes the catalog of a folder's state and numbers its revisions. Writers of one state take
+// turns, and a revision is stored before the object that points to it.
 
 import { entryKey, noticeOf } from '../../core/catalog/catalog.ts';
 import { decideWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
@@ -20,7 +20,7 @@ import type { CatalogState, KeptObject } from './catalog-state.ts';
 interface FileCatalogWriterParts {
   readonly notices: Pick<Notices, 'publish'>;
   readonly random: Random;
-  /** Those of purpose `catalog`. */
+  /** The keys of purpose `catalog`. */
   readonly keys: Keys;
 }
 
@@ -30,7 +30,7 @@ export function createCatalogWriter(state: CatalogState, parts: FileCatalogWrite
     list: ({ kind, name }) => state.inTurn(async () => ownOf(state, kind, name).map(toOwnEntry)),
     remove: (source, key) => state.inTurn(() => remove(state, parts, source, key)),
     prune: (source, keep) => state.inTurn(() => prune(state, parts, source, keep)),
-    /** The state is whoever's who opened it. */
+    /** the caller of `open` owns the state */
     async [Symbol.asyncDispose]() {},
   };
 }
@@ -116,8 +116,8 @@ const toSource = ({ kind, name, uid }: CatalogSource): KeptObject['source'] => (
 });
 
 /**
- * The number of this content. One that was kept by a writer who died before he could point to it is
- * passed over unless the content is the same.
+ * The revision number for this content. A number is skipped if a writer stored other content under
+ * it and died before the object pointed to it.
  */
 async function numberOf(state: CatalogState, entry: CatalogEntry, from: number): Promise<number> {
   if (entry.kind === 'sender') return from;
@@ -129,7 +129,7 @@ async function numberOf(state: CatalogState, entry: CatalogEntry, from: number):
   }
 }
 
-/** The same object by a newer writer: from now on the older one's writes change nothing. */
+/** Raises the fence of an unchanged object, so that older writers can no longer change it. */
 async function raise(state: CatalogState, stored: KeptObject | null, source: CatalogSource): Promise<void> {
   if (stored === null) return;
   const { fence, uid } = source;
@@ -143,8 +143,8 @@ async function raise(state: CatalogState, stored: KeptObject | null, source: Cat
 }
 
 /**
- * False: what is kept under this hash is not what was written, or the secrets are others, or sealed
- * with an older key.
+ * True if the stored object equals the entry, secrets included. False if somebody edited the file,
+ * the secrets changed, or they are sealed with an older key.
  */
 async function holds(
   state: CatalogState,

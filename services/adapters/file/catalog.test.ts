@@ -9,7 +9,7 @@ import type { Catalog } from '../../ports/catalog.ts';
 import { SystemRandom } from '../system/random.ts';
 import { openCatalog } from './catalog.ts';
 
-/** A catalog over a new folder, with a hand to write in it. */
+/** A catalog over a new folder, with functions to write files into the folder. */
 async function setUp() {
   const root = await mkdtemp(join(tmpdir(), 'packetboat-catalog-'));
   const folder = join(root, 'catalog');
@@ -66,7 +66,7 @@ describe('a catalog folder', () => {
     catalog.current().template('shop', 'invoice')?.content.live[0]?.subject ?? null;
   const broken = templateYaml({ subject: '{{#if}}' });
 
-  it('is read with all that lies below it, but for what is hidden or no YAML', async () => {
+  it('reads all YAML files in the folder and its subfolders, except hidden ones', async () => {
     await mkdir(join(setup.folder, 'shop'));
     await mkdir(join(setup.folder, '.git'));
     await setup.write('shop/templates.yml', templateYaml());
@@ -79,7 +79,7 @@ describe('a catalog folder', () => {
     expect(setup.faults).toEqual([]);
   });
 
-  it('keeps the last good revision of what became bad, and says once where and why', async () => {
+  it('keeps the last good revision of an invalid object, and reports each fault once with its position', async () => {
     await setup.write('a.yaml', senderYaml(), templateYaml({ subject: 'good' }));
     const catalog = await setup.open();
     await setup.write('a.yaml', senderYaml(), broken);
@@ -100,7 +100,7 @@ describe('a catalog folder', () => {
     await expect.poll(() => subjectOf(catalog)).toBe('better');
   });
 
-  it('keeps all that may stand in a file that is no YAML any more, also over a restart', async () => {
+  it('keeps all objects while a file is invalid YAML, also over a restart', async () => {
     await setup.write('a.yaml', senderYaml({ password: 'open sesame' }), templateYaml({ subject: 'good' }));
     await setup.write('b.yaml', templateYaml({ identifier: 'other', subject: 'one' }));
     let catalog = await setup.open();
@@ -119,14 +119,14 @@ describe('a catalog folder', () => {
     await expect.poll(() => catalog.current().senders('shop')).toEqual([]);
   });
 
-  it('keeps the last good revision over a restart with a bad one', async () => {
+  it('keeps the last good revision over a restart with an invalid object', async () => {
     await setup.write('a.yaml', templateYaml({ subject: 'good' }));
     await setup.open();
     await setup.write('a.yaml', broken);
     expect(subjectOf(await setup.open())).toBe('good');
   });
 
-  it('takes no Secret from a file that others can read', async () => {
+  it('refuses a Secret in a file that others can read', async () => {
     await setup.write('a.yaml', senderYaml({ password: 'open sesame' }));
     await chmod(join(setup.folder, 'a.yaml'), 0o644);
     const catalog = await setup.open();
@@ -138,7 +138,7 @@ describe('a catalog folder', () => {
     await expect.poll(() => catalog.current().senders('shop').length).toBe(1);
   });
 
-  it('leaves no login readable in its state', async () => {
+  it('stores no login in plain text', async () => {
     await setup.write('a.yaml', senderYaml({ password: 'open sesame' }), templateYaml());
     await setup.open();
     const state = join(setup.root, 'state');
@@ -148,7 +148,7 @@ describe('a catalog folder', () => {
     for (const file of files) expect(await readFile(join(state, file), 'utf8')).not.toContain('sesame');
   });
 
-  it('says that the folder is gone, and goes on when it is back', async () => {
+  it('reports that the folder is missing, and continues when the folder is back', async () => {
     await setup.write('a.yaml', templateYaml({ subject: 'one' }));
     const catalog = await setup.open();
     await rm(setup.folder, { recursive: true });
@@ -161,7 +161,7 @@ describe('a catalog folder', () => {
     await expect(catalog.check()).resolves.toBeUndefined();
   });
 
-  it('must be there at the start', async () => {
+  it('requires the folder at start', async () => {
     await rm(setup.folder, { recursive: true });
     await expect(setup.open()).rejects.toMatchObject({ kind: 'invalid' });
   });

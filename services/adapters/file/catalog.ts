@@ -1,6 +1,6 @@
-// The catalog from a folder of YAML files, for embedded mode. The folder is looked at a few times a
-// second rather than watched: notices of file systems get lost on mounts of containers and
-// networks. A good change is live within a second; of what is bad the last good revision stays.
+// The catalog from a folder of YAML files, for embedded mode. The folder is polled a few times a
+// second, because file system notifications get lost on container and network mounts. A valid
+// change is live within a second; an object with faults keeps its last good revision.
 
 import { setTimeout } from 'node:timers/promises';
 import type { CatalogSnapshot, TemplateRevision } from '../../core/catalog/catalog.ts';
@@ -17,28 +17,30 @@ import { createCatalogWriter } from './catalog-writer.ts';
 import { areSame, documentsOf, type Stamps, stampsOf } from './folder.ts';
 
 interface FolderCatalogParts {
-  /** Where people write. */
+  /** The folder of the YAML files. */
   readonly folder: string;
-  /** Where revisions are kept; nobody else writes there. */
+  /** The folder of the catalog's state; no other process writes there. */
   readonly state: string;
-  /** Those of purpose `catalog`: the state holds logins of senders. */
+  /** The keys of purpose `catalog`, which seal the senders' logins in the state. */
   readonly keys: Keys;
   readonly random: Random;
-  /** Told of each fault when it comes up, not again while it stays. */
+  /** Called with each new fault, and not again while the fault remains. */
   readonly report: (fault: Fault) => void;
-  /** Told when the folder or the state cannot be read or written; the last good state stays. */
+  /**
+   * Called when the folder or the state cannot be read or written. The last good state stays live.
+   */
   readonly reportTrouble: (error: unknown) => void;
 }
 
 /**
- * The only writer of its state, and the same one whatever its folder is called: one that was moved
- * goes on where it was.
+ * The name of this source does not depend on the folder's path, so a folder that was moved keeps
+ * its revisions. The state has no other writer.
  */
 const SOURCE: CatalogSource = { kind: 'folder', name: 'embedded', fence: { term: 0, generation: 0 } };
 
 /**
- * Rejects with `Failure('invalid')` when there is no such folder. Objects with faults are reported,
- * and are no reason to reject.
+ * Opens the catalog. Rejects with `Failure('invalid')` if the folder cannot be read. Objects with
+ * faults are reported and do not reject.
  */
 export async function openCatalog(parts: FolderCatalogParts): Promise<Catalog> {
   const catalog = new FolderCatalog(parts, await CatalogState.open(parts.state, parts.keys));
@@ -53,7 +55,7 @@ class FolderCatalog implements Catalog {
   readonly #listeners = new Set<() => void>();
   readonly #end = new AbortController();
   #snapshot: CatalogSnapshot;
-  /** The state has changed since the snapshot was taken. It stays so when a look fails half-way. */
+  /** True from a write to the state until the next snapshot, even if a load fails in between. */
   #isStale = false;
   #faults: ReadonlySet<string> = new Set();
   #loaded: Stamps = new Map();
@@ -92,7 +94,7 @@ class FolderCatalog implements Catalog {
   }
 
   onChange(listener: () => void): Disposable {
-    // a function of its own, so that one who listens twice is called twice
+    // a new function each time, so that a listener that is added twice is called twice
     const entry = () => listener();
     this.#listeners.add(entry);
     return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
@@ -110,8 +112,8 @@ class FolderCatalog implements Catalog {
   }
 
   /**
-   * Never rejects. A change is read once it has stood still for one look, since files are often
-   * written in several steps.
+   * Polls the folder until the catalog is closed; never rejects. A change is loaded when two polls
+   * in a row have found it the same, because files are often written in several steps.
    */
   async #watch(): Promise<void> {
     let before = this.#loaded;
@@ -136,8 +138,8 @@ class FolderCatalog implements Catalog {
     this.#report([...faults, ...compiled.faults]);
     for (const sender of compiled.senders) await this.#writer.put(SOURCE, { kind: 'sender', sender });
     for (const template of compiled.templates) await this.#writer.put(SOURCE, { kind: 'template', template });
-    // what cannot be compiled stays as it was, and so does what may stand in a file that cannot be
-    // read
+    // an object with faults keeps its last revision, and so do all objects while a file cannot be
+    // parsed
     if (isWhole) await this.#writer.prune(SOURCE, compiled.present);
     if (this.#isStale) this.#goLive();
     this.#loaded = stamps;

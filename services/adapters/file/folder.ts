@@ -1,5 +1,4 @@
-// A folder of YAML files: what is in it now, told apart from what was in it before, and its
-// documents.
+// A folder of YAML files: detects changes by stamps, and reads and parses the files.
 
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -9,12 +8,14 @@ import type { Fault } from '../../core/documents/fault.ts';
 import { Failure } from '../../core/failure.ts';
 import { catalogLimits } from '../../core/limits/catalog.ts';
 
-/** By path in the folder, in alphabetical order; a stamp changes whenever its file does. */
+/**
+ * Stamps by path within the folder, in alphabetical order. A file that changes gets another stamp.
+ */
 export type Stamps = ReadonlyMap<string, string>;
 
 /**
- * The YAML files of a folder and of the folders in it. Names that begin with a dot are not looked
- * at. Rejects when the folder cannot be read.
+ * The stamps of the YAML files in a folder and its subfolders, without names that start with a dot.
+ * Rejects if the folder cannot be read.
  */
 export async function stampsOf(folder: string): Promise<Stamps> {
   const stamps = await Promise.all(
@@ -36,14 +37,14 @@ async function yamlFiles(folder: string): Promise<string[]> {
   );
   const found = entries.map(async (entry) => {
     const path = join(folder, entry.name);
-    // gone again between the two looks: nothing in it
+    // the folder was removed meanwhile, so it has no files
     if (entry.isDirectory()) return yamlFiles(path).catch(() => []);
     return /\.ya?ml$/.test(entry.name) ? [path] : [];
   });
   return (await Promise.all(found)).flat();
 }
 
-/** Null: no file, or none any more. */
+/** The stamp of a file; null if there is no such file. */
 async function stampOf(file: string): Promise<string | null> {
   const found = await stat(file, { bigint: true }).catch(() => null);
   return found?.isFile() ? [found.mtimeNs, found.ctimeNs, found.size, found.ino].join(' ') : null;
@@ -52,13 +53,13 @@ async function stampOf(file: string): Promise<string | null> {
 interface FolderDocuments {
   readonly documents: readonly SourceDocument[];
   readonly faults: readonly Fault[];
-  /** False when a file could not be read, so that nobody knows what stands in it. */
+  /** False if a file could not be read or parsed: objects of it may be missing from `documents`. */
   readonly isWhole: boolean;
 }
 
 /**
  * Reads and parses the files of a folder, in the order of their paths, a few at a time. Throws
- * `Failure('invalid')` when there are more than a catalog may have.
+ * `Failure('invalid')` if there are more than `catalogLimits.catalogFilesMax`.
  */
 export async function documentsOf(folder: string, paths: Iterable<string>): Promise<FolderDocuments> {
   const read = catalogReader();
@@ -71,8 +72,8 @@ export async function documentsOf(folder: string, paths: Iterable<string>): Prom
 }
 
 /**
- * Calls `read` for each file, for a few at a time, and answers in the order of the files. Throws
- * `Failure('invalid')` when there are too many.
+ * Calls `read` for each file, a few at a time, and returns the results in the order of the files.
+ * Throws `Failure('invalid')` if there are more than `catalogLimits.catalogFilesMax`.
  */
 export async function mapFiles<T>(paths: Iterable<string>, read: (path: string) => Promise<T>): Promise<T[]> {
   const files = [...paths];
@@ -88,8 +89,8 @@ export async function mapFiles<T>(paths: Iterable<string>, read: (path: string) 
 }
 
 /**
- * The bytes of a stream, as many as a catalog file may have and one more: what is larger is refused
- * by `parseFile`, and not held.
+ * Reads a stream up to one chunk above `catalogLimits.catalogFileBytesMax`. `parseFile` then
+ * refuses the file, and the rest takes no memory.
  */
 export async function boundedBytes(source: AsyncIterable<Uint8Array | string>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -104,9 +105,9 @@ export async function boundedBytes(source: AsyncIterable<Uint8Array | string>): 
 }
 
 /**
- * A reader for the files of one catalog: each as far as `parseFile` wants to see it. The reader
- * rejects with the system's error, and with `Failure('invalid')` once all files together are larger
- * than a catalog may be.
+ * Returns a reader for the files of one catalog; each file is read as `boundedBytes` reads. The
+ * reader rejects with the system's error, and with `Failure('invalid')` once all files together
+ * exceed `catalogLimits.catalogFolderBytesMax`.
  */
 export function catalogReader(): (file: string) => Promise<Uint8Array> {
   let left: number = catalogLimits.catalogFolderBytesMax;
@@ -137,7 +138,7 @@ async function documentsIn(
     const { mode } = await stat(file);
     const { documents, faults } = parseFile(path, await read(file));
     const isOpen = process.platform !== 'win32' && (mode & 0o077) !== 0;
-    if (isOpen && documents.some(isSecret)) return lost('must have mode 0600, because it holds a Secret');
+    if (isOpen && documents.some(isSecret)) return lost('must have mode 0600, because it contains a Secret');
     return { documents, faults, isWhole: faults.length === 0 };
   } catch (error) {
     if (error instanceof Failure) return lost(`cannot be read: ${error.message}`);

@@ -6,14 +6,14 @@ import { openNats } from './connection.ts';
 import { NatsWorkQueue } from './work-queue.ts';
 
 it.each(['', 'localhost:4222', 'http://nats.example', 'nats://', 'nats://nats.example:4222,'])(
-  '%j is no address of a server',
+  '%j is not the address of a server',
   (url) => {
     expect(() => openNats(url)).toThrow('not an address');
   },
 );
 
 describeWith(['nats-server'], 'a connection to NATS', () => {
-  it('is made anew when it is lost, to whichever server of several answers', async () => {
+  it('is replaced when it is lost, by a connection to any of the servers', async () => {
     await using server = await startNats();
     await using other = await startNats();
     await using nats = openNats(`${server.url},${other.url}`);
@@ -26,7 +26,7 @@ describeWith(['nats-server'], 'a connection to NATS', () => {
     expect(ports.at(-1)).toBe(Number(new URL(second.url).port));
   });
 
-  it('is asked when its first try to connect has ended, not before', async () => {
+  it('is checked after its first try to connect has ended', async () => {
     await using server = await startNats();
     await using nats = openNats(server.url);
     await using queue = new NatsWorkQueue(nats);
@@ -34,7 +34,7 @@ describeWith(['nats-server'], 'a connection to NATS', () => {
     await nats.check();
   });
 
-  it('ends for good when it is disposed, also one that was never made', async () => {
+  it('stays closed after it was disposed, even if it never connected', async () => {
     await using server = await startNats();
     await server.kill();
     const nats = openNats(server.url);
@@ -45,16 +45,16 @@ describeWith(['nats-server'], 'a connection to NATS', () => {
   });
 });
 
-it('a private authority is of no use without TLS', () => {
+it('a private authority requires TLS', () => {
   const { cert } = makeAuthority();
   expect(() => openNats('nats://127.0.0.1:1', { ca: cert })).toThrow('tls://');
 });
 
 describeWith(['nats-server'], 'NATS with a certificate of a private authority', () => {
-  it('is believed by whoever was given it, and by nobody else', async () => {
+  it('is trusted by a connection that has the authority, and by no other', async () => {
     const authority = makeAuthority();
     await using server = await startNats(authority.issue({ names: ['localhost'] }));
-    // the client knows certificates of names only
+    // the client accepts certificates for names only
     const url = server.url.replace('nats://127.0.0.1', 'tls://localhost');
     await using nats = openNats(url, { ca: authority.cert });
     await nats.check();

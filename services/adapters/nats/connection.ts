@@ -1,7 +1,6 @@
-// One connection to NATS for all that a program does with it. It is made anew whenever it is lost,
-// for ever, as a fresh connection: the client's own reconnecting keeps what is published meanwhile
-// in memory, without bound, and sends it late. Here, what is lost is lost at once, and the store
-// knows better.
+// A program's connection to NATS. A lost connection is replaced by a fresh one, for ever. The
+// client's own reconnecting is off, because it buffers publishes without bound and sends them late.
+// Here a publish without a connection fails at once, and the store makes up for it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
@@ -9,23 +8,27 @@ import { Failure } from '../../core/failure.ts';
 import { connectionLimits } from '../../core/limits/connection.ts';
 
 export interface Nats extends AsyncDisposable {
-  /** The connection of now; throws `unavailable` while there is none. */
+  /** The current connection. Throws `Failure('unavailable')` without one. */
   connection(): NatsConnection;
   /**
-   * Calls back with each connection made, the present one too, until disposed. What is subscribed
-   * to goes with the connection.
+   * Calls `listener` with each connection, including the current one, until disposed. Subscriptions
+   * end with their connection.
    */
   onConnection(listener: (connection: NatsConnection) => void): Disposable;
-  /** Resolves when the first try to connect has ended, whichever way. */
+  /** Resolves when the first try to connect has succeeded or failed. */
   readonly tried: Promise<void>;
-  /** Resolves when the server answers; rejects with the reason, once the first try has ended. */
+  /**
+   * Resolves if the server replies. Otherwise rejects with the reason, once the first try to
+   * connect has ended.
+   */
   check(): Promise<void>;
 }
 
 /**
- * Starts connecting and returns; it need not succeed ever. `url`: one address or several with
- * commas between, `nats://` or `tls://`, with `user:password@` or `token@`; `ca`: PEM of a private
- * authority. Throws `invalid` when it cannot be read.
+ * Starts to connect and returns at once; connecting may never succeed. `url` is one address or
+ * several with commas between them, `nats://` or `tls://`, with `user:password@` or `token@`. `ca`
+ * is the certificate of a private authority in PEM. Throws `Failure('invalid')` if an address
+ * cannot be parsed.
  */
 export function openNats(
   url: string,
@@ -78,7 +81,7 @@ export function openNats(
     async [Symbol.asyncDispose]() {
       stop.abort();
       if (present !== null) {
-        // what was acked last should still reach a server that answers
+        // the last acks should reach the server
         await within(connectionLimits.natsCallMs, present.flush()).catch(() => {});
         await present.close();
       }
@@ -91,7 +94,7 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   const timer = new AbortController();
   try {
     const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
-      throw new Failure('unavailable', `NATS gave no answer in ${ms} ms`);
+      throw new Failure('unavailable', `NATS did not reply within ${ms} ms`);
     });
     return await Promise.race([promise, late]);
   } finally {
@@ -99,7 +102,7 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-/** The client reads no credentials out of addresses. */
+/** The client ignores credentials in addresses, so they are parsed here. */
 function settingsOf(text: string, name: string, ca: string | undefined): ConnectionOptions {
   const urls = text.split(',').map((part) => {
     const url = URL.parse(part.trim());
@@ -121,7 +124,7 @@ function settingsOf(text: string, name: string, ca: string | undefined): Connect
     timeout: connectionLimits.connectMs,
     pingInterval: connectionLimits.natsPingMs,
     maxPingOut: 2,
-    // they cost a stack trace a request
+    // each would cost a stack trace per request
     noAsyncTraces: true,
   };
 }

@@ -9,7 +9,7 @@ const valid = { v: 1, m: message, d: 0, a: 1, n: 'example.com' };
 
 describe('an entry', () => {
   it.each([null, '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'])(
-    'is read as it was written, with trace %j',
+    'is parsed as it was written, with trace %j',
     (trace) => {
       const entry = { message, delivery: 49, attempt: 6, domain: 'example.com', trace };
       expect(parseEntry(encodeEntry(entry))).toEqual(entry);
@@ -30,7 +30,7 @@ describe('an entry', () => {
     ['an attempt in words', JSON.stringify({ ...valid, a: '1' })],
     ['no domain', JSON.stringify({ ...valid, n: null })],
     ['a trace that is no text', JSON.stringify({ ...valid, t: 1 })],
-  ])('is not read from %s', (_, text) => {
+  ])('is not parsed from %s', (_, text) => {
     expect(parseEntry(text)).toBeNull();
   });
 });
@@ -42,11 +42,11 @@ describe('a subject', () => {
     ['a b', 'MAIL.high.a%20b'],
     ['*', 'MAIL.high.%2A'],
     ['>', 'MAIL.high.%3E'],
-  ])('names tenant %j as %s', (tenant, subject) => {
+  ])('escapes tenant %j as %s', (tenant, subject) => {
     expect(subjectOf('MAIL', 'high', tenant)).toBe(subject);
   });
 
-  it('keeps any tenant within one token of printable characters', () => {
+  it('keeps any tenant in one token of printable characters', () => {
     const tenant = fc.string({ minLength: 1, unit: 'grapheme' });
     fc.assert(
       fc.property(fc.constantFrom(...tiers), tenant, (tier, name) => {
@@ -58,7 +58,7 @@ describe('a subject', () => {
   });
 
   it.each(['MAIL', 'MAIL.high', 'MAIL.high.', 'MAIL.low.acme', 'MAIL.high.a.b', 'MAIL.high.%'])(
-    'is not read from %s',
+    'is not parsed from %s',
     (subject) => {
       expect(parseSubject(subject)).toBeNull();
     },

@@ -1,5 +1,5 @@
-// How an entry and its tenant travel: the entry as compact JSON, tier and tenant in the subject, so
-// that the server can bound each tenant's window.
+// The wire format of an entry: compact JSON, with tier and tenant in the subject, so that the
+// server can bound the window of each tenant.
 
 import { type Tier, tiers } from '../../core/delivery/message.ts';
 import { parseMessageId } from '../../core/ids.ts';
@@ -8,8 +8,8 @@ import type { Entry } from '../../ports/work-queue.ts';
 const VERSION = 1;
 
 /**
- * `{v, m, d, a, n, t}`: version, message, delivery, attempt, domain, trace (left out when there is
- * none).
+ * `{v, m, d, a, n, t}`: version, message, delivery, attempt, domain, trace. `t` is left out without
+ * a trace.
  */
 export const encodeEntry = ({ message, delivery, attempt, domain, trace }: Entry): string =>
   JSON.stringify({
@@ -21,7 +21,7 @@ export const encodeEntry = ({ message, delivery, attempt, domain, trace }: Entry
     ...(trace === null ? {} : { t: trace }),
   });
 
-/** Null when it is nothing that this version could have written. */
+/** Parses an entry. Null if no writer of this version could have written it. */
 export function parseEntry(text: string): Entry | null {
   let raw: unknown;
   try {
@@ -41,15 +41,12 @@ export function parseEntry(text: string): Entry | null {
 const isCount = (value: unknown, min: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= min;
 
-/**
- * `<stream>.<tier>.<tenant>`. The tenant is one token of the subject whatever it holds: dots,
- * spaces and wildcards are escaped.
- */
+/** `<stream>.<tier>.<tenant>`. The tenant is one token: dots, spaces and wildcards are escaped. */
 export function subjectOf(stream: string, tier: Tier, tenant: string): string {
   return `${stream}.${tier}.${encodeURIComponent(tenant).replace(/[.*]/g, (c) => (c === '.' ? '%2E' : '%2A'))}`;
 }
 
-/** Null for a subject that `subjectOf` cannot have made. */
+/** Parses a subject. Null if `subjectOf` could not have made it. */
 export function parseSubject(subject: string): { readonly tier: Tier; readonly tenant: string } | null {
   const [, first, token = '', ...rest] = subject.split('.');
   const tier = tiers.find((t) => t === first);

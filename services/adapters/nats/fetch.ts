@@ -1,6 +1,6 @@
-// One pull of entries from a consumer. The client library has such a thing, but when that one is
-// stopped it drops what is already on its way, and an entry dropped is out of everybody's reach
-// until its ack wait is over; this one hands it over still, to be given back.
+// One fetch of entries from a consumer. When a fetch of the client library is stopped, it drops
+// entries that are already on their way, and a dropped entry is unavailable until its ack wait
+// ends. This fetch still passes them on, so that they can be given back.
 
 import { createInbox, type Msg, type NatsConnection, nanos } from 'nats';
 import { Failure } from '../../core/failure.ts';
@@ -10,14 +10,14 @@ import { queueLimits } from '../../core/limits/queue.ts';
 interface Pull {
   readonly stream: string;
   readonly consumer: string;
-  /** How many entries to wait for, at most `queueLimits.fetchMs`. */
+  /** How many entries to fetch. The fetch waits for them for up to `queueLimits.fetchMs`. */
   readonly batch: number;
 }
 
 /**
- * Calls back with each entry as it comes. Resolves when there were `batch`, when time is over, or,
- * once the server has stopped sending, after the signal aborted. Rejects when the consumer cannot
- * be asked: it is gone, or there is no answer.
+ * Calls `onEntry` with each entry. Resolves after `batch` entries, at the end of the time, or,
+ * after an abort, when the server has stopped sending. Rejects if the consumer is missing or does
+ * not reply.
  */
 export async function fetchEntries(
   connection: NatsConnection,
@@ -29,7 +29,7 @@ export async function fetchEntries(
   const end = Promise.withResolvers<void>();
   const stop = (): void => end.resolve();
   const timer = setTimeout(
-    () => end.reject(new Failure('unavailable', 'no end of a fetch')),
+    () => end.reject(new Failure('unavailable', 'a fetch did not end in time')),
     queueLimits.fetchMs + connectionLimits.natsCallMs,
   );
   signal.addEventListener('abort', stop);
@@ -59,8 +59,8 @@ export async function fetchEntries(
   }
 }
 
-/** Its reply subject is where it is acked; a status has none. */
+/** An entry has a reply subject for its ack; a status has none. */
 const isEntry = (message: Msg): boolean => message.reply !== undefined && message.reply !== '';
 
-/** 404: nothing there; 408: time is over. */
+/** 404: no entries; 408: the time is over. */
 const isOver = (message: Msg): boolean => message.headers?.code === 404 || message.headers?.code === 408;

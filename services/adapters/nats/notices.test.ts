@@ -21,7 +21,7 @@ describeWith(['nats'], 'notices over NATS', () => {
 });
 
 describeWith(['nats-server'], 'notices over a NATS that fails', () => {
-  it('are heard again after the server was away', async () => {
+  it('arrive again after the server was down', async () => {
     await using server = await startNats();
     await using nats = openNats(server.url);
     await using notices = new NatsNotices(nats);

@@ -1,5 +1,5 @@
-// Notices as plain NATS messages without content: whoever listens at that moment hears them.
-// JetStream has no part in it.
+// Notices as plain NATS messages without content, outside JetStream: only programs that are
+// connected at the moment receive them.
 
 import type { NatsConnection } from 'nats';
 import type { Notices } from '../../ports/notices.ts';
@@ -10,7 +10,7 @@ export class NatsNotices implements Notices {
   readonly #open = new Set<Disposable>();
   #isClosed = false;
 
-  /** The connection stays its owner's. */
+  /** The caller owns the connection. */
   constructor(nats: Nats) {
     this.#nats = nats;
   }
@@ -20,7 +20,7 @@ export class NatsNotices implements Notices {
     try {
       this.#nats.connection().publish(subject);
     } catch {
-      // no connection: a hint is lost
+      // no connection: the notice is lost, and readers look by themselves
     }
   }
 

@@ -1,17 +1,18 @@
-// Publishing with an answer, over one connection, at a fifth of the cost of `js.publish()`
-// (measured): one subscription receives all answers, a counter in the reply subject tells them
-// apart. No `Nats-Msg-Id`: the server would drop the sweeper's republishing for two minutes.
+// Publishes entries and matches the replies, at a fifth of the cost of `js.publish()` (measured):
+// one subscription receives all replies, and a counter in the reply subject tells them apart.
+// Entries have no `Nats-Msg-Id`, because with it the server would drop republished entries for two
+// minutes.
 
 import { createInbox, type Msg, type NatsConnection } from 'nats';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { NewEntry, PublishResult } from '../../ports/work-queue.ts';
 import { encodeEntry, subjectOf } from './entry.ts';
 
-/** The publications of one call. Each is lost until the queue says otherwise. */
+/** The entries of one call. Each counts as lost until the queue confirms it. */
 interface Batch {
   readonly publications: readonly NewEntry[];
   readonly answers: PublishResult[];
-  /** Under these its publications wait for their answers. */
+  /** The ids under which entries of the batch wait for replies. */
   readonly ids: string[];
   readonly startedAt: number;
   unanswered: number;
@@ -35,7 +36,7 @@ export class Publisher {
   #answeredAt = 0;
   #pausedUntil = 0;
 
-  /** `onMissing`: the server says that there is no such stream. */
+  /** `onMissing` is called when the server says that the stream does not exist. */
   constructor(connection: NatsConnection, stream: string, onMissing: () => void) {
     this.#connection = connection;
     this.#stream = stream;
@@ -102,7 +103,7 @@ export class Publisher {
 
   #read(message: Msg): PublishResult {
     if (message.headers !== undefined) {
-      // "no responders": nobody listens to this subject, so there is no stream
+      // status 503, "no responders": no stream has this subject
       this.#onMissing();
       return 'lost';
     }
@@ -122,8 +123,8 @@ export class Publisher {
   }
 
   /**
-   * Time is up. When the queue said nothing at all in that time, it is left alone for a while, so
-   * that not every caller waits in vain.
+   * Ends a batch at its timeout. If the queue has sent no reply at all meanwhile, publishing
+   * pauses, so that further callers do not wait for the timeout.
    */
   #giveUp(batch: Batch): void {
     for (const id of batch.ids) this.#inFlight.delete(id);
@@ -134,5 +135,7 @@ export class Publisher {
   }
 }
 
-/** JSStreamStoreFailedF, for us "maximum messages per subject exceeded". */
+/**
+ * JSStreamStoreFailedF. For this stream the error means "maximum messages per subject exceeded".
+ */
 const STORE_REFUSED = 10_077;

@@ -1,5 +1,5 @@
-// The stream and its consumers as they must be on the server: made at start, and again whenever the
-// server has lost them.
+// Declares the stream and its consumers on the server, at start and whenever the server has lost
+// them.
 
 import {
   AckPolicy,
@@ -19,16 +19,16 @@ import { connectionLimits } from '../../core/limits/connection.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 
 export interface StreamSettings {
-  /** Also the first token of its subjects. */
+  /** The name of the stream, and the first token of its subjects. */
   readonly name: string;
-  /** Servers of a cluster that keep a copy. */
+  /** How many servers of a NATS cluster keep a copy. */
   readonly replicas: number;
   readonly ackWaitMs: number;
 }
 
 /**
- * What a stream is told apart by from a later one of the same name, whose sequence numbers begin
- * anew.
+ * The creation time of a stream. It distinguishes the stream from a later one of the same name,
+ * whose sequence numbers start over.
  */
 export type Incarnation = string;
 
@@ -38,8 +38,8 @@ const CONSUMER_EXISTS = 10_148;
 const CONSUMER_NAME_IN_USE = 10_013;
 
 /**
- * Makes what is missing, changes what differs. Rejects when the server does not answer or does not
- * agree.
+ * Creates what is missing and updates what differs. Rejects if the server refuses or does not
+ * reply.
  */
 export async function declareStream(
   connection: NatsConnection,
@@ -73,21 +73,21 @@ async function declareConsumer(
 }
 
 /**
- * Rejects with `unavailable` when the stream or one of its consumers is missing, or when there is
- * no answer.
+ * Rejects with `Failure('unavailable')` if the stream or a consumer is missing, or if the server
+ * does not reply.
  */
 export async function checkStream(connection: NatsConnection, settings: StreamSettings): Promise<void> {
   try {
     const manager = await managerOf(connection);
     await Promise.all(tiers.map((tier) => manager.consumers.info(settings.name, tier)));
   } catch (cause) {
-    throw new Failure('unavailable', `the stream ${settings.name} does not answer`, { cause });
+    throw new Failure('unavailable', `the stream ${settings.name} is unavailable`, { cause });
   }
 }
 
 /**
- * An entry that was handed out too often stays in a work queue for ever, and keeps its place in the
- * window, unless somebody deletes it.
+ * Deletes entries that have reached `queueLimits.queueDeliverMax`. A work queue would keep such an
+ * entry, and its place in the window, until the entry is too old.
  */
 export function deleteExhausted(
   connection: NatsConnection,
@@ -95,7 +95,7 @@ export function deleteExhausted(
   onDeleted: () => void,
 ): void {
   connection.subscribe(`$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${settings.name}.*`, {
-    // one of all programs does it
+    // one program of all deletes the entry
     queue: settings.name,
     callback: (error, advisory) => {
       if (error !== null) return;
@@ -103,7 +103,7 @@ export function deleteExhausted(
       managerOf(connection)
         .then((manager) => manager.streams.deleteMessage(settings.name, seq, false))
         .then(onDeleted)
-        // it goes when it is too old
+        // the entry is dropped later, for its age
         .catch(() => {});
     },
   });
@@ -122,7 +122,7 @@ function streamConfig({ name, replicas }: StreamSettings): Partial<StreamConfig>
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     num_replicas: replicas,
-    // the window: a full subject refuses, the others go on
+    // the window: the server refuses entries for a full subject and accepts them for others
     max_msgs_per_subject: queueLimits.windowPerTenantAndTier,
     discard: DiscardPolicy.New,
     discard_new_per_subject: true,

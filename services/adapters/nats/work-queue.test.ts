@@ -38,7 +38,7 @@ describeWith(['nats'], 'the queue in JetStream', () => {
 });
 
 describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
-  it('is away until the server is there, and says so', async () => {
+  it('is unavailable until the server is up', async () => {
     await using server = await startNats();
     await server.kill();
     await using nats = openNats(server.url);
@@ -54,7 +54,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     expect(await waiting).toMatchObject([{ entry: sent?.entry }]);
   });
 
-  it('goes on with what it had after the server was killed', async () => {
+  it('continues with its entries after the server was killed', async () => {
     await using open = await openOn();
     const { server, queue } = open;
     const sent = many(50);
@@ -73,7 +73,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
       'its stream was deleted',
       async ({ server }: Open) => withManager(server, (manager) => manager.streams.delete('MAIL')),
     ],
-  ])('is whole again by itself after %s', async (_, lose) => {
+  ])('recovers by itself after %s', async (_, lose) => {
     await using open = await openOn();
     const { queue } = open;
     await queue.publish(many(50));
@@ -89,7 +89,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     );
   });
 
-  it.each(tiers)('makes the consumer of %s again that was deleted', async (tier) => {
+  it.each(tiers)('creates the deleted consumer of %s again', async (tier) => {
     await using open = await openOn();
     const waiting = open.queue.take(10, never);
     await withManager(open.server, (manager) => manager.consumers.delete('MAIL', tier));
@@ -98,7 +98,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     await isBack(open.queue);
   });
 
-  it('loses nothing that it says it has, while it is erased again and again', async () => {
+  it('loses no entry that it counts, while the stream is deleted again and again', async () => {
     await using open = await openOn();
     const { server, queue } = open;
     const seen = new Set<string>();
@@ -110,7 +110,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
       const load = publishUntilPublished(queue, 3_000);
       await server.restart({ erase: true });
       await load;
-      // what is published from here on is in the new stream
+      // entries published from here on are in the new stream
       await isBack(queue);
       const sent = await publishUntilPublished(queue, 100);
       await expect.poll(() => sent.every((p) => seen.has(p.entry.message)), { timeout: 10_000 }).toBe(true);
@@ -119,7 +119,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     await dispatching;
   });
 
-  it('makes only the first caller wait while the server is frozen, and publishes again when it wakes', async () => {
+  it('makes only the first caller wait while the server is frozen, and continues when the server runs again', async () => {
     await using open = await openOn();
     const { server, queue, nats } = open;
     server.pause();
@@ -138,21 +138,21 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     await expect.poll(() => isConnected(nats), { timeout: 15_000 }).toBe(false);
     server.resume();
     await isBack(queue);
-    // some that were lost to us are in the queue nevertheless
+    // some entries counted as lost are in the queue nevertheless
     const sent = await publishUntilPublished(queue, 10);
     const seen = new Set<string>();
     while (!sent.every((p) => seen.has(p.entry.message)))
       for (const taken of await queue.take(100, never)) see(taken, seen);
   });
 
-  it('goes on for others when a dispatcher dies with a thousand entries in hand', async () => {
+  it('continues for others when a dispatcher dies with a thousand entries in hand', async () => {
     await using open = await openOn();
     await publishUntilPublished(open.queue, 1_200);
     const nats = openNats(open.server.url);
     const killed = new NatsWorkQueue(nats);
     for (let taken = 0; taken < 1_200; ) taken += (await killed.take(300, never)).length;
     await nats[Symbol.asyncDispose]();
-    // until the server has noticed, it goes on to hand entries to the dead
+    // the server delivers entries to the killed dispatcher until it has noticed
     await withManager(open.server, async (manager) => {
       await expect.poll(async () => (await manager.consumers.info('MAIL', 'normal')).num_waiting).toBe(0);
     });
@@ -160,7 +160,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     expect(await drained(open.queue, 50)).toEqual(new Set(sent.map((p) => p.entry.message)));
   });
 
-  it('gives back what a closed dispatcher had fetched, at once', async () => {
+  it('gives back at once what a closed dispatcher had fetched', async () => {
     await using open = await openOn();
     const sent = many(100);
     await open.queue.publish(sent);
@@ -171,7 +171,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     expect((await drained(open.queue, 99)).has(first?.entry.message ?? '')).toBe(false);
   });
 
-  it('gives back what a busy dispatcher leaves lying', async () => {
+  it('gives back what a busy dispatcher does not take', async () => {
     await using open = await openOn();
     await open.queue.publish(many(100));
     await using nats = openNats(open.server.url);
@@ -181,7 +181,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     expect(others.has(first?.entry.message ?? '')).toBe(false);
   });
 
-  it('throws away what nobody can read, and tells', async () => {
+  it('drops and reports a malformed entry', async () => {
     const events: string[] = [];
     await using open = await openOn({ onEvent: (event) => events.push(event) });
     await using nats = openNats(open.server.url);
@@ -196,7 +196,7 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     });
   });
 
-  it('takes over a stream that was made with other settings', async () => {
+  it('updates a stream that has other settings', async () => {
     await using open = await openOn();
     await using nats = openNats(open.server.url);
     await using changed = new NatsWorkQueue(nats, { ackWaitMs: 60_000 });

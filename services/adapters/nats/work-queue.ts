@@ -1,14 +1,12 @@
-// The queue in JetStream: one stream, one durable pull consumer per tier, shared by all
-// dispatchers.
+// The queue in JetStream: one stream, and one durable pull consumer per tier for all dispatchers.
 //
-// A dispatcher fetches somewhat more than it starts, so that shares can be given and no round trip
-// is waited for; but only as much as it last asked for, only while it asks, and it gives back what
-// it leaves lying: an entry in the hand of one is out of reach of all others until its ack wait is
-// over.
+// A dispatcher prefetches entries, so that tiers and tenants can take turns without a round trip.
+// It fetches only as many as it last asked for and only while it asks, and it gives back what it
+// does not take: until its ack wait ends, a fetched entry is unavailable to other dispatchers.
 //
-// The server may lose everything at any time. Whatever shows that (a publish without a responder, a
-// fetch that breaks off, a check) has the stream and the consumers made again; until then
-// publications are lost and takers wait.
+// The server may lose everything at any time. Every sign of that (a publish without a responder, a
+// failed fetch or check) makes the queue declare the stream and its consumers again. Until then
+// publishes count as lost and `take` waits.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from 'nats';
@@ -33,26 +31,26 @@ import {
 
 export interface WorkQueueOptions {
   /**
-   * Name of the stream and first token of its subjects: one word. Tests that share a server have
-   * one each.
+   * Name of the stream and first token of its subjects: one word. Tests that share a server use
+   * different names.
    */
   readonly stream?: string;
-  /** Servers of a NATS cluster that keep a copy. */
+  /** How many servers of a NATS cluster keep a copy. */
   readonly replicas?: number;
   readonly ackWaitMs?: number;
   /**
-   * `malformed`: an entry that nobody can read was thrown away. `exhausted`: one that was handed
-   * out too often. `declared`: the stream was made or found.
+   * `malformed`: an entry could not be parsed and was dropped. `exhausted`: an entry reached its
+   * last delivery and was deleted. `declared`: the stream was created or found.
    */
   readonly onEvent?: (event: 'malformed' | 'exhausted' | 'declared') => void;
 }
 
-/** What a tier has ready here, and the fetching that brings more. */
+/** The prefetched entries of a tier, and the control of its fetches. */
 interface Lane {
   readonly ready: TenantTurns<TakenEntry>;
-  /** Wakes the fetching, if it waits for room. */
+  /** Wakes the loop that fetches, if it waits for room. */
   wake: () => void;
-  /** Ends the present fetch. */
+  /** Ends the current fetch. */
   stop: () => void;
 }
 
@@ -68,20 +66,20 @@ export class NatsWorkQueue implements WorkQueue {
   readonly #takers = new Set<() => void>();
   readonly #idle: NodeJS.Timeout;
   #arrival: NodeJS.Immediate | null = null;
-  /** Entries to have ready per tier; 0 while nobody takes. */
+  /** Entries to prefetch per tier; 0 while nobody takes. */
   #wanted = 0;
   #publisher: Publisher | null = null;
-  /** Of the stream that is there now; null while that is not known. */
+  /** The incarnation of the current stream; null while unknown. */
   #incarnation: Incarnation | null = null;
   /**
-   * Resolves when the stream was first made, or could not be: before that, nobody knows whether the
-   * queue is there.
+   * Resolves when the first try to declare the stream has succeeded or failed: no check is
+   * meaningful before.
    */
   readonly #firstMade = Promise.withResolvers<void>();
-  /** Has the stream made again. */
+  /** Makes the queue declare the stream again. */
   #redeclare: (reason: unknown) => void = () => {};
 
-  /** The connection stays its owner's. */
+  /** The caller owns the connection. */
   constructor(nats: Nats, options: WorkQueueOptions = {}) {
     const { stream = 'MAIL', replicas = 1, ackWaitMs = queueLimits.ackWaitMs, onEvent = () => {} } = options;
     this.#nats = nats;
@@ -109,7 +107,7 @@ export class NatsWorkQueue implements WorkQueue {
       if (taken.length > 0) return taken;
       await this.#nextArrival(signal);
     }
-    // a dispatcher that stops should not hold what others could start
+    // a dispatcher that stops gives its entries to the others
     if (this.#takers.size === 0) this.#giveBackAll();
     return [];
   }
@@ -137,7 +135,7 @@ export class NatsWorkQueue implements WorkQueue {
     await Promise.all(this.#serving);
   }
 
-  /** Serves one connection, until it or the queue closes. Never rejects. */
+  /** Serves one connection until the connection or the queue closes. Never rejects. */
   async #serve(connection: NatsConnection): Promise<void> {
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#closing.signal]);
@@ -149,7 +147,7 @@ export class NatsWorkQueue implements WorkQueue {
       deleteExhausted(connection, this.#settings, () => this.#onEvent('exhausted'));
       this.#publisher = publisher;
     } catch {
-      // it closed before it was used; the next one is on its way
+      // the connection closed before it was used; a new one follows
     }
     while (!signal.aborted) {
       await this.#useStream(connection, signal).catch(() => {});
@@ -159,7 +157,10 @@ export class NatsWorkQueue implements WorkQueue {
     if (this.#publisher !== null && connection.isClosed()) this.#publisher = null;
   }
 
-  /** Makes the stream and fetches from it. Rejects when it is lost, ends when the signal aborts. */
+  /**
+   * Declares the stream and fetches from it. Rejects when the stream is lost, and resolves when the
+   * signal aborts.
+   */
   async #useStream(connection: NatsConnection, signal: AbortSignal): Promise<void> {
     const incarnation = await declareStream(connection, this.#settings).finally(() =>
       this.#firstMade.resolve(),
@@ -209,7 +210,7 @@ export class NatsWorkQueue implements WorkQueue {
     }
   }
 
-  /** Half of what is wanted is left: the rest lasts while more is fetched. */
+  /** True if at most half of the wanted entries are left: the rest lasts while more are fetched. */
   #isHungry(tier: Tier): boolean {
     return this.#lanes[tier].ready.size * 2 <= this.#wanted && this.#wanted > 0;
   }
@@ -228,7 +229,7 @@ export class NatsWorkQueue implements WorkQueue {
       return;
     }
     this.#lanes[place.tier].ready.push(place.tenant, taken);
-    // Takers are woken once for all that came in one piece of the connection's data.
+    // Wake the takers once for all entries of one read from the connection.
     this.#arrival ??= setImmediate(() => {
       this.#arrival = null;
       for (const wake of this.#takers) wake();
@@ -238,14 +239,14 @@ export class NatsWorkQueue implements WorkQueue {
   #toTaken(ackSubject: string, publication: NewEntry, incarnation: Incarnation): TakenEntry {
     let isSettled = false;
     const reply = (word: Uint8Array): void => {
-      // After the stream was lost and made anew, its numbers belong to other entries.
+      // In a stream that was created again, the sequence number belongs to another entry.
       if (isSettled || this.#incarnation !== incarnation) return;
       isSettled = true;
       try {
-        // by the present connection: the one that it came over may be gone
+        // over the current connection, because the one that delivered the entry may be closed
         this.#nats.connection().publish(ackSubject, word);
       } catch {
-        // lost; the entry comes again and the claim refuses it
+        // the ack is lost; the entry comes again, and its claim is refused
       }
     };
     return { ...publication, ack: () => reply(ACK), giveBack: () => reply(NAK) };
@@ -278,7 +279,7 @@ export class NatsWorkQueue implements WorkQueue {
 
   #giveBackAll(): void {
     this.#wanted = 0;
-    // first the fetches, or they would bring them right back
+    // stop the fetches first, or they would bring the entries back
     this.#stopFetching();
     for (const { ready } of Object.values(this.#lanes)) {
       for (let taken = ready.shift(); taken !== undefined; taken = ready.shift()) taken.giveBack();

@@ -33,7 +33,7 @@ describeWith(['redis'], 'budgets in Redis', () => {
       budgets,
       other: open,
       now: () => Date.now(),
-      // a timer may be a millisecond early
+      // a timer may fire a millisecond early
       elapse: (ms) => sleep(ms + 2),
       [Symbol.asyncDispose]: async () => {
         await forget(url, prefix);
@@ -44,11 +44,11 @@ describeWith(['redis'], 'budgets in Redis', () => {
 });
 
 describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
-  it('are reckoned as core reckons', async () => {
+  it('compute like the core', async () => {
     await using open = await openPrograms(1);
     const budgets = open.program(0);
     let run = 0;
-    // a slow rate: nothing fills while the test runs
+    // a slow rate: no token is added while the test runs
     const rates = fc.record({
       burst: fc.integer({ min: 1, max: 30 }),
       limit: fc.nat(20),
@@ -72,7 +72,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     );
   });
 
-  it('cost a call to Redis for one reservation in twenty', async () => {
+  it('need one call to Redis for twenty reservations', async () => {
     await using open = await openPrograms(1);
     const budgets = open.program(0);
     const large = { ...budget, limit: 5_000, burst: 5_000 };
@@ -84,7 +84,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     expect((await reserve(budgets, 1, large)).remaining).toBeGreaterThan(4_500);
   });
 
-  it('cost one call, however many asks of it are for the same, and are spent in order', async () => {
+  it('need one call for all claims on a budget, and grant tokens in order', async () => {
     await using open = await openPrograms(1);
     const large = { ...budget, limit: 5_000, burst: 5_000 };
     const asks = Array.from({ length: 64 }, () => ({ budget: large, tokens: 1 }));
@@ -94,7 +94,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     expect(answers.map((answer) => answer.remaining)).toEqual(asks.map((_, i) => first - i));
   });
 
-  it('reserve ahead no more than a lease, however many ask at once', async () => {
+  it('reserve at most one lease ahead, however many calls run at once', async () => {
     await using open = await openPrograms(2);
     const [a, b] = [open.program(0), open.program(1)];
     const large = { ...budget, limit: 5_000, burst: 5_000 };
@@ -104,7 +104,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     expect(200 + rest.granted).toBeGreaterThanOrEqual(5_000 - 3 * budgetsLimits.budgetLeaseTokens);
   });
 
-  it('answer within half the time of a call before Redis was ever there, and are shared once it is', async () => {
+  it('reply within half the call timeout before Redis was ever up, and are shared afterwards', async () => {
     await using server = await startRedis();
     await server.kill();
     await using redis = openRedis(server.url);
@@ -114,10 +114,10 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     const reserving = reserve(budgets, 5_000);
     await clock.advance(budgetsLimits.budgetCallMs / 2);
     expect((await reserving).granted).toBe(1_000);
-    await expect(budgets.check()).rejects.toThrow('does not answer');
+    await expect(budgets.check()).rejects.toThrow('does not reply');
     await server.restart();
     await isShared(budgets, control);
-    // what was granted alone has been told
+    // tokens that were granted alone have been reported
     expect((await reserve(budgets, 5_000)).granted).toBeLessThanOrEqual(1);
   });
 
@@ -147,7 +147,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     expect(Math.min(...asked)).toBeGreaterThan(0);
     let during = 0;
     for (let i = 0; i < 20; i += 1) during += sum(await all(5));
-    // never closed, and at most the first call of each program waits for Redis
+    // never refused outright, and at most the first call of each program waits for Redis
     expect(during).toBe(300);
     for (const [i, calls] of open.reserveCalls().entries())
       expect(calls - (asked[i] ?? 0)).toBeLessThanOrEqual(1);
@@ -162,7 +162,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     expect(before + during).toBeGreaterThanOrEqual(budget.burst * 0.9);
   });
 
-  it('are shared again after a freeze so long that the connection was given up', async () => {
+  it('are shared again after a freeze that cost the connection', async () => {
     await using open = await openPrograms(1);
     const { client } = open.control;
     open.server.pause();
@@ -174,7 +174,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     await isShared(open.program(0), open.control);
   });
 
-  it('are not full again when Redis forgot them', async () => {
+  it('do not start full when Redis has forgotten them', async () => {
     await using open = await openPrograms(1);
     const budgets = open.program(0);
     expect((await reserve(budgets, 900)).granted).toBe(900);
@@ -182,7 +182,7 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
     expect((await reserve(budgets, 1_000)).granted).toBeLessThanOrEqual(110);
   });
 
-  it('count the processes that live, and divide by them', async () => {
+  it('count the living processes and divide by their number', async () => {
     await using open = await openPrograms(3);
     const [first, second] = [open.program(0), open.program(1)];
     await open.program(2)[Symbol.asyncDispose]();
@@ -204,13 +204,16 @@ interface Programs extends AsyncDisposable {
   readonly server: Backend;
   readonly programs: readonly RedisBudgets[];
   program(index: number): RedisBudgets;
-  /** Of each program: how often it has asked Redis to reserve. */
+  /** For each program: how often it has called Redis to reserve. */
   reserveCalls(): number[];
-  /** For the test itself. */
+  /** The connection of the test itself. */
   readonly control: RedisConnection;
 }
 
-/** Several programs as far as Redis can tell, all known to it and to each other. */
+/**
+ * Opens several programs, each with a connection of its own, and waits until Redis and each program
+ * know them all.
+ */
 async function openPrograms(count: number): Promise<Programs> {
   const server = await startRedis();
   const control = openRedis(server.url);
@@ -256,7 +259,7 @@ async function reserve(budgets: Budgets, tokens: number, from = budget): Promise
 
 let probes = 0;
 
-/** Until what a program reserves is seen in Redis. */
+/** Waits until Redis sees the reservations of a program. */
 async function isShared(program: RedisBudgets, control: RedisConnection): Promise<void> {
   const probe = { ...budget, name: `probe/${probes++}` };
   await vi.waitFor(

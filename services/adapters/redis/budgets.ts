@@ -1,16 +1,17 @@
-// Token buckets that all processes share. One script call takes from many buckets, and a little
-// ahead of need, so that most reservations cost nothing.
+// Token buckets that all processes share. One script call takes tokens from many buckets, and
+// reserves some ahead, so that most reservations need no call.
 //
-// What is reserved ahead counts as spent, and the bucket is made smaller by what all processes
-// together may hold, so the promise of `limit + burst` in any window stands (P15). A lease lives
-// one window: ended sooner, a slow caller's tokens would be thrown away and he would not get his
-// limit.
+// Tokens reserved ahead count as spent, and the bucket is smaller by what all processes together
+// may hold, so the promise of `limit + burst` in any window holds (P15). A lease (tokens reserved
+// ahead) lasts one window: a shorter lease would discard the tokens of a slow caller, which would
+// then not reach its limit.
 //
-// While Redis is lost, each process goes on with a bucket of its own: its part, among the processes
-// last known, of what the shared one would now hold and of its rate. What it grants meanwhile it
-// tells when Redis is back, and how full it believes the bucket to be in case that was forgotten.
-// So together they stay within twice the limit, before, during and after. Only a budget smaller
-// than the number of processes may be exceeded further: each of them always has one token.
+// While Redis is lost, each process uses a bucket of its own. The bucket starts with this process's
+// part of the shared level and fills at its part of the rate, divided among the processes last
+// known. When Redis is back, the process reports the tokens that it granted meanwhile, and the
+// level that it believes right in case Redis has forgotten the bucket. So all processes together
+// stay within twice the limit before, during and after. Only a budget with fewer tokens than
+// processes may be exceeded further, because each process always has one token.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -32,57 +33,57 @@ import { Script } from './script.ts';
 interface BudgetsOptions {
   readonly clock: Clock;
   /**
-   * Programs that ask for the same budgets, for example `ingest`: these divide them among each
-   * other while Redis is lost.
+   * The group of programs that share the budgets, for example `ingest`. While Redis is lost, the
+   * programs of a group divide the budgets among each other.
    */
   readonly group?: string;
   /**
-   * Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may
-   * name several.
+   * Prefix of all keys. It is written in braces, so that a Redis Cluster keeps all keys on one
+   * server and a call may name several.
    */
   readonly prefix?: string;
 }
 
-/** What this process knows of one budget. */
+/** What this process knows about one budget. */
 interface Account {
-  /** With its figures as last asked for. */
+  /** The budget with the figures of its last request. */
   budget: Budget;
-  /** Tokens reserved ahead, good until `leaseEnd`. */
+  /** Tokens reserved ahead, valid until `leaseEnd`. */
   lease: number;
   leaseEnd: number;
-  /** A call is under way that reserves ahead; another one need not. */
+  /** True while a call that reserves ahead is in flight; other calls then reserve nothing ahead. */
   isLeasing: boolean;
-  /** The shared bucket as last seen, by the clock here. */
+  /** The shared bucket at the last reply, by this process's clock. */
   shared: Bucket | null;
-  /** Our part of it, while Redis is lost. */
+  /** This process's own bucket, while Redis is lost. */
   own: Bucket | null;
-  /** Tokens granted out of `own` and not told yet. */
+  /** Tokens granted from `own` and not reported to Redis yet. */
   debt: number;
 }
 
-/** One ask on its way to an answer. */
+/** One request for tokens until its reply. */
 interface Claim {
   readonly budget: Budget;
   readonly account: Account;
   readonly tokens: number;
   granted: number;
   /**
-   * The bucket after it, what is reserved ahead put back in, and how it fills; null as long as
-   * nothing decided.
+   * The bucket after the claim, tokens reserved ahead included, and its rate; null until the claim
+   * is decided.
    */
   by: { readonly bucket: Bucket; readonly rate: Rate } | null;
 }
 
-/** All claims of one call on one budget, as they go to Redis. */
+/** All claims of one `reserve` on one budget, as Redis gets them. */
 interface Call {
   readonly account: Account;
   readonly claims: readonly Claim[];
   readonly rate: Rate;
   readonly wanted: number;
-  /** How much of it is for later. */
+  /** How many of the wanted tokens are reserved ahead. */
   readonly ahead: number;
   readonly debt: number;
-  /** The level to begin with if Redis has forgotten the bucket. */
+  /** The level to start with if Redis has forgotten the bucket. */
   readonly start: number;
 }
 
@@ -94,22 +95,22 @@ export class RedisBudgets implements Budgets {
   readonly #id = randomBytes(12).toString('hex');
   readonly #reserveScript = new Script('./reserve.lua');
   readonly #heartbeatScript = new Script('./heartbeat.lua');
-  /** The least recently used first. */
+  /** Least recently used first. */
   readonly #accounts = new Map<string, Account>();
   readonly #closing = new AbortController();
   readonly #firstUp = Promise.withResolvers<void>();
   readonly #beat = (): void => void this.#sayAlive();
   readonly #beating: Promise<void>;
   /**
-   * Whether Redis answered last time. Only the heartbeat finds out that it is back, so that no
-   * caller pays for asking.
+   * Whether Redis replied to the last call. Only the heartbeat detects that Redis is back, so that
+   * no caller waits for a lost server.
    */
   #isUp = false;
   #processes = 1;
-  /** Pending until Redis has answered for the first time, or has had its time to. */
+  /** Pending until the first reply of Redis or half the time of a call; then null. */
   #starting: Promise<void> | null;
 
-  /** The connection stays its owner's. */
+  /** The caller owns the connection. */
   constructor(redis: RedisConnection, options: BudgetsOptions) {
     this.#redis = redis;
     this.#clock = options.clock;
@@ -135,7 +136,7 @@ export class RedisBudgets implements Budgets {
     return claims.map((claim) => this.#answer(claim));
   }
 
-  /** Living programs of the group, as last known. */
+  /** The number of living programs in the group, as of the last heartbeat. */
   get processes(): number {
     return this.#processes;
   }
@@ -169,7 +170,10 @@ export class RedisBudgets implements Budgets {
     };
   }
 
-  /** False when Redis is lost; then no claim has changed. */
+  /**
+   * Decides the claims by the shared buckets. False if Redis is lost; the claims are then
+   * unchanged.
+   */
   async #useShared(claims: readonly Claim[]): Promise<boolean> {
     if (!this.#isUp) return false;
     const calls = [...Map.groupBy(claims, (claim) => claim.account)].map(([account, of]) =>
@@ -212,8 +216,8 @@ export class RedisBudgets implements Budgets {
   #useOwn(claim: Claim): void {
     const { budget, account } = claim;
     const now = this.#clock.monotonic();
-    // with the larger of its figures, a budget whose burst is above its limit would be exceeded by
-    // that much each time Redis is lost
+    // the smaller of limit and burst: a burst above the limit would be granted again each time
+    // Redis is lost
     const most = Math.min(budget.burst, budget.limit);
     const rate = {
       limit: budget.limit / this.#processes,
@@ -235,7 +239,7 @@ export class RedisBudgets implements Budgets {
   }
 
   #answer({ budget, tokens, granted, by }: Claim): Reservation {
-    if (by === null) throw new Error('a claim that nothing decided');
+    if (by === null) throw new Error('a claim is not decided');
     return {
       granted,
       waitMs: granted === tokens ? 0 : nextTokenMs(by.bucket, by.rate),
@@ -261,7 +265,7 @@ export class RedisBudgets implements Budgets {
   }
 
   #accountOf(budget: Budget): Account {
-    // a level counts in parts of the window
+    // the window is part of the key, because levels count in parts of a window
     const key = `${budget.windowMs}:${budget.name}`;
     const account = this.#accounts.get(key) ?? {
       budget,
@@ -314,7 +318,7 @@ const toArguments = ({ wanted, rate, start, debt }: Call): number[] => [
   debt,
 ];
 
-/** What Redis granted goes to the claims in their order; the rest is the lease. */
+/** Gives the tokens that Redis granted to the claims in their order; the rest becomes the lease. */
 function applyGrant({ account, claims, rate }: Call, granted: number, levelLeft: number, now: number): void {
   const at = Math.floor(now);
   let left = granted;
@@ -322,7 +326,7 @@ function applyGrant({ account, claims, rate }: Call, granted: number, levelLeft:
     const mine = Math.min(claim.tokens - claim.granted, left);
     claim.granted += mine;
     left -= mine;
-    // as it would stand had nobody asked after this claim
+    // the level as if no claim had followed this one
     claim.by = { bucket: { level: levelLeft + (left + account.lease) * rate.windowMs, at }, rate };
   }
   account.shared = { level: levelLeft, at };

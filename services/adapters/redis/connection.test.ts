@@ -5,13 +5,13 @@ import { describeWith } from '../../../test/support/describe-with.ts';
 import { startTlsFront } from '../../../test/support/tls-front.ts';
 import { openRedis } from './connection.ts';
 
-it('a private authority is of no use without TLS', () => {
+it('a private authority requires TLS', () => {
   const { cert } = makeAuthority();
   expect(() => openRedis('redis://127.0.0.1:1', { ca: cert })).toThrow('rediss://');
 });
 
 describeWith(['redis-server'], 'Redis behind a certificate of a private authority', () => {
-  it('is believed by whoever was given it, and by nobody else', async () => {
+  it('is trusted by a connection that has the authority, and by no other', async () => {
     const authority = makeAuthority();
     await using server = await startRedis();
     await using front = await startTlsFront(

@@ -1,6 +1,6 @@
-// One connection to Redis. Whatever state the server is in, a command is answered soon, if only
-// with an error: ioredis by itself waits for ever on a frozen server, keeps commands for later
-// while there is no connection, and sends again what may have been carried out already.
+// A connection to Redis on which every command ends soon, at worst with an error. With its
+// defaults, ioredis waits for ever on a frozen server, queues commands while there is no
+// connection, and repeats commands that the server may have executed.
 
 import { Redis } from 'ioredis';
 import { Failure } from '../../core/failure.ts';
@@ -10,15 +10,16 @@ import { connectionLimits } from '../../core/limits/connection.ts';
 export interface RedisConnection extends AsyncDisposable {
   readonly client: Redis;
   /**
-   * Resolves when the server answers; rejects with `unavailable` and the reason, once the first try
-   * to connect has ended.
+   * Resolves if the server replies. Otherwise rejects with `Failure('unavailable')` and the reason,
+   * once the first try to connect has ended.
    */
   check(): Promise<void>;
 }
 
 /**
- * Starts connecting and returns; it need not succeed ever. `url`: `redis://` or `rediss://`; `ca`:
- * PEM of a private authority. Throws `invalid` when it is not one.
+ * Starts to connect and returns at once; connecting may never succeed. `url` starts with `redis://`
+ * or `rediss://`; `ca` is the certificate of a private authority in PEM. Throws
+ * `Failure('invalid')` if `url` is not such an address.
  */
 export function openRedis(
   url: string,
@@ -34,8 +35,8 @@ export function openRedis(
   const client = new Redis(url, {
     ...(options.ca === undefined ? {} : { tls: { ca: options.ca } }),
     connectionName: options.name ?? 'packetboat',
-    // two of them fit into the time of one call: a script that the server has forgotten is sent
-    // again
+    // two commands fit into the timeout of one call: a script that the server has forgotten is sent
+    // a second time
     commandTimeout: budgetsLimits.budgetCallMs / 2 - budgetsLimits.budgetCallMarginMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -43,7 +44,7 @@ export function openRedis(
     retryStrategy: () => connectionLimits.reconnectMs,
     connectTimeout: connectionLimits.connectMs,
     socketTimeout: connectionLimits.redisSilentMs,
-    // a server that is still loading answers with an error, which is as good
+    // a server that is still loading replies with an error, which serves as well
     enableReadyCheck: false,
     disableClientInfo: true,
     protocol: 2,
@@ -51,7 +52,7 @@ export function openRedis(
   const firstTry = Promise.withResolvers<void>();
   for (const event of ['ready', 'error', 'close']) client.once(event, () => firstTry.resolve());
   let reason: unknown = null;
-  // without a listener each failed attempt to connect is printed
+  // without a listener ioredis prints each failed try to connect
   client.on('error', (error) => {
     reason = error;
   });
@@ -71,12 +72,12 @@ export function openRedis(
   };
 }
 
-/** An error of Redis begins with its code; what follows is not ours to repeat. */
+/** Keeps the code at the start of an error of Redis, and drops the rest, which may contain data. */
 function failureOf(cause: unknown): Failure {
   const [code] =
     /^[A-Z]{3,32}(?= )/.exec(cause instanceof Error && cause.name === 'ReplyError' ? cause.message : '') ??
     [];
-  return new Failure('unavailable', code === undefined ? 'Redis does not answer' : `Redis refused: ${code}`, {
+  return new Failure('unavailable', code === undefined ? 'Redis does not reply' : `Redis refused: ${code}`, {
     cause,
   });
 }

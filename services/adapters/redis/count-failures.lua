@@ -1,5 +1,6 @@
--- Counts one more under each key. KEYS: one for each name. ARGV: how long a window lasts, in milliseconds; it begins with the first count.
--- Answers two for each: the count, and how many milliseconds are left of its window.
+-- Adds one to the count of each key. KEYS: one for each name. ARGV: the length of a window in
+-- milliseconds; a window starts with its first count.
+-- Returns two numbers for each key: the count, and the milliseconds left of its window.
 
 local answer = {}
 for i, key in ipairs(KEYS) do

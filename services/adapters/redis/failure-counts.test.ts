@@ -6,7 +6,7 @@ import { accessLimits } from '../../core/limits/access.ts';
 import { openRedis, type RedisConnection } from './connection.ts';
 import { RedisFailureCounts } from './failure-counts.ts';
 
-/** Stands still unless a test moves it. */
+/** A clock that moves only when a test moves it. */
 class StandingClock {
   now = 0;
   monotonic(): number {
@@ -33,7 +33,7 @@ describeWith(['redis'], 'failures counted in Redis', () => {
     return {
       counts,
       other,
-      // Redis takes a key away when its time is over, which the next test reads from the key
+      // Redis deletes a key at the end of its window, and the next test observes that
       endWindows: async () => {
         await forget();
         clock.now += accessLimits.failureWindowMs;
@@ -47,7 +47,7 @@ describeWith(['redis'], 'failures counted in Redis', () => {
 });
 
 describeWith(['redis-server'], 'failures counted in a Redis of their own', () => {
-  it('are forgotten there after a window', async () => {
+  it('are forgotten by Redis after a window', async () => {
     await using open = await openOne();
     await open.counts.add(['address/a', 'key/k']);
     await open.counts.add(['address/a']);
@@ -60,7 +60,7 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
     }
   });
 
-  it('cost one call, however many names', async () => {
+  it('need one call for any number of names', async () => {
     await using open = await openOne();
     await open.counts.add(['warm']);
     const before = await scriptCalls(open.redis);
@@ -77,7 +77,7 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
     ],
     ['frozen', async (server: Server) => server.pause(), async (server: Server) => server.resume()],
   ])(
-    'go on in this process while Redis is %s, and are shared again afterwards',
+    'continue in this process while Redis is %s, and are shared again afterwards',
     async (_, lose, bringBack) => {
       await using open = await openOne();
       const count = async (): Promise<number> => (await open.counts.add(['address/a']))[0]?.count ?? 0;
@@ -95,7 +95,7 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
     },
   );
 
-  it('ask a lost Redis once in a pause, so that a flood of failures does not wait for it', async () => {
+  it('ask a lost Redis once in each pause, so that a flood of failures does not wait for it', async () => {
     await using open = await openOne();
     await open.counts.add(['warm']);
     const before = await scriptCalls(open.redis);
@@ -105,7 +105,7 @@ describeWith(['redis-server'], 'failures counted in a Redis of their own', () =>
     expect((await open.counts.add(['address/a']))[0]?.count).toBe(21);
     open.server.resume();
     await vi.waitFor(() => open.redis.check());
-    // a server that goes on carries out what it was sent meanwhile
+    // a server that runs again executes the commands that it got meanwhile
     expect((await scriptCalls(open.redis)) - before).toBe(2);
   });
 });

@@ -1,6 +1,6 @@
-// Failures counted by all processes together. Each process counts its own as well: while Redis is
-// lost it goes on from there, so that a limit holds for each process, and a Redis that has
-// forgotten its counts forgives nothing that this process has seen.
+// Failed authentications, counted by all processes together. Each process also counts its own.
+// While Redis is lost, its own count applies, so the limit then holds per process. If Redis has
+// forgotten its counts, this process's failures still count.
 
 import { FailureWindows, type WindowCount } from '../../core/access/failure-windows.ts';
 import { accessLimits } from '../../core/limits/access.ts';
@@ -12,8 +12,8 @@ import { Script } from './script.ts';
 interface FailureCountsOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   /**
-   * Before all keys. In braces, so that a Redis Cluster keeps them on one server and a call may
-   * name several.
+   * Prefix of all keys. It is written in braces, so that a Redis Cluster keeps all keys on one
+   * server and a call may name several.
    */
   readonly prefix?: string;
 }
@@ -24,10 +24,10 @@ export class RedisFailureCounts implements FailureCounts {
   readonly #prefix: string;
   readonly #script = new Script('./count-failures.lua');
   readonly #own = new FailureWindows();
-  /** Monotonic: Redis did not answer, and is asked again then. */
+  /** No call to Redis before this monotonic time: Redis did not reply to the last one. */
   #askAgainAt = 0;
 
-  /** The connection stays its owner's. */
+  /** The caller owns the connection. */
   constructor(redis: RedisConnection, { clock, prefix = 'packetboat' }: FailureCountsOptions) {
     this.#redis = redis;
     this.#clock = clock;
@@ -41,7 +41,7 @@ export class RedisFailureCounts implements FailureCounts {
     return own.map((mine, i) => larger(mine, shared[i]));
   }
 
-  /** Empty when Redis does not answer. */
+  /** Counts in Redis. Empty if Redis does not reply. */
   async #ask(names: readonly string[]): Promise<readonly WindowCount[]> {
     try {
       const keys = names.map((name) => `${this.#prefix}:${name}`);

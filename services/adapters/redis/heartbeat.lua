@@ -1,5 +1,6 @@
--- Says that a process lives, and answers how many do. KEYS: the set of processes. ARGV: this one's name, and after how many milliseconds of silence
--- one counts as gone.
+-- Records that a process lives and returns the number of living processes. KEYS: the set of
+-- processes. ARGV: the name of this process, and the milliseconds after which a silent process no
+-- longer counts.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,6 +1,8 @@
--- Takes tokens from many buckets at once. The sums are those of services/core/bucket.ts, by this server's clock; whole numbers throughout.
--- KEYS: the buckets. ARGV, six for each: tokens wanted, limit, windowMs, burst, the level to begin with when the bucket is not here, and tokens that
--- were granted without asking while this server was away. Answers two for each: tokens granted, and the level that is left in token milliseconds.
+-- Takes tokens from many buckets at once, by this server's clock. The arithmetic is that of
+-- services/core/delivery/pacing/bucket.ts, in whole numbers throughout.
+-- KEYS: the buckets. ARGV, six for each bucket: tokens wanted, limit, windowMs, burst, the level to
+-- start with if the bucket is missing, and tokens that were granted while this server was lost.
+-- Returns two numbers for each bucket: tokens granted, and the level left in token milliseconds.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,7 +26,7 @@ for i, key in ipairs(KEYS) do
   level = level - granted * window
 
   redis.call('HSET', key, 'level', level, 'at', now)
-  -- A bucket that is full is as good as none. One that never fills is kept.
+  -- A full bucket need not be stored, so it expires. A bucket that never fills is kept.
   if limit > 0 then
     redis.call('PEXPIRE', key, math.ceil((full - level) / limit) + 1)
   else

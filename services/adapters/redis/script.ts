@@ -1,5 +1,5 @@
-// A Lua script beside this file, sent by its digest and in full only to a server that does not know
-// it yet.
+// A Lua script beside this file. It is sent as its digest, and in full only if the server does not
+// know it.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from './clock.ts';
 
 describe('systemClock', () => {
-  it('tells the time of the machine', () => {
+  it('returns the time of the machine', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000 });
     onTestFinished(() => void vi.useRealTimers());
     expect(systemClock.now()).toBe(1_000);

@@ -43,7 +43,7 @@ it.each([
     () => open(keys, place, seal([april], place, text, nonce).replace('april', 'may')),
     'moved from another',
   ],
-  ['truncated', () => open(keys, place, seal(keys, place, text, nonce).slice(0, 24)), 'cut off'],
+  ['truncated', () => open(keys, place, seal(keys, place, text, nonce).slice(0, 24)), 'truncated'],
   ['no sealed value at all', () => open(keys, place, 'open sesame'), 'lacks the key'],
 ])('does not open a value that was %s', (_, act, message) => {
   expect(act).toThrow(message);

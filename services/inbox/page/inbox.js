@@ -1,5 +1,5 @@
-// The inbox page: the list on the left, the mail that the URL's fragment names on the right. What a
-// mail says is only ever put in as text; its HTML stays behind the sandboxed iframe.
+// The inbox page: the list on the left, and on the right the mail that the URL's fragment names. The
+// content of a mail is inserted as text only; its HTML is shown in a sandboxed iframe.
 
 const REFRESH_MS = 1_500;
 const part = (id) => document.getElementById(id);
