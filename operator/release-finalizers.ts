@@ -1,6 +1,6 @@
-// Removes the finalizer from every Sender before the operator is uninstalled: without an operator
-// no Sender could be deleted. It takes the Lease and keeps it for a while, so that no operator adds
-// a finalizer again.
+// Removes the finalizer from every Sender before the operator is uninstalled, because without an
+// operator no Sender could be deleted. Takes the Lease and keeps it for a while, so that no
+// operator adds a finalizer again.
 
 import { Failure } from '../services/core/failure.ts';
 import { kubernetesLimits } from '../services/core/limits/kubernetes.ts';
@@ -17,14 +17,14 @@ interface ReleaseParts {
   readonly client: Pick<KubernetesClient, 'get' | 'create' | 'update' | 'list' | 'patchMetadata'>;
   readonly clock: Clock;
   readonly lease: ObjectKey;
-  /** Null: all of them. */
+  /** Null: all namespaces. */
   readonly namespaces: readonly string[] | null;
 }
 
 const IDENTITY = 'release-finalizers';
 
 /**
- * Resolves to the number of Senders released. Rejects when the API server does not answer or
+ * Resolves to the number of Senders released. Rejects when the API server does not reply or
  * refuses.
  */
 export async function releaseFinalizers(parts: ReleaseParts): Promise<number> {

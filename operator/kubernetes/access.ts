@@ -112,7 +112,7 @@ async function openKubeconfig(path: string | undefined): Promise<Access> {
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Failure('invalid', `${which} names no current cluster`);
-  // without a kubeconfig the library invents a cluster
+  // without a kubeconfig the library makes up a cluster
   if (!cluster.server?.startsWith('https://'))
     throw new Failure(
       'invalid',

@@ -49,9 +49,9 @@ export interface KubernetesClient extends AsyncDisposable {
   ): Promise<void>;
 
   /**
-   * Server-side apply of the status: fields that an earlier call of this field manager set, and
-   * this call does not, are removed. Fails with `not_found`, `invalid`, and with `conflict` when
-   * `uid` belongs to a predecessor of the same name.
+   * Server-side apply of the status: removes fields that an earlier call of this field manager set
+   * and this call does not. Fails with `not_found`, `invalid`, and with `conflict` when `uid`
+   * belongs to an earlier object of the same name.
    */
   applyStatus<T extends KubernetesObject>(
     resource: Resource<T>,

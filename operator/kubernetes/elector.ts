@@ -126,7 +126,7 @@ function keep(parts: ElectorParts, first: HeldLease): Leadership {
       if (stopped.signal.aborted) return;
       const askedAt = clock.monotonic();
       const leftMs = renewedAt + kubernetesLimits.electionRenewByMs - askedAt;
-      // after the deadline another candidate may lead, so a late answer does not count
+      // after the deadline another candidate may lead, so a late response does not count
       const answered = new AbortController();
       const late = new AbortController();
       void clock
@@ -177,6 +177,6 @@ const renew = (
     signal,
   });
 
-/** RFC 3339 with microseconds, which the server requires. */
+/** RFC 3339 with microseconds, as the server requires. */
 export const microTime = (milliseconds: number): string =>
   new Date(milliseconds).toISOString().replace('Z', '000Z');

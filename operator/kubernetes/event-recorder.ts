@@ -1,5 +1,5 @@
-// Writes Events, for `kubectl describe`, in the background. A lost Event loses nothing, so no
-// caller waits.
+// Writes Events, for `kubectl describe`, in the background. No caller waits, because a lost Event
+// does no harm.
 
 import { createHash } from 'node:crypto';
 import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
@@ -37,8 +37,8 @@ export class EventRecorder implements AsyncDisposable {
   }
 
   /**
-   * Drops an Event that this object had within `kubernetesLimits.eventAgainMs`, and an Event beyond
-   * `kubernetesLimits.eventsUnderWayMax` writes under way.
+   * Drops an Event that this object already had within `kubernetesLimits.eventAgainMs`, and an
+   * Event while `kubernetesLimits.eventsUnderWayMax` writes are in flight.
    */
   record<T extends KubernetesObject>(resource: Resource<T>, object: T, event: EventNote): void {
     const { clock, report } = this.#parts;

@@ -471,7 +471,7 @@ function readStatus(text: string): Status {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : {};
   } catch {
-    // not the API server's: a proxy's page may repeat the request, token and all
+    // not the API server's: an error page of a proxy may repeat the request and its token
     return {};
   }
 }

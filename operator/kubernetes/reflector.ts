@@ -36,8 +36,8 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
   readonly #synced = Promise.withResolvers<void>();
   #objects: ObjectStore<T, I>;
   /**
-   * Watches and lists in a row that brought no event. A successful list does not reset it: a server
-   * may allow lists and refuse watches.
+   * Watches and lists in a row without an event. A successful list does not reset the count,
+   * because a server may allow lists and refuse watches.
    */
   #fruitless = 0;
 

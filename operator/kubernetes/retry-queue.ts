@@ -8,8 +8,8 @@ import type { Clock } from '../../services/ports/clock.ts';
 interface RetryQueueParts {
   readonly clock: Clock;
   /**
-   * Resolves to the milliseconds until the key is due again; null: when it is added again. When it
-   * rejects, the key is retried.
+   * Resolves to the milliseconds until the key is due again; null: only when it is added again.
+   * When it rejects, the key is retried.
    */
   readonly work: (key: string, signal: AbortSignal) => Promise<number | null>;
   readonly report: (what: string, error: unknown) => void;
@@ -55,7 +55,7 @@ export class RetryQueue {
     this.#changed();
   }
 
-  /** Works until the signal aborts and the work under way has ended. Never rejects. */
+  /** Works until the signal aborts and the work in progress has ended. Never rejects. */
   async run(workers: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#changed(), { once: true });
     await Promise.all([this.#timer(signal), ...Array.from({ length: workers }, () => this.#worker(signal))]);

@@ -16,7 +16,7 @@ export interface Mirrors {
 export interface Affected {
   readonly senders: readonly SenderResource[];
   readonly templates: readonly TemplateResource[];
-  /** The catalog may have an entry that no object accounts for any more. */
+  /** The catalog may have an entry that belongs to no object any more. */
   readonly isSweepDue: boolean;
 }
 
@@ -89,7 +89,9 @@ export function affectedByConfigMap(
   return { ...nothing, templates: withWrapped(templates.by('configMap', keyText(keyOf(object))), templates) };
 }
 
-/** These and all templates that they wrap, at any depth: a layout is part of each of them. */
+/**
+ * These templates and all templates that they wrap, at any depth: a layout is part of each of them.
+ */
 function withWrapped(
   layouts: readonly TemplateResource[],
   templates: Mirrors['templates'],

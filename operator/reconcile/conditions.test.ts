@@ -65,7 +65,7 @@ test.each([
   expect(readyCondition(all, { isSuspended, isEnforced })).toMatchObject({ type: 'Ready', status, reason });
 });
 
-test('a time changes with the status only; a new reason counts as a change', () => {
+test('a time changes only with the status; a new reason counts as a change', () => {
   const first = stampConditions([], [condition('Ready', 'False', 'A')], { generation: 1, now: 0 });
   expect(first.conditions[0]).toMatchObject({
     lastTransitionTime: '1970-01-01T00:00:00Z',

@@ -1,5 +1,5 @@
-// Counts objects by their condition Ready, for metrics. A loop of its own, because each visit would
-// have to look at all objects.
+// Counts objects by their condition Ready, for metrics. The count has a loop of its own, because a
+// visit would have to read all objects.
 
 import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { Clock } from '../../services/ports/clock.ts';

@@ -22,8 +22,8 @@ export interface StatusChange {
 }
 
 /**
- * Reasons of a true condition that are worth an Event even on the first visit: otherwise each of
- * thousands of good objects causes several.
+ * Reasons of a true condition that get an Event even on the first visit. With all reasons,
+ * thousands of good objects would cause several Events each.
  */
 const REMARKABLE: ReadonlySet<string> = new Set(['Ready', 'Paused', 'CompiledWithWarnings']);
 
@@ -64,7 +64,7 @@ function eventsOf(changed: readonly NewCondition[], before: SenderStatus): reado
     }));
 }
 
-/** Whatever the order of their fields. */
+/** True if the values are equal, whatever the order of their fields. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   const [x, y] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))];

@@ -29,7 +29,7 @@ const published = (revision: number, isNew = true): CatalogPublishResult => ({
 const before = { revision: 4, configHash: 'old', publishedTime: '2026-02-01T00:00:00Z' };
 const now = '2026-03-01T12:00:00Z';
 
-describe('what the catalog answered', () => {
+describe('the result of the write to the catalog', () => {
   test.each([
     [
       'it took the entry',
@@ -103,7 +103,7 @@ describe('what the catalog answered', () => {
     ]);
   });
 
-  test('an entry that was there already, of a time that nobody knows, is published now', () => {
+  test('an entry that already existed without a known time counts as published now', () => {
     expect(statusOf(conclude(good, published(4, false)))).toMatchObject({ publishedTime: now });
   });
 });

@@ -1,5 +1,5 @@
-// The decision of a visit, whatever the kind of the object, and its conclusion once the catalog has
-// answered. Pure: handlers gather facts, call the kind's own `decide`, publish, conclude, and apply
+// The decision of a visit, the same for all kinds, and its conclusion after the write to the
+// catalog. Pure: handlers gather facts, call the kind's own `decide`, publish, conclude and apply
 // the status.
 
 import { operatorLimits } from '../../services/core/limits/operator.ts';
@@ -15,7 +15,7 @@ import {
 import type { CatalogPublishResult } from './publish.ts';
 
 export interface Decision {
-  /** To write to the catalog; null: what was published last stays. */
+  /** The entry to write to the catalog; null: the revision published last stays. */
   readonly entry: CatalogEntry | null;
   /** In the order of the status; `concludeVisit` adds Published and Ready. */
   readonly conditions: readonly NewCondition[];
@@ -83,8 +83,8 @@ function publishedCondition(result: CatalogPublishResult | null): NewCondition {
 type CatalogFields = Pick<SenderStatus, 'revision' | 'configHash' | 'publishedTime'>;
 
 /**
- * While an object has faults, or cannot be written, the status keeps naming what was published
- * last.
+ * While an object has faults or the store is unreachable, the status keeps naming the revision that
+ * was published last.
  */
 function catalogFields(
   { revision, configHash, publishedTime }: CatalogFields = {},

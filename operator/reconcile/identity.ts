@@ -1,4 +1,4 @@
-// Which object is meant, and which of several was there first.
+// Identifies objects and decides which of several claimants of one name is the oldest.
 
 import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';
 
@@ -8,8 +8,8 @@ export const keyOf = ({ metadata: { name, namespace } }: KubernetesObject): Obje
 });
 
 /**
- * Of several objects that claim one name, the oldest has it. Of two of the same second it is the
- * one with the lower uid, whichever operator decides.
+ * Of several objects that claim one name, the oldest gets it; of two from the same second, the
+ * object with the lower uid, so that every operator decides alike.
  */
 export function hasPrecedence(rival: KubernetesObject, object: KubernetesObject): boolean {
   const [first, second] = [rival.metadata.creationTimestamp ?? '', object.metadata.creationTimestamp ?? ''];

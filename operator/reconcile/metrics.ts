@@ -1,4 +1,4 @@
-// The figures that an operator reports about its work.
+// The metrics that an operator reports about its work.
 
 import type { WriteResult } from '../../services/ports/catalog-writer.ts';
 import type { RetryQueueMetrics } from '../kubernetes/retry-queue.ts';
@@ -10,6 +10,6 @@ export interface OperatorMetrics {
   ready(kind: string, status: 'True' | 'False' | 'Unknown', count: number): void;
   /** Result of one write to the catalog. */
   published(kind: string, result: WriteResult['kind'] | 'failed'): void;
-  /** The API server has just answered about the kind. */
+  /** The API server has just replied about the kind. */
   contact(kind: string): void;
 }

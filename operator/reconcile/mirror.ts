@@ -1,4 +1,4 @@
-// The objects of the API server as they are known in this process.
+// The mirrored objects of the API server.
 
 import type { Indexers } from '../kubernetes/object-store.ts';
 import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';

@@ -1,4 +1,4 @@
-// The operator at work: it mirrors the objects of the API server, queues the objects that a change
+// Runs the operator: mirrors the objects of the API server, queues the objects that a change
 // affects, and visits them.
 
 import { Failure } from '../../services/core/failure.ts';
@@ -56,13 +56,13 @@ export interface OperatorParts {
   readonly events: EventRecorder;
   /** Name of the cluster in the catalog. */
   readonly cluster: string;
-  /** Null: all of them. */
+  /** Null: all namespaces. */
   readonly namespaces: readonly string[] | null;
   /** The leader's term. */
   readonly term: number;
   readonly metrics: OperatorMetrics;
   readonly report: (what: string, error: unknown) => void;
-  /** A newer leader has written to the catalog: this one has to stop. */
+  /** Called when a newer leader has written to the catalog: this operator has to stop. */
   readonly onFenced: () => void;
 }
 

@@ -1,5 +1,4 @@
-// Paused objects: the operator leaves them alone, and their status keeps the conditions from
-// before.
+// Paused objects: the operator does not change them, and their status keeps its conditions.
 
 import { PAUSED_ANNOTATION } from '../api/v1alpha1/names.ts';
 import type { SenderStatus } from '../api/v1alpha1/status.ts';

@@ -15,8 +15,8 @@ export interface CatalogAccess {
 }
 
 /**
- * `foreign`: another source owns the entry, which stays as it is. `unavailable`: the store did not
- * take it; what was published last stays.
+ * `foreign`: another source owns the entry, which stays unchanged. `unavailable`: the store did not
+ * accept the write; the revision published last stays.
  */
 export type CatalogPublishResult =
   | {
@@ -28,8 +28,8 @@ export type CatalogPublishResult =
   | { readonly kind: 'foreign' | 'unavailable' };
 
 /**
- * Rejects with `Failure('conflict')`, code `fenced`, when a newer leader has written: then this one
- * has to stop.
+ * Rejects with `Failure('conflict')`, code `fenced`, when a newer leader has written; this leader
+ * then has to stop.
  */
 export async function publish(
   parts: CatalogAccess,
@@ -51,7 +51,7 @@ export async function publish(
   }
 }
 
-/** Who writes: this cluster, about this object, in this term. */
+/** The source of a write: this cluster, the object and the term. */
 export const sourceOf = (
   { cluster, term }: Pick<CatalogAccess, 'cluster' | 'term'>,
   { metadata }: KubernetesObject,

@@ -1,5 +1,5 @@
-// Compares the catalog with the objects, so that missed watches, restored databases and entries
-// that somebody else changed are repaired.
+// Compares the catalog with the objects, which repairs missed watches, restored databases and
+// entries that somebody else changed.
 
 import type { OwnEntry } from '../../services/ports/catalog-writer.ts';
 import type { TemplateResource } from '../api/v1alpha1/resources.ts';
@@ -8,7 +8,7 @@ import type { Mirrors } from './affected.ts';
 import { identifierIn } from './indexes.ts';
 import type { CatalogAccess } from './publish.ts';
 
-/** Removes each entry of this cluster that no object accounts for. */
+/** Removes each entry of this cluster that belongs to no object. */
 export async function removeOrphans(
   { writer, cluster, term }: CatalogAccess,
   { senders, templates }: Mirrors,
@@ -25,9 +25,7 @@ export async function removeOrphans(
   }
 }
 
-/**
- * Entries whose object is gone, and entries under an identifier that their Template no longer has.
- */
+/** Entries whose object is gone, and entries under a former identifier of a Template. */
 export function orphansAmong(
   entries: readonly OwnEntry[],
   senders: readonly KubernetesObject[],

@@ -1,5 +1,5 @@
-// The tenant of a namespace: what its label names, else the namespace itself. Labels of Senders and
-// Templates do not count: their authors could cross tenants.
+// The tenant of a namespace: the value of its label, otherwise the name of the namespace. Labels of
+// Senders and Templates are ignored, because their authors could cross tenants.
 
 import type { ObjectFault } from '../../services/core/documents/fault.ts';
 import { operatorLimits } from '../../services/core/limits/operator.ts';
@@ -26,7 +26,10 @@ export class Tenants {
     this.#clock = clock;
   }
 
-  /** Null: the label is not a valid name. Read again after `operatorLimits.tenantKnownMs`. */
+  /**
+   * The tenant of a namespace; null: the label is not a valid name. The label is read again after
+   * `operatorLimits.tenantKnownMs`.
+   */
   async of(namespace: string): Promise<string | null> {
     const now = this.#clock.monotonic();
     const known = this.#known.get(namespace);

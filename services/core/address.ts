@@ -1,6 +1,6 @@
-// Addresses, parsed once at the door. Our own strict parser rather than a lenient library: what
-// mail libraries "repair" (a CRLF, a second address behind a comma, a comment) is how mail is
-// redirected. Every step is linear in the input, and behind it nobody checks again.
+// Parses addresses; behind this parser no code checks them again. The parser is strict and our own,
+// because what mail libraries "repair" (a CRLF, a second address behind a comma, a comment) can
+// redirect mail. Each step is linear in the length of the input.
 
 import { domainToASCII } from 'node:url';
 import { addressLimits } from './limits/address.ts';

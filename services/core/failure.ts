@@ -1,6 +1,6 @@
-// Operating errors: what can go wrong between us and a store, a queue or a caller. A refusal that a
-// caller must handle is a value, not one of these; a bug is an assertion. One table maps these
-// kinds to gRPC (services/ingest/grpc-status.ts), one maps gRPC to HTTP (gateway).
+// Operating errors between us and a store, a queue or a caller. A refusal that the caller of a
+// function must handle is a value, not a Failure; a bug is an assertion. One table maps the kinds
+// to gRPC (services/ingest/grpc-status.ts), another maps gRPC to HTTP (gateway).
 
 import { acceptLimits } from './limits/accept.ts';
 

@@ -1,4 +1,5 @@
-// Identifiers: sortable by time and random. Pure: time and random bytes are arguments.
+// Makes and parses identifiers, which are sortable by time and random. The time and the random
+// bytes are arguments.
 
 import { Failure } from './failure.ts';
 

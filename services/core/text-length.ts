@@ -1,4 +1,4 @@
-// The length of a text as people and the contract count it: in Unicode code points.
+// The length of a text in Unicode code points, as people and the contract count it.
 
 /** Whether a text has more code points than this. */
 export function isLongerThan(text: string, most: number): boolean {

@@ -27,5 +27,5 @@ export const dkimAnnotations = {
   retiredAt: 'packetboat.dev/dkim-retired-at',
 } as const;
 
-/** Who reports Events. */
+/** The reporter of Events. */
 export const CONTROLLER = 'packetboat.dev/operator';

@@ -1,6 +1,6 @@
-// The kinds that are about mail, as the API server keeps them. What a spec may hold is read by
-// `services/core/objects`: here it is whatever is stored, which a server with an older
-// or newer definition may have let through.
+// The kinds that are about mail, as the API server stores them. `services/core/objects` parses
+// their specs. Here a spec is unknown JSON, because a server with an older or newer
+// definition may have accepted it.
 
 import { describeResource, type KubernetesObject } from '../../kubernetes/resource.ts';
 import type { SenderStatus, TemplateStatus } from './status.ts';

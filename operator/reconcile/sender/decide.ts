@@ -1,4 +1,4 @@
-// What becomes of a Sender: from its spec, Secrets, keys, DNS records and previous status to the
+// Decides about a Sender: from its spec, Secrets, keys, DNS records and previous status to the
 // catalog entry, the conditions and the next visit. Pure.
 
 import type { DkimKey, Sender } from '../../../services/core/catalog/catalog.ts';
@@ -32,17 +32,17 @@ import { stateOf } from './decide-keys.ts';
 import type { StoredDkimKey } from './key-secrets.ts';
 import { senderFields } from './status-fields.ts';
 
-/** Secrets in clear, by name; null: there is none of that name. */
+/** Decoded Secrets by name; null: there is no Secret of that name. */
 export type SecretValues = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
 
-/** What was gathered about a Sender. Facts that earlier ones make pointless are left empty. */
+/** The facts gathered about a Sender. Facts that an earlier fact makes useless are empty. */
 export interface SenderFacts {
   readonly object: SenderResource;
   /** The object, parsed; or the faults of its spec. */
   readonly read: SenderObject | readonly ObjectFault[];
   /** Null: the label of the namespace is not a tenant's name. */
   readonly tenant: string | null;
-  /** The Sender, of any namespace, that has the domain already; null: this one may have it. */
+  /** The Sender, of any namespace, that already has the domain; null: this Sender may have it. */
   readonly owner: SenderResource | null;
   /** Null: the API server forbids reading them. */
   readonly secrets: SecretValues | null;
@@ -53,7 +53,7 @@ export interface SenderFacts {
   readonly now: number;
 }
 
-/** What decides whether a Sender is accepted, besides its spec. */
+/** The facts that decide, besides the spec, whether a Sender is accepted. */
 export type SenderClaim = Pick<SenderFacts, 'object' | 'read' | 'tenant' | 'owner'>;
 
 /** Parses the object. */
@@ -68,8 +68,8 @@ export function readSender({
 }
 
 /**
- * A Sender whose namespace may have it and whose domain is its own: as the catalog names it, with
- * the tenant for a namespace.
+ * The Sender with its tenant in place of the namespace, as the catalog names it, if the namespace
+ * may have it and the domain is its own.
  */
 export function acceptSender({
   object,
@@ -100,8 +100,8 @@ export function recordsFor(sender: Sender, keys: readonly StoredDkimKey[]): read
 }
 
 /**
- * Keys that sign now, and keys that are to sign: the record of a successor is advice while an older
- * key of its algorithm signs.
+ * Active keys and waiting keys. The record of a successor is only advice while an older key of the
+ * same algorithm signs.
  */
 function managedKeyRecords(keys: readonly StoredDkimKey[]): readonly WantedKey[] {
   const active = keys.filter(isActive);
@@ -206,8 +206,8 @@ function verifiedSince(
 }
 
 /**
- * The entry of a Sender that is being deleted: it accepts no mail any more. Null: it has faults,
- * and what was published last serves its mail.
+ * The entry of a Sender that is being deleted, which accepts no more mail. Null: the Sender has
+ * faults, and its last published entry serves the waiting mail.
  */
 export function retiringEntry(
   facts: SenderClaim & Pick<SenderFacts, 'keys'>,

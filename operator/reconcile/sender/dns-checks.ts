@@ -1,5 +1,5 @@
-// Checks a domain's DNS records no more often than the sender asks for: most visits have causes
-// that are no reason to ask DNS again.
+// Checks a domain's DNS records no more often than the sender asks for, because most visits have
+// causes that do not concern DNS.
 
 import { Failure } from '../../../services/core/failure.ts';
 import { operatorLimits } from '../../../services/core/limits/operator.ts';
@@ -30,8 +30,8 @@ export class DnsChecks {
   }
 
   /**
-   * Asks DNS when `trigger` or the wanted records changed, when the period is over, or when a
-   * required record was not found last time.
+   * Asks DNS when `trigger` or the wanted records changed, at the end of the period, or when a
+   * required record was missing last time.
    */
   async check(
     uid: string,
@@ -56,7 +56,7 @@ export class DnsChecks {
     this.#passed.delete(uid);
   }
 
-  /** The records of this name and type, as `checkRecord` takes them; null: DNS did not answer. */
+  /** The records of this name and type, as `checkRecord` takes them; null: DNS did not reply. */
   async find({ type, name }: WantedRecord): Promise<readonly string[] | null> {
     try {
       if (type === 'TXT') return (await this.#resolver.txt(name)).records;

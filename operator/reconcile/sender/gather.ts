@@ -1,5 +1,5 @@
-// Gathers the facts about a Sender. A fact is asked for only where the earlier ones leave a use for
-// it: a spec with faults reads no Secret, and a Sender that does not compile makes no keys.
+// Gathers the facts about a Sender. A fact is read only if earlier facts leave a use for it: an
+// invalid spec reads no Secret, and a Sender that does not compile makes no keys.
 
 import { isFaults } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
@@ -61,7 +61,7 @@ export async function gatherSender(parts: SenderGatherParts, object: SenderResou
   return { ...claim, secrets: values, keys, records, now: clock.now() };
 }
 
-/** A spec that cannot be read claims no domain. */
+/** An invalid spec claims no domain. */
 export async function gatherClaim(
   { senders, tenants }: Pick<SenderGatherParts, 'senders' | 'tenants'>,
   object: SenderResource,

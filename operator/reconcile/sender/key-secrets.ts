@@ -1,5 +1,5 @@
-// Managed keys as Kubernetes keeps them: one Secret each, owned by the Sender. Its annotations are
-// the only record of the key's history.
+// Managed keys in Kubernetes: each has a Secret, which the Sender owns. The Secret's annotations
+// are the only record of the key's history.
 
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -26,7 +26,7 @@ export interface StoredDkimKey {
   readonly managed: ManagedKey;
   readonly secret: Secret;
   readonly key: DkimKey;
-  /** Text of its DNS record. */
+  /** The content of its DNS record. */
   readonly record: string;
 }
 
@@ -35,7 +35,7 @@ const SELECTOR_BYTES = 4;
 const SELECTOR_PREFIX: Record<DkimAlgorithm, string> = { 'rsa-sha256': 'pb-r', 'ed25519-sha256': 'pb-e' };
 const generate = promisify(generateKeyPair);
 
-/** Oldest first. A Secret without a usable key is left out, and a new key takes its place. */
+/** Oldest first. A Secret without a usable key is skipped, and a new key replaces it. */
 export async function readKeys(
   client: Pick<KubernetesClient, 'list'>,
   { metadata }: SenderResource,

@@ -1,5 +1,5 @@
-// Managed DKIM keys of a Sender: reads them, looks for the records of those that wait, and carries
-// out what `decideKeys` says.
+// Manages the DKIM keys of a Sender: reads them, checks the DNS records of waiting keys, and
+// carries out the decision of `decideKeys`.
 
 import type { DkimAlgorithm } from '../../../services/core/catalog/catalog.ts';
 import { domainName } from '../../../services/core/objects/compile-sender.ts';
@@ -32,8 +32,8 @@ const algorithmOf: Record<SenderObject['spec']['dkim']['algorithms'][number], Dk
 };
 
 /**
- * The keys as they are afterwards. The records of new keys are looked for on the visit that their
- * Secrets cause.
+ * The keys after the changes. The records of new keys are checked on the visit that their Secrets
+ * cause.
  */
 export async function manageKeys(
   parts: ManagedKeyParts,
@@ -82,7 +82,7 @@ export async function readKnownKeys(
   return secrets.by('sender', object.metadata.uid ?? '').length === 0 ? [] : readKeys(client, object);
 }
 
-/** Of each key in Standby whether DNS has its record; null: DNS did not answer. */
+/** For each key in Standby whether DNS has its record; null: DNS did not reply. */
 async function seenKeys(
   dns: Pick<DnsChecks, 'find'>,
   domain: string,

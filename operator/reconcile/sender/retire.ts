@@ -1,5 +1,6 @@
-// A Sender that is being deleted. It accepts no mail any more; its finalizer goes once its mail has
-// left, and no sooner than every ingest knows. While the store is unreachable the Sender stays.
+// Handles a Sender that is being deleted. It accepts no more mail. Its finalizer is removed when
+// its mail has left and every ingest knows of the deletion. While the store is unreachable the
+// Sender stays.
 
 import { senderKey } from '../../../services/core/catalog/catalog.ts';
 import type { MessageStatus } from '../../../services/core/delivery/message.ts';
@@ -22,7 +23,7 @@ export interface RetireParts extends SenderGatherParts {
 
 const unfinished: readonly MessageStatus[] = ['queued', 'scheduled', 'sending', 'deferred'];
 
-/** Resolves to the milliseconds until the next visit; null: the finalizer is off. */
+/** Resolves to the milliseconds until the next visit; null: the finalizer is removed. */
 export async function retireSender(parts: RetireParts, object: SenderResource): Promise<number | null> {
   const { client, clock, tenants, dns, catalog, messages } = parts;
   const { metadata } = object;
@@ -43,7 +44,7 @@ export async function retireSender(parts: RetireParts, object: SenderResource): 
   return null;
 }
 
-/** Null: it has faults, and what was published last serves its mail. */
+/** Null: the Sender has faults, and its last published entry serves the waiting mail. */
 async function publishRetiring(
   parts: RetireParts,
   object: SenderResource,
@@ -55,7 +56,7 @@ async function publishRetiring(
   return sender === null ? null : publish(parts.catalog, object, { kind: 'sender', sender });
 }
 
-/** From then on each ingest has read the catalog since the deletion. */
+/** From this time on, each ingest has read the catalog since the deletion. */
 const knownByAllAt = ({ metadata }: SenderResource): number =>
   Date.parse(metadata.deletionTimestamp ?? '') +
   catalogLimits.catalogHeadEveryMs +

@@ -1,4 +1,4 @@
-// What the status of a Sender says besides conditions and the catalog: verification, DKIM keys and
+// The fields of a Sender's status besides conditions and the catalog: verification, DKIM keys and
 // DNS records.
 
 import type { CheckedRecord } from '../../../services/core/objects/domain-records.ts';

@@ -1,5 +1,5 @@
-// What becomes of a Template: from its spec, its layouts, ConfigMaps and rivals to the catalog
-// entry, the conditions and the next visit. Pure.
+// Decides about a Template: from its spec, layouts, ConfigMaps and rivals to the catalog entry, the
+// conditions and the next visit. Pure.
 
 import { isFaults, type ObjectFault } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
@@ -26,26 +26,31 @@ import {
 import type { Decision } from '../decision.ts';
 import { tenantNotAllowed } from '../tenants.ts';
 
-/** The data of ConfigMaps, by name; null: there is none of that name. */
+/** The data of ConfigMaps by name; null: there is no ConfigMap of that name. */
 export type ConfigMapData = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
 
-/** What was gathered about a Template. Facts that earlier ones make pointless are left empty. */
+/** The facts gathered about a Template. Facts that an earlier fact makes useless are empty. */
 export interface TemplateFacts {
   readonly object: TemplateResource;
   /** The object, parsed; or the faults of its spec. */
   readonly read: TemplateObject | readonly ObjectFault[];
   /** Null: the label of the namespace is not a tenant's name. */
   readonly tenant: string | null;
-  /** The Template of this tenant that has the identifier already; null: this one may have it. */
+  /**
+   * The Template of this tenant that already has the identifier; null: this Template may have it.
+   */
   readonly owner: TemplateResource | null;
   /** The layouts around it, by name. */
   readonly layouts: ReadonlyMap<string, TemplateObject>;
   readonly hasSender: boolean;
-  /** Those that the template and its layouts name. Null: the API server forbids reading them. */
+  /**
+   * The ConfigMaps that the template and its layouts name. Null: the API server forbids reading
+   * them.
+   */
   readonly configMaps: ConfigMapData | null;
 }
 
-/** What decides whether a Template is accepted, besides its spec. */
+/** The facts that decide, besides the spec, whether a Template is accepted. */
 export type TemplateClaim = Pick<TemplateFacts, 'object' | 'read' | 'tenant' | 'owner'>;
 
 /** Parses the object. */
@@ -60,8 +65,8 @@ export function readTemplate({
 }
 
 /**
- * A Template whose namespace may have it and whose identifier is its own: as the catalog names it,
- * with the tenant for a namespace.
+ * The Template with its tenant in place of the namespace, as the catalog names it, if the namespace
+ * may have it and the identifier is its own.
  */
 export function acceptTemplate({
   object,
@@ -139,7 +144,7 @@ function compiledCondition({ warnings }: { readonly warnings: readonly TemplateW
   };
 }
 
-/** Of any spec that can be read, whether the tenant may have it or not. */
+/** Returned for any valid spec, whether the tenant may have the identifier or not. */
 function identifyingFields(read: TemplateFacts['read']): Pick<TemplateStatus, 'identifier' | 'locales'> {
   if (isFaults(read)) return {};
   return {

@@ -53,7 +53,7 @@ export async function gatherTemplate(
   };
 }
 
-/** A spec that cannot be read claims no identifier. */
+/** An invalid spec claims no identifier. */
 async function gatherClaim(
   { templates, tenants }: Pick<TemplateGatherParts, 'templates' | 'tenants'>,
   object: TemplateResource,
@@ -73,8 +73,8 @@ async function gatherClaim(
 }
 
 /**
- * The layouts that the template names, directly or through another layout; at most one more than
- * the depth that compiles, so that cycles end.
+ * The layouts that the template names, directly or through other layouts. At most one more than the
+ * depth that compiles, so that cycles end.
  */
 function layoutsAround(
   templates: Pick<Mirror<TemplateResource>, 'get'>,

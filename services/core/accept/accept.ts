@@ -1,5 +1,6 @@
-// Whether a request becomes a message, and which: the deciding half of accepting. Parsing is in
-// `send-request.ts`; here the request meets the catalog and the key's rights. All faults at once.
+// Decides whether a request becomes a message, and builds the message. `send-request.ts` parses the
+// request; here the request is checked against the catalog and the rights of the key. All faults
+// are reported at once.
 
 import { type Caller, reachesEnvironment, reachesSender } from '../access/caller.ts';
 import type { Address, Mailbox } from '../address.ts';

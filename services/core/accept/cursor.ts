@@ -1,5 +1,5 @@
-// Where the next page of a list starts, as an opaque and signed text: a caller can neither read nor
-// make one, nor use it with other filters.
+// The cursor of a list: where the next page starts, as an opaque signed text. A caller can neither
+// read nor forge a cursor, nor use it with other filters.
 
 import { timingSafeEqual } from 'node:crypto';
 import { type MessageId, parseMessageId } from '../ids.ts';

@@ -1,6 +1,6 @@
-// The rules that the contract gives the fields of its requests, judged for every rpc and every door
-// alike: what must be given, ranges, lengths, counts, patterns. What a field means, its handler
-// judges. Pure: the rules come as a plain table, made once from the proto.
+// Checks the rules that the contract gives the fields of its requests (required, ranges, lengths,
+// counts, patterns), for every rpc and for REST and gRPC alike. The handler of an rpc checks what a
+// field means. The rules are a plain table, made once from the proto.
 
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';

@@ -1,5 +1,5 @@
-// Idempotency keys (P3, P4): what one looks like, what makes two requests the same, and
-// what to answer when a key is taken.
+// Idempotency keys (P3, P4): their form, which requests count as equal, and the reply when a key is
+// taken.
 
 import { createHash } from 'node:crypto';
 import { type Reach, reaches } from '../access/caller.ts';

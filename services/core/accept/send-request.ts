@@ -1,6 +1,6 @@
-// A request to send, parsed at the door: what can be told from the request alone, without the
-// catalog. All faults at once, with their paths. What the contract says of a field by itself
-// (required, lengths, counts, patterns) is judged by its rules, in `accept/field-rules.ts`.
+// Parses a request to send: everything that can be checked without the catalog. All faults are
+// reported at once, each with its path. The rules of single fields (required, lengths, counts,
+// patterns) are checked in `accept/field-rules.ts`.
 
 import { type Address, isRefusal, type Mailbox, parseMailbox } from '../address.ts';
 import type { Copies, Environment } from '../catalog/catalog.ts';

@@ -1,6 +1,6 @@
-// What each public rpc asks of an API key: the one table that ingest enforces, that docs/keys.md
-// prints and that the tests walk. The scope also stands in the proto (option `rest`), where the
-// gateway and the API reference read it; a test compares the two.
+// What each public rpc requires of an API key: the table that ingest enforces, docs/keys.md prints
+// and the tests check. The proto has each scope as well (option `rest`), for the gateway and the
+// API reference; a test compares the two.
 
 import type { Scope } from './principal.ts';
 

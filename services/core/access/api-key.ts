@@ -1,7 +1,7 @@
-// Makes and reads API keys: 12 characters of id, 40 of secret (200 bits) and a checksum, so that a
-// mistyped key is told apart from an unknown one without asking the store, and scanners find a
-// leaked one. A bootstrap key is of the user's own making: its id comes from its SHA-256. Only the
-// SHA-256 of a key is ever stored. `access/key-text.ts` has the patterns.
+// Makes and parses API keys. A key has 12 characters of id, 40 of secret (200 bits) and a checksum,
+// so that a mistyped key is recognised without asking the store, and scanners find a leaked key.
+// Users choose a bootstrap key themselves; its id comes from its SHA-256. Only the SHA-256 of a key
+// is stored. `access/key-text.ts` has the patterns.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { sortableId } from '../ids.ts';

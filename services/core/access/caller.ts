@@ -1,5 +1,5 @@
-// A key at work on one call: whether the call is open to the key at all, and which of the tenant's
-// objects exist for the call.
+// An API key during one call: whether the key may make the call, and which of the tenant's objects
+// are visible to the call.
 
 import { type Environment, environments } from '../catalog/catalog.ts';
 import { Failure } from '../failure.ts';

@@ -1,6 +1,6 @@
-// The ceilings of a key. A key that is made stays within those of its maker, and a key sees and
-// revokes only itself and keys within its own. Ceilings hold for each key: the children of a key
-// may together send more often than the key itself.
+// The ceilings of a key. A new key stays within the ceilings of its maker, and a key sees and
+// revokes only itself and keys within its own ceilings. Each key has its own limit: all keys that a
+// key has made may together send more often than the key itself.
 
 import type { Environment } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';

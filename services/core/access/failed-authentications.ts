@@ -1,6 +1,6 @@
 // Failed authentications: which failures count as guesses, under which names they are counted, and
-// when a caller is answered 429 instead of 401. A good key is never judged here, so nobody can lock
-// out another caller behind the same address.
+// when a caller gets 429 instead of 401. A good key always passes, so nobody can lock out another
+// caller behind the same address.
 
 import { Failure } from '../failure.ts';
 import { accessLimits } from '../limits/access.ts';

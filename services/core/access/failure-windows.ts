@@ -1,4 +1,4 @@
-// Counts in windows of time, of one process: a window begins with what is counted first in it, and
+// Counts failures of one process in windows of time. A window starts with its first failure and
 // ends after `accessLimits.failureWindowMs`.
 
 import { BoundedMap } from '../bounded-map.ts';

@@ -1,5 +1,5 @@
-// The life of keys: which keys still work, which keys may make others, when a key may revoke
-// itself, and when a start makes a first key.
+// The life of keys: which keys work, which keys may make others, when a key may revoke itself, and
+// when a program makes the first key at start.
 
 import { Failure } from '../failure.ts';
 import { isWithinRights, type Rights } from './ceilings.ts';

@@ -1,7 +1,7 @@
-// The form of API keys as text, judged without asking anybody: the gateway refuses a text of
-// another form before it reads a body, and the core reads keys by the same patterns. A made key is
-// `sk_live_` or `sk_test_`, 12 characters of id, 40 of secret and 6 of checksum. A bootstrap key is
-// of the user's own making: `sk_live_` and 24 to 200 letters, digits and underscores.
+// The form of an API key as text. The gateway refuses a text of another form before it reads a
+// body, and the core parses keys by the same patterns. A generated key is `sk_live_` or `sk_test_`,
+// 12 characters of id, 40 of secret and 6 of checksum. A bootstrap key, which users choose
+// themselves, is `sk_live_` and 24 to 200 letters, digits and underscores.
 
 import { hash } from 'node:crypto';
 

@@ -1,5 +1,5 @@
-// Who is asking, and what the API key allows. Made by ingest, once a request, for all doors. What
-// each rpc asks of a key is in `access/access-rules.ts`.
+// The caller of a request and the rights of the API key. Ingest makes one principal for each
+// request. `access/access-rules.ts` says what each rpc requires.
 
 import { type Environment, environments } from '../catalog/catalog.ts';
 

@@ -1,5 +1,6 @@
-// The key under which a suppressed address is stored: an HMAC, so that the list holds no address.
-// Several keys during a rotation: entries are written under the first and found under each.
+// The key under which a suppressed address is stored: an HMAC, so that the list contains no
+// address. During a rotation there are several HMAC keys: entries are written with the first and
+// found with each.
 
 import { type Address, canonical } from '../address.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';

@@ -43,12 +43,7 @@ describe('a fault is described in our own words', () => {
     ['a large number', z.int().max(65_535), 65_536, 'must be at most 65535'],
     ['a number on the other exclusive bound', z.number().lt(60), 60, 'must be less than 60'],
     ['a number that is no multiple', z.number().multipleOf(5), 6, 'must be a multiple of 5'],
-    [
-      'a format without words of its own',
-      z.string().regex(/^[a-z]+$/),
-      secret,
-      'has the wrong format',
-    ],
+    ['a format without words of its own', z.string().regex(/^[a-z]+$/), secret, 'has the wrong format'],
     [
       'a format with words of its own',
       z.string().regex(/^[a-z]+$/, 'must be letters'),
@@ -57,12 +52,7 @@ describe('a fault is described in our own words', () => {
     ],
     ['a rule without words of its own', z.string().refine(() => false), secret, 'is not allowed'],
     ['a rule with words of its own', z.string().refine(() => false, 'must be nice'), secret, 'must be nice'],
-    [
-      'none of several forms',
-      z.union([z.number(), z.boolean()]),
-      secret,
-      'has none of the allowed forms',
-    ],
+    ['none of several forms', z.union([z.number(), z.boolean()]), secret, 'has none of the allowed forms'],
     [
       'a name that is not allowed',
       z.record(z.string().max(3), z.string()),

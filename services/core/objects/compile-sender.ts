@@ -1,5 +1,5 @@
-// Compiles a Sender object into the sender that services read. It looks at one object and its
-// Secrets; `compile.ts` and the operator decide which of several Senders has a domain.
+// Compiles a Sender object into the sender that services read, from one object and its Secrets.
+// `compile.ts` and the operator decide which of several Senders gets a domain.
 
 import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from '../address.ts';
 import type { DkimKey, Route, Sender } from '../catalog/catalog.ts';

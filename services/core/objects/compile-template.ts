@@ -1,6 +1,6 @@
 // Compiles a Template object into the revision that services render. Faults are found here, while
 // the author can repair them: each locale of each environment is rendered with the sample data
-// before the revision counts as compiled.
+// before a revision counts as compiled.
 
 import {
   type Environment,

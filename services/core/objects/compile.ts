@@ -1,6 +1,5 @@
-// A whole folder of objects, compiled: what one object can tell is in `compile-sender.ts` and
-// `compile-template.ts`, here is what takes all of them, names that must be unique and references
-// from one to another.
+// Compiles all objects of a folder. `compile-sender.ts` and `compile-template.ts` check each object
+// by itself; this file checks what needs all of them: unique names, and references between objects.
 
 import type { Sender, TemplateRevision } from '../catalog/catalog.ts';
 import type { SourceDocument } from '../documents/documents.ts';

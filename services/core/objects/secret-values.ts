@@ -1,4 +1,4 @@
-// Reading Secrets, of files and of the API server alike.
+// Reads values from Secrets, both from files and from the API server.
 
 /** As in a manifest: `data` holds base64, `stringData` clear text. */
 interface SecretData {

@@ -1,4 +1,4 @@
-// Makes an Answer of what the server said, or of what happened instead.
+// Makes an Answer from a server's reply, or from the event that ended the attempt without one.
 
 import {
   type Answer,

@@ -1,15 +1,15 @@
-// The conversation with a server that is ready for MAIL, as a state machine: replies and events in,
-// actions out. It knows no socket, no clock and no body; whoever drives it carries out the actions
-// in order. One conversation serves one connection, for many transactions:
+// The SMTP conversation with a server that is ready for MAIL, as a state machine: it takes replies
+// and events and returns actions, which the caller carries out in order. It has no socket, no clock
+// and no body. One conversation serves one connection, for many transactions:
 //
 //   idle ─begin─▶ envelope ─354─▶ body ─the fence lets go─▶ dot ─2xx, 4xx, 5xx─▶ idle
 //                    │ refused        │ refused, lost, fence shut   │ lost
 //                    ▼                ▼                             ▼
 //                  idle             over                          over
 //
-// Replies come in the order of commands, pipelined or not, so the first unanswered question is the
-// one that a reply belongs to. A reply that belongs to no question, or that cannot be its answer,
-// shows that client and server are out of step: the connection is closed.
+// Replies come in the order of the commands, pipelined or not, so a reply belongs to the first
+// command without one. A reply without a command, or with a code that the command cannot have, shows
+// that client and server are out of step: the connection is closed.
 
 import { type Answer, oneLine, parseReply, type Stage } from '../delivery/reply.ts';
 import { aborted, type Broken, fault, happened, lost, replied } from './answers.ts';

@@ -1,6 +1,6 @@
-// A body as it goes over the wire after DATA (RFC 5321 4.5.2, 2.3.8): a dot that begins a line is
-// doubled, and a bare CR or LF becomes CRLF, because some servers take a bare CR or LF for the end
-// of a line and would read commands out of a mail.
+// A body as it is sent after DATA (RFC 5321 4.5.2, 2.3.8): a dot at the start of a line is doubled,
+// and a bare CR or LF becomes CRLF. Some servers take a bare CR or LF for the end of a line and
+// would read SMTP commands from the body.
 
 const CR = 13;
 const LF = 10;

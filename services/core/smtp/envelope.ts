@@ -1,5 +1,5 @@
-// The commands that name a mail's sender and recipient. A mail that the server would refuse by its
-// own EHLO is refused here, without asking.
+// The commands MAIL and RCPT. A mail that the server's EHLO reply excludes is refused here, without
+// asking the server.
 
 import { type Address, needsSmtpUtf8 } from '../address.ts';
 import type { Answer } from '../delivery/reply.ts';

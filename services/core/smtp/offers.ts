@@ -1,5 +1,5 @@
-// What a server offers in its reply to EHLO (RFC 5321 4.1.1.1), as far as a transaction asks for
-// it.
+// The extensions that a server offers in its reply to EHLO (RFC 5321 4.1.1.1), as far as a
+// transaction needs them.
 
 export interface Offers {
   /** RFC 2920: several commands may be written before the first reply. */

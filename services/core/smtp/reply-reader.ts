@@ -1,5 +1,5 @@
-// Cuts what a server sends into whole replies (RFC 5321 4.2), however it is split or joined, and
-// keeps no more of a reply than may be shown.
+// Splits what a server sends into whole replies (RFC 5321 4.2), however the bytes arrive, and keeps
+// no more of a reply than may be shown.
 
 import { smtpOutLimits } from '../limits/smtp-out.ts';
 

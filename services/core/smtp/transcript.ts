@@ -1,5 +1,5 @@
-// The dialogue of a transaction as it is shown to those who ask why it failed: each command and
-// each reply, never AUTH and never the body.
+// The dialogue of a transaction, for people who ask why it failed: each command and each reply, but
+// neither AUTH nor the body.
 
 export class Transcript {
   readonly #bytesMax: number;

@@ -1,5 +1,5 @@
-// Compiled revisions by name and number, so that each is compiled once a process. Revisions are
-// immutable, so an entry is never wrong, only unused.
+// Caches compiled revisions by name and number, so that a process compiles each revision once.
+// Revisions never change, so a cached revision is never outdated.
 
 import type { RenderSubject } from '../accept/accept.ts';
 import type { TemplateRevision } from '../catalog/catalog.ts';

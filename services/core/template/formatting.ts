@@ -1,6 +1,6 @@
 // The helpers that templates may call: dates, numbers, money and plurals in the message's language,
-// by Intl, and a little logic. docs/templates.md shows each. A value that is missing yields
-// nothing; one of the wrong kind is an error that names the helper, never the value.
+// by Intl, and some logic. docs/templates.md shows each. A missing value yields an empty text; a
+// value of the wrong type is an error that names the helper, never the value.
 
 import type { Run } from './run.ts';
 import { TemplateError } from './template-error.ts';

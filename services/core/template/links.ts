@@ -1,6 +1,6 @@
-// Looks through rendered html for links with a scheme that no mail needs, `javascript:` above all.
-// It does not parse html: whatever reads `href=` or `src=` is looked at, in a comment or a text
-// too, so there is no disagreement with a mail program's parser to exploit.
+// Searches rendered html for links with a scheme that no mail needs, above all `javascript:`. The
+// search does not parse html: every `href=` and `src=` is checked, also in comments and text, so an
+// attacker cannot exploit differences between our parser and a mail program's.
 
 const allowed = new Set(['https', 'http', 'mailto', 'tel', 'cid']);
 const attribute = /(?<![\w-])(href|src|action|formaction)[\t\n\f\r ]*=[\t\n\f\r ]*["']?/gi;

@@ -1,5 +1,5 @@
-// Which of a template's locales answers a wish: `de-AT` → `de` → the template's default (API,
-// Language).
+// Selects the locale of a template for a requested language: `de-AT`, then `de`, then the
+// template's default.
 
 /** The spelling under which locales are stored and compared: lower case, hyphens. */
 export function normalizeLocale(locale: string): string {

@@ -1,6 +1,6 @@
-// What one part of a mail may cost to render. A tenant writes both the template and the data, so
-// every step, iteration and byte is paid for before it happens: no template stalls the event loop
-// (S6).
+// Limits the cost of rendering one part of a mail. A tenant writes both the template and the data,
+// so each step, iteration and byte is counted before it happens, and no template stalls the event
+// loop (S6).
 
 import { templateLimits } from '../limits/template.ts';
 import { TemplateError } from './template-error.ts';

@@ -1,4 +1,4 @@
-// Revisions for tests, with as little said as the test is about.
+// Template revisions for tests, with defaults for everything that a test does not set.
 
 import type { LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
 

@@ -1,4 +1,5 @@
-// One rendering of one source: what a compiled source writes to, and what helpers may ask.
+// The state of one rendering of one source: where a compiled source writes, and what helpers may
+// read.
 
 import type { RenderBudget } from './render-budget.ts';
 

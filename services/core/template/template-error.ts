@@ -1,6 +1,5 @@
-// What is wrong with a template, or with what came of it. Thrown inside this folder only; at its
-// edge it becomes a fault (compile) or a refusal (render). The message never holds the caller's
-// data.
+// A fault of a template or of its output. Only this folder throws it; at the edge of the folder it
+// becomes a fault (compile) or a refusal (render). The message never contains the caller's data.
 
 /** The reasons of condition `Compiled` (OPERATOR) that a template's own text can cause. */
 type TemplateErrorReason = 'SyntaxError' | 'RenderFailed' | 'TooLarge';

@@ -1,5 +1,5 @@
-// Which of the caller's data a source uses: the names at the top of it, wherever they stand. For
-// people who ask what a template wants, and for warnings.
+// The top-level names of the caller's data that a source uses, for people who ask what a template
+// needs, and for warnings.
 
 import { parseSource } from './source.ts';
 

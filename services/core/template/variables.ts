@@ -1,6 +1,6 @@
-// The `variables` of a template: a JSON Schema of the caller's data, judged by ajv. Only a subset
-// is taken, because a tenant writes it: a `pattern` such as `^(a+)+$` held ajv for 17 s,
-// `uniqueItems` compares each with each, `$ref` reaches outside.
+// The `variables` of a template: a JSON Schema of the caller's data, checked by ajv. Only a subset
+// is supported, because tenants write the schema: a `pattern` such as `^(a+)+$` kept ajv busy for
+// 17 s, `uniqueItems` compares each value with each, and `$ref` reaches outside.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FieldError } from '../failure.ts';
