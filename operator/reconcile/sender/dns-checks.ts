@@ -12,8 +12,8 @@ import type { Clock } from '../../../services/ports/clock.ts';
 import type { Resolver } from '../../../services/ports/resolver.ts';
 
 interface Check {
-  /** The trigger and the wanted records. */
-  readonly subject: string;
+  /** The trigger and the wanted records, as text. */
+  readonly basis: string;
   readonly records: readonly CheckedRecord[];
   readonly at: number;
 }
@@ -38,16 +38,16 @@ export class DnsChecks {
     wanted: readonly WantedRecord[],
     { trigger, periodMs }: { readonly trigger: string; readonly periodMs: number },
   ): Promise<readonly CheckedRecord[]> {
-    const subject = JSON.stringify([trigger, wanted]);
+    const basis = JSON.stringify([trigger, wanted]);
     const last = this.#passed.get(uid);
     const now = this.#clock.monotonic();
-    if (last?.subject === subject && now - last.at < periodMs * operatorLimits.dnsPeriodShare)
+    if (last?.basis === basis && now - last.at < periodMs * operatorLimits.dnsPeriodShare)
       return last.records;
     const records = await Promise.all(
       wanted.map(async (record) => checkRecord(record, await this.find(record))),
     );
     const hasPassed = records.every(({ isRequired, state }) => !isRequired || state === 'Found');
-    if (hasPassed) this.#passed.set(uid, { subject, records, at: now });
+    if (hasPassed) this.#passed.set(uid, { basis, records, at: now });
     else this.#passed.delete(uid);
     return records;
   }

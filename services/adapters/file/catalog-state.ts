@@ -135,8 +135,8 @@ function setOrDelete<Value>(map: Map<string, Value>, key: string, value: Value |
  * characters.
  */
 function nameOf(key: string): string {
-  const shown = key.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
-  return `${shown.slice(0, 80)}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
+  const readable = key.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  return `${readable.slice(0, 80)}-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
 }
 
 async function readOrNull(file: string): Promise<string | null> {

@@ -59,9 +59,9 @@ describeWith(['redis-server'], 'budgets in a Redis of their own', () => {
       fc.asyncProperty(rates, calls, async (rate, asks) => {
         const named = { ...rate, name: `key/${run++}` };
         let bucket = fullBucket(rate, 0);
-        for (const together of asks) {
-          const answers = await budgets.reserve(together.map((tokens) => ({ budget: named, tokens })));
-          for (const [i, tokens] of together.entries()) {
+        for (const batch of asks) {
+          const answers = await budgets.reserve(batch.map((tokens) => ({ budget: named, tokens })));
+          for (const [i, tokens] of batch.entries()) {
             const took = take(bucket, rate, tokens, 0);
             bucket = took.bucket;
             expect(answers[i]).toMatchObject({ granted: took.granted, remaining: tokensIn(bucket, rate) });

@@ -53,7 +53,7 @@ const othersThan = (...known: DeliveryState[]): DeliveryState[] =>
 type Around = { readonly copies?: Copies; readonly expiresAt?: number | null; readonly startsAt?: number };
 
 /** A delivery that is queued unless `progress` says otherwise. */
-function subject(progress: Partial<Progress> = {}, around: Around = {}): DeliveryView {
+function viewWith(progress: Partial<Progress> = {}, around: Around = {}): DeliveryView {
   const arrived = arrive({
     now: NOW,
     scheduledAt: null,
@@ -173,7 +173,7 @@ describe('a claim', () => {
   const input = { attempt: 1, now: NOW, leaseId: 'mine', route: 'first' };
 
   it('takes a due delivery under a lease and records the event `accepted`', () => {
-    expect(claim(subject({ hold: { reason: 'budget' } }), input)).toEqual({
+    expect(claim(viewWith({ hold: { reason: 'budget' } }), input)).toEqual({
       message: 'msg_1',
       delivery: 2,
       version: 'v1',
@@ -191,57 +191,57 @@ describe('a claim', () => {
   });
 
   it('adds no event the second time', () => {
-    expect(claim(subject({ takenUp: true }), input)?.event).toBeNull();
+    expect(claim(viewWith({ takenUp: true }), input)?.event).toBeNull();
   });
 
   it('holds a lease of the given length', () => {
-    expect(claim(subject(), { ...input, leaseMs: 6_000 })?.set.wakeAt).toBe(NOW + 6_000);
+    expect(claim(viewWith(), { ...input, leaseMs: 6_000 })?.set.wakeAt).toBe(NOW + 6_000);
   });
 
   const refused: readonly (readonly [string, DeliveryView])[] = [
-    ['of another attempt', subject({ attempt: 2 })],
-    ['before the due time', subject({ due: NOW + 1 })],
-    ['past its expiry', subject({}, { expiresAt: NOW })],
-    ...othersThan('queued').map((state) => [`of a delivery that is ${state}`, subject({ state })] as const),
+    ['of another attempt', viewWith({ attempt: 2 })],
+    ['before the due time', viewWith({ due: NOW + 1 })],
+    ['past its expiry', viewWith({}, { expiresAt: NOW })],
+    ...othersThan('queued').map((state) => [`of a delivery that is ${state}`, viewWith({ state })] as const),
   ];
   it.each(refused)('%s is refused', (_, s) => {
     expect(claim(s, input)).toBeNull();
   });
 
   it('one millisecond before the expiry succeeds', () => {
-    expect(claim(subject({}, { expiresAt: NOW + 1 }), input)).not.toBeNull();
+    expect(claim(viewWith({}, { expiresAt: NOW + 1 }), input)).not.toBeNull();
   });
 });
 
 describe('a hold', () => {
   it('keeps a delivery in the store until its due time, without an event', () => {
-    const { set, event } = made(hold(subject(), 'budget', NOW + 500));
+    const { set, event } = made(hold(viewWith(), 'budget', NOW + 500));
     expect(set).toEqual({ due: NOW + 500, wakeAt: NOW + 500, hold: { reason: 'budget' } });
     expect(event).toBeNull();
   });
 
   it('wakes the sweeper at the expiry if the expiry is earlier', () => {
-    expect(made(hold(subject({}, { expiresAt: NOW + 100 }), 'route', NOW + 500)).set.wakeAt).toBe(NOW + 100);
+    expect(made(hold(viewWith({}, { expiresAt: NOW + 100 }), 'route', NOW + 500)).set.wakeAt).toBe(NOW + 100);
   });
 
   it.each(othersThan('queued'))('of a delivery that is %s is refused', (state) => {
-    expect(hold(subject({ state }), 'budget', NOW)).toBeNull();
+    expect(hold(viewWith({ state }), 'budget', NOW)).toBeNull();
   });
 });
 
 describe('a lease', () => {
-  const others = subject({ ...streaming, lease: { id: 'another', until: NOW } });
+  const others = viewWith({ ...streaming, lease: { id: 'another', until: NOW } });
   const lost: readonly (readonly [string, DeliveryView])[] = [
     ['of another dispatcher', others],
-    ['that lapsed', subject({ state: 'queued' })],
-    ['of a delivery that has ended', subject({ state: 'delivered' })],
+    ['that lapsed', viewWith({ state: 'queued' })],
+    ['of a delivery that has ended', viewWith({ state: 'delivered' })],
   ];
 
   it.each([
     ['streaming', streaming],
     ['committing', committing],
   ])('is renewed while %s', (_, progress) => {
-    expect(made(renew(subject(progress), 'mine', NOW + 5)).set).toEqual({
+    expect(made(renew(viewWith(progress), 'mine', NOW + 5)).set).toEqual({
       lease: { id: 'mine', until: NOW + 5 + deliveryLimits.leaseMs },
       wakeAt: NOW + 5 + deliveryLimits.leaseMs,
     });
@@ -255,7 +255,7 @@ describe('a lease', () => {
   it.each(lost)('%s suppresses nothing', (_, s) => expect(suppress(s, 'mine')).toBeNull());
 
   it('starts over when `committing` is recorded', () => {
-    expect(made(commit(subject(streaming), 'mine', NOW + 5)).set).toEqual({
+    expect(made(commit(viewWith(streaming), 'mine', NOW + 5)).set).toEqual({
       phase: 'committing',
       lease: { id: 'mine', until: NOW + 5 + deliveryLimits.leaseMs },
       wakeAt: NOW + 5 + deliveryLimits.leaseMs,
@@ -263,7 +263,7 @@ describe('a lease', () => {
   });
 
   it('passes the fence once', () => {
-    expect(commit(subject(committing), 'mine', NOW)).toBeNull();
+    expect(commit(viewWith(committing), 'mine', NOW)).toBeNull();
   });
 });
 
@@ -271,7 +271,7 @@ describe('a release', () => {
   const how = { due: NOW + 500, reason: 'route', tried: true } as const;
 
   it('returns the delivery to the queue and counts no attempt', () => {
-    const { set, event } = made(release(subject({ ...streaming, attempt: 3, lapses: 2 }), 'mine', how));
+    const { set, event } = made(release(viewWith({ ...streaming, attempt: 3, lapses: 2 }), 'mine', how));
     expect(set).toEqual({
       state: 'queued',
       phase: null,
@@ -285,33 +285,35 @@ describe('a release', () => {
   });
 
   it('without a try leaves `tries` unchanged and sets no hold', () => {
-    const { set } = made(release(subject(streaming), 'mine', { due: NOW, reason: null, tried: false }));
+    const { set } = made(release(viewWith(streaming), 'mine', { due: NOW, reason: null, tried: false }));
     expect(set).toMatchObject({ tries: 0, hold: null });
   });
 
   it('records the reply', () => {
     const lastReply = { stage: 'dial', code: null, enhanced: null, text: 'no route' };
-    expect(made(release(subject(streaming), 'mine', { ...how, lastReply })).set.lastReply).toEqual(lastReply);
+    expect(made(release(viewWith(streaming), 'mine', { ...how, lastReply })).set.lastReply).toEqual(
+      lastReply,
+    );
   });
 
   it('is refused in `committing`', () => {
-    expect(release(subject(committing), 'mine', how)).toBeNull();
+    expect(release(viewWith(committing), 'mine', how)).toBeNull();
   });
 });
 
 describe('a recipient found suppressed after the claim', () => {
   it('ends the delivery', () => {
-    const { set, event } = made(suppress(subject(streaming), 'mine'));
+    const { set, event } = made(suppress(viewWith(streaming), 'mine'));
     expect(set).toEqual({ ...ended, state: 'suppressed' });
     expect(event).toEqual({ type: 'suppressed', data: { reason: 'suppressed' } });
   });
 
   it('ends the delivery `unknown` if a copy may have been sent', () => {
-    expect(made(suppress(subject({ ...streaming, maybeSent: true }), 'mine')).set.state).toBe('unknown');
+    expect(made(suppress(viewWith({ ...streaming, maybeSent: true }), 'mine')).set.state).toBe('unknown');
   });
 
   it('is refused past the fence', () => {
-    expect(suppress(subject(committing), 'mine')).toBeNull();
+    expect(suppress(viewWith(committing), 'mine')).toBeNull();
   });
 });
 
@@ -328,14 +330,14 @@ describe('an outcome', () => {
   it.each(['delivered', 'bounced'] as const)(
     'of kind %s ends the delivery, and its data become the event',
     (kind) => {
-      const { set, event } = made(recorded(subject({ ...committing, attempt: 2, tries: 4 }), { kind }));
+      const { set, event } = made(recorded(viewWith({ ...committing, attempt: 2, tries: 4 }), { kind }));
       expect(set).toEqual({ ...ended, state: kind, tries: 5, lastReply: reply });
       expect(event).toEqual({ type: kind, data: { attempt: 2, counted: true, category: 'x' } });
     },
   );
 
   it('deferred schedules the next attempt', () => {
-    const { set, event } = made(recorded(subject(committing), deferred));
+    const { set, event } = made(recorded(viewWith(committing), deferred));
     const due = NOW + 30_000;
     expect(set).toMatchObject({
       state: 'deferred',
@@ -360,37 +362,37 @@ describe('an outcome', () => {
     [0.5, 31_500],
     [0.999_999, 33_000],
   ])('deferred waits at least the delay and at most a tenth more (random %d)', (random, wait) => {
-    expect(made(recorded(subject(committing), deferred, random)).set.due).toBe(NOW + wait);
+    expect(made(recorded(viewWith(committing), deferred, random)).set.due).toBe(NOW + wait);
   });
 
   it('deferred waits the delay of its attempt', () => {
-    expect(made(recorded(subject({ ...committing, attempt: 2 }), deferred)).set).toMatchObject({
+    expect(made(recorded(viewWith({ ...committing, attempt: 2 }), deferred)).set).toMatchObject({
       attempt: 3,
       due: NOW + 300_000,
     });
   });
 
   it('deferred wakes the sweeper at the expiry if the expiry is earlier', () => {
-    expect(made(recorded(subject(committing, { expiresAt: NOW + 7 }), deferred)).set).toMatchObject({
+    expect(made(recorded(viewWith(committing, { expiresAt: NOW + 7 }), deferred)).set).toMatchObject({
       due: NOW + 30_000,
       wakeAt: NOW + 7,
     });
   });
 
   it('deferred on the last attempt bounces', () => {
-    const { set, event } = made(recorded(subject({ ...committing, attempt: 3 }), deferred));
+    const { set, event } = made(recorded(viewWith({ ...committing, attempt: 3 }), deferred));
     expect(set).toMatchObject({ ...ended, state: 'bounced' });
     expect(event).toMatchObject({ type: 'bounced', data: { attempt: 3, reason: 'attempts_spent' } });
   });
 
   it('deferred on the last attempt ends `unknown` if a copy may have been sent', () => {
-    expect(made(recorded(subject({ ...committing, attempt: 3, maybeSent: true }), deferred)).set.state).toBe(
+    expect(made(recorded(viewWith({ ...committing, attempt: 3, maybeSent: true }), deferred)).set.state).toBe(
       'unknown',
     );
   });
 
   it('about us counts no attempt, not even the last', () => {
-    const { set, event } = made(recorded(subject({ ...streaming, attempt: 3, tries: 2 }), aboutUs));
+    const { set, event } = made(recorded(viewWith({ ...streaming, attempt: 3, tries: 2 }), aboutUs));
     expect(set).toMatchObject({ state: 'deferred', attempt: 3, tries: 3, due: NOW + 30_000 });
     expect(event?.data.counted).toBe(false);
   });
@@ -402,13 +404,13 @@ describe('an outcome', () => {
     [5, 960_000],
     [50, 960_000],
   ])('about us after %i uncounted tries waits %i ms', (uncounted, wait) => {
-    expect(made(recorded(subject({ ...streaming, attempt: 2, tries: 1 + uncounted }), aboutUs)).set.due).toBe(
-      NOW + wait,
-    );
+    expect(
+      made(recorded(viewWith({ ...streaming, attempt: 2, tries: 1 + uncounted }), aboutUs)).set.due,
+    ).toBe(NOW + wait);
   });
 
   it('deferred cancels the delivery if a client asked for that', () => {
-    const { set, event } = made(recorded(subject({ ...committing, cancelWanted: true }), deferred));
+    const { set, event } = made(recorded(viewWith({ ...committing, cancelWanted: true }), deferred));
     expect(set).toMatchObject({ ...ended, state: 'cancelled' });
     expect(event).toMatchObject({ type: 'cancelled', data: { attempt: 1 } });
   });
@@ -416,16 +418,16 @@ describe('an outcome', () => {
   it.each([
     [
       'a copy may have been sent before',
-      subject({ ...committing, cancelWanted: true, maybeSent: true }),
+      viewWith({ ...committing, cancelWanted: true, maybeSent: true }),
       deferred,
     ],
-    ['this attempt may have sent a copy', subject({ ...committing, cancelWanted: true }), lost],
+    ['this attempt may have sent a copy', viewWith({ ...committing, cancelWanted: true }), lost],
   ])('deferred ignores the request to cancel if %s', (_, s, verdict) => {
     expect(made(recorded(s, verdict)).set.state).toBe('deferred');
   });
 
   it('lost retries the delivery and sets `maybeSent`', () => {
-    expect(made(recorded(subject(committing), lost)).set).toMatchObject({
+    expect(made(recorded(viewWith(committing), lost)).set).toMatchObject({
       state: 'deferred',
       attempt: 2,
       maybeSent: true,
@@ -433,14 +435,14 @@ describe('an outcome', () => {
   });
 
   it('lost on the last attempt ends `unknown`', () => {
-    expect(made(recorded(subject({ ...committing, attempt: 3 }), lost)).set).toMatchObject({
+    expect(made(recorded(viewWith({ ...committing, attempt: 3 }), lost)).set).toMatchObject({
       state: 'unknown',
       maybeSent: true,
     });
   });
 
   it('lost with at_most_once ends `unknown`', () => {
-    expect(made(recorded(subject(committing, { copies: 'at_most_once' }), lost)).set).toMatchObject({
+    expect(made(recorded(viewWith(committing, { copies: 'at_most_once' }), lost)).set).toMatchObject({
       ...ended,
       state: 'unknown',
     });
@@ -449,7 +451,7 @@ describe('an outcome', () => {
   it.each(['queued', 'deferred'] as const)(
     'delivered without the lease is recorded while the delivery is %s',
     (state) => {
-      expect(made(recorded(subject({ state }), { kind: 'delivered' })).set.state).toBe('delivered');
+      expect(made(recorded(viewWith({ state }), { kind: 'delivered' })).set.state).toBe('delivered');
     },
   );
 
@@ -457,7 +459,7 @@ describe('an outcome', () => {
     'delivered without the lease is dropped when the delivery is %s',
     (state) => {
       expect(
-        recorded(subject({ state, lease: state === 'sending' ? { id: 'another', until: NOW } : null }), {
+        recorded(viewWith({ state, lease: state === 'sending' ? { id: 'another', until: NOW } : null }), {
           kind: 'delivered',
         }),
       ).toBeNull();
@@ -467,7 +469,7 @@ describe('an outcome', () => {
   it.each([deferred, aboutUs, lost, { kind: 'bounced' } as const])(
     '%o without the lease is dropped',
     (verdict) => {
-      for (const state of states) expect(recorded(subject({ state }), verdict)).toBeNull();
+      for (const state of states) expect(recorded(viewWith({ state }), verdict)).toBeNull();
     },
   );
 });
@@ -476,14 +478,14 @@ describe('age', () => {
   const DAY = 86_400_000;
 
   it.each(waiting)('ends a delivery that is %s past its expiry', (state) => {
-    expect(made(endIfTooOld(subject({ state }, { expiresAt: NOW }), NOW, DAY))).toMatchObject({
+    expect(made(endIfTooOld(viewWith({ state }, { expiresAt: NOW }), NOW, DAY))).toMatchObject({
       set: { ...ended, state: 'expired' },
       event: { type: 'expired' },
     });
   });
 
   it.each(waiting)('bounces a delivery that is %s past the sender’s maxAge', (state) => {
-    const { set, event } = made(endIfTooOld(subject({ state }, { startsAt: NOW - DAY }), NOW, DAY));
+    const { set, event } = made(endIfTooOld(viewWith({ state }, { startsAt: NOW - DAY }), NOW, DAY));
     expect(set).toEqual({ ...ended, state: 'bounced' });
     expect(event?.data).toEqual({ reason: 'too_old' });
   });
@@ -492,15 +494,15 @@ describe('age', () => {
     ['its expiry', { expiresAt: NOW }],
     ['the sender’s maxAge', { startsAt: NOW - DAY }],
   ])('past %s ends a delivery `unknown` if a copy may have been sent', (_, around) => {
-    expect(made(endIfTooOld(subject({ maybeSent: true }, around), NOW, DAY)).set.state).toBe('unknown');
+    expect(made(endIfTooOld(viewWith({ maybeSent: true }, around), NOW, DAY)).set.state).toBe('unknown');
   });
 
   it('leaves a young delivery alone', () => {
-    expect(endIfTooOld(subject({}, { expiresAt: NOW + 1, startsAt: NOW - DAY + 1 }), NOW, DAY)).toBeNull();
+    expect(endIfTooOld(viewWith({}, { expiresAt: NOW + 1, startsAt: NOW - DAY + 1 }), NOW, DAY)).toBeNull();
   });
 
   it.each(othersThan(...waiting))('leaves a delivery that is %s alone', (state) => {
-    expect(endIfTooOld(subject({ state }, { expiresAt: 0 }), NOW, 0)).toBeNull();
+    expect(endIfTooOld(viewWith({ state }, { expiresAt: 0 }), NOW, 0)).toBeNull();
   });
 });
 
@@ -508,7 +510,7 @@ describe('a lapsed lease', () => {
   const later = LEASE.until;
 
   it('queues the delivery for later, counts the lapse and adds no event', () => {
-    const { set, event } = made(lapse(subject(streaming), later));
+    const { set, event } = made(lapse(viewWith(streaming), later));
     const due = later + deliveryLimits.lapseDelayMs;
     expect(set).toEqual({
       state: 'queued',
@@ -524,19 +526,19 @@ describe('a lapsed lease', () => {
   });
 
   it('queues the delivery after the given delay', () => {
-    expect(made(lapse(subject(streaming), later, 0)).set.due).toBe(later);
+    expect(made(lapse(viewWith(streaming), later, 0)).set.due).toBe(later);
   });
 
   it('past the fence sets `maybeSent`', () => {
-    expect(made(lapse(subject(committing), later)).set).toMatchObject({ state: 'queued', maybeSent: true });
+    expect(made(lapse(viewWith(committing), later)).set).toMatchObject({ state: 'queued', maybeSent: true });
   });
 
   it('with at_most_once ends the delivery `unknown` past the fence, and retries it before', () => {
-    expect(made(lapse(subject(committing, { copies: 'at_most_once' }), later))).toMatchObject({
+    expect(made(lapse(viewWith(committing, { copies: 'at_most_once' }), later))).toMatchObject({
       set: { ...ended, state: 'unknown' },
       event: { type: 'unknown' },
     });
-    expect(made(lapse(subject(streaming, { copies: 'at_most_once' }), later)).set.state).toBe('queued');
+    expect(made(lapse(viewWith(streaming, { copies: 'at_most_once' }), later)).set.state).toBe('queued');
   });
 
   it.each([
@@ -544,17 +546,19 @@ describe('a lapsed lease', () => {
     ['unknown', committing],
     ['unknown', { ...streaming, maybeSent: true }],
   ])('ends the delivery %s the fifth time', (state, progress) => {
-    const { set, event } = made(lapse(subject({ ...progress, lapses: deliveryLimits.lapsesMax - 1 }), later));
+    const { set, event } = made(
+      lapse(viewWith({ ...progress, lapses: deliveryLimits.lapsesMax - 1 }), later),
+    );
     expect(set).toMatchObject({ ...ended, state, lapses: deliveryLimits.lapsesMax });
     expect(event).toEqual({ type: state, data: { reason: 'lapses' } });
   });
 
   it('is no lapse one millisecond before its end', () => {
-    expect(lapse(subject(streaming), later - 1)).toBeNull();
+    expect(lapse(viewWith(streaming), later - 1)).toBeNull();
   });
 
   it.each(othersThan('sending'))('changes nothing when the delivery is %s', (state) => {
-    expect(lapse(subject({ state, lease: LEASE }), later)).toBeNull();
+    expect(lapse(viewWith({ state, lease: LEASE }), later)).toBeNull();
   });
 });
 
@@ -563,43 +567,43 @@ describe('a due delivery', () => {
     ['scheduled', { type: 'queued', data: {} }],
     ['deferred', null],
   ] as const)('is queued when it was %s', (state, event) => {
-    expect(made(fallDue(subject({ state }), NOW))).toMatchObject({
+    expect(made(fallDue(viewWith({ state }), NOW))).toMatchObject({
       set: { state: 'queued', wakeAt: NOW },
       event,
     });
-    expect(made(fallDue(subject({ state }), NOW)).event).toEqual(event);
+    expect(made(fallDue(viewWith({ state }), NOW)).event).toEqual(event);
   });
 
   it('is not queued one millisecond early', () => {
-    expect(fallDue(subject({ state: 'deferred', due: NOW + 1 }), NOW)).toBeNull();
+    expect(fallDue(viewWith({ state: 'deferred', due: NOW + 1 }), NOW)).toBeNull();
   });
 
   it.each(othersThan('scheduled', 'deferred'))('is not queued when it is %s', (state) => {
-    expect(fallDue(subject({ state }), NOW)).toBeNull();
+    expect(fallDue(viewWith({ state }), NOW)).toBeNull();
   });
 });
 
 describe('an entry of the queue', () => {
   it('that was published wakes the sweeper after a while, or at the expiry', () => {
-    expect(made(published(subject(), NOW)).set).toEqual({ wakeAt: NOW + queueLimits.republishMs });
-    expect(made(published(subject(), NOW, 5_000)).set).toEqual({ wakeAt: NOW + 5_000 });
-    expect(made(published(subject({}, { expiresAt: NOW + 1 }), NOW)).set).toEqual({ wakeAt: NOW + 1 });
+    expect(made(published(viewWith(), NOW)).set).toEqual({ wakeAt: NOW + queueLimits.republishMs });
+    expect(made(published(viewWith(), NOW, 5_000)).set).toEqual({ wakeAt: NOW + 5_000 });
+    expect(made(published(viewWith({}, { expiresAt: NOW + 1 }), NOW)).set).toEqual({ wakeAt: NOW + 1 });
   });
 
   it('that was not published wakes the sweeper at once', () => {
-    expect(made(notPublished(subject({ wakeAt: NOW + MINUTE }), NOW)).set).toEqual({ wakeAt: NOW });
-    expect(made(notPublished(subject({ wakeAt: NOW - 5 }), NOW)).set).toEqual({ wakeAt: NOW - 5 });
+    expect(made(notPublished(viewWith({ wakeAt: NOW + MINUTE }), NOW)).set).toEqual({ wakeAt: NOW });
+    expect(made(notPublished(viewWith({ wakeAt: NOW - 5 }), NOW)).set).toEqual({ wakeAt: NOW - 5 });
   });
 
   it.each(othersThan('queued'))('changes nothing about a delivery that is %s', (state) => {
-    expect(published(subject({ state }), NOW)).toBeNull();
-    expect(notPublished(subject({ state }), NOW)).toBeNull();
+    expect(published(viewWith({ state }), NOW)).toBeNull();
+    expect(notPublished(viewWith({ state }), NOW)).toBeNull();
   });
 });
 
 describe('a cancel', () => {
   it.each(waiting)('ends a delivery that is %s', (state) => {
-    const cancelling = cancel(subject({ state }));
+    const cancelling = cancel(viewWith({ state }));
     expect(cancelling.kind).toBe('cancelled');
     expect(made(cancelling.change)).toMatchObject({
       set: { ...ended, state: 'cancelled' },
@@ -608,8 +612,8 @@ describe('a cancel', () => {
   });
 
   it.each([
-    ['is being sent', subject(streaming)],
-    ['waits but may have been sent', subject({ state: 'deferred', maybeSent: true })],
+    ['is being sent', viewWith(streaming)],
+    ['waits but may have been sent', viewWith({ state: 'deferred', maybeSent: true })],
   ])('of a delivery that %s is recorded as a wish', (_, s) => {
     const cancelling = cancel(s);
     expect(cancelling.kind).toBe('in_flight');
@@ -617,14 +621,14 @@ describe('a cancel', () => {
   });
 
   it('is recorded once', () => {
-    expect(cancel(subject({ ...streaming, cancelWanted: true }))).toEqual({
+    expect(cancel(viewWith({ ...streaming, cancelWanted: true }))).toEqual({
       kind: 'in_flight',
       change: null,
     });
   });
 
   it.each(states.filter(isTerminal))('of a delivery that is %s comes too late', (state) => {
-    expect(cancel(subject({ state }))).toEqual({ kind: 'ended', change: null });
+    expect(cancel(viewWith({ state }))).toEqual({ kind: 'ended', change: null });
   });
 });
 

@@ -7,7 +7,7 @@ import { earlyBy, plan } from './plan.ts';
 
 const now = 1_000_000;
 
-function subject(due: number, state: DeliveryState = 'queued'): DeliveryView {
+function viewDue(due: number, state: DeliveryState = 'queued'): DeliveryView {
   const { progress } = arrive({
     now: due,
     scheduledAt: null,
@@ -34,18 +34,18 @@ function subject(due: number, state: DeliveryState = 'queued'): DeliveryView {
 }
 
 test.each([
-  ['due long ago', subject(now - 1_000), 1, 0],
-  ['due now', subject(now), 1, 0],
-  ['due a moment from now, by a clock ahead of ours', subject(now + 3), 1, 3],
+  ['due long ago', viewDue(now - 1_000), 1, 0],
+  ['due now', viewDue(now), 1, 0],
+  ['due a moment from now, by a clock ahead of ours', viewDue(now + 3), 1, 3],
   [
     'due as late as the clocks may differ',
-    subject(now + deliveryLimits.clockSkewMs),
+    viewDue(now + deliveryLimits.clockSkewMs),
     1,
     deliveryLimits.clockSkewMs,
   ],
-  ['due later than the clocks may differ', subject(now + deliveryLimits.clockSkewMs + 1), 1, 0],
-  ['of another attempt', subject(now + 3), 2, 0],
-  ['of a deferred delivery', subject(now + 3, 'deferred'), 1, 0],
+  ['due later than the clocks may differ', viewDue(now + deliveryLimits.clockSkewMs + 1), 1, 0],
+  ['of another attempt', viewDue(now + 3), 2, 0],
+  ['of a deferred delivery', viewDue(now + 3, 'deferred'), 1, 0],
 ])('an entry that is %s', (_, s, attempt, early) => {
   expect(earlyBy(s, { attempt, now })).toBe(early);
 });
@@ -65,21 +65,21 @@ describe('a plan', () => {
     until[route.name] ?? 0;
 
   test('uses the first route that is not paused', () => {
-    expect(plan(subject(now), context)).toEqual({ kind: 'go', route: first });
-    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now + 1 }) })).toEqual({
+    expect(plan(viewDue(now), context)).toEqual({ kind: 'go', route: first });
+    expect(plan(viewDue(now), { ...context, pausedUntil: pausedBy({ first: now + 1 }) })).toEqual({
       kind: 'go',
       route: second,
     });
   });
 
   test('uses a route again after its pause', () => {
-    expect(plan(subject(now), { ...context, pausedUntil: pausedBy({ first: now }) })).toMatchObject({
+    expect(plan(viewDue(now), { ...context, pausedUntil: pausedBy({ first: now }) })).toMatchObject({
       route: first,
     });
   });
 
   test('waits for the first route whose pause ends', () => {
-    const planned = plan(subject(now), {
+    const planned = plan(viewDue(now), {
       ...context,
       pausedUntil: pausedBy({ first: now + 9, second: now + 5 }),
     });
@@ -95,7 +95,7 @@ describe('a plan', () => {
     ['of a sender that is not verified', 'unverified', { sender: { ...sender, verified: false } }],
     ['of a sender without routes', 'route', { routes: [] }],
   ])('%s is made again after a minute', (_, reason, more) => {
-    const planned = plan(subject(now), { ...context, ...more });
+    const planned = plan(viewDue(now), { ...context, ...more });
     expect(planned).toMatchObject({
       kind: 'hold',
       change: { set: { due: now + deliveryLimits.heldRecheckMs, hold: { reason } } },
@@ -103,10 +103,10 @@ describe('a plan', () => {
   });
 
   test.each([
-    ['before the due time', subject(now + 1), 1],
-    ['of another attempt', subject(now), 2],
+    ['before the due time', viewDue(now + 1), 1],
+    ['of another attempt', viewDue(now), 2],
     ...(['scheduled', 'sending', 'deferred', 'delivered', 'cancelled'] as const).map(
-      (state) => [`of what is ${state}`, subject(now, state), 1] as const,
+      (state) => [`of what is ${state}`, viewDue(now, state), 1] as const,
     ),
   ] as const)('%s drops the entry', (_, s, attempt) => {
     expect(plan(s, { ...context, attempt })).toEqual({ kind: 'drop' });
@@ -123,7 +123,7 @@ describe('a plan', () => {
     ],
     ['past its expiry, of a suspended sender', { expiresAt: now }, { ...sender, suspended: true }, 'expired'],
   ] as const)('%s ends the delivery', (_, around, of, state) => {
-    const planned = plan({ ...subject(now), ...around }, { ...context, sender: of });
+    const planned = plan({ ...viewDue(now), ...around }, { ...context, sender: of });
     expect(planned).toMatchObject({ kind: 'end', change: { set: { state } } });
   });
 });
