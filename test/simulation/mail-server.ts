@@ -1,6 +1,6 @@
-// The outside world: a mail server that takes the mail or refuses it, drops the connection at any
-// stage, before the final dot and after it, and takes its time. It is the world's witness of what
-// was sent.
+// The mail server of a simulated world. It accepts or refuses a mail, drops the connection at any
+// stage, before the final dot and after it, and may take minutes to reply. The record learns from it
+// what was sent.
 
 import { createHash } from 'node:crypto';
 import type { Route } from '../../services/core/catalog/catalog.ts';
@@ -12,8 +12,8 @@ import type { WorldClock } from './clock.ts';
 import type { Process } from './process.ts';
 import type { StoreRecord } from './record.ts';
 
-/** Probabilities per attempt, zero in calm weather. */
-export interface MailWeather {
+/** Probabilities per attempt. */
+export interface MailFaults {
   /** Connecting fails: a fault of ours. */
   readonly connect: number;
   /** Refused before RCPT: about us. */
@@ -26,7 +26,7 @@ export interface MailWeather {
   readonly slow: number;
 }
 
-/** What a recipient's address says of how it is treated, in any weather. */
+/** Beginnings of addresses that the server always treats in one way, with or without faults. */
 export const habits = {
   /** Refused for now, whenever. */
   never: 'greylisted-',
@@ -41,7 +41,8 @@ export interface MailWorld {
   readonly chance: Chance;
   readonly record: StoreRecord;
   readonly returnKey: Uint8Array;
-  weather(): MailWeather;
+  /** The probabilities at this time. */
+  faults(): MailFaults;
   /** When a caller was told that this address is suppressed, monotonic. */
   suppressedAt(address: string): number | undefined;
   troubled(until: number): void;
@@ -53,10 +54,10 @@ export function transportOf(world: MailWorld, process: Process): Transport {
       await process.step();
       if (signal.aborted) return report(route, 'aborted', 'dial');
       const { chance } = world;
-      const weather = world.weather();
-      if (chance.happens(weather.connect))
+      const faults = world.faults();
+      if (chance.happens(faults.connect))
         return report(route, 'fault', 'dial', { reason: chance.pick(['connect', 'dns', 'tls']) });
-      if (chance.happens(weather.busy))
+      if (chance.happens(faults.busy))
         return report(route, 'refused', 'greeting', { code: 421, text: 'too busy' });
       const session: Session = {
         kind: 'session',
@@ -93,9 +94,9 @@ async function converse(
   witness: { readonly data: () => void; readonly take: (digest: string) => void },
 ): Promise<Report> {
   const { chance } = world;
-  const weather = world.weather();
-  const refuses = (): boolean => chance.happens(weather.refused / 4);
-  const drops = (): boolean => chance.happens(weather.dropped / 4);
+  const faults = world.faults();
+  const refuses = (): boolean => chance.happens(faults.refused / 4);
+  const drops = (): boolean => chance.happens(faults.dropped / 4);
 
   await process.step();
   if (refuses()) return report(route, 'refused', 'mail', { code: 451, text: 'later' });
@@ -123,28 +124,28 @@ async function converse(
   await process.step();
   if (drops()) return report(route, 'lost', 'body', { reason: 'dropped' });
 
-  // from here on only the server knows
-  const answer = afterDot(world, weather, route);
+  // from here on only the server knows whether the mail was sent
+  const answer = afterDot(world, faults, route);
   if (answer.takes) witness.take(hash.digest('hex'));
-  if (chance.happens(weather.slow)) await slowly(world, t.signal);
+  if (chance.happens(faults.slow)) await slowly(world, t.signal);
   await process.step();
   return t.signal.aborted ? report(route, 'answer_lost', 'dot', { reason: 'dropped' }) : answer.report;
 }
 
 function afterDot(
   { chance }: MailWorld,
-  weather: MailWeather,
+  faults: MailFaults,
   route: Route,
 ): { readonly takes: boolean; readonly report: Report } {
-  if (chance.happens(weather.answerLost)) {
+  if (chance.happens(faults.answerLost)) {
     return {
       takes: chance.happens(0.5),
       report: report(route, 'answer_lost', 'dot', { reason: chance.pick(['dropped', 'timeout']) }),
     };
   }
-  if (chance.happens(weather.refused / 4))
+  if (chance.happens(faults.refused / 4))
     return { takes: false, report: report(route, 'refused', 'dot', { code: 451 }) };
-  if (chance.happens(weather.refused / 8))
+  if (chance.happens(faults.refused / 8))
     return { takes: false, report: report(route, 'refused', 'dot', { code: 554, enhanced: '5.6.0' }) };
   return { takes: true, report: report(route, 'accepted', 'dot', { code: 250, text: 'ok' }) };
 }

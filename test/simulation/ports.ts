@@ -1,5 +1,4 @@
-// The ports of one simulated process: those of the memory adapters, with the world's trouble before
-// and after each call.
+// The ports of one simulated process: the memory adapters, with faults before and after each call.
 
 import type { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
 import type { MemoryMessageStore } from '../../services/adapters/memory/message-store.ts';
@@ -62,7 +61,7 @@ export function suppressionsOf(process: Process, store: MemorySuppressionStore):
   };
 }
 
-/** Budgets never reject; in bad weather they grant less than there is. */
+/** Budgets never reject; while faults happen they grant less than there is. */
 export function budgetsOf(
   process: Process,
   budgets: MemoryBudgets,

@@ -1,34 +1,30 @@
-// A simulated process. What it asks of the world goes through `ask`, which is where trouble
-// happens: an answer that is late or never comes, a call that fails before or after it was carried
-// out, a crash, a freeze. The process runs no code between an `ask` and its answer, so these are
-// all the moments there are.
+// A simulated process. Each of its calls to the outside goes through `ask`, where faults happen: the
+// answer is late or never comes, the call fails before or after it was carried out, the process
+// crashes or freezes. The process runs no code between an `ask` and its answer, so there are no
+// other moments for a fault.
 
 import { Failure } from '../../services/core/failure.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { Chance } from './chance.ts';
 import type { SleepOn, WorldClock } from './clock.ts';
 
-/** Probabilities per call, zero in calm weather. */
-export interface Weather {
+/** Probabilities per call. */
+export interface ProcessFaults {
   readonly crash: number;
   readonly freeze: number;
   readonly failure: number;
   readonly delay: number;
 }
 
-export const calm: Weather = { crash: 0, freeze: 0, failure: 0, delay: 0 };
-
 export interface Surroundings {
   readonly clock: WorldClock;
   readonly chance: Chance;
-  weather(): Weather;
-  /** Until when, by the monotonic clock, the stores answer nothing. */
+  /** The probabilities at this time. */
+  faults(): ProcessFaults;
+  /** Until when, by the monotonic clock, every call to a store fails. */
   storesDownUntil(): number;
   note(line: string): void;
-  /**
-   * Something out of the ordinary goes on until the given time: what the promises make exceptions
-   * for.
-   */
+  /** A fault lasts until the given time. The promises on time make exceptions for faults. */
   troubled(until: number): void;
 }
 
@@ -38,7 +34,7 @@ export class Process {
   readonly name: string;
   readonly kind: Kind;
   readonly clock: Clock;
-  /** Until when something has been wrong with it; its outcomes in that time may be lost. */
+  /** Until when its last fault lasts. Outcomes of the process may be lost until then. */
   troubledUntil = Number.NEGATIVE_INFINITY;
   readonly #world: Surroundings;
   readonly #death = new AbortController();
@@ -95,10 +91,10 @@ export class Process {
   /** A moment in which something may happen to the process. Never resolves once it is dead. */
   async step(): Promise<void> {
     const { chance, clock } = this.#world;
-    const weather = this.#world.weather();
-    if (chance.happens(weather.crash)) this.crash();
-    if (chance.happens(weather.freeze)) this.freeze(chance.pick([3_000, 30_000, 75_000, 200_000]));
-    if (chance.happens(weather.delay)) {
+    const faults = this.#world.faults();
+    if (chance.happens(faults.crash)) this.crash();
+    if (chance.happens(faults.freeze)) this.freeze(chance.pick([3_000, 30_000, 75_000, 200_000]));
+    if (chance.happens(faults.delay)) {
       const ms = chance.pick([50, 2_000, 20_000]);
       this.#trouble(clock.monotonic() + ms);
       await clock.sleep(ms);
@@ -116,7 +112,7 @@ export class Process {
 
   #failPerhaps(when: 'before' | 'after'): void {
     const now = this.#world.clock.monotonic();
-    if (now >= this.#world.storesDownUntil() && !this.#world.chance.happens(this.#world.weather().failure))
+    if (now >= this.#world.storesDownUntil() && !this.#world.chance.happens(this.#world.faults().failure))
       return;
     this.#trouble(now);
     throw new Failure('unavailable', `a simulated fault ${when} the call was carried out`);

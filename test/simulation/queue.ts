@@ -1,5 +1,5 @@
-// The queue of a simulated world: a memory queue that can be erased whole, that repeats what it
-// once carried, and whose window is as small as the world wants.
+// The queue of a simulated world: a memory queue that loses and repeats entries, can be erased, and
+// holds as few entries as the world's settings say.
 
 import { MemoryWorkQueue } from '../../services/adapters/memory/work-queue.ts';
 import type { NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../services/ports/work-queue.ts';
@@ -7,8 +7,8 @@ import type { Chance } from './chance.ts';
 import type { WorldClock } from './clock.ts';
 import type { Process } from './process.ts';
 
-/** Probabilities per publication, zero in calm weather. */
-export interface QueueWeather {
+/** Probabilities per publication. */
+export interface QueueFaults {
   readonly lost: number;
   readonly repeated: number;
 }
@@ -19,7 +19,7 @@ const MEMORY = 50;
 export class SimulatedQueue {
   readonly #clock: WorldClock;
   readonly #chance: Chance;
-  readonly #weather: () => QueueWeather;
+  readonly #faults: () => QueueFaults;
   readonly #windowMax: number;
   readonly #troubled: () => void;
   readonly #past: NewEntry[] = [];
@@ -31,14 +31,14 @@ export class SimulatedQueue {
     clock: WorldClock,
     chance: Chance,
     windowMax: number,
-    weather: () => QueueWeather,
+    faults: () => QueueFaults,
     troubled: () => void,
   ) {
     this.#troubled = troubled;
     this.#clock = clock;
     this.#chance = chance;
     this.#windowMax = windowMax;
-    this.#weather = weather;
+    this.#faults = faults;
     this.#queue = new MemoryWorkQueue(clock);
   }
 
@@ -54,7 +54,7 @@ export class SimulatedQueue {
     this.#erased = new AbortController();
   }
 
-  /** Puts entries of the past in again, outdated ones among them. */
+  /** Publishes old entries again; some of them are outdated. */
   async repeat(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
       const old = this.#past[this.#chance.between(0, this.#past.length - 1)];
@@ -86,13 +86,13 @@ export class SimulatedQueue {
   async #publish(publication: NewEntry): Promise<PublishResult> {
     this.#past.push(publication);
     if (this.#past.length > MEMORY) this.#past.shift();
-    const weather = this.#weather();
-    if (this.#chance.happens(weather.lost)) {
+    const faults = this.#faults();
+    if (this.#chance.happens(faults.lost)) {
       this.#troubled();
       if (this.#chance.happens(0.5)) await this.#add(publication);
       return 'lost';
     }
-    if (this.#chance.happens(weather.repeated)) await this.#add(publication);
+    if (this.#chance.happens(faults.repeated)) await this.#add(publication);
     return (await this.#add(publication)) ? 'published' : 'full';
   }
 

@@ -1,28 +1,31 @@
-// What kind of world a seed makes. Each kind of trouble is there or not, weak or strong, so that
-// some worlds have one kind alone and others all at once: a fault that is always on hides what
-// another one would show.
+// What kind of world a seed makes: which faults happen, how often and for how long. Each kind of
+// fault is absent, rare or frequent, so that some worlds have one kind alone and others have all
+// kinds at once: a fault that is always there hides what another fault would show.
 
 import { deliveryLimits } from '../../services/core/limits/delivery.ts';
 import type { Chance } from './chance.ts';
-import type { MailWeather } from './mail-server.ts';
-import { calm, type Kind, type Weather } from './process.ts';
-import type { QueueWeather } from './queue.ts';
+import type { MailFaults } from './mail-server.ts';
+import type { Kind, ProcessFaults } from './process.ts';
+import type { QueueFaults } from './queue.ts';
 
-export interface Sky {
-  readonly process: Weather;
-  readonly queue: QueueWeather;
-  readonly mail: MailWeather;
+/** Probabilities of all faults that befall single calls. */
+export interface FaultRates {
+  readonly process: ProcessFaults;
+  readonly queue: QueueFaults;
+  readonly mail: MailFaults;
+  /** Per reservation: the budget grants nothing. */
   readonly budgetRefusal: number;
 }
 
-export const calmSky: Sky = {
-  process: calm,
+export const noFaults: FaultRates = {
+  process: { crash: 0, freeze: 0, failure: 0, delay: 0 },
   queue: { lost: 0, repeated: 0 },
   mail: { connect: 0, busy: 0, refused: 0, dropped: 0, answerLost: 0, slow: 0 },
   budgetRefusal: 0,
 };
 
-const disasters = [
+/** Faults that happen once, at a random time, whatever the processes are doing. */
+const incidents = [
   'crash',
   'freeze',
   'shutdown',
@@ -32,12 +35,13 @@ const disasters = [
   'store clock jumps',
   'sender suspended',
 ] as const;
-export type Disaster = (typeof disasters)[number];
+export type Incident = (typeof incidents)[number];
 
 export interface Settings {
-  readonly stormMs: number;
-  readonly storm: Sky;
-  readonly disasters: readonly Disaster[];
+  /** Faults happen in this first part of the world's time. */
+  readonly faultsMs: number;
+  readonly faults: FaultRates;
+  readonly incidents: readonly Incident[];
   /** Things that callers do. */
   readonly actions: number;
   readonly instances: Readonly<Record<Kind, number>>;
@@ -57,10 +61,10 @@ export function settingsOf(chance: Chance): Settings {
   const some = (least: number, most: number): number =>
     chance.happens(0.5) ? chance.pick([least, Math.sqrt(least * most), most]) : 0;
   const isLong = chance.happens(0.05);
-  const stormMs = isLong ? 90 * MINUTE : chance.pick([0, 20 * SECOND, 2 * MINUTE, 5 * MINUTE]);
+  const faultsMs = isLong ? 90 * MINUTE : chance.pick([0, 20 * SECOND, 2 * MINUTE, 5 * MINUTE]);
   return {
-    stormMs,
-    storm: {
+    faultsMs,
+    faults: {
       process: {
         crash: some(0.002, 0.03),
         freeze: some(0.002, 0.03),
@@ -78,7 +82,7 @@ export function settingsOf(chance: Chance): Settings {
       },
       budgetRefusal: some(0.1, 0.5),
     },
-    disasters: stormMs === 0 ? [] : disasters.filter(() => chance.happens(0.25)),
+    incidents: faultsMs === 0 ? [] : incidents.filter(() => chance.happens(0.25)),
     actions: chance.between(2, 6),
     instances: { ingest: 2, dispatcher: 2, sweeper: chance.pick([1, 2]) },
     skewsMs: chance.pick([[0], [0], [-10 * MINUTE, 0, 10 * MINUTE]]),
