@@ -64,7 +64,7 @@ describe('the client', () => {
       response.writeHead(200).flushHeaders();
     }, 5_000);
     for (let i = 0; i < 3 * kubernetesLimits.kubernetesCallsMax; i += 1) watchOf(client).catch(() => {});
-    await vi.waitFor(() => expect(watches).toBe(3 * kubernetesLimits.kubernetesCallsMax));
+    await vi.waitFor(() => expect(watches).toBe(3 * kubernetesLimits.kubernetesCallsMax), 10_000);
     await client.get(configMaps, key);
   });
 

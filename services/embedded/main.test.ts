@@ -187,7 +187,7 @@ describe('embedded mode', () => {
         PACKETBOAT_DATA_DIR: join(folder, 'other'),
         PACKETBOAT_HTTP_ADDR: `127.0.0.1:${first.ports.http}`,
       }),
-    ).rejects.toThrow('another process listens there. Set PACKETBOAT_HTTP_ADDR to another address.');
+    ).rejects.toThrow('another process uses the address. Set PACKETBOAT_HTTP_ADDR to another address.');
     await first[Symbol.asyncDispose]();
     await using _again = await begin({ PACKETBOAT_DATA_DIR: join(folder, 'other') });
   });

@@ -469,7 +469,7 @@ describe('the standard services', () => {
     await expect(
       serveGrpc({ host: '127.0.0.1', port: server.port }, { services: [], health, descriptors }),
     ).rejects.toThrow(
-      `127.0.0.1:${server.port} cannot be used: another process listens there. Set PACKETBOAT_GRPC_ADDR to another address.`,
+      `The program cannot listen on 127.0.0.1:${server.port}: another process uses the address. Set PACKETBOAT_GRPC_ADDR to another address.`,
     );
   });
 });

@@ -1,7 +1,7 @@
-// The public contract as data: every rpc of `proto/packetboat/v1` that has a REST route, with the
-// types that it takes and gives. The gateway derives its routes, its JSON reader and
-// `/openapi.json` from this. proto-loader knows routes and types; what it drops, the options of
-// fields and the comments, is read with protobufjs (proto-root.ts).
+// The public contract as data: every rpc of `proto/packetboat/v1` that has a REST route, with its
+// request and response types. The gateway derives its routes, its JSON reader and `/openapi.json`
+// from this. Routes and types come from proto-loader; the options of fields and the comments, which
+// proto-loader drops, are read with protobufjs (proto-root.ts).
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -47,8 +47,8 @@ export interface HttpRoute {
   /** As annotated: `/v1/messages/{message_id}`. */
   readonly pattern: string;
   /**
-   * `*`: all that is not in the path; a field's name: that field; empty: no body, the rest comes in
-   * the query.
+   * `*`: the body has all fields that are not in the path. The name of a field: the body is that
+   * field. Empty: there is no body, and the other fields are in the query.
    */
   readonly body: string;
 }
@@ -57,9 +57,9 @@ export interface HttpRoute {
 interface RestOption {
   /** HTTP status of success. */
   readonly status: number;
-  /** HTTP status of success when the answer says `created: false`. */
+  /** HTTP status of success if the response has `created: false`. */
   readonly statusAgain: number;
-  /** What the key must be allowed to do; empty: nothing beyond being known. */
+  /** The scope that the API key needs; empty: any valid key will do. */
   readonly scope: string;
 }
 
@@ -73,7 +73,7 @@ export interface Field {
   readonly name: string;
   /** `map` has string keys. */
   readonly shape: 'one' | 'list' | 'map';
-  /** Absent and empty are different things: declared `optional`, in a `oneof`, or a message. */
+  /** Whether absent and empty differ: the field is `optional`, in a `oneof`, or a message. */
   readonly hasPresence: boolean;
   /** Of the field, of each item, or of each value. */
   readonly value: ValueType;
@@ -101,17 +101,17 @@ export interface EnumType {
   /** `packetboat.v1.Environment`. */
   readonly name: string;
   /**
-   * From what JSON says (`live`) to what proto says (`ENVIRONMENT_LIVE`). `UNSPECIFIED` is not
-   * among them: JSON leaves the field out.
+   * From the value in JSON (`live`) to the value in proto (`ENVIRONMENT_LIVE`). `UNSPECIFIED` is
+   * missing, since JSON omits the field instead.
    */
   readonly values: ReadonlyMap<string, string>;
-  /** What stands for an absent field: `ENVIRONMENT_UNSPECIFIED`. */
+  /** The value of an absent field: `ENVIRONMENT_UNSPECIFIED`. */
   readonly zero: string;
 }
 
 /**
- * Reads the proto files; a fault in them is a bug and throws. Takes about 50 ms: call it once, at
- * start.
+ * Reads the proto files. Throws if a file is invalid, which is a bug. Takes about 50 ms, so call
+ * this once, at start.
  */
 export function loadContract(): Contract {
   const files = contractFiles();
@@ -188,7 +188,7 @@ function restOf(option: unknown): RestOption {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What proto-loader keeps of a message's descriptor, as far as it is used here. */
+/** The parts of proto-loader's message descriptor that are used here. */
 interface Descriptor {
   readonly name: string;
   readonly field: readonly FieldDescriptor[];
@@ -207,7 +207,7 @@ interface EnumDescriptor {
 }
 
 /**
- * Types by their full names, each made once; its fields are read on first use, since types may hold
+ * Types by full name. Each type is registered before its fields are read, since types may contain
  * themselves.
  */
 class Types {
@@ -221,7 +221,7 @@ class Types {
     this.#rules = rules;
   }
 
-  /** `name` as it stands in `scope`: proto-loader shortens names as far as the scope allows. */
+  /** `name` is relative to `scope`: proto-loader shortens names as far as the scope allows. */
   message(name: string, scope: string): MessageType {
     const [fullName, definition] = this.#resolve(name, scope);
     const known = this.#messages.get(fullName);
@@ -248,8 +248,7 @@ class Types {
     }
     const value = this.#value(field, scope);
     if (field.label === 'LABEL_REPEATED') return { name, shape: 'list', hasPresence: false, value, rules };
-    // proto-loader loses `proto3_optional`; what remains of it is the oneof of one that it stands
-    // for.
+    // proto-loader drops `proto3_optional`, but keeps the synthetic oneof of an optional field.
     const isOptional = parent.oneofDecl.some((oneof) => oneof.name === `_${name}`);
     return { name, shape: 'one', hasPresence: isOptional || value.kind === 'message', value, rules };
   }
@@ -258,7 +257,7 @@ class Types {
     if (field.type === 'TYPE_MESSAGE') return { kind: 'message', type: this.message(field.typeName, scope) };
     if (field.type === 'TYPE_ENUM') return { kind: 'enum', type: this.#enum(field.typeName, scope) };
     const kind = scalars[field.type];
-    assert(kind !== undefined, `the JSON reader knows what a ${field.type} is`);
+    assert(kind !== undefined, `the JSON reader supports ${field.type}`);
     return { kind };
   }
 

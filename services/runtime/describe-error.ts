@@ -1,7 +1,7 @@
-// What of an error may be printed. Messages of our own failures are written to be read, and hold no
-// secret. Messages of libraries, and of the language, quote their input: a Secret, a key file, a
-// URL with its login, the body of a request. Of those errors the type, the code and the stack's
-// places are printed, which find the line at fault, and no message.
+// Selects the parts of an error that may be printed. The message of a `Failure` is written for
+// people and holds no secret. Messages of libraries and of JavaScript quote their input, such as a
+// Secret, a key file, a URL with credentials or the body of a request. Of such an error only the
+// type, the code and the stack's locations are printed, which suffice to find the line at fault.
 
 import { isIP } from 'node:net';
 import { Failure } from '../core/failure.ts';
@@ -12,16 +12,16 @@ export interface DescribedError {
   /** Of a `Failure` only. */
   readonly message?: string;
   readonly code?: string | number;
-  /** Of an error of the system: what was asked of it, and of which address. */
+  /** Of a system error: the system call and the address that it was about. */
   readonly syscall?: string;
   readonly address?: string;
   readonly port?: number;
-  /** Which fields a failure is about. */
+  /** The fields that a failure is about. */
   readonly fields?: readonly { readonly field: string; readonly code: string }[];
-  /** Places in files, from the inside out. A failure is expected and has none. */
+  /** Locations in files, innermost first. Absent for a failure, which is no bug. */
   readonly stack?: readonly string[];
   readonly cause?: DescribedError;
-  /** Of an error that stands for several. */
+  /** Of an `AggregateError`. */
   readonly errors?: readonly DescribedError[];
 }
 
@@ -53,7 +53,7 @@ export function describeError(error: unknown, depth = 0): DescribedError {
   };
 }
 
-/** For people: as one paragraph, places last. */
+/** For people: one paragraph, followed by the locations. */
 export function showError({
   type,
   message,
@@ -71,7 +71,7 @@ export function showError({
   return [about, ...more].join(': ') + (stack ?? []).map((place) => `\n    ${place}`).join('');
 }
 
-/** Codes and names are words; whatever else stands in their place is not ours to print. */
+/** Codes and names are single words. Anything else in their place might quote input. */
 const wordOf = (value: unknown): string | null =>
   typeof value === 'string' && /^[A-Za-z0-9_.-]{1,64}$/.test(value) ? value : null;
 
@@ -89,7 +89,9 @@ function systemPart(error: Error): Pick<DescribedError, 'code' | 'syscall' | 'ad
   };
 }
 
-/** `at` lines of V8, which follow the message; a message may have lines that look like them. */
+/**
+ * The `at` lines of V8 after the message, since a message may contain lines that look like them.
+ */
 function placesOf({ stack = '', message }: Error): readonly string[] {
   const isKnown = message !== '' && stack.includes(message);
   const after = isKnown ? stack.slice(stack.indexOf(message) + message.length) : stack;

@@ -1,5 +1,4 @@
-// Metrics as text, in the format that was asked for: OpenMetrics, or the older text format of
-// Prometheus.
+// Writes metrics in the requested format: OpenMetrics or the older text format of Prometheus.
 
 import { type OpenMetricsContentType, Registry } from 'prom-client';
 
@@ -10,7 +9,10 @@ export interface Exposition {
 
 type Format = 'openmetrics' | 'text';
 
-/** What we write, and the versions by which it may be asked for; the first names ours. */
+/**
+ * The formats that we write, and the versions that a client may request; the first is the version
+ * that we write.
+ */
 const formats: readonly {
   readonly format: Format;
   readonly type: string;
@@ -21,8 +23,9 @@ const formats: readonly {
 ];
 
 /**
- * What a client with this `Accept` header is given (RFC 9110, 12.5.1): the format of the greater
- * weight, OpenMetrics when both have the same. A client that wants neither is given OpenMetrics.
+ * The format for a client with this `Accept` header (RFC 9110, section 12.5.1): the format with the
+ * greater weight. If both have the same weight or the client accepts neither, the format is
+ * OpenMetrics.
  */
 export function formatFor(accept: string | undefined): Format {
   const ranges = (accept?.trim() || '*/*').split(',').flatMap((range) => readRange(range) ?? []);
@@ -47,7 +50,7 @@ interface Range {
   readonly weight: number;
 }
 
-/** Null for what is no range, or has a weight that is none: it says nothing. */
+/** Null, and ignored, if the text is not a media range or its weight is invalid. */
 function readRange(text: string): Range | null {
   const [type = '', ...parameters] = text
     .toLowerCase()
@@ -64,8 +67,8 @@ function readRange(text: string): Range | null {
 }
 
 /**
- * The weight of the most specific range that means this format: its own type, then all of its kind,
- * then everything.
+ * The weight of the most specific range that matches the format: its own type, then any subtype, then
+ * any type.
  */
 function weightOf({ type, versions }: (typeof formats)[number], ranges: readonly Range[]): number {
   const own = ranges.filter((range) => range.type === type);
@@ -80,7 +83,8 @@ const heaviest = (ranges: readonly Range[]): number => Math.max(0, ...ranges.map
 type Metric = Parameters<Registry['registerMetric']>[0];
 type Values = { readonly name: string; readonly type: string };
 /**
- * What prom-client's registry asks of a metric; of the two ways it takes the first that is there.
+ * The part of a metric that prom-client's registry uses. It calls `getForPromString` if there is
+ * one.
  */
 interface Readable {
   readonly name: string;
@@ -89,8 +93,8 @@ interface Readable {
 }
 
 /**
- * Under the name that it has in the older format, where counters end in `_total` also in their
- * declaration: OpenMetrics has taken that off for good.
+ * The metric under its name in the older format, where the declared name of a counter ends in
+ * `_total`. An OpenMetrics registry removes that suffix permanently.
  */
 function asText(metric: unknown): Metric {
   const readable = metric as Readable;

@@ -6,7 +6,10 @@ import { loadProtoRoot } from './proto-root.ts';
 
 const OPTION = /^\((?:packetboat\.v1\.)?field\)$/;
 
-/** By full name: `packetboat.v1.CreateKeyRequest.name`. Fields without rules are not there. */
+/**
+ * Rules by the full name of the field, such as `packetboat.v1.CreateKeyRequest.name`. Fields
+ * without rules are absent.
+ */
 export function loadFieldRules(files: readonly string[]): ReadonlyMap<string, FieldRules> {
   const rules = new Map<string, FieldRules>();
   const visit = (object: protobuf.ReflectionObject): void => {
@@ -25,7 +28,10 @@ export function loadFieldRules(files: readonly string[]): ReadonlyMap<string, Fi
   return rules;
 }
 
-/** As protobufjs reads the option: names of the proto, one value or a list of them. */
+/**
+ * The option as protobufjs parses it: with the names of the proto file, and with a list or, if
+ * there is one entry, the entry itself.
+ */
 interface GivenRules {
   readonly required?: boolean;
   readonly min?: number;

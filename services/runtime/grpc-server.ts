@@ -1,5 +1,5 @@
-// Serves gRPC: services of ours, the standard health service and reflection, with the limits and
-// signs of life of `core/limits`.
+// Serves gRPC: our services, the standard health service and reflection, with the limits and
+// keepalives of `core/limits`.
 
 import { readFile } from 'node:fs/promises';
 import {
@@ -22,8 +22,8 @@ import { cannotListen, type ListenAddress } from './listen.ts';
 import type { TlsIdentity } from './tls.ts';
 
 /**
- * A FileDescriptorSet of all files, made by `make proto`; reflection gives out those that are
- * public.
+ * Reads the FileDescriptorSet of all proto files, which `make proto` generates. Reflection serves
+ * only the public files.
  */
 export const readDescriptors = (): Promise<Uint8Array> =>
   readFile(new URL('../../proto/gen/descriptors.binpb', import.meta.url));
@@ -41,20 +41,21 @@ interface GrpcServerOptions {
   readonly services: readonly GrpcService[];
   readonly health: Health;
   readonly descriptors: Uint8Array;
-  /** With it only callers with a certificate of its authority are heard; null: plain. */
+  /** Only callers with a certificate of its authority can connect. Null: no encryption. */
   readonly tls?: TlsIdentity | null;
 }
 
 /**
- * Listens once it resolves. Disposing stops taking calls, waits up to `runningLimits.drainMs` for
- * those under way, then cuts them off. Throws `Failure('invalid')` when the address cannot be had.
+ * Resolves once the server listens. Disposing stops accepting calls, waits up to
+ * `runningLimits.drainMs` for calls in progress, and then cancels them. Throws `Failure('invalid')`
+ * if the server cannot listen on the address.
  */
 export async function serveGrpc(
   address: ListenAddress,
   { services, health, descriptors, tls = null }: GrpcServerOptions,
 ): Promise<GrpcServing> {
-  // the library writes metadata that it cannot read to stderr as it came, a key among it; what
-  // fails is told to the caller
+  // the library would log invalid metadata verbatim to standard error, API keys included; callers
+  // receive their errors all the same
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     'grpc.max_receive_message_length': ingestLimits.grpcMessageBytesMax,
@@ -101,16 +102,18 @@ async function bind(server: GrpcServer, address: ListenAddress, tls: TlsIdentity
 }
 
 /**
- * What gateways and ingest say to each other is nobody else's to build on: neither listed nor
- * described.
+ * Reflection hides the protocol between gateways and ingest, since nobody else may depend on it.
  */
 const INTERNAL_PACKAGE = /^packetboat\.internal\./;
 
-/** From raw descriptors: given loaded files, the library does not find `google.protobuf.Struct`. */
+/**
+ * Built from raw descriptors: from loaded files, the library does not find
+ * `google.protobuf.Struct`.
+ */
 function reflectionOf(descriptors: Uint8Array): ReflectionService {
   const files = bytesFieldsOf(descriptors, FILE).map((bytes) => Buffer.from(bytes));
   const fileDescriptorProtos = files.filter((file) => !INTERNAL_PACKAGE.test(packageOf(file)));
-  // the service reads this one property of whatever a package holds
+  // the service reads only this property of a package definition
   return new ReflectionService({ files: { fileDescriptorProtos } } as unknown as ConstructorParameters<
     typeof ReflectionService
   >[0]);
@@ -125,7 +128,7 @@ const PACKAGE = 2;
 
 const packageOf = (file: Uint8Array): string => Buffer.concat(bytesFieldsOf(file, PACKAGE)).toString('utf8');
 
-/** The values of one field of a message, in the order that they have there. */
+/** The values of one field of a message, in order. */
 function bytesFieldsOf(message: Uint8Array, field: number): Uint8Array[] {
   const values: Uint8Array[] = [];
   const reader = protobuf.Reader.create(message);

@@ -127,7 +127,7 @@ describe('health', () => {
     await vi.waitFor(() => expect(asked()).toBeGreaterThan(3));
     behaviours.store = 'up';
     await until({ status: 'ready' });
-    expect(log).toEqual(['a dependency is not reached yet', 'a dependency answers']);
+    expect(log).toEqual(['a dependency has not been reached yet', 'a dependency answers']);
     const askedByThen = asked();
     // another one, which is asked as often as this one was, is the clock
     const other = healthOf({ store: 'down' }, { everyMs: 60_000 });
@@ -210,7 +210,7 @@ describe('the operations server', () => {
     await expect(
       serveOperations({ host: '127.0.0.1', port: first.port }, { health, metrics }),
     ).rejects.toThrow(
-      `127.0.0.1:${first.port} cannot be used: another process listens there. Set PACKETBOAT_METRICS_ADDR to another address.`,
+      `The program cannot listen on 127.0.0.1:${first.port}: another process uses the address. Set PACKETBOAT_METRICS_ADDR to another address.`,
     );
   });
 });

@@ -1,8 +1,7 @@
-// What a program knows of its dependencies. Unknown is not healthy: a program starts not ready, and
-// each dependency is asked at once, then often until its first answer, then every
-// `runningLimits.readinessEveryMs`, so that a lost dependency is named within 5 s. A program is not
-// ready while it lacks a dependency that it cannot work without; without the others it works on,
-// and says so.
+// The state of a program's dependencies. A program starts as not ready. It checks each dependency
+// at once, then often until the first answer, then every `runningLimits.readinessEveryMs`, so that
+// it reports a lost dependency within 5 s. A program is not ready while it lacks a required
+// dependency; without any other it continues to work and reports itself as degraded.
 
 import { Failure } from '../core/failure.ts';
 import { runningLimits } from '../core/limits/running.ts';
@@ -12,20 +11,20 @@ import type { Logger } from './log.ts';
 export type DependencyName = 'store' | 'queue' | 'budgets' | 'ingest' | 'kubernetes';
 
 /**
- * Whether a program can do anything at all without this dependency; if not, requests should go
- * elsewhere.
+ * Whether a program needs this dependency for all its work. Without a required dependency, requests
+ * should go to another instance.
  */
 export const isRequired: Readonly<Record<DependencyName, boolean>> = {
   store: true,
   ingest: true,
   kubernetes: true,
   // without the queue the sweeper feeds dispatchers from the store; without the budgets each
-  // process paces by itself
+  // process applies the rate limits by itself
   queue: false,
   budgets: false,
 };
 
-/** A port that can say whether what is behind it answers. */
+/** A port that can check whether its dependency answers. */
 interface Checked {
   /**
    * Resolves when the dependency answers. Rejects when it does not, but not before the first try to
@@ -46,13 +45,13 @@ export interface HealthOptions {
   readonly dependencies: readonly DependencyName[];
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly metrics: { dependency(name: string, isUp: boolean): void };
-  /** Of the checks; `limits` unless told. */
+  /** The interval and timeout of the checks; defaults: `runningLimits`. */
   readonly everyMs?: number;
   readonly firstEveryMs?: number;
   readonly timeoutMs?: number;
 }
 
-/** `unasked`: no check has ended yet. `unreached`: each check has failed so far. */
+/** `unasked`: no check has ended yet. `unreached`: every check so far has failed. */
 type State = 'unasked' | 'unreached' | 'up' | 'lost';
 
 export class Health implements Disposable {
@@ -91,8 +90,8 @@ export class Health implements Disposable {
   }
 
   /**
-   * From now on these are asked, beginning at once. A dependency that is not watched yet is not
-   * reached.
+   * Starts to check these dependencies, the first time at once. A dependency that is not watched
+   * yet counts as not reached.
    */
   watch(ports: Readonly<Partial<Record<DependencyName, Checked>>>): void {
     for (const [name, port] of Object.entries(ports) as [DependencyName, Checked][]) {
@@ -101,15 +100,15 @@ export class Health implements Disposable {
     }
   }
 
-  /** Calls back now and after each change. */
+  /** Calls the listener now and after each change. */
   onChange(listener: (readiness: Readiness) => void): void {
     this.#listeners.add(listener);
     listener(this.readiness);
   }
 
   /**
-   * From now on not ready: no new requests should come. The first step of a shutdown; connections
-   * that then close are not lost ones.
+   * The first step of a shutdown: reports not ready, so that new requests go elsewhere. Stops the
+   * checks, since connections that close from now on are not lost.
    */
   stopping(): void {
     this.#isStopping = true;
@@ -117,7 +116,7 @@ export class Health implements Disposable {
     this.#tell();
   }
 
-  /** Asks each watched dependency that is not being asked already. Never rejects. */
+  /** Checks each watched dependency, unless a check of it is in progress. Never rejects. */
   async ask(): Promise<void> {
     await Promise.all([...this.#watched].map(([name, port]) => this.#ask(name, port)));
   }
@@ -133,7 +132,7 @@ export class Health implements Disposable {
     return states.some(([, state]) => state !== 'up') ? 'degraded' : 'ready';
   }
 
-  /** A server that is started beside this program is found as soon as it answers. */
+  /** Finds a server that starts at the same time as this program as soon as it answers. */
   async #askUnreached(): Promise<void> {
     const unreached = [...this.#watched].filter(
       ([name]) => this.#states.get(name) === 'unasked' || this.#states.get(name) === 'unreached',
@@ -145,7 +144,7 @@ export class Health implements Disposable {
     if (this.#asking.has(name)) return;
     this.#asking.add(name);
     const asked = port.check();
-    // a dependency that never answers is asked once, not once more every time
+    // a dependency that never answers has one open check, instead of one more at each interval
     const settled = asked.then(
       () => this.#asking.delete(name),
       () => this.#asking.delete(name),
@@ -168,7 +167,7 @@ export class Health implements Disposable {
     const { log } = this.#options;
     if (state === 'lost') log.warn({ dependency: name, err: error }, 'a dependency is lost');
     else if (state === 'unreached')
-      log.warn({ dependency: name, err: error }, 'a dependency is not reached yet');
+      log.warn({ dependency: name, err: error }, 'a dependency has not been reached yet');
     else if (before !== 'unasked')
       log.info(
         { dependency: name },

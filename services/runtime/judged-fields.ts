@@ -1,18 +1,18 @@
-// Compiles the rules of the contract's fields into the table by which ingest judges requests.
+// Compiles the rules of the contract's fields into the table with which ingest validates requests.
 
 import assert from 'node:assert/strict';
 import type { FieldRules, JudgedField, ValueRules } from '../core/accept/field-rules.ts';
 import type { Contract, Field, MessageType, ValueType } from './contract.ts';
 
-/** What ingest judges requests by, for each rpc by its gRPC path. */
+/** The fields that ingest validates, by the gRPC path of the rpc. */
 export const judgedFieldsOf = ({ methods }: Contract): ReadonlyMap<string, readonly JudgedField[]> =>
   new Map(methods.map(({ path, requestType }) => [path, fieldsOf(requestType, [])]));
 
-/** The fields of a type that have something to judge, in them or below. */
+/** The fields of a type that have rules, or have fields with rules below them. */
 function fieldsOf(type: MessageType, above: readonly string[]): readonly JudgedField[] {
   assert(
     !above.includes(type.name),
-    `${type.name} holds itself, which the judge of fields cannot follow yet`,
+    `${type.name} contains itself, and validation does not support recursive types`,
   );
   return [...type.fields.values()].flatMap((field) => {
     const judged = judgedField(field, type, [...above, type.name]);
@@ -30,7 +30,7 @@ function judgedField(field: Field, type: MessageType, above: readonly string[]):
   if (rules.min !== undefined || rules.max !== undefined)
     assert(hasPresence, `${place} has a range, so it must be optional`);
   const isBounded = shape === 'one' || rules.maxItems !== undefined || rules.maxProperties !== undefined;
-  assert(isBounded, `${place} has rules for what it holds, so it needs a maximum`);
+  assert(isBounded, `${place} has rules for its entries, so it needs a maximum`);
   const own = compiled(rules);
   return {
     name,
@@ -64,8 +64,8 @@ function kindOf(value: ValueType): JudgedField['kind'] {
 }
 
 /**
- * Types of which JSON has a form of its own. An address may be one text: its parser judges it as a
- * whole.
+ * Types with a JSON form of their own. An Address may be a single string, so its parser validates
+ * the whole.
  */
 const messageKinds: ReadonlyMap<string, JudgedField['kind']> = new Map([
   ['google.protobuf.Timestamp', 'time'],

@@ -1,5 +1,5 @@
-// Where the keyring comes from: the file that PACKETBOAT_KEYRING_FILE names, or in embedded mode a
-// file of our own making.
+// Reads the keyring from the file or folder of PACKETBOAT_KEYRING_FILE. Embedded mode generates a
+// keyring file if there is none.
 
 import { link, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import { type Keyring, keyPurposes, newKeyring, parseKeyring } from '../core/sec
 import type { Random } from '../ports/random.ts';
 
 /**
- * From one file, or from a folder with a file for each purpose, named after it, so that a program
- * can be given some of a Secret's keys and no others. Throws `Failure('invalid')`: it is not there,
- * not readable, or no keyring.
+ * Reads one file, or a folder with one file per purpose. With a folder, Kubernetes can mount a
+ * subset of a Secret's keys for each program. Throws `Failure('invalid')` if the path does not
+ * exist, cannot be read or holds no keyring.
  */
 export async function readKeyring(file: string): Promise<Keyring> {
   try {
@@ -24,9 +24,9 @@ export async function readKeyring(file: string): Promise<Keyring> {
 }
 
 /**
- * Reads the file, and makes it first when there is none: mode 0600, whole or not at all, and only
- * one of two programs that start at once makes it. What was sealed or hidden with a keyring is lost
- * with it.
+ * Reads the file, and first generates it (mode 0600) if it does not exist. Generation is atomic: of
+ * two programs that start at the same time, both use the file of one. Whatever was sealed or hashed
+ * with a keyring is lost with the keyring.
  */
 export async function readOrMakeKeyring(file: string, random: Random): Promise<Keyring> {
   try {
@@ -39,7 +39,7 @@ export async function readOrMakeKeyring(file: string, random: Random): Promise<K
   try {
     await handle.writeFile(newKeyring((count) => random.bytes(count)));
     await handle.sync();
-    // a link, unlike a rename, never replaces the file of another
+    // unlike a rename, a link never replaces a file that another program has written
     await link(draft, file);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
@@ -50,7 +50,7 @@ export async function readOrMakeKeyring(file: string, random: Random): Promise<K
   return readKeyring(file);
 }
 
-/** What else is in the folder is not ours to judge: Kubernetes keeps its own links there. */
+/** Ignores other names in the folder, since Kubernetes keeps symbolic links there. */
 async function readFolder(folder: string): Promise<Keyring> {
   const names = await readdir(folder);
   const found = keyPurposes.filter((purpose) => names.includes(purpose));

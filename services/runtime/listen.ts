@@ -12,8 +12,8 @@ export interface ListenAddress {
 }
 
 /**
- * `setting`: the variable that the address came from. Throws `Failure('invalid')` when it cannot be
- * had.
+ * `setting`: the name of the variable that holds the address. Throws `Failure('invalid')` if the
+ * server cannot listen on the address.
  */
 export async function listen(server: Server, { host, port }: ListenAddress, setting: string): Promise<void> {
   try {
@@ -24,17 +24,17 @@ export async function listen(server: Server, { host, port }: ListenAddress, sett
 }
 
 export function cannotListen({ host, port }: ListenAddress, setting: string, error: unknown): Failure {
-  // gRPC's error has no code, only a message that holds it
+  // gRPC's error has no code property; only its message contains the code
   const [code = 'unknown'] = /E[A-Z]{4,}/.exec(String(error)) ?? [];
   const reason =
     code === 'EADDRINUSE'
-      ? 'another process listens there'
+      ? 'another process uses the address'
       : code === 'EACCES'
-        ? 'the system does not allow it'
-        : `it cannot be listened on (${code})`;
+        ? 'the system does not permit this'
+        : `the system reports ${code}`;
   return new Failure(
     'invalid',
-    `${host}:${port} cannot be used: ${reason}. Set ${setting} to another address.`,
+    `The program cannot listen on ${host}:${port}: ${reason}. Set ${setting} to another address.`,
     { cause: error },
   );
 }

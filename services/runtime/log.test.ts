@@ -71,7 +71,11 @@ describe('a log line', () => {
     log.error(new Error('hidden'));
     log.error({ err: new Error('hidden') });
     log.error({ cause: Object.assign(new Error('hidden'), { document: 'hidden' }) }, 'it failed');
-    expect(written.map((line) => JSON.parse(line).msg)).toEqual(['an error', 'an error', 'it failed']);
+    expect(written.map((line) => JSON.parse(line).msg)).toEqual([
+      'an error occurred',
+      'an error occurred',
+      'it failed',
+    ]);
     expect(written.join('')).not.toContain('hidden');
   });
 

@@ -1,7 +1,7 @@
-// Logs: one JSON object a line, of `runningLimits.logLineBytesMax` at most. In development, at a
-// terminal, the same lines as text. Of errors only what `describe-error.ts` allows is printed;
-// whatever looks like an API key or an address is taken out of each finished line besides, so that
-// no message and no cause can carry one (S19).
+// Logs: one JSON object per line, of at most `runningLimits.logLineBytesMax`; in development at a
+// terminal, text. Of an error only the parts that `describe-error.ts` selects are printed. In
+// addition, anything that looks like an API key or an email address is removed from each finished
+// line, so that no message or cause can leak one.
 
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { runningLimits } from '../core/limits/running.ts';
@@ -14,7 +14,7 @@ export interface LogOptions {
   readonly level: string;
   /** Lines for people instead of JSON. */
   readonly isForPeople?: boolean;
-  /** Standard output unless told. */
+  /** Default: standard output. */
   readonly destination?: DestinationStream;
 }
 
@@ -26,14 +26,14 @@ export function createLog({ program, level, isForPeople = false, destination }: 
       base: { program },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: withDescribedErrors },
-      // described already; the library's own serializer prints all that hangs onto an error
+      // already described; the library's own serializer prints every property of an error
       serializers: { err: (described: unknown) => described },
       hooks: {
         streamWrite: (line) => shortened(redact(line)),
-        // the library takes the message of an error for that of the line if the line has none
+        // without a message of its own, the library uses the message of the error for the line
         logMethod: ([first, ...rest], method) =>
           typeof first === 'object' && typeof rest[0] !== 'string'
-            ? method.call(log, first instanceof Error ? { err: first } : first, 'an error')
+            ? method.call(log, first instanceof Error ? { err: first } : first, 'an error occurred')
             : method.apply(log, [first, ...rest] as Parameters<typeof method>),
       },
     },
@@ -50,33 +50,36 @@ const withDescribedErrors = (line: Record<string, unknown>): Record<string, unkn
     ]),
   );
 
-/** Logs failures of ours. `requestId`: of the request that the failure concerns, if it concerns one. */
+/**
+ * Returns a handler for failures that have no caller to report to. `requestId`: the request that
+ * the failure concerns, if any.
+ */
 export const reporter =
   (log: Logger) =>
   (what: string, error: unknown, requestId: string | null = null): void =>
     log.warn(requestId === null ? { err: error } : { request_id: requestId, err: error }, what);
 
 /**
- * Warnings of Node and of libraries go to the log as errors do, instead of to standard error word
- * by word.
+ * Sends warnings of Node and of libraries to the log, where they are described like errors, instead
+ * of verbatim to standard error.
  */
 export function reportWarnings(log: Pick<Logger, 'warn'>): void {
   process.removeAllListeners('warning');
-  process.on('warning', (warning) => log.warn({ err: warning }, 'a warning of the runtime'));
+  process.on('warning', (warning) => log.warn({ err: warning }, 'Node.js emitted a warning'));
 }
 
 const KEY = /sk_(?:live|test)_[A-Za-z0-9_]+/g;
-/** Lengths are those of RFC 5321, so that a long line costs no more than its length. */
+/** The lengths are bounded by RFC 5321, so that the time to search a line grows linearly. */
 const ADDRESS = /[^\s"\\<>()[\],;:=/]{1,64}@[^\s"\\<>()[\],;:=/]{1,253}/g;
 
-/** Keeps the line JSON: neither pattern reaches over a quote or a backslash. */
+/** The line stays valid JSON, since neither pattern matches a quote or a backslash. */
 export const redact = (line: string): string => line.replace(KEY, '[key]').replace(ADDRESS, '[address]');
 
 type Line = Readonly<Record<string, unknown>>;
 
 /**
- * Long strings are cut first, to half as much each time; what is still too long keeps its time,
- * level, program and message.
+ * Cuts long strings, to half the length on each try. A line that is still too long keeps only its
+ * time, level, program and message.
  */
 function shortened(line: string): string {
   if (line.length <= runningLimits.logLineBytesMax / 3 || bytesOf(line) <= runningLimits.logLineBytesMax)

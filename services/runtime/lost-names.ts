@@ -1,6 +1,6 @@
-// Names of maps that a decoded request cannot hold. The generated code collects the entries of a
-// map in a plain object, where an assignment to `__proto__` adds no entry. So the bytes of the
-// request are looked through, and a request that would lose an entry can be refused.
+// Finds map entries that the generated decoder loses. The decoder collects the entries of a map in
+// a plain object, where an assignment to `__proto__` adds no entry. So ingest searches the bytes of
+// a request and refuses a request that would lose an entry.
 
 import assert from 'node:assert/strict';
 import protobuf from 'protobufjs';
@@ -11,8 +11,8 @@ import { loadProtoRoot } from './proto-root.ts';
 const LOST = '__proto__';
 
 /**
- * A fault for each field of a request that holds the name, at any depth. `bytes` were decoded
- * without an error before.
+ * Returns an error for each field of a request that contains the name at any depth. `bytes` must
+ * have been decoded without an error.
  */
 export type JudgeLostNames = (path: string, bytes: Buffer) => readonly FieldError[];
 
@@ -29,7 +29,7 @@ export function lostNamesJudge(): JudgeLostNames {
     return method.resolvedRequestType;
   };
   return (path, bytes) => {
-    // nearly all requests end here: the search is as fast as memory
+    // nearly all requests return here: a byte search costs almost nothing
     if (!bytes.includes(LOST)) return [];
     const fields = new Set<string>();
     search(
@@ -52,7 +52,9 @@ const GROUP_END = 4;
 const KEY = 1;
 const VALUE = 2;
 
-/** @param top the field of the request that all this lies in; null: this is the request itself */
+/**
+ * @param top the field of the request that contains this message; null: the message is the request
+ */
 function search(
   reader: protobuf.Reader,
   end: number,
@@ -91,8 +93,8 @@ function searchEntry(
 const endOf = (reader: protobuf.Reader): number => reader.uint32() + reader.pos;
 
 /**
- * The fields of a message, each of which the caller reads or skips. Ends where the generated code
- * ends too.
+ * Iterates over the fields of a message; the caller must read or skip each. Ends where the
+ * generated decoder ends.
  */
 function* tags(
   reader: protobuf.Reader,

@@ -1,5 +1,5 @@
 // The reference of metrics in docs/running.md, written from their declarations: a test compares the
-// page with it, and `make golden` writes it anew.
+// page with the declarations, and `make golden` updates the page.
 
 import { EVERY, type MetricDescription } from './metrics.ts';
 
@@ -7,14 +7,14 @@ const BEGIN = '<!-- metrics: from services/runtime/metrics.ts, by `make golden` 
 const END = '<!-- metrics: end -->';
 
 /**
- * The page with its reference as the metrics are declared now. Throws when the page has no place
- * for it.
+ * Returns the page with an up-to-date reference. Throws if the page lacks the markers of the
+ * reference.
  */
 export function withMetricReference(page: string, metrics: readonly MetricDescription[]): string {
   const [before, rest = ''] = page.split(BEGIN);
   const [, after] = rest.split(END);
   if (before === undefined || after === undefined)
-    throw new Error('the page has no place for the reference of metrics');
+    throw new Error('the page lacks the markers of the reference of metrics');
   return before + [BEGIN, table(metrics), END].join('\n\n') + after;
 }
 
@@ -28,7 +28,7 @@ function table(metrics: readonly MetricDescription[]): string {
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** By the name, as Prometheus wants units to stand there. */
+/** Read from the name, where Prometheus expects the unit. */
 function unitOf({ name, type }: MetricDescription): string {
   const [, unit] = /_(timestamp_seconds|seconds|bytes|deliveries)(?:_total)?$/.exec(name) ?? [];
   if (unit === 'timestamp_seconds') return 'Unix time, seconds';

@@ -1,6 +1,6 @@
-// Every metric of every program, declared here and nowhere else; the reference in docs/running.md
-// is made from these declarations. Labels have words from a closed set, or as many values as are
-// written beside them and then `other`: never a message, an address, a key or a URL.
+// Declares every metric of every program; the reference in docs/running.md is generated from these
+// declarations. The values of a label come from a closed set, or their number is bounded and
+// further values become `other`. No label contains a message id, an address, a key or a URL.
 
 import {
   Counter,
@@ -12,7 +12,9 @@ import {
 } from 'prom-client';
 import { type Exposition, expose } from './exposition.ts';
 
-/** Values that a label may have whose words are not ours to list: names of rpcs and routes. */
+/**
+ * The maximum number of values of a label without a closed set, such as names of rpcs and routes.
+ */
 const OPEN_LABEL_VALUES_MAX = 100;
 
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -28,18 +30,18 @@ const WATCHED = ['senders', 'templates', 'secrets', 'configmaps'];
 const AUTHENTICATION_FAILURES = ['missing', 'malformed', 'unknown', 'wrong_secret', 'revoked', 'expired'];
 const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'failed'];
 
-/** Seconds; from a warm call in the same process to the patience of SMTP. */
+/** Seconds, from a warm call in the same process to the timeouts of SMTP. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600];
 
 /**
- * Seconds that mail takes: from a server beside us to the eight hours in which most of what is
- * deferred has gone.
+ * Seconds until mail is delivered: from a server next to us to eight hours, within which most
+ * deferred mail has been delivered.
  */
 const MAIL_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800];
 
 /**
- * Which programs set a metric; the others show it without a value, or as 0. `dev` stands for all
- * but the operator, in one process.
+ * The programs that set a metric. The others expose it without a value or as 0. `dev` runs all
+ * programs but the operator.
  */
 type Programs = readonly ('gateway' | 'ingest' | 'dispatcher' | 'sweeper' | 'operator' | 'dev')[];
 export const EVERY: Programs = ['gateway', 'ingest', 'dispatcher', 'sweeper', 'operator'];
@@ -69,177 +71,170 @@ export function createMetrics(about: { readonly program: string; readonly versio
     buckets = SECONDS,
   ) => declared(new Histogram({ name, help, labelNames, registers, buckets }), programs);
 
-  gauge('packetboat_build_info', 'Always 1; says what runs.', EVERY, ['program', 'version']).set(about, 1);
+  gauge('packetboat_build_info', 'Always 1; the labels identify the program and its version.', EVERY, [
+    'program',
+    'version',
+  ]).set(about, 1);
   const dependencies = gauge(
     'packetboat_dependency_up',
-    '1 while the dependency answers; 0 until it has answered for the first time, and while it is lost.',
+    '1 while the dependency answers; 0 before its first answer and while it is lost.',
     EVERY,
     ['dependency'],
   );
 
   const httpRequests = counter(
     'packetboat_http_requests',
-    'HTTP requests answered, by method, route pattern and status.',
+    'HTTP responses, by method, route pattern and status.',
     ['gateway'],
     ['method', 'route', 'status'],
   );
   const httpSeconds = seconds(
     'packetboat_http_request_seconds',
-    'From the headers of an HTTP request to its answer.',
+    'Time from the headers of an HTTP request to its response.',
     ['gateway'],
     ['method', 'route'],
   );
   const bodyBytes = counter(
     'packetboat_http_body_bytes',
-    'Bytes of request bodies: buffered (in memory or on disk), parsed, or discarded behind an answer.',
+    'Bytes of request bodies that were buffered (in memory or on disk), parsed, or discarded after the response.',
     ['gateway'],
     ['what'],
   );
   const refusedConnections = counter(
     'packetboat_http_connections_refused',
-    'Connections beyond PACKETBOAT_CONNECTIONS_PER_ADDRESS, by what they were answered: 503 or none.',
+    'Connections refused by PACKETBOAT_CONNECTIONS_PER_ADDRESS, by response: 503 or none.',
     ['gateway'],
     ['answer'],
   );
 
-  const rpcs = counter(
-    'packetboat_rpcs',
-    'Calls that ingest answered, by gRPC status.',
-    ['ingest'],
-    ['rpc', 'status'],
-  );
+  const rpcs = counter('packetboat_rpcs', 'Calls to ingest, by gRPC status.', ['ingest'], ['rpc', 'status']);
   const rpcSeconds = seconds(
     'packetboat_rpc_seconds',
-    'From a call to its answer, in ingest.',
+    'Time that ingest takes for a call.',
     ['ingest'],
     ['rpc'],
   );
   const failedAuthentications = counter(
     'packetboat_failed_authentications',
-    'Requests that failed for their API key, by reason and by HTTP status: 429 after too many of them. A gateway counts missing and malformed keys, which never lead to 429; ingest counts the rest, and those of gRPC callers.',
+    'Requests whose API key was rejected, by reason and by HTTP status: 429 after too many failures, else 401. Gateways count missing and malformed keys, which never cause a 429; ingest counts the others, and all failures of gRPC callers.',
     ['gateway', 'ingest'],
     ['reason', 'status'],
   );
-  const messages = counter(
-    'packetboat_messages',
-    'Requests to send, by what became of them.',
-    ['ingest'],
-    ['result'],
-  );
+  const messages = counter('packetboat_messages', 'Requests to send, by result.', ['ingest'], ['result']);
 
-  const claims = counter('packetboat_claims', 'Deliveries that a dispatcher took up.', ['dispatcher']);
+  const claims = counter('packetboat_claims', 'Deliveries that dispatchers claimed.', ['dispatcher']);
   const holds = counter(
     'packetboat_holds',
-    'Deliveries put aside because they cannot go now.',
+    'Deliveries that were held back, by reason.',
     ['dispatcher'],
     ['reason'],
   );
   const attempts = counter(
     'packetboat_attempts',
-    'Attempts, by outcome and by what the reply was about.',
+    'Attempts, by outcome and by the category of the reply.',
     ['dispatcher'],
     ['outcome', 'category'],
   );
   const attemptSeconds = seconds(
     'packetboat_attempt_seconds',
-    'From composing a mail to the reply of the next hop.',
+    'Time from composing a mail to the reply of the next hop.',
     ['dispatcher'],
     ['outcome'],
   );
   const deliveredSeconds = seconds(
     'packetboat_time_to_delivery_seconds',
-    'From acceptance, or the scheduled time if that is later, to the reply by which the next hop took the mail.',
+    'Time from acceptance (or the scheduled time, if later) to the reply with which the next hop accepted the mail.',
     ['dispatcher'],
     ['tier'],
     MAIL_SECONDS,
   );
   const firstReplySeconds = seconds(
     'packetboat_time_to_first_reply_seconds',
-    'From acceptance, or the scheduled time if that is later, to the first reply of a next hop about a delivery, whatever it says.',
+    'Time from acceptance (or the scheduled time, if later) to the first reply of a next hop about a delivery, positive or negative.',
     ['dispatcher'],
     ['tier'],
     MAIL_SECONDS,
   );
-  const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is busy with.', [
+  const inHand = gauge('packetboat_deliveries_in_hand', 'Deliveries that a dispatcher is working on.', [
     'dispatcher',
   ]);
 
   const swept = counter(
     'packetboat_swept',
-    'What sweepers did: deliveries woken, ended, taken back, published; blobs deleted.',
+    'Work of sweepers: deliveries whose lease lapsed, that became due, that were ended or that were published; blobs deleted.',
     ['sweeper'],
     ['what'],
   );
   const backlog = gauge(
     'packetboat_backlog_deliveries',
-    'Deliveries that are queued, as each sweeper counts all of them, up to 50000.',
+    'Queued deliveries, up to 50000. Each sweeper counts all of them.',
     ['sweeper'],
   );
   const oldestSendable = gauge(
     'packetboat_oldest_sendable_age_seconds',
-    'How long the delivery has been due that could have gone for the longest time; 0 when there is none. Held mail is left out. Each sweeper looks at all of it.',
+    'Time since the oldest sendable delivery became due; 0 if there is none. Held deliveries do not count. Each sweeper considers all deliveries.',
     ['sweeper'],
   );
   const catalogFaults = counter(
     'packetboat_catalog_faults',
-    'Faults of objects in the catalog folder, counted when they come up.',
+    'Faults of objects in the catalog folder, counted when they appear.',
     ['dev'],
   );
 
-  // Under the names that whoever runs operators knows from controller-runtime.
+  // These have the names of controller-runtime, which people who run operators know.
   const reconciles = counter(
     'controller_runtime_reconcile',
-    'Visits to objects, by what came of them.',
+    'Reconciliations of objects, by result.',
     ['operator'],
     ['controller', 'result'],
   );
   const reconcileErrors = counter(
     'controller_runtime_reconcile_errors',
-    'Visits that failed.',
+    'Reconciliations that failed.',
     ['operator'],
     ['controller'],
   );
   const reconcileSeconds = seconds(
     'controller_runtime_reconcile_time_seconds',
-    'How long a visit took.',
+    'Duration of a reconciliation.',
     ['operator'],
     ['controller'],
   );
-  const queueDepth = gauge('workqueue_depth', 'Objects whose turn it is.', ['operator'], ['name']);
-  const queueAdds = counter('workqueue_adds', 'Objects that were to be visited.', ['operator'], ['name']);
+  const queueDepth = gauge('workqueue_depth', 'Objects that wait to be reconciled.', ['operator'], ['name']);
+  const queueAdds = counter('workqueue_adds', 'Objects added to the work queue.', ['operator'], ['name']);
   const queueRetries = counter(
     'workqueue_retries',
-    'Objects that were to be visited again after a failure.',
+    'Objects added to the work queue again after a failure.',
     ['operator'],
     ['name'],
   );
   const apiRequests = counter(
     'rest_client_requests',
-    'Requests to the API server, by status; 0: no answer.',
+    'Requests to the API server, by status; 0: no response.',
     ['operator'],
     ['code', 'method'],
   );
   const leads = gauge(
     'leader_election_master_status',
-    '1 while this operator is the one that works.',
+    '1 while this operator is the leader.',
     ['operator'],
     ['name'],
   );
   const ready = gauge(
     'packetboat_operator_resource_ready',
-    'Objects, by kind and by their condition Ready.',
+    'Objects, by kind and by the status of their condition Ready.',
     ['operator'],
     ['kind', 'status'],
   );
   const publishes = counter(
     'packetboat_operator_publishes',
-    'Objects written to the catalog, by what came of it.',
+    'Writes of objects to the catalog, by result.',
     ['operator'],
     ['kind', 'result'],
   );
   const contacts = gauge(
     'packetboat_operator_contact_timestamp_seconds',
-    'When the API server said something about a kind last, as Unix time.',
+    'Unix time at which the API server last sent something about a kind.',
     ['operator'],
     ['kind'],
   );
@@ -249,12 +244,15 @@ export function createMetrics(about: { readonly program: string; readonly versio
   const category = capped(OPEN_LABEL_VALUES_MAX);
 
   return {
-    /** All metrics, for who asks with this `Accept` header. */
+    /** All metrics, in the format that the `Accept` header requests. */
     exposition: (accept?: string): Promise<Exposition> => expose(registry, accept),
-    /** Our own, in the order of their declaration: which ones Node has depends on the system. */
+    /**
+     * Our own metrics, in the order of their declaration. The metrics of Node are left out, since
+     * they depend on the system.
+     */
     descriptions: descriptions as readonly MetricDescription[],
 
-    /** `pattern`: the route as it was declared, never the path asked for. */
+    /** `pattern`: the declared route, never the requested path. */
     http: (verb: string, pattern: string, status: number, ms: number): void => {
       const labels = { method: oneOf(HTTP_METHODS, verb), route: route(pattern) };
       httpRequests.inc({ ...labels, status: status >= 100 && status <= 599 ? status : 'other' });
@@ -291,7 +289,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
       dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
     catalogFault: (): void => catalogFaults.inc(),
 
-    /** Of one controller of the operator. */
+    /** The metrics of one controller of the operator. */
     workQueue: (controller: 'sender' | 'template') => ({
       added: (): void => queueAdds.inc({ name: controller }),
       retried: (): void => queueRetries.inc({ name: controller }),
@@ -315,7 +313,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
 
 /** For the reference (docs/running.md). */
 export interface MetricDescription {
-  /** As one asks for it: counters end in `_total`. */
+  /** The name in queries: counters end in `_total`. */
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly labels: readonly string[];
@@ -323,7 +321,7 @@ export interface MetricDescription {
   readonly programs: Programs;
 }
 
-/** prom-client's types do not name what its metrics have. */
+/** prom-client's types do not declare these properties of its metrics. */
 function described(metric: object, programs: Programs): MetricDescription {
   const { name, type, labelNames, help } = metric as Omit<MetricDescription, 'labels'> & {
     readonly labelNames: readonly string[];
@@ -334,7 +332,7 @@ function described(metric: object, programs: Programs): MetricDescription {
 
 const oneOf = (words: readonly string[], value: string): string => (words.includes(value) ? value : 'other');
 
-/** The first `max` values that it sees, then `other`. */
+/** Returns the first `max` distinct values as they are, and `other` for further ones. */
 function capped(max: number): (value: string) => string {
   const seen = new Set<string>();
   return (value) => {

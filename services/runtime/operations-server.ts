@@ -1,7 +1,6 @@
-// What operators and their machines ask a program: `/metrics`, `/healthz` (the process lives),
-// `/readyz` (whether requests should come here, and which dependencies do not answer). Plain HTTP
-// on an address of its own, so that none of these pages is public by accident, and on a thread of
-// its own, so that no request to the program's other doors delays an answer.
+// Serves `/metrics`, `/healthz` (liveness) and `/readyz` (readiness, with the dependencies that do
+// not answer). The server has its own address, so that these pages are not public by accident, and
+// its own thread, so that requests to the program cannot delay a response.
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -22,14 +21,14 @@ export interface HealthAnswer {
 }
 
 /**
- * What the gateway answers to `/healthz` at its own door: anything at all means that the event loop
- * turns.
+ * The gateway's response to `/healthz` on its public address: any response proves that its event
+ * loop runs.
  */
 export const healthz = (): HealthAnswer => ({ status: 200, body: { status: 'ok' } });
 
 /**
- * What `/readyz` answers: 200 also while degraded, since work goes on without the queue and the
- * budgets.
+ * The response to `/readyz`. It is 200 while degraded too, since a program works without the queue
+ * and the budgets.
  */
 export function readyz(health: Pick<Health, 'readiness' | 'isReady'>): HealthAnswer {
   const { status, lost, notReached } = health.readiness;
@@ -39,11 +38,14 @@ export function readyz(health: Pick<Health, 'readiness' | 'isReady'>): HealthAns
 export interface OperationsOptions {
   readonly health: Health;
   readonly metrics: Pick<Metrics, 'exposition'>;
-  /** How long a request may take to come in, and its answer to go out; `limits` unless told. */
+  /**
+   * The time to receive a request and to send its response; default:
+   * `runningLimits.operationsRequestMs`.
+   */
   readonly requestMs?: number;
 }
 
-/** What the thread is given at its start. */
+/** The data that the thread receives at its start. */
 export interface OperationsSettings {
   readonly address: ListenAddress;
   readonly requestMs: number;
@@ -54,7 +56,7 @@ export interface OperationsSettings {
 export type ToOperations =
   | { readonly kind: 'alive' }
   | { readonly kind: 'readiness'; readonly answer: HealthAnswer }
-  /** Null: the metrics cannot be written. */
+  /** Null if the metrics could not be written. */
   | { readonly kind: 'exposition'; readonly question: number; readonly exposition: Exposition | null };
 
 /** From the thread. */
@@ -63,7 +65,7 @@ export type FromOperations =
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'exposition'; readonly question: number; readonly accept: string };
 
-/** Listens once it resolves. Throws `Failure('invalid')` when the address is in use. */
+/** Resolves once the server listens. Throws `Failure('invalid')` if the address is in use. */
 export async function serveOperations(
   address: ListenAddress,
   { health, metrics, requestMs = runningLimits.operationsRequestMs }: OperationsOptions,
@@ -75,7 +77,7 @@ export async function serveOperations(
     await worker.terminate();
     throw new Failure(
       'invalid',
-      first.kind === 'refused' ? first.message : 'the operations server did not listen',
+      first.kind === 'refused' ? first.message : 'the operations server failed to start',
     );
   }
 

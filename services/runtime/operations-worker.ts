@@ -1,6 +1,6 @@
-// The thread that answers `/healthz`, `/readyz` and `/metrics`. It holds the last state that the
-// program told it, so it answers at once even while the program's event loop is busy. A program
-// that has told nothing for `operationsStalledMs` is stalled, and neither healthy nor ready.
+// The thread that serves `/healthz`, `/readyz` and `/metrics`. It keeps the last state that the
+// program sent, so it can respond while the program's event loop is busy. If the program has sent
+// nothing for `operationsStalledMs`, it is stalled: neither healthy nor ready.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ import { listen } from './listen.ts';
 import type { FromOperations, HealthAnswer, OperationsSettings, ToOperations } from './operations-server.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('the operations server is a worker');
+if (port === null) throw new Error('operations-worker.ts must run in a worker thread');
 const { address, requestMs, ...settings } = workerData as OperationsSettings;
 const tell = (message: FromOperations): void => port.postMessage(message);
 
@@ -22,7 +22,7 @@ let readiness = settings.readiness;
 const isStalled = (): boolean => performance.now() - toldAt > runningLimits.operationsStalledMs;
 const stalled: HealthAnswer = { status: 503, body: { status: 'stalled' } };
 
-/** By the `Accept` header that it was written for. */
+/** By `Accept` header. */
 const lastExpositions = new Map<string, Exposition>();
 const asked = new Map<number, (exposition: Exposition | null) => void>();
 let questions = 0;
@@ -36,7 +36,10 @@ port.on('message', (message: ToOperations) => {
   }
 });
 
-/** Null: the metrics cannot be written. */
+/**
+ * Asks the program for its metrics. A program that is busy for `operationsAnswerMs` gets its last
+ * metrics served instead. Null if the metrics could not be written.
+ */
 async function exposition(accept: string): Promise<Exposition | null> {
   const question = questions++;
   const { promise, resolve } = Promise.withResolvers<Exposition | null>();
@@ -67,7 +70,10 @@ const answers: Readonly<Record<string, 'metrics' | (() => HealthAnswer)>> = Obje
   },
 );
 
-/** Bodies are not read: the connection of a request that has one closes behind the answer. */
+/**
+ * Does not read request bodies, so a connection whose request has a body is closed after the
+ * response.
+ */
 async function answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
   if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
     response.setHeader('connection', 'close');
@@ -103,7 +109,7 @@ const server = createServer(
   },
 );
 server.maxConnections = runningLimits.operationsConnectionsMax;
-// an answer that its client does not read holds memory
+// a response that the client does not read occupies memory
 server.setTimeout(runningLimits.operationsIdleMs);
 try {
   await listen(server, address, 'PACKETBOAT_METRICS_ADDR');

@@ -1,4 +1,5 @@
-// What every program is given at its start, and what it gives back.
+// The start of a program: what each program receives and returns, and the operations server that
+// all programs open first.
 
 import { type DependencyName, Health } from './health.ts';
 import type { ListenAddress } from './listen.ts';
@@ -13,11 +14,14 @@ export interface About {
 
 /** Disposing shuts the program down in order (P19). */
 export interface Program extends AsyncDisposable {
-  /** For people and tests: what listens where, by role: `http`, `grpc`, `metrics`, `smtp`. */
+  /**
+   * The ports that the program listens on, by role: `http`, `grpc`, `metrics`, `smtp`. For people
+   * and tests.
+   */
   readonly ports: Readonly<Record<string, number>>;
 }
 
-/** What each program needs of others, and names in `/readyz` until it is reached. */
+/** The dependencies of each program. `/readyz` lists each of them until it is reached. */
 export const dependenciesOf = {
   dev: ['store', 'queue', 'budgets'],
   gateway: ['ingest'],
@@ -28,9 +32,9 @@ export const dependenciesOf = {
 } as const satisfies Readonly<Record<string, readonly DependencyName[]>>;
 
 /**
- * Health and its server, owned by the program's stack. A program opens them before it connects to
- * anything, so that `/readyz` names what is not reached yet, and hands its ports to `health.watch`
- * once it has them.
+ * Opens the health state and the server that reports it; the program's stack owns both. A program
+ * calls this before it connects to anything, so that `/readyz` can list the dependencies that are
+ * not reached yet. Later it passes its ports to `health.watch`.
  */
 export async function openOperations(
   open: AsyncDisposableStack,
@@ -43,7 +47,7 @@ export async function openOperations(
   return { health, port };
 }
 
-/** Names on the NATS server. */
+/** The names that this installation uses on a NATS server. */
 export const queueNames = ({
   installation,
 }: {
@@ -52,7 +56,7 @@ export const queueNames = ({
   stream: installation === undefined ? 'MAIL' : `MAIL_${installation}`,
 });
 
-/** Names on the Redis server. */
+/** The names that this installation uses on a Redis server. */
 export const budgetNames = ({
   installation,
 }: {
@@ -61,7 +65,8 @@ export const budgetNames = ({
   installation === undefined ? {} : { prefix: `packetboat_${installation}` };
 
 /**
- * The last line of a start: what was opened goes over to the program, which closes it in reverse.
+ * Ends a start: moves the opened parts into the returned program, which closes them in reverse
+ * order.
  */
 export function started(open: AsyncDisposableStack, ports: Program['ports']): Program {
   const owned = open.move();

@@ -1,19 +1,19 @@
-// The proto files as protobufjs reads them, for what proto-loader drops: comments, and options of
-// fields.
+// Parses the proto files with protobufjs, for the comments and the options of fields, which
+// proto-loader drops.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-// proto-loader brings google/protobuf/descriptor.proto along, which the options extend
+// importing proto-loader registers google/protobuf/descriptor.proto, which the options extend
 import '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
-/** Where the proto files are, and what they import from others. */
+/** The folders of the proto files and of the third-party files that they import. */
 export const protoDirectories: readonly string[] = ['../../proto/', '../../proto/third_party/'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );
 
-/** `files` are relative to the proto directories. A fault in them is a bug and throws. */
+/** `files` are relative to the proto directories. Throws if a file is invalid, which is a bug. */
 export function loadProtoRoot(files: readonly string[]): protobuf.Root {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) =>

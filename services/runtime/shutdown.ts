@@ -1,15 +1,15 @@
-// From a signal to the end of the process (P19): SIGTERM or SIGINT stops what runs, in reverse
-// order of its start; what is not done within the grace period is given up; a second signal ends
-// the process at once.
+// Graceful shutdown (P19). SIGTERM or SIGINT stops the parts of a program in reverse order of their
+// start. The process exits when they have stopped, when the grace period is over, or at once on a
+// second signal.
 
 import { runningLimits } from '../core/limits/running.ts';
 import type { Logger } from './log.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** What a shell reports for a program that a signal ended. */
+/** The exit code that a shell reports for a program that a signal terminated. */
 const EXIT_CODE = { SIGTERM: 143, SIGINT: 130 } as const;
 
-/** The parts of `process` that ending one takes; tests hand in another. */
+/** The parts of `process` that a shutdown needs; tests pass a substitute. */
 interface ProcessToEnd {
   on(event: (typeof SIGNALS)[number], listener: () => void): unknown;
   on(event: 'uncaughtException', listener: (error: unknown) => void): unknown;
@@ -23,9 +23,9 @@ interface ShutdownOptions {
 }
 
 /**
- * Starts a program and keeps it until a signal comes. A start that fails ends the process with code
- * 1, and so does a bug: an exception that nobody caught leaves a state that nobody knows, and
- * everything that matters is in the store.
+ * Starts a program and runs it until a signal arrives. Rejects if the start fails. An uncaught
+ * exception exits the process with code 1, because the state of the process is unknown after a bug,
+ * and the store has everything that matters.
  */
 export async function runUntilSignal(
   start: () => Promise<AsyncDisposable>,
@@ -42,7 +42,7 @@ export async function runUntilSignal(
     });
   }
   target.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'a bug stops this process');
+    log.fatal({ err: error }, 'the process exits because of an uncaught exception, which is a bug');
     target.exit(1);
   });
 
@@ -50,7 +50,7 @@ export async function runUntilSignal(
   await asked.promise;
   log.info('stopping');
   const timer = setTimeout(() => {
-    log.error({ graceMs }, 'the grace period is over before all was done');
+    log.error({ graceMs }, 'the grace period is over; the process exits before everything has stopped');
     target.exit(1);
   }, graceMs);
   try {
@@ -58,7 +58,7 @@ export async function runUntilSignal(
     log.info('stopped');
     target.exit(0);
   } catch (error) {
-    log.error({ err: error }, 'stopping failed');
+    log.error({ err: error }, 'the program failed to stop cleanly');
     target.exit(1);
   } finally {
     clearTimeout(timer);

@@ -37,17 +37,17 @@ describe('what cannot be used names its setting, and quotes nothing', () => {
     [
       'a certificate that is none',
       { cert: 'hunter2', key, ca: authority.cert },
-      'PACKETBOAT_TLS_CERT_FILE holds no certificate as PEM',
+      'PACKETBOAT_TLS_CERT_FILE contains no certificate in PEM',
     ],
     [
       'a key that is none',
       { cert, key: 'hunter2', ca: authority.cert },
-      'PACKETBOAT_TLS_KEY_FILE holds no private key as PEM',
+      'PACKETBOAT_TLS_KEY_FILE contains no private key in PEM',
     ],
     [
       'an authority that is none',
       { cert, key, ca: 'hunter2' },
-      'PACKETBOAT_TLS_CA_FILE holds no certificate as PEM',
+      'PACKETBOAT_TLS_CA_FILE contains no certificate in PEM',
     ],
     [
       'the key of another',
@@ -67,7 +67,7 @@ describe('what cannot be used names its setting, and quotes nothing', () => {
       openTlsIdentity({ tlsCertFile, tlsKeyFile: undefined, tlsCaFile: undefined }, neverReported),
     ).rejects.toMatchObject({
       message:
-        'PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE must be set too: the three of PACKETBOAT_TLS_… go together',
+        'PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE must be set too: TLS needs all three of PACKETBOAT_TLS_CERT_FILE, PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE',
     });
   });
 });

@@ -1,6 +1,7 @@
-// Who a program is to its own kind: a certificate, its key, and the authority that signed those of
-// the others. All three are files that others replace while it runs; what is new there is for the
-// next connections, and what cannot be used is told and not used.
+// The TLS identity of a program towards other programs: its certificate, its private key, and the
+// authority that signed the certificates of the others. The three files may be replaced while the
+// program runs. New connections then use the new files; files that are invalid are reported and
+// ignored.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -13,10 +14,11 @@ type CaListener = experimental.CaCertificateUpdateListener;
 type IdentityListener = experimental.IdentityCertificateUpdateListener;
 
 /**
- * The three files, kept up to date; made for the gRPC library, which takes what listeners are told.
+ * The current content of the three files, in the form that the gRPC library expects: it registers
+ * listeners and uses what they receive.
  */
 export interface TlsIdentity extends experimental.CertificateProvider, Disposable {
-  /** Reads the files anew; by itself it does so every `runningLimits.tlsReadEveryMs`. */
+  /** Reads the files again. This also happens every `runningLimits.tlsReadEveryMs`. */
   refresh(): Promise<void>;
 }
 
@@ -29,8 +31,8 @@ interface Read {
 }
 
 /**
- * Null: none of the three is set. Throws `Failure('invalid')` that names the setting: one of them
- * is missing, not there, or not what it should be.
+ * Null if none of the three variables is set. Throws `Failure('invalid')`, with the name of the
+ * variable, if one of the three is not set or its file is missing or invalid.
  */
 export async function openTlsIdentity(
   settings: Settings,
@@ -46,7 +48,7 @@ export async function openTlsIdentity(
   if (tlsCertFile === undefined || tlsKeyFile === undefined || tlsCaFile === undefined)
     throw new Failure(
       'invalid',
-      `${missing.join(' and ')} must be set too: the three of PACKETBOAT_TLS_… go together`,
+      `${missing.join(' and ')} must be set too: TLS needs all three of PACKETBOAT_TLS_CERT_FILE, PACKETBOAT_TLS_KEY_FILE and PACKETBOAT_TLS_CA_FILE`,
     );
 
   const read = () => readAll({ certificate: tlsCertFile, privateKey: tlsKeyFile, caCertificate: tlsCaFile });
@@ -62,7 +64,7 @@ export async function openTlsIdentity(
       for (const listener of identities) listener(next);
       for (const listener of authorities) listener(next);
     } catch (error) {
-      report('new TLS files cannot be used, the old ones serve on', error);
+      report('the new TLS files are invalid; the program keeps using the old ones', error);
     }
   }
   const timer = setInterval(() => void refresh(), runningLimits.tlsReadEveryMs).unref();
@@ -95,7 +97,7 @@ async function readAll(files: { readonly [K in keyof Read]: string }): Promise<R
   const own = parse('PACKETBOAT_TLS_CERT_FILE', 'certificate', () => new X509Certificate(certificate));
   parse('PACKETBOAT_TLS_CA_FILE', 'certificate', () => new X509Certificate(caCertificate));
   const key = parse('PACKETBOAT_TLS_KEY_FILE', 'private key', () => createPrivateKey(privateKey));
-  // while one of them is replaced before the other, the pair does not match: it is read again
+  // while only one of the two files is replaced, they do not match; the next read finds both
   if (!own.checkPrivateKey(key))
     throw new Failure(
       'invalid',
@@ -115,16 +117,18 @@ async function readOne(name: string, path: string): Promise<Buffer> {
   }
 }
 
-/** The library's own message may quote what stands in the file. */
+/** The library's own message may quote the content of the file. */
 function parse<T>(name: string, what: string, read: () => T): T {
   try {
     return read();
   } catch {
-    throw new Failure('invalid', `${name} holds no ${what} as PEM`);
+    throw new Failure('invalid', `${name} contains no ${what} in PEM`);
   }
 }
 
-/** Which peers may do what only some may: those whose certificate names one of these, exactly. */
+/**
+ * Returns whether a peer has privileges: its certificate must contain exactly one of these names.
+ */
 export function namedPeers(
   names: readonly string[],
 ): (certificate: Uint8Array, fingerprint: string) => boolean {

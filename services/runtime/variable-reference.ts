@@ -1,5 +1,5 @@
 // The reference of variables in docs/running.md, written from their declarations: a test compares
-// the page with it, and `make golden` writes it anew.
+// the page with the declarations, and `make golden` updates the page.
 
 import { type Variable, variables } from './config.ts';
 
@@ -7,14 +7,14 @@ const BEGIN = '<!-- variables: from services/runtime/config.ts, by `make golden`
 const END = '<!-- variables: end -->';
 
 /**
- * The page with its reference as the variables are declared now. Throws when the page has no place
- * for it.
+ * Returns the page with an up-to-date reference. Throws if the page lacks the markers of the
+ * reference.
  */
 export function withVariableReference(page: string): string {
   const [before, rest = ''] = page.split(BEGIN);
   const [, after] = rest.split(END);
   if (before === undefined || after === undefined)
-    throw new Error('the page has no place for the reference of variables');
+    throw new Error('the page lacks the markers of the reference of variables');
   return before + [BEGIN, table(Object.values(variables)), END].join('\n\n') + after;
 }
 
