@@ -21,6 +21,6 @@ test('a start prints its key, and a request with the key to paste', () => {
 
 test('a start without a key to print says why', () => {
   const text = announced({ key: null, reason: 'The tenant default has other keys already.' });
-  expect(text).toMatch(/^API key {6}none to show\. The tenant default has other keys already\.$/m);
+  expect(text).toMatch(/^API key {6}none to print\. The tenant default has other keys already\.$/m);
   expect(text).toContain('Bearer sk_live_...');
 });

@@ -17,23 +17,23 @@ export function announce(program: Pick<EmbeddedProgram, 'ports' | 'firstKey'>, c
       `Metrics      http://${hostOf(config.metricsAddr.host)}:${metrics}/metrics`,
       `Mail goes to ${mailGoesTo}${config.relay === undefined ? `   (SMTP 127.0.0.1:${smtp})` : ''}`,
       `Catalog      ${config.catalogDir ?? 'examples/catalog'}`,
-      `API key      ${firstKey.key ?? `none to show. ${firstKey.reason}`}`,
+      `API key      ${firstKey.key ?? `none to print. ${firstKey.reason}`}`,
       '',
-      'Send a mail:',
+      'Send a message:',
       '',
       ...requestToPaste(url, firstKey.key ?? 'sk_live_...'),
       '',
-      'Ctrl-C stops it.',
+      'Press Ctrl-C to stop.',
       '',
     ].join('\n'),
   );
 }
 
-/** A wildcard address to listen on is no address to connect to. */
+/** The host to connect to. A wildcard address is only for listening. */
 const hostOf = (host: string): string =>
   host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
 
-/** One line, which any shell accepts. */
+/** One line that any shell accepts. */
 export function requestToPaste(url: string, key: string): string[] {
   const body = {
     recipient: 'user@example.com',

@@ -1,6 +1,6 @@
-// `packetboat catalog apply`: writes a folder to a cluster's catalog, where there is no operator.
-// Faults in some objects do not stop the others: an object with faults keeps its last good
-// revision, and the exit code is 1.
+// `packetboat catalog apply`: writes a folder to the catalog of a cluster without an operator. An
+// object with faults keeps its last good revision, the other objects are written, and the exit code
+// is 1.
 
 import { documentsOf, stampsOf } from '../services/adapters/file/folder.ts';
 import { openCatalogWriter } from '../services/adapters/mongo/catalog-writer.ts';
@@ -32,8 +32,8 @@ export const toConsole: Printer = {
 };
 
 /**
- * Resolves to the exit code: 0 when the whole folder is in the catalog. Throws a `Failure` when the
- * folder cannot be read or the store not be written.
+ * Resolves to the exit code: 0 if the whole folder is in the catalog. Throws a `Failure` if the
+ * folder cannot be read or the store cannot be written.
  */
 export async function applyCatalog(
   folder: string,
@@ -49,17 +49,16 @@ export async function applyCatalog(
   await using mongo = await openMongo(config.mongodbUrl, { ca: config.mongodbCa });
   await using nats = openNats(config.natsUrl, { name: 'packetboat-catalog', ca: config.natsCa });
   await using notices = new NatsNotices(nats);
-  // a notice goes to whoever listens while there is a connection, so the first try to connect is
-  // waited for
+  // a notice is lost without a connection, so this waits for the first try to connect
   await nats
     .check()
     .catch(() =>
       complain(
-        `NATS does not answer: services will see the change within ${catalogLimits.catalogHeadEveryMs / 1000} s`,
+        `NATS is unreachable: services will see the change within ${catalogLimits.catalogHeadEveryMs / 1000} s`,
       ),
     );
   await using writer = await openCatalogWriter(mongo, { notices, random: new SystemRandom(), keys });
-  // of two concurrent applies the later wins, by the store's clock
+  // if two applies run concurrently, the later one by the store's clock wins
   const source: CatalogSource = {
     kind: 'folder',
     name: 'apply',
@@ -79,10 +78,10 @@ export async function applyCatalog(
       `${wordOf(result)} ${entryKey(entry)}${entry.kind === 'template' ? `@${result.revision}` : ''}`,
     );
   }
-  // a file that cannot be read may hold any of the objects that seem to be gone
+  // a file that cannot be read may contain any of the missing objects
   if (read.isWhole) {
     const removed = await writer.prune(source, compiled.present);
-    if (removed > 0) say(`removed ${removed} that the folder no longer has`);
+    if (removed > 0) say(`removed ${removed} that are no longer in the folder`);
   }
   return isDone ? 0 : 1;
 }
@@ -97,7 +96,7 @@ async function readFolder(folder: string) {
   }
 }
 
-/** ` (ENOENT)` of an error of the system, else nothing. */
+/** ` (ENOENT)` for a system error, else an empty text. */
 export const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? ` (${error.code})` : '';
 

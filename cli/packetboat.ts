@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The `packetboat` command: starts programs and runs tasks. It loads only the program that it is
-// asked for.
+// The `packetboat` command: starts programs and runs tasks. It loads only the code of the requested
+// program.
 
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -21,7 +21,9 @@ const exampleCatalogDir = fileURLToPath(new URL('../examples/catalog', import.me
 
 type Start<P extends ProgramName> = (config: Config<P>, about: About) => Promise<Program>;
 
-/** What is unknown may be why a setting is missing, so it is told with the faults. */
+/**
+ * Prints unknown variables with the faults, since a misspelt name may be the reason for a fault.
+ */
 function settingsOf<P extends ProgramName>(name: P): Config<P> {
   try {
     return readConfig(name, process.env);
@@ -31,14 +33,14 @@ function settingsOf<P extends ProgramName>(name: P): Config<P> {
   }
 }
 
-/** As `settingsOf`, for a task, which has no log yet. */
+/** Like `settingsOf`, for a task, which has no log yet. */
 function taskSettingsOf<P extends ProgramName>(name: P): Config<P> {
   const config = settingsOf(name);
   for (const warning of unknownVariables(process.env)) console.error(warning);
   return config;
 }
 
-/** `load` imports the program, so that one does not wait for the code of the others. */
+/** `load` imports the program, so that a start does not load the code of the other programs. */
 function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-finalizers' | 'self-test'>>(
   name: P,
   summary: string,
@@ -75,7 +77,7 @@ const catalogApply = new Command('apply')
   )
   .requiredOption(
     '-f, --folder <dir>',
-    'the folder; objects that are no longer in it are removed from the catalog',
+    'the folder; objects that the folder no longer contains are removed from the catalog',
   )
   .addHelpText('after', `\n${describeConfig('catalog')}`)
   .action(async ({ folder }: { readonly folder: string }) => {
@@ -84,9 +86,9 @@ const catalogApply = new Command('apply')
   });
 
 const validateCommand = new Command('validate')
-  .description('Checks files with Senders and Templates as the operator does, without a cluster.')
+  .description('Validates files with Senders and Templates as the operator does, without a cluster.')
   .requiredOption('-f, --file <path>', 'a folder, a file, or - for standard input')
-  .option('--partial', 'do not report references to objects that the files do not have')
+  .option('--partial', 'do not report references to objects that are not in the files')
   .action(async ({ file, partial = false }: { readonly file: string; readonly partial?: boolean }) => {
     const { validate } = await import('./validate.ts');
     process.exitCode = await validate({ path: file, isPartial: partial }, process.stdin);
@@ -150,7 +152,7 @@ const packetboat = new Command('packetboat')
   .addCommand(
     programCommand(
       'ingest',
-      'Authenticates, checks and stores messages; serves the gRPC API.',
+      'Authenticates callers, validates and stores messages, and serves the gRPC API.',
       async () => (await import('../services/ingest/main.ts')).start,
     ),
   )
@@ -164,7 +166,7 @@ const packetboat = new Command('packetboat')
   .addCommand(
     programCommand(
       'sweeper',
-      'Puts due mail into the queue, and takes back mail that a lost dispatcher left behind.',
+      'Publishes due deliveries to the queue, and requeues the deliveries of lost dispatchers.',
       async () => (await import('../services/sweeper/main.ts')).start,
     ),
   )
@@ -188,7 +190,7 @@ try {
   assertLimits();
   await packetboat.parseAsync();
 } catch (error) {
-  // what people can mend is said in words; a bug shows where it is
+  // people can correct a failure, so its message suffices; a bug is printed with its location
   console.error(redact(error instanceof Failure ? error.message : showError(describeError(error))));
   process.exit(1);
 }

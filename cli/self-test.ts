@@ -1,5 +1,5 @@
-// `packetboat self-test`, which `helm test` runs: sends a message through an installation to an
-// SMTP server of its own and waits for the delivery.
+// `packetboat self-test`, which `helm test` runs: starts an SMTP server, sends a message to it
+// through an installation, and waits for the delivery.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -34,15 +34,15 @@ const messageBody = z.object({
 });
 
 /**
- * Resolves when the message has been delivered to this process. Rejects with a Failure that names
- * the last state.
+ * Resolves when this process has received the message. Rejects with a `Failure` that contains the
+ * last state.
  */
 export async function runSelfTest(settings: Settings, log: Pick<Logger, 'info'>): Promise<void> {
   await using open = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-self-test-'));
   open.defer(() => rm(folder, { recursive: true, force: true }));
   const inbox = open.use(await startInbox({ smtp: settings.smtpAddr, folder }));
-  log.info({ smtpPort: inbox.smtpPort }, 'listening for the mail');
+  log.info({ smtpPort: inbox.smtpPort }, 'listening for SMTP');
   const giveUpAt = systemClock.monotonic() + settings.waitMs;
 
   const subject = `Self-test ${randomBytes(12).toString('hex')}`;
@@ -71,7 +71,7 @@ interface Request {
   readonly expires_at: string;
 }
 
-/** The result of one attempt, or the reason why there is none yet. */
+/** The result of one try, or the reason why there is none yet. */
 type Attempt = { readonly done: string } | { readonly notYet: string };
 
 async function untilDone(
@@ -92,7 +92,10 @@ async function untilDone(
   }
 }
 
-/** A refusal is retried, because ingest may not know a new sender yet. A refused key is final. */
+/**
+ * A rejected request is sent again, because ingest may not know a new sender yet. A rejected API
+ * key is final.
+ */
 async function send(settings: Settings, request: Request): Promise<Attempt> {
   const answer = await ask(settings, '/v1/messages', {
     method: 'POST',
@@ -137,7 +140,7 @@ async function ask(
     });
   } catch (error) {
     const { cause } = error as { readonly cause?: { readonly code?: unknown } };
-    return { notYet: `no answer from the gateway (${String(cause?.code ?? 'timeout')})` };
+    return { notYet: `the gateway is unreachable (${String(cause?.code ?? 'timeout')})` };
   }
   const body: unknown = await response.json().catch(() => null);
   if (response.ok) return { status: response.status, body };
@@ -147,6 +150,6 @@ async function ask(
     .filter((part) => part !== undefined)
     .join(' ');
   if (response.status === 401 || response.status === 403)
-    throw new Failure('unauthenticated', `The gateway refused the key: ${reason}`);
+    throw new Failure('unauthenticated', `The gateway rejected the API key: ${reason}`);
   return { notYet: reason };
 }

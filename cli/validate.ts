@@ -1,5 +1,5 @@
-// `packetboat validate`: checks files with the functions that the operator uses, before the files
-// are applied. It asks neither DNS nor a cluster, so it does not see objects of the cluster.
+// `packetboat validate`: validates files with the functions of the operator, before the files are
+// applied. It queries neither DNS nor a cluster, so it does not see objects of the cluster.
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { codeOf, describeFault, type Printer, toConsole } from './catalog-apply.
 export interface ValidateOptions {
   /** A folder, a file, or `-` for standard input. */
   readonly path: string;
-  /** References to objects that are not in the files are no faults. */
+  /** Ignores references to objects that are not in the files. */
   readonly isPartial?: boolean;
 }
 
@@ -25,8 +25,8 @@ const missingReferences = new Set([
 ]);
 
 /**
- * Resolves to the exit code: 0 without faults, with or without warnings. Throws a `Failure` when
- * the path cannot be read.
+ * Resolves to the exit code: 0 without faults, even with warnings. Throws a `Failure` if the path
+ * cannot be read.
  */
 export async function validate(
   { path, isPartial = false }: ValidateOptions,
@@ -55,7 +55,9 @@ export async function validate(
   return faults.length === 0 ? 0 : 1;
 }
 
-/** Files that are looked at need not be as closed as those that mail is sent with. */
+/**
+ * Validation accepts files with any permissions: only files that configure sending must be private.
+ */
 async function readPath(path: string, input: NodeJS.ReadableStream): Promise<ParsedFile> {
   if (path === '-') return parseFile('-', await boundedBytes(input));
   try {

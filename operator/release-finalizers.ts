@@ -1,5 +1,5 @@
-// Removes the finalizer from every Sender before the operator is uninstalled, because without an
-// operator no Sender could be deleted. Takes the Lease and keeps it for a while, so that no
+// Removes the finalizer from every Sender before the operator is uninstalled: without an operator,
+// the finalizer would keep a deleted Sender forever. This holds the Lease for a while, so that no
 // operator adds a finalizer again.
 
 import { Failure } from '../services/core/failure.ts';
@@ -24,8 +24,7 @@ interface ReleaseParts {
 const IDENTITY = 'release-finalizers';
 
 /**
- * Resolves to the number of Senders released. Rejects when the API server does not reply or
- * refuses.
+ * Resolves to the number of Senders released. Rejects if the API server is unreachable or refuses.
  */
 export async function releaseFinalizers(parts: ReleaseParts): Promise<number> {
   if (await takeLease(parts)) await parts.clock.sleep(kubernetesLimits.electionRenewByMs);

@@ -1,5 +1,5 @@
-// Writes Events, for `kubectl describe`, in the background. No caller waits, because a lost Event
-// does no harm.
+// Writes Events, for `kubectl describe`, in the background. Events are only information, so no
+// caller waits for them.
 
 import { createHash } from 'node:crypto';
 import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';

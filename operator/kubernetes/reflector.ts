@@ -21,7 +21,7 @@ interface ReflectorParts<T, I extends string = never> {
   readonly clock: Clock;
   readonly random: Random;
   readonly indexers: Indexers<T, I>;
-  /** Called for each change, in order. An error that it throws is reported and goes no further. */
+  /** Called for each change, in order. An error that it throws is reported and then ignored. */
   readonly onChange: (change: ObjectChange<T>) => void;
   /** Called whenever the server sends something. */
   readonly onContact?: () => void;

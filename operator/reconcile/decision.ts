@@ -1,5 +1,5 @@
-// The decision of a visit, the same for all kinds, and its conclusion after the write to the
-// catalog. Pure: handlers gather facts, call the kind's own `decide`, publish, conclude and apply
+// The decision of a visit, for objects of any kind, and its conclusion after the write to the
+// catalog. Pure: handlers gather facts, call the kind's own `decide`, publish, conclude, and apply
 // the status.
 
 import { operatorLimits } from '../../services/core/limits/operator.ts';

@@ -1,4 +1,4 @@
-// Identifies objects and decides which of several claimants of one name is the oldest.
+// The key of an object, and the order of objects that claim the same name.
 
 import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';
 
@@ -8,8 +8,8 @@ export const keyOf = ({ metadata: { name, namespace } }: KubernetesObject): Obje
 });
 
 /**
- * Of several objects that claim one name, the oldest gets it; of two from the same second, the
- * object with the lower uid, so that every operator decides alike.
+ * If several objects claim one name, the oldest has it. Creation times have whole seconds, so equal
+ * times are ordered by uid, and every operator decides alike.
  */
 export function hasPrecedence(rival: KubernetesObject, object: KubernetesObject): boolean {
   const [first, second] = [rival.metadata.creationTimestamp ?? '', object.metadata.creationTimestamp ?? ''];

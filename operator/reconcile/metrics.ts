@@ -10,6 +10,6 @@ export interface OperatorMetrics {
   ready(kind: string, status: 'True' | 'False' | 'Unknown', count: number): void;
   /** Result of one write to the catalog. */
   published(kind: string, result: WriteResult['kind'] | 'failed'): void;
-  /** The API server has just replied about the kind. */
+  /** Records that the API server has just sent something about the kind. */
   contact(kind: string): void;
 }

@@ -1,4 +1,4 @@
-// The mirrored objects of the API server.
+// The objects of the API server, as this process last saw them.
 
 import type { Indexers } from '../kubernetes/object-store.ts';
 import type { KubernetesObject, ObjectKey } from '../kubernetes/resource.ts';

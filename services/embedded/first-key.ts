@@ -1,6 +1,6 @@
-// The key that a first run prints. The data folder keeps it, readable by its owner only, so that
-// the next run can print it again: nobody can have written it down before. A key that does not work
-// is never printed.
+// The API key that `packetboat dev` prints at each start. The first start generates the key and
+// saves it in the data folder, readable by its owner only, so that later starts can print it too. A
+// key that does not work is never printed.
 
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,16 +16,16 @@ export interface FirstKeyParts {
   readonly random: Random;
   readonly now: number;
   readonly dataDir: string;
-  /** Of the user's own making; null: one is made up. */
+  /** The key of PACKETBOAT_BOOTSTRAP_KEY; null: a key is generated. */
   readonly chosen: string | null;
   readonly tenant: string;
   readonly requestsPerMinute: number;
 }
 
-/** A key that works, or why there is none to print and what to do. */
-export type ShownKey = { readonly key: string } | { readonly key: null; readonly reason: string };
+/** A key that works, or the reason why there is none to print and what to do. */
+export type KeyToPrint = { readonly key: string } | { readonly key: null; readonly reason: string };
 
-export async function firstKey(parts: FirstKeyParts): Promise<ShownKey> {
+export async function firstKey(parts: FirstKeyParts): Promise<KeyToPrint> {
   const { keys, now, chosen, tenant, requestsPerMinute } = parts;
   if (chosen !== null) {
     const reason = describeFirstKey(
@@ -39,15 +39,15 @@ export async function firstKey(parts: FirstKeyParts): Promise<ShownKey> {
   if (saved !== null && (await works(parts, saved, file))) return { key: saved };
   if (!needsFirstKey(await keys.list(tenant), now)) {
     const reason =
-      `The tenant ${tenant} has other keys already, which only their owners know. Make keys with one of those: POST /v1/keys. ` +
-      'If they are lost, set PACKETBOAT_DATA_DIR to a new folder, where keys and messages begin anew.';
+      `The tenant ${tenant} already has other keys, which only their owners know. Create further keys with one of them: POST /v1/keys. ` +
+      'If they are lost, set PACKETBOAT_DATA_DIR to a new folder, without keys and messages.';
     return { key: null, reason };
   }
-  // first the file: a start that ends between the two makes the same key the next time
+  // the file is saved first: if the process ends before the key is stored, the next start stores
+  // the same key
   const { text } = makeKey('live', parts.random.bytes(KEY_RANDOM_BYTES));
   await save(file, text);
-  if (!(await works(parts, text, file)))
-    throw new Failure('internal', 'a key that was just made does not work');
+  if (!(await works(parts, text, file))) throw new Failure('internal', 'a newly generated key does not work');
   return { key: text };
 }
 
@@ -75,7 +75,7 @@ async function readSaved(file: string): Promise<string | null> {
   }
 }
 
-/** Whole or not at all. */
+/** Atomic: the file is written whole or not at all. */
 async function save(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, `${text}\n`, { mode: 0o600, flush: true });
   await rename(`${file}.new`, file);

@@ -1,4 +1,4 @@
-// How the gateway reaches ingest when both are one process: the same calls without a wire.
+// Connects the gateway to an ingest in the same process: the same calls, without gRPC.
 
 import type { CallAnswer, IngestClient } from '../../gateway/ingest/ingest-client.ts';
 import { Failure } from '../core/failure.ts';

@@ -140,11 +140,11 @@ describe('embedded mode', () => {
     await expect(begin()).rejects.toThrow(/another process is using the data folder .*data; stop it first/);
   });
 
-  test('says that its data folder cannot be made', async () => {
+  test('says that its data folder cannot be created', async () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
     await expect(begin({ PACKETBOAT_DATA_DIR: file })).rejects.toThrow(
-      /^the data folder .*file cannot be made \(EEXIST\)/,
+      /^The data folder .*file cannot be created \(EEXIST\)/,
     );
     await expect(begin({ PACKETBOAT_DATA_DIR: join(file, 'data') })).rejects.toThrow(
       /\(ENOTDIR\)\. Set PACKETBOAT_DATA_DIR/,

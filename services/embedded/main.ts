@@ -1,6 +1,6 @@
-// Everything in one process: gateway, ingest, dispatcher and sweeper over SQLite, files, and a
-// queue and budgets in memory. The same code as in a cluster, wired to other adapters, with a
-// development inbox that receives all mail unless a relay is named.
+// Embedded mode: gateway, ingest, dispatcher and sweeper in one process, over SQLite, files, and a
+// queue and budgets in memory. The code is the same as in a cluster, with other adapters. A
+// development inbox receives all mail unless a relay is configured.
 
 import { join } from 'node:path';
 import { frontPage } from '../../gateway/docs/front-page.ts';
@@ -36,16 +36,16 @@ import { judgedFieldsOf } from '../runtime/judged-fields.ts';
 import { reporter } from '../runtime/log.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../runtime/program.ts';
 import { startSweeper } from '../sweeper/start-sweeper.ts';
-import { firstKey, type ShownKey } from './first-key.ts';
+import { firstKey, type KeyToPrint } from './first-key.ts';
 import { inProcessIngest } from './in-process-ingest.ts';
 import { openStores } from './stores.ts';
 
 export interface EmbeddedProgram extends Program {
-  /** To begin with, or why there is none. */
-  readonly firstKey: ShownKey;
+  /** The API key to start with, or the reason why there is none. */
+  readonly firstKey: KeyToPrint;
 }
 
-/** Mail of development goes to loopback; anything else is the operator's to allow. */
+/** The default of PACKETBOAT_ALLOW_CIDRS: in development, mail goes to loopback. */
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr).filter((range): range is Cidr => range !== null);
 
 export async function start(
@@ -60,8 +60,8 @@ export async function start(
   const { dataDir, keyringFile = null } = config;
   const stores = await openStores(open, { dataDir, keyringFile, clock, random });
   const { messages, blobs, suppressions, keys, keyring } = stores;
-  // after the stores, which keep a second process out: it should hear of the data folder, not of a
-  // port
+  // opened after the stores, which reject a second process: its error should name the data folder,
+  // not a port
   const { health, port } = await openOperations(open, config.metricsAddr, dependenciesOf.dev, about);
   const catalog = open.use(
     await openCatalog({
@@ -71,7 +71,10 @@ export async function start(
       random,
       report: (fault) => {
         metrics.catalogFault();
-        log.warn(describeFault(fault), 'an object of the catalog is not good; its last good revision stays');
+        log.warn(
+          describeFault(fault),
+          'an object in the catalog folder has a fault; its last good revision stays in use',
+        );
       },
       reportTrouble: (error) => report('the catalog folder could not be read', error),
     }),
@@ -124,10 +127,10 @@ export async function start(
     backlogs: new Backlogs(messages, clock),
   };
   const contract = loadContract();
-  // The gateway is in this process: a caller over gRPC is no gateway, and calls on its own behalf.
+  // The gateway is in this process, so no caller over gRPC is a gateway.
   const isGateway = (): boolean => false;
   const calls: RpcContext = { ingest, judgedFields: judgedFieldsOf(contract), metrics, isGateway };
-  const shownKey = await firstKey({
+  const keyToPrint = await firstKey({
     keys,
     random,
     now: messages.now(),
@@ -142,7 +145,7 @@ export async function start(
   working.use(startSweeper({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
   working.use(startDispatcher(dispatcher));
   const descriptors = await readDescriptors();
-  // the gateway is in here, and nobody else may say that a request was counted already
+  // only a gateway may call this service, since its calls state that a request was already counted
   const services = ingestServices(calls).filter(({ definition }) => definition !== IngestServiceService);
   const grpc = working.use(await serveGrpc(config.grpcAddr, { services, health, descriptors }));
   const gateway = working.use(
@@ -167,7 +170,7 @@ export async function start(
   open.defer(() => health.stopping());
   return {
     ...started(open, { http: gateway.port, grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }),
-    firstKey: shownKey,
+    firstKey: keyToPrint,
   };
 }
 
@@ -180,7 +183,7 @@ const toInbox = ({ smtpPort }: Inbox): Route => ({
   ca: null,
 });
 
-/** A file that is not valid YAML has no object, and its fault no path. */
+/** A file that is not valid YAML has no object, and its fault has no path. */
 const describeFault = ({ file, line, column, kind, namespace, name, reason, path, message }: Fault) => ({
   place: `${file}:${line}:${column}`,
   ...(kind === '' ? {} : { object: `${kind} ${namespace}/${name}` }),

@@ -1,5 +1,4 @@
-// What embedded mode keeps in its data folder: one database, the blobs beside it, a keyring of its
-// own.
+// Opens the stores of embedded mode in its data folder: one database, the blobs and a keyring.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,25 +26,25 @@ interface Stores {
 
 interface StoresOptions {
   readonly dataDir: string;
-  /** Null: the data folder's own, made at the first start. */
+  /** Null: the keyring in the data folder, which the first start generates. */
   readonly keyringFile: string | null;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 /**
- * Throws `Failure('conflict')` when another process uses the folder, `Failure('invalid')` when it
- * cannot be made.
+ * Throws `Failure('conflict')` if another process uses the folder, `Failure('invalid')` if the
+ * folder cannot be created.
  */
 export async function openStores(
   open: AsyncDisposableStack,
   { dataDir, keyringFile, clock, random }: StoresOptions,
 ): Promise<Stores> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    const why = `the data folder ${dataDir} cannot be made (${error.code}). Set PACKETBOAT_DATA_DIR to another folder.`;
+    const why = `The data folder ${dataDir} cannot be created (${error.code}). Set PACKETBOAT_DATA_DIR to another folder.`;
     throw new Failure('invalid', why, { cause: error });
   });
-  // first, since it is what keeps a second process out
+  // opened first, since its lock rejects a second process
   const database = open.use(await openDatabase(dataDir));
   const keyring =
     keyringFile === null

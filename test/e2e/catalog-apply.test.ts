@@ -77,7 +77,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     const { code, said } = await apply();
     expect(code).toBe(0);
     expect(said).toContain('updated template/default/otp-code@2');
-    expect(said).toContain('removed 1 that the folder no longer has');
+    expect(said).toContain('removed 1 that are no longer in the folder');
   });
 
   test('names the file and line of a fault, writes what is good, and leaves the last good revision of what is not', async () => {

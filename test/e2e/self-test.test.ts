@@ -54,11 +54,11 @@ describe('packetboat self-test', () => {
       {},
       /The message was not delivered: status deferred, .*ECONNREFUSED|status queued, route/,
     ],
-    ['a key that is none', { PACKETBOAT_API_KEY: newKey() }, /The gateway refused the key: 401/],
+    ['a key that is none', { PACKETBOAT_API_KEY: newKey() }, /The gateway rejected the API key: 401/],
     [
       'a gateway that is not there',
       { PACKETBOAT_URL: 'http://127.0.0.1:1' },
-      /The message was not sent: no answer from the gateway/,
+      /The message was not sent: the gateway is unreachable/,
     ],
     ['settings that are missing', { PACKETBOAT_API_KEY: '' }, /PACKETBOAT_API_KEY is not set/],
   ])('fails on %s, and says so', async (_, env, reason) => {

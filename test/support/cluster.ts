@@ -49,11 +49,11 @@ async function start(): Promise<AsyncDisposable> {
       `Mail goes to ${inbox?.url ?? relay}`,
       `API key      ${cluster.key}`,
       '',
-      'Send a mail:',
+      'Send a message:',
       '',
       ...requestToPaste(cluster.url, cluster.key),
       '',
-      'Ctrl-C stops it.',
+      'Press Ctrl-C to stop.',
       '',
     ].join('\n'),
   );

@@ -68,7 +68,7 @@ export async function startRole(
       ...env,
       PACKETBOAT_METRICS_ADDR: `127.0.0.1:${operationsPort}`,
     },
-    ready: role === 'dev' ? /Ctrl-C stops it/ : /"msg":"started"/,
+    ready: role === 'dev' ? /Ctrl-C to stop/ : /"msg":"started"/,
   });
   const operationsUrl = `http://127.0.0.1:${operationsPort}`;
   try {

@@ -1,6 +1,6 @@
-// The kinds that are about mail, as the API server stores them. `services/core/objects` parses
-// their specs. Here a spec is unknown JSON, because a server with an older or newer
-// definition may have accepted it.
+// The kinds about mail as the API server stores them. Here a spec is unvalidated, since a server
+// with an older or newer definition may have stored anything; `services/core/objects` reads and
+// validates specs.
 
 import { describeResource, type KubernetesObject } from '../../kubernetes/resource.ts';
 import type { SenderStatus, TemplateStatus } from './status.ts';

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 
-/** RFC 3339 with whole seconds, as usual in Kubernetes. */
+/** RFC 3339 with whole seconds, like all times of the Kubernetes API. */
 const time = (description: string) => z.string().meta({ format: 'date-time', description });
 
 const condition = z.object({

@@ -6,7 +6,7 @@ import { isFaults, type ObjectFault } from '../../../services/core/documents/fau
 import { Failure } from '../../../services/core/failure.ts';
 import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import { dkimRecord } from '../../../services/core/mail/dkim/key.ts';
-import { compileSender, type Standing } from '../../../services/core/objects/compile-sender.ts';
+import { compileSender, type ObservedState } from '../../../services/core/objects/compile-sender.ts';
 import {
   type CheckedRecord,
   verify,
@@ -90,7 +90,7 @@ export function acceptSender({
 export const compileWith = (
   spec: SenderObject,
   secrets: SecretValues,
-  standing: Standing = {},
+  standing: ObservedState = {},
 ): Sender | readonly ObjectFault[] =>
   compileSender(spec, { secret: (name) => secrets.get(name) ?? null }, standing);
 

@@ -1,5 +1,5 @@
-// Decides about a Template: from its spec, layouts, ConfigMaps and rivals to the catalog entry, the
-// conditions and the next visit. Pure.
+// Decides the catalog entry, the conditions and the next visit of a Template, from its spec,
+// layouts, ConfigMaps and the other claimants of its identifier. Pure.
 
 import { isFaults, type ObjectFault } from '../../../services/core/documents/fault.ts';
 import { Failure } from '../../../services/core/failure.ts';
@@ -26,7 +26,7 @@ import {
 import type { Decision } from '../decision.ts';
 import { tenantNotAllowed } from '../tenants.ts';
 
-/** The data of ConfigMaps by name; null: there is no ConfigMap of that name. */
+/** The data of ConfigMaps, by name; null: there is no ConfigMap of that name. */
 export type ConfigMapData = ReadonlyMap<string, Readonly<Record<string, string>> | null>;
 
 /** The facts gathered about a Template. Facts that an earlier fact makes useless are empty. */

@@ -1,5 +1,5 @@
-// Compiles a Sender object into the sender that services read, from one object and its Secrets.
-// `compile.ts` and the operator decide which of several Senders gets a domain.
+// Compiles a Sender object and its Secrets into the sender that services read. If several Senders
+// claim a domain, `compile.ts` and the operator decide which one has it.
 
 import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from '../address.ts';
 import type { DkimKey, Route, Sender } from '../catalog/catalog.ts';
@@ -12,28 +12,28 @@ import { defaultTenant } from './identity.ts';
 import type { SenderObject } from './sender-schema.ts';
 
 interface SenderReferences {
-  /** The values of a Secret of the same namespace, in clear; null when there is none. */
+  /** The decoded values of a Secret of the same namespace; null if there is no such Secret. */
   secret(name: string): Readonly<Record<string, string>> | null;
 }
 
 type RouteObject = SenderObject['spec']['routes'][number];
 
-/** Facts that the object itself does not hold. A folder has none of them. */
-export interface Standing {
-  /** The keys that sign under policy Managed. */
+/** Facts about a Sender that are not in the object. For a folder, the defaults apply. */
+export interface ObservedState {
+  /** The keys that sign if the policy is Managed. */
   readonly managedKeys?: readonly DkimKey[];
   readonly verified?: boolean;
   readonly retiring?: boolean;
 }
 
 /**
- * `revision` is 0: the writer of the catalog numbers it. The hash leaves secrets out, so a rotated
- * password does not change it.
+ * `revision` is 0, since the writer of the catalog assigns the number. The hash excludes secrets,
+ * so it does not change when a password is rotated.
  */
 export function compileSender(
   object: SenderObject,
   references: SenderReferences,
-  { managedKeys = [], verified = true, retiring = false }: Standing = {},
+  { managedKeys = [], verified = true, retiring = false }: ObservedState = {},
 ): Sender | readonly ObjectFault[] {
   const { spec, metadata } = object;
   const faults: ObjectFault[] = [];
@@ -82,7 +82,7 @@ export function compileSender(
     limits: {
       messagesPerSecond: spec.limits.messagesPerSecond,
       messagesPerDay: spec.limits.messagesPerDay,
-      // 0: only the platform's limit applies
+      // 0 means that only the platform's limit applies
       maxRecipients: spec.limits.maxRecipients || acceptLimits.recipientsMax,
       maxMessageBytes: spec.limits.maxMessageBytes || doorLimits.bodyBytesMax,
     },
@@ -102,14 +102,14 @@ export function compileSender(
   return { ...sender, hash: contentHash(open) };
 }
 
-/** True when a domain is another one or lies below it. */
+/** Whether a domain equals another or is a subdomain of it. */
 function liesIn(inner: string, outer: string): boolean {
   return inner === outer || inner.endsWith(`.${outer}`);
 }
 
 /**
- * The first key of each algorithm signs. The others are read too, so that a broken key is found
- * before it is needed.
+ * Returns the first key of each algorithm, which signs. Reads the other keys too, so that an
+ * invalid key is reported before it is needed.
  */
 function compileKeys(
   keys: SenderObject['spec']['dkim']['keys'],
@@ -179,7 +179,8 @@ function compileRoute(
   };
 }
 
-// The functions below parse again what the schema has validated, to get the canonical spelling.
+// The functions below parse text again that the schema has validated, to get the canonical
+// spelling.
 
 export function domainName(text: string): string {
   const domain = parseDomain(text);

@@ -1,6 +1,5 @@
-// Compiles a Template object into the revision that services render. Faults are found here, while
-// the author can repair them: each locale of each environment is rendered with the sample data
-// before a revision counts as compiled.
+// Compiles a Template object into the revision that services render. Compiling renders each locale
+// of each environment with the sample data, so that authors see faults before mail is sent.
 
 import {
   type Environment,
@@ -24,25 +23,25 @@ import { defaultTenant } from './identity.ts';
 import type { LocaleObject, TemplateObject } from './template-schema.ts';
 
 interface TemplateReferences {
-  /** The data of a ConfigMap of the same namespace; null when there is none. */
+  /** The data of a ConfigMap of the same namespace; null if there is no such ConfigMap. */
   configMap(name: string): Readonly<Record<string, string>> | null;
-  /** True when the namespace has a Sender of this name, whether it compiles or not. */
+  /** Whether the namespace has a Sender of this name, valid or not. */
   hasSender(name: string): boolean;
   /**
-   * A Template of the same namespace by its object's name, for layouts; null when there is none
-   * that can be read.
+   * A Template of the same namespace, by the name of the object, for layouts. Null if there is none
+   * or it cannot be read.
    */
   template(name: string): TemplateObject | null;
 }
 
 type Content = TemplateRevision['content'];
 type Layout = TemplateRevision['layouts'][number];
-/** Where a locale's parts were written, to blame the right field. */
+/** The field in which each part of a locale was written, for the path of a fault. */
 type Written = ReadonlyMap<LocaleContent, Readonly<Record<'subject' | 'html' | 'text', FaultPath>>>;
 
 const placesChild = /\{\{\{~?\s*content\s*~?\}\}\}/;
 
-/** `revision` is 0: the writer of the catalog numbers it. */
+/** `revision` is 0, since the writer of the catalog assigns the number. */
 export function compileTemplate(
   object: TemplateObject,
   references: TemplateReferences,
@@ -98,7 +97,7 @@ interface Resolved {
   readonly written: Written;
 }
 
-/** Lays testing over live and draft over testing, locale by locale and field by field. */
+/** Overlays live with testing, and the result with draft, locale by locale and field by field. */
 function resolveContent(
   object: TemplateObject,
   references: TemplateReferences,
@@ -151,8 +150,8 @@ function resolveContent(
   const testing = overlay(live, spec.testing?.locales ?? [], ['testing', 'locales']);
   const draft = overlay(testing, spec.draft?.locales ?? [], ['draft', 'locales']);
   const content = { live, testing, draft };
-  // A template that is only being drafted has no live content yet; what there is must have the
-  // default to fall back to.
+  // A template that exists only as a draft has no live content yet. Every environment that has
+  // content needs the default locale.
   for (const environment of environments) {
     const there = content[environment];
     const isMissing = !there.some(({ locale }) => locale === normalizeLocale(spec.defaultLocale));
@@ -187,7 +186,10 @@ function htmlOf(
   return null;
 }
 
-/** Mail without a subject looks like an accident. A layout needs none: the child's is used. */
+/**
+ * A subject is required: a mail without one looks like a mistake. A layout needs no subject, since
+ * the subject of the wrapped template is used.
+ */
 function missingSubjects({ content, written }: Resolved): readonly ObjectFault[] {
   const bare = new Set(
     environments
@@ -242,7 +244,7 @@ function resolveLayouts(
   return { layouts };
 }
 
-/** Renders all there is with the sample data. */
+/** Renders every locale of every environment with the sample data. */
 function tryOut(revision: TemplateRevision, written: Written): readonly ObjectFault[] {
   const template = compileRevision(revision);
   const faults: ObjectFault[] = template.variables
@@ -250,8 +252,8 @@ function tryOut(revision: TemplateRevision, written: Written): readonly ObjectFa
     .map(({ field, message }) =>
       fault('SchemaMismatch', ['sampleData', ...field.split('.').slice(1)], message),
     );
-  // Environments share the content that no overlay touches, and the part of one that it leaves
-  // alone.
+  // Environments share content that no overlay changes, and parts that an overlay does not set, so
+  // the same fault may appear in several; it is reported once.
   const tried = new Set<LocaleContent>();
   const blamed = new Set<string>();
   for (const environment of ['live', 'testing', 'draft'] as const) {

@@ -1,5 +1,5 @@
-// Compiles all objects of a folder. `compile-sender.ts` and `compile-template.ts` check each object
-// by itself; this file checks what needs all of them: unique names, and references between objects.
+// Compiles a whole folder of objects. `compile-sender.ts` and `compile-template.ts` compile one
+// object; this file checks that names are unique and resolves references between objects.
 
 import type { Sender, TemplateRevision } from '../catalog/catalog.ts';
 import type { SourceDocument } from '../documents/documents.ts';
@@ -15,13 +15,13 @@ interface CompiledFolder {
   readonly senders: readonly Sender[];
   readonly templates: readonly TemplateRevision[];
   /**
-   * In the order of the documents. An object with a fault is in neither list: its last good
-   * revision is to stay.
+   * In the order of the documents. An object with a fault is in neither list, so the catalog keeps
+   * its last good revision.
    */
   readonly faults: readonly Fault[];
   /**
-   * Every Sender and Template that is written down, good or not (`sender/<tenant>/<name>`,
-   * `template/<tenant>/<identifier>`): what is not here is gone.
+   * Every Sender and Template in the folder, with or without faults, as `sender/<tenant>/<name>`
+   * and `template/<tenant>/<identifier>`. The catalog removes entries that are not in this set.
    */
   readonly present: ReadonlySet<string>;
 }
@@ -29,14 +29,14 @@ interface CompiledFolder {
 interface Entry {
   readonly document: SourceDocument;
   readonly identity: Identity;
-  /** Null when it cannot be read. */
+  /** Null if the object has faults that prevent reading it. */
   readonly object: CatalogObject | null;
   readonly faults: ObjectFault[];
 }
 
 /**
- * Compiles documents in a given order: of two that claim the same name, identifier or domain the
- * first has it.
+ * Compiles the documents in order: if two claim the same name, identifier or domain, the first one
+ * has it.
  */
 export function compileFolder(documents: readonly SourceDocument[]): CompiledFolder {
   const entries = documents.map(readEntry);

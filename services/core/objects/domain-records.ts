@@ -1,6 +1,6 @@
-// The DNS records that a sender's domain needs, and whether DNS has them. Receivers see the relay,
-// and only its operator knows which hosts SPF has to allow. So the check wants exactly one SPF
-// record and does not read its content.
+// The DNS records that a sender's domain needs, and the check whether DNS has them. Receivers see
+// the address of the relay, and only the relay's administrator knows which hosts SPF must allow. So
+// the check requires exactly one SPF record and ignores its content.
 
 import type { Sender } from '../catalog/catalog.ts';
 import { dkimName } from '../mail/dkim/key.ts';
@@ -12,9 +12,9 @@ export interface WantedRecord {
   readonly purpose: RecordPurpose;
   readonly name: string;
   readonly type: 'TXT' | 'MX';
-  /** What to enter. */
+  /** The value to enter in DNS. */
   readonly value: string;
-  /** The domain is verified only with this record. */
+  /** Whether the domain counts as verified only with this record. */
   readonly isRequired: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface CheckedRecord extends WantedRecord {
   readonly state: RecordState;
 }
 
-/** A key's selector, and the text of its record. */
+/** A DKIM key for which a record is wanted. */
 export interface WantedKey {
   readonly selector: string;
   readonly record: string;
@@ -59,7 +59,8 @@ export const dkimRecordFor = ({ selector, record, isRequired }: WantedKey, domai
 });
 
 /**
- * `found`: the records of this name and type, MX as `preference exchange`; null: the lookup failed.
+ * `found`: the records in DNS with this name and type, an MX record as `preference exchange`; null:
+ * the lookup failed.
  */
 export function checkRecord(wanted: WantedRecord, found: readonly string[] | null): CheckedRecord {
   return { ...wanted, state: found === null ? 'Unknown' : stateOf(wanted, found) };
@@ -81,7 +82,7 @@ function stateOf({ purpose, value }: WantedRecord, found: readonly string[]): Re
       return policies.length === 1 ? 'Found' : policies.length === 0 ? 'Missing' : 'Mismatch';
     }
     case 'ReturnPath':
-      // RFC 7505: a null MX takes no mail
+      // RFC 7505: a null MX accepts no mail
       return found.length === 0
         ? 'Missing'
         : found.some((text) => !/^\d+ \.?$/.test(text))
