@@ -27,7 +27,7 @@ export type Inserted =
 export interface MessageStore extends StoreClock, AsyncDisposable {
   /**
    * Inserts each message with its events and its idempotency key in one write per message. Durable
-   * when it resolves. Returns one result per message, in the order given. Sets `unsettled_at`.
+   * when it resolves. Returns one result per message, in the order given.
    */
   insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]>;
 

@@ -1,47 +1,48 @@
-// Handing a message to the next hop. It says what happened and decides nothing: what an answer
-// means is `core/delivery/reply.ts`.
+// Sends a mail to the next hop and reports what happened. `core/delivery/reply.ts` decides what a
+// reply means for the delivery.
 
 import type { Address } from '../core/address.ts';
 import type { Route } from '../core/catalog/catalog.ts';
 import type { Answer } from '../core/delivery/reply.ts';
 
-/** A mail's bytes: all of them in memory, or as they are read. */
+/** A mail's bytes: all in memory, or read while they are sent. */
 export type MailBytes = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
 /** One message to one recipient, as it goes over the wire. */
 export interface Transaction {
-  /** Null: the null return path, `<>`. */
+  /** Null: the null reverse-path, `<>`. */
   readonly mailFrom: Address | null;
   readonly rcptTo: Address;
   /**
    * A header needs SMTPUTF8 (RFC 6531), for example a UTF-8 local part in From; an address of the
-   * envelope that needs it is noticed here. The transport declares SMTPUTF8 with MAIL. A server
-   * that does not offer it is not asked: `refused`, 550 5.6.7, and no DATA.
+   * envelope that needs SMTPUTF8 is found by the transport. The transport declares SMTPUTF8 with
+   * MAIL. To a server that does not offer it the transport sends no MAIL: the report is `refused`,
+   * 550 5.6.7.
    */
   readonly smtpUtf8: boolean;
   /**
-   * Complete and signed: header and body, lines ended by CRLF; dots are stuffed here. Read once,
-   * and only after the server's 354, so a transaction that is refused before has read nothing.
+   * Complete and signed: header and body, lines ended by CRLF. The transport stuffs the dots. It
+   * reads the body once, and only after the server's 354, so a transaction that is rejected earlier
+   * reads nothing.
    */
   readonly body: MailBytes;
   /**
    * Size of the body in bytes as composed (RFC 1870: without the stuffed dots), null when unknown.
-   * The transport announces a known size with MAIL where the server offers SIZE. A server that
-   * announces a smaller maximum is not asked: `refused`, 552 5.3.4, and no DATA.
+   * The transport declares a known size with MAIL where the server offers SIZE. To a server with a
+   * smaller maximum it sends no MAIL: the report is `refused`, 552 5.3.4.
    */
   readonly bytes: number | null;
   /**
-   * The fence (R6), asked once. Of a body in memory nothing is on the wire when it is asked, and
-   * the body and its dot are one write (of a body above `smtpOutLimits.smtpOneWriteBytes` several,
-   * and the last of them has the dot). Of a body that is streamed all but the last
-   * `smtpOutLimits.heldBackBytes` are written. Only `true` sends the rest and the final dot;
-   * `false` and a throw close the connection. `send` never settles before a question that it asked
-   * has been answered.
+   * The fence (R6), called once. When it is called, nothing of a body in memory is on the wire; the
+   * body and its dot are then one write (above `smtpOutLimits.smtpOneWriteBytes` several, of which
+   * the last has the dot). Of a body that is streamed, all but the last
+   * `smtpOutLimits.heldBackBytes` are on the wire. Only `true` sends the rest and the final dot;
+   * `false` and a throw close the connection. `send` never resolves before this call has.
    */
   beforeDot(): Promise<boolean>;
   /**
-   * Aborted before `beforeDot` is asked: `aborted`. Later: `lost` while the dot is not written,
-   * `answer_lost` when it may be. The connection is closed in any case.
+   * Aborted before `beforeDot` is called: the report is `aborted`. Later: `lost` while the dot is
+   * not written, `answer_lost` when it may be. The connection is closed in any case.
    */
   readonly signal: AbortSignal;
 }
@@ -50,67 +51,71 @@ export interface TlsUsed {
   /** For example `TLSv1.3`. */
   readonly version: string;
   /**
-   * Chain and name of the certificate were good. Required by `StartTLS` and `Implicit`, never by
-   * `Opportunistic`.
+   * The chain and the name of the certificate are valid. `StartTLS` and `Implicit` require that,
+   * `Opportunistic` does not.
    */
   readonly verified: boolean;
 }
 
-/** Milliseconds spent, each null when it was not reached. */
+/**
+ * Milliseconds spent in each stage; null for a stage that was not reached. Will be read by the list
+ * of a message's attempts, once the API has it.
+ */
 interface Timings {
-  /** Dial to the end of AUTH; null on a kept connection. */
+  /** From the dial to the end of AUTH; null on a connection that was kept. */
   readonly open: number | null;
   /** MAIL to 354. */
   readonly envelope: number | null;
-  /** 354 to the final dot, waiting for `beforeDot` included. */
+  /** 354 to the final dot, including the wait for `beforeDot`. */
   readonly body: number | null;
-  /** The final dot to its answer. */
+  /** The final dot to its reply. */
   readonly dot: number | null;
 }
 
-/** An answer with its circumstances. */
+/** A reply with its circumstances. */
 export interface Report extends Answer {
-  /** The host that answered, or should have. */
+  /** The host that replied, or that did not. */
   readonly host: string;
-  /** The local address that the connection left from, null when there was none. */
+  /** The local address of the connection, null when there was none. */
   readonly source: string | null;
-  /** Null: in the clear, or never connected. */
+  /** Null: without TLS, or never connected. */
   readonly tls: TlsUsed | null;
   readonly timings: Timings;
   /**
-   * The dialogue, at most `smtpOutLimits.transcriptBytesMax`, without AUTH and body. Holds
-   * addresses: for a blob, never for a log. Null when accepted.
+   * The SMTP dialogue without AUTH and body, at most `smtpOutLimits.transcriptBytesMax`. Null when
+   * accepted. Contains addresses: it may be stored as a blob, never logged. Will be read by the
+   * list of a message's attempts, once the API has it.
    */
   readonly transcript: string | null;
-  /** What `beforeDot` or `body` threw, for a log; undefined otherwise. */
+  /** The error that `beforeDot` or `body` threw, for a log; undefined otherwise. */
   readonly cause?: unknown;
 }
 
 /**
- * A turn on one connection to a route. Not for concurrent use. Disposing gives the turn back; the
- * connection may be kept for others.
+ * The use of one connection to a route, for one transaction at a time. Disposing ends the use; the
+ * transport may keep the connection for the next one.
  */
 export interface Session extends AsyncDisposable {
   readonly kind: 'session';
 
   /**
-   * One transaction. Promises that a body whose `beforeDot` did not answer true can never be
+   * One transaction. Promises that a body whose `beforeDot` did not return true can never be
    * delivered, and that `accepted` means a 2xx to the final dot. Opens a new connection when the
-   * last one has ended. A kept connection that turns out to be worn out (it ends, or is told 421,
-   * before the server has taken MAIL) is replaced at once and once, and the envelope is said again.
-   * The body is never sent twice. Never rejects: every trouble, also of opening, is a report.
-   * Throws only for what is a bug: a control character inside an address.
+   * last one has ended. When a kept connection ends, or the server replies 421, before the server
+   * has accepted MAIL, the connection is replaced at once, a single time, and the envelope is sent
+   * again. The body is never sent twice. Never rejects: every failure, also of opening, is a
+   * report. Throws only for a bug: a control character inside an address.
    */
   send(transaction: Transaction): Promise<Report>;
 }
 
 export interface Transport extends AsyncDisposable {
   /**
-   * A turn on a connection to this route: a kept one, or a new one with TLS and login done. Waits
-   * while `smtpOutLimits.connectionsPerRouteMax` are in use, first come first served. The addresses
-   * of a host are tried in turn, at most `smtpOutLimits.smtpAddressesMax`, until one is ready for
-   * MAIL; what the last one failed with is the report. Never rejects. `Opportunistic` may dial an
-   * address twice. Credentials are only ever sent over verified TLS.
+   * A connection to this route: one that was kept, or a new one after TLS and login. Waits while
+   * `smtpOutLimits.connectionsPerRouteMax` are in use, first come first served. Tries the addresses
+   * of the host one after the other, at most `smtpOutLimits.smtpAddressesMax`, until one is ready
+   * for MAIL; the report is that of the last failure. Never rejects. `Opportunistic` may dial an
+   * address twice. Credentials are sent only over verified TLS.
    */
   open(route: Route, options: { readonly signal: AbortSignal }): Promise<Session | Report>;
 }

@@ -1,15 +1,20 @@
-// The queue: a bounded window over the store that carries ids. It may lose everything and repeat
-// anything; the claim makes both harmless.
+// The queue: a bounded window over the store that carries ids. It may lose or repeat any entry; the
+// sweeper and the claim make both harmless.
 
 import type { Tier } from '../core/delivery/message.ts';
 import type { MessageId } from '../core/ids.ts';
 
-/** One delivery's turn. `attempt` makes an entry about an earlier attempt recognizable. */
+/** A reference to one delivery. */
 export interface Entry {
   readonly message: MessageId;
+  /** Index of the delivery in its message. */
   readonly delivery: number;
+  /** Number of the attempt: an entry about an earlier attempt is outdated. */
   readonly attempt: number;
-  /** The recipient's domain, as a hint for pacing. */
+  /**
+   * The recipient's domain as A-label. Will be read by a dispatcher that paces mail per destination
+   * and so must know the destination of an entry before it reads the message.
+   */
   readonly domain: string;
   /** W3C `traceparent`, or null. */
   readonly trace: string | null;
@@ -23,7 +28,7 @@ export interface NewEntry {
 
 /**
  * `full`: this tenant's window in this tier holds `queueLimits.windowPerTenantAndTier` entries.
- * `lost`: no answer in time; it may be in the queue.
+ * `lost`: the queue did not reply in time; the entry may be in the queue.
  */
 export type PublishResult = 'published' | 'full' | 'lost';
 
@@ -32,29 +37,31 @@ export interface TakenEntry {
   readonly tier: Tier;
   readonly entry: Entry;
   /**
-   * Once what became of it is stored. Without it the entry comes again after
-   * `queueLimits.ackWaitMs`. Never throws; an ack may be lost.
+   * Removes the entry from the queue, once the outcome of its delivery is stored. Without an ack
+   * the queue delivers the entry again after `queueLimits.ackWaitMs`. Never throws; an ack may be
+   * lost.
    */
   ack(): void;
-  /** Gives it back to be taken at once by another: for a shutdown. Never throws. */
+  /** Returns the entry, so that another taker gets it at once: for a shutdown. Never throws. */
   giveBack(): void;
 }
 
 export interface WorkQueue extends AsyncDisposable {
   /**
-   * Settles within `queueLimits.publishMs` whatever the queue does, and never rejects; answers in
-   * the order given. Keeps the order per tenant and tier.
+   * Publishes entries, in their order within a tenant and tier. Resolves within
+   * `queueLimits.publishMs` whatever the queue does, with one result per entry in the order given.
+   * Never rejects.
    */
-  publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]>;
+  publish(entries: readonly NewEntry[]): Promise<readonly PublishResult[]>;
 
   /**
-   * Up to `max` entries, waiting until there is at least one; empty once the signal aborts. While
-   * several tiers have entries, each gets its share (high 6, normal 3, bulk 1). Entries of one
-   * tenant and tier come in the order of publication; among tenants of a tier the queue takes turns
-   * as far as it has their entries at hand. Keeps waiting while the queue is away.
+   * Waits for at least one entry, then returns up to `max`; returns none once the signal aborts.
+   * While several tiers have entries, each gets its share (high 6, normal 3, bulk 1). Entries of
+   * one tenant and tier are returned in the order of publication; the tenants of a tier take turns,
+   * as far as the adapter has their entries in memory. Waits on while the queue is unreachable.
    */
   take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]>;
 
-  /** Resolves when the queue answers; rejects with the reason. For readiness. */
+  /** Resolves when the queue replies; rejects with the reason. For readiness. */
   check(): Promise<void>;
 }

@@ -1,6 +1,5 @@
-// The message store of tests and of the simulation: everything in maps, nothing kept.
-// Deterministic: time comes from the clock given, versions are numbered, and every call does its
-// work in one go before anything else runs.
+// The message store of tests and of the simulation, in maps. Deterministic: the time is that of the
+// given clock, versions are numbered, and every call does its work before anything else runs.
 
 import { reaches } from '../../core/access/caller.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
@@ -11,12 +10,14 @@ import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-delive
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 
-/** A stored message. It is replaced whole by a change, so a message that was read never changes. */
+/**
+ * A stored message. A change replaces it whole, so a message that a caller has read never changes.
+ */
 interface Row {
   message: Message;
 }
 
-/** A delivery that has something to wait for: what the sweeper's queries go through. */
+/** A delivery with a `wakeAt`: the sweeper's queries search among these. */
 interface WakingDelivery {
   readonly row: Row;
   readonly index: number;
@@ -27,7 +28,7 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
   readonly #rows = new Map<MessageId, Row>();
   readonly #ofTenant = new Map<string, Row[]>();
   readonly #holderOfKey = new Map<string, MessageId>();
-  /** Without the deliveries that nobody wakes, which are most in a long run. */
+  /** Without the deliveries that have ended, which are most of them in a long run. */
   readonly #waking = new Map<DeliveryState, Map<string, WakingDelivery>>();
   readonly #blobs = new Set<BlobId>();
   #latest = 0;

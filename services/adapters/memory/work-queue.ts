@@ -1,5 +1,5 @@
-// The queue of one process. It forgets everything when the process ends, as any queue may: the
-// store is the record, and the sweeper feeds it.
+// The queue of one process, in memory. Its entries are lost when the process ends, as any queue may
+// lose them: the sweeper publishes them again from the store.
 
 import type { Tier } from '../../core/delivery/message.ts';
 import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
@@ -15,7 +15,7 @@ interface Item {
   handedOut: number;
 }
 
-/** What one tier has to give: what came back goes before what is new. */
+/** The entries of one tier. Those that were taken before and not acked go before new ones. */
 interface Lane {
   readonly back: TenantTurns<Item>;
   readonly fresh: TenantTurns<Item>;
@@ -23,11 +23,11 @@ interface Lane {
 
 export class MemoryWorkQueue implements WorkQueue {
   readonly #clock: Clock;
-  readonly #turns = new TierTurns();
+  readonly #tierTurns = new TierTurns();
   readonly #lanes: Readonly<Record<Tier, Lane>>;
   /**
-   * Taken and not acked, with the time when it comes back. All wait equally long, so the order is
-   * that of these times.
+   * Items that were taken and not acked, with the monotonic time at which each is delivered again.
+   * All wait equally long, so they are in the order of these times.
    */
   readonly #held = new Map<Item, number>();
   /** How many entries each tenant has in each tier, taken ones included. */
@@ -42,10 +42,10 @@ export class MemoryWorkQueue implements WorkQueue {
     this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
   }
 
-  async publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]> {
-    const answers = publications.map((publication) => this.#add(publication));
-    if (answers.includes('published')) this.#wake();
-    return answers;
+  async publish(entries: readonly NewEntry[]): Promise<readonly PublishResult[]> {
+    const results = entries.map((entry) => this.#add(entry));
+    if (results.includes('published')) this.#wake();
+    return results;
   }
 
   async take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]> {
@@ -90,7 +90,7 @@ export class MemoryWorkQueue implements WorkQueue {
   #pick(max: number): Item[] {
     const items: Item[] = [];
     while (items.length < max) {
-      const tier = this.#turns.next((t) => this.#lanes[t].back.size + this.#lanes[t].fresh.size > 0);
+      const tier = this.#tierTurns.next((t) => this.#lanes[t].back.size + this.#lanes[t].fresh.size > 0);
       if (tier === null) break;
       const item = this.#lanes[tier].back.shift() ?? this.#lanes[tier].fresh.shift();
       if (item !== undefined) items.push(item);
@@ -102,7 +102,7 @@ export class MemoryWorkQueue implements WorkQueue {
     item.handedOut += 1;
     const until = this.#clock.monotonic() + queueLimits.ackWaitMs;
     this.#held.set(item, until);
-    // An answer about an earlier time that it was handed out must not settle this one.
+    // an ack or a return of an earlier delivery of this item must not count for this one
     const isMine = (): boolean => this.#held.get(item) === until;
     return {
       tenant: item.tenant,
@@ -134,8 +134,8 @@ export class MemoryWorkQueue implements WorkQueue {
   }
 
   /**
-   * Until there may be something to take: an entry came or comes back, the signal aborted, or the
-   * queue closed.
+   * Resolves when there may be something to take: an entry was published or is due again, the
+   * signal aborted, or the queue closed.
    */
   async #change(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
-// How a message lies in MongoDB, and the two ways between that and the core's type. No field name
-// of this file goes further than this folder. Keys that callers chose (headers, tags, metadata,
-// data of events) are stored as JSON text: as field names, `$` and `.` would mean something.
+// The document of a message in MongoDB, and its conversion from and to the core's type. Only this
+// folder knows the field names. Keys that callers chose (headers, tags, metadata, data of events)
+// are stored as JSON text, because MongoDB gives `$` and `.` in field names a meaning.
 
 import type { UpdateFilter } from 'mongodb';
 import type { Delivery, LastReply, Progress } from '../../core/delivery/delivery.ts';
@@ -26,26 +26,30 @@ export interface MessageDocument
   readonly reply_to: Message['replyTo'];
   readonly content: Omit<Content, 'headers'> & { readonly headers: string };
   /**
-   * What of the content lies in the BlobStore. Absent rather than empty, so that the index holds
-   * those that have some.
+   * The parts of the content that are in the BlobStore. Absent rather than empty, so that the
+   * sparse index has only messages with blobs.
    */
   readonly blobs?: readonly BlobId[];
   readonly scheduled_at: number | null;
   readonly expires_at: number | null;
   readonly tags: string;
   readonly metadata: string;
-  /** Tenant and key in one string, as one unique index wants it; absent when there is none. */
+  /** Tenant and key in one string, for one unique index; absent without a key. */
   readonly idempotency?: string;
   readonly fingerprint?: string;
   readonly accepted_as: Message['acceptedAs'];
-  /** Tenant and tier: whose turn it is. */
+  /** Tenant and tier in one string: the backlog that a queued delivery belongs to. */
   readonly lane: string;
   readonly deliveries: readonly DeliveryDocument[];
-  /** Never trimmed: an event's `seq` is its position. */
+  /** Never trimmed, because the `seq` of an event is its position. */
   readonly events: readonly EventDocument[];
-  /** How many of the events are in the tenant's log. */
+  /**
+   * How many of the events the tenant's event log has; 0, as there is no log yet. This and
+   * `unsettled_at` will be read by the writer of that log, which feeds webhooks and usage counters:
+   * messages that are stored today must not be missing there.
+   */
   readonly settled: number;
-  /** Since when there are events that are not; absent when all are. */
+  /** Since when there are events that the log does not have; absent when there are none. */
   readonly unsettled_at?: number;
 }
 
@@ -79,7 +83,7 @@ interface EventDocument {
   readonly data: string;
 }
 
-/** Where each field that changes lies in a DeliveryDocument. */
+/** The name that each field of `Progress` has in a DeliveryDocument. */
 const progressFields = {
   state: 'state',
   phase: 'phase',
@@ -177,7 +181,7 @@ export const toEvent = (
   data: JSON.stringify(event.data),
 });
 
-/** The fields of one delivery to set, by paths with its index. */
+/** The fields of one delivery to set, by their paths in the message's document. */
 export function toPaths(
   index: number,
   set: Partial<Progress>,

@@ -91,8 +91,9 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
       );
     } catch (error) {
       const refused = duplicatesOf(error);
-      // The server names the violated index only in the text of its error. So the messages are read:
-      // a refused message whose id is stored is known, and otherwise its idempotency key is taken.
+      // The server names the violated index only in the text of its error. So the messages are
+      // read: a refused message whose id is stored is known, and otherwise its idempotency key is
+      // taken.
       const ids = refused.flatMap((index) => messages[index]?.id ?? []);
       const stored = await this.#messages.find({ _id: { $in: ids } }).toArray();
       const byId = new Map(stored.map((document) => [document._id, fromDocument(document)]));

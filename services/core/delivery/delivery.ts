@@ -94,13 +94,13 @@ export interface Progress {
   readonly takenUp: boolean;
   readonly route: string | null;
   /**
-   * The provider that receives the mail; null until known. Reserved for pacing by destination:
-   * nothing reads the field yet.
+   * The provider that receives the mail; null until known. Nothing sets the field yet. Its readers
+   * will be pacing by destination and the explanation of a message that waits.
    */
   readonly destination: string | null;
   /**
-   * The local IP address that the mail left from; null until known. Reserved for routes with
-   * several source addresses: nothing reads the field yet.
+   * The local IP address that the mail left from; null until known. Nothing sets the field yet. Its
+   * readers will be the list of a message's attempts and budgets per source address.
    */
   readonly source: string | null;
   readonly lastReply: LastReply | null;
