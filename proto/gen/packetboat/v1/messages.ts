@@ -3310,8 +3310,8 @@ export const MessagesServiceService = {
    *
    * The content is either a `template` with `template_data`, or a `subject` with `html`, `text` or
    * both. A `subject` or `from` in the request takes precedence over the template's. The sender is
-   * the first of these that is given: `sender`, the template's sender, the sender whose domain
-   * contains the address in `from`, the key's first sender, the tenant's only sender.
+   * the first of these that is given: `sender`, the template's sender, the sender with the domain
+   * of `from`, the key's first sender, the tenant's only sender.
    *
    * An idempotency key makes retries safe for 24 hours: a repeated request gets the response to the
    * first request, with the header `Idempotent-Replayed: true`. Send the key in the header
@@ -3349,7 +3349,10 @@ export const MessagesServiceService = {
     responseSerialize: (value: GetMessageResponse): Buffer => Buffer.from(GetMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetMessageResponse => GetMessageResponse.decode(value),
   },
-  /** List messages. The newest come first; the list can be filtered and has pages. */
+  /**
+   * List messages. The newest messages come first. The request can filter the list; a cursor
+   * selects the page.
+   */
   listMessages: {
     path: "/packetboat.v1.MessagesService/ListMessages" as const,
     requestStream: false as const,
@@ -3364,8 +3367,8 @@ export const MessagesServiceService = {
    * Cancel a message. Success means that at least one delivery was cancelled, that no delivery is
    * in flight, and that nothing will be sent from now on. The call returns 404 once the message was
    * sent or has ended otherwise. It returns 409 while a delivery is in flight, or when a delivery
-   * may have been sent: deliveries that wait are then cancelled at once, and a delivery in flight
-   * is cancelled if the next hop defers it.
+   * may have been sent: waiting deliveries are then cancelled at once, and a delivery in flight is
+   * cancelled if the next hop defers it.
    */
   cancelMessage: {
     path: "/packetboat.v1.MessagesService/CancelMessage" as const,
@@ -3385,8 +3388,8 @@ export interface MessagesServiceServer extends UntypedServiceImplementation {
    *
    * The content is either a `template` with `template_data`, or a `subject` with `html`, `text` or
    * both. A `subject` or `from` in the request takes precedence over the template's. The sender is
-   * the first of these that is given: `sender`, the template's sender, the sender whose domain
-   * contains the address in `from`, the key's first sender, the tenant's only sender.
+   * the first of these that is given: `sender`, the template's sender, the sender with the domain
+   * of `from`, the key's first sender, the tenant's only sender.
    *
    * An idempotency key makes retries safe for 24 hours: a repeated request gets the response to the
    * first request, with the header `Idempotent-Replayed: true`. Send the key in the header
@@ -3400,14 +3403,17 @@ export interface MessagesServiceServer extends UntypedServiceImplementation {
   sendEmail: handleUnaryCall<SendEmailRequest, SendEmailResponse>;
   /** Get a message. Returns the state of the message and of each of its deliveries. */
   getMessage: handleUnaryCall<GetMessageRequest, GetMessageResponse>;
-  /** List messages. The newest come first; the list can be filtered and has pages. */
+  /**
+   * List messages. The newest messages come first. The request can filter the list; a cursor
+   * selects the page.
+   */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
   /**
    * Cancel a message. Success means that at least one delivery was cancelled, that no delivery is
    * in flight, and that nothing will be sent from now on. The call returns 404 once the message was
    * sent or has ended otherwise. It returns 409 while a delivery is in flight, or when a delivery
-   * may have been sent: deliveries that wait are then cancelled at once, and a delivery in flight
-   * is cancelled if the next hop defers it.
+   * may have been sent: waiting deliveries are then cancelled at once, and a delivery in flight is
+   * cancelled if the next hop defers it.
    */
   cancelMessage: handleUnaryCall<CancelMessageRequest, CancelMessageResponse>;
 }
@@ -3418,8 +3424,8 @@ export interface MessagesServiceClient extends Client {
    *
    * The content is either a `template` with `template_data`, or a `subject` with `html`, `text` or
    * both. A `subject` or `from` in the request takes precedence over the template's. The sender is
-   * the first of these that is given: `sender`, the template's sender, the sender whose domain
-   * contains the address in `from`, the key's first sender, the tenant's only sender.
+   * the first of these that is given: `sender`, the template's sender, the sender with the domain
+   * of `from`, the key's first sender, the tenant's only sender.
    *
    * An idempotency key makes retries safe for 24 hours: a repeated request gets the response to the
    * first request, with the header `Idempotent-Replayed: true`. Send the key in the header
@@ -3475,7 +3481,10 @@ export interface MessagesServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetMessageResponse) => void,
   ): ClientUnaryCall;
-  /** List messages. The newest come first; the list can be filtered and has pages. */
+  /**
+   * List messages. The newest messages come first. The request can filter the list; a cursor
+   * selects the page.
+   */
   listMessages(
     request: ListMessagesRequest,
     callback: (error: ServiceError | null, response: ListMessagesResponse) => void,
@@ -3495,8 +3504,8 @@ export interface MessagesServiceClient extends Client {
    * Cancel a message. Success means that at least one delivery was cancelled, that no delivery is
    * in flight, and that nothing will be sent from now on. The call returns 404 once the message was
    * sent or has ended otherwise. It returns 409 while a delivery is in flight, or when a delivery
-   * may have been sent: deliveries that wait are then cancelled at once, and a delivery in flight
-   * is cancelled if the next hop defers it.
+   * may have been sent: waiting deliveries are then cancelled at once, and a delivery in flight is
+   * cancelled if the next hop defers it.
    */
   cancelMessage(
     request: CancelMessageRequest,

@@ -259,7 +259,7 @@ export const Status = {
   STATUS_DEFERRED: "STATUS_DEFERRED",
   /** STATUS_DELIVERED - The next hop accepted the message. */
   STATUS_DELIVERED: "STATUS_DELIVERED",
-  /** STATUS_BOUNCED - The message was rejected permanently, or all attempts failed. */
+  /** STATUS_BOUNCED - The message was rejected permanently, or its attempts or its maximum age ran out. */
   STATUS_BOUNCED: "STATUS_BOUNCED",
   /** STATUS_COMPLAINED - The message was delivered, and the recipient complained. */
   STATUS_COMPLAINED: "STATUS_COMPLAINED",
