@@ -223,17 +223,14 @@ describe('names', () => {
     expect(odd).toEqual([]);
   });
 
-  // Test files keep words of their own, such as the mail of a sink; proto/gen has the names of the
-  // contract.
+  // proto/gen has the names of the contract.
   test('no two sources export a type of the same name', () => {
-    const homes = sources
-      .filter((path) => !isTest(path))
-      .flatMap((path) => {
-        const named = read(path).matchAll(
-          /^export (?:declare )?(?:abstract )?(?:type|interface|class) (\w+)/gm,
-        );
-        return [...named].map(([, name = '']) => ({ name, path }));
-      });
+    const homes = sources.flatMap((path) => {
+      const named = read(path).matchAll(
+        /^export (?:declare )?(?:abstract )?(?:type|interface|class) (\w+)/gm,
+      );
+      return [...named].map(([, name = '']) => ({ name, path }));
+    });
     const twice = [...Map.groupBy(homes, ({ name }) => name).values()].filter((same) => same.length > 1);
     expect(twice.flat().map(({ name, path }) => `${name} ${path}`)).toEqual([]);
   });

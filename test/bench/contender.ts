@@ -2,7 +2,7 @@
 
 import { isMissing, type NeedName, needs } from '../support/need.ts';
 import type { HttpDoor } from './http-client.ts';
-import type { Batch } from './mail.ts';
+import type { MailBatch } from './mail.ts';
 import type { Part } from './usage.ts';
 
 export interface Contender {
@@ -20,13 +20,13 @@ export interface Contender {
 export interface System extends AsyncDisposable {
   /** All of it, and nothing else: neither client nor sink. */
   readonly parts: readonly Part[];
-  readonly door: Door;
+  readonly door: ContenderDoor;
 }
 
 /** `direct`: hands over a batch by itself and answers the ids accepted. */
-export type Door =
+export type ContenderDoor =
   | ({ readonly kind: 'http' } & HttpDoor)
-  | { readonly kind: 'direct'; send(batch: Batch): Promise<readonly string[]> };
+  | { readonly kind: 'direct'; send(batch: MailBatch): Promise<readonly string[]> };
 
 /** What is missing to run it here, for people; null when it can run. */
 export function missing({ needs: needed, obstacle }: Contender): string | null {

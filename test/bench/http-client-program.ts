@@ -4,7 +4,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { argument, serve } from './child.ts';
-import type { ClientArgument, Order, Report } from './http-client.ts';
+import type { ClientArgument, LoadReport, Order } from './http-client.ts';
 import { HttpConnection } from './http-connection.ts';
 import { largeBody } from './large-mail.ts';
 import { idsOf, requestBody } from './mail.ts';
@@ -89,7 +89,7 @@ async function atTimes(order: Order, tally: Tally, perSecond: number): Promise<v
   await Promise.all(under);
 }
 
-serve<Order>({}, async (order): Promise<Report> => {
+serve<Order>({}, async (order): Promise<LoadReport> => {
   const tally: Tally = { accepted: [], refused: {}, ms: [] };
   if (order.pace.kind === 'asFastAsAnswered') await asFastAsAnswered(order, tally, order.pace.inFlight);
   else await atTimes(order, tally, order.pace.perSecond);

@@ -1,7 +1,7 @@
 // The load client as the bench sees it; the work is in `http-client-program.ts`.
 
 import { type Child, startChild } from './child.ts';
-import type { Batch } from './mail.ts';
+import type { MailBatch } from './mail.ts';
 
 /** Where a system takes messages. */
 export interface HttpDoor {
@@ -11,7 +11,7 @@ export interface HttpDoor {
 
 export type ClientArgument = HttpDoor;
 
-export interface Order extends Batch {
+export interface Order extends MailBatch {
   readonly pace:
     | { readonly kind: 'asFastAsAnswered'; readonly inFlight: number }
     | { readonly kind: 'atTimes'; readonly perSecond: number };
@@ -19,7 +19,7 @@ export interface Order extends Batch {
   readonly isLarge?: boolean;
 }
 
-export interface Report {
+export interface LoadReport {
   /** Ids answered 2xx, in the order of the answers. */
   readonly accepted: readonly string[];
   /** How often each other status came. */
@@ -29,7 +29,7 @@ export interface Report {
   readonly maxMs: number;
 }
 
-export type HttpClient = Child<object, Order, Report>;
+export type HttpClient = Child<object, Order, LoadReport>;
 
 export const startHttpClient = (door: HttpDoor): Promise<HttpClient> =>
   startChild('http-client-program.ts', door satisfies ClientArgument);

@@ -50,11 +50,11 @@ ${items.map((item, i) => `<tr><td ${CELL}>${i + 1} x ${item}</td><td ${CELL}>${(
 export const recipientOf = (id: string): string => `${id}@${RECIPIENT_DOMAIN}`;
 
 /** `r1-0`, `r1-1` … */
-export const idsOf = ({ prefix, count }: Batch): string[] =>
+export const idsOf = ({ prefix, count }: MailBatch): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
 
 /** Some messages to hand over. */
-export interface Batch {
+export interface MailBatch {
   readonly prefix: string;
   readonly count: number;
 }

@@ -8,7 +8,7 @@ import type { Installation } from '../support/installation.ts';
 import { findFile } from '../support/need.ts';
 import { startCluster } from '../support/start-cluster.ts';
 import { startEmbedded as startInstallation } from '../support/start-embedded.ts';
-import type { Contender, Door } from './contender.ts';
+import type { Contender, ContenderDoor } from './contender.ts';
 import type { Part } from './usage.ts';
 
 const CATALOG = join(import.meta.dirname, 'catalog');
@@ -106,7 +106,7 @@ const relayTo = (port: number): string => `smtp://127.0.0.1:${port}`;
 const partsOf = ({ programs }: Installation): Part[] =>
   programs.map(({ role, pid = 0 }) => ({ name: role, pid }));
 
-const doorOf = ({ url, key }: Installation): Door => ({
+const doorOf = ({ url, key }: Installation): ContenderDoor => ({
   kind: 'http',
   url: `${url}/v1/messages`,
   headers: { authorization: `Bearer ${key}` },

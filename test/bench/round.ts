@@ -4,9 +4,9 @@
 
 import { loadavg } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import type { Contender, Door } from './contender.ts';
+import type { Contender, ContenderDoor } from './contender.ts';
 import { startHttpClient } from './http-client.ts';
-import type { Batch } from './mail.ts';
+import type { MailBatch } from './mail.ts';
 import { startSink } from './sink.ts';
 import { machineCpuMs, usageOf } from './usage.ts';
 
@@ -80,10 +80,10 @@ export async function runRound(contender: Contender, { messages, warmUp }: Round
 }
 
 interface Sender extends AsyncDisposable {
-  send(batch: Batch): Promise<readonly string[]>;
+  send(batch: MailBatch): Promise<readonly string[]>;
 }
 
-async function openDoor(door: Door): Promise<Sender> {
+async function openDoor(door: ContenderDoor): Promise<Sender> {
   if (door.kind === 'direct') return { send: door.send, async [Symbol.asyncDispose]() {} };
   const client = await startHttpClient(door);
   return {

@@ -10,7 +10,7 @@ import { listening } from './listening.ts';
 const LOG = 'output.log';
 const LOG_SHOWN_CHARS = 4_000;
 
-export interface ServerProgram {
+export interface BenchServerProgram {
   readonly name: string;
   readonly command: string;
   /** May name the program's own folder. */
@@ -25,7 +25,13 @@ export interface Server extends AsyncDisposable {
   readonly folder: string;
 }
 
-export async function startServer({ name, command, args, env = {}, port }: ServerProgram): Promise<Server> {
+export async function startServer({
+  name,
+  command,
+  args,
+  env = {},
+  port,
+}: BenchServerProgram): Promise<Server> {
   await using started = new AsyncDisposableStack();
   const program = started.use(
     await startProgram({

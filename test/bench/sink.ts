@@ -21,7 +21,7 @@ const RECIPIENT = 'X-Rcpt-Args: <';
 /** A line with an address is shorter. */
 const LINE_BYTES_MAX = 1_000;
 
-export interface Sink extends AsyncDisposable {
+export interface BenchSink extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
   /** Mails taken so far. */
@@ -33,7 +33,7 @@ export interface Sink extends AsyncDisposable {
 }
 
 /** `memory`: what comes is kept in memory, for it is little. Otherwise on disk. */
-export async function startSink(keep: 'memory' | 'disk' = 'memory'): Promise<Sink> {
+export async function startSink(keep: 'memory' | 'disk' = 'memory'): Promise<BenchSink> {
   const memory = '/dev/shm';
   const folder = await mkdtemp(
     join(keep === 'memory' && existsSync(memory) ? memory : tmpdir(), 'packetboat-bench-sink-'),
@@ -59,7 +59,7 @@ export async function startSink(keep: 'memory' | 'disk' = 'memory'): Promise<Sin
     await ended;
   }
 
-  const sink: Sink = {
+  const sink: BenchSink = {
     port,
     pid: child.pid ?? 0,
     count,

@@ -11,7 +11,7 @@ export interface Heard {
 /** As long as a patient client waits. A program that is frozen for less must answer after all. */
 const ANSWER_MS = 15_000;
 
-export class Door {
+export class ClientDoor {
   readonly #urls: readonly string[];
   readonly #key: string;
   #turn = 0;
@@ -21,8 +21,8 @@ export class Door {
     this.#key = key;
   }
 
-  withKey(key: string): Door {
-    return new Door(this.#urls, key);
+  withKey(key: string): ClientDoor {
+    return new ClientDoor(this.#urls, key);
   }
 
   /** By the next gateway in turn. Rejects when the connection is lost or time is up. */

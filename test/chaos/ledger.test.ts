@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type ClientAnswer, type Evidence, judgeLedger, type Mail, type Shown, type Told } from './ledger.ts';
+import {
+  type ClientAnswer,
+  type Evidence,
+  judgeLedger,
+  type Shown,
+  type SinkMail,
+  type Told,
+} from './ledger.ts';
 
 const accepted = (messageId = 'msg_1', isReplay = false): ClientAnswer => ({
   kind: 'accepted',
@@ -21,7 +28,7 @@ const told = (more: Partial<Told> = {}): Told => ({
   ...more,
 });
 
-const mail = (more: Partial<Mail> = {}): Mail => ({
+const mail = (more: Partial<SinkMail> = {}): SinkMail => ({
   messageId: '<msg_1@chaos.example>',
   to: ['a@example.com'],
   sha256: 'one',

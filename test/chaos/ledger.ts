@@ -33,14 +33,14 @@ export interface Shown {
   readonly events: readonly { readonly type: string; readonly recipient: string; readonly seq: number }[];
 }
 
-export type Mail = Pick<ReceivedMail, 'messageId' | 'to' | 'sha256' | 'headers' | 'answered'>;
+export type SinkMail = Pick<ReceivedMail, 'messageId' | 'to' | 'sha256' | 'headers' | 'answered'>;
 
 export interface Evidence {
   readonly told: readonly Told[];
   /** By message id; null: 404. */
   readonly shown: ReadonlyMap<string, Shown | null>;
   /** In the order of their arrival. */
-  readonly mails: readonly Mail[];
+  readonly mails: readonly SinkMail[];
   /**
    * How many deliveries the faults of this case may have left between the dot and the record of its
    * answer: second copies and unknown ends in all.
@@ -140,12 +140,12 @@ export function judgeLedger({ told, shown, mails, ambiguousMax }: Evidence): Led
 
 type Note = (promise: string, what: string) => void;
 
-const markerOf = (mail: Mail): string => mail.headers['x-marker']?.[0] ?? '';
-const copiesTo = (mails: readonly Mail[], recipient: string): Mail[] =>
+const markerOf = (mail: SinkMail): string => mail.headers['x-marker']?.[0] ?? '';
+const copiesTo = (mails: readonly SinkMail[], recipient: string): SinkMail[] =>
   mails.filter((m) => m.to.includes(recipient));
 
 /** P2, P3: one key is one message, whatever was answered; a refusal is one. */
-function judgeAnswers(request: Told, mails: readonly Mail[], note: Note): void {
+function judgeAnswers(request: Told, mails: readonly SinkMail[], note: Note): void {
   const ids = new Set(request.answers.flatMap((a) => (a.kind === 'accepted' ? [a.messageId] : [])));
   if (ids.size > 1) note('P3', `${ids.size} messages of one idempotency key`);
   if (isRefused(request) && mails.length > 0) note('P2', `refused, and ${mails.length} mails were sent`);
@@ -160,7 +160,7 @@ function judgeAnswers(request: Told, mails: readonly Mail[], note: Note): void {
 }
 
 /** P5, but for how many there may be in all. Answers how many there were beyond the first. */
-function judgeCopies(request: Told, mails: readonly Mail[], note: Note): number {
+function judgeCopies(request: Told, mails: readonly SinkMail[], note: Note): number {
   let doubles = 0;
   for (const recipient of request.recipients) {
     const copies = copiesTo(mails, recipient);
@@ -176,7 +176,7 @@ function judgeCopies(request: Told, mails: readonly Mail[], note: Note): number 
 function judgeEnd(
   request: Told,
   delivery: Shown['deliveries'][number],
-  copies: readonly Mail[],
+  copies: readonly SinkMail[],
   note: Note,
 ): void {
   const { status, attempts } = delivery;

@@ -3,7 +3,7 @@
 // that goes wrong, so that what nobody asks for again is judged as well.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Door } from './door.ts';
+import type { ClientDoor } from './door.ts';
 import type { ClientAnswer, CopyPolicy, Told } from './ledger.ts';
 
 export interface LoadOptions {
@@ -41,13 +41,13 @@ export class Load {
   readonly told: (Told & { readonly answers: ClientAnswer[] })[] = [];
   /** When all were accepted, refused or given up. */
   readonly finished: Promise<void>;
-  readonly #door: Door;
+  readonly #door: ClientDoor;
   readonly #options: LoadOptions;
   readonly #startedAt = performance.now();
   readonly #watchers = new Set<() => void>();
   #next = 0;
 
-  constructor(door: Door, options: LoadOptions) {
+  constructor(door: ClientDoor, options: LoadOptions) {
     this.#door = door;
     this.#options = options;
     const clients = Array.from({ length: options.clients ?? 16 }, () => this.#work());

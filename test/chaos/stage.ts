@@ -15,7 +15,7 @@ import { type SinkProcess, startSinkProcess } from '../support/smtp-sink-process
 import { type ClusterOptions, startCluster } from '../support/start-cluster.ts';
 import { startEmbedded } from '../support/start-embedded.ts';
 import { writeAccount } from './account.ts';
-import { Door } from './door.ts';
+import { ClientDoor } from './door.ts';
 import { judgeLedger, type LedgerVerdict, messageIdOf, type Shown, type Told } from './ledger.ts';
 
 const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);
@@ -56,13 +56,13 @@ const env = {
 };
 const catalogDir = fileURLToPath(new URL('catalog', import.meta.url));
 
-export interface Stage extends AsyncDisposable {
+export interface ChaosStage extends AsyncDisposable {
   readonly installation: Installation;
   readonly sink: SinkProcess;
-  readonly door: Door;
+  readonly door: ClientDoor;
 }
 
-export interface ClusterStage extends Stage {
+export interface ClusterStage extends ChaosStage {
   readonly mongo: Backend;
   readonly nats: Backend;
   readonly redis: Backend;
@@ -100,7 +100,7 @@ export async function openCluster({
   const installation = open.use(
     await startCluster({ backends, relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env, ...programs }),
   );
-  const door = new Door(installation.urls, installation.key);
+  const door = new ClientDoor(installation.urls, installation.key);
   const owned = open.move();
   return {
     ...{ installation, sink, door, mongo, nats, redis },
@@ -109,7 +109,7 @@ export async function openCluster({
   };
 }
 
-export async function openEmbedded(): Promise<Stage & { readonly program: PacketboatProgram }> {
+export async function openEmbedded(): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
   await using open = new AsyncDisposableStack();
   const sink = open.use(await startSinkProcess(['--header', 'X-Marker']));
   const installation = open.use(
@@ -117,7 +117,7 @@ export async function openEmbedded(): Promise<Stage & { readonly program: Packet
   );
   const [program] = installation.programs;
   if (program === undefined) throw new Error('embedded mode is one program');
-  const door = new Door(installation.urls, installation.key);
+  const door = new ClientDoor(installation.urls, installation.key);
   const owned = open.move();
   return { installation, sink, door, program, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -129,7 +129,7 @@ const LOOK_EVERY_MS = 500;
  * Waits until every message has ended; P1 is broken when one does not. Answers when that was, by
  * `performance.now()`.
  */
-export async function allEnded({ door }: Stage): Promise<number> {
+export async function allEnded({ door }: ChaosStage): Promise<number> {
   const giveUpAt = performance.now() + PATIENCE_MS + BACKLOG_MS;
   for (;;) {
     const pages = await Promise.all(
@@ -174,7 +174,7 @@ export async function untilLost(
  * in the account.
  */
 export async function expectKept(
-  stage: Stage,
+  stage: ChaosStage,
   told: readonly Told[],
   ambiguousMax = 0,
 ): Promise<LedgerVerdict> {
@@ -203,7 +203,7 @@ export async function expectKept(
   return judgement;
 }
 
-async function shownOf({ door }: Stage, id: string): Promise<Shown | null> {
+async function shownOf({ door }: ChaosStage, id: string): Promise<Shown | null> {
   const [message, timeline] = await Promise.all([
     door.look(`/v1/messages/${id}`),
     door.look(`/v1/messages/${id}/events`),
@@ -219,7 +219,7 @@ async function shownOf({ door }: Stage, id: string): Promise<Shown | null> {
  * When the last of these messages came to its end, by the store's clock, in milliseconds since
  * 1970.
  */
-export async function lastEnd({ door }: Stage, told: readonly Told[]): Promise<number> {
+export async function lastEnd({ door }: ChaosStage, told: readonly Told[]): Promise<number> {
   const timelines = await Promise.all(
     told.flatMap((t) => messageIdOf(t) ?? []).map((id) => door.look(`/v1/messages/${id}/events`)),
   );

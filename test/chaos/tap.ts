@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-export interface Step {
+export interface TapStep {
   /** Bytes of the request that it is about. */
   readonly request: Buffer;
   /**
@@ -26,7 +26,7 @@ export class Tap implements AsyncDisposable {
   readonly #server;
   readonly #target: number;
   readonly #sockets = new Set<Socket>();
-  #armed: { readonly step: Step; readonly reached: () => void } | null = null;
+  #armed: { readonly step: TapStep; readonly reached: () => void } | null = null;
 
   private constructor(url: string, server: ReturnType<typeof createServer>, target: number) {
     this.url = url;
@@ -48,7 +48,7 @@ export class Tap implements AsyncDisposable {
    * Resolves when the next such request is held. That connection stays as it is until one of its
    * ends closes it.
    */
-  holdAt(step: Step): Promise<void> {
+  holdAt(step: TapStep): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#armed = { step, reached: resolve };
     return promise;

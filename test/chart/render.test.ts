@@ -15,8 +15,8 @@ import {
   combinations,
   helm,
   helms,
-  type KubernetesObject,
   podOf,
+  type RenderedObject,
   render,
   valuesOf,
 } from '../support/helm.ts';
@@ -33,7 +33,7 @@ const minimal = backends.flatMap((value) => ['--set', value]);
 /** What Node and the C library read. */
 const forTheRuntime = ['NODE_OPTIONS', 'MALLOC_ARENA_MAX'];
 
-const kinds = (objects: readonly KubernetesObject[]): readonly string[] => objects.map(({ kind }) => kind);
+const kinds = (objects: readonly RenderedObject[]): readonly string[] => objects.map(({ kind }) => kind);
 
 describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
   it.each(helms.flatMap((which) => combinations.map((combination) => [which, combination] as const)))(
@@ -56,7 +56,7 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
       const [byFour, byThree] = await Promise.all(
         helms.map((which) => render(['--values', valuesOf(combination)], which)),
       );
-      const text = (objects: readonly KubernetesObject[] = []) =>
+      const text = (objects: readonly RenderedObject[] = []) =>
         objects
           .filter(({ kind }) => kind !== 'CustomResourceDefinition') // goldens of their own
           .map((object) => stringify(withoutChance(object), { lineWidth: 0 }))
@@ -236,7 +236,7 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
 });
 
 /** What is made up at each rendering is not for a golden; long files have tests of their own. */
-function withoutChance(object: KubernetesObject): object {
+function withoutChance(object: RenderedObject): object {
   if (object.kind === 'Secret')
     return {
       ...object,

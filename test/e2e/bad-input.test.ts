@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { MessagesServiceService, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
-import { bodies, type Change, good, rows, shapes } from './bad-requests.ts';
+import { type BodyChange, bodies, good, rows, shapes } from './bad-requests.ts';
 import { withoutStall } from './event-loop.ts';
 import { leftovers } from './leftovers.ts';
 import { readByMailparser, untilMailTo } from './mails.ts';
@@ -34,7 +34,7 @@ const SENTENCE = /^[A-Z0-9][\s\S]*[.?]$/;
 const MINUTES = 120_000;
 
 /** As JSON has it: a field that is undefined is not there. */
-const changed = (change: Change): JsonObject =>
+const changed = (change: BodyChange): JsonObject =>
   JSON.parse(JSON.stringify({ ...good, ...change })) as JsonObject;
 
 /** The same request as gRPC has it. */
@@ -289,7 +289,7 @@ onEachSubject('bad input', { objects }, (stage) => {
   });
 
   describe('what is unusual and good', () => {
-    it.each<readonly [string, Change]>([
+    it.each<readonly [string, BodyChange]>([
       [
         'names that a database could take for its own',
         { metadata: { $set: { 'a.b': 1 }, 'c\0d': 2, '': 3 } },

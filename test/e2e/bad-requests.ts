@@ -4,13 +4,13 @@
 import type { JsonObject } from './rest-client.ts';
 
 /** Laid over a good request: field by field, undefined takes one away. */
-export type Change = JsonObject;
+export type BodyChange = JsonObject;
 type Fault = readonly [field: string, code: string];
 /**
  * Well-shaped, and refused for what it says: 422 in REST, INVALID_ARGUMENT with the same faults in
  * gRPC.
  */
-export type Row = readonly [title: string, change: Change, faults: readonly Fault[]];
+export type BadRow = readonly [title: string, change: BodyChange, faults: readonly Fault[]];
 
 export const good: JsonObject = {
   from: 'orders@shop.shop.example',
@@ -21,11 +21,11 @@ export const good: JsonObject = {
 
 const raw = { subject: undefined, text: undefined };
 const otp = { ...raw, template: 'otp', template_data: { code: '847291' } };
-const to = (...addresses: unknown[]): Change => ({ to: addresses });
-const file = (more: Change): Change => ({
+const to = (...addresses: unknown[]): BodyChange => ({ to: addresses });
+const file = (more: BodyChange): BodyChange => ({
   attachments: [{ filename: 'a.txt', content: 'aGVsbG8=', ...more }],
 });
-const header = (name: string, value = 'c4nary'): Change => ({ headers: { [name]: value } });
+const header = (name: string, value = 'c4nary'): BodyChange => ({ headers: { [name]: value } });
 const people = (count: number): string[] => Array.from({ length: count }, (_, i) => `user-${i}@example.com`);
 const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
 
@@ -59,11 +59,11 @@ const badAddresses: readonly (readonly [title: string, address: string])[] = [
   ['percent signs that others decode', 'c4nary@%65xample.com'],
 ];
 
-export const rows: readonly Row[] = [
+export const rows: readonly BadRow[] = [
   // --- recipients
   ['no recipient', { to: undefined }, [['recipient', 'missing']]],
   ...badAddresses.map(
-    ([title, address]): Row => [
+    ([title, address]): BadRow => [
       `a recipient that is ${title}`,
       to('ok@example.com', { email: address }),
       [['to[1]', 'invalid_address']],
@@ -187,7 +187,7 @@ export const rows: readonly Row[] = [
     'Return-Path',
     'MIME-Version',
     'X-Packetboat-Key',
-  ].map((name): Row => [`the header ${name}`, header(name), [[`headers.${name}`, 'reserved_header']]]),
+  ].map((name): BadRow => [`the header ${name}`, header(name), [[`headers.${name}`, 'reserved_header']]]),
   ['an unknown header', header('Frobnicate'), [['headers.Frobnicate', 'unknown_header']]],
   [
     'a header value with a line break',
@@ -326,7 +326,7 @@ export const rows: readonly Row[] = [
 ];
 
 /** Of a shape that only JSON can have: 400, each fault with its path. */
-export const shapes: Readonly<Record<string, readonly [change: Change, faults: readonly Fault[]]>> = {
+export const shapes: Readonly<Record<string, readonly [change: BodyChange, faults: readonly Fault[]]>> = {
   'a query where a text belongs': [{ subject: { $gt: '' } }, [['subject', 'wrong_type']]],
   'a query where the recipient belongs': [
     { to: undefined, recipient: { $gt: '' } },

@@ -8,7 +8,7 @@ import { accessLimits } from '../../services/core/limits/access.ts';
 import { newKey } from '../support/installation.ts';
 import { GrpcClient } from './grpc-client.ts';
 import { codeOf, type RestAnswer, RestClient } from './rest-client.ts';
-import { onEachSubject, type Stage } from './stage.ts';
+import { type E2eStage, onEachSubject } from './stage.ts';
 
 const MAX = accessLimits.failedAuthenticationsMax;
 const mail = { from: 'billing@mail.shop.example', to: ['user@example.com'], subject: 's', text: 't' };
@@ -16,11 +16,11 @@ const mail = { from: 'billing@mail.shop.example', to: ['user@example.com'], subj
 const wrongKeys: string[] = [];
 
 /** With a key that nobody has, another one each time. */
-const fail = ({ rest }: Stage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> =>
+const fail = ({ rest }: E2eStage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> =>
   rest.withKey(wrongKeys[wrongKeys.push(newKey()) - 1] ?? '').send(mail, headers);
 
 async function failUntilLimited(
-  stage: Stage,
+  stage: E2eStage,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<RestAnswer> {
   const answers = await Promise.all(Array.from({ length: MAX }, () => fail(stage, headers)));

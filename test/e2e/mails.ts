@@ -2,7 +2,7 @@
 
 import { domainToASCII } from 'node:url';
 import { type AddressObject, type Attachment, type ParsedMail, simpleParser } from 'mailparser';
-import { type ReadMail, type ReadMailbox, readWithPython } from '../support/python-email.ts';
+import { type PythonMail, type ReadMailbox, readWithPython } from '../support/python-email.ts';
 import type { ReceivedMail, Sink } from '../support/smtp-sink.ts';
 
 /** Both readings of a mail brought to one form. */
@@ -66,7 +66,7 @@ export async function readByMailparser(mail: ReceivedMail): Promise<Reading> {
 
 export async function readByPython(
   mail: ReceivedMail,
-): Promise<Reading & Pick<ReadMail, 'defects' | 'headers'>> {
+): Promise<Reading & Pick<PythonMail, 'defects' | 'headers'>> {
   const [read] = await readWithPython([bytesOf(mail)]);
   if (read === undefined) throw new Error('Python read nothing');
   return {

@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 
 type Spec = Readonly<Record<string, unknown>>;
 
-export interface CatalogObject {
+export interface TestObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
@@ -21,7 +21,7 @@ const apiVersion = 'packetboat.dev/v1alpha1';
  * A sender of the domain `<name>.shop.example`. Its route leads nowhere: the programs are told of a
  * relay.
  */
-export const sender = (name: string, spec: Spec = {}): CatalogObject => ({
+export const sender = (name: string, spec: Spec = {}): TestObject => ({
   apiVersion,
   kind: 'Sender',
   metadata: { name },
@@ -33,21 +33,21 @@ export const sender = (name: string, spec: Spec = {}): CatalogObject => ({
   },
 });
 
-export const template = (name: string, spec: Spec): CatalogObject => ({
+export const template = (name: string, spec: Spec): TestObject => ({
   apiVersion,
   kind: 'Template',
   metadata: { name },
   spec: { defaultLocale: 'en', ...spec },
 });
 
-export const secret = (name: string, stringData: Readonly<Record<string, string>>): CatalogObject => ({
+export const secret = (name: string, stringData: Readonly<Record<string, string>>): TestObject => ({
   apiVersion: 'v1',
   kind: 'Secret',
   metadata: { name },
   stringData,
 });
 
-export const inTenant = (tenant: string, object: CatalogObject): CatalogObject => ({
+export const inTenant = (tenant: string, object: TestObject): TestObject => ({
   ...object,
   metadata: { ...object.metadata, namespace: tenant },
 });
@@ -60,14 +60,14 @@ export class CatalogFolder implements AsyncDisposable {
     this.path = path;
   }
 
-  static async make(objects: readonly CatalogObject[]): Promise<CatalogFolder> {
+  static async make(objects: readonly TestObject[]): Promise<CatalogFolder> {
     const folder = new CatalogFolder(await mkdtemp(join(tmpdir(), 'packetboat-catalog-')));
     await folder.write('catalog.yaml', objects);
     return folder;
   }
 
   /** Replaces a file, as an editor does it. */
-  async write(file: string, content: readonly CatalogObject[] | string): Promise<void> {
+  async write(file: string, content: readonly TestObject[] | string): Promise<void> {
     const text =
       typeof content === 'string' ? content : content.map((object) => stringify(object)).join('---\n');
     const path = join(this.path, file);

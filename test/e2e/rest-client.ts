@@ -13,13 +13,13 @@ export interface RestAnswer {
   readonly body: JsonObject;
 }
 
-export interface RestRequest {
+export interface ClientRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Objects become JSON; text and bytes go as they are. */
   readonly body?: JsonObject | string | Uint8Array<ArrayBuffer>;
 }
 
-export interface FieldError {
+export interface ShownFault {
   readonly field: string;
   readonly code: string;
   readonly message: string;
@@ -66,7 +66,11 @@ export class RestClient {
     return new RestClient(this.url, key);
   }
 
-  async request(method: string, path: string, { headers = {}, body }: RestRequest = {}): Promise<RestAnswer> {
+  async request(
+    method: string,
+    path: string,
+    { headers = {}, body }: ClientRequest = {},
+  ): Promise<RestAnswer> {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
     const response = await fetch(this.url + path, {
       method,
@@ -87,14 +91,14 @@ export class RestClient {
 
   post(
     path: string,
-    body: Exclude<RestRequest['body'], undefined>,
+    body: Exclude<ClientRequest['body'], undefined>,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<RestAnswer> {
     return this.request('POST', path, { body, headers });
   }
 
   send(
-    body: Exclude<RestRequest['body'], undefined>,
+    body: Exclude<ClientRequest['body'], undefined>,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<RestAnswer> {
     return this.post('/v1/messages', body, headers);
@@ -145,8 +149,8 @@ export class RestClient {
 }
 
 /** The field errors of a refusal. */
-export function errorsOf(answer: RestAnswer): readonly FieldError[] {
-  const error = answer.body.error as { readonly errors?: readonly FieldError[] } | undefined;
+export function errorsOf(answer: RestAnswer): readonly ShownFault[] {
+  const error = answer.body.error as { readonly errors?: readonly ShownFault[] } | undefined;
   return error?.errors ?? [];
 }
 

@@ -4,10 +4,10 @@
 import { join } from 'node:path';
 import { freePort } from '../support/free-port.ts';
 import { newKey, startRole } from '../support/installation.ts';
-import type { Stage } from './stage.ts';
+import type { E2eStage } from './stage.ts';
 
 /** Answers the key. */
-export async function firstKeyOf(tenant: string, stage: Stage): Promise<string> {
+export async function firstKeyOf(tenant: string, stage: E2eStage): Promise<string> {
   const key = newKey();
   await startWith(tenant, key, stage);
   return key;
@@ -17,7 +17,7 @@ export async function firstKeyOf(tenant: string, stage: Stage): Promise<string> 
 export async function startWith(
   tenant: string,
   key: string,
-  { subject, packetboat: { env, programs } }: Stage,
+  { subject, packetboat: { env, programs } }: E2eStage,
 ): Promise<string> {
   const more = { ...env, PACKETBOAT_BOOTSTRAP_TENANT: tenant, PACKETBOAT_BOOTSTRAP_KEY: key };
   if (subject === 'cluster') {

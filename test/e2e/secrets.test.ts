@@ -12,7 +12,7 @@ import type { Installation } from '../support/installation.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import { GrpcClient } from './grpc-client.ts';
 import { mailsTo } from './mails.ts';
-import { CatalogFolder, type CatalogObject, secret, sender, template } from './objects.ts';
+import { CatalogFolder, secret, sender, type TestObject, template } from './objects.ts';
 import { type JsonObject, RestClient } from './rest-client.ts';
 import { applyCatalog } from './stage.ts';
 import { describeSubjects } from './subjects.ts';
@@ -30,7 +30,7 @@ describeSubjects('secrets', (subject) => {
   /** Made over the API, unlike the first one, which embedded mode prints on purpose. */
   let key = '';
 
-  function objects(more: JsonObject = {}): CatalogObject[] {
+  function objects(more: JsonObject = {}): TestObject[] {
     const smtp = {
       host: '127.0.0.1',
       port: sink.port,

@@ -8,13 +8,13 @@ import { command, type Installation } from '../support/installation.ts';
 import { type Sink, startSink } from '../support/smtp-sink.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';
 import { GrpcClient } from './grpc-client.ts';
-import { CatalogFolder, type CatalogObject } from './objects.ts';
+import { CatalogFolder, type TestObject } from './objects.ts';
 import { RestClient } from './rest-client.ts';
 import { describeSubjects, type Subject } from './subjects.ts';
 
 export interface Setting {
   /** Of the catalog; the example's unless told. */
-  readonly objects?: readonly CatalogObject[];
+  readonly objects?: readonly TestObject[];
   readonly rules?: readonly Rule[];
   /** Of each program in a cluster, one unless told: for what two of them could get wrong. */
   readonly size?: 1 | 2;
@@ -23,7 +23,7 @@ export interface Setting {
 }
 
 /** Complete in tests and hooks, not while tests are being declared. */
-export interface Stage {
+export interface E2eStage {
   readonly subject: Subject['name'];
   readonly packetboat: Installation;
   readonly sink: Sink;
@@ -36,7 +36,7 @@ export interface Stage {
    */
   writeCatalog(
     file: string,
-    content: readonly CatalogObject[] | string,
+    content: readonly TestObject[] | string,
     how?: { readonly isBad: boolean },
   ): Promise<void>;
   /** What was said about the catalog: in a cluster by the command, embedded in the log. */
@@ -49,11 +49,11 @@ const STOP_MS = 60_000;
 export function onEachSubject(
   title: string,
   { objects, rules = [], size = 1, env = {} }: Setting,
-  body: (stage: Stage) => void,
+  body: (stage: E2eStage) => void,
 ): void {
   describeSubjects(title, (subject) => {
     const open = new AsyncDisposableStack();
-    const stage = {} as { -readonly [Part in keyof Stage]: Stage[Part] };
+    const stage = {} as { -readonly [Part in keyof E2eStage]: E2eStage[Part] };
 
     beforeAll(async () => {
       const catalog = objects === undefined ? null : open.use(await CatalogFolder.make(objects));

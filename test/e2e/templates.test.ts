@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readByMailparser, untilMailTo } from './mails.ts';
 import { sender, template } from './objects.ts';
 import { errorsOf, type JsonObject } from './rest-client.ts';
-import { onEachSubject, type Stage } from './stage.ts';
+import { type E2eStage, onEachSubject } from './stage.ts';
 
 const objects = [
   sender('shop', {
@@ -199,7 +199,7 @@ onEachSubject('templates', { objects }, (stage) => {
       spec: { ...version(9).spec, locales: [{ locale: 'en', subject: '{{#if}', text: '' }] },
     };
 
-    const revisionOf = async ({ rest }: Stage): Promise<number> => {
+    const revisionOf = async ({ rest }: E2eStage): Promise<number> => {
       const { templates = [] } = (await rest.get('/v1/templates')).body as {
         templates?: { identifier: string; revision: number }[];
       };

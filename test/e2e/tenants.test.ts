@@ -8,12 +8,12 @@ import { loadContract, type Method } from '../../services/runtime/contract.ts';
 import { untilMailTo } from './mails.ts';
 import { inTenant, sender, template } from './objects.ts';
 import {
+  type ClientRequest,
   codeOf,
   errorsOf,
   type JsonObject,
   type RestAnswer,
   type RestClient,
-  type RestRequest,
 } from './rest-client.ts';
 import { firstKeyOf } from './second-tenant.ts';
 import { onEachSubject } from './stage.ts';
@@ -50,7 +50,7 @@ interface Tenant {
   readonly marks: string[];
 }
 
-type Call = readonly [verb: string, path: string, request?: RestRequest];
+type Call = readonly [verb: string, path: string, request?: ClientRequest];
 
 /** A good call of each rpc. The same words in both tenants but for ids. */
 const goodCalls: Readonly<Record<string, (tenant: Tenant) => readonly Call[]>> = {

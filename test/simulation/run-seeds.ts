@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import type { Law } from './laws.ts';
 import { simulate } from './world.ts';
 
-export interface Report {
+export interface SeedsReport {
   /** How many were run, the broken one included. */
   readonly seeds: number;
   readonly turns: number;
@@ -17,7 +17,7 @@ export interface Report {
   readonly broken: { readonly seed: number; readonly law: Law; readonly detail: string } | null;
 }
 
-async function runSeeds(first: number, count: number): Promise<Report> {
+async function runSeeds(first: number, count: number): Promise<SeedsReport> {
   let turns = 0;
   const tally: Record<string, number> = {};
   for (let i = 0; i < count; i++) {
@@ -34,7 +34,7 @@ async function runSeeds(first: number, count: number): Promise<Report> {
  * Runs a range in a process of its own, with a mutant (mutants.ts) in its sources when one is
  * named. Rejects when the process fails.
  */
-export async function runSeedsApart(first: number, count: number, mutant?: string): Promise<Report> {
+export async function runSeedsApart(first: number, count: number, mutant?: string): Promise<SeedsReport> {
   const hook = mutant === undefined ? [] : ['--import', `${import.meta.dirname}/mutate.ts`];
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -44,7 +44,7 @@ export async function runSeedsApart(first: number, count: number, mutant?: strin
       timeout: 100_000,
     },
   );
-  return JSON.parse(stdout) as Report;
+  return JSON.parse(stdout) as SeedsReport;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Container, KubernetesObject, PodSpec } from './helm.ts';
+import type { Container, PodSpec, RenderedObject } from './helm.ts';
 import { command } from './installation.ts';
 import { kubectl, kubectlOk } from './kubernetes.ts';
 
@@ -25,8 +25,8 @@ export interface Controllers extends AsyncDisposable {
 
 const EVERY_MS = 200;
 
-interface Live extends KubernetesObject {
-  readonly metadata: KubernetesObject['metadata'] & { readonly uid: string; readonly generation: number };
+interface Live extends RenderedObject {
+  readonly metadata: RenderedObject['metadata'] & { readonly uid: string; readonly generation: number };
   readonly status?: {
     readonly observedGeneration?: number;
     readonly phase?: string;
@@ -231,14 +231,14 @@ async function secretOf(
 ): Promise<Readonly<Record<string, string>>> {
   const { data = {} } = JSON.parse(
     await kubectlOk(kubeconfig, ['-n', namespace, 'get', 'secret', name, '-o', 'json']),
-  ) as KubernetesObject;
+  ) as RenderedObject;
   return data;
 }
 
 /** What is gone meanwhile needs no status. */
 async function patchStatus(
   { kubeconfig, namespace }: ControllerOptions,
-  { kind, metadata }: Pick<KubernetesObject, 'kind' | 'metadata'>,
+  { kind, metadata }: Pick<RenderedObject, 'kind' | 'metadata'>,
   status: object,
 ): Promise<void> {
   const patch = JSON.stringify({ status });

@@ -54,7 +54,7 @@ interface Metadata {
 }
 
 /** As far as the tests look into one. */
-export interface KubernetesObject {
+export interface RenderedObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: Metadata;
@@ -70,7 +70,7 @@ export interface KubernetesObject {
 }
 
 /** The pod of whatever makes pods. */
-export function podOf({ kind, spec }: KubernetesObject): PodSpec | undefined {
+export function podOf({ kind, spec }: RenderedObject): PodSpec | undefined {
   return kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
 }
 
@@ -115,11 +115,11 @@ export async function helmOk(
 export async function render(
   args: readonly string[],
   which: Helm = 'helm',
-): Promise<readonly KubernetesObject[]> {
+): Promise<readonly RenderedObject[]> {
   return objectsOf(await helmOk(which, ['template', 'packetboat', chart, '--namespace', 'mail', ...args]));
 }
 
-export const objectsOf = (text: string): readonly KubernetesObject[] =>
+export const objectsOf = (text: string): readonly RenderedObject[] =>
   parseAllDocuments(text)
-    .map((document) => document.toJS() as KubernetesObject | null)
+    .map((document) => document.toJS() as RenderedObject | null)
     .filter((object) => object !== null);

@@ -6,7 +6,7 @@ import { requireFile } from './need.ts';
 
 export type ReadMailbox = readonly [name: string, address: string];
 
-export interface ReadMail {
+export interface PythonMail {
   readonly subject: string;
   readonly messageIds: readonly string[];
   readonly dates: readonly number[];
@@ -32,7 +32,7 @@ export interface ReadMail {
 }
 
 /** Needs `python3` (see `need.ts`). Fails with what Python wrote to stderr. */
-export function readWithPython(mails: readonly Uint8Array[]): Promise<ReadMail[]> {
+export function readWithPython(mails: readonly Uint8Array[]): Promise<PythonMail[]> {
   const script = join(import.meta.dirname, 'read-mail.py');
   return new Promise((resolve, reject) => {
     const child = execFile(

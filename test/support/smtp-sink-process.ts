@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import type { Anomaly, Copies, ReceivedMail, SinkCounts } from './smtp-sink.ts';
+import type { Anomaly, CopyCount, ReceivedMail, SinkCounts } from './smtp-sink.ts';
 import type { Rule } from './smtp-sink-rules.ts';
 
 const ASK_AGAIN_MS = 25;
@@ -16,7 +16,7 @@ export interface SinkProcess extends AsyncDisposable {
   readonly pid: number;
   counts(): Promise<SinkCounts>;
   mails(): Promise<Omit<ReceivedMail, 'raw'>[]>;
-  copies(): Promise<Copies[]>;
+  copies(): Promise<CopyCount[]>;
   anomalies(): Promise<Anomaly[]>;
   setRules(rules: readonly Rule[]): Promise<void>;
   release(): Promise<void>;
@@ -61,7 +61,7 @@ export async function startSinkProcess(options: readonly string[] = []): Promise
         for (const mail of mails) all.push(mail);
       }
     },
-    copies: async () => (await call<{ copies: Copies[] }>('GET', '/copies')).copies,
+    copies: async () => (await call<{ copies: CopyCount[] }>('GET', '/copies')).copies,
     anomalies: async () => (await call<{ anomalies: Anomaly[] }>('GET', '/anomalies')).anomalies,
     setRules: (rules) => call('PUT', '/rules', rules),
     release: () => call('POST', '/release'),

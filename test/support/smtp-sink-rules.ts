@@ -21,7 +21,7 @@ export const STAGES = [
   'rset',
   'quit',
 ] as const;
-export type Stage = (typeof STAGES)[number];
+export type SmtpStage = (typeof STAGES)[number];
 
 const count = z.number().int().nonnegative();
 
@@ -80,7 +80,7 @@ export interface Situation {
 }
 
 /** Rules with what they have counted so far. */
-export class Script {
+export class RuleScript {
   readonly #rules: readonly { readonly rule: Rule; readonly seen: Map<string, number> }[];
 
   constructor(rules: readonly Rule[]) {
@@ -88,7 +88,7 @@ export class Script {
   }
 
   /** The rule that bites here. Asking counts. */
-  next(stage: Stage, situation: Situation): Rule | null {
+  next(stage: SmtpStage, situation: Situation): Rule | null {
     for (const { rule, seen } of this.#rules) {
       if (rule.at !== stage || !fits(rule, situation)) continue;
       const counted = counter(rule, situation);

@@ -4,7 +4,7 @@
 import { isAscii } from 'node:buffer';
 import type { ReceivedMail, Sink } from './smtp-sink.ts';
 import { type Body, BodyReader, readHead } from './smtp-sink-body.ts';
-import type { Rule, Stage } from './smtp-sink-rules.ts';
+import type { Rule, SmtpStage } from './smtp-sink-rules.ts';
 import type { Wire } from './smtp-sink-wire.ts';
 
 const MAIL_BYTES_MAX = 100 * 1024 * 1024;
@@ -230,21 +230,21 @@ export class SinkSession {
   }
 
   async #answer(
-    stage: Stage,
+    stage: SmtpStage,
     usual: string,
     about: { from: string; to: readonly string[] } = { from: '', to: [] },
   ): Promise<number | null> {
     return this.#perform(stage, this.#next(stage, about), usual);
   }
 
-  #next(stage: Stage, { from, to }: { from: string; to: readonly string[] }): Rule | null {
+  #next(stage: SmtpStage, { from, to }: { from: string; to: readonly string[] }): Rule | null {
     this.#sink.reached[stage] += 1;
     this.#sink.changed();
     return this.#sink.script.next(stage, { connection: this.#connection, from, to });
   }
 
   /** Does what the rule says and answers with the code that went out; null when none did. */
-  async #perform(stage: Stage, rule: Rule | null, usual: string | null): Promise<number | null> {
+  async #perform(stage: SmtpStage, rule: Rule | null, usual: string | null): Promise<number | null> {
     if (rule?.delayMs) await this.#wire.wait(rule.delayMs);
     if (rule?.hang) {
       this.#sink.hanging[stage] += 1;

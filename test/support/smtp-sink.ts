@@ -6,7 +6,7 @@
 import { createServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Certificate } from './certificates.ts';
-import { type Rule, Script, STAGES, type Stage } from './smtp-sink-rules.ts';
+import { type Rule, RuleScript, type SmtpStage, STAGES } from './smtp-sink-rules.ts';
 import { SinkSession } from './smtp-sink-session.ts';
 import { Wire } from './smtp-sink-wire.ts';
 
@@ -61,7 +61,7 @@ export interface Anomaly {
 }
 
 /** How often one mail reached one recipient. */
-export interface Copies {
+export interface CopyCount {
   /** Empty for mails without one. */
   readonly messageId: string;
   readonly recipient: string;
@@ -78,9 +78,9 @@ export interface SinkCounts {
   /** Mails refused after the dot. */
   readonly refused: number;
   /** How often each stage was reached. */
-  readonly reached: Readonly<Record<Stage, number>>;
+  readonly reached: Readonly<Record<SmtpStage, number>>;
   /** Dialogues that a rule makes hang there now. */
-  readonly hanging: Readonly<Record<Stage, number>>;
+  readonly hanging: Readonly<Record<SmtpStage, number>>;
 }
 
 const WAIT_MS = 15_000;
@@ -99,7 +99,7 @@ export class Sink implements AsyncDisposable {
   readonly reached = noneAtEachStage();
   readonly hanging = noneAtEachStage();
   refused = 0;
-  script: Script;
+  script: RuleScript;
   released: Promise<void>;
   #release: () => void = () => {};
   #connections = 0;
@@ -114,7 +114,7 @@ export class Sink implements AsyncDisposable {
     this.secureContext = options.certificate === undefined ? null : createSecureContext(options.certificate);
     if (this.secureContext === null && (options.tls ?? 'none') !== 'none')
       throw new Error('TLS needs a certificate');
-    this.script = new Script(options.rules ?? []);
+    this.script = new RuleScript(options.rules ?? []);
     this.released = this.#nextRelease();
   }
 
@@ -136,7 +136,7 @@ export class Sink implements AsyncDisposable {
 
   /** From now on these decide; their counting starts anew. */
   setRules(rules: readonly Rule[]): void {
-    this.script = new Script(rules);
+    this.script = new RuleScript(rules);
   }
 
   /** Lets all that hangs at the moment go on. */
@@ -152,7 +152,7 @@ export class Sink implements AsyncDisposable {
   }
 
   /** For each Message-ID and recipient. */
-  copies(): Copies[] {
+  copies(): CopyCount[] {
     return countCopies(this.mails);
   }
 
@@ -217,7 +217,7 @@ export class Sink implements AsyncDisposable {
   }
 }
 
-export function countCopies(mails: Iterable<Pick<ReceivedMail, 'messageId' | 'to' | 'sha256'>>): Copies[] {
+export function countCopies(mails: Iterable<Pick<ReceivedMail, 'messageId' | 'to' | 'sha256'>>): CopyCount[] {
   const found = new Map<string, { messageId: string; recipient: string; digests: string[] }>();
   for (const { messageId, to, sha256 } of mails) {
     for (const recipient of to) {
@@ -232,8 +232,8 @@ export function countCopies(mails: Iterable<Pick<ReceivedMail, 'messageId' | 'to
   });
 }
 
-function noneAtEachStage(): Record<Stage, number> {
-  return Object.fromEntries(STAGES.map((stage) => [stage, 0])) as Record<Stage, number>;
+function noneAtEachStage(): Record<SmtpStage, number> {
+  return Object.fromEntries(STAGES.map((stage) => [stage, 0])) as Record<SmtpStage, number>;
 }
 
 // Not awaited here, for the program imports this module and would wait for it in turn; a failure

@@ -1,8 +1,8 @@
 // See bare-loop.ts.
 
 import { argument, serve } from '../child.ts';
-import { type Batch, FROM, HTML, idsOf, recipientOf, SUBJECT, TEXT } from '../mail.ts';
-import type { Loop, Sent } from './bare-loop.ts';
+import { FROM, HTML, idsOf, type MailBatch, recipientOf, SUBJECT, TEXT } from '../mail.ts';
+import type { Loop, LoopSent } from './bare-loop.ts';
 import { pooledTransport, SMTP_CONNECTIONS } from './pooled-transport.ts';
 
 /** Enough that no connection waits for the next mail, few enough that their memory is none. */
@@ -10,7 +10,7 @@ const IN_HAND = 4 * SMTP_CONNECTIONS;
 
 const transport = pooledTransport(argument<Loop>().sinkPort);
 
-serve<Batch>({}, async (batch): Promise<Sent> => {
+serve<MailBatch>({}, async (batch): Promise<LoopSent> => {
   const ids: string[] = [];
   const next = idsOf(batch).values();
   const one = async () => {

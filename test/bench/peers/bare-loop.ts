@@ -3,13 +3,13 @@
 
 import { startChild } from '../child.ts';
 import type { Contender } from '../contender.ts';
-import type { Batch } from '../mail.ts';
+import type { MailBatch } from '../mail.ts';
 
 export interface Loop {
   readonly sinkPort: number;
 }
 
-export interface Sent {
+export interface LoopSent {
   readonly ids: readonly string[];
 }
 
@@ -18,7 +18,7 @@ export const bareLoop: Contender = {
   durability: 'nothing: unsent mail is lost when the process ends',
   needs: [],
   async start(sinkPort) {
-    const loop = await startChild<object, Batch, Sent>('peers/bare-loop-program.ts', {
+    const loop = await startChild<object, MailBatch, LoopSent>('peers/bare-loop-program.ts', {
       sinkPort,
     } satisfies Loop);
     return {

@@ -10,7 +10,7 @@ import MailComposer from 'nodemailer/lib/mail-composer/index.js';
 import { freePort } from '../../support/free-port.ts';
 import { requireFile } from '../../support/need.ts';
 import type { Contender } from '../contender.ts';
-import { type Batch, FROM, HTML, RECIPIENT_DOMAIN, SUBJECT, TEXT } from '../mail.ts';
+import { FROM, HTML, type MailBatch, RECIPIENT_DOMAIN, SUBJECT, TEXT } from '../mail.ts';
 import { startServer } from '../server.ts';
 
 const run = promisify(execFile);
@@ -48,7 +48,7 @@ export const postfix: Contender = {
 };
 
 /** It numbers recipients from 1, and ends with an error unless each mail got its 250. */
-async function send({ prefix, count }: Batch, port: number, mail: string): Promise<readonly string[]> {
+async function send({ prefix, count }: MailBatch, port: number, mail: string): Promise<readonly string[]> {
   const to = `-${prefix}@${RECIPIENT_DOMAIN}`;
   const args = [
     '-d',

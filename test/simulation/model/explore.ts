@@ -75,7 +75,7 @@ export type Steps = 'model' | 'all';
  * `all` adds what the model leaves out because it changes nothing for it: holds, renewals, notes of
  * the sweeper, suppression after the claim.
  */
-export interface Found {
+export interface Explored {
   readonly states: number;
   readonly broken: string | null;
   readonly trail: readonly string[];
@@ -304,7 +304,7 @@ const keyOf = ({ delivery: d, queue, d: places, copies, cancelled200, faults }: 
 };
 
 /** Visits every state that can be reached. */
-export function explore(copies: Copies, which: Steps): Found {
+export function explore(copies: Copies, which: Steps): Explored {
   const explorer = new Explorer(copies, which);
   const first = start();
   const worlds = [first];
