@@ -19,7 +19,7 @@ test('a start prints its key, and a request with the key to paste', () => {
   expect(text).toContain('Authorization: Bearer sk_live_of_a_test');
 });
 
-test('a start without a key to print says why', () => {
+test('a start without a key to print gives the reason', () => {
   const text = announced({ key: null, reason: 'The tenant default has other keys already.' });
   expect(text).toMatch(/^API key {6}none to print\. The tenant default has other keys already\.$/m);
   expect(text).toContain('Bearer sk_live_...');

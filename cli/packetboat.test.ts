@@ -45,7 +45,7 @@ describe('the packetboat command', () => {
     expect(out).toMatch(/; (?:required|default: )/);
   });
 
-  test('does not start with an invalid configuration, and prints all of its faults', async () => {
+  test('does not start with an invalid configuration, and prints all faults', async () => {
     const { code, out, complaint } = await packetboat(['ingest'], {
       PACKETBOAT_GRPC_ADDR: 'nowhere',
       REDIS_URL: 'http://cache.example',
@@ -62,7 +62,7 @@ describe('the packetboat command', () => {
     );
   });
 
-  test('names the setting that a misspelt one may be meant for, beside the faults that come of it', async () => {
+  test('suggests the setting for a misspelt name, together with the faults', async () => {
     const { code, complaint } = await packetboat(['sweeper'], {
       PACKETBOAT_LOGLEVEL: 'debug',
       MONGODB_URL: 'none',

@@ -54,7 +54,7 @@ test('each fault has its file, line, column, path and reason, and each warning i
   ]);
 });
 
-test('with --partial a missing reference is no fault', async () => {
+test('with --partial a missing reference is not a fault', async () => {
   const { code, complaints } = await run(
     { path: '-', isPartial: true },
     sender.replace('billing@shop', 'billing@mail.shop'),

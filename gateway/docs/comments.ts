@@ -1,15 +1,12 @@
-// Reads the comments of the proto files, which are the reference of the API. proto-loader drops
-// comments, so this module parses the files a second time.
+// The comments of the proto files, which are the reference of the API.
 
 import protobuf from 'protobufjs';
-import { loadProtoRoot } from '../../services/runtime/proto-root.ts';
 
 /**
  * Returns the comments of services, rpcs, messages, fields, enums and enum values, by full name.
  * Paragraphs are kept; line breaks inside a paragraph become spaces.
  */
-export function loadComments(files: readonly string[]): ReadonlyMap<string, string> {
-  const root = loadProtoRoot(files);
+export function readComments(root: protobuf.Root): ReadonlyMap<string, string> {
   const comments = new Map<string, string>();
   const note = (name: string, comment: string | null | undefined): void => {
     if (comment) comments.set(name.replace(/^\./, ''), comment.replaceAll(/(?<!\n)\n(?!\n)/g, ' ').trim());

@@ -16,7 +16,7 @@ import type {
 } from '../../services/runtime/contract.ts';
 import { sendMethods } from '../rest/content.ts';
 import { canBeText } from '../rest/read-url.ts';
-import { loadComments } from './comments.ts';
+import { readComments } from './comments.ts';
 import { type Example, examples } from './examples.ts';
 import {
   ALLOWED_NAME,
@@ -84,7 +84,7 @@ Every response has \`X-Request-Id\` and the rate limit of the key. A request tha
 
 /** `serverUrl`: the absolute URL that the routes are relative to, without a slash at its end. */
 export function describeApi(contract: Contract, serverUrl: string): ApiDescription {
-  const comments = loadComments(contract.files);
+  const comments = readComments(contract.root);
   const schemas = new Schemas(comments);
   const paths: Record<string, Record<string, Operation>> = {};
   // sending comes first: most readers look for it

@@ -56,7 +56,7 @@ describe('the key that a start prints', () => {
     expect((await stat(join(dataDir, 'key'))).mode & 0o777).toBe(0o600);
   });
 
-  it('is a new one when the old one was revoked and no other can make keys', async () => {
+  it('is new if the old key was revoked and no other key can make keys', async () => {
     const old = await printed();
     await revoke(old);
     const next = await printed();
@@ -66,7 +66,7 @@ describe('the key that a start prints', () => {
     expect(await readdir(dataDir)).toEqual(['key']);
   });
 
-  it('is none while others can make keys, and why is said', async () => {
+  it('is absent, with a reason, while other keys can make keys', async () => {
     const old = await printed();
     const root = await keys.find(readKey(old)?.id ?? '');
     if (root !== null) await keys.add({ ...root, id: 'another' });
@@ -76,7 +76,7 @@ describe('the key that a start prints', () => {
   });
 
   it.each([{ environment: 'draft' }, { environment: 'testing' }, { senders: ['billing'] }] as const)(
-    'is a new one when only keys with %j can make others',
+    'is new if only keys with %j can make others',
     async (restriction) => {
       const old = await printed();
       const root = await keys.find(readKey(old)?.id ?? '');
@@ -86,19 +86,19 @@ describe('the key that a start prints', () => {
     },
   );
 
-  it('is the one that was saved by a start that ended before the store had it', async () => {
+  it('is the saved key if the earlier process ended before it stored the key', async () => {
     const key = await printed();
     keys = new MemoryKeyStore();
     expect(await printed()).toBe(key);
   });
 
-  it('is each tenant’s own', async () => {
+  it('differs between tenants', async () => {
     const [ours, theirs] = [await printed(), await printed({ tenant: 'other' })];
     expect(theirs).not.toBe(ours);
     expect([await printed(), await printed({ tenant: 'other' })]).toEqual([ours, theirs]);
   });
 
-  it('is the chosen one, unless that does not work', async () => {
+  it('is the chosen key, unless that key does not work', async () => {
     const [chosen, another] = [newKey(), newKey()];
     expect(await printed({ chosen })).toBe(chosen);
     expect(await begin({ chosen: another })).toEqual({
@@ -111,7 +111,7 @@ describe('the key that a start prints', () => {
     expect(await readdir(dataDir)).toEqual([]);
   });
 
-  it('is not read from a file that holds something else, which the fault names', async () => {
+  it('is not read from a file without a key; the error names the file', async () => {
     await writeFile(join(dataDir, 'key'), 'c4nary');
     const begun = begin();
     await expect(begun).rejects.toThrow(join(dataDir, 'key'));

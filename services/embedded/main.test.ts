@@ -53,7 +53,7 @@ describe('embedded mode', () => {
     expect(await inboxOf(program.rest)).toMatchObject([{ rcpt_to: ['user@example.com'] }]);
   });
 
-  test('finds everything as it was at its second start', async () => {
+  test('has all data after a restart', async () => {
     const first = await begin();
     const id = await first.rest.accepted(otp);
     await first.rest.until(id, 'delivered');
@@ -65,7 +65,7 @@ describe('embedded mode', () => {
     expect(await inboxOf(second.rest)).toHaveLength(1);
   });
 
-  test('goes on with what it had accepted and not delivered', async () => {
+  test('delivers after a restart what it had accepted before', async () => {
     await using sink = await startSink();
     const relay = { PACKETBOAT_RELAY: `smtp://127.0.0.1:${sink.port}` };
     const first = await begin(relay);
@@ -82,7 +82,7 @@ describe('embedded mode', () => {
     expect(sink.mails).toHaveLength(1);
   });
 
-  test('sends all mail to the relay that is named, and none to the inbox', async () => {
+  test('sends all mail to the configured relay, and none to the inbox', async () => {
     await using sink = await startSink();
     await using program = await begin({ PACKETBOAT_RELAY: `smtp://127.0.0.1:${sink.port}` });
     await program.rest.accepted(otp);
@@ -90,14 +90,14 @@ describe('embedded mode', () => {
     expect(await inboxOf(program.rest)).toEqual([]);
   });
 
-  test('keeps its key and keyring from others', async () => {
+  test('stores its key and keyring readable by their owner only', async () => {
     await using program = await begin();
     for (const name of ['key', 'keyring.json'])
       expect((await stat(join(folder, 'data', name))).mode & 0o777).toBe(0o600);
     expect((await readFile(join(folder, 'data', 'key'), 'utf8')).trim()).toBe(program.key);
   });
 
-  test('makes the key that it is given, once', async () => {
+  test('creates the chosen key, once', async () => {
     const chosen = newKey();
     const first = await begin({ PACKETBOAT_BOOTSTRAP_KEY: chosen });
     expect(first.key).toBe(chosen);
@@ -107,7 +107,7 @@ describe('embedded mode', () => {
     expect(second.firstKey).toEqual({ key: null, reason: expect.stringContaining('other keys already') });
   });
 
-  test('prints a key that works after the one that it printed was revoked', async () => {
+  test('prints a new key after the printed key was revoked', async () => {
     const first = await begin();
     const { key } = first;
     const { keys } = (await first.rest.get('/v1/keys')).body as {
@@ -123,7 +123,7 @@ describe('embedded mode', () => {
     expect((await second.rest.withKey(key).send(otp)).status).toBe(401);
   });
 
-  test('makes a first key for another tenant beside the one that it has', async () => {
+  test('creates a first key for each tenant', async () => {
     const first = await begin();
     await first[Symbol.asyncDispose]();
     await using second = await begin({
@@ -135,12 +135,12 @@ describe('embedded mode', () => {
     expect((await second.rest.withKey(first.key).get('/v1/keys')).body.keys).toHaveLength(1);
   });
 
-  test('keeps a second process out of its data folder, and says why', async () => {
+  test('rejects a second process in its data folder, with a reason', async () => {
     await using _first = await begin();
     await expect(begin()).rejects.toThrow(/another process is using the data folder .*data; stop it first/);
   });
 
-  test('says that its data folder cannot be created', async () => {
+  test('reports that its data folder cannot be created', async () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
     await expect(begin({ PACKETBOAT_DATA_DIR: file })).rejects.toThrow(
@@ -151,14 +151,14 @@ describe('embedded mode', () => {
     );
   });
 
-  test('says that the database in its data folder cannot be opened, and what the process needs', async () => {
+  test('reports that its database cannot be opened, and which permissions it needs', async () => {
     await mkdir(join(folder, 'data', 'packetboat.db'), { recursive: true });
     await expect(begin()).rejects.toThrow(
       /^cannot open the database in .*data: .*\. The process must be able to read and write the folder\./,
     );
   });
 
-  test('logs a fault of its catalog with an object and a path only where the fault has them', async () => {
+  test('logs a fault of its catalog with object and path only if the fault has them', async () => {
     const catalog = join(folder, 'catalog');
     await mkdir(catalog);
     await writeFile(join(catalog, 'a.yaml'), 'x: [');
@@ -180,7 +180,7 @@ describe('embedded mode', () => {
     });
   });
 
-  test('says which address is taken, and leaves nothing open', async () => {
+  test('reports an address that is in use, and closes what it opened', async () => {
     const first = await begin();
     await expect(
       begin({
@@ -192,7 +192,7 @@ describe('embedded mode', () => {
     await using _again = await begin({ PACKETBOAT_DATA_DIR: join(folder, 'other') });
   });
 
-  test('takes a changed template within a second', async () => {
+  test('uses a changed template within a second', async () => {
     const catalog = join(folder, 'catalog');
     await mkdir(catalog);
     const sender = await readFile(join(exampleCatalogDir, 'senders.yaml'), 'utf8');
@@ -204,7 +204,7 @@ describe('embedded mode', () => {
     await vi.waitFor(() => program.rest.accepted(otp), { timeout: 2_000 });
   });
 
-  test('shows health and metrics on an address of their own, and health on HTTP too', async () => {
+  test('serves health and metrics on their own address, and health on the REST address too', async () => {
     await using program = await begin();
     await program.rest.accepted(otp);
     const metrics = await (await fetch(`http://127.0.0.1:${program.ports.metrics}/metrics`)).text();

@@ -50,7 +50,7 @@ describe('the contract', () => {
     });
   });
 
-  test('an enum in JSON is in lower case, without prefix and without what stands for nothing', () => {
+  test('an enum value in JSON is in lower case, without prefix, and UNSPECIFIED is missing', () => {
     const field = method('SendMessage').requestType.fields.get('copies');
     expect(field?.value.kind === 'enum' && [...field.value.type.values]).toEqual([
       ['at_least_once', 'COPIES_AT_LEAST_ONCE'],
@@ -58,7 +58,7 @@ describe('the contract', () => {
     ]);
   });
 
-  test('fields that are reserved do not exist', () => {
+  test('reserved fields do not exist', () => {
     expect(method('SendMessage').requestType.fields.has('track')).toBe(false);
   });
 });

@@ -14,15 +14,16 @@ import {
   type PackageDefinition,
   type ServiceDefinition,
 } from '@grpc/proto-loader';
+import type protobuf from 'protobufjs';
 import type { FieldRules } from '../core/accept/field-rules.ts';
-import { loadFieldRules } from './field-options.ts';
-import { protoDirectories } from './proto-root.ts';
+import { readFieldRules } from './field-options.ts';
+import { loadProtoRoot, protoDirectories } from './proto-root.ts';
 
 const PACKAGE = 'packetboat.v1';
 
 export interface Contract {
-  /** Relative to the proto directories: `packetboat/v1/messages.proto`. */
-  readonly files: readonly string[];
+  /** The proto files as protobufjs parses them, with options and comments. */
+  readonly root: protobuf.Root;
   /** In the order of the files and of the rpcs in them. */
   readonly methods: readonly Method[];
 }
@@ -121,9 +122,10 @@ export function loadContract(): Contract {
     longs: Number,
     enums: String,
   });
-  const types = new Types(definitions, loadFieldRules(files));
+  const root = loadProtoRoot(files);
+  const types = new Types(definitions, readFieldRules(root));
   return {
-    files,
+    root,
     methods: Object.entries(definitions).flatMap(([name, definition]) =>
       name.startsWith(`${PACKAGE}.`) && isService(definition) ? methodsOf(name, definition, types) : [],
     ),

@@ -3,7 +3,7 @@ import { programs, variables } from './config.ts';
 import { describeConfig } from './describe-config.ts';
 
 describe('the help of a program', () => {
-  test.each(programs)('%s: has each of its variables with unit and default', (program) => {
+  test.each(programs)('%s: lists its variables with unit and default', (program) => {
     const help = describeConfig(program);
     for (const variable of Object.values(variables)) {
       const isOwn = (variable.programs as readonly string[]).includes(program);
@@ -12,7 +12,7 @@ describe('the help of a program', () => {
     }
   });
 
-  test('says what is required, and else the default', () => {
+  test('states whether a variable is required, or its default', () => {
     expect(describeConfig('ingest')).toContain('path; required');
     expect(describeConfig('dev')).toContain('path; default: none');
     expect(describeConfig('dev')).toContain('host:port; default: 127.0.0.1:8080');

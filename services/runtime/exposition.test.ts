@@ -38,11 +38,11 @@ describe('the format of metrics', () => {
     ['text/plain;q=2', 'openmetrics'],
     ['text/plain;q=x', 'openmetrics'],
     [',;,q=1,/', 'openmetrics'],
-  ])('for Accept: %s is %s', (accept, format) => {
+  ])('of a response to Accept: %s is %s', (accept, format) => {
     expect(formatFor(accept)).toBe(format);
   });
 
-  test('is said with it, and both formats have the same samples, in whichever order they are asked for', async () => {
+  test('is in the content type, and both formats have the same samples, whichever is requested first', async () => {
     const metrics = createMetrics({ program: 'test', version: '1' });
     metrics.message('queued');
     metrics.http('GET', '/v1/messages/{message_id}', 200, 30);

@@ -11,11 +11,11 @@ import { accessLimits } from '../core/limits/access.ts';
 import { addressLimits } from '../core/limits/address.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { loadContract } from './contract.ts';
-import { loadFieldRules } from './field-options.ts';
+import { readFieldRules } from './field-options.ts';
 import { judgedFieldsOf } from './judged-fields.ts';
 
 const contract = loadContract();
-const loaded = loadFieldRules(contract.files);
+const loaded = readFieldRules(contract.root);
 const rules = new Map([...loaded].map(([name, of]) => [name.slice('packetboat.v1.'.length), of]));
 
 /** Each number of the proto, and the limit that is the reason for it. */
@@ -89,7 +89,7 @@ const sets: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe('the rules of the proto', () => {
-  test('hold the numbers of the limits, and no other', () => {
+  test('use the numbers of the limits, and no others', () => {
     const numbersOf = (place: string, of: FieldRules): [string, number][] =>
       Object.entries(of).flatMap(([rule, value]) =>
         typeof value === 'number'
@@ -103,7 +103,7 @@ describe('the rules of the proto', () => {
     ).toEqual(numbers);
   });
 
-  test('hold the words of the core, and no other', () => {
+  test('use the words of the core, and no others', () => {
     const given = [...rules].flatMap(([name, of]) => {
       const values = of.values ?? of.each?.values;
       return values === undefined ? [] : [[name, values.toSorted()] as const];
@@ -111,7 +111,7 @@ describe('the rules of the proto', () => {
     expect(Object.fromEntries(given.toSorted())).toEqual(sets);
   });
 
-  test('have patterns of whole texts, which compile, and a sentence for each', () => {
+  test('have patterns that compile and match whole texts, each with a message', () => {
     const patterns = [...rules].flatMap(([name, of]) =>
       [of, of.names, of.each].flatMap((r) => (r?.pattern === undefined ? [] : [{ name, ...r }])),
     );
@@ -123,7 +123,7 @@ describe('the rules of the proto', () => {
     }
   });
 
-  test('name a template as its parser reads it', () => {
+  test('match the template names that the parser accepts', () => {
     const pattern = new RegExp(rules.get('SendMessageRequest.template')?.pattern ?? '', 'u');
     for (const text of [
       'a',
@@ -144,13 +144,13 @@ describe('the rules of the proto', () => {
   });
 });
 
-describe('the table that ingest judges by', () => {
+describe('the table with which ingest validates requests', () => {
   const judged = judgedFieldsOf(contract);
   test('has every public rpc', () => {
     expect([...judged.keys()]).toEqual(contract.methods.map(({ path }) => path));
   });
 
-  test('is made from the rules of a request and of what is below', () => {
+  test('has the rules of a request and of its nested messages', () => {
     const fields = judged.get('/packetboat.v1.MessagesService/SendMessage') ?? [];
     const attachments = fields.find(({ name }) => name === 'attachments');
     expect(attachments).toMatchObject({
@@ -168,7 +168,7 @@ describe('the table that ingest judges by', () => {
     expect(fields.find(({ name }) => name === 'html')).toBeUndefined();
   });
 
-  test('judges what a gRPC client sends in a type of its own', () => {
+  test('validates values that only a gRPC client can send', () => {
     const fields = judged.get('/packetboat.v1.KeysService/CreateKey') ?? [];
     const request = {
       name: '',

@@ -2,7 +2,6 @@
 
 import protobuf from 'protobufjs';
 import type { FieldRules } from '../core/accept/field-rules.ts';
-import { loadProtoRoot } from './proto-root.ts';
 
 const OPTION = /^\((?:packetboat\.v1\.)?field\)$/;
 
@@ -10,7 +9,7 @@ const OPTION = /^\((?:packetboat\.v1\.)?field\)$/;
  * Rules by the full name of the field, such as `packetboat.v1.CreateKeyRequest.name`. Fields
  * without rules are absent.
  */
-export function loadFieldRules(files: readonly string[]): ReadonlyMap<string, FieldRules> {
+export function readFieldRules(root: protobuf.Root): ReadonlyMap<string, FieldRules> {
   const rules = new Map<string, FieldRules>();
   const visit = (object: protobuf.ReflectionObject): void => {
     if (object instanceof protobuf.Type) {
@@ -24,7 +23,7 @@ export function loadFieldRules(files: readonly string[]): ReadonlyMap<string, Fi
     }
     if (object instanceof protobuf.Namespace) object.nestedArray.forEach(visit);
   };
-  visit(loadProtoRoot(files));
+  visit(root);
   return rules;
 }
 

@@ -79,7 +79,7 @@ async function thrownBy(act: () => unknown): Promise<unknown> {
   throw new Error('nothing was thrown');
 }
 
-describe('an error says nothing of the secret that it is about', () => {
+describe('a printed error does not contain the secret that caused it', () => {
   const nowhere = { host: '127.0.0.1', port: 1 };
   const url = (scheme: string) => `${scheme}://user:${MARKER}@${nowhere.host}:${nowhere.port}/`;
   const checkOf = async (open: AsyncDisposable & { check(): Promise<void> }) => {
@@ -253,8 +253,8 @@ describe('an error says nothing of the secret that it is about', () => {
   });
 });
 
-describe('what is printed of a foreign error still finds the fault', () => {
-  test('a bug: its type, and where it happened', () => {
+describe('a printed foreign error suffices to find the fault', () => {
+  test('a bug is printed with its type and location', () => {
     const error = (() => {
       try {
         return JSON.parse('hunter2');
@@ -267,14 +267,14 @@ describe('what is printed of a foreign error still finds the fault', () => {
     expect(showError(describeError(error))).toMatch(/^SyntaxError\n {4}at /);
   });
 
-  test('a server that is not there: what was asked of the system, and of which address', async () => {
+  test('an unreachable server is printed with the system call and the address', async () => {
     await using redis = openRedis('redis://127.0.0.1:1');
     const { cause } = describeError(await thrownBy(() => redis.check()));
     expect(cause).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port: 1 });
     expect(showError(cause ?? { type: '' })).toMatch(/^Error ECONNREFUSED connect 127\.0\.0\.1:1\n/);
   });
 
-  test('causes are followed, and those of an error that stands for several', () => {
+  test('causes are printed, and the errors of an AggregateError', () => {
     const inner = new Failure('unavailable', 'no answer', {
       cause: Object.assign(new Error('x'), { code: 'EPIPE' }),
     });
@@ -282,7 +282,7 @@ describe('what is printed of a foreign error still finds the fault', () => {
     expect(described.errors).toMatchObject([{ message: 'no answer', cause: { code: 'EPIPE' } }]);
   });
 
-  test('a circle of causes has an end', () => {
+  test('a cycle of causes ends', () => {
     const error = new Error('x');
     error.cause = error;
     expect(JSON.stringify(describeError(error)).match(/"cause"/g)).toHaveLength(5);
@@ -313,7 +313,7 @@ describe('files of a catalog', () => {
       'a certificate',
       `${secret(`stringData: {ca: "${MARKER}"}\n`)}---\napiVersion: packetboat.dev/v1alpha1\nkind: Sender\nmetadata: {name: a}\nspec: {domain: a.example, from: {address: a@a.example}, routes: [{name: r, smtp: {host: r.example, caSecretRef: {name: login, key: ca}}}]}\n`,
     ],
-  ])('%s: neither `validate` nor the reader of a folder repeats it', async (_, text) => {
+  ])('%s: neither `validate` nor the reader of a folder prints its content', async (_, text) => {
     const path = await mkdtemp(join(folder, 'catalog-'));
     await writeFile(join(path, 'a.yaml'), text, { mode: 0o600 });
     const out: string[] = [];

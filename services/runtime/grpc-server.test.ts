@@ -10,7 +10,7 @@ import { Health } from './health.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-test('what reflection tells is what buf makes of proto/packetboat (make proto)', async () => {
+test('reflection serves the descriptors that buf generates from proto/packetboat (make proto)', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'packetboat-descriptors-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const fresh = join(folder, 'descriptors.binpb');
@@ -19,7 +19,7 @@ test('what reflection tells is what buf makes of proto/packetboat (make proto)',
   expect(readFileSync(fresh).equals(await readDescriptors())).toBe(true);
 });
 
-test('a key that no header may hold is not written to stderr', async () => {
+test('a key that is invalid in a header is not written to stderr', async () => {
   const written = vi.spyOn(console, 'error');
   onTestFinished(() => written.mockRestore());
   using health = new Health({

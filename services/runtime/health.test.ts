@@ -48,7 +48,7 @@ function healthOf(
 }
 
 describe('health', () => {
-  test('a dependency that was not asked yet is not reached, whether it is required or not', () => {
+  test('a dependency that has not been checked yet counts as not reached, required or not', () => {
     const { health, gauge } = healthOf({ store: 'up', queue: 'up' });
     expect(health.readiness).toEqual({ status: 'not_ready', lost: [], notReached: ['store', 'queue'] });
     expect(health.isReady).toBe(false);
@@ -58,7 +58,7 @@ describe('health', () => {
     ]);
   });
 
-  test('a program is ready once each dependency has answered, and nothing is logged about that', async () => {
+  test('a program becomes ready once each dependency has answered, without a log line', async () => {
     const { until, watch, gauge, log } = healthOf({ store: 'up', queue: 'up' });
     watch();
     expect(await until({ status: 'ready' })).toEqual({ status: 'ready', lost: [], notReached: [] });
@@ -112,7 +112,7 @@ describe('health', () => {
     );
   });
 
-  test('a dependency that hangs is asked once', async () => {
+  test('a dependency that hangs is checked once', async () => {
     const { until, asked, health, watch } = healthOf({ queue: 'hung' });
     watch();
     await until({ status: 'degraded' });
@@ -120,7 +120,7 @@ describe('health', () => {
     expect(asked()).toBe(1);
   });
 
-  test('a dependency is asked often until it answers for the first time, and then less often', async () => {
+  test('a dependency is checked often until its first answer, and less often afterwards', async () => {
     const behaviours: Partial<Record<DependencyName, Behaviour>> = { store: 'down' };
     const { until, watch, asked, log } = healthOf(behaviours, { everyMs: 60_000 });
     watch();
@@ -136,7 +136,7 @@ describe('health', () => {
     expect(asked()).toBe(askedByThen);
   });
 
-  test('from the first step of a shutdown on a program is not ready, and asks nobody', async () => {
+  test('a program that shuts down is not ready and checks no dependency', async () => {
     const behaviours: Partial<Record<DependencyName, Behaviour>> = { store: 'up' };
     const { health, until, watch, log, gauge } = healthOf(behaviours);
     watch();
@@ -155,7 +155,7 @@ describe('the operations server', () => {
   const metrics = { exposition: async (accept = '') => ({ contentType, text: `${accept} 1\n# EOF\n` }) };
   const anywhere = { host: '127.0.0.1', port: 0 };
 
-  test('answers metrics, health and readiness, and nothing else', async () => {
+  test('serves metrics, health and readiness, and nothing else', async () => {
     const states: Partial<Record<DependencyName, Behaviour>> = { store: 'up' };
     const { health, until, watch } = healthOf(states);
     await using server = await serveOperations(anywhere, { health, metrics });
@@ -186,7 +186,7 @@ describe('the operations server', () => {
     expect(await ask('/healthz')).toMatchObject({ status: 200 });
   });
 
-  test('gives metrics in the format that is asked for', async () => {
+  test('serves metrics in the requested format', async () => {
     const { health } = healthOf({});
     await using server = await serveOperations(anywhere, {
       health,
@@ -204,7 +204,7 @@ describe('the operations server', () => {
     expect(await ask('*/*')).toEqual([contentType, true]);
   });
 
-  test('says which setting to change when its address is taken', async () => {
+  test('names the setting to change if its address is in use', async () => {
     const { health } = healthOf({});
     await using first = await serveOperations(anywhere, { health, metrics });
     await expect(

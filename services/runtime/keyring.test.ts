@@ -15,7 +15,7 @@ beforeEach(async () => {
   onTestFinished(() => rm(folder, { recursive: true }));
 });
 
-it('makes a keyring that nobody else can read, and keeps it', async () => {
+it('generates a keyring that only its owner can read, and does not change it later', async () => {
   const made = await readOrMakeKeyring(file, systemRandom);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(await readOrMakeKeyring(file, systemRandom)).toEqual(made);
@@ -23,13 +23,13 @@ it('makes a keyring that nobody else can read, and keeps it', async () => {
   expect(await readdir(folder)).toEqual(['keyring.json']);
 });
 
-it('makes one keyring, however many programs start at once', async () => {
+it('generates one keyring if several programs start at once', async () => {
   const made = await Promise.all(Array.from({ length: 10 }, () => readOrMakeKeyring(file, systemRandom)));
   for (const keyring of made) expect(keyring).toEqual(made[0]);
   expect(await readdir(folder)).toEqual(['keyring.json']);
 });
 
-it('never replaces a keyring that it cannot use', async () => {
+it('never replaces an invalid keyring', async () => {
   await writeFile(file, 'catalog: 5');
   await expect(readOrMakeKeyring(file, systemRandom)).rejects.toMatchObject({
     kind: 'invalid',
@@ -38,7 +38,7 @@ it('never replaces a keyring that it cannot use', async () => {
   expect(await readFile(file, 'utf8')).toBe('catalog: 5');
 });
 
-it('says that there is no file, and what is in the way', async () => {
+it('reports a missing file, and a folder without keys', async () => {
   await expect(readKeyring(file)).rejects.toMatchObject({ kind: 'invalid', message: `${file}: ENOENT` });
   await expect(readKeyring(folder)).rejects.toMatchObject({
     kind: 'invalid',
@@ -46,7 +46,7 @@ it('says that there is no file, and what is in the way', async () => {
   });
 });
 
-it('reads a folder with a file for each purpose, and nothing else that lies there', async () => {
+it('reads a folder with a file for each purpose, and ignores other files', async () => {
   const secret = Buffer.alloc(32, 7).toString('base64');
   await writeFile(join(folder, 'catalog'), `[{id: k2, secret: ${secret}}, {id: k1, secret: ${secret}}]`);
   await writeFile(join(folder, 'cursor'), `- id: c1\n  secret: ${secret}\n`);

@@ -32,7 +32,7 @@ describe('a log line', () => {
     ['an address', 'user.name+tag@example.com'],
     ['an address in brackets', '<user@example.com>'],
     ['the password of a URL', 'mongodb://packetboat:hunter2@db.example/'],
-  ])('never holds %s, wherever it comes from', (_, secret) => {
+  ])('never contains %s, whatever its source', (_, secret) => {
     const { log, written } = lines();
     const failure = new Failure('unavailable', `refused ${secret}`, { cause: new Error(`said "${secret}"`) });
     reporter(log)('could not do it', failure);
@@ -41,7 +41,7 @@ describe('a log line', () => {
     for (const line of written) expect(() => JSON.parse(line)).not.toThrow();
   });
 
-  test('tells of an error what is harmless: no documents, commands or URLs that a driver hung onto it', () => {
+  test('has only harmless parts of an error: no documents, commands or URLs that a driver attached to it', () => {
     const { log, written } = lines();
     reporter(log)(
       'it failed',
@@ -52,7 +52,7 @@ describe('a log line', () => {
     expect(written.join('')).not.toContain('hidden');
   });
 
-  test('shows the cause of a failure, and no stack where nobody needs one', () => {
+  test('has the cause of a failure, without a stack', () => {
     const { log, written } = lines();
     reporter(log)(
       'it failed',
@@ -66,7 +66,7 @@ describe('a log line', () => {
     });
   });
 
-  test('has its own message where an error is all that was handed over', () => {
+  test('has a message of its own if only an error is logged', () => {
     const { log, written } = lines();
     log.error(new Error('hidden'));
     log.error({ err: new Error('hidden') });
@@ -79,7 +79,7 @@ describe('a log line', () => {
     expect(written.join('')).not.toContain('hidden');
   });
 
-  test('that is cut has a bounded depth, so that cutting cannot overflow the stack', () => {
+  test('that is cut has a bounded depth, so that the recursion is bounded', () => {
     const { written, log } = lines();
     log.info(
       { deep: Array.from({ length: 100 }).reduce((inner) => ({ inner }), 'x'), field: 'f'.repeat(10_000) },
@@ -113,7 +113,7 @@ describe('a log line', () => {
       'it failed',
     ],
     ['characters that JSON escapes', { field: '\u0000"'.repeat(50_000) }, 'it failed'],
-  ])('has at most 8 KiB, says that it was cut, and is JSON still: %s', (_, fields, message) => {
+  ])('is cut to 8 KiB, says so and stays valid JSON: %s', (_, fields, message) => {
     const { log, written } = lines();
     log.warn(fields, message);
     const [line = ''] = written;
@@ -127,21 +127,21 @@ describe('a log line', () => {
     });
   });
 
-  test('of 8 KiB or less is left as it is', () => {
+  test('of 8 KiB or less is not cut', () => {
     const { log, written } = lines();
     log.warn({ field: 'f'.repeat(8_000) }, 'it failed');
     expect(JSON.parse(written[0] ?? '')).toMatchObject({ field: 'f'.repeat(8_000) });
     expect(written[0]).not.toContain('truncated');
   });
 
-  test('loses what looks like a key before it is cut, so that no half of a key is left', () => {
+  test('is redacted before it is cut, so that no part of a key is left', () => {
     const { log, written } = lines();
     for (let pad = 2_000; pad < 2_100; pad += 1)
       log.warn({ field: `${'x'.repeat(pad)} sk_live_${'s'.repeat(40)} ${'y'.repeat(20_000)}` }, 'it failed');
     expect(written.join('')).not.toContain('sss');
   });
 
-  test('is text for people in development, without keys and addresses either', () => {
+  test('is text in development, also without keys and addresses', () => {
     const { log, written } = lines({ isForPeople: true });
     log.warn({ place: 'otp.yaml:3', err: new Failure('invalid', 'about user@example.com') }, 'not good');
     expect(written.join('')).toMatch(

@@ -26,7 +26,7 @@ const string = text(3, 'x');
 const struct = (...members: readonly Uint8Array[]) => message(5, ...members);
 const list = (...values: readonly Uint8Array[]) => message(6, ...values.map((value) => message(1, value)));
 
-describe('a name that the generated code drops', () => {
+describe('a name that the generated decoder loses', () => {
   test.each<[string, Uint8Array, string[]]>([
     ['a header', entry(HEADERS, '__proto__', text(2, 'x')), ['headers forbidden_name']],
     ['a tag', entry(TAGS, '__proto__', text(2, 'x')), ['tags forbidden_name']],
@@ -67,14 +67,14 @@ describe('a name that the generated code drops', () => {
     expect(fieldsOf(bytes)).toEqual(faults);
   });
 
-  test('the context of the other form', () => {
+  test('the context of SendEmail is searched too', () => {
     const bytes = message(5, member('__proto__', string));
     expect(SendEmailRequest.decode(bytes).context).toEqual({});
     expect(fieldsOf(bytes, '/packetboat.v1.MessagesService/SendEmail')).toEqual(['context forbidden_name']);
   });
 });
 
-describe('a request is not at fault for', () => {
+describe('no error is reported for', () => {
   const name = '\n\t__proto__';
   test.each<[string, Uint8Array]>([
     ['nothing', new Uint8Array()],

@@ -14,18 +14,18 @@ describe('metrics', () => {
     expect(text.endsWith('# EOF\n')).toBe(true);
   });
 
-  test('have the lag of the event loop among them', async () => {
+  test('include the lag of the event loop', async () => {
     expect((await fresh().exposition()).text).toContain('nodejs_eventloop_lag_p99_seconds');
   });
 
-  test('count the same when they are read twice', async () => {
+  test('do not change when they are read', async () => {
     const metrics = fresh();
     metrics.claimed(3);
     (await metrics.exposition()).text;
     expect((await metrics.exposition()).text).toContain('packetboat_claims_total 3\n');
   });
 
-  test('measure mail by tier, in times from a tenth of a second to eight hours', async () => {
+  test('measure mail by tier, in buckets from a tenth of a second to eight hours', async () => {
     const metrics = fresh();
     metrics.delivered('high', 400);
     metrics.delivered('high', 7 * 3_600_000);
@@ -39,7 +39,7 @@ describe('metrics', () => {
     expect(text).toContain('packetboat_time_to_first_reply_seconds_count{tier="other"} 1\n');
   });
 
-  test('take a clock that went back for no time at all', async () => {
+  test('count a negative duration as 0', async () => {
     const metrics = fresh();
     metrics.delivered('normal', -5);
     metrics.oldestSendable(-5);
@@ -48,7 +48,7 @@ describe('metrics', () => {
     expect(text).toContain('packetboat_oldest_sendable_age_seconds 0\n');
   });
 
-  test('keep words that are not ours out of their labels', async () => {
+  test('replace unknown label values by other', async () => {
     const metrics = fresh();
     metrics.message('user@example.com');
     metrics.held('sk_live_x', 1);
@@ -60,7 +60,7 @@ describe('metrics', () => {
     expect(text).toContain('packetboat_messages_total{result="other"} 1\n');
   });
 
-  test('have a bound on the values of a label whose words come from elsewhere', async () => {
+  test('bound the number of values of an open label', async () => {
     const metrics = fresh();
     for (let i = 0; i < 1_000; i++) metrics.rpc(`/made.up/Rpc${i}`, 0, 1);
     const text = (await metrics.exposition()).text;

@@ -39,7 +39,7 @@ async function toldUntilClosed(port: number, text: string): Promise<string> {
 const statusIn = (text: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
 
 describe('the operations server', () => {
-  test('answers every method of Node, and none with a 5xx', async () => {
+  test('responds to every HTTP method that Node knows, never with a 5xx', async () => {
     const port = await operations();
     const expected = (method: string): number => (method === 'GET' || method === 'HEAD' ? 200 : 405);
     const seen: Record<string, number> = {};
@@ -74,7 +74,7 @@ describe('the operations server', () => {
   test.each([
     ['announced', 'Content-Length: 100000000\r\n\r\n{'],
     ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n'],
-  ])('waits for no body, %s', async (_, body) => {
+  ])('does not wait for a body, %s', async (_, body) => {
     expect(
       statusIn(await toldUntilClosed(await operations(), `GET /healthz HTTP/1.1\r\nHost: x\r\n${body}`)),
     ).toBe(200);
@@ -89,7 +89,7 @@ describe('the operations server', () => {
     );
   });
 
-  test('closes the connection when the metrics cannot be written, and answers the next one', async () => {
+  test('closes the connection if the metrics cannot be written, and serves the next connection', async () => {
     const port = await operations({
       metrics: { exposition: async () => Promise.reject(new Error('a metric broke')) },
     });
@@ -99,7 +99,7 @@ describe('the operations server', () => {
     ).toBe(200);
   });
 
-  test('answers while the event loop of the program is blocked', async () => {
+  test('responds while the event loop of the program is blocked', async () => {
     const port = await operations();
     const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
     expect((await ask('/metrics')).status).toBe(200);

@@ -13,7 +13,7 @@ const refusalOf = (read: () => unknown): string => {
 };
 
 describe('a configuration', () => {
-  test('is complete without any variable in development', () => {
+  test('needs no variable in development', () => {
     expect(readConfig('dev', {})).toMatchObject({
       httpAddr: { host: '127.0.0.1', port: 8080 },
       grpcAddr: { host: '127.0.0.1', port: 9090 },
@@ -26,7 +26,7 @@ describe('a configuration', () => {
     });
   });
 
-  test('names all faults at once, and repeats no value', () => {
+  test('reports all faults at once, without values', () => {
     const message = refusalOf(() =>
       readConfig('dispatcher', {
         PACKETBOAT_METRICS_ADDR: 'somewhere',
@@ -42,13 +42,13 @@ describe('a configuration', () => {
     expect(message).not.toMatch(/secret|nonsense|loud|somewhere/);
   });
 
-  test('takes an empty variable for an absent one', () => {
+  test('treats an empty variable as absent', () => {
     expect(
       readConfig('gateway', { PACKETBOAT_HTTP_ADDR: '', PACKETBOAT_INGEST_ADDR: '' }).httpAddr.port,
     ).toBe(8080);
   });
 
-  test('needs a keyring in every program of a cluster that holds secrets', () => {
+  test('requires a keyring for every program of a cluster that uses secrets', () => {
     for (const program of ['ingest', 'dispatcher', 'catalog'] as const) {
       expect(refusalOf(() => readConfig(program, {}))).toContain(
         'PACKETBOAT_KEYRING_FILE is required, and is not set (path)',

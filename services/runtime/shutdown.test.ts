@@ -43,7 +43,7 @@ describe('a program', () => {
     },
   );
 
-  test('takes a signal seriously that comes while it starts', async () => {
+  test('stops after its start if a signal arrives during the start', async () => {
     const process = new ProcessOfTest();
     const { start, steps } = programOf();
     const ran = runUntilSignal(start, { log, process });
@@ -53,7 +53,7 @@ describe('a program', () => {
     await ran;
   });
 
-  test('ends at once on a second signal', async () => {
+  test('exits at once on a second signal', async () => {
     const process = new ProcessOfTest();
     const { start, started } = programOf(new Promise(() => {}));
     void runUntilSignal(start, { log, process });
@@ -63,7 +63,7 @@ describe('a program', () => {
     expect(await process.exited.promise).toBe(130);
   });
 
-  test('is given up when the grace period is over', async () => {
+  test('exits when the grace period is over', async () => {
     const process = new ProcessOfTest();
     const { start, started } = programOf(new Promise(() => {}));
     void runUntilSignal(start, { log, process, graceMs: 5 });
@@ -72,7 +72,7 @@ describe('a program', () => {
     expect(await process.exited.promise).toBe(1);
   });
 
-  test('ends with code 1 when stopping fails', async () => {
+  test('exits with code 1 if stopping fails', async () => {
     const process = new ProcessOfTest();
     const { start, started } = programOf(Promise.reject(new Error('no')));
     const ran = runUntilSignal(start, { log, process });
@@ -82,13 +82,13 @@ describe('a program', () => {
     await ran;
   });
 
-  test('that cannot start says so to whoever started it', async () => {
+  test('that fails to start rejects', async () => {
     await expect(
       runUntilSignal(() => Promise.reject(new Error('no store')), { log, process: new ProcessOfTest() }),
     ).rejects.toThrow('no store');
   });
 
-  test('is stopped by a bug', async () => {
+  test('exits after an uncaught exception', async () => {
     const process = new ProcessOfTest();
     const { start, started } = programOf();
     void runUntilSignal(start, { log, process });

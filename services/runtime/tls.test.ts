@@ -26,12 +26,12 @@ async function files(content: { readonly cert?: string; readonly key?: string; r
 }
 const neverReported = (what: string, error: unknown): void => void expect.fail(`${what}: ${error}`);
 
-it('is none when nothing is set', async () => {
+it('is null if no variable is set', async () => {
   const nothing = { tlsCertFile: undefined, tlsKeyFile: undefined, tlsCaFile: undefined };
   expect(await openTlsIdentity(nothing, neverReported)).toBeNull();
 });
 
-describe('what cannot be used names its setting, and quotes nothing', () => {
+describe('an invalid file is reported with its variable, without its content', () => {
   it.each([
     ['no certificate', { key, ca: authority.cert }, 'PACKETBOAT_TLS_CERT_FILE cannot be read: ENOENT'],
     [
@@ -61,7 +61,7 @@ describe('what cannot be used names its setting, and quotes nothing', () => {
     });
   });
 
-  it('one of the three alone', async () => {
+  it('one variable of three alone', async () => {
     const { tlsCertFile } = await files({ cert });
     await expect(
       openTlsIdentity({ tlsCertFile, tlsKeyFile: undefined, tlsCaFile: undefined }, neverReported),
@@ -72,7 +72,7 @@ describe('what cannot be used names its setting, and quotes nothing', () => {
   });
 });
 
-it('new files are told, and a pair that does not match is not', async () => {
+it('listeners receive new files, but never a pair that does not match', async () => {
   const reports: unknown[] = [];
   using identity = await openTlsIdentity(await files({ cert, key, ca: authority.cert }), (_, error) =>
     reports.push(error),
@@ -96,7 +96,7 @@ it('new files are told, and a pair that does not match is not', async () => {
   expect(told).toEqual([cert, next.cert]);
 });
 
-it('peers are known by a name in their certificate, exactly', () => {
+it('peers are recognized by an exact name in their certificate', () => {
   const isNamed = namedPeers(['gateway.example']);
   const judge = (...names: readonly string[]): boolean => {
     const certificate = new X509Certificate(authority.issue({ names }).cert);

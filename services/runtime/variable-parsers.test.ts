@@ -134,14 +134,14 @@ describe('a variable', () => {
       ['a b', '[::1]', 'https://127.0.0.1', '127.0.0.1/x', 'x@127.0.0.1'],
     ],
     ['PORT', ['1', '443', '65535'], ['0', '65536', 'abc', '443 ']],
-  ])('tells where the API server may be from where it may not: %s', (name, good, bad) => {
+  ])('KUBERNETES_SERVICE_%s: valid and invalid values', (name, good, bad) => {
     const read = (text: string) => readConfig('release-finalizers', { [`KUBERNETES_SERVICE_${name}`]: text });
     for (const text of good) expect(() => read(text)).not.toThrow();
     for (const text of bad)
       expect(refusalOf(() => read(text))).toContain(`KUBERNETES_SERVICE_${name} is not`);
   });
 
-  test('a bootstrap key has its form', () => {
+  test('a bootstrap key has the required form', () => {
     expect(refusalOf(() => readConfig('dev', { PACKETBOAT_BOOTSTRAP_KEY: 'sk_live_short' }))).not.toContain(
       'sk_live_short',
     );

@@ -6,7 +6,7 @@ import { doorLimits } from '../limits/door.ts';
 import { compile, plain, secret, sender, shown, template } from './folder.fixture.ts';
 
 describe('a sender', () => {
-  test('says little and gets the defaults', () => {
+  test('with a minimal spec has the defaults', () => {
     const { senders, faults } = compile(sender(''));
     expect(faults).toEqual([]);
     expect(senders).toEqual([
@@ -46,7 +46,7 @@ describe('a sender', () => {
     ]);
   });
 
-  test('reads provided keys from Secrets; the first of each algorithm signs, and the hash knows which, but not the key', () => {
+  test('reads provided keys from Secrets; the first of each algorithm signs; the hash depends on the public key only', () => {
     const pem = (type: 'rsa' | 'ed25519') =>
       (type === 'rsa'
         ? generateKeyPairSync('rsa', { modulusLength: 2_048 })
@@ -75,7 +75,7 @@ describe('a sender', () => {
     ]);
   });
 
-  test('says everything that works', () => {
+  test('with every field has all values', () => {
     const { senders, faults } = compile(`
 apiVersion: packetboat.dev/v1alpha1
 kind: Sender
@@ -248,7 +248,7 @@ spec: {domain: a.example, from: {address: x@a.example}, routes: [{name: a, smtp:
     expect(JSON.stringify(result.faults)).not.toContain('marker');
   });
 
-  test('a secret of another namespace is not there', () => {
+  test('a Secret of another namespace is not found', () => {
     const elsewhere = secret('stringData: {username: u, password: p, ca: c}').replace(
       '{name: login}',
       '{name: login, namespace: other}',
@@ -256,7 +256,7 @@ spec: {domain: a.example, from: {address: x@a.example}, routes: [{name: a, smtp:
     expect(shown(compile(withSecrets, elsewhere))).toContain(`SecretNotFound ${field}.credentialsSecretRef`);
   });
 
-  test('the hash is of what is written, without secrets and without the order of keys', () => {
+  test('the hash depends on the spec, but not on secrets or the order of keys', () => {
     const hash = (password: string, spec = withSecrets) =>
       compile(
         spec,

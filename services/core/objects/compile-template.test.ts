@@ -21,7 +21,7 @@ kind: ConfigMap
 metadata: {name: bodies, namespace: shop}
 data: {de.html: <p>aus der ConfigMap</p>}`;
 
-  test('has each environment complete: draft over testing over live, locale by locale and field by field', () => {
+  test('has the full content of each environment: draft overlays testing, which overlays live, by locale and field', () => {
     const { templates, faults, present } = compile(overlays);
     expect(faults).toEqual([]);
     expect([...present]).toEqual(['template/shop/In_voice']);
@@ -48,7 +48,7 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
     });
   });
 
-  test('may be a draft only', () => {
+  test('may have a draft only', () => {
     const { templates, faults } = compile(
       template('locales: [], draft: {locales: [{locale: en, subject: s, text: t}]}'),
     );
@@ -269,13 +269,13 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
   test('three layouts are not too deep', () =>
     expect(shown(compile(template(`layoutRef: {name: l0}, ${plain}`), ...chain(3)))).toEqual([]));
 
-  test('a sender with faults does not take its templates along', () => {
+  test('a sender with faults does not invalidate its templates', () => {
     const result = compile(sender('tracking: {}'), template(`senderRef: {name: billing}, ${plain}`));
     expect(shown(result)).toEqual(['InvalidSpec spec.tracking']);
     expect(result.templates).toMatchObject([{ sender: 'billing' }]);
   });
 
-  test('a fault of shared content is told once, with line, locale and reason', () => {
+  test('a fault of shared content is reported once, with line, locale and reason', () => {
     const { faults } = compile(`
 apiVersion: packetboat.dev/v1alpha1
 kind: Template

@@ -70,7 +70,7 @@ describe('the example catalog', () => {
     for (const { sender: name } of templates) expect(senders.map((one) => one.name)).toContain(name);
   });
 
-  test('answers the requests of the reference documents', () => {
+  test('renders the requests of the reference documents', () => {
     const code = compileRevision(find('otp-code'));
     const data = { code: '847291', expires_in: '5 minutes' };
     expect(render(code, { environment: 'live', language: null, data })).toMatchObject({

@@ -11,7 +11,7 @@ const sender = {
 const record = 'v=DKIM1; k=rsa; p=MIIB';
 const records = wantedRecords(sender, [{ selector: 'k1', record, isRequired: true }]);
 
-test('a sender wants its keys, SPF of its return path, DMARC, and somewhere for bounces to go', () => {
+test('a sender needs records for its DKIM keys, SPF and MX of its return path, and DMARC', () => {
   expect(
     records.map(({ purpose, type, name, value, isRequired }) => [purpose, type, name, value, isRequired]),
   ).toEqual([
@@ -61,11 +61,11 @@ test.each([
   [recordsIn('Missing', 'Mismatch'), 'False', 'RecordsMismatch'],
   [recordsIn('Found', 'Unknown'), 'Unknown', 'LookupFailed'],
   [recordsIn('Missing', 'Unknown'), 'False', 'RecordsMissing'],
-] as const)('%#: all together are %s, %s', (all, status, reason) => {
+] as const)('%#: the verification is %s, %s', (all, status, reason) => {
   expect(verify(all)).toMatchObject({ status, reason });
 });
 
-test('what is missing is named', () => {
+test('the message names the missing records', () => {
   expect(verify(recordsIn('Missing')).message).toBe(
     'missing DNS records: DKIM at k1._domainkey.shop.example',
   );
