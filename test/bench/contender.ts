@@ -23,7 +23,7 @@ export interface System extends AsyncDisposable {
   readonly door: ContenderDoor;
 }
 
-/** `direct`: hands over a batch by itself and answers the ids accepted. */
+/** `direct`: sends a batch by itself and returns the accepted ids. */
 export type ContenderDoor =
   | ({ readonly kind: 'http' } & HttpDoor)
   | { readonly kind: 'direct'; send(batch: MailBatch): Promise<readonly string[]> };

@@ -1,4 +1,4 @@
-// What the figures were measured on, for whoever compares them.
+// The machine that the figures were measured on, for readers who compare them.
 
 import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:os';
 

@@ -28,7 +28,7 @@ export interface BenchSink extends AsyncDisposable {
   count(): number;
   /** Resolves when that many mails have come; rejects when they have not in time. */
   reached(count: number, waitMs: number): Promise<void>;
-  /** Ends the sink and answers the local part of each recipient, once for each copy. */
+  /** Ends the sink and returns the local part of each recipient, once for each copy. */
   ids(): Promise<string[]>;
 }
 

@@ -1,4 +1,4 @@
-// The few figures that a row of measurements is told by.
+// The few figures that summarise a row of measurements.
 
 /** Of an odd or even number of values; throws when there are none. */
 export function median(values: readonly number[]): number {

@@ -1,4 +1,5 @@
-// Dispatchers die by SIGKILL: at each step of an SMTP transaction, and at any moment of a busy day.
+// Dispatchers are killed with SIGKILL: at each step of an SMTP transaction, and at random moments
+// under load.
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,7 +44,7 @@ describeWith(['mongo-server', 'nats-server', 'redis-server'], 'dispatchers kille
       await using stage = await openCluster({ gateways: 1, ingests: 1, sweepers: 1 });
       const [victim, other] = stage.of('dispatcher');
       if (victim === undefined || other === undefined) throw new Error('two dispatchers are there');
-      // only the one that will be killed is there to take these up
+      // these messages must be claimed by the dispatcher that will be killed
       await other.kill();
       // MAIL names no recipient, so the first connections hang there
       await stage.sink.setRules([

@@ -1,5 +1,5 @@
 // The public API as a client sees it that knows several gateways: one request, one answer or none.
-// Nothing is repeated here; whoever calls decides.
+// Nothing is repeated here; the caller decides.
 
 export interface Heard {
   readonly status: number;

@@ -1,4 +1,4 @@
-// What was promised against what came of it: the judge of every chaos case. It reads what clients
+// Compares what was promised with what happened, for every chaos case. It reads what clients
 // were told, what the SMTP sink received and what the API shows at the end, and names each broken
 // promise of docs/promises.md by its number. Pure, so that a table can show that it notices.
 

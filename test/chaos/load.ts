@@ -1,6 +1,6 @@
-// Clients under bad weather: each request is repeated under its idempotency key until it is
-// accepted, and every answer is written down. A few clients give up instead, after the first thing
-// that goes wrong, so that what nobody asks for again is judged as well.
+// Clients while faults happen: each repeats its request under one idempotency key until the request
+// is accepted, and every answer is kept. A few clients give up after the first failure instead, so
+// that requests that are never repeated are judged as well.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientDoor } from './door.ts';
@@ -8,7 +8,7 @@ import type { ClientAnswer, CopyPolicy, Told } from './ledger.ts';
 
 export interface LoadOptions {
   readonly messages: number;
-  /** Requests started in a second; as fast as the clients can unless told. */
+  /** Requests started in a second; by default as fast as the clients can. */
   readonly perSecond?: number;
   /** Clients that work at a time. */
   readonly clients?: number;
@@ -37,7 +37,7 @@ interface Request {
 }
 
 export class Load {
-  /** What each request was told so far. */
+  /** The answers to each request so far. */
   readonly told: (Told & { readonly answers: ClientAnswer[] })[] = [];
   /** When all were accepted, refused or given up. */
   readonly finished: Promise<void>;
@@ -63,7 +63,7 @@ export class Load {
     }
   }
 
-  /** Answers that a client would not like: everything but 202. */
+  /** All answers but 202. */
   get troubles(): readonly ClientAnswer[] {
     return this.told.flatMap(({ answers }) => answers.filter((a) => a.kind !== 'accepted'));
   }

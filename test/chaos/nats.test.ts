@@ -1,5 +1,6 @@
 // The queue is lost: killed with all that it stored, frozen, away for a while together with the
-// budgets. The store knows everything, so nobody who sends mail may notice, and the mail goes on.
+// budgets. The store knows everything, so senders of mail must not notice, and mail is still
+// delivered.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';

@@ -105,7 +105,7 @@ describeWith(
       await untilLeading(leader, 10_000);
       await untilPublished('one', 1);
 
-      // stopped: it gives the Lease back, and nobody waits for that to be over
+      // stopped: it releases the Lease, and the others need not wait until the Lease expires
       let other = await startOperator();
       expect(await isLeading(other)).toBe(false);
       expect(await leader.stop()).toBe(0);

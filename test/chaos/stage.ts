@@ -1,6 +1,6 @@
-// Where a case plays: a cluster of real processes over servers of its own, which may be broken, and
-// a sink that makes trouble by script. Times that mail of a lost process waits are shortened by the
-// programs' own settings, within what any operator may set.
+// What a case runs on: a cluster of real processes over servers of its own, which the case may
+// break, and an SMTP sink that misbehaves by rules. The programs' own settings shorten how long
+// mail of a lost process waits, within what any operator may set.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -77,7 +77,7 @@ interface ClusterStageOptions
   readonly through?: (name: Exclude<BackendName, 'kubernetes'>, url: string) => Promise<string>;
 }
 
-/** Two of each program unless told. */
+/** Two of each program by default. */
 export async function openCluster({
   through = async (_, url) => url,
   ...programs

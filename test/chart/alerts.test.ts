@@ -232,7 +232,7 @@ const cases: Readonly<
         'packetboat_operator_contact_timestamp_seconds{kind="senders"}': '0+60x60',
         'leader_election_master_status{name="packetboat-operator"}': '1x60',
       },
-      // who does not lead asks nobody
+      // only the leader makes requests
       {
         'packetboat_operator_contact_timestamp_seconds{kind="senders"}': '60x60',
         'leader_election_master_status{name="packetboat-operator"}': '0x60',

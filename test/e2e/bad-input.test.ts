@@ -1,12 +1,12 @@
 // What must not become a message, through both doors. Each row expects the right status, each fault
-// with its path, and a message that a person understands and that repeats nothing of the request; no
-// event loop may stall. At the end, nothing was sent and nothing was left behind.
+// with its path, and a message that a person understands and that repeats nothing of the request;
+// no event loop may stall. At the end, nothing was sent and nothing was left behind.
 //
 // The process that ran this file once exited in the middle of a run; Vitest did not say how. Looked
 // for since: three runs at load averages of 24 to 33 on two cores, in which no process exited (two
-// of the three had an event loop that stalled, as such a load explains). The process reaches 1.3 GiB
-// of memory, far from a limit there, and rejects nothing unhandled. Should it happen again, the end
-// of the run says with which signal or exit code (test/support/totals.ts).
+// of the three had an event loop that stalled, as such a load explains). The process reaches 1.3
+// GiB of memory, far from a limit there, and rejects nothing unhandled. Should it happen again, the
+// end of the run says with which signal or exit code (test/support/totals.ts).
 
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
@@ -80,7 +80,7 @@ function toProto(body: JsonObject): SendMessageRequest {
 
 onEachSubject('bad input', { objects }, (stage) => {
   let before = '';
-  /** Everything that a refusal says is for people, and repeats nothing of the request. */
+  /** Each text of a refusal is a sentence for people, and repeats nothing of the request. */
   function expectPolite(answer: RestAnswer): void {
     const { message } = answer.body.error as { readonly message: string };
     expect(
@@ -317,7 +317,7 @@ onEachSubject('bad input', { objects }, (stage) => {
   });
 
   afterAll(async () => {
-    // what is sent last and arrives shows that nothing before it is still on its way
+    // once the last message has arrived, no earlier one is still on its way
     await stage.rest.accepted(changed({ to: ['the-last@example.com'] }));
     await untilMailTo(stage.sink, 'the-last@example.com');
     const strangers = stage.sink.mails

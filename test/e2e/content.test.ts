@@ -1,4 +1,4 @@
-// What was asked for is what arrives: the received mail, judged by parsers that nobody here wrote,
+// The mail that arrives is the mail that was asked for, judged by parsers of other projects,
 // and by the rules of the wire.
 
 import { randomBytes } from 'node:crypto';

@@ -1,4 +1,4 @@
-// Mail that is signed, judged by two programs that nobody here wrote: `mailauth` and Python's
+// Mail that is signed, judged by two programs of other projects: `mailauth` and Python's
 // `dkim`.
 
 import { generateKeyPairSync } from 'node:crypto';

@@ -1,4 +1,4 @@
-// How long the event loops of an installation stood still, by what each process measures of itself.
+// How long the event loops of an installation stalled, as each process measures it.
 
 import { runningLimits } from '../../services/core/limits/running.ts';
 import type { Installation } from '../support/installation.ts';
@@ -26,7 +26,7 @@ export async function withoutStall<T>(packetboat: Installation, perform: () => P
   throw new Error(`the event loop stalled each time: ${seen.join(', ')}`);
 }
 
-/** Since the last time of asking: the histogram behind it starts anew with each answer. */
+/** Since the last call: the histogram of a program starts anew with each scrape. */
 function longestStalls({
   programs,
 }: Installation): Promise<{ readonly role: string; readonly ms: number }[]> {

@@ -15,7 +15,7 @@ const mail = { from: 'billing@mail.shop.example', to: ['user@example.com'], subj
 
 const wrongKeys: string[] = [];
 
-/** With a key that nobody has, another one each time. */
+/** With an unknown key, another one each time. */
 const fail = ({ rest }: E2eStage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> =>
   rest.withKey(wrongKeys[wrongKeys.push(newKey()) - 1] ?? '').send(mail, headers);
 

@@ -235,7 +235,7 @@ describeWith(
         dkimKeys: [{ state: 'Active' }],
       });
 
-      // a DNS server that cannot be asked stops nobody who was verified before
+      // an unreachable DNS server stops no sender that was verified before
       const verified = { ...dns.zone };
       for (const { name } of dnsRecords) dns.zone[name] = { fault: 'SERVFAIL' };
       for (const request of ['once', 'again']) {

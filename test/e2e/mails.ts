@@ -1,4 +1,4 @@
-// What arrived, read by two parsers that nobody here wrote: `mailparser` and Python's `email`.
+// The mail that arrived, read by two parsers of other projects: `mailparser` and Python's `email`.
 
 import { domainToASCII } from 'node:url';
 import { type AddressObject, type Attachment, type ParsedMail, simpleParser } from 'mailparser';

@@ -1,5 +1,5 @@
-// The main job, through the public doors only: a message goes in over REST, is delivered to a real
-// SMTP server, and says so.
+// The main job, through public interfaces only: a message that is sent over REST is delivered to a
+// real SMTP server, and its status and events show the delivery.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Installation } from '../support/installation.ts';
@@ -60,7 +60,7 @@ describeSubjects('the main job', (subject) => {
     ]);
   });
 
-  test('the same request again is answered the same, and nothing more is sent', async () => {
+  test('a repeated request gets the same response, and no second mail is sent', async () => {
     const request = {
       recipient: 'once@example.com',
       template: 'otp-code',

@@ -25,7 +25,7 @@ onEachSubject('metrics', {}, (stage) => {
     const normal = await stage.rest.accepted(mail);
     const high = await stage.rest.accepted({ ...mail, priority: 'high' });
     for (const id of [normal, high]) await stage.rest.until(id, 'delivered');
-    // told right after the outcome is recorded
+    // counted right after the outcome is recorded
     await vi.waitFor(async () => {
       for (const tier of ['normal', 'high']) {
         expect(await sum(`packetboat_time_to_delivery_seconds_count{tier="${tier}"}`)).toBe(1);

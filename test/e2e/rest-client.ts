@@ -25,7 +25,7 @@ export interface ShownFault {
   readonly message: string;
 }
 
-/** A message as the answers show it. */
+/** A message as responses show it. */
 export interface ShownMessage extends JsonObject {
   readonly message_id: string;
   readonly status: string;
@@ -104,7 +104,7 @@ export class RestClient {
     return this.post('/v1/messages', body, headers);
   }
 
-  /** Sends what must be accepted, and answers its id. */
+  /** Sends a message that must be accepted, and returns its id. */
   async accepted(body: JsonObject, headers: Readonly<Record<string, string>> = {}): Promise<string> {
     const answer = await this.send(body, headers);
     if (answer.status !== 202) throw new Error(`not accepted: ${answer.status} ${answer.text}`);

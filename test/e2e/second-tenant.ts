@@ -13,7 +13,7 @@ export async function firstKeyOf(tenant: string, stage: E2eStage): Promise<strin
   return key;
 }
 
-/** Starts once with this key, and answers what the start printed. */
+/** Starts once with this key, and returns what the start printed. */
 export async function startWith(
   tenant: string,
   key: string,

@@ -280,7 +280,7 @@ describeSubjects('secrets', (subject) => {
     const said = () => applied + packetboat.programs.map((program) => program.output()).join('');
     await vi.waitFor(() => expect(said()).toContain('wrong.yaml'));
     expect(said()).not.toContain(password);
-    // a field may be named, as its path; what stands in it may not
+    // the path of a field may be named, its content may not
     expect(said().replaceAll(`spec.${CANARY}`, '')).not.toContain(CANARY);
   });
 

@@ -1,4 +1,4 @@
-// What most e2e files stand on: an installation with a catalog of the test's own, and a real SMTP
+// What most e2e files run on: an installation with a catalog of the test's own, and a real SMTP
 // server that all its mail goes to.
 
 import { execFile } from 'node:child_process';
@@ -13,10 +13,12 @@ import { RestClient } from './rest-client.ts';
 import { describeSubjects, type Subject } from './subjects.ts';
 
 export interface Setting {
-  /** Of the catalog; the example's unless told. */
+  /** Of the catalog; the example's by default. */
   readonly objects?: readonly TestObject[];
   readonly rules?: readonly Rule[];
-  /** Of each program in a cluster, one unless told: for what two of them could get wrong. */
+  /**
+   * Of each program in a cluster, one by default. Two find what one program alone cannot get wrong.
+   */
   readonly size?: 1 | 2;
   /** More settings, for every program. */
   readonly env?: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-// The two ways of running that every e2e file is run against: one process, and a cluster of them.
+// The two installations that every e2e file runs against: one process, and a cluster of processes.
 
 import { describe } from 'vitest';
 import { borrow, describeWith } from '../support/describe-with.ts';

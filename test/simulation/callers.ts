@@ -1,6 +1,5 @@
 // The callers of a simulated world: they send, repeat themselves with the same key, cancel and
-// suppress, and remember every answer. What they were told is held against what happened (P1 to
-// P4).
+// suppress, and remember every answer. The answers are compared with what happened (P1 to P4).
 
 import { packetboatNames, type SendRequest } from '../../services/core/accept/send-request.ts';
 import { accessRules } from '../../services/core/access/access-rules.ts';
@@ -61,7 +60,7 @@ export interface CallersWorld {
   readonly break: Break;
   note(line: string): void;
   storeNow(): number;
-  /** One that answers, or null when all are down. */
+  /** One that is up, or null when all are down. */
   ingest(): Ingest | null;
   suppressed(address: string): void;
 }
@@ -324,7 +323,7 @@ export class Callers {
     });
   }
 
-  /** What callers were told, against what was stored. */
+  /** Compares what callers were told with what was stored. */
   judge(): void {
     const stored = [...this.#w.record.messages.values()];
     for (const [marker, answers] of Map.groupBy(this.#answers, (a) => a.wish.marker)) {

@@ -1,6 +1,6 @@
-// The time of a simulated world. It stands still while anything can run and then jumps to the next
-// sleeper, so hours pass in milliseconds, always in the same order. Each sleeper wakes in an
-// event-loop turn of its own: whatever its waking sets off has come to rest before the next one
+// The time of a simulated world. Time does not pass while anything can run and then jumps to the
+// next sleeper, so hours pass in milliseconds, always in the same order. Each sleeper wakes in an
+// event-loop turn of its own: all that follows from its waking is done before the next sleeper
 // wakes.
 
 import type { Clock } from '../../services/ports/clock.ts';
@@ -35,7 +35,7 @@ export class WorldClock implements Clock {
     return this.#elapsed;
   }
 
-  /** How many sleep, for a bound on what a world keeps. */
+  /** How many sleepers there are, for a bound on the memory of a world. */
   get asleep(): number {
     return this.#sleepers.reduce((count, s) => count + (s.wake === null ? 0 : 1), 0);
   }
@@ -56,7 +56,9 @@ export class WorldClock implements Clock {
     });
   }
 
-  /** Calls `wake` when the monotonic time is `at`; with `sleepOn`, only once that answers null. */
+  /**
+   * Calls `wake` when the monotonic time is `at`; with `sleepOn`, only once `sleepOn` returns null.
+   */
   at(at: number, wake: () => void, sleepOn: (() => number | null) | null = null): Sleeper {
     const sleeper: Sleeper = { at: Math.max(this.#elapsed, at), order: this.#order++, wake, sleepOn };
     this.#push(sleeper);
@@ -64,8 +66,8 @@ export class WorldClock implements Clock {
   }
 
   /**
-   * Lets time pass until `isOver` says so, asked once a turn. False: it never did, for `turnsMax`
-   * turns are over or nobody sleeps any more.
+   * Lets time pass until `isOver`, which is asked once a turn. False when that never happened:
+   * after `turnsMax` turns, or because nothing sleeps any more.
    */
   run(isOver: () => boolean, turnsMax: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -78,7 +80,7 @@ export class WorldClock implements Clock {
     return promise;
   }
 
-  /** False: there is nobody to wake. */
+  /** False when nothing sleeps. */
   #wakeNext(): boolean {
     for (;;) {
       const next = this.#pop();

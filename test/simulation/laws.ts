@@ -1,4 +1,4 @@
-// The promises that every simulated world is held to. The first seven carry the names that they
+// The promises that every simulated world must keep. The first seven carry the names that they
 // have in model/delivery.mjs.
 
 export const laws = [

@@ -1,6 +1,6 @@
 // The mail server of a simulated world. It accepts or refuses a mail, drops the connection at any
-// stage, before the final dot and after it, and may take minutes to reply. The record learns from it
-// what was sent.
+// stage, before the final dot and after it, and may take minutes to reply. The record learns from
+// it what was sent.
 
 import { createHash } from 'node:crypto';
 import type { Route } from '../../services/core/catalog/catalog.ts';
@@ -32,7 +32,7 @@ export const habits = {
   never: 'greylisted-',
   /** No such mailbox. */
   unknown: 'unknown-',
-  /** Kills whoever delivers to it. */
+  /** Crashes the dispatcher that delivers to it. */
   poison: 'poison-',
 } as const;
 

@@ -1,5 +1,6 @@
-// What really happened, kept beside the store: each change as it is made, each copy that the mail
-// server took. It knows the rules only as promises (laws.ts), and holds every step to them.
+// What really happened, recorded beside the store: each change as it is made, each copy that the
+// mail server accepted. It knows the rules only as promises (laws.ts), and checks every step
+// against them.
 
 import { type Change, isTerminal, type Progress } from '../../services/core/delivery/delivery.ts';
 import type { Message, NewMessage } from '../../services/core/delivery/message.ts';

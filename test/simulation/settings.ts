@@ -8,7 +8,7 @@ import type { MailFaults } from './mail-server.ts';
 import type { Kind, ProcessFaults } from './process.ts';
 import type { QueueFaults } from './queue.ts';
 
-/** Probabilities of all faults that befall single calls. */
+/** Probabilities of the faults of single calls. */
 export interface FaultRates {
   readonly process: ProcessFaults;
   readonly queue: QueueFaults;

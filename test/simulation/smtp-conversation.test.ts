@@ -15,7 +15,7 @@ const EVENTS_MAX = 400;
 const COMMANDS = { mail: 'MAIL FROM:<a@b.example>', rcpt: 'RCPT TO:<c@d.example>' };
 const KINDS: readonly BodyKind[] = ['whole', 'pieces', 'stream'];
 
-/** Kinds that say for certain that nobody has the mail. */
+/** Kinds that say for certain that no server has the mail. */
 const WITHOUT_DOT: ReadonlySet<Answer['kind']> = new Set<Answer['kind']>([
   'lost',
   'fenced',
@@ -114,7 +114,7 @@ class Line {
         break;
       case 'close':
         this.#isClosed = true;
-        // What had left this process may arrive all the same.
+        // Bytes that have left this process may still arrive.
         if (this.#tape.below(2) === 1) this.#written = [];
         break;
       case 'settle':

@@ -153,7 +153,7 @@ export class ModelServer {
     return code;
   }
 
-  /** Of a reply that nobody asked for. */
+  /** Of an unsolicited reply. */
   #extra(): void {
     this.#say([250, 354, 421, 550][this.#tape.below(4)] as number);
   }

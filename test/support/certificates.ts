@@ -18,7 +18,7 @@ export interface Authority {
   issue(wanted: {
     /** Host names and IPv4 addresses that the certificate is good for. */
     readonly names: readonly string[];
-    /** Valid from a day ago until a day from now unless told otherwise. */
+    /** Valid from a day ago until a day from now by default. */
     readonly from?: Date;
     readonly until?: Date;
   }): Certificate;

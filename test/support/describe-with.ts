@@ -18,7 +18,7 @@ export function describeWith(needed: readonly NeedName[], title: string, body: (
   }
 }
 
-/** What the lender answers; see `lender.ts`. */
+/** The reply of the lender; see `lender.ts`. */
 export interface Loan {
   readonly url: string;
   readonly description: string;

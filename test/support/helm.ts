@@ -1,4 +1,4 @@
-// Helm in the two major versions that people have, with no configuration of whoever runs the tests.
+// Helm in the two major versions that people have, without the configuration of the tests' user.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync } from 'node:fs';

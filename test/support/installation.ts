@@ -10,7 +10,7 @@ export type Role = 'dev' | 'gateway' | 'ingest' | 'dispatcher' | 'sweeper' | 'op
 /** One process of it. */
 export interface PacketboatProgram extends RunningProgram {
   readonly role: Role;
-  /** Where its /metrics, /healthz and /readyz answer. */
+  /** Where it serves /metrics, /healthz and /readyz. */
   readonly operationsUrl: string;
 }
 
@@ -25,7 +25,7 @@ export interface Installation extends AsyncDisposable {
   /** Live, all scopes, tenant `default`. */
   readonly key: string;
   readonly programs: readonly PacketboatProgram[];
-  /** What its programs were told, for one more or for a command of the same installation. */
+  /** The environment of its programs, for one more program or a command of the installation. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -34,7 +34,7 @@ export interface InstallationOptions {
   readonly relay?: string;
   /** On top of what is set here, for every process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The example catalog unless told. */
+  /** The example catalog by default. */
   readonly catalogDir?: string;
 }
 
@@ -48,8 +48,8 @@ export const newKey = (): string => `sk_live_${randomBytes(24).toString('hex')}`
 const READY_MS = 20_000;
 
 /**
- * Answers once the program says itself that it is ready. Its environment is exactly what is given:
- * a developer's own settings stay out.
+ * Resolves once the program itself says that it is ready. Its environment has none of the
+ * developer's own settings.
  */
 export async function startRole(
   role: Role,

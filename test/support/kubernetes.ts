@@ -49,7 +49,7 @@ export interface Kubernetes extends AsyncDisposable {
 
 const ADMIN = 'admin';
 
-/** Ready when it resolves: `/readyz` answers. Takes two to five seconds and 350 MB. */
+/** Resolves once `/readyz` replies 200. Takes two to five seconds and 350 MB. */
 export async function startKubernetes(users: readonly KubernetesUser[] = []): Promise<Kubernetes> {
   await using open = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'packetboat-kubernetes-'));
@@ -239,7 +239,7 @@ const KUBECTL_MS = 60_000;
 
 function run(args: readonly string[], input: string): Promise<Printed> {
   const { promise, resolve } = Promise.withResolvers<Printed>();
-  // no configuration of whoever runs the tests, and no cache of theirs
+  // without the configuration and the cache of the tests' user
   const env = { PATH: process.env.PATH, HOME: tmpdir(), KUBECONFIG: '' };
   const child = execFile(
     requireFile('kubectl'),

@@ -1,6 +1,6 @@
-// Lends one server of each kind to all test files of a run. It lives in the test runner's own
-// process: test files come and go in processes of their own, and a run without a test that needs
-// Java never starts it.
+// Lends one server of each kind to all test files of a run. It runs in the test runner's own
+// process, because each test file has a process of its own. A server is started when the first test
+// asks for it.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -11,7 +11,7 @@ import type { BackendName } from './need.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where to ask for a backend: `GET /nats` answers a Loan. */
+    /** Where to ask for a backend: `GET /nats` returns a Loan. */
     lender: string;
     /** Description of each server that was lent, for the run's summary. */
     lent: readonly string[];
@@ -20,7 +20,9 @@ declare module 'vitest' {
 
 const names: readonly string[] = ['mongo', 'nats', 'redis', 'kubernetes'] satisfies BackendName[];
 
-/** Vitest calls it once before the first test file, and what it answers after the last. */
+/**
+ * Vitest calls it once before the first test file, and the function that it returns after the last.
+ */
 export default async function lend(project: TestProject): Promise<() => Promise<void>> {
   const open = new Map<string, Promise<OpenBackend>>();
   const lent: string[] = [];

@@ -19,16 +19,16 @@ const idle = { added: () => {}, retried: () => {}, depth: () => {}, worked: () =
 export interface OperatorOptions {
   readonly kubeconfig: string;
   readonly mongodbUrl: string;
-  /** Of a DNS server on 127.0.0.1; the system's unless told. */
+  /** Of a DNS server on 127.0.0.1; the system's by default. */
   readonly dnsPort?: number;
   readonly cluster?: string;
-  /** All of them unless told. */
+  /** All of them by default. */
   readonly namespaces?: readonly string[];
   readonly term?: number;
   readonly keys?: Keys;
   readonly metrics?: Partial<OperatorMetrics>;
   readonly onAnswer?: Parameters<typeof openKubernetesClient>[0]['onAnswer'];
-  /** A failure of the test unless told. */
+  /** By default the test fails. */
   readonly onFenced?: () => void;
 }
 

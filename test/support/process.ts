@@ -1,6 +1,6 @@
 // A program that a test starts, freezes, kills and starts again. It never outlives the test: a
-// watchdog in a session of its own kills it by pid and removes its folder when this process is
-// gone, however it went.
+// watchdog in a session of its own kills the program by pid and removes its folder when this
+// process has ended, however it ended.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ export interface ServerProgram {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Matches what the program prints, on either stream, once it serves. */
   readonly ready: RegExp;
-  /** How long that may take; 30 s unless told. */
+  /** How long that may take; 30 s by default. */
   readonly readyMs?: number;
 }
 
@@ -37,7 +37,7 @@ export interface RunningProgram extends AsyncDisposable {
   readonly folder: string;
   /** The end of what it printed, both streams, all runs. */
   output(): string;
-  /** SIGSTOP: connections stay open, nothing answers. */
+  /** SIGSTOP: connections stay open, but get no reply. */
   pause(): void;
   /** SIGCONT. */
   resume(): void;
@@ -54,7 +54,10 @@ export interface RunningProgram extends AsyncDisposable {
   restart(how?: { readonly erase?: boolean }): Promise<void>;
 }
 
-/** Starts a program in an empty folder of its own and answers once it says that it is ready. */
+/**
+ * Starts a program in an empty folder of its own. Resolves once the program prints that it is
+ * ready.
+ */
 export async function startProgram(program: ServerProgram): Promise<RunningProgram> {
   const folder = await mkdtemp(join(tmpdir(), `packetboat-${program.name}-`));
   const watchdog = watch(folder);
@@ -171,10 +174,10 @@ function tail(output: string): string {
 }
 
 /**
- * Reads the pid of each run, an empty line when none runs; the end of its input means that the test
- * process is gone. The pid is not another process's by then: the test process alone reaps its
- * program and says so in the same turn, and of a test process that is gone the watchdog knows at
- * once.
+ * Reads the pid of each run, and an empty line when none runs. The end of its input means that the
+ * test process has ended. The pid cannot belong to another process by then: while the test process
+ * lives, only it reaps the program, and it writes the empty line in the same turn; when it ends,
+ * the watchdog reads the end of its input at once.
  */
 const WATCHDOG = `
 while read -r line; do pid=$line; done

@@ -51,7 +51,7 @@ export const ruleSchema = z.strictObject({
   /** `body` only: read no faster than this. */
   bytesPerSecond: count.min(1).optional(),
   delayMs: count.optional(),
-  /** Say nothing until the sink is told to release, or the client goes away. */
+  /** Sends nothing until `release()` is called or the client disconnects. */
   hang: z.literal(true).optional(),
   /**
    * Instead of the usual reply, without the last CRLF. At `dot` a mail counts as taken unless this

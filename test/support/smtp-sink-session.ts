@@ -243,7 +243,7 @@ export class SinkSession {
     return this.#sink.script.next(stage, { connection: this.#connection, from, to });
   }
 
-  /** Does what the rule says and answers with the code that went out; null when none did. */
+  /** Does what the rule says. Returns the code that was sent, or null when none was. */
   async #perform(stage: SmtpStage, rule: Rule | null, usual: string | null): Promise<number | null> {
     if (rule?.delayMs) await this.#wire.wait(rule.delayMs);
     if (rule?.hang) {

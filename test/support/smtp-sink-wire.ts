@@ -111,12 +111,12 @@ export class Wire {
     this.#wake();
   }
 
-  /** Resolves after this time, or as soon as the connection is gone. */
+  /** Resolves after this time, or as soon as the connection is closed. */
   async wait(ms: number): Promise<void> {
     await setTimeout(ms, undefined, { signal: this.#gone.signal }).catch(() => {});
   }
 
-  /** Resolves when told to, or as soon as the connection is gone. */
+  /** Resolves with `released`, or as soon as the connection is closed. */
   async waitFor(released: Promise<void>): Promise<void> {
     if (this.#gone.signal.aborted) return;
     await Promise.race([released, once(this.#gone.signal, 'abort')]);

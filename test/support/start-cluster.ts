@@ -32,14 +32,14 @@ export interface BackendUrls {
 
 export interface ClusterOptions extends InstallationOptions {
   readonly backends: BackendUrls;
-  /** Two of each unless told. */
+  /** Two of each by default. */
   readonly gateways?: number;
   readonly ingests?: number;
   readonly dispatchers?: number;
   readonly sweepers?: number;
-  /** Port of the first gateway, the others take those after it; free ones unless told. */
+  /** Port of the first gateway; the others listen on the ports after it. Free ports by default. */
   readonly httpPort?: number;
-  /** Where the gateways listen: 127.0.0.1 unless told. */
+  /** Where the gateways listen: 127.0.0.1 by default. */
   readonly httpHost?: string;
   readonly key?: string;
 }
