@@ -1,5 +1,5 @@
-// Bodies and attachments above 64 KiB, streamed in and out. A blob is written before the message
-// that refers to it, and is immutable.
+// Bodies and attachments above 64 KiB, written and read as streams. A blob is immutable, and is
+// written before the message that refers to it.
 
 import type { BlobId } from '../core/ids.ts';
 
@@ -15,27 +15,27 @@ export interface BlobInfo {
 
 export interface BlobStore extends AsyncDisposable {
   /**
-   * Writes a blob; durable when it resolves. Reads the source with back-pressure and never holds it
-   * whole. When the source throws, or the process dies, no blob can be read under this id. The id
-   * is new; putting it twice is a bug.
+   * Writes a blob. Durable when it resolves. Reads the source with back-pressure, and never has all
+   * of it in memory. When the source throws, or the process dies, no blob can be read under this
+   * id. The id must be new.
    */
   put(id: BlobId, tenant: string, source: AsyncIterable<Uint8Array>): Promise<BlobInfo>;
 
-  /** Null for each that does not exist, or is not wholly written. */
+  /** In the order of the ids; null for a blob that does not exist or is not completely written. */
   stat(ids: readonly BlobId[]): Promise<readonly (BlobInfo | null)[]>;
 
   /**
-   * The bytes, in chunks. Throws `Failure('not_found')` before the first chunk; throws when it
-   * turns out truncated.
+   * The bytes, in chunks. Throws `Failure('not_found')` before the first chunk when there is no
+   * such blob, and throws when the blob turns out to be truncated.
    */
   get(id: BlobId): AsyncIterable<Uint8Array>;
 
-  /** Deleting what is not there is a success. */
+  /** Ids without a blob are ignored. */
   delete(ids: readonly BlobId[]): Promise<void>;
 
   /**
-   * Blobs (whole or abandoned half-way) created before the given time, by id, which sorts by time;
-   * `after`: the last id of the page before.
+   * Blobs that were created before the given time, complete or abandoned half-way, ordered by id,
+   * which is also the order of time. `after`: the last id of the page before.
    */
   olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]>;
 }

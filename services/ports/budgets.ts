@@ -1,5 +1,5 @@
-// Token buckets: per API key, per sender, later per destination. Nothing in them must survive;
-// losing them never closes and never opens a door wide.
+// Token buckets: one per API key, per sender, and later per destination. They may be lost: then
+// each process limits by itself, so callers are neither locked out nor unlimited.
 
 /** A bucket of `burst` tokens that fills at `limit` tokens per `windowMs`. */
 export interface Budget {
@@ -11,12 +11,12 @@ export interface Budget {
 }
 
 export interface Reservation {
-  /** How many of the tokens asked for were granted, from 0. */
+  /** How many of the requested tokens were granted, from 0. */
   readonly granted: number;
-  /** Milliseconds until one more token is there; 0 when all were granted. */
+  /** Milliseconds until the bucket has one more token; 0 when all were granted. */
   readonly waitMs: number;
   readonly limit: number;
-  /** Tokens left in this bucket, as far as known here. */
+  /** Tokens left in this bucket, as far as this process knows. */
   readonly remaining: number;
   /** Milliseconds since 1970 when the bucket is full again. */
   readonly resetAt: number;
@@ -24,16 +24,16 @@ export interface Reservation {
 
 export interface Budgets extends AsyncDisposable {
   /**
-   * Takes up to `tokens` from each budget; answers in the order given, within
-   * `budgetsLimits.budgetCallMs`, and never rejects. Tokens may be reserved ahead of need (at most
-   * `budgetsLimits.budgetLeaseTokens`, and only a small part of the limit), so that most calls cost
-   * nothing. When the server behind it is lost, buckets of this process serve, sized so that all
-   * processes together stay within twice the limit (P15).
+   * Takes up to `tokens` from each budget. Resolves within `budgetsLimits.budgetCallMs`, with one
+   * reservation per request in the order given, and never rejects. An adapter may reserve tokens
+   * ahead of need (at most `budgetsLimits.budgetLeaseTokens`, and only a small part of the limit),
+   * so that most calls need no server. While the server is unreachable, each process uses buckets
+   * of its own, sized so that all processes together stay within twice the limit (P15).
    */
   reserve(
     asks: readonly { readonly budget: Budget; readonly tokens: number }[],
   ): Promise<readonly Reservation[]>;
 
-  /** Resolves when the shared buckets answer; rejects with the reason. For readiness. */
+  /** Resolves when the shared buckets reply; rejects with the reason. For readiness. */
   check(): Promise<void>;
 }

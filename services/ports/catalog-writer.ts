@@ -1,20 +1,20 @@
-// Writing the catalog: the operator, or the folder through `packetboat catalog apply`. Each source
-// writes only its own objects.
+// Writes the catalog, for the operator and for `packetboat catalog apply`. Each source writes only
+// its own objects.
 
 import type { CatalogEntry } from '../core/catalog/catalog.ts';
 
 /**
- * Who writes: an old leader's fence is lower than its successor's, and its writes change nothing.
- * Compared by term, then by generation; of an object that was removed only by term, because one
- * that is made anew counts its generations from the start.
+ * The writer of an object. An old leader has a lower fence than its successor, so its writes change
+ * nothing. Fences are compared by term, then by generation; that of a removed object only by term,
+ * because the generations of a recreated object start again at 1.
  */
 export interface CatalogSource {
   readonly kind: 'folder' | 'operator' | 'api';
   /** Tells one cluster or folder from another. */
   readonly name: string;
   /**
-   * Of an operator: the uid of the object, which tells it from another of the same name that was
-   * there before.
+   * From an operator: the uid of the object, which distinguishes it from an earlier object of the
+   * same name.
    */
   readonly uid?: string;
   readonly fence: { readonly term: number; readonly generation: number };
@@ -22,7 +22,7 @@ export interface CatalogSource {
 
 export type { CatalogEntry };
 
-/** What a source has in view, as its writer must know it. */
+/** An object of a source that readers see. */
 export interface OwnEntry {
   /** `sender/<tenant>/<name>`, `template/<tenant>/<identifier>`. */
   readonly key: string;
@@ -31,8 +31,8 @@ export interface OwnEntry {
 }
 
 /**
- * `unchanged`: the hash is the same. `fenced`: a newer writer was there. `foreign`: another source
- * owns this object.
+ * `unchanged`: the hash is the same. `fenced`: a writer with a higher fence has written. `foreign`:
+ * another source owns this object.
  */
 export type WriteResult = {
   readonly kind: 'created' | 'updated' | 'unchanged' | 'fenced' | 'foreign';
@@ -41,26 +41,26 @@ export type WriteResult = {
 
 export interface CatalogWriter extends AsyncDisposable {
   /**
-   * Writes an object under its tenant and name (the entry's own `revision` is ignored: the writer
-   * numbers a new hash one higher than the last and keeps revisions immutable), seals its secrets,
-   * then gives notice of the change. Repeating it changes nothing, unless what is stored was
-   * changed by another hand: then it is written anew under its number.
+   * Writes an object under its tenant and name, seals its secrets, then publishes a notice of the
+   * change. Ignores the entry's own `revision`: a new hash gets the next number, and revisions are
+   * immutable. Repeating the call changes nothing, unless somebody else modified the stored object:
+   * then it is written again under its number.
    */
   put(source: CatalogSource, entry: CatalogEntry): Promise<WriteResult>;
 
-  /** What this source (kind and name) has in view. */
+  /** The objects of this source (kind and name) that readers see. */
   list(source: Pick<CatalogSource, 'kind' | 'name'>): Promise<readonly OwnEntry[]>;
 
   /**
-   * Takes one object out of view, if this source wrote it and nobody with a higher fence did since.
-   * False: there was nothing to remove.
+   * Hides one object from readers, if this source wrote it and no writer with a higher fence has
+   * written it since. False: there was nothing to hide.
    */
   remove(source: CatalogSource, key: string): Promise<boolean>;
 
   /**
-   * Removes from view what this source wrote and is not among these names
-   * (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`); answers how many. Revisions stay,
-   * and so does what was written under a higher fence.
+   * Hides all objects that this source wrote and that are not among these names
+   * (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`), and returns their number.
+   * Revisions stay, and so do objects that were written under a higher fence.
    */
   prune(source: CatalogSource, keep: ReadonlySet<string>): Promise<number>;
 }

@@ -4,16 +4,17 @@ import type { CatalogSnapshot, TemplateRevision } from '../core/catalog/catalog.
 
 export interface Catalog extends AsyncDisposable {
   /**
-   * The newest snapshot known here. Never blocks; a reader keeps one for the whole of a decision.
+   * The newest snapshot that this process has. Never blocks. A reader uses one snapshot for the
+   * whole of a decision.
    */
   current(): CatalogSnapshot;
 
-  /** A pinned revision, live or not. Null: it is no longer kept. */
+  /** A pinned revision, live or not. Null: the catalog does not have it. */
   revision(tenant: string, identifier: string, revision: number): Promise<TemplateRevision | null>;
 
   /** Calls back after each change, until disposed. For caches and for tests that wait. */
   onChange(listener: () => void): Disposable;
 
-  /** Resolves when the source answers; rejects with the reason. */
+  /** Resolves when the source replies; rejects with the reason. For readiness. */
   check(): Promise<void>;
 }

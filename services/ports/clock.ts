@@ -3,7 +3,7 @@
 export interface Clock {
   /** Milliseconds since 1970; may jump. */
   now(): number;
-  /** Milliseconds since some start; never goes back. For leases and time-outs. */
+  /** Milliseconds since an arbitrary start; never goes back. For leases and timeouts. */
   monotonic(): number;
   /** Resolves after `ms`, or at once when the signal aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

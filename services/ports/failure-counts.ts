@@ -1,13 +1,13 @@
-// How often something failed lately, counted by all processes together. Nothing in it must survive.
+// Recent failures by name, counted by all processes together. The counts may be lost.
 
 import type { WindowCount } from '../core/access/failure-windows.ts';
 
 export interface FailureCounts {
   /**
-   * Counts one failure under each of these names, in one round trip at most, and answers how many
-   * there are in each name's window, in the order given. Answers within
-   * `budgetsLimits.budgetCallMs` and never rejects: when the server behind it is lost, this process
-   * counts by itself, from what it has counted so far.
+   * Counts one failure under each of these names, in at most one round trip, and returns the number
+   * of failures in each name's window, in the order given. Resolves within
+   * `budgetsLimits.budgetCallMs` and never rejects: while the server is unreachable, this process
+   * goes on from the counts that it has.
    */
   add(names: readonly string[]): Promise<readonly WindowCount[]>;
 }

@@ -1,34 +1,34 @@
-// API keys. The secret is never stored, only its SHA-256.
+// API keys. Only the SHA-256 of a key is stored, never the key.
 
 import type { Environment } from '../core/catalog/catalog.ts';
 
 export interface ApiKey {
-  /** Public part: stands in the key itself, in logs and in answers. */
+  /** The public part of the key: part of the key itself, of logs and of responses. */
   readonly id: string;
   readonly tenant: string;
   readonly name: string;
   /** SHA-256 of the whole key, hex. */
   readonly secretHash: string;
   readonly scopes: readonly string[];
-  /** Default and ceiling. */
+  /** The environment of a call that names none, and the highest that a call may name. */
   readonly environment: Environment;
-  /** Names of the senders it may use; empty: all of the tenant. The first is its default. */
+  /** The senders that the key may use; empty: all of the tenant. The first is the default. */
   readonly senders: readonly string[];
   readonly requestsPerMinute: number;
   /** Milliseconds since 1970, or null. */
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
   readonly createdAt: number;
-  /** Id of the key that made it; null for a key that a start made. */
+  /** Id of the key that created this one; null for a key that a program created at its start. */
   readonly createdBy: string | null;
 }
 
 export interface KeyStore extends AsyncDisposable {
-  /** False: there is a key with this id already; nothing was changed. */
+  /** False: a key with this id exists already; nothing was changed. */
   add(key: ApiKey): Promise<boolean>;
   find(id: string): Promise<ApiKey | null>;
   /** Newest first. */
   list(tenant: string): Promise<readonly ApiKey[]>;
-  /** False: no such key of this tenant. Revoking twice keeps the first time. */
+  /** False: this tenant has no such key. A second revocation keeps the time of the first. */
   revoke(tenant: string, id: string, at: number): Promise<boolean>;
 }

@@ -1,16 +1,16 @@
-// Notices that something has changed: a hint to look, for speed only. Whoever listens also looks by
-// himself now and then.
+// Notices that an object has changed. They only make readers faster: a reader also looks at regular
+// intervals.
 
 export interface Notices extends AsyncDisposable {
   /**
-   * Gives notice to whoever listens now. Never throws and never waits; a notice may be lost,
+   * Sends a notice to all current subscribers. Never throws and never waits. A notice may be lost,
    * repeated or late.
    */
   publish(subject: string): void;
 
   /**
-   * Calls back with each notice whose subject starts with `<prefix>.`, those published here too,
-   * until disposed.
+   * Calls the listener with each notice whose subject starts with `<prefix>.`, including notices of
+   * this process, until disposed.
    */
   subscribe(prefix: string, listener: (subject: string) => void): Disposable;
 }

@@ -1,21 +1,21 @@
-// Asking DNS. `node:dns` tells neither how long an answer holds nor whether it was validated, so
+// DNS queries. `node:dns` returns neither the TTL of an answer nor whether it was validated, so
 // this is a port of its own.
 
-/** What is there under a name. No records: there is no such name, or no record of that type. */
+/** The records of a name. None: the name does not exist, or has no record of that type. */
 export interface DnsResult<R> {
   readonly records: readonly R[];
-  /** How long the answer holds, the negative one too. */
+  /** How long the answer may be cached, also a negative one. */
   readonly ttlMs: number;
   /**
-   * The server says that it has validated the answer (DNSSEC). Worth as much as the way to that
-   * server.
+   * The DNS server reports that it validated the answer (DNSSEC). Only as trustworthy as the
+   * network path to that server.
    */
   readonly isAuthenticated: boolean;
 }
 
 /**
- * All calls reject with `Failure('unavailable')` when no server answers within `dnsLimits.dnsMs`,
- * or none of them can.
+ * All calls reject with `Failure('unavailable')` when no DNS server gives a usable answer within
+ * `dnsLimits.dnsMs`.
  */
 export interface Resolver extends AsyncDisposable {
   /** The strings of each record joined. */

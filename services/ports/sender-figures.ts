@@ -1,30 +1,30 @@
-// What became of the attempts of each sender lately, for people to look at. Nobody decides by it,
-// and losing some of it loses nothing.
+// The outcomes of each sender's recent attempts, for people only. No program decides by these
+// figures, and some of them may be lost.
 
 export interface SenderFigures {
   readonly tenant: string;
   readonly sender: string;
-  /** Attempts, by what came of them. */
+  /** Number of attempts by outcome. */
   readonly sent: number;
   readonly deferred: number;
   readonly bounced: number;
-  /** Of the next hop, without its words: they may hold addresses. */
+  /** The last reply of the next hop, without its text, which may contain addresses. */
   readonly lastReply: {
     readonly at: number;
     readonly code: number | null;
     readonly enhanced: string | null;
   } | null;
-  /** Names of routes that a dispatcher has paused, and until when. */
+  /** Names of paused routes, and until when: milliseconds since 1970 by the store's clock. */
   readonly pausedRoutes: Readonly<Record<string, number>>;
 }
 
 export interface SenderFiguresStore extends AsyncDisposable {
-  /** Adds to what is there. Rejects with `Failure('unavailable')`. */
+  /** Adds these figures to the stored ones. Rejects with `Failure('unavailable')`. */
   add(figures: readonly SenderFigures[]): Promise<void>;
 
   /**
-   * Sums of the last hour, give or take `dispatchLimits.figuresSlotMs`; senders with none are not
-   * among them.
+   * The sums of the last hour, give or take `dispatchLimits.figuresSlotMs`, of the senders that
+   * have figures.
    */
   lastHour(): Promise<readonly SenderFigures[]>;
 }

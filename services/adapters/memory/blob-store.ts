@@ -1,4 +1,4 @@
-// Blobs of tests and of the simulation: in memory, nothing kept.
+// The blob store of tests and of the simulation, in memory.
 
 import { createHash } from 'node:crypto';
 import { Failure } from '../../core/failure.ts';
@@ -25,7 +25,7 @@ export class MemoryBlobStore implements BlobStore {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of source) {
-      chunks.push(new Uint8Array(chunk)); // a copy: Buffer.slice is none
+      chunks.push(new Uint8Array(chunk)); // a copy, which Buffer.slice would not be
       hash.update(chunk);
       bytes += chunk.length;
     }
@@ -61,7 +61,7 @@ export class MemoryBlobStore implements BlobStore {
       .slice(0, limit);
   }
 
-  /** For tests: the last byte is gone, as after a disk that lied. */
+  /** For tests: removes the last byte, as a faulty disk would. */
   truncate(id: BlobId): void {
     const blob = this.#blobs.get(id);
     if (blob === undefined) return;

@@ -1,5 +1,4 @@
-// Token buckets of one process. With one process there is nobody to share them with, so nothing is
-// reserved ahead.
+// The token buckets of one process. No other process shares them, so no tokens are reserved ahead.
 
 import {
   type Bucket,
@@ -16,8 +15,8 @@ import type { Clock } from '../../ports/clock.ts';
 export class MemoryBudgets implements Budgets {
   readonly #clock: Clock;
   /**
-   * By name and window, because a level counts in parts of the window; the least recently used
-   * first.
+   * By name and window, because a level is stored as a part of the window. The least recently used
+   * bucket is first.
    */
   readonly #buckets = new Map<string, Bucket>();
 

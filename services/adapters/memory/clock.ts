@@ -1,5 +1,4 @@
-// A clock that a test moves. Sleeps end in the order of their times, each when the clock stands
-// exactly there.
+// A clock that a test advances. Sleeps end in the order of their times, each at exactly its time.
 
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../ports/clock.ts';
@@ -10,7 +9,7 @@ interface Sleeper {
 }
 
 export class ManualClock implements Clock {
-  /** By time, and by order of falling asleep where that is the same. */
+  /** Ordered by time; sleeps that end at the same time are in the order of their calls. */
   readonly #sleepers: Sleeper[] = [];
   readonly #start: number;
   #elapsed = 0;
@@ -48,16 +47,15 @@ export class ManualClock implements Clock {
     return promise;
   }
 
-  /** When the next sleeper wakes, in milliseconds from now; null: nobody sleeps. */
+  /** Milliseconds until the next sleep ends; null when there is none. */
   get nextMs(): number | null {
     const next = this.#sleepers[0];
     return next === undefined ? null : Math.max(0, next.until - this.#elapsed);
   }
 
   /**
-   * Moves time on, waking each sleeper at its own time. Before each step all work that is ready
-   * runs, so what a woken one starts (another sleep within the span, say) happens at its time as
-   * well.
+   * Advances the time and ends each sleep at its own time. Before each step all work that is ready
+   * runs, so that a sleep that starts after another has ended also ends at its own time.
    */
   async advance(ms: number): Promise<void> {
     await setImmediate();

@@ -1,4 +1,4 @@
-// Failures counted in one process.
+// Failure counts of one process.
 
 import { FailureWindows, type WindowCount } from '../../core/access/failure-windows.ts';
 import type { Clock } from '../../ports/clock.ts';

@@ -1,4 +1,4 @@
-// API keys of tests and of the simulation: a map, nothing kept.
+// The API keys of tests and of the simulation, in a map.
 
 import type { ApiKey, KeyStore } from '../../ports/key-store.ts';
 

@@ -1,4 +1,4 @@
-// Notices within one process.
+// Notices within one process, for embedded mode and tests.
 
 import type { Notices } from '../../ports/notices.ts';
 
@@ -6,8 +6,8 @@ export class MemoryNotices implements Notices {
   readonly #listeners = new Set<{ readonly start: string; readonly listener: (subject: string) => void }>();
 
   /**
-   * Listeners are called after the turn, as they would be by a network: a publisher never finds
-   * itself inside of one.
+   * Calls the listeners after this turn of the event loop, as a network would: a listener never
+   * runs inside `publish`.
    */
   publish(subject: string): void {
     setImmediate(() => {

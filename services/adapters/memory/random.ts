@@ -1,4 +1,4 @@
-// Randomness that a seed decides, so that a run can be repeated. Not for secrets.
+// Pseudo-random numbers from a seed, so that a run can be repeated. Not for secrets.
 
 import type { Random } from '../../ports/random.ts';
 
@@ -17,7 +17,7 @@ export class SeededRandom implements Random {
     return this.#next() / 2 ** 32;
   }
 
-  /** 32 bits. mulberry32: passes what a test asks of it, and is the same on every machine. */
+  /** 32 bits, by mulberry32: even enough for tests, and the same on every machine. */
   #next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);

@@ -1,4 +1,4 @@
-// Suppressions of tests and of the simulation: a map, nothing kept.
+// The suppressions of tests and of the simulation, in a map.
 
 import type { Suppression, SuppressionStore } from '../../ports/suppression-store.ts';
 

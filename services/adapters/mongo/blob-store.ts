@@ -1,6 +1,6 @@
-// Bodies and attachments in MongoDB, laid out as GridFS, so that its tools read them. Not by the
-// driver's GridFS streams: those read up to 16 MiB ahead for each reader, have no time-outs, and
-// take a file whose last chunk is missing for whole.
+// Bodies and attachments in MongoDB, in the layout of GridFS, so that GridFS tools can read them.
+// The driver's GridFS streams are not used: they read up to 16 MiB ahead for each reader, have no
+// timeouts, and accept a file whose last chunk is missing.
 
 import { createHash } from 'node:crypto';
 import { Binary, type Collection, ObjectId } from 'mongodb';
@@ -16,7 +16,7 @@ interface FileDocument {
   readonly length: number;
   readonly chunkSize: number;
   readonly uploadDate: Date;
-  /** `sha256` is null until all chunks are there. */
+  /** `sha256` is null until all chunks are written. */
   readonly metadata: { readonly tenant: string; readonly sha256: string | null };
 }
 
@@ -27,7 +27,7 @@ interface ChunkDocument {
   readonly data: Binary;
 }
 
-/** `now` is what blobs are dated by. */
+/** `now`: the time of creation of new blobs. */
 export async function openBlobStore(mongo: Mongo, now: () => number = mongo.now): Promise<BlobStore> {
   const files = mongo.db.collection<FileDocument>('blobs.files');
   const chunks = mongo.db.collection<ChunkDocument>('blobs.chunks');
@@ -55,8 +55,8 @@ class MongoBlobStore implements BlobStore {
   }
 
   /**
-   * The file's document comes first, without a digest, so that an upload whose process died is
-   * found by `olderThan`.
+   * Writes the file's document first, without a digest, so that `olderThan` finds an upload whose
+   * process died.
    */
   async put(id: BlobId, tenant: string, source: AsyncIterable<Uint8Array>): Promise<BlobInfo> {
     const file = {
@@ -76,7 +76,7 @@ class MongoBlobStore implements BlobStore {
         throw new Failure('unavailable', 'the blob was swept while it was written');
       return toInfo({ ...file, length, metadata: { tenant, sha256 } }, sha256);
     } catch (error) {
-      // what cannot be taken back now is swept later
+      // chunks that cannot be deleted now are swept later
       await this.delete([id]).catch(() => {});
       throw error;
     }
@@ -110,7 +110,7 @@ class MongoBlobStore implements BlobStore {
     const file = await this.#mongo.call(this.#files.findOne({ _id: id }));
     if (file === null || file.metadata.sha256 === null)
       throw new Failure('not_found', 'there is no such blob');
-    // One read a chunk: a slow reader holds no cursor, which the server would forget.
+    // One query per chunk, because the server closes the cursor of a slow reader.
     let left = file.length;
     for (let n = 0; left > 0; n++) {
       const size = Math.min(left, file.chunkSize);
@@ -123,8 +123,7 @@ class MongoBlobStore implements BlobStore {
   }
 
   /**
-   * The file's document goes last, so that a deletion that was cut off is found again by
-   * `olderThan`.
+   * Deletes the file's document last, so that `olderThan` finds an interrupted deletion again.
    */
   async delete(ids: readonly BlobId[]): Promise<void> {
     if (ids.length === 0) return;
@@ -140,7 +139,7 @@ class MongoBlobStore implements BlobStore {
     return (await this.#mongo.call(older.toArray())).map(({ _id }) => _id);
   }
 
-  /** The connection is whoever's who opened it. */
+  /** Does nothing: the connection is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
@@ -153,8 +152,8 @@ const toInfo = (file: FileDocument, sha256: string): BlobInfo => ({
 });
 
 /**
- * The same bytes in pieces of one size, the last one shorter. A piece is valid until the next is
- * asked for.
+ * The bytes of the source in pieces of one size; the last may be shorter. The pieces share memory:
+ * a piece is valid until the next is requested.
  */
 async function* inPieces(source: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   const piece = Buffer.allocUnsafe(size);

@@ -1,6 +1,6 @@
-// How the catalog lies in MongoDB: one document for each object, whatever became of it, and one for
-// each revision of a template, never changed. What people wrote is kept as JSON text: their keys
-// are no field names.
+// The documents of the catalog in MongoDB: one for each object, removed ones included, and one for
+// each revision of a template, which never changes. Content that people wrote is stored as JSON
+// text, because its keys must not become field names.
 
 import type { Collection } from 'mongodb';
 import type { StoredObject } from '../../core/catalog/catalog-write.ts';
@@ -14,20 +14,20 @@ export interface ObjectDocument {
   readonly name: string;
   readonly revision: number;
   readonly hash: string;
-  /** Removed objects stay, so that their numbers go on and old leaders are known. */
+  /** Removed objects stay, so that their revision numbers and fences stay known. */
   readonly state: 'live' | 'removed';
   /** False while a sender is suspended or not verified. */
   readonly sendable: boolean;
-  /** Of a sender; null for a template, whose content is its revision's. */
+  /** The content of a sender; null for a template, whose content is in its revisions. */
   readonly config: string | null;
   readonly sealed: SealedSender['sealed'];
   readonly source: { readonly kind: string; readonly name: string; readonly uid?: string };
   readonly fence: { readonly term: number; readonly generation: number };
-  /** Counts the writes of this document: what a write compares. */
+  /** Counts the writes of this document. A write compares it. */
   readonly writes: number;
   /**
-   * The last change that a reader can see: milliseconds since 1970 by the store's clock as the
-   * writer knew it, but later than the change before.
+   * Time of the last change that readers see, in milliseconds since 1970 by the store's clock as
+   * the writer knew it, and always later than that of the change before.
    */
   readonly updatedAt: number;
 }

@@ -1,5 +1,5 @@
-// Writing the catalog in MongoDB. Each write compares what it read, so two writers never mix; a
-// revision is stored before the object that points to it.
+// Writes the catalog to MongoDB. Each write is a compare-and-set on the document that it read, so
+// concurrent writers do not mix. A revision is stored before the object that refers to it.
 
 import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog/catalog.ts';
 import { decideWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
@@ -29,7 +29,7 @@ import { isNew, type Mongo } from './connection.ts';
 interface MongoCatalogWriterParts {
   readonly notices: Notices;
   readonly random: Random;
-  /** Those of purpose `catalog`. */
+  /** The keys of purpose `catalog`. */
   readonly keys: Keys;
 }
 
@@ -80,7 +80,7 @@ class MongoCatalogWriter implements CatalogWriter {
     const own = { 'source.kind': source.kind, 'source.name': source.name, state: 'live' } as const;
     let count = 0;
     for (const stored of await this.#mongo.call(objects.find(own).toArray())) {
-      // one that was written in between is not gone
+      // an object that was written in between stays
       if (!keep.has(stored._id) && (await this.#remove(source, stored))) count += 1;
     }
     return count;
@@ -106,12 +106,12 @@ class MongoCatalogWriter implements CatalogWriter {
     return true;
   }
 
-  /** The connection and the notices are whoever's who opened them. */
+  /** Does nothing: the connection and the notices are closed by their openers. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   /**
-   * False: what is stored under this hash is not what was written, or the secrets are others, or
-   * sealed with an older key.
+   * False: the stored content differs from the written one in spite of the hash, or the secrets
+   * differ, or they are sealed with an older key.
    */
   async #holds(stored: ObjectDocument, source: CatalogSource, entry: CatalogEntry): Promise<boolean> {
     const { revision } = stored;
@@ -133,7 +133,7 @@ class MongoCatalogWriter implements CatalogWriter {
     );
   }
 
-  /** The revision as it was written, over what another hand has made of it. */
+  /** Restores a revision that somebody else modified in the store. */
   async #mend(entry: CatalogEntry, revision: number): Promise<void> {
     if (entry.kind === 'sender') return;
     const _id = revisionId(entryKey(entry), revision);
@@ -144,8 +144,8 @@ class MongoCatalogWriter implements CatalogWriter {
   }
 
   /**
-   * The number of this content. A number that a writer took who then died, or lost, is passed over
-   * unless the content is the same.
+   * The revision number of this content. The number of a writer that died or lost is used again
+   * only for the same content.
    */
   async #number(entry: CatalogEntry, from: number): Promise<number> {
     if (entry.kind === 'sender') return from;
@@ -165,7 +165,7 @@ class MongoCatalogWriter implements CatalogWriter {
     }
   }
 
-  /** The same object by a newer writer: from now on the older one's writes change nothing. */
+  /** Stores the fence of a newer writer of the same object, so that older writers are fenced. */
   async #raise(stored: ObjectDocument | null, { kind, name, uid, fence }: CatalogSource): Promise<boolean> {
     if (stored === null) return true;
     const isKnown =

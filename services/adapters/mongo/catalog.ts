@@ -1,5 +1,5 @@
-// The catalog as services read it from MongoDB: all of it in memory, brought up to date by notices
-// and by a look of our own now and then.
+// The catalog as services read it from MongoDB: all objects in memory, updated after each notice
+// and at regular intervals.
 
 import type { CatalogSnapshot, Sender, TemplateRevision } from '../../core/catalog/catalog.ts';
 import { NOTICE, templateKey } from '../../core/catalog/catalog.ts';
@@ -21,20 +21,20 @@ import type { Mongo } from './connection.ts';
 interface CatalogParts {
   readonly notices: Notices;
   /**
-   * Those of purpose `catalog`; null in a program that does not hold it, where all credentials are
+   * The keys of purpose `catalog`. Null in a program without these keys: then all credentials are
    * null.
    */
   readonly keys: readonly Key[] | null;
   /**
-   * Told when the catalog cannot be brought up to date, or an object cannot be opened; the last
-   * good state stays.
+   * Called when the catalog cannot be updated or the secrets of an object cannot be opened. The
+   * last good state stays.
    */
   readonly report: (error: unknown) => void;
 }
 
 /**
- * Rejects with `Failure('unavailable')` when the catalog cannot be read. An empty catalog is fine:
- * a first start has no other.
+ * Rejects with `Failure('unavailable')` when the catalog cannot be read. An empty catalog is valid:
+ * the first start has one.
  */
 export async function openCatalog(mongo: Mongo, parts: CatalogParts): Promise<Catalog> {
   const catalog = new MongoCatalog(mongo, parts, await openCatalogCollections(mongo));
@@ -61,7 +61,7 @@ class MongoCatalog implements Catalog {
   readonly #subscription: Disposable;
   readonly #timer: NodeJS.Timeout;
   #snapshot: CatalogSnapshot = snapshotOf(0, [], []);
-  /** The newest change that was read. */
+  /** Time of the newest change that was read. */
   #changedAt = 0;
   #isWanted = false;
   #refreshing: Promise<void> | null = null;
@@ -85,7 +85,7 @@ class MongoCatalog implements Catalog {
   }
 
   onChange(listener: () => void): Disposable {
-    // a function of its own, so that one who listens twice is called twice
+    // a new function for each call, so that a listener that is added twice is called twice
     const entry = () => listener();
     this.#listeners.add(entry);
     return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
@@ -102,7 +102,7 @@ class MongoCatalog implements Catalog {
     await this.#refreshing;
   }
 
-  /** The first look, whose failure is the caller's to hear of. */
+  /** The first read. Rejects with its failure. */
   async start(): Promise<void> {
     this.#isWanted = true;
     const first = this.#catchUp();
@@ -116,8 +116,8 @@ class MongoCatalog implements Catalog {
   }
 
   /**
-   * One look at a time; whoever asks during one gets another after it, for that one may have read
-   * too early.
+   * Reads once at a time. A call during a read causes another read after it, because the running
+   * one may have read too early.
    */
   async #catchUp(): Promise<void> {
     try {
@@ -131,8 +131,8 @@ class MongoCatalog implements Catalog {
   }
 
   /**
-   * Reads what has changed since the last time. Changes are dated by their writers, so it looks
-   * back over a while.
+   * Reads the objects that have changed since the last read. Writers date the changes, by clocks
+   * that may differ, so the read starts some time before the last change.
    */
   async #load(): Promise<void> {
     const since = this.#changedAt - catalogLimits.catalogOverlapMs;
@@ -163,8 +163,8 @@ class MongoCatalog implements Catalog {
   }
 
   /**
-   * Without its logins a sender's mail is refused by the relay as a fault of ours, which costs no
-   * attempt: it waits for the right keyring.
+   * Without its credentials a sender stays in the catalog: the relay rejects the login, which
+   * counts as a fault on our side and spends no attempt, so the mail waits for the right keyring.
    */
   #open(stored: Parameters<typeof openSender>[0]): Sender {
     try {

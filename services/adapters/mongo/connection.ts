@@ -1,7 +1,7 @@
-// One connection to MongoDB for all stores of a program: how durable a write is, how long a call
-// may take, what its errors become, and the server's clock. Only plain single-document operations
-// go over it, so a standalone server does as well as a replica set; the driver itself repeats a
-// write after a lost connection only where the server can tell that it is the same one.
+// One connection to MongoDB for all stores of a program. It defines how durable a write is, how
+// long a call may take, which failure an error becomes, and provides the server's clock. All
+// operations are on single documents, so a standalone server is enough. After a lost connection the
+// driver retries a write only where the server recognizes the retry.
 
 import {
   type Collection,
@@ -32,13 +32,14 @@ export interface Mongo extends AsyncDisposable {
   check(): Promise<void>;
 }
 
-/** What the server says when a unique index refuses a document. */
+/** The server's error code when a unique index refuses a document. */
 export const DUPLICATE_KEY = 11_000;
 
 /**
- * `ca`: PEM of a private authority. Connects, and waits for a server that can write. The database
- * is the one that the URL names, else `packetboat`. Rejects with `Failure('invalid')` when the text
- * is no connection string, and with `Failure('unavailable')` when there is no answer.
+ * Connects, and waits for a server that can write. `ca`: PEM of a private certificate authority.
+ * The database is the one that the URL names, else `packetboat`. Rejects with `Failure('invalid')`
+ * when the text is not a connection string, and with `Failure('unavailable')` when no server
+ * replies.
  */
 export async function openMongo(
   url: string,
@@ -59,8 +60,8 @@ export async function openMongo(
     await client.close();
     throw error;
   }
-  // While the server is away, the offset that is known serves on: monotonic clocks drift by
-  // milliseconds a minute.
+  // While the server is unreachable, the last offset is used: monotonic clocks drift apart by only
+  // milliseconds per minute.
   const timer = setInterval(() => void measure().catch(() => {}), storeLimits.storeClockEveryMs).unref();
   return {
     db,
@@ -82,18 +83,18 @@ function newClient(url: string, ca: string | undefined): MongoClient {
       appName: 'packetboat',
       ...(ca === undefined ? {} : { ca }),
       writeConcern: { w: 'majority', journal: true, wtimeoutMS: storeLimits.storeCallMs },
-      // The primary's own data: what was answered to anybody before is seen (P11).
+      // Reads go to the primary, so that they see every write that was acknowledged before (P11).
       readPreference: 'primary',
       serverSelectionTimeoutMS: storeLimits.storeCallMs,
       connectTimeoutMS: storeLimits.storeCallMs,
-      // A socket that is silent for longer belongs to a frozen server, and its callers have long
-      // been told.
+      // A socket that is silent for longer belongs to a frozen server; the calls on it have failed
+      // long before.
       socketTimeoutMS: storeLimits.storeCallMs,
       waitQueueTimeoutMS: storeLimits.storeCallMs,
       maxPoolSize: storeLimits.storeConnectionsMax,
     });
   } catch {
-    // the driver's message repeats the URL, password and all
+    // the driver's message would repeat the URL with its password
     throw new Failure('invalid', 'this is no MongoDB connection string');
   }
 }
@@ -103,15 +104,15 @@ const usesTls = (url: string): boolean =>
 const databaseOf = (url: string): string | undefined =>
   /^mongodb(?:\+srv)?:\/\/[^/]+\/([^/?]+)/.exec(url)?.[1];
 
-/** A write that hurts nobody: a full or read-only store answers a ping gladly. */
+/** A harmless write, because a full or read-only server still replies to a ping. */
 async function writeMark(db: Db): Promise<void> {
   const marks = db.collection<{ _id: string; at: Date }>('health');
-  // two programs may make the document at the same time; that the other one's write was there first
-  // is as good a sign
+  // two programs may insert the document at the same time; a duplicate key also shows that writes
+  // work
   await isNew(marks.updateOne({ _id: 'written' }, { $currentDate: { at: true } }, { upsert: true }));
 }
 
-/** Declares indexes; those that are there stay. Correctness rests on the unique ones only. */
+/** Creates the indexes that are missing. Correctness rests on the unique ones only. */
 export async function ensureIndexes<T extends Document>(
   mongo: Mongo,
   collection: Collection<T>,
@@ -120,7 +121,7 @@ export async function ensureIndexes<T extends Document>(
   await mongo.call(collection.createIndexes([...indexes]));
 }
 
-/** False when a unique index refused the insert: what it names is there already. */
+/** False when a unique index refused the insert, because such a document exists already. */
 export function isNew(insert: Promise<unknown>): Promise<boolean> {
   return insert.then(
     () => true,
@@ -152,8 +153,8 @@ async function call<T>(operation: Promise<T>, ms: number = storeLimits.storeCall
 }
 
 /**
- * What callers are told. A server's message may quote a document or a key, so only its code goes
- * on.
+ * The failure for callers. A server's message may quote a document or a key, so only its code is
+ * passed on.
  */
 export function failureOf(error: unknown): unknown {
   if (!(error instanceof MongoError) || error instanceof MongoAPIError) return error;

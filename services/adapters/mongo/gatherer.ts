@@ -1,13 +1,13 @@
-// Group commit: what several callers want written goes to the server as one bulk. A durable write
-// of many costs little more than one of a single item, so whoever comes while bulks are under way
-// waits for the next, and nobody waits for a timer.
+// Group commit: the writes of several callers go to the server as one bulk. A durable write of many
+// items costs little more than that of one, so a call that arrives while bulks are in flight waits
+// for the next bulk. No call waits for a timer.
 
 import { Failure } from '../../core/failure.ts';
 import { storeLimits } from '../../core/limits/store.ts';
 
 interface Request<Item, Answer> {
   readonly items: readonly Item[];
-  /** By the monotonic clock: after this nobody waits for it, and it is not written any more. */
+  /** By the monotonic clock: after this the caller has given up, and the items are not written. */
   readonly until: number;
   resolve(answers: readonly Answer[]): void;
   reject(error: unknown): void;
@@ -19,12 +19,12 @@ export class Gatherer<Item, Answer> {
   #underWay = 0;
   #isStarting = false;
 
-  /** `write` answers in the order of the items. */
+  /** `write` returns its results in the order of the items. */
   constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>) {
     this.#write = write;
   }
 
-  /** The answers to these items, in their order. Rejects as the bulk they went with did. */
+  /** Resolves with the results of these items, in their order. Rejects when their bulk does. */
   add(items: readonly Item[]): Promise<readonly Answer[]> {
     if (items.length === 0) return Promise.resolve([]);
     const { promise, resolve, reject } = Promise.withResolvers<readonly Answer[]>();
@@ -33,7 +33,7 @@ export class Gatherer<Item, Answer> {
     return promise;
   }
 
-  /** At the end of this turn of the event loop, so that all callers of the turn go together. */
+  /** Runs at the end of this turn of the event loop, so that all calls of the turn share a bulk. */
   #start(): void {
     if (this.#isStarting) return;
     this.#isStarting = true;
@@ -44,7 +44,7 @@ export class Gatherer<Item, Answer> {
     });
   }
 
-  /** As many whole requests as one bulk holds, at least one. */
+  /** As many whole calls as fit into one bulk, at least one. */
   #take(): Request<Item, Answer>[] {
     const now = performance.now();
     const taken: Request<Item, Answer>[] = [];
@@ -62,7 +62,7 @@ export class Gatherer<Item, Answer> {
     return taken;
   }
 
-  /** Never rejects: each caller hears of a failure. */
+  /** Never rejects: a failure rejects the call of each caller. */
   async #go(requests: readonly Request<Item, Answer>[]): Promise<void> {
     if (requests.length === 0) return;
     this.#underWay += 1;

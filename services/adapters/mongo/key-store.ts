@@ -1,4 +1,4 @@
-// API keys in MongoDB: one document a key, under its public id.
+// API keys in MongoDB: one document per key, under its public id.
 
 import type { Collection } from 'mongodb';
 import type { Environment } from '../../core/catalog/catalog.ts';
@@ -18,7 +18,7 @@ interface KeyDocument {
   readonly expires_at: number | null;
   readonly revoked_at: number | null;
   readonly created_at: number;
-  /** Absent in keys that were stored before their maker was. */
+  /** Absent in keys from before this field was stored. */
   readonly created_by?: string | null;
 }
 
@@ -62,7 +62,7 @@ class MongoKeyStore implements KeyStore {
     );
   }
 
-  /** The connection is whoever's who opened it. */
+  /** Does nothing: the connection is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 

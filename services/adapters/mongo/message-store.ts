@@ -1,6 +1,6 @@
-// The only record, in MongoDB: one document a message, one conditional update a change. Callers'
-// writes are gathered into bulks. Indexes make it fast on a real server and are no part of what
-// makes it right, but for the two unique ones: `_id` and the idempotency key.
+// The message store in MongoDB: one document per message, one conditional update per change. The
+// writes of several callers go to the server as one bulk. Correctness rests on two unique indexes,
+// `_id` and the idempotency key; all other indexes are for speed.
 
 import {
   type AnyBulkWriteOperation,
@@ -31,10 +31,10 @@ import {
   toPaths,
 } from './message-document.ts';
 
-// An array's index has an entry for each element, so an index that leads with `deliveries.state`
-// finds a state in order of what follows. `deliveries.wake_at` is at the end of `turns` so that
-// held and published mail is passed over without reading its documents; what a list filters by is
-// at the end of `lists` for the same reason.
+// An index over an array has an entry for each element, so an index that starts with
+// `deliveries.state` returns a state in the order of the fields that follow. `deliveries.wake_at`
+// is at the end of `turns`, so that the server skips held and published mail without reading its
+// documents. The filters of a list are at the end of `lists` for the same reason.
 const indexes: readonly IndexDescription[] = [
   { name: 'idempotency', key: { idempotency: 1 }, unique: true, sparse: true },
   { name: 'woken', key: { 'deliveries.state': 1, 'deliveries.wake_at': 1 } },
@@ -49,10 +49,10 @@ const indexes: readonly IndexDescription[] = [
   { name: 'blobs', key: { blobs: 1 }, sparse: true },
 ];
 
-/** What a dispatcher could take up, or a sweeper hand to one. */
+/** The states of deliveries that could be sent now, once they are due. */
 const SENDABLE: readonly DeliveryState[] = ['queued', 'deferred', 'scheduled'];
 
-/** `now` is the store's clock; a test may put its own in front of it. */
+/** `now` is the store's clock; a test passes its own. */
 export async function openMessageStore(
   mongo: Mongo,
   now: () => number = mongo.now,
@@ -117,7 +117,7 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
   }
 
   async dropIdempotencyKey(id: MessageId, key: string): Promise<boolean> {
-    // the tenant stands in the document, so that is where the string is put together
+    // the caller does not know the tenant, so the server builds the string from the document
     const held = { $concat: ['$tenant', idempotencyOf('', ''), { $literal: key }] };
     const dropped = await this.#mongo.call(
       this.#messages.updateOne(
@@ -134,7 +134,7 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
 
   async #apply(changes: readonly Change[]): Promise<readonly (string | null)[]> {
     const now = this.now();
-    // A version of our own for each change: what is read back tells our write from another's.
+    // Each change has a version of its own, so that a read shows which changes were made.
     const versions = changes.map(() => new ObjectId().toHexString());
     const operations = changes.map((change, i) => toUpdate(change, versions[i] ?? '', now));
     const { matchedCount } = await this.#messages.bulkWrite(operations, { ordered: false });
@@ -152,8 +152,8 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
     before: number,
     limit: number,
   ): Promise<readonly DueDelivery[]> {
-    // One state at a time: within a state the index is in order of time, over several it is not,
-    // and a flood in one would hide the others.
+    // One query per state: the index is in order of time only within a state, and in one query for
+    // all states a flood in one state would hide the others.
     const batches = await Promise.all(
       states.map((state) => this.#read({ deliveries: { $elemMatch: isDue(state, before) } }, { limit })),
     );
@@ -165,7 +165,7 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
 
   async backlogs(before: number): Promise<readonly Backlog[]> {
     const backlogs: Backlog[] = [];
-    // From lane to lane, each found by one look into the index however long it is.
+    // Jumps from one backlog to the next: one look into the index each, however long it is.
     for (let last = ''; ; ) {
       const next = await this.#mongo.call(
         this.#messages.findOne(
@@ -199,8 +199,8 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
   }
 
   async oldestDue(before: number): Promise<number | null> {
-    // Within a state the index is in order of time, so the first document has it. Without an index
-    // it is the earliest of some.
+    // Within a state the index is in order of time, so the first document has the earliest. A
+    // server without the index returns some documents, and the result is the earliest among them.
     const isSendable = (state: DeliveryState) => ({ state, hold: null, due: { $lte: before } });
     const options = {
       projection: { 'deliveries.state': 1, 'deliveries.hold': 1, 'deliveries.due': 1 },
@@ -253,7 +253,7 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
     return this.#mongo.check();
   }
 
-  /** The connection is whoever's who opened it. */
+  /** Does nothing: the connection is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #read(
@@ -264,7 +264,7 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
   }
 }
 
-/** The positions of the documents that a unique index refused. Throws any other error on. */
+/** The positions of the documents that a unique index refused. Rethrows any other error. */
 function duplicatesOf(error: unknown): number[] {
   if (!(error instanceof MongoBulkWriteError)) throw error;
   const refusals = [error.writeErrors].flat();
@@ -289,8 +289,7 @@ function toUpdate(change: Change, version: string, now: number): AnyBulkWriteOpe
 }
 
 /**
- * What has ended has a `wake_at` of null, which is less than nothing to MongoDB: comparisons keep
- * to numbers.
+ * Deliveries that have ended have a `wake_at` of null, which `$lte` with a number never matches.
  */
 const isDue = (state: DeliveryState, before: number) => ({ state, wake_at: { $lte: before } });
 
@@ -305,7 +304,7 @@ const wakeAtOf = ({ message, delivery }: DueDelivery): number => message.deliver
 function toFilter(query: ListQuery): Filter<MessageDocument> {
   const all: Filter<MessageDocument>[] = [{ tenant: query.tenant }];
   if (query.status !== undefined) {
-    // the status is the first in the order of precedence that a delivery has
+    // a message's status is the first in the order of precedence that one of its deliveries has
     const earlier = messageStatuses.slice(0, messageStatuses.indexOf(query.status));
     all.push({ 'deliveries.state': query.status }, { 'deliveries.state': { $nin: earlier } });
   }
@@ -320,7 +319,7 @@ function toFilter(query: ListQuery): Filter<MessageDocument> {
   if (query.createdBefore !== undefined) all.push({ created_at: { $lt: query.createdBefore } });
   if (query.before !== undefined) {
     const { createdAt, id } = query.before;
-    // the first condition says nothing new, but an index can start where it says
+    // the first condition is implied by the second, but lets the index start at the right place
     all.push(
       { created_at: { $lte: createdAt } },
       { $or: [{ created_at: { $lt: createdAt } }, { created_at: createdAt, _id: { $lt: id } }] },

@@ -1,5 +1,5 @@
-// Figures of senders in MongoDB: one document for each sender and slot of time, to which all
-// dispatchers add. The server takes old ones away.
+// The figures of senders in MongoDB: one document per sender and time slot, to which all
+// dispatchers add. A TTL index removes old ones.
 
 import type { AnyBulkWriteOperation, Collection } from 'mongodb';
 import { dispatchLimits } from '../../core/limits/dispatch.ts';
@@ -11,7 +11,7 @@ interface FiguresDocument {
   readonly _id: string;
   readonly tenant: string;
   readonly sender: string;
-  /** Begin of the slot, by the store's clock. */
+  /** Start of the slot, by the store's clock. */
   readonly slot: Date;
   readonly sent: number;
   readonly deferred: number;
@@ -82,11 +82,11 @@ class MongoSenderFigures implements SenderFiguresStore {
     return [...sums.values()];
   }
 
-  /** The connection is whoever's who opened it. */
+  /** Does nothing: the connection is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** Names of routes may have dots, which are paths in MongoDB. */
+/** Names of routes may contain dots, which MongoDB would read as paths. */
 const fieldOf = (name: string): string => name.replaceAll('.', '%2E');
 const named = (fields: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(fields).map(([field, until]) => [field.replaceAll('%2E', '.'), until]));

@@ -1,31 +1,31 @@
-// The server's clock, read without asking it. What is due is judged by one clock for all programs
-// (R5), so each keeps the offset of the server's clock from its own monotonic one: a wall clock
-// that jumps here changes nothing, and nobody waits for the time of day.
+// The server's clock, known without a query. All programs judge by this clock what is due (R5). So
+// each keeps the offset of the server's clock from its own monotonic clock: a jump of the local
+// wall clock changes nothing, and no call waits for the server's time.
 
 export class ServerClock {
   readonly #monotonic: () => number;
   #offsetMs = 0;
-  /** How far the offset may be off: half of the round trip it was measured with. */
+  /** Maximum error of the offset: half of the round trip of its measurement. */
   #errorMs = Number.POSITIVE_INFINITY;
 
   constructor(monotonic: () => number = () => performance.now()) {
     this.#monotonic = monotonic;
   }
 
-  /** The server's milliseconds since 1970, as whole number. */
+  /** Milliseconds since 1970 by the server's clock, rounded. */
   now(): number {
     return Math.round(this.#monotonic() + this.#offsetMs);
   }
 
-  /** Asks the server for its time and corrects the offset by the answer. */
+  /** Asks the server for its time, and corrects the offset. */
   async measure(ask: () => Promise<number>): Promise<void> {
     const sent = this.#monotonic();
     const answered = await ask();
     const received = this.#monotonic();
     const offsetMs = answered - (sent + received) / 2;
     const errorMs = (received - sent) / 2;
-    // A slow answer that agrees with what is known teaches nothing; adopting it would only make the
-    // clock shake.
+    // A slow reply that agrees with the known offset, within its larger error, is ignored: to adopt
+    // it would only make the clock jitter.
     const isNoNews = errorMs > this.#errorMs && Math.abs(offsetMs - this.#offsetMs) <= errorMs;
     if (isNoNews) return;
     this.#offsetMs = offsetMs;

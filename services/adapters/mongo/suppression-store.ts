@@ -1,5 +1,4 @@
-// Addresses that must not be sent to, in MongoDB: one document an entry, whose `_id` is all that
-// tells entries apart.
+// Suppressions in MongoDB: one document per suppression, whose `_id` is its tenant, scope and hash.
 
 import type { Collection } from 'mongodb';
 import type { Suppression, SuppressionStore } from '../../ports/suppression-store.ts';
@@ -36,7 +35,7 @@ class MongoSuppressionStore implements SuppressionStore {
     if (await this.#mongo.call(isNew(this.#suppressions.insertOne(toDocument(suppression)))))
       return { suppression, created: true };
     const stored = await this.find(tenant, scope, [hash]);
-    // removed between the two calls: the next round adds it
+    // it was removed between the two calls: the next round adds it
     return stored === null ? this.add(suppression) : { suppression: stored, created: false };
   }
 
@@ -59,7 +58,7 @@ class MongoSuppressionStore implements SuppressionStore {
     return deletedCount === 1;
   }
 
-  /** The connection is whoever's who opened it. */
+  /** Does nothing: the connection is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #read(tenant: string, scope: string, hashes: readonly string[]): Promise<Suppression[]> {

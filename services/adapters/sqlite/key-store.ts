@@ -42,7 +42,7 @@ export class SqliteKeyStore implements KeyStore {
     return changed === 1;
   }
 
-  /** The database belongs to whoever opened it. */
+  /** Does nothing: the database is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #rows(statement: Statement, ...parameters: Value[]): Promise<readonly Row[]> {

@@ -242,7 +242,7 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
     await this.#database.run([[write, this.now()]]);
   }
 
-  /** The database belongs to whoever opened it. */
+  /** Does nothing: the database is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #insertSteps(message: NewMessage, at: number): Step[] {

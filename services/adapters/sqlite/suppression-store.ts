@@ -43,7 +43,7 @@ export class SqliteSuppressionStore implements SuppressionStore {
     return removed === 1;
   }
 
-  /** The database belongs to whoever opened it. */
+  /** Does nothing: the database is closed by its opener. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #select(tenant: string, scope: string, hashes: readonly string[]): Promise<Suppression[]> {
