@@ -43,7 +43,7 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
       expect(await opened.store.backlogs(opened.t0 - 1)).toEqual([]);
     });
 
-    it('has no backlog when all is published, or gone', async () => {
+    it('there is no backlog when every delivery is published or claimed', async () => {
       expect(await opened.store.backlogs(opened.t0)).toEqual([]);
       const [a = missing(), b = missing()] = await put({}, {});
       expect(names(await opened.store.backlogs(opened.t0))).toEqual(['default/normal']);
@@ -56,7 +56,7 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
       expect(names(await opened.store.backlogs(opened.t0 + MINUTE))).toEqual(['default/normal']);
     });
 
-    it('gives the oldest first by acceptance, however they were woken', async () => {
+    it('returns the oldest by acceptance first, whatever their wakeAt', async () => {
       const order = [5, 2, 8, 1, 9, 4, 3, 7, 0, 6];
       const ids = await put(
         ...order.map((n) => ({
@@ -79,7 +79,7 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
       expect(namesOf(await opened.store.unpublished(normal, opened.t0, 3))).toEqual(expected.slice(0, 3));
     });
 
-    it('keeps to one backlog, and to deliveries that are queued and due in it', async () => {
+    it('returns only deliveries of the named backlog that are queued and due', async () => {
       const [mine = missing()] = await put(
         {
           deliveries: [
@@ -101,7 +101,7 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
       expect(await opened.store.unpublished(normal, opened.t0 - 1, 100)).toEqual([]);
     });
 
-    it('goes through a backlog in batches, behind what is published already', async () => {
+    it('returns a backlog in batches, without what is published already', async () => {
       const ids = await put(
         ...Array.from({ length: 30 }, (_, i) => ({
           createdAt: opened.t0 - 30 + i,

@@ -52,16 +52,16 @@ export function queueFigures(opened: StoreInTest<MessageStore & DueDeliveries>):
       ['cancelled', () => ({ state: 'cancelled', wakeAt: null }), false],
     ];
 
-    it.each(sendable)('a delivery that is %s: whether it could go', async (_, delivery, isSendable) => {
+    it.each(sendable)('oldestDue of a delivery that is %s', async (_, delivery, isSendable) => {
       const due = opened.t0 - 5_000;
       await put({ deliveries: [{ due, wakeAt: due, ...delivery() }] });
       expect(await opened.store.oldestDue(opened.t0)).toBe(isSendable ? due : null);
-      // the time at which it is due belongs to it
+      // the given time is inclusive
       expect(await opened.store.oldestDue(due)).toBe(isSendable ? due : null);
       expect(await opened.store.oldestDue(due - 1)).toBeNull();
     });
 
-    it('says since when the delivery could go that could for the longest time, of all tenants', async () => {
+    it('oldestDue is the earliest due of all tenants', async () => {
       expect(await opened.store.oldestDue(opened.t0)).toBeNull();
       await put(
         {
@@ -93,7 +93,7 @@ export function queueFigures(opened: StoreInTest<MessageStore & DueDeliveries>):
       expect(await opened.store.oldestDue(opened.t0 - 4)).toBeNull();
     });
 
-    it('a hold that comes and goes takes a delivery away and brings it back', async () => {
+    it('oldestDue ignores a delivery while it has a hold', async () => {
       const [id = missing()] = await put({ deliveries: [{ due: opened.t0 - 5 }] });
       await opened.store.apply([await changeOf(id, { hold: { reason: 'route' } })]);
       expect(await opened.store.oldestDue(opened.t0)).toBeNull();

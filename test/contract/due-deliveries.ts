@@ -43,14 +43,14 @@ export function dueDeliveriesContract(
         expect(await opened.store.woken([], opened.t0 + MINUTE, 100)).toEqual([]);
       });
 
-      it('names each delivery of a message that is meant, and no other', async () => {
+      it('returns exactly the matching deliveries of a message', async () => {
         const [id = missing()] = await put({
           deliveries: [
             { state: 'deferred', wakeAt: opened.t0 },
             { to: 'b@example.com', state: 'sending', wakeAt: opened.t0 },
             { to: 'c@example.com', state: 'deferred', wakeAt: opened.t0 + 1 },
             { to: 'd@example.com', state: 'deferred', wakeAt: opened.t0 - 1 },
-            // state of one delivery and time of another must not be taken for one that has both
+            // the state of one delivery and the time of another must not count as a match
             { to: 'e@example.com', state: 'delivered', wakeAt: null },
           ],
         });
@@ -60,7 +60,7 @@ export function dueDeliveriesContract(
         expect(await opened.store.woken(['scheduled'], opened.t0 + MINUTE, 100)).toEqual([]);
       });
 
-      it('keeps to the limit, and comes to all when each is dealt with', async () => {
+      it('returns at most the limit, and everything over several calls', async () => {
         await put(
           ...Array.from(
             { length: 7 },
@@ -84,7 +84,7 @@ export function dueDeliveriesContract(
         expect(await opened.store.woken(['deferred'], opened.t0 + 2 * MINUTE, 3)).toEqual([]);
       });
 
-      it('follows each change of state and time', async () => {
+      it('sees each change of state and time', async () => {
         const [id = missing()] = await put({ deliveries: [{ state: 'sending', wakeAt: opened.t0 }] });
         await opened.store.apply([await changeOf(id, { wakeAt: opened.t0 + MINUTE })]);
         expect(await opened.store.woken(['sending'], opened.t0, 10)).toEqual([]);

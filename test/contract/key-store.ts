@@ -100,7 +100,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreSubje
     });
 
     it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '__proto__', ''])(
-      'takes %j as a text',
+      '%j is plain text',
       async (text) => {
         await store.add(apiKey('k1'));
         expect(await store.find(text)).toBeNull();

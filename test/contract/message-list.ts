@@ -21,7 +21,7 @@ export function messageListContract(
     const list = async (query: Partial<ListQuery>): Promise<MessageId[]> =>
       (await opened.store.list({ tenant: 'default', limit: 100, ...query })).map((message) => message.id);
 
-    it('is newest first, and by id where the time is the same', async () => {
+    it('is newest first, and ordered by id at the same time', async () => {
       const ids = await put(...[3, 1, 2, 2, 2].map((n) => ({ createdAt: opened.t0 + n })));
       const same = ids.slice(2).toSorted().toReversed();
       expect(await list({})).toEqual([ids[0], ...same, ids[1]]);
@@ -35,7 +35,7 @@ export function messageListContract(
       expect(await list({})).toEqual([message.id]);
     });
 
-    it.each([1, 2, 3, 7, 50])('comes to each once in pages of %i', async (limit) => {
+    it.each([1, 2, 3, 7, 50])('pages of %i return each message once', async (limit) => {
       const ids = await put(...[0, 0, 0, 1, 2, 2, 2, 3, 3, 9].map((n) => ({ createdAt: opened.t0 + n })));
       const seen: MessageId[] = [];
       for (let before: ListQuery['before']; ; ) {
@@ -90,54 +90,51 @@ export function messageListContract(
       expect(await list({ sender: 'other', recipient: 'ana@example.com' })).toEqual([]);
     });
 
-    it.each([1, 2, 7])(
-      'comes to each message of some senders and environments once in full pages of %i',
-      async (limit) => {
-        const kinds = ['acme', 'other', 'third'].flatMap((sender) =>
-          (['draft', 'testing', 'live'] as const).map((environment) => ({ sender, environment })),
-        );
-        const samples = Array.from({ length: 27 }, (_, i) => ({
-          createdAt: opened.t0 + Math.floor(i / 4),
-          ...(kinds[i % kinds.length] ?? missing()),
-        }));
-        const ids = await put(...samples);
-        await put({ tenant: 'b', environment: 'draft' });
-        const meantBy = (isMeant: (sample: (typeof samples)[number]) => boolean) =>
-          ids.filter((_, i) => isMeant(samples[i] ?? missing()));
-        for (const [within, meant] of [
-          [{ environments: null, senders: null }, ids],
-          [{ environments: null, senders: ['acme', 'third'] }, meantBy(({ sender }) => sender !== 'other')],
-          [
-            { environments: ['draft', 'testing'], senders: null },
-            meantBy(({ environment }) => environment !== 'live'),
-          ],
-          [
-            { environments: ['draft'], senders: ['other'] },
-            meantBy((s) => s.environment === 'draft' && s.sender === 'other'),
-          ],
-          [{ environments: null, senders: ['nobody'] }, []],
-          [{ environments: null, senders: [] }, []],
-        ] as const satisfies readonly (readonly [Reach, readonly MessageId[]])[]) {
-          const pages: MessageId[][] = [];
-          for (let before: ListQuery['before']; ; ) {
-            const page = await opened.store.list({
-              tenant: 'default',
-              within,
-              limit,
-              ...(before === undefined ? {} : { before }),
-            });
-            const last = page.at(-1);
-            if (last === undefined) break;
-            pages.push(page.map(({ id }) => id));
-            before = { createdAt: last.createdAt, id: last.id };
-          }
-          expect(pages.flat().toSorted()).toEqual(meant.toSorted());
-          expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
+    it.each([1, 2, 7])('full pages of %i return each message within a reach once', async (limit) => {
+      const kinds = ['acme', 'other', 'third'].flatMap((sender) =>
+        (['draft', 'testing', 'live'] as const).map((environment) => ({ sender, environment })),
+      );
+      const samples = Array.from({ length: 27 }, (_, i) => ({
+        createdAt: opened.t0 + Math.floor(i / 4),
+        ...(kinds[i % kinds.length] ?? missing()),
+      }));
+      const ids = await put(...samples);
+      await put({ tenant: 'b', environment: 'draft' });
+      const meantBy = (isMeant: (sample: (typeof samples)[number]) => boolean) =>
+        ids.filter((_, i) => isMeant(samples[i] ?? missing()));
+      for (const [within, meant] of [
+        [{ environments: null, senders: null }, ids],
+        [{ environments: null, senders: ['acme', 'third'] }, meantBy(({ sender }) => sender !== 'other')],
+        [
+          { environments: ['draft', 'testing'], senders: null },
+          meantBy(({ environment }) => environment !== 'live'),
+        ],
+        [
+          { environments: ['draft'], senders: ['other'] },
+          meantBy((s) => s.environment === 'draft' && s.sender === 'other'),
+        ],
+        [{ environments: null, senders: ['nobody'] }, []],
+        [{ environments: null, senders: [] }, []],
+      ] as const satisfies readonly (readonly [Reach, readonly MessageId[]])[]) {
+        const pages: MessageId[][] = [];
+        for (let before: ListQuery['before']; ; ) {
+          const page = await opened.store.list({
+            tenant: 'default',
+            within,
+            limit,
+            ...(before === undefined ? {} : { before }),
+          });
+          const last = page.at(-1);
+          if (last === undefined) break;
+          pages.push(page.map(({ id }) => id));
+          before = { createdAt: last.createdAt, id: last.id };
         }
-      },
-    );
+        expect(pages.flat().toSorted()).toEqual(meant.toSorted());
+        expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
+      }
+    });
 
-    it('adds a reach to every other filter', async () => {
+    it('a reach narrows every other filter', async () => {
       const deliveries = [{ to: 'ben@example.com', state: 'bounced' as const, wakeAt: null }];
       const [own] = await put(
         { deliveries },
@@ -153,7 +150,7 @@ export function messageListContract(
     });
 
     it.each(messageStatuses)(
-      'finds a message of status %s, whatever its other deliveries are',
+      'finds each message of status %s, whatever its other deliveries',
       async (status) => {
         const rest = messageStatuses.slice(messageStatuses.indexOf(status) + 1);
         const states: readonly DeliveryState[][] = [
@@ -199,14 +196,14 @@ export function messageListContract(
       expect(await list({ status: 'bounced', limit: 2 })).toEqual(bounced.slice(0, 2));
     });
 
-    it('shows one tenant nothing of another', async () => {
+    it('lists messages of the given tenant only', async () => {
       const [mine] = await put({ tenant: 'a' }, { tenant: 'b' }, { tenant: 'a.b' }, { tenant: '' });
       expect(await list({ tenant: 'a' })).toEqual([mine]);
       expect(await list({ tenant: 'c' })).toEqual([]);
     });
 
     it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '*'])(
-      'takes %j as a text in every filter',
+      '%j is plain text in every filter',
       async (text) => {
         await put({});
         for (const filter of ['tenant', 'recipient', 'sender', 'template', 'environment'] as const)

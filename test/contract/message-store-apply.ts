@@ -62,7 +62,7 @@ export function applyChanges(opened: StoreInTest<MessageStore>): void {
       });
     });
 
-    it('refuses a change about an older version, and one about nothing', async () => {
+    it('refuses a change of an older version, and one of a delivery that does not exist', async () => {
       const [id = missing()] = await put({});
       const change = await changeOf(id, { state: 'sending' }, { type: 'accepted', data: { route: 'main' } });
       expect(await opened.store.apply([change])).toEqual([expect.any(String)]);
@@ -78,7 +78,7 @@ export function applyChanges(opened: StoreInTest<MessageStore>): void {
       expect(await get(id)).toEqual(after);
     });
 
-    it('makes the good changes of a batch and refuses the others, in their order', async () => {
+    it('makes the current changes of a batch and refuses the outdated ones, with results in their order', async () => {
       const ids = await put({}, {}, {}, {});
       const changes = await Promise.all(ids.map((id) => changeOf(id, { state: 'sending' })));
       const stale = changes.map((change, i) => (i % 2 === 0 ? { ...change, version: 'outdated' } : change));
@@ -119,7 +119,7 @@ export function applyChanges(opened: StoreInTest<MessageStore>): void {
       expect(message.events).toHaveLength(2);
     });
 
-    it('lets one of many changes at once win', async () => {
+    it('one of many concurrent changes is made', async () => {
       const [id = missing()] = await put({});
       const change = await changeOf(id, {});
       const racers = Array.from(
@@ -186,7 +186,7 @@ export function applyChanges(opened: StoreInTest<MessageStore>): void {
       expect(times).toEqual(times.toSorted((a, b) => a - b));
     });
 
-    it('keeps what it was told, after a restart too', async () => {
+    it('a change is stored, also after a restart', async () => {
       const [id = missing()] = await put({});
       await opened.store.apply([
         await changeOf(id, { state: 'delivered', wakeAt: null }, { type: 'delivered', data: { code: 250 } }),

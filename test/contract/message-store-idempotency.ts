@@ -13,7 +13,7 @@ export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
     const keyed = (key: string, more: Partial<Sample> = {}): NewMessage =>
       sample({ idempotency: { key, fingerprint: 'f' }, ...more });
 
-    it('refuses a key that is taken, and stores nothing of that message', async () => {
+    it('a message whose key is taken is not stored', async () => {
       const first = keyed('order-1');
       const second = keyed('order-1');
       const other = keyed('order-2');
@@ -23,7 +23,7 @@ export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
       expect((await opened.store.findByIdempotencyKey('default', 'order-1'))?.id).toBe(first.id);
     });
 
-    it('gives a key to the first of a batch', async () => {
+    it('the first message of a batch gets the key', async () => {
       const batch = [keyed('order-1'), keyed('order-1'), keyed('order-1')];
       expect(kindsOf(await opened.store.insert(batch))).toEqual(['inserted', 'key_taken', 'key_taken']);
       expect(
@@ -31,7 +31,7 @@ export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
       ).toEqual([true, false, false]);
     });
 
-    it('lets one of many at once win', async () => {
+    it('one of many concurrent inserts gets the key', async () => {
       const batch = Array.from({ length: RACERS }, () => keyed('order-1'));
       const inserted = await Promise.all(batch.map((message) => opened.store.insert([message])));
       const answers = kindsOf(inserted.flat());
@@ -43,7 +43,7 @@ export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
       expect(stored.map((message) => message.id)).toEqual([batch[answers.indexOf('inserted')]?.id]);
     });
 
-    it('keeps tenants apart, and messages without a key', async () => {
+    it('tenants have keys of their own, and messages without a key do not conflict', async () => {
       const inserted = await opened.store.insert([
         keyed('k', { tenant: 'a' }),
         keyed('k', { tenant: 'b' }),
@@ -56,14 +56,17 @@ export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
       expect(await opened.store.findByIdempotencyKey('default', '')).toBeNull();
     });
 
-    it.each(['{"$gt":""}', '$set', 'a.b', '__proto__', 'Ключ 🔑', ' '])('takes %j as a text', async (key) => {
-      const message = keyed(key);
-      expect(kindsOf(await opened.store.insert([message, keyed(key)]))).toEqual(['inserted', 'key_taken']);
-      expect((await opened.store.findByIdempotencyKey('default', key))?.id).toBe(message.id);
-      expect(await opened.store.findByIdempotencyKey('default', `${key}x`)).toBeNull();
-    });
+    it.each(['{"$gt":""}', '$set', 'a.b', '__proto__', 'Ключ 🔑', ' '])(
+      '%j is a key like any other',
+      async (key) => {
+        const message = keyed(key);
+        expect(kindsOf(await opened.store.insert([message, keyed(key)]))).toEqual(['inserted', 'key_taken']);
+        expect((await opened.store.findByIdempotencyKey('default', key))?.id).toBe(message.id);
+        expect(await opened.store.findByIdempotencyKey('default', `${key}x`)).toBeNull();
+      },
+    );
 
-    it('takes a key off once, and off its own message only', async () => {
+    it('drops a key once, and only from the message that holds it', async () => {
       const [first, second] = [keyed('order-1'), keyed('order-1')];
       await opened.store.insert([first]);
       expect(await opened.store.dropIdempotencyKey(first.id, 'order-2')).toBe(false);
@@ -77,7 +80,7 @@ export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
       expect((await opened.store.findByIdempotencyKey('default', 'order-1'))?.id).toBe(second.id);
     });
 
-    it('knows a retry of a message whose key has gone to another', async () => {
+    it('a repeated insert is known even when its key now belongs to another message', async () => {
       const [first, second] = [keyed('order-1'), keyed('order-1')];
       await opened.store.insert([first]);
       await opened.store.dropIdempotencyKey(first.id, 'order-1');
@@ -86,7 +89,7 @@ export function idempotencyKeys(opened: StoreInTest<MessageStore>): void {
       expect((await opened.store.findByIdempotencyKey('default', 'order-1'))?.id).toBe(second.id);
     });
 
-    it('gives a dropped key to one of many at once', async () => {
+    it('one of many concurrent drops succeeds', async () => {
       const first = keyed('order-1');
       await opened.store.insert([first]);
       const drops = await Promise.all(

@@ -11,7 +11,7 @@ export function insertAndFind(opened: StoreInTest<MessageStore>): void {
   const { sample, put, get, changeOf } = opened;
 
   describe('insert and find', () => {
-    it('gives back every field as it was, after a restart too', async () => {
+    it('returns every field as it was inserted, also after a restart', async () => {
       const messages = [
         fullMessage(opened.t0),
         sample({ deliveries: [{}, { to: 'ben@example.org' }, { to: 'cleo@example.net' }] }),
@@ -27,7 +27,7 @@ export function insertAndFind(opened: StoreInTest<MessageStore>): void {
       await verify();
     });
 
-    it('stamps the events of a message with one time, the clock’s', async () => {
+    it('stamps all events of a message with the same time of its clock', async () => {
       const [id] = await put({ deliveries: [{}, { to: 'ben@example.org' }] });
       const { events } = await get(id ?? missing());
       const [at = missing()] = events.map((event) => event.at);
@@ -36,7 +36,7 @@ export function insertAndFind(opened: StoreInTest<MessageStore>): void {
       expect(at).toBeLessThanOrEqual(opened.store.now());
     });
 
-    it('gives each delivery a version', async () => {
+    it('each delivery has a version', async () => {
       const [id] = await put({ deliveries: [{}, { to: 'ben@example.org' }] });
       for (const delivery of (await get(id ?? missing())).deliveries) expect(delivery.version).toMatch(/./);
     });
@@ -60,7 +60,7 @@ export function insertAndFind(opened: StoreInTest<MessageStore>): void {
       expect(inserted).toEqual({ kind: 'known', message: await get(message.id) });
     });
 
-    it('answers a find in the order asked, with null for what is not there, and a repeated id twice', async () => {
+    it('find returns messages in the order of the ids, null for an unknown id, and a repeated id twice', async () => {
       const [a = missing(), b = missing()] = await put({}, {});
       const found = await opened.store.find([b, newMessageId(opened.t0), a, b]);
       expect(found.map((message) => message?.id ?? null)).toEqual([b, null, a, b]);
@@ -68,7 +68,7 @@ export function insertAndFind(opened: StoreInTest<MessageStore>): void {
       expect(await opened.store.insert([])).toEqual([]);
     });
 
-    it('knows a message whose id is there, and leaves it as it is', async () => {
+    it('a message whose id is stored is known, and stays as it is', async () => {
       const message = sample({ idempotency: { key: 'order-1', fingerprint: 'f' } });
       await opened.store.insert([message]);
       await opened.store.apply([
@@ -80,13 +80,13 @@ export function insertAndFind(opened: StoreInTest<MessageStore>): void {
       expect(await get(message.id)).toEqual(before);
     });
 
-    it('inserts a message once that stands twice in a batch', async () => {
+    it('a message that is twice in a batch is inserted once', async () => {
       const message = sample({ idempotency: { key: 'order-1', fingerprint: 'f' } });
       expect(kindsOf(await opened.store.insert([message, message]))).toEqual(['inserted', 'known']);
       expect((await get(message.id)).events).toHaveLength(1);
     });
 
-    it('takes a large batch', async () => {
+    it('inserts a batch of 300', async () => {
       const ids = await put(...Array.from({ length: 300 }, (_, i) => ({ subject: `number ${i}` })));
       const found = await opened.store.find(ids);
       expect(found.map((message) => message?.subject)).toEqual(ids.map((_, i) => `number ${i}`));
@@ -95,7 +95,7 @@ export function insertAndFind(opened: StoreInTest<MessageStore>): void {
 }
 
 /**
- * The message without what the store adds, so that it can be compared with what was handed over.
+ * The message without what the store adds, so that it can be compared with the inserted one.
  */
 function asInserted(message: Message | null): NewMessage | null {
   if (message === null) return null;

@@ -18,7 +18,7 @@ export function messageStoreContract(name: string, open: () => Promise<OpenedSto
     idempotencyKeys(opened);
     applyChanges(opened);
 
-    it('says which blobs a message refers to', async () => {
+    it('returns the blobs that a message refers to', async () => {
       const blobs = Array.from({ length: 6 }, () => newBlobId(opened.t0));
       const [html = missing(), data = missing(), image = missing(), text = missing(), ...unused] = blobs;
       const attachment = {
@@ -48,12 +48,12 @@ export function messageStoreContract(name: string, open: () => Promise<OpenedSto
       expect(await opened.store.blobsInUse([])).toEqual(new Set());
     });
 
-    it('has a clock that moves on', async () => {
+    it('its clock advances', async () => {
       await opened.elapse(MINUTE);
       expect(opened.store.now()).toBeGreaterThanOrEqual(opened.t0 + MINUTE);
     });
 
-    it('says that it can write', async () => {
+    it('check resolves while the store can write', async () => {
       await expect(opened.store.check()).resolves.toBeUndefined();
     });
   });

@@ -107,7 +107,7 @@ export function suppressionStoreContract(name: string, open: () => Promise<Suppr
     });
 
     it.each(['{"$gt":""}', '$ne', "' OR 1=1 --", '.*', '%', '__proto__'])(
-      'takes %j as a text',
+      '%j is plain text',
       async (text) => {
         await store.add(suppression());
         expect(await store.find(text, 'all', [hashOf(1)])).toBeNull();

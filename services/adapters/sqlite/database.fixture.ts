@@ -1,4 +1,4 @@
-// A database in a folder of its own, for tests; the folder goes with it.
+// A database in a temporary folder, for tests. Disposing removes the folder.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { type Database, openDatabase } from './database.ts';
 
 export interface TemporaryDatabase extends AsyncDisposable {
   readonly folder: string;
-  /** The one that is open now. */
+  /** The database that is open now. */
   database(): Database;
   reopen(): Promise<Database>;
 }

@@ -1,6 +1,6 @@
 // One database file, its thread, and the group commit: jobs that arrive while a transaction runs
-// share the next one, so that many writers pay for one sync. The stores of embedded mode all use
-// the same one; who opened it closes it.
+// share the next one, so that many writers share one sync. All stores of embedded mode use the same
+// database; its opener closes it.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,15 +20,15 @@ interface Job {
 const SQLITE_BUSY = 5;
 const SQLITE_CANTOPEN = 14;
 /**
- * Results that are the disk's or the machine's fault, not the caller's: busy, locked, no memory,
+ * Result codes for faults of the disk or the machine, not of the caller: busy, locked, no memory,
  * read-only, I/O error, corrupt, full, cannot open.
  */
 const unavailable: ReadonlySet<number> = new Set([SQLITE_BUSY, 6, 7, 8, 10, 11, 13, 14]);
 
 /**
- * Opens, or makes, `packetboat.db` in the folder. Throws `Failure('conflict')` when another process
- * has it open, `Failure('unavailable')` when it cannot be opened, or was written by a later
- * version.
+ * Opens or creates `packetboat.db` in the folder. Throws `Failure('conflict')` when another process
+ * has the file open, and `Failure('unavailable')` when it cannot be opened or was written by a
+ * later version.
  */
 export async function openDatabase(folder: string): Promise<Database> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -51,7 +51,7 @@ export async function openDatabase(folder: string): Promise<Database> {
   throw new Failure('unavailable', `cannot open the database in ${folder}: ${cause}${hint}`);
 }
 
-/** All that the stores ask of it. */
+/** The part of the database that the stores use. */
 export type Jobs = Pick<Database, 'run'>;
 
 export class Database implements AsyncDisposable {
@@ -79,9 +79,9 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Runs the steps in order, as a part of one transaction, and answers one result a step once that
-   * is durable. When one fails, all of the job is undone. Rejects with `unavailable` after
-   * `storeLimits.storeCallMs`; the job may still be done later.
+   * Runs the steps in order, as a part of one transaction, and resolves with one result per step
+   * once the transaction is durable. When a step fails, the whole job is rolled back. Rejects with
+   * `unavailable` after `storeLimits.storeCallMs`; the job may still run later.
    */
   run(steps: readonly Step[]): Promise<readonly Result[]> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
@@ -91,12 +91,12 @@ export class Database implements AsyncDisposable {
     this.#waiting.push({ steps, deadline: performance.now() + storeLimits.storeCallMs, resolve, reject });
     if (!this.#isSending && this.#flying.length === 0) {
       this.#isSending = true;
-      queueMicrotask(() => this.#send()); // what this turn still asks for goes along
+      queueMicrotask(() => this.#send()); // jobs of the same turn of the event loop join the group
     }
     return promise;
   }
 
-  /** The last jobs are done first. */
+  /** Runs the pending jobs first. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#lost ??= new Failure('unavailable', 'the database is closed');
     if (this.#isSending || this.#flying.length > 0) {

@@ -53,6 +53,6 @@ export class SqliteKeyStore implements KeyStore {
 
 function toKey(row: Row): ApiKey {
   const [revokedAt, document] = row as readonly [number | null, string];
-  // keys that were stored before their maker was have none
+  // null in keys from before this column existed
   return { createdBy: null, ...(JSON.parse(document) as Omit<ApiKey, 'revokedAt' | 'createdBy'>), revokedAt };
 }

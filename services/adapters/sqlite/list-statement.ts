@@ -1,12 +1,12 @@
-// The statement of a list: newest first, from the index that fits best, never more rows than the
-// page asks for where an index allows it.
+// The statement of a list: newest first, from the index that fits best. Where an index allows it,
+// the statement reads no more rows than the page has.
 
 import { messageStatuses } from '../../core/delivery/message.ts';
 import type { ListQuery } from '../../ports/message-list.ts';
 import type { Value } from './statement.ts';
 
 /**
- * Fills `found` with the page. The text depends on which filters there are, not on their values.
+ * Fills `found` with the page. The text depends only on which filters are present.
  */
 export function listInto(query: ListQuery): { readonly sql: string; readonly parameters: readonly Value[] } {
   const conditions: string[] = [];
@@ -16,8 +16,8 @@ export function listInto(query: ListQuery): { readonly sql: string; readonly par
     parameters.push(...values);
   };
 
-  // What is rare leads: a recipient has few messages among a million. Either way rows come newest
-  // first, so a page ends the search.
+  // The rarest filter leads: a recipient has few messages among a million. In both cases rows are
+  // found newest first, so a full page ends the search.
   let from = 'message m';
   let time = 'm.created_at';
   if (query.recipient !== undefined || (query.status !== undefined && query.status !== 'delivered')) {
@@ -26,7 +26,7 @@ export function listInto(query: ListQuery): { readonly sql: string; readonly par
     from = `delivery d INDEXED BY delivery_${column} CROSS JOIN message m ON m.row = d.message`;
     only(`d.tenant = ? AND d.${column} = ?`, query.tenant, query.recipient ?? query.status ?? null);
     if (column === 'state') only("d.state <> 'delivered'");
-    // the first such delivery stands for its message
+    // only the first matching delivery of a message counts, so that no message is listed twice
     only(
       `NOT EXISTS (SELECT 1 FROM delivery o WHERE o.message = d.message AND o.${column} = d.${column} AND o.number < d.number)`,
     );
@@ -50,7 +50,7 @@ export function listInto(query: ListQuery): { readonly sql: string; readonly par
   }
   if (query.status !== undefined) {
     only('EXISTS (SELECT 1 FROM delivery s WHERE s.message = m.row AND s.state = ?)', query.status);
-    // a status is the first of the list that one of the deliveries has
+    // a message's status is the first in the order of precedence that one of its deliveries has
     const stronger = messageStatuses.slice(0, messageStatuses.indexOf(query.status));
     only(
       'NOT EXISTS (SELECT 1 FROM delivery s WHERE s.message = m.row AND s.state IN (SELECT value FROM json_each(?)))',

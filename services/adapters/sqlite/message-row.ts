@@ -1,4 +1,5 @@
-// A message as rows and back: one immutable document, a row per delivery, a row per event.
+// The rows of a message, and their conversion from and to the core's type: one row with an
+// immutable document, a row per delivery, a row per event.
 
 import type { Address } from '../../core/address.ts';
 import type { Delivery, HoldReason, LastReply, Progress } from '../../core/delivery/delivery.ts';
@@ -7,7 +8,7 @@ import type { Message, NewMessage } from '../../core/delivery/message.ts';
 
 import type { Row, Value } from './statement.ts';
 
-/** The columns of a field, and its values in them. */
+/** The columns of a field, and the conversion of its value to theirs. */
 interface Columns<T> {
   readonly names: readonly string[];
   readonly values: (value: T) => readonly Value[];
@@ -40,8 +41,8 @@ type Field = keyof Progress;
 export const progressFields = Object.keys(columnsOf) as readonly Field[];
 
 /**
- * The fields that a change sets, in one order, so that changes of the same fields are one
- * statement.
+ * The fields that a change sets, always in the same order, so that changes of the same fields share
+ * one statement.
  */
 export const fieldsOf = (set: Partial<Progress>): readonly Field[] =>
   progressFields.filter((field) => set[field] !== undefined);
@@ -56,7 +57,7 @@ function valuesOfField<F extends Field>(field: F, set: Partial<Progress>): reado
   return columnsOf[field].values(set[field] as Progress[F]);
 }
 
-/** Everything but what changes, and what has a column of its own. */
+/** The fields of a message that never change and have no column of their own. */
 export function toDocument(message: NewMessage): string {
   const { deliveries: _, events: __, idempotency: ___, ...document } = message;
   return JSON.stringify(document);
@@ -96,8 +97,8 @@ export function toMessages(
 }
 
 /**
- * The types of DELIVERY_COLUMNS, which the table enforces: it is STRICT, and only this file writes
- * and reads it.
+ * The types of DELIVERY_COLUMNS. The table enforces them: it is STRICT, and only this file reads
+ * and writes its rows.
  */
 type DeliveryRow = readonly [
   message: number,

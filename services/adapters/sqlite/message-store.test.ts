@@ -31,12 +31,12 @@ dueDeliveriesContract('sqlite', open);
 messageListContract('sqlite', open);
 
 describe('SqliteMessageStore', () => {
-  it('gives the front of a backlog that is too large to sort, past what is published', async () => {
+  it('returns the oldest deliveries of a backlog that is too large to sort, without published ones', async () => {
     await using temporary = await openTemporary();
     const store = new SqliteMessageStore(temporary.database(), new ManualClock());
     const now = store.now();
     const count = 2 * queueLimits.windowPerTenantAndTier + 10;
-    // accepted in one order, woken in the opposite one; the first ten are published
+    // woken in the opposite order of acceptance; the first ten are published
     const messages = Array.from({ length: count }, (_, i) =>
       sampleMessage({
         createdAt: now - count + i,
@@ -53,7 +53,7 @@ describe('SqliteMessageStore', () => {
     expect(await front()).toEqual([extra, ...messages.slice(10, 14)].map((message) => message.id));
   });
 
-  it('searches by an index, whatever it is asked', async () => {
+  it('no query scans a table', async () => {
     await using temporary = await openTemporary();
     const database = temporary.database();
     const asked = new Set<string>();
@@ -106,7 +106,7 @@ describe('SqliteMessageStore', () => {
     }
   });
 
-  it('never lets its clock go back', async () => {
+  it('its clock never goes back', async () => {
     await using temporary = await openTemporary();
     let time = 1_000;
     const store = new SqliteMessageStore(temporary.database(), { ...systemClock, now: () => time });
@@ -115,7 +115,7 @@ describe('SqliteMessageStore', () => {
     expect(store.now()).toBe(1_000);
   });
 
-  it('loses nothing that it acknowledged when its process is killed', async () => {
+  it('keeps every acknowledged write when its process is killed', async () => {
     await using writer = await startProgram({
       name: 'sqlite-writer',
       command: process.execPath,
@@ -123,7 +123,7 @@ describe('SqliteMessageStore', () => {
       ready: /acknowledged/,
     });
     for (let round = 0; round < 4; round++) {
-      // killed at whatever it does once it has acknowledged some more
+      // killed at an arbitrary moment after it has acknowledged some more
       const enough = (await acknowledged(writer.folder)).length + 200 * (round + 1);
       await expect
         .poll(async () => (await acknowledged(writer.folder)).length, { interval: 5, timeout: 20_000 })
@@ -147,7 +147,7 @@ describe('SqliteMessageStore', () => {
   });
 });
 
-/** What the writer was told is done. A line that the kill cut off does not count. */
+/** The writes that were acknowledged to the writer. An incomplete last line does not count. */
 async function acknowledged(folder: string): Promise<[MessageId, string][]> {
   const text = await readFile(join(folder, 'acknowledged'), 'utf8');
   const length = newMessageId(0).length;

@@ -1,6 +1,6 @@
-// The message store of embedded mode. Each call is one job of the database, so it is durable, and
-// seen whole, when it answers. Statements that hang on one another do so by `changes()`: how many
-// rows the statement before them changed.
+// The message store of embedded mode. Each call is one job of the database, so its writes are
+// durable and visible together when it resolves. A statement that depends on the one before it
+// reads `changes()`, the number of rows that the statement before changed.
 
 import type { Change, DeliveryState, Progress } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, type NewMessage, type Tier, tiers } from '../../core/delivery/message.ts';
@@ -25,7 +25,7 @@ import {
 } from './message-row.ts';
 import { command, query, type Result, type Row, type Statement, type Step } from './statement.ts';
 
-/** A backlog up to this is put in order whole; a larger one is read from its front. */
+/** A backlog of up to this many deliveries is sorted; a larger one is read from its front. */
 const SORTED_MAX = 2 * queueLimits.windowPerTenantAndTier;
 
 /** The version of every delivery that has not been changed yet. */
@@ -37,7 +37,7 @@ const insertMessage = command(
   `INSERT INTO message (id, tenant, created_at, sender, template, environment, idempotency_key, fingerprint, document)
    VALUES (${marks(9)}) ON CONFLICT DO NOTHING`,
 );
-// the message just inserted is the last one
+// the message that was just inserted has the highest row number
 const insertDelivery = command(
   `INSERT INTO delivery (message, number, tenant, tier, created_at, version, recipient, role, domain, ${namesOf(progressFields).join(', ')})
    SELECT (SELECT max(row) FROM message), ${marks(8 + namesOf(progressFields).length)} WHERE changes() > 0`,
@@ -58,7 +58,7 @@ const appendEvent = command(
 const usedBlobs = query('SELECT DISTINCT blob FROM blob_use WHERE blob IN (SELECT value FROM json_each(?))');
 const write = command('INSERT INTO alive (one, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at');
 
-// A query fills `found`; what it found is read from there.
+// A query writes what it found to the temporary table `found`; the messages are read from there.
 const forget = command('DELETE FROM found');
 const findByIds = command(
   'INSERT INTO found (message, delivery) SELECT m.row, 0 FROM message m WHERE m.id IN (SELECT value FROM json_each(?))',
@@ -96,11 +96,11 @@ const oldestDue = query(
   `SELECT min(due) FROM delivery INDEXED BY delivery_sendable WHERE ${SENDABLE} AND due <= ?1`,
 );
 
-// By time of waking a large backlog would have to be sorted whole; by time of acceptance a search
-// could go past a million that are held. So: what has woken is sorted while it is little, and else
-// the front is near. The question how much there is stands in the outer loop: as a condition beside
-// the others SQLite asks it of each row, and the one that is not meant walks a million of them (446
-// µs a message).
+// The index by `wake_at` returns the deliveries of a backlog, but a large backlog would have to be
+// sorted; the index by time of acceptance is in order, but may have to pass a million held
+// deliveries. So a small backlog is sorted, and in a large one the front is near. The size is
+// tested in the outer loop: as a condition beside the others SQLite would test it for each row, and
+// the statement for the other size would walk a million rows (446 µs per message).
 const BACKLOG = `${QUEUED} AND tenant = ?1 AND tier = ?2 AND wake_at <= ?3`;
 const SIZE = `(SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${BACKLOG} LIMIT ${SORTED_MAX + 1}))`;
 const unpublishedFrom = (index: string, size: string): Statement =>
@@ -113,7 +113,7 @@ const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}
 export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageList {
   readonly #database: Jobs;
   readonly #clock: Clock;
-  /** Made from what a call asks for: as many as there are kinds of changes, lists and sweeps. */
+  /** Statements by kind of call: as many as there are kinds of changes, lists and sweeps. */
   readonly #made = new Map<string, Statement>();
   #latest = 0;
 

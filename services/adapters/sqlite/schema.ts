@@ -1,5 +1,5 @@
-// The tables, as a list of steps from an empty file to the present. A step that was released is
-// never changed; the next one follows it.
+// The tables, as a list of migrations from an empty file to the current schema. A migration that
+// was released is never changed; a new one follows it.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../../core/failure.ts';
@@ -113,14 +113,15 @@ const migrations: readonly string[] = [
 ];
 
 /**
- * Of the connection: the deliveries, or messages, that the running query has found, in their order.
+ * A temporary table of the connection: the messages or deliveries that the current query found, in
+ * their order.
  */
 const FOUND =
   'CREATE TEMP TABLE found (position INTEGER PRIMARY KEY, message INTEGER NOT NULL, delivery INTEGER NOT NULL)';
 
 /**
- * Brings the file up to date, each step in one transaction. Throws when a later Packetboat wrote
- * the file.
+ * Migrates the file to the current schema, each step in one transaction. Throws when a later
+ * version of Packetboat wrote the file.
  */
 export function migrate(database: DatabaseSync): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);

@@ -1,16 +1,16 @@
-// What crosses between the database and its thread. All logic is in SQL: the thread runs statements
-// in order and knows nothing of mail.
+// The messages between the database and its thread. All logic is in SQL: the thread runs statements
+// in order and knows nothing about mail.
 
 export type Value = string | number | null;
 export type Row = readonly Value[];
 
 /**
- * A statement is known by its text and prepared once. Made at module level, or kept: a new text
- * each time would fill the thread.
+ * A statement is identified by its text and prepared once. It must be made at module level or kept,
+ * because the thread keeps every text that it has seen.
  */
 export interface Statement {
   readonly sql: string;
-  /** A query answers rows, a command how many rows it changed. */
+  /** A query returns rows, a command the number of rows that it changed. */
   readonly isQuery: boolean;
 }
 
@@ -24,8 +24,8 @@ export type Step = readonly [statement: Statement, ...parameters: Value[]];
 export type Result = readonly Row[] | number;
 
 /**
- * To the thread: statements that it has not seen, by the number they go by from now on, and jobs
- * that share one transaction.
+ * To the thread: statements that it has not seen, with their numbers, and the jobs of one
+ * transaction.
  */
 export interface Group {
   readonly prepare: readonly (readonly [number, Statement])[];
@@ -34,7 +34,7 @@ export interface Group {
 
 /**
  * From the thread, one per job: its results, or why it failed. `code` is SQLite's primary result
- * code, 0 when it was something else.
+ * code, 0 for another kind of failure.
  */
 export type JobResult =
   | { readonly results: readonly Result[] }

@@ -1,5 +1,6 @@
-// The thread that owns the database file: a sync of a real disk takes up to 5 ms and must not stop
-// the event loop. It runs each group of jobs as one transaction and answers when that is durable.
+// The thread that owns the database file, because a sync of a real disk takes up to 5 ms and must
+// not block the event loop. It runs each group of jobs as one transaction and replies once that is
+// durable.
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -13,9 +14,9 @@ if (port === null) throw new Error('this file runs as a thread');
 const prepared: { readonly statement: StatementSync; readonly isQuery: boolean }[] = [];
 
 /**
- * Exclusive, so that a second process is refused; the lock is the operating system's and ends with
- * the process, however that ends. FULL: a commit is on the disk when it returns. The cache holds
- * the hot end of the indexes; temporary tables never reach the disk.
+ * EXCLUSIVE keeps a second process out; the operating system releases the lock when the process
+ * ends, however it ends. FULL: a commit is on the disk when it returns. The cache holds the recent
+ * end of the indexes; temporary tables stay in memory.
  */
 const SETTINGS = `
   PRAGMA busy_timeout = 1000;
@@ -52,7 +53,10 @@ function run(job: Group['jobs'][number]): Result[] {
   });
 }
 
-/** All or none. A read shares the transaction too: nobody is told of what could still be lost. */
+/**
+ * Runs all jobs or none. Reads are part of the transaction too, so that no caller sees a change
+ * that could still be lost.
+ */
 function transact(database: DatabaseSync, jobs: Group['jobs']): JobResult[] {
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -60,7 +64,7 @@ function transact(database: DatabaseSync, jobs: Group['jobs']): JobResult[] {
     database.exec('COMMIT');
     return answers;
   } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK'); // SQLite ends it by itself when the disk is full
+    if (database.isTransaction) database.exec('ROLLBACK'); // SQLite has rolled back by itself when the disk is full
     throw error;
   }
 }
@@ -76,7 +80,7 @@ function answer(database: DatabaseSync, group: Group): JobResult[] {
   } catch (error) {
     if (group.jobs.length === 1) return [failed(error)];
   }
-  // one of them is to blame: the others must not fail with it
+  // each job again by itself, so that only the one at fault fails
   return group.jobs.map((job) => {
     try {
       return transact(database, [job])[0] ?? failed(new Failure('internal', 'no answer'));
@@ -87,8 +91,8 @@ function answer(database: DatabaseSync, group: Group): JobResult[] {
 }
 
 /**
- * SQLite has one text for each of its codes. Its messages go on to name columns and statements, and
- * some quote values.
+ * The fixed text of a SQLite result code. The full messages name columns and statements, and some
+ * quote values.
  */
 function failed(error: unknown): { readonly error: string; readonly code: number } {
   if (error instanceof Failure) return { error: error.message, code: 0 };
