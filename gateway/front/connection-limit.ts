@@ -74,7 +74,7 @@ export class ConnectionLimit implements Disposable {
     const { log, perAddress } = this.#options;
     log.warn(
       { connections: this.#unlogged, perAddress },
-      'connections were refused: an address has as many open as PACKETBOAT_CONNECTIONS_PER_ADDRESS allows',
+      'connections were refused: one address has as many connections as PACKETBOAT_CONNECTIONS_PER_ADDRESS allows',
     );
     this.#unlogged = 0;
     this.#logging = setTimeout(() => {

@@ -90,7 +90,7 @@ function meaningOf(code: string | undefined): { readonly status: number; readonl
     case 'HPE_HEADER_OVERFLOW':
       return { status: 431, message: `The headers have more than ${doorLimits.httpHeaderBytesMax} bytes.` };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { status: 408, message: 'The request took too long to come in.' };
+      return { status: 408, message: 'The request took too long to arrive.' };
     default:
       return { status: 400, message: 'This is not an HTTP request.' };
   }

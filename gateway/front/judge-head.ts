@@ -78,7 +78,7 @@ function judgeRoute({ method, version, headers }: RequestHead, url: string, meth
 
 /** RFC 9112, 3.2 and 6.1. */
 function faultOf({ version, headers, hosts }: RequestHead): string | null {
-  if (version !== '1.1' && version !== '1.0') return 'This server speaks HTTP/1.1 and HTTP/1.0.';
+  if (version !== '1.1' && version !== '1.0') return 'This server supports HTTP/1.1 and HTTP/1.0.';
   if (version === '1.1' && hosts !== 1) return 'A request has one Host header.';
   if (version === '1.0' && headers['transfer-encoding'] !== undefined)
     return 'HTTP/1.0 has no Transfer-Encoding.';

@@ -24,8 +24,8 @@ export function malformed(faults: readonly FieldFault[], message = sentenceOf(fa
 
 const sentenceOf = (count: number): string =>
   count === 1
-    ? 'One field of the request is not of the right form.'
-    : `${count} fields of the request are not of the right form.`;
+    ? 'One field of the request does not have the right form.'
+    : `${count} fields of the request do not have the right form.`;
 
 export const notFound = (): Refusal =>
   refusal(

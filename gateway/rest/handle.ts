@@ -71,14 +71,15 @@ export async function handle(
   const key = door.keys.of(caller);
   const unknown = route.body === '' ? undefined : await key.judge();
   if (unknown !== undefined) return refusedWith(unknown, undefined, request.id);
-  const read = await readRequest(door, method, route, request, admission, open);
+  const exchange: Exchange = { door, method, request, admission, key, open };
+  const read = await readRequest(exchange, route);
   if ('refused' in read) {
     const refused = await admission.refusal();
     key.answered(refused);
     return refusedWith(refused ?? read.refused, admission.rate, request.id);
   }
   // awaited here: the spooled content must stay open until it is uploaded
-  if (form !== undefined) return await send(door, method, request, { admission, key }, read, form);
+  if (form !== undefined) return await send(exchange, read, form);
   const context = {
     requestId: request.id,
     traceparent: traceparentOf(request.raw.headers),
@@ -89,6 +90,17 @@ export async function handle(
   return 'refused' in answer
     ? refusedWith(answer.refused, answer.rate, request.id)
     : succeeded(method, answer.response, answer.rate);
+}
+
+/** One request while it is handled. */
+interface Exchange {
+  readonly door: Door;
+  readonly method: Method;
+  readonly request: RestRequest;
+  readonly admission: Admission;
+  readonly key: KnownKey;
+  /** Closed once the request has its answer. */
+  readonly open: AsyncDisposableStack;
 }
 
 /** Content that goes ahead of the message. */
@@ -107,14 +119,8 @@ interface ReadRequest {
 type Reading = ReadRequest | { readonly refused: Refusal };
 
 /** Body and URL, each for itself, so that the faults of both are told. */
-async function readRequest(
-  door: Door,
-  method: Method,
-  route: HttpRoute,
-  request: RestRequest,
-  admission: Admission,
-  open: AsyncDisposableStack,
-): Promise<Reading> {
+async function readRequest(exchange: Exchange, route: HttpRoute): Promise<Reading> {
+  const { method, request } = exchange;
   const faults = new Faults();
   const fields = new Map(route.body === '' ? method.requestType.fields : []);
   for (const name of Object.keys(request.parts)) fields.delete(name);
@@ -122,10 +128,7 @@ async function readRequest(
   readPath(method.requestType, request.parts, fromUrl, faults);
   readQuery(fields, request.query, fromUrl, faults);
 
-  const read =
-    route.body === ''
-      ? nothing(method)
-      : await readBodyMessage(door, method, request, admission, open, faults);
+  const read = route.body === '' ? nothing(method) : await readBodyMessage(exchange, faults);
   if ('refused' in read) return read;
   if (faults.list.length > 0) return { refused: malformed(faults.list) };
   return { ...read, message: { ...read.message, ...fromUrl } };
@@ -137,14 +140,8 @@ const nothing = (method: Method): ReadRequest => ({
   bytes: 0,
 });
 
-async function readBodyMessage(
-  door: Door,
-  method: Method,
-  request: RestRequest,
-  admission: Admission,
-  open: AsyncDisposableStack,
-  faults: Faults,
-): Promise<Reading> {
+async function readBodyMessage(exchange: Exchange, faults: Faults): Promise<Reading> {
+  const { door, method, request, admission, open } = exchange;
   const bound = new Set(Object.keys(request.parts));
   if (hasContentEncoding(request.raw.headers)) return { refused: unsupportedContentEncoding() };
   const toRead = {
@@ -154,7 +151,7 @@ async function readBodyMessage(
   };
   const body = await readBody(toRead, admission, door.folder);
   if ('refused' in body) return body;
-  if ('spool' in body) return readSpooled(door, method, open.use(body.spool), bound, faults);
+  if ('spool' in body) return readSpooled(exchange, open.use(body.spool), bound, faults);
   door.bodyBytes('parsed', body.bytes.length);
   const parsed = parseJson(decodeText(body.bytes));
   if ('refused' in parsed) return parsed;
@@ -168,8 +165,7 @@ async function readBodyMessage(
 }
 
 async function readSpooled(
-  door: Door,
-  method: Method,
+  { door, method }: Exchange,
   spool: Spool,
   bound: ReadonlySet<string>,
   faults: Faults,
@@ -189,10 +185,7 @@ async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 
 /** Content first, one part after the other, then the message that refers to it. */
 async function send(
-  door: Door,
-  method: Method,
-  request: RestRequest,
-  { admission, key }: { readonly admission: Admission; readonly key: KnownKey },
+  { door, method, request, admission, key }: Exchange,
   { message, parts, bytes }: ReadRequest,
   form: 'send_message' | 'send_email',
 ): Promise<HttpAnswer> {

@@ -40,11 +40,12 @@ export type ParseResult =
 
 const types: ParserTypes = workerData;
 
-function parse({ fd, bytes, method, bound }: ParseJob): ParseResult {
+function parse(job: ParseJob): ParseResult {
+  const { fd, bytes, method } = job;
   const type = types.get(method);
   if (type === undefined) throw new Error(`there is no rpc ${method}`);
   const faults = new Faults();
-  const read = readRequest(fd, bytes, type, bound, faults);
+  const read = readRequest(job, type, faults);
   if ('refused' in read) return read;
   if (faults.list.length > 0) return { request: {}, faults: faults.list, parts: [], encodedBytesMost: 0 };
   const { request } = read;
@@ -59,7 +60,7 @@ function parse({ fd, bytes, method, bound }: ParseJob): ParseResult {
   if (rest > ingestLimits.turnBytesMax) {
     return {
       refused: tooLarge(
-        'Only html, text, template data and the content of attachments may be large; the rest of this request is.',
+        'Only html, text, template data and the content of attachments may be large. The rest of this request is too large.',
       ),
     };
   }
@@ -71,10 +72,8 @@ function parse({ fd, bytes, method, bound }: ParseJob): ParseResult {
  * memory once or twice, not five times.
  */
 function readRequest(
-  fd: number,
-  bytes: number,
+  { fd, bytes, bound }: ParseJob,
   type: MessageType,
-  bound: ReadonlySet<string>,
   faults: Faults,
 ): { readonly request: TypedMessage } | { readonly refused: Refusal } {
   const parsed = parseJson(readText(fd, bytes));

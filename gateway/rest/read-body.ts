@@ -81,9 +81,10 @@ async function fill(
   const take = async (chunk: Buffer): Promise<Refusal | null> => {
     if (spool.bytes + chunk.length > doorLimits.bodyBytesMax) return beyondMax();
     const verdict = scan.scan(chunk);
-    if (verdict === 'too_deep') return malformed([], `JSON may be nested ${doorLimits.jsonDepthMax} deep.`);
+    if (verdict === 'too_deep')
+      return malformed([], `JSON may be nested at most ${doorLimits.jsonDepthMax} levels deep.`);
     if (verdict === 'too_many_tokens')
-      return malformed([], `JSON may hold ${doorLimits.jsonTokensMax} brackets, commas and colons.`);
+      return malformed([], `JSON may have at most ${doorLimits.jsonTokensMax} brackets, commas and colons.`);
     await spool.append(chunk);
     return null;
   };
@@ -97,7 +98,7 @@ async function fill(
   return null;
 }
 
-const beyondMax = (): Refusal => tooLarge(`A request has at most ${doorLimits.bodyBytesMax} bytes.`);
+const beyondMax = (): Refusal => tooLarge(`A request may have at most ${doorLimits.bodyBytesMax} bytes.`);
 
 const isDiskFault = (error: unknown): boolean =>
   error instanceof Error &&

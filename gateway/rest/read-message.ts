@@ -166,7 +166,7 @@ function readTimestamp(json: unknown, { faults, path }: ReadPosition): unknown {
     faults.add(
       path,
       'invalid_time',
-      'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.',
+      'This must be a time in the form of RFC 3339, for example 2026-04-19T14:30:00Z.',
     )
   );
 }
@@ -260,7 +260,11 @@ function decodeBase64(text: string): Buffer | null {
 /** Free JSON: kept as it is, if every text, name and number in it can be kept. */
 function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): boolean {
   if (place.depth > doorLimits.jsonDepthMax) {
-    place.faults.add(place.path, 'too_deep', `JSON may be nested ${doorLimits.jsonDepthMax} deep.`);
+    place.faults.add(
+      place.path,
+      'too_deep',
+      `JSON may be nested at most ${doorLimits.jsonDepthMax} levels deep.`,
+    );
     return false;
   }
   const check = (value: unknown, at: ReadPosition): boolean => {

@@ -38,7 +38,7 @@ export function readQuery(
     if (field === undefined || !canBeText(field)) faults.addUnknown('parameter', '', name, namesIn(fields));
     else if (field.shape === 'list')
       message[name] = values.map((text, i) => readText(field.value, text, `${path}[${i}]`, faults));
-    else if (values.length > 1) faults.add(path, 'repeated', 'This parameter may be given once.');
+    else if (values.length > 1) faults.add(path, 'repeated', 'This parameter may be given only once.');
     else message[name] = readText(field.value, values[0] ?? '', path, faults);
   }
 }
@@ -71,11 +71,11 @@ function readText(type: ValueType, text: string, path: string, faults: Faults): 
         faults.add(
           path,
           'invalid_time',
-          'This must be a time as RFC 3339 writes it, for example 2026-04-19T14:30:00Z.',
+          'This must be a time in the form of RFC 3339, for example 2026-04-19T14:30:00Z.',
         )
       );
     case 'bytes':
-      return faults.add(path, 'wrong_type', 'This cannot be said in a URL.');
+      return faults.add(path, 'wrong_type', 'This field cannot be set in a URL.');
     default: {
       if (!NUMBER.test(text)) return faults.add(path, 'wrong_type', 'This must be a number.');
       const isWhole = type.kind !== 'float' && type.kind !== 'double';

@@ -82,7 +82,7 @@ function locate(text: string): Faults {
         // a name may be written in several ways: `to` and `\u0074o` are the same
         frame.name = JSON.parse(text.slice(at, end));
         if (frame.names.has(frame.name))
-          faults.add(pathOf(frames), 'repeated', 'An object may have a name once.');
+          faults.add(pathOf(frames), 'repeated', 'An object may have each name only once.');
         frame.names.add(frame.name);
       }
       at = end - 1;

@@ -322,7 +322,7 @@ test('a message id that a hidden message has is refused, and says nothing of tha
   const send_message = SendMessageRequest.fromPartial({ recipient: RECIPIENT, subject: 'a', text: 'a' });
   expect(await sending(text, { send_message, message_id: id })).toMatchObject({
     kind: 'conflict',
-    message: 'This message id is taken.',
+    message: 'This message id is already in use.',
   });
 });
 

@@ -1,6 +1,7 @@
-// From a presented API key to a principal. Keys are cached for some seconds, unknown ids too, so a
-// revoked key stops working within `accessLimits.keyCacheMs`, a wrong key that is repeated costs
-// the store one read in that time, and many wrong keys displace no good one.
+// From a presented API key to a principal. Keys and unknown ids are cached for
+// `accessLimits.keyCacheMs`: a revoked key stops working within that time, and a wrong key costs
+// the store one read in that time. They are cached apart, so that many wrong keys displace no good
+// key.
 
 import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
@@ -18,8 +19,8 @@ interface Cached {
 }
 
 /**
- * Why a key was refused; `keyId` is null when what was presented has not the form of a key. The
- * message never repeats it.
+ * Why a key was refused. `keyId` is null when the text does not have the form of a key. The message
+ * never repeats the text.
  */
 export class AuthenticationFailure extends Failure {
   readonly reason: FailureReason;
@@ -33,8 +34,8 @@ export class AuthenticationFailure extends Failure {
 }
 
 /**
- * What the caller is told. Two reasons that would say something of somebody else's key have the
- * same words.
+ * Messages for the caller. An unknown id and a wrong secret have the same message, so that nobody
+ * can find out which ids exist.
  */
 export const keyFaults = {
   unknown: 'This API key is not known.',
@@ -48,7 +49,7 @@ export class KeyCache {
   readonly #clock: Clock;
   /** Keys that were found. */
   readonly #known = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
-  /** Ids that were not found, and those that are being looked for. */
+  /** Ids that were not found, and ids whose read has not ended. */
   readonly #unknown = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
 
   constructor(keys: KeyStore, clock: Clock) {
@@ -103,7 +104,7 @@ export class KeyCache {
         this.#unknown.delete(id);
         this.#known.set(id, looking);
       },
-      // a failed read is not remembered; whoever awaits `key` sees the failure
+      // A failed read is not cached. The caller that awaits `key` gets the failure.
       () => {
         if (this.#unknown.get(id) === looking) this.#unknown.delete(id);
       },

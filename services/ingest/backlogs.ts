@@ -1,7 +1,8 @@
-// Which tenants and tiers have a backlog in the store. While one has, its new messages are not
-// published: the sweeper feeds the queue oldest first, so nothing overtakes (R4). A publish that
-// was refused says so at once; the store says it of what other processes met, and of what was there
-// before this one started.
+// Which tenants and tiers have a backlog in the store. While a tenant has a backlog in a tier, its
+// new messages are not published: the sweeper feeds the queue oldest first, so that no message
+// overtakes another (R4). Backlogs become known in two ways: at once from a publish that the queue
+// refused, and by a regular read of the store, which also shows the backlogs that other processes
+// met and those from before the start.
 
 import type { Tier } from '../core/delivery/message.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
@@ -16,7 +17,7 @@ const nameOf = (tenant: string, tier: Tier): string => `${tier}/${tenant}`;
 export class Backlogs {
   readonly #messages: BacklogStore;
   readonly #clock: Clock;
-  /** By name, until when it is believed without another sign; by the monotonic clock. */
+  /** By name, the monotonic time at which the backlog counts as gone unless it is seen again. */
   readonly #until = new Map<string, number>();
   #readAt = Number.NEGATIVE_INFINITY;
   #isReading = false;
@@ -27,8 +28,8 @@ export class Backlogs {
   }
 
   /**
-   * Answers from what is known, and has it read again in the background once it is older than a
-   * sweep.
+   * Returns what is known at once, so that no message waits for the store. Starts a read in the
+   * background when the last one is older than a sweep.
    */
   has(tenant: string, tier: Tier): boolean {
     const now = this.#clock.monotonic();
@@ -39,7 +40,9 @@ export class Backlogs {
     return (this.#until.get(nameOf(tenant, tier)) ?? now) > now;
   }
 
-  /** The queue did not take an entry. Believed until the store can have shown it. */
+  /**
+   * The queue did not take an entry. Kept until a read of the store must have shown the backlog.
+   */
   begin(tenant: string, tier: Tier): void {
     this.#until.set(
       nameOf(tenant, tier),
@@ -47,7 +50,10 @@ export class Backlogs {
     );
   }
 
-  /** Never rejects. What is due this moment is no backlog yet: a sweeper is about to feed it. */
+  /**
+   * Never rejects. A delivery that became due a moment ago is no backlog: the sweeper is about to
+   * publish it.
+   */
   async #read(): Promise<void> {
     this.#isReading = true;
     try {
@@ -57,7 +63,7 @@ export class Backlogs {
       for (const { tenant, tier } of found)
         this.#until.set(nameOf(tenant, tier), now + 2 * sweepLimits.sweepEveryMs);
     } catch {
-      // the store is away: what is known runs out, and the next call asks again
+      // The store is unreachable. Known backlogs expire, and the next call reads again.
     } finally {
       this.#isReading = false;
     }

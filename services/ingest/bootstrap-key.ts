@@ -1,5 +1,5 @@
-// The first API key of a tenant: of the user's own making (`PACKETBOAT_BOOTSTRAP_KEY`), or in
-// embedded mode one of ours.
+// The first API key of a tenant: the one that the user chose (`PACKETBOAT_BOOTSTRAP_KEY`), or in
+// embedded mode a generated one.
 
 import { readKey } from '../core/access/api-key.ts';
 import { type FirstKeyVerdict, judgeFirstKey } from '../core/access/key-life.ts';
@@ -7,11 +7,11 @@ import { scopes } from '../core/access/principal.ts';
 import { Failure } from '../core/failure.ts';
 import type { KeyStore } from '../ports/key-store.ts';
 
-/** What a start wants of the store. */
+/** The key that a start wants the tenant to have. */
 interface FirstKey {
   readonly text: string;
   readonly tenant: string;
-  /** Its limit, and so the most that any key of the tenant can have. */
+  /** The limit of the key, and so the highest limit of any key in the tenant. */
   readonly requestsPerMinute: number;
 }
 
@@ -50,13 +50,13 @@ export async function ensureFirstKey(
     createdBy: null,
   });
   if (isMade) return { kind: 'works' };
-  // another instance was faster
+  // Another instance added the key between the look and the write.
   const other = await look();
   if (other.kind === 'make') throw new Failure('internal', 'a key that was added is not there');
   return other;
 }
 
-/** Why the key cannot be used, and what to do; null: it works. */
+/** Why the key cannot be used, and what to do; null: the key works. */
 export function describeFirstKey(state: FirstKeyState, tenant: string): string | null {
   switch (state.kind) {
     case 'works':

@@ -1,5 +1,5 @@
-// Cancelling (P7): what waits is cancelled at once; what is in flight, or may have been sent,
-// answers a conflict.
+// Cancelling (P7): waiting deliveries are cancelled at once. A delivery that is in flight, or that
+// may have been sent, makes the call a conflict.
 
 import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery/delivery.ts';
@@ -9,16 +9,20 @@ import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest.ts';
 
 /**
- * Decisions that were overtaken are made again; a delivery changes hands a few times at most while
- * a client waits.
+ * A dispatcher may change a delivery between the decision and the write; then the decision is made
+ * again. Ten rounds are far more than the changes that a delivery has while a client waits.
  */
 const ROUNDS = 10;
 
 /**
- * Answers the message as it stands after at least one delivery was cancelled by this call or
- * before. Throws `not_found` and `conflict`.
+ * Returns the message after at least one delivery was cancelled, by this call or an earlier one.
+ * Throws `not_found` and `conflict`.
  */
-export async function cancelMessage(ingest: Ingest, caller: Caller, id: string): Promise<Message> {
+export async function cancelMessage(
+  ingest: Pick<Ingest, 'messages'>,
+  caller: Caller,
+  id: string,
+): Promise<Message> {
   for (let round = 0; round < ROUNDS; round++) {
     const message = await getMessage(ingest, caller, id);
     const decisions = message.deliveries.map((_, i) => cancel(viewOf(message, i)));
@@ -28,13 +32,13 @@ export async function cancelMessage(ingest: Ingest, caller: Caller, id: string):
     if (decisions.some((d) => d.kind === 'in_flight')) {
       throw new Failure(
         'conflict',
-        'The message is being sent, or may have been: what still waited is cancelled, what is in flight is if it defers.',
+        'The message is being sent, or may have been sent. Waiting deliveries are cancelled; a delivery in flight is cancelled only if its attempt is deferred.',
         { code: 'in_flight' },
       );
     }
     if (changes.length > 0) return getMessage(ingest, caller, id);
     if (message.deliveries.some((d) => d.state === 'cancelled')) return message;
-    throw new Failure('not_found', 'The message has already been sent, or has ended otherwise.', {
+    throw new Failure('not_found', 'The message has already been sent, or has ended in another way.', {
       code: 'already_sent',
     });
   }

@@ -1,5 +1,5 @@
-// Suppresses an address: from the answer on nothing is sent to it, not even what was accepted
-// before and not taken up yet (P11).
+// Suppresses an address. From the answer on, no attempt to the address starts, not even of messages
+// that were accepted before (P11).
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import type { Caller } from '../core/access/caller.ts';
@@ -9,9 +9,12 @@ import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import type { Suppression } from '../ports/suppression-store.ts';
 import type { Ingest } from './ingest.ts';
 
-/** `faults`: by the rules of the contract. */
+/**
+ * A suppression that was stored under an older hash key is found and not added a second time.
+ * `faults`: by the rules of the contract.
+ */
 export async function createSuppression(
-  ingest: Ingest,
+  { messages, suppressions, hashKeys }: Pick<Ingest, 'messages' | 'suppressions' | 'hashKeys'>,
   caller: Caller,
   request: { readonly recipient: string; readonly reason: string },
   faults: readonly FieldError[],
@@ -23,15 +26,15 @@ export async function createSuppression(
   const all = mergeFaults(faults, errors);
   if (isRefusal(address) || all.length > 0) throw validationFailed(all, 'The suppression is not valid.');
 
-  const [hash, ...older] = suppressionHashes(ingest.hashKeys.suppression, caller.tenant, address);
+  const [hash, ...older] = suppressionHashes(hashKeys.suppression, caller.tenant, address);
   if (hash === undefined) throw new Failure('internal', 'the keyring has no key for suppressions');
-  const known = older.length === 0 ? null : await ingest.suppressions.find(caller.tenant, SCOPE_ALL, older);
+  const known = older.length === 0 ? null : await suppressions.find(caller.tenant, SCOPE_ALL, older);
   if (known !== null) return { suppression: known, created: false };
-  return ingest.suppressions.add({
+  return suppressions.add({
     tenant: caller.tenant,
     scope: SCOPE_ALL,
     hash,
     reason,
-    createdAt: ingest.messages.now(),
+    createdAt: messages.now(),
   });
 }

@@ -11,7 +11,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { FailureCounts } from '../ports/failure-counts.ts';
 import { AuthenticationFailure, type KeyCache } from './authenticate.ts';
 
-/** The API key of a call, and the address that the call comes from, as a door says them. */
+/** The API key of a call, and the address of the caller. */
 export interface PresentedCredential {
   /** The API key as presented. */
   readonly credential: string;
@@ -22,10 +22,10 @@ export interface PresentedCredential {
 interface FailedAuthenticationsOptions {
   readonly counts: FailureCounts;
   readonly clock: Pick<Clock, 'monotonic'>;
-  /** A key that all processes of ingest have: addresses are counted under their HMAC. */
+  /** All processes of ingest have the same key, because they share the counts of each HMAC. */
   readonly hashKey: Key;
   readonly metrics: {
-    /** `isLimited`: the caller was told to wait, and not why the key was refused. */
+    /** `isLimited`: the caller got 429, which does not say why the key was refused. */
     failedAuthentication(reason: string, isLimited: boolean): void;
   };
 }
@@ -33,8 +33,8 @@ interface FailedAuthenticationsOptions {
 export class FailedAuthentications {
   readonly #options: FailedAuthenticationsOptions;
   /**
-   * Names that had too many failures, and until when (monotonic): for these, the shared counts are
-   * not asked again.
+   * Names with too many failures, and the monotonic time at which their window ends. Until then
+   * they cost no call to the shared counts.
    */
   readonly #over = new BoundedMap<string, number>(accessLimits.failuresOverMax);
 
@@ -69,7 +69,9 @@ export class FailedAuthentications {
     return left > 0 ? { retryAfterMs: Math.ceil(left) } : null;
   }
 
-  /** A name that fails again becomes the youngest, so that guesses of many names displace it last. */
+  /**
+   * A name that fails again becomes the youngest, so that guesses of many names displace it last.
+   */
   #remember(name: string, until: number): void {
     this.#over.delete(name);
     this.#over.set(name, until);
@@ -77,8 +79,8 @@ export class FailedAuthentications {
 }
 
 /**
- * Who the caller is. Throws a `Failure`: `unauthenticated`, `rate_limited` after too many failures,
- * or the store's.
+ * Returns the principal of a call. Throws `unauthenticated`, `rate_limited` after too many
+ * failures, or a failure of the store.
  */
 export async function authenticateCaller(
   {
@@ -95,8 +97,8 @@ export async function authenticateCaller(
 }
 
 /**
- * What to answer instead of an error: a failed authentication is counted, any other error stays as
- * it is. Never rejects.
+ * Returns the error to throw instead: a failed authentication is counted, and may become
+ * `rate_limited`; any other error is returned as it is. Never rejects.
  */
 export const counted = async (
   failedAuthentications: Pick<FailedAuthentications, 'refusal'>,

@@ -1,5 +1,5 @@
-// From the messages of the contract to what the core understands. Shape only: nothing is judged
-// here.
+// From the messages of the contract to the types of the core. Only the shape changes; nothing is
+// judged here.
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';

@@ -24,7 +24,7 @@ const CODES: Readonly<Record<FailureKind, number>> = {
   internal: status.INTERNAL,
 };
 
-/** Tells our own refusals from what gRPC says by itself. */
+/** Distinguishes our own refusals from errors that the gRPC library makes. */
 const DOMAIN = 'packetboat.dev';
 
 const codeOf = (kind: FailureKind): number => CODES[kind];
@@ -53,7 +53,7 @@ export function toTrailer(rate: RateLimitStatus, requestId: RequestId | null): M
   return trailer;
 }
 
-/** What a gRPC handler answers instead of a response. */
+/** A refusal as the error of a gRPC call. */
 export function toStatus(
   failure: Failure,
   rate: RateLimitStatus,
@@ -65,7 +65,10 @@ export function toStatus(
   return { code: refusal.grpc_code, details: refusal.message, metadata };
 }
 
-/** Drops field errors from the end until the rest fits. */
+/**
+ * Drops field errors from the end until the rest fits: gRPC promises to carry only 8 KiB of
+ * metadata, and a call whose metadata is larger would fail without any reason for the caller.
+ */
 function encodeDetails(refusal: Refusal, requestId: RequestId | null): Uint8Array {
   for (let kept = refusal.errors.length; ; kept = Math.floor(kept / 2)) {
     const bytes = Status.encode({

@@ -1,6 +1,6 @@
-// What every door of ingest does with a call, whether it came over gRPC or, in embedded mode, from
-// the same process: from the messages of the contract to a handler and back. Nothing here rejects
-// because of a caller or a dependency; both become a `Failure` in the answer.
+// From a message of the contract to a handler and back, for both doors of ingest: gRPC, and
+// embedded mode in the same process. Nothing here rejects because of a caller or a dependency; both
+// become a `Failure` in the answer.
 
 import type {
   AdmitRequest,
@@ -35,7 +35,7 @@ import { type AnsweredSend, type IncomingSend, sendMessages } from './send-messa
 import { toSendMessageResponse } from './to-proto.ts';
 import { uploadContent } from './upload-content.ts';
 
-/** What is counted; `runtime/metrics.ts` declares where it goes. */
+/** What calls count; `runtime/metrics.ts` declares the metrics. */
 interface CallMetrics {
   /** `queued`, `scheduled`, `suppressed`, `replayed`, `refused` or `failed`. */
   message(result: string): void;
@@ -52,14 +52,14 @@ export interface RpcContext {
   readonly judgedFields: ReadonlyMap<string, readonly JudgedField[]>;
   readonly metrics: CallMetrics;
   /**
-   * Whether a caller with this certificate (DER) is a gateway; absent: whoever reaches us is
-   * believed.
+   * Whether a caller with this certificate (DER) is a gateway. Absent without TLS: then every
+   * caller counts as a gateway, and the network has to keep strangers away.
    */
   readonly isGateway?: ((certificate: Uint8Array, fingerprint: string) => boolean) | undefined;
 }
 
 /**
- * One request to send, whichever door it came by.
+ * One request to send that came without a gateway.
  * @param faults that the door found
  */
 export async function send(
@@ -71,13 +71,13 @@ export async function send(
   return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
 }
 
-/** The requests of one turn of a gateway. More than a turn has are refused, each of them. */
+/** The requests of one turn of a gateway. A turn with too many requests is refused whole. */
 export async function sendTurn(
   context: RpcContext,
   { items }: SendMessagesRequest,
 ): Promise<SendMessagesResponse> {
   if (items.length > ingestLimits.turnItemsMax) {
-    const failure = new Failure('invalid', `At most ${ingestLimits.turnItemsMax} items go together.`);
+    const failure = new Failure('invalid', `A batch has at most ${ingestLimits.turnItemsMax} items.`);
     return { results: items.map(() => toResult({ rate: null, failure })) };
   }
   const read = items.map((item) => fromItem(context, item, []));
@@ -177,8 +177,9 @@ async function judgeKey(
 }
 
 /**
- * Not counted: `Admit` has counted the request that this content belongs to. Rejects only with what
- * `chunks` throws.
+ * Does not count the request: `Admit` has counted the one that this content belongs to. Rejects
+ * only with the error that `chunks` throws, since that is a broken connection and no failure of
+ * ours.
  */
 export async function upload(
   { ingest }: RpcContext,
@@ -211,7 +212,10 @@ export interface DecodedRequest<Request> {
   readonly faults: readonly FieldError[];
 }
 
-/** Any public rpc other than those that send. A path that is not in the contract is a bug of the door. */
+/**
+ * Any public rpc other than those that send. A path that is not in the contract is a bug of the
+ * door.
+ */
 export function call(
   { ingest, judgedFields }: RpcContext,
   path: string,

@@ -1,6 +1,5 @@
-// What the handlers of ingest work with, and how a call gets to one: authenticate, count, judge the
-// access, handle. The same for every door: gRPC and the process of its own call `answer`, so does
-// embedded mode without a wire between.
+// The ports of ingest, and the steps of every call before its handler: authenticate, count, judge
+// the access. The same for every door, gRPC and embedded mode.
 
 import type { AccessRule } from '../core/access/access-rules.ts';
 import { type Caller, judgeAccess, lacksScope } from '../core/access/caller.ts';
@@ -69,10 +68,10 @@ export type CallResult<T> =
   | { readonly rate: RateLimitStatus; readonly response: T }
   | { readonly rate: RateLimitStatus; readonly failure: Failure };
 
-/** One minute's worth of requests, all of which may come at once. */
+/** Budgets of keys are requests per minute; the burst is the whole minute. */
 const MINUTE_MS = 60_000;
 
-/** Counts one request of this key; answers its figures, and a refusal when the budget is spent. */
+/** Counts one request of this key. Returns its figures, and a failure when the budget is spent. */
 export async function countRequest(
   { budgets }: Pick<Ingest, 'budgets'>,
   principal: Principal,
@@ -94,8 +93,8 @@ export async function countRequest(
 }
 
 /**
- * For the internal rpcs, which are parts of a public one and judged again by its rule when it
- * comes.
+ * For the internal rpcs. Each is a part of a public call, whose access rule is judged when the call
+ * itself comes.
  */
 export function requireScope(principal: Principal, scope: string): void {
   if (!hasScope(principal, scope)) throw lacksScope(scope);
@@ -148,8 +147,8 @@ export async function handleCall<T>(
 }
 
 /**
- * A handler that reads the key from the store may find that the key was revoked after it was
- * cached.
+ * Keys are cached, so a handler that reads the key from the store may find that the key was
+ * revoked. Such a failure counts like that of a key that was not cached.
  */
 async function handled<T>(
   { failedAuthentications }: Pick<Ingest, 'failedAuthentications'>,

@@ -16,11 +16,11 @@ interface CreateKeyRequest extends WantedCeilings {
 }
 
 /**
- * A key may do no more than the key that makes it. The secret is in this answer and nowhere else.
+ * A new key may do no more than its maker. The secret is in this answer only; the store has its hash.
  * @param faults by the rules of the contract
  */
 export async function createKey(
-  ingest: Ingest,
+  ingest: Pick<Ingest, 'messages' | 'catalog' | 'keys' | 'keyCache' | 'random'>,
   caller: Caller,
   { name, ...wanted }: CreateKeyRequest,
   faults: readonly FieldError[],
@@ -50,23 +50,24 @@ export async function createKey(
   return { key, secret: made.text };
 }
 
-/** Those within the caller's ceilings; its own key always is. */
-export async function listKeys(ingest: Ingest, caller: Caller): Promise<readonly ApiKey[]> {
+/** The keys within the caller's ceilings, among them always the caller's own. */
+export async function listKeys(ingest: Pick<Ingest, 'keys'>, caller: Caller): Promise<readonly ApiKey[]> {
   return (await ingest.keys.list(caller.tenant)).filter((key) => exists(caller, key));
 }
 
 const exists = (caller: Caller, key: ApiKey): boolean => isWithin(ceilingsOf(caller), key);
 
 /**
- * Answers since when. Elsewhere the key stops working within `accessLimits.keyCacheMs`. Throws `not_found`, and `conflict` for a key that no other could
+ * Returns the time of the revocation. Other processes accept the key for at most
+ * `accessLimits.keyCacheMs`. Throws `not_found`, and `conflict` for a key that no other key could
  * make again.
  *
- * Two keys that revoke themselves in the same instant may both go, since no compare-and-set spans two documents; so may two keys that revoke each
- * other. A revocation is never taken back for this: a revoked key that works again is the greater harm. The next start with a
- * `PACKETBOAT_BOOTSTRAP_KEY` of its own makes another key.
+ * If two keys revoke themselves, or each other, in the same instant, both may be revoked, since no
+ * compare-and-set spans two documents. Such a revocation is not undone: a revoked key that works
+ * again would be worse. The next start with another `PACKETBOAT_BOOTSTRAP_KEY` makes a new key.
  */
 export async function revokeKey(
-  ingest: Ingest,
+  ingest: Pick<Ingest, 'messages' | 'keys' | 'keyCache'>,
   caller: Caller,
   { id, isForced }: { readonly id: string; readonly isForced: boolean },
 ): Promise<number> {
@@ -84,11 +85,15 @@ export async function revokeKey(
 }
 
 /**
- * Keys are cached, and in these seconds a revoked key must not make keys that outlast it, nor
- * revoke those of others. Throws an `AuthenticationFailure`, which `answer` counts like that of a
- * key that was not cached.
+ * Keys are cached. A key that was revoked a moment ago must not make new keys, nor revoke others,
+ * so both calls read the key from the store. Throws an `AuthenticationFailure`, which `handleCall`
+ * counts like that of a key that was not cached.
  */
-async function refuseRevoked(ingest: Ingest, caller: Caller, now: number): Promise<void> {
+async function refuseRevoked(
+  ingest: Pick<Ingest, 'keys' | 'keyCache'>,
+  caller: Caller,
+  now: number,
+): Promise<void> {
   const { keyId } = caller;
   const own = await ingest.keys.find(keyId);
   const fault = own === null ? 'unknown' : faultOfKey(own, now);

@@ -1,4 +1,4 @@
-// Messages, newest first, filtered and paged by a signed cursor that belongs to its filters.
+// Lists messages, newest first. A signed cursor leads to the next page of the same filters.
 
 import { readCursor, writeCursor } from '../core/accept/cursor.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
@@ -48,7 +48,7 @@ export async function listMessages(
     errors.push({
       field: 'cursor',
       code: 'invalid_cursor',
-      message: 'This is not the next_cursor of a page with these filters.',
+      message: 'This cursor is not the next_cursor of a page with these filters.',
     });
   const all = mergeFaults(faults, errors);
   if (all.length > 0) throw validationFailed(all, 'The filters are not valid.');

@@ -1,4 +1,4 @@
-// Ingest over MongoDB, JetStream and Redis: authenticates, judges, stores, answers.
+// Starts ingest over MongoDB, JetStream and Redis.
 
 import { openBlobStore } from '../adapters/mongo/blob-store.ts';
 import { openCatalog } from '../adapters/mongo/catalog.ts';

@@ -1,6 +1,5 @@
-// From an item of `SendMessages`, or a request of a gRPC client, to what is judged: content that
-// came inline and is large or a file goes to the BlobStore, and what was uploaded ahead is looked
-// up there.
+// From a request of the contract to a `SendRequest`. Attachments and large content that came with
+// the request are stored as blobs; content that a gateway uploaded ahead is looked up.
 
 import type { ContentRef } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
@@ -16,18 +15,17 @@ import { type Failure, validationFailed } from '../core/failure.ts';
 import { parseBlobId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
 import { fromSendEmail, fromSendMessage } from './from-proto.ts';
-import type { Ingest } from './ingest.ts';
-import { uploadContent } from './upload-content.ts';
+import { type ContentPorts, uploadContent } from './upload-content.ts';
 
 export async function readSendMessage(
-  ingest: Ingest,
+  ports: ContentPorts,
   principal: Principal,
   request: SendMessageRequest,
   refs: readonly ContentRef[],
 ): Promise<SendRequest> {
-  const uploaded = new Map(await lookUp(ingest, principal, refs));
+  const uploaded = new Map(await lookUp(ports, principal, refs));
   const put = async (path: string, bytes: Uint8Array): Promise<void> => {
-    if (!uploaded.has(path)) uploaded.set(path, await storePart(ingest, principal, bytes));
+    if (!uploaded.has(path)) uploaded.set(path, await storePart(ports, principal, bytes));
   };
   const { html = '', text = '' } = request;
   if (!areTextsInline(html, text)) {
@@ -39,26 +37,26 @@ export async function readSendMessage(
     if (content.length > 0) await put(`attachments[${i}].content`, content);
   }
   const data =
-    (await uploadedData(ingest, uploaded.get('template_data'), 'template_data')) ??
-    (await givenData(ingest, principal, request.template_data));
+    (await uploadedData(ports, uploaded.get('template_data'), 'template_data')) ??
+    (await givenData(ports, principal, request.template_data));
   return fromSendMessage(request, uploaded, data);
 }
 
 export async function readSendEmail(
-  ingest: Ingest,
+  ports: ContentPorts,
   principal: Principal,
   request: SendEmailRequest,
   refs: readonly ContentRef[],
 ): Promise<SendRequest> {
-  const uploaded = new Map(await lookUp(ingest, principal, refs));
+  const uploaded = new Map(await lookUp(ports, principal, refs));
   const data =
-    (await uploadedData(ingest, uploaded.get('context'), 'context')) ??
-    (await givenData(ingest, principal, request.context));
+    (await uploadedData(ports, uploaded.get('context'), 'context')) ??
+    (await givenData(ports, principal, request.context));
   return fromSendEmail(request, data);
 }
 
-async function storePart(ingest: Ingest, principal: Principal, bytes: Uint8Array): Promise<Uploaded> {
-  const { id, bytes: size, sha256 } = await uploadContent(ingest, principal, inOnePiece(bytes));
+async function storePart(ports: ContentPorts, principal: Principal, bytes: Uint8Array): Promise<Uploaded> {
+  const { id, bytes: size, sha256 } = await uploadContent(ports, principal, inOnePiece(bytes));
   return { blob: id, bytes: size, sha256 };
 }
 
@@ -66,18 +64,18 @@ async function* inOnePiece(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
 }
 
-/** Blobs of the same tenant only; anything else was not uploaded by this caller. */
+/** Throws for blobs of another tenant, with the same message as for unknown ones (P16). */
 async function lookUp(
-  ingest: Ingest,
+  ports: ContentPorts,
   principal: Principal,
   refs: readonly ContentRef[],
 ): Promise<[string, Uploaded][]> {
   if (refs.length === 0) return [];
-  const infos = await ingest.blobs.stat(refs.map((ref) => parseBlobId(ref.blob_id)));
+  const infos = await ports.blobs.stat(refs.map((ref) => parseBlobId(ref.blob_id)));
   return refs.map((ref, i) => {
     const info = infos[i];
     if (info == null || info.tenant !== principal.tenant)
-      throw refused(ref.path, 'unknown_content', 'This content was not uploaded, or is no longer kept.');
+      throw refused(ref.path, 'unknown_content', 'This content was not uploaded, or was deleted.');
     return [ref.path, { blob: info.id, bytes: info.bytes, sha256: info.sha256 }];
   });
 }
@@ -85,9 +83,11 @@ async function lookUp(
 const refused = (field: string, code: string, message: string): Failure =>
   validationFailed([{ field, code, message }]);
 
-/** Template data that came with the request. Data beyond the limit is refused later, and not stored. */
+/**
+ * Template data that came with the request. Data beyond the limit is refused later, and not stored.
+ */
 async function givenData(
-  ingest: Ingest,
+  ports: ContentPorts,
   principal: Principal,
   values: Readonly<Record<string, unknown>> | undefined,
 ): Promise<TemplateData | null> {
@@ -95,7 +95,7 @@ async function givenData(
   const data = templateDataOf(values);
   if (isDataInline(data.json) || Buffer.byteLength(data.json) > acceptLimits.templateDataBytesMax)
     return data;
-  return { ...data, blob: await storePart(ingest, principal, Buffer.from(data.json)) };
+  return { ...data, blob: await storePart(ports, principal, Buffer.from(data.json)) };
 }
 
 /**
@@ -103,7 +103,7 @@ async function givenData(
  * is read back; its size is limited.
  */
 async function uploadedData(
-  ingest: Ingest,
+  ports: ContentPorts,
   blob: Uploaded | undefined,
   field: string,
 ): Promise<TemplateData | null> {
@@ -114,9 +114,9 @@ async function uploadedData(
       'too_large',
       `Template data has at most ${acceptLimits.templateDataBytesMax} bytes.`,
     );
-  const json = Buffer.concat(await Array.fromAsync(ingest.blobs.get(blob.blob))).toString();
+  const json = Buffer.concat(await Array.fromAsync(ports.blobs.get(blob.blob))).toString();
   const values: unknown = JSON.parse(json);
   if (typeof values !== 'object' || values === null || Array.isArray(values))
-    throw refused(field, 'invalid', 'Template data is a JSON object.');
+    throw refused(field, 'invalid', 'Template data must be a JSON object.');
   return { values: values as Readonly<Record<string, unknown>>, json, blob };
 }

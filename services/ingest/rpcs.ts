@@ -1,6 +1,6 @@
-// Where rpc meets handler: every public rpc but those that send, by its gRPC path. Each takes and
-// gives the messages of the contract. What a key needs for it is in `core/access/access-rules.ts`,
-// and is judged before.
+// The handlers of all public rpcs except those that send, by gRPC path. Each takes and returns
+// messages of the contract. `core/access/access-rules.ts` says what a key needs for each; that is
+// judged before the handler is called.
 
 import type {
   ListMessageEventsRequest,
@@ -49,9 +49,9 @@ import {
 } from './to-proto.ts';
 
 /**
- * Throws a `Failure`. The request is of the type that the contract gives this path, and keeps to
- * the rules of its fields. A handler that finds more faults by itself is `judging`: it also gets
- * requests that break the rules, with their faults, and refuses them together with its own.
+ * Throws a `Failure`. The request has the type that the contract gives the path, and follows the
+ * rules of its fields. A handler that finds faults of its own is `judging`: it also gets requests
+ * that break the rules, together with their faults, so that one answer names all faults.
  */
 type Handle =
   | ((ingest: Ingest, caller: Caller, request: never) => Promise<object>)

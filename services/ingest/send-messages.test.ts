@@ -20,7 +20,9 @@ import { type AnsweredSend, type IncomingSend, sendMessages } from './send-messa
 
 const away = new Failure('unavailable', 'the store did not answer');
 
-/** The memory store, which notes its writes, and whose inserts fail as often as they are told to. */
+/**
+ * The memory store, which notes its writes, and whose inserts fail as often as they are told to.
+ */
 class NotedStore extends MemoryMessageStore {
   readonly notes: string[] = [];
   /** `before`: nothing is written; `after`: the write is made, and its answer is lost. */
@@ -403,7 +405,9 @@ describe('a store that fails', () => {
 });
 
 describe('a queue that does not take entries', () => {
-  /** As the sweeper sees it: when the delivery wakes, as far from now as `republishMs` or at once. */
+  /**
+   * As the sweeper sees it: when the delivery wakes, as far from now as `republishMs` or at once.
+   */
   const wakes = async (w: World): Promise<boolean[]> =>
     (await stored(w)).flatMap(({ deliveries }) =>
       deliveries.map(({ wakeAt }) => wakeAt !== null && wakeAt <= w.messages.now()),

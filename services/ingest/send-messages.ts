@@ -1,7 +1,7 @@
-// Accepting: the messages of one turn, each judged and answered for itself, stored by one insert
-// and published by one burst (R1). The order is what P1 rests on: content first, then the insert,
-// then the publish, then the answer. Whatever fails after the insert is the sweeper's business and
-// never the caller's.
+// Accepts the messages of one batch. Each item is judged by itself and has its own answer; all
+// accepted items are stored by one insert and published by one call (R1). P1 rests on the order:
+// content first, then the insert, then the publish, then the answer. A failure after the insert
+// never reaches the caller: the message is durable, and the sweeper publishes its entries.
 
 import { type Draft, judgeSend, toMessage } from '../core/accept/accept.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
@@ -35,23 +35,29 @@ import {
   type RateLimitStatus,
 } from './ingest.ts';
 
-/** One request to send, as a door hands it over. */
+/**
+ * One request to send. Not the `SendItem` of the contract: a public call has no such item and has
+ * faults of its own, and the reading of content has to wait until the key is known to be good. So a
+ * door gives two functions for the parts that need the contract.
+ */
 export interface IncomingSend {
   readonly origin: CallOrigin;
-  /** Of the headers; those inside the request's `headers{}` are found here. */
+  /** Keys in the headers of the call; `prepare` finds those inside the request's `headers{}`. */
   readonly idempotencyKeys: readonly string[];
   readonly traceparent: string;
   /** `Admit` has counted this request already. */
   readonly isCounted: boolean;
-  /** Made by the door, so that it can hand the item over again; null: made here. */
+  /**
+   * A gateway makes the id, so that it can repeat a call whose answer was lost; null: made here.
+   */
   readonly messageId: MessageId | null;
-  /** The faults by the rules of the contract; asked for once the key is known to be good. */
+  /** Faults by the rules of the contract. Called after authentication. */
   readonly judge: () => readonly FieldError[];
-  /** Of the rpc that it came by. */
+  /** Of the rpc that brought the request. */
   readonly rule: AccessRule;
   /**
-   * Reads the request once the key is known to be good: content that came inline goes to the
-   * BlobStore first.
+   * Reads the request, and stores large content in the BlobStore. Called after authentication, so
+   * that a caller without a key can store nothing.
    */
   readonly read: (caller: Caller) => Promise<SendRequest>;
 }
@@ -73,7 +79,10 @@ interface Ready {
   readonly idempotency: Message['idempotency'];
 }
 
-/** Answers in the order of the items; never rejects. */
+/**
+ * Returns the answers in the order of the items; never rejects. One bad item, or one that meets a
+ * failure, does not touch the others.
+ */
 export async function sendMessages(
   ingest: Ingest,
   items: readonly IncomingSend[],
@@ -136,7 +145,10 @@ type Admitted =
   | { readonly rate: RateLimitStatus; readonly principal: Principal }
   | { readonly rate: RateLimitStatus; readonly failure: Failure };
 
-async function admit(ingest: Ingest, item: IncomingSend): Promise<Admitted> {
+async function admit(
+  ingest: Pick<Ingest, 'keyCache' | 'failedAuthentications' | 'budgets'>,
+  item: IncomingSend,
+): Promise<Admitted> {
   const principal = await authenticateCaller(ingest, item.origin);
   const counted = item.isCounted ? { rate: null, failure: null } : await countRequest(ingest, principal);
   if (counted.failure !== null) return { rate: counted.rate, failure: counted.failure };
@@ -144,8 +156,9 @@ async function admit(ingest: Ingest, item: IncomingSend): Promise<Admitted> {
 }
 
 /**
- * Judges one request. Throws a `Failure`; a request that is refused now but was accepted before
- * under the same key is a replay all the same.
+ * Judges one request. Throws a `Failure`. A request that was accepted under its idempotency key is
+ * a replay even if it would be refused by now: a template may have changed, or a scheduled time may
+ * have passed, between a request and its retry (P3).
  */
 async function prepare(
   ingest: Ingest,
@@ -195,8 +208,9 @@ const uploadsOf = (request: SendRequest): BlobId[] =>
   ].flatMap((part) => (typeof part === 'object' && part !== null ? [part.blob] : []));
 
 /**
- * Content of a request that did not become a message. What fails here is swept after a day; what a
- * message refers to (a repeated call) stays.
+ * Deletes the content of a request that did not become a message. Content that a message refers to
+ * stays: a repeated call may bring the same blobs. A failure here is only logged, because the
+ * sweeper deletes unused blobs after a day.
  */
 async function discard(
   ingest: Pick<Ingest, 'messages' | 'blobs' | 'report'>,
@@ -213,17 +227,20 @@ async function discard(
 }
 
 async function pinnedRevision(
-  ingest: Ingest,
+  { catalog }: Pick<Ingest, 'catalog'>,
   { tenant }: Caller,
   template: { readonly identifier: string; readonly revision: number | null } | null,
 ) {
   if (template === null || template.revision === null) return null;
-  return ingest.catalog.revision(tenant, template.identifier, template.revision);
+  return catalog.revision(tenant, template.identifier, template.revision);
 }
 
 type Stored = { readonly message: Message | NewMessage | Failure; readonly replayed: boolean };
 
-/** One insert for all, one publish for all; those whose key was taken go on by themselves. */
+/**
+ * One insert and one publish for all items. An item whose idempotency key another message holds
+ * goes on by itself, so that a race for one key delays no other item.
+ */
 async function store(ingest: Ingest, accepted: readonly Ready[]): Promise<readonly Stored[]> {
   if (accepted.length === 0) return [];
   const suppressed = await suppressedOf(ingest, accepted);
@@ -262,17 +279,19 @@ async function answerFor(
 }
 
 /**
- * A message that was there already has the time and the state that it was stored with, and so says
- * its answer (P3). An id that a message of another tenant has (P16), or one beyond the caller's
- * reach, is answered without a word about that message.
+ * Returns a message that an earlier call stored under the same id: the answer has the time and the
+ * state of that call (P3). If the message belongs to another tenant (P16), or lies beyond the
+ * caller's reach, the answer is a conflict that says nothing of the message.
  */
 function knownMessage({ message: { tenant }, reach }: Composed, stored: Message): Message {
   if (stored.tenant !== tenant || !reaches(reach, stored))
-    throw new Failure('conflict', 'This message id is taken.');
+    throw new Failure('conflict', 'This message id is already in use.');
   return stored;
 }
 
-/** Nobody can tell whether it is stored, so the failure names it (P2). */
+/**
+ * The write may have happened, so the failure names the message that the caller may look up (P2).
+ */
 const mayBeStored = (messageId: MessageId, cause: unknown): Failure =>
   new Failure(
     'unavailable',
@@ -284,8 +303,11 @@ const mayBeStored = (messageId: MessageId, cause: unknown): Failure =>
     },
   );
 
-async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise<ReadonlySet<Address>[]> {
-  const keys = ingest.hashKeys.suppression;
+async function suppressedOf(
+  { hashKeys, suppressions }: Pick<Ingest, 'hashKeys' | 'suppressions'>,
+  accepted: readonly Ready[],
+): Promise<ReadonlySet<Address>[]> {
+  const keys = hashKeys.suppression;
   const hashed = accepted.map(({ draft }) =>
     draft.recipients.map((r) => ({
       address: r.address,
@@ -297,7 +319,7 @@ async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise
     await Promise.all(
       [...byTenant].map(async ([tenant, rows]) => {
         const hashes = rows.flatMap(([i]) => (hashed[i] ?? []).flatMap((r) => r.hashes));
-        return [tenant, await ingest.suppressions.matches(tenant, SCOPE_ALL, hashes)] as const;
+        return [tenant, await suppressions.matches(tenant, SCOPE_ALL, hashes)] as const;
       }),
     ),
   );
@@ -310,18 +332,22 @@ async function suppressedOf(ingest: Ingest, accepted: readonly Ready[]): Promise
 }
 
 /**
- * What is to be inserted, and then published. Both are decided here, once: the insert says when the
- * sweeper is to look for a lost entry.
+ * A message to insert and the entries to publish. Both are decided together, once: the stored
+ * `wakeAt` says when the sweeper looks for a lost entry, so it must agree with what is published.
  */
 interface Composed {
   readonly requestId: RequestId | null;
   readonly message: NewMessage;
   readonly reach: Reach;
-  /** None while the tenant has a backlog in this tier. */
+  /** Empty while the tenant has a backlog in this tier: the sweeper publishes oldest first (R4). */
   readonly publications: readonly NewEntry[];
 }
 
-function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>): Composed {
+function compose(
+  ingest: Pick<Ingest, 'messages' | 'backlogs' | 'random' | 'republishMs'>,
+  ready: Ready,
+  suppressed: ReadonlySet<Address>,
+): Composed {
   const now = ingest.messages.now();
   const isPublished = !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier);
   const message = toMessage(ready.draft, {
@@ -337,15 +363,18 @@ function compose(ingest: Ingest, ready: Ready, suppressed: ReadonlySet<Address>)
   return { requestId, message, reach, publications: isPublished ? entriesOf(message) : [] };
 }
 
-/** Tries a failed insert once more: the first may have happened, and then the message is known. */
+/**
+ * Tries a failed insert a second time. That is safe: if the first attempt was written, the second
+ * finds each id `known`. A caller who gets a 503 has to retry, so one more attempt here is cheaper.
+ */
 async function insert(
-  ingest: Ingest,
+  ingest: Pick<Ingest, 'messages' | 'report'>,
   messages: readonly NewMessage[],
 ): Promise<readonly (Inserted | Failure)[]> {
   try {
     return await ingest.messages.insert(messages);
   } catch (first) {
-    ingest.report('an insert failed and is tried again', first);
+    ingest.report('an insert failed; retrying', first);
     try {
       return await ingest.messages.insert(messages);
     } catch (cause) {
@@ -428,8 +457,9 @@ function entriesOf(message: NewMessage): NewEntry[] {
 }
 
 /**
- * Another message holds the key: the same request gets its answer, an outdated holder gives the key
- * up.
+ * Another message holds the idempotency key. The same request gets the answer of that message, and
+ * another request is refused. A holder older than 24 hours loses the key, and the insert is tried
+ * again. The loop is bounded: the holder may be a concurrent call whose write cannot be read yet.
  */
 async function resolveTakenKey(
   ingest: Ingest,

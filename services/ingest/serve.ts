@@ -1,6 +1,6 @@
-// Ingest's gRPC services: the public ones of the contract, and the internal one for the gateway.
-// The key, the request id, the trace and, from a gateway, the client's address come as metadata;
-// rate figures go back in the trailer.
+// Ingest's gRPC services: the public ones of the contract, and the internal one for gateways.
+// Metadata brings the key, the traceparent and, from a gateway, the request id and the client's
+// address. The trailer returns the request id and the rate figures.
 
 import { randomUUID } from 'node:crypto';
 import type {
@@ -51,7 +51,7 @@ const PUBLIC: readonly ServiceDefinition[] = [
   KeysServiceService,
 ];
 
-/** What a handler of ours comes to: a response, or a failure, with the figures of the trailer. */
+/** The result of a call: a response or a failure, with the rate figures of the trailer. */
 type HandledCall = { readonly rate: RateLimitStatus; readonly replayed?: boolean } & (
   | { readonly response: object }
   | { readonly failure: Failure }
@@ -117,7 +117,10 @@ function internalService(context: RpcContext): UntypedServiceImplementation {
       else
         respond(
           toStatus(
-            new Failure('forbidden', 'This service is for gateways, and the certificate is not that of one.'),
+            new Failure(
+              'forbidden',
+              'Only gateways may call this service, and this certificate does not belong to a gateway.',
+            ),
             null,
           ),
         );
@@ -152,7 +155,7 @@ function internalService(context: RpcContext): UntypedServiceImplementation {
   };
 }
 
-/** The id of each request is the caller's in the response too, so that a report can name it. */
+/** Returns the request id with every response and refusal, so that the caller can report it. */
 const publicRpc =
   (context: RpcContext, path: string, handle: Handle): handleUnaryCall<never, object> =>
   (incoming, respond) => {
@@ -232,8 +235,9 @@ const first = (metadata: Metadata, name: string): string => String(metadata.get(
 const requestIdIn = (metadata: Metadata): RequestId | null => parseRequestId(first(metadata, 'x-request-id'));
 
 /**
- * A gateway passes calls on, and says for whom and under which id. Everybody else calls on their own
- * behalf, and their call gets an id of ours: an id that a caller chose could be that of many calls.
+ * A gateway passes calls on, and says for whom and under which id. Everybody else calls on their
+ * own behalf, and their call gets an id of ours: an id that a caller chose could be that of many
+ * calls.
  */
 function originOf(context: RpcContext, incoming: Incoming): CallOrigin {
   const { metadata } = incoming;
@@ -263,11 +267,11 @@ async function receive(
   async function* chunks(): AsyncIterable<Uint8Array> {
     for (let part = await parts.next(); !part.done; part = await parts.next()) {
       if (part.value.chunk === undefined)
-        throw new Failure('invalid', 'After its header an upload has chunks only.');
+        throw new Failure('invalid', 'After its header, an upload may have only chunks.');
       yield part.value.chunk;
     }
-    // a call that was cut off ends its stream like a whole one: what came is not all there is
-    if (stream.cancelled) throw new Failure('conflict', 'The upload was cut off.');
+    // The stream of a cancelled call ends like a complete one, but content is missing.
+    if (stream.cancelled) throw new Failure('conflict', 'The upload was interrupted.');
   }
   try {
     const opening = await parts.next();
@@ -281,21 +285,18 @@ async function receive(
       failure:
         error instanceof Failure
           ? error
-          : new Failure('conflict', 'The upload was cut off.', { cause: error }),
+          : new Failure('conflict', 'The upload was interrupted.', { cause: error }),
     };
   } finally {
     void discardRest(parts);
   }
 }
 
-/**
- * What is not wanted any more is read and thrown away: a stream that nobody reads keeps its
- * connection open after the answer.
- */
+/** Reads and discards the rest of a stream: an unread stream keeps its connection open. */
 async function discardRest(parts: AsyncIterator<unknown>): Promise<void> {
   try {
     while (!(await parts.next()).done);
   } catch {
-    // cut off: there is no rest
+    // The call was cancelled, so there is no rest.
   }
 }

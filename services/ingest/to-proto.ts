@@ -1,4 +1,4 @@
-// From what the core knows to the messages of the contract.
+// From the types of the core to the messages of the contract.
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import type { Event as EventProto } from '../../proto/gen/packetboat/v1/events.ts';

@@ -8,15 +8,18 @@ import type { BlobInfo } from '../ports/blob-store.ts';
 import type { Ingest } from './ingest.ts';
 import { requireScope } from './ingest.ts';
 
+/** The ports that storing content takes. */
+export type ContentPorts = Pick<Ingest, 'messages' | 'random' | 'blobs'>;
+
 /** Throws `too_large` beyond `doorLimits.bodyBytesMax`; then nothing can be read under the id. */
 export async function uploadContent(
-  ingest: Ingest,
+  { messages, random, blobs }: ContentPorts,
   principal: Principal,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<BlobInfo> {
   requireScope(principal, 'messages:send');
-  const id = blobId(ingest.messages.now(), ingest.random.bytes(ID_RANDOM_BYTES));
-  return ingest.blobs.put(id, principal.tenant, bounded(chunks));
+  const id = blobId(messages.now(), random.bytes(ID_RANDOM_BYTES));
+  return blobs.put(id, principal.tenant, bounded(chunks));
 }
 
 async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

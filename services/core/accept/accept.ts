@@ -79,7 +79,7 @@ export function judgeSend(
 
   const template = chooseTemplate(parsed, context, fault);
   const isFaultReported = errors.some(({ field }) => field === 'from' || field === parsed.names.template);
-  const sender = chooseSender(parsed, template, isFaultReported, caller, catalog, fault);
+  const sender = chooseSender({ parsed, template, isFaultReported }, caller, catalog, fault);
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
   let subject = parsed.subject;
@@ -161,19 +161,28 @@ function chooseTemplate(
   fault(
     parsed.names.template,
     'unknown_revision',
-    'There is no such revision of this template, or it is no longer kept.',
+    'This template has no such revision, or the revision is no longer kept.',
   );
   return null;
 }
 
 /**
- * The sender named, else the template's, else the one whose domain holds From, else the key's, else the tenant's only one.
- * @param isFaultReported true when a fault of the template or of From, which would choose the sender, is reported already
+ * The first of these that there is: the sender that the request names, that of the template, that
+ * whose domain is the domain of `from`, the first sender of the key, the only sender of the tenant.
+ *
+ * `isFaultReported`: a fault of the template or of `from`, which would choose the sender, is in the
+ * answer already; a second fault for the missing sender would only confuse.
  */
 function chooseSender(
-  parsed: ParsedRequest,
-  template: TemplateRevision | null,
-  isFaultReported: boolean,
+  {
+    parsed,
+    template,
+    isFaultReported,
+  }: {
+    readonly parsed: ParsedRequest;
+    readonly template: TemplateRevision | null;
+    readonly isFaultReported: boolean;
+  },
   caller: Caller,
   catalog: CatalogSnapshot,
   fault: Fault,
@@ -204,18 +213,18 @@ function chooseSender(
       'sender',
       'missing',
       usable.length === 0
-        ? 'There is no sender yet.'
-        : 'Name the sender, or give a from that lies in its domain.',
+        ? 'The tenant has no sender yet.'
+        : 'Name the sender, or give a from address in the domain of a sender.',
     );
   return sender;
 }
 
-/** A sender that was deleted only sees off the mail that it has. */
+/** A deleted sender takes no new messages; it still delivers those that it has. */
 const accepting = (sender: Sender | null): Sender | null => (sender?.retiring ? null : sender);
 
 function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Environment, fault: Fault): void {
   if (parsed.from !== null && domainOf(parsed.from.address) !== sender.domain) {
-    fault('from', 'foreign_domain', `The author must lie in the domain of the sender ${sender.name}.`);
+    fault('from', 'foreign_domain', `The domain of from must be the domain of the sender ${sender.name}.`);
   }
   if (parsed.recipients.length > sender.limits.maxRecipients) {
     const field = parsed.recipients[sender.limits.maxRecipients]?.field ?? 'to';

@@ -172,7 +172,7 @@ function faultOf(kind: JudgedField['kind'], rules: ValueRules, value: unknown): 
     case 'time':
       return isTime(value as Time)
         ? null
-        : told(rules, 'out_of_range', 'A time lies in the years 1 to 9999.');
+        : told(rules, 'out_of_range', 'A time must be in the years 1 to 9999.');
     default:
       return null;
   }

@@ -323,7 +323,8 @@ function readAttachments(
   return given.slice(0, acceptLimits.attachmentsMax).flatMap((a, i): Attachment[] => {
     const path = `attachments[${i}]`;
     const before = errors.length;
-    if (/[/\\]/.test(a.filename)) fault(`${path}.filename`, 'invalid_filename', 'A filename has no path.');
+    if (/[/\\]/.test(a.filename))
+      fault(`${path}.filename`, 'invalid_filename', 'A filename must not contain a path.');
     else {
       const error = headerTextError(`${path}.filename`, a.filename);
       if (error !== null) errors.push(error);

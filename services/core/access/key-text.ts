@@ -20,7 +20,7 @@ export const keyTextFaults = {
   missing: 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
   another_scheme:
     'The header Authorization must be the word Bearer, a space and the API key: Authorization: Bearer sk_live_….',
-  malformed: 'This is not an API key, or not all of one: API keys begin with sk_live_ or sk_test_.',
+  malformed: 'This is not a complete API key. API keys begin with sk_live_ or sk_test_.',
 } as const;
 export type KeyTextFault = keyof typeof keyTextFaults;
 
