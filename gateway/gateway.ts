@@ -1,5 +1,5 @@
-// The REST door: one HTTP server whose routes come from the contract. Everything that knows of
-// messages is behind `ingest`.
+// The HTTP server of the REST API. Its routes come from the contract; ingest does everything that
+// concerns messages.
 
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,27 +41,28 @@ export interface GatewayOptions {
   readonly log: Pick<Logger, 'debug' | 'warn' | 'error'>;
   readonly metrics: Pick<Metrics, 'http' | 'bodyBytes' | 'connectionRefused' | 'failedAuthentication'>;
   /**
-   * Where large bodies wait, under no name; the system's folder for temporary files unless told.
+   * Folder for large bodies, whose files have no names. Default: the system's folder for temporary
+   * files.
    */
   readonly folder?: string;
   /**
-   * Where callers reach this gateway, without a slash at its end; the address that it listens on
-   * unless told.
+   * The URL under which callers reach this gateway, without a slash at the end. Default: the
+   * address that the gateway listens on.
    */
   readonly publicUrl?: string | undefined;
   /** Loaded unless given. */
   readonly contract?: Contract;
   /**
-   * `limits` unless told: an installation whose connections all come from one balancer needs more.
+   * Default: the limit of `doorLimits`. An installation behind one load balancer needs more.
    */
   readonly connectionsPerAddressMax?: number;
   /**
-   * Proxies whose `Forwarded` or `X-Forwarded-For` is believed, and whose connections are not
-   * limited. None unless told.
+   * Proxies whose `Forwarded` or `X-Forwarded-For` is trusted, and whose connections are not
+   * limited. Default: none.
    */
   readonly trustedProxies?: TrustedProxies;
   /**
-   * Origins whose pages may call the API from a browser: `https://app.example`. None unless told.
+   * Origins whose pages may call the API from a browser: `https://app.example`. Default: none.
    */
   readonly corsOrigins?: readonly string[];
   /** More pages on the same server: the development inbox. */
@@ -75,8 +76,9 @@ export interface Gateway extends AsyncDisposable {
 }
 
 /**
- * Listens once it resolves. Disposing answers what is under way, up to `runningLimits.drainMs`,
- * then cuts off; `ingest` stays open. Throws `Failure('invalid')` when the address cannot be had.
+ * Listens when the promise resolves. Disposing waits for open requests up to
+ * `runningLimits.drainMs` and then closes their connections; `ingest` stays open. Throws
+ * `Failure('invalid')` when the address is not available.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { ingest, http, metrics, log, folder = tmpdir(), contract = loadContract(), plugins = [] } = options;
@@ -138,13 +140,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 const urlOf = ({ host, port }: ListenAddress): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-/** Nobody connects to the address that means all interfaces. */
+/** An address that means all interfaces is no address to connect to. */
 const reachableUrl = ({ host, port }: ListenAddress): string =>
   urlOf({ host: /^(?:0\.0\.0\.0|::)$/.test(host) ? 'localhost' : host, port });
 
 /**
- * fastify has routes, hooks and replies; what it does with requests that have no route, with bodies
- * and with broken requests is never asked for.
+ * fastify gives routes, hooks and replies. Its defaults for requests without a route, for bodies
+ * and for broken requests are never used.
  */
 function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOptions): FastifyInstance {
   const app: FastifyInstance = fastify({

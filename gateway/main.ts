@@ -1,4 +1,4 @@
-// The gateway: answers REST, and passes it on to ingest over gRPC.
+// Starts the gateway: REST in front, ingest over gRPC behind.
 
 import { mkdir } from 'node:fs/promises';
 import type { Config } from '../services/runtime/config.ts';

@@ -154,8 +154,8 @@ describe('the head of a request', () => {
     ['nothing', {}, /needs an API key/],
     ['a key without Bearer', { authorization: key }, /the word Bearer, a space and the API key/],
     ['another scheme', { authorization: 'Basic c2s6' }, /the word Bearer, a space and the API key/],
-    ['half a key', { authorization: `Bearer ${key.slice(0, 20)}` }, /not all of one/],
-    ['half a key in X-Api-Token', { 'x-api-token': key.slice(0, 20) }, /not all of one/],
+    ['half a key', { authorization: `Bearer ${key.slice(0, 20)}` }, /not a complete API key/],
+    ['half a key in X-Api-Token', { 'x-api-token': key.slice(0, 20) }, /not a complete API key/],
   ])('says what is wrong with %s in place of a key', (_, headers, message) => {
     expect(judgeHead({ ...good, headers }, routes)).toMatchObject({
       refused: { message: expect.stringMatching(message) },

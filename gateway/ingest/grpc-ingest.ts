@@ -64,7 +64,7 @@ export interface GrpcIngest extends IngestClient, Disposable {
  * @param tls who the gateway is, and whom it believes to be ingest: then the name in the target has to stand in ingest's certificate; null: plain
  */
 export function connectIngest(target: string, tls: TlsIdentity | null = null): GrpcIngest {
-  // the library writes to standard error what it is told of by others
+  // The library would write to standard error, and quote texts of other programs.
   setLogVerbosity(logVerbosity.NONE);
   const channel =
     tls === null
@@ -87,8 +87,8 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
   return {
     async sendMessages(request) {
       const first = await unary(client, sendMessages, request, new Metadata());
-      // an instance died under the call: the items have their ids, so handing them to another makes
-      // no second message of any
+      // An instance died during the call. The items have their ids, so a repeated call to another
+      // instance makes no second message.
       const isRepeated = isAway(first);
       const outcome = isRepeated ? await unary(client, sendMessages, request, new Metadata()) : first;
       const results =
@@ -101,7 +101,7 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
               rate: outcome.rate,
             }));
       if ('response' in outcome && !isRepeated) return { results };
-      // the call that was lost may have stored them, so whatever is refused names its message (P2)
+      // The lost call may have stored the items, so each refusal names its message (P2).
       const named = (result: SendResult, item: SendItem | undefined): SendResult =>
         result.refused === undefined || (!isRepeated && isJudged(result.refused))
           ? result
@@ -145,9 +145,9 @@ const isServing = (answer: object | undefined): boolean =>
   answer !== undefined && 'status' in answer && answer.status === 'SERVING';
 
 /**
- * The standard health service; an empty request asks for the whole server. A channel that is not
- * connected yet is waited for. An instance of ingest that says that it does not serve, because it
- * starts, stops or lacks its store, is as good as none.
+ * Asks the standard health service; an empty request means the whole server. Waits for a channel
+ * that is not connected yet. An instance of ingest that starts, drains or lacks its store says that
+ * it does not serve, and counts as unreachable.
  */
 function askHealth(client: Client): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -205,7 +205,7 @@ function unary<Request, Response>(
   });
 }
 
-/** Writes no faster than ingest takes it. Rejects only with what `chunks` throws. */
+/** Writes no faster than ingest reads. Rejects only with the error that `chunks` throws. */
 async function upload(
   client: Client,
   header: UploadHeader,
@@ -280,7 +280,9 @@ function rateOf(metadata: Metadata): RateFigures | undefined {
 
 const DOMAIN = 'packetboat.dev';
 
-/** The refusal that ingest meant; without its mark, what it means that gRPC failed. */
+/**
+ * The refusal that ingest sent; for an error of the gRPC library, the refusal that fits its code.
+ */
 export function refusalOf({ code, details, metadata }: StatusObject): Refusal {
   const [bytes] = metadata.get('grpc-status-details-bin');
   const found = Buffer.isBuffer(bytes) ? Status.decode(bytes).details : [];

@@ -1,5 +1,4 @@
-// What a caller is told when a request is refused: the one table from gRPC to HTTP, and the body
-// that goes with it.
+// Refusals: the one table from gRPC codes to HTTP statuses, and the body of an error.
 
 import { status as Grpc } from '@grpc/grpc-js';
 import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -62,8 +61,8 @@ export const unsupportedTransferEncoding = (): Refusal =>
   );
 
 /**
- * What HTTP refuses by itself, before anything of a call is looked at: gRPC has one code for all of
- * it. By the refusal's word.
+ * Statuses of refusals that exist only in HTTP, by the refusal's code. They come before any call,
+ * and gRPC has one code for all of them.
  */
 const HTTP_ONLY: Readonly<Record<string, number>> = {
   method_not_allowed: 405,
@@ -113,7 +112,7 @@ export function httpStatusOf(refused: Refusal): number {
 export const isFailedAuthentication = ({ grpc_code, code }: Refusal): boolean =>
   grpc_code === Grpc.UNAUTHENTICATED || code === 'too_many_failed_authentications';
 
-/** Well-shaped, and refused for what it says. */
+/** Whether the request had the right shape and was refused for its content. */
 const isJudged = (code: string): boolean => code === 'validation_failed' || code.startsWith('idempotency_');
 
 /** Seconds for `Retry-After`, which 429 and 503 carry. */

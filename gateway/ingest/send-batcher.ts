@@ -1,6 +1,5 @@
 // Requests to send that arrive in one turn of the event loop go to ingest as one `SendMessages`,
-// and each is answered for itself (PERFORMANCE, "Where to batch"). No timer: a lone request waits
-// for nobody.
+// and each has its own answer. There is no timer, so a single request does not wait for others.
 
 import type { SendItem, SendResult } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
@@ -40,7 +39,7 @@ export class SendBatcher {
     void this.#hand(waiting);
   }
 
-  /** Never rejects: whoever waits is told. */
+  /** Never rejects: failures go to the requests that wait. */
   async #hand(waiting: readonly Waiting[]): Promise<void> {
     try {
       const { results } = await this.#ingest.sendMessages({ items: waiting.map(({ item }) => item) });

@@ -1,4 +1,4 @@
-// What a REST request is answered with, before it becomes HTTP.
+// The answer to a REST request, before it is written as HTTP.
 
 import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { Method } from '../../services/runtime/contract.ts';

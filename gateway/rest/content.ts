@@ -23,8 +23,8 @@ interface ContentPart {
  * Takes the content out of a request, one part at a time; once a part is given, the request no
  * longer holds it. `bodyBytes`: size of the JSON that the request came as. A small body holds no
  * large text, so neither its text is counted nor its data written. Data whose numbers JSON writes
- * longer than the caller did (`1e20`) may then stay inside the request; ingest follows the same rule
- * and stores such data itself.
+ * longer than the caller did (`1e20`) may then stay inside the request; ingest follows the same
+ * rule and stores such data itself.
  */
 export function* takeContent(
   method: string,

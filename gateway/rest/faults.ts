@@ -1,13 +1,12 @@
-// What is wrong with the shape of a request: every fault with its path, up to a limit on how many
-// are told.
+// Collects the faults in the shape of a request, each with its path, up to a limit.
 
 import type { FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { nearest } from '../../services/core/documents/nearest.ts';
 import { acceptLimits } from '../../services/core/limits/accept.ts';
 
 /**
- * Names of unknown fields and keys are the caller's and may be of any length; this much of one is
- * shown.
+ * Callers choose the names of unknown fields and keys, and a name may have any length. Answers have
+ * this many characters of it.
  */
 const KEY_CHARS_SHOWN = 64;
 
@@ -35,6 +34,6 @@ export class Faults {
 
 /** The path of a field below another path: `to[2].email`. */
 export function below(path: string, key: string): string {
-  const shown = key.length > KEY_CHARS_SHOWN ? `${key.slice(0, KEY_CHARS_SHOWN)}…` : key;
-  return path === '' ? shown : `${path}.${shown}`;
+  const name = key.length > KEY_CHARS_SHOWN ? `${key.slice(0, KEY_CHARS_SHOWN)}…` : key;
+  return path === '' ? name : `${path}.${name}`;
 }

@@ -1,6 +1,6 @@
-// One REST request, whichever rpc it means: read it strictly, hand it to ingest, and say what came
-// of it. Routes differ in their types only; the two rpcs that hand over mail also carry content,
-// and go to ingest in batches.
+// Handles one REST request: reads it strictly, passes it to ingest and returns the answer. Routes
+// differ only in their types; the two rpcs that send mail also upload content, and go to ingest in
+// batches.
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -24,7 +24,7 @@ import { readPath, readQuery } from './read-url.ts';
 import { credentialOf, hasContentEncoding, idempotencyKeysOf, traceparentOf } from './request-headers.ts';
 import type { Spool } from './spool.ts';
 
-/** What requests are handled with. */
+/** The parts of the gateway that handling a request needs. */
 export interface Door {
   readonly ingest: IngestClient;
   readonly keys: KnownKeys;
@@ -41,7 +41,7 @@ export interface Door {
 interface RestRequest {
   readonly id: string;
   readonly raw: IncomingMessage;
-  /** Tells a client that waits for it to send its body. */
+  /** Tells a client that waits for `100 Continue` to send its body. */
   readonly invite: () => void;
   /** Decoded parts of the path, by field. */
   readonly parts: Readonly<Record<string, string>>;
@@ -118,7 +118,7 @@ interface ReadRequest {
 
 type Reading = ReadRequest | { readonly refused: Refusal };
 
-/** Body and URL, each for itself, so that the faults of both are told. */
+/** Reads body and URL separately, so that the answer names the faults of both. */
 async function readRequest(exchange: Exchange, route: HttpRoute): Promise<Reading> {
   const { method, request } = exchange;
   const faults = new Faults();
@@ -183,7 +183,7 @@ async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
     yield bytes.subarray(at, at + ingestLimits.uploadChunkBytes);
 }
 
-/** Content first, one part after the other, then the message that refers to it. */
+/** Uploads the content part by part, and then sends the message that refers to it. */
 async function send(
   { door, method, request, admission, key }: Exchange,
   { message, parts, bytes }: ReadRequest,

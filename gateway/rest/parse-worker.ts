@@ -1,6 +1,5 @@
-// Parses large bodies, in a thread of its own: reads the spooled file, checks the shape, and writes
-// content behind the body in the same file, so that only a small request goes back to the event
-// loop.
+// Parses large bodies in a separate thread: reads the spooled file, checks the shape, and writes
+// content behind the body in the same file, so that only a small request returns to the event loop.
 
 import { readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';

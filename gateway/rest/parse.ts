@@ -1,6 +1,6 @@
-// From the bytes of a body to JSON. What JSON.parse says of a fault quotes the body, so only the
-// place is told. An object that has a name twice is refused, since JSON.parse would drop the first
-// value.
+// From the bytes of a body to JSON. Errors of JSON.parse quote the body, so answers name only the
+// place of a fault. An object that has a name twice is refused, since JSON.parse would drop the
+// first value.
 
 import { isUtf8 } from 'node:buffer';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';

@@ -324,8 +324,8 @@ describe('a mailbox in one string', () => {
     expect(isRefusal(parseMailbox(addressOf(text)) as never)).toBe(true);
   });
 
-  // Ingest itself reads the strings of fields that are strings (`recipient`); both ways must mean the
-  // same.
+  // Ingest itself reads the strings of fields that are strings (`recipient`); both ways must mean
+  // the same.
   const pieces = fc.constantFrom(
     '"',
     '\\',

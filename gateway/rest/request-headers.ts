@@ -1,19 +1,18 @@
-// What the headers of a request say: who asks, under which idempotency key, and as a part of which
-// trace.
+// Reads the headers of a request: API key, idempotency keys and traceparent.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { keyTextOf } from '../../services/core/access/key-text.ts';
 import { isTraceparent } from '../../services/core/trace.ts';
 
 /**
- * Visible ASCII, far longer than any key of ours; anything else is no key, and must not get as far
- * as a header of ours.
+ * Visible ASCII, and longer than any API key. A text of another form is no key, and must not become
+ * a header of a call to ingest.
  */
 const CREDENTIAL = /^[\x21-\x7e]{1,512}$/;
 
 /**
- * Of `Authorization: Bearer …` or `X-Api-Token: …`; empty when neither is there or can be one.
- * Whether it is any good, ingest says.
+ * The API key in `Authorization: Bearer …` or `X-Api-Token: …`; empty when neither header has a
+ * possible key. Ingest judges whether the key is valid.
  */
 export function credentialOf(headers: IncomingHttpHeaders): string {
   const credential = keyTextOf(headers.authorization ?? '', first(headers['x-api-token']));
@@ -24,13 +23,13 @@ export function credentialOf(headers: IncomingHttpHeaders): string {
 export const isExpecting = ({ expect }: IncomingHttpHeaders): boolean =>
   expect?.trim().toLowerCase() === '100-continue';
 
-/** The body is not as it is: compressed, for example. */
+/** Whether the body is encoded: compressed, for example. */
 export const hasContentEncoding = (headers: IncomingHttpHeaders): boolean =>
   !/^(?:identity)?$/i.test(headers['content-encoding']?.trim() ?? '');
 
 /**
- * Of both headers, all that were given; those inside a body's `headers` are found by ingest, which
- * also compares them.
+ * The keys in all headers of both names. Ingest finds further keys inside the body's `headers`, and
+ * refuses keys that differ.
  */
 export function idempotencyKeysOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): string[] {
   return ['idempotency-key', 'x-idempotency-key'].flatMap((name) => headersDistinct[name] ?? []);

@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http';
 import type { HttpAnswer } from './answer.ts';
 
 /**
- * Headers that the response has already stay, unless the answer has them too. A response to HEAD
- * has no body, Node sees to that.
+ * Keeps the headers that the response already has, unless the answer has them too. Node leaves out
+ * the body of a response to HEAD.
  */
 export function respond(
   response: ServerResponse,

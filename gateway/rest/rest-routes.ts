@@ -1,5 +1,4 @@
-// REST routes from the contract: an rpc with an annotation is a route, without a line of its own
-// here.
+// REST routes from the contract: each rpc with an annotation becomes a route.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -55,7 +54,7 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
   };
 }
 
-/** Past fastify, which would look at the answer once more. */
+/** Bypasses fastify, which would serialize the answer again. */
 export function sendAnswer(reply: FastifyReply, answer: HttpAnswer): void {
   reply.hijack();
   respond(reply.raw, reply.request.id, answer);

@@ -1,4 +1,4 @@
-// From an answer of ingest to JSON: the reverse of the strict reader. Names are snake_case as in
+// Writes a response of ingest as JSON, the reverse of the strict reader. Names are snake_case as in
 // the proto, enums in lower case without prefix, times in UTC with milliseconds, 64-bit integers as
 // numbers; what is absent is left out.
 

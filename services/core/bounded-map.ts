@@ -1,7 +1,9 @@
 // A map that forgets its oldest entry when it is full: for what is remembered about callers, whose
 // number nobody limits.
 
-/** A new value of a known key keeps the place of the key; delete the key first to make it youngest. */
+/**
+ * A new value of a known key keeps the place of the key; delete the key first to make it youngest.
+ */
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
   readonly #max: number;
 

@@ -46,7 +46,7 @@ export const messageId = (nowMs: number, random: Uint8Array): MessageId =>
 export const blobId = (nowMs: number, random: Uint8Array): BlobId =>
   `blob_${sortableId(nowMs, random)}` as BlobId;
 
-/** Null when the text cannot be one of our ids; a caller answers 404, as for any unknown id. */
+/** Null when the text cannot be a message id; callers then answer 404, as for any unknown id. */
 export const parseMessageId = (text: string): MessageId | null =>
   text.startsWith('msg_') && ID.test(text.slice(4)) ? (text as MessageId) : null;
 

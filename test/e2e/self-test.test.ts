@@ -60,7 +60,11 @@ describe('packetboat self-test', () => {
       { PACKETBOAT_URL: 'http://127.0.0.1:1' },
       /The message was not sent: the gateway is unreachable/,
     ],
-    ['settings that are missing', { PACKETBOAT_API_KEY: '' }, /PACKETBOAT_API_KEY is required, and is not set/],
+    [
+      'settings that are missing',
+      { PACKETBOAT_API_KEY: '' },
+      /PACKETBOAT_API_KEY is required, and is not set/,
+    ],
   ])('fails on %s, and says so', async (_, env, reason) => {
     const { code, output } = await selfTest(env);
     expect([code, output]).toEqual([1, expect.stringMatching(reason)]);

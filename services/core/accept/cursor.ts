@@ -14,13 +14,13 @@ interface Position {
 const mac = (key: Key, body: string, filters: string): Buffer =>
   hmacSha256(key.secret, `${body}\n${filters}`).subarray(0, 16);
 
-/** `filters`: any text that tells one query from another; it holds the tenant. */
+/** `filters`: a text that differs between queries, and contains the tenant. */
 export function writeCursor(key: Key, position: Position, filters: string): string {
   const body = `${position.createdAt.toString(36)}.${position.id}`;
   return Buffer.from(`${body}.${mac(key, body, filters).toString('base64url')}`).toString('base64url');
 }
 
-/** Null: it was not written by us for this query. */
+/** Null: not a cursor that was made for this query. */
 export function readCursor(keys: readonly Key[], text: string, filters: string): Position | null {
   const [time = '', id = '', tag = '', ...rest] = Buffer.from(text, 'base64url').toString().split('.');
   const given = Buffer.from(tag, 'base64url');
