@@ -38,7 +38,7 @@ interface ReadAnswer {
 const json = async <Answer>(url: string) => (await (await fetch(url)).json()) as Answer;
 const lines = (...written: string[]) => `${written.join('\r\n')}\r\n`;
 
-test('a mail that was answered 250 is listed, newest first, with its envelope and decoded subject', async () => {
+test('a mail that got 250 is listed, newest first, with its envelope and decoded subject', async () => {
   const before = Date.now();
   await sendMail({
     port: inbox.smtpPort,

@@ -10,7 +10,7 @@ describe('systemClock', () => {
     expect(systemClock.monotonic()).toBeGreaterThanOrEqual(before);
   });
 
-  it('sleeps for as long as asked', async () => {
+  it('sleeps for the given time', async () => {
     const woken: number[] = [];
     // timers that start in one turn end in the order of their times, however busy the machine is
     await Promise.all([20, 1].map((ms) => systemClock.sleep(ms).then(() => woken.push(ms))));
