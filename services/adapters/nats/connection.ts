@@ -123,7 +123,7 @@ function settingsOf(text: string, name: string, ca: string | undefined): Connect
     reconnect: false,
     timeout: connectionLimits.connectMs,
     pingInterval: connectionLimits.natsPingMs,
-    maxPingOut: 2,
+    maxPingOut: connectionLimits.natsPingsLostMax,
     // each would cost a stack trace per request
     noAsyncTraces: true,
   };

@@ -7,8 +7,10 @@ export const connectionLimits = {
   connectMs: 2 * SECOND,
   /** Wait between two tries to connect. Servers restart within seconds, and a try is cheap. */
   reconnectMs: 250,
-  /** How often NATS is pinged. Two pings without a reply end the connection. */
+  /** How often NATS is pinged. */
   natsPingMs: 2 * SECOND,
+  /** Pings without a reply that end a connection: a frozen server is noticed within 6 s. */
+  natsPingsLostMax: 2,
   /** Timeout of one call to NATS. */
   natsCallMs: 2 * SECOND,
   /**
