@@ -151,13 +151,13 @@ const reachableUrl = ({ host, port }: ListenAddress): string =>
 function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
     serverFactory: (handler) => front.createServer(handler),
-    // the front answers them
+    // the front replies to these requests
     clientErrorHandler: () => {},
     requestIdHeader: 'x-request-id',
     // paths are as long as the headers may be
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: doorLimits.httpHeaderBytesMax },
-    // Those that still come on open connections are answered as ever, and told that the connection
-    // closes.
+    // Requests that still arrive on open connections are served, and their responses say that the
+    // connection closes.
     return503OnClosing: false,
   });
   // no body is read but by `handle`

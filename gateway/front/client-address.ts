@@ -42,10 +42,7 @@ export function isTrustedProxy(address: string, proxies: TrustedProxies): boolea
   return read !== null && isWithin(read, proxies);
 }
 
-/**
- * `clientAddress` of a request as Node has it. Headers are looked at only where some proxy is
- * trusted.
- */
+/** `clientAddress` for a request of Node. Headers are read only if a proxy is trusted. */
 export function clientAddressFrom(proxies: TrustedProxies = []): (request: IncomingMessage) => string {
   return (request) => {
     const peer = request.socket.remoteAddress ?? '';
@@ -84,8 +81,8 @@ function readNode(text: string): Address | null {
 }
 
 /**
- * Null for what is no address in full: ipaddr.js also reads `127.1` and `0x7f.1`. An IPv4 address
- * that is written as IPv6 becomes one.
+ * Null if the text is not a complete address: ipaddr.js also accepts `127.1` and `0x7f.1`. An IPv4
+ * address written as IPv6 becomes IPv4.
  */
 function readAddress(text: string): Address | null {
   const [address = ''] = text.split('%'); // a link-local address names its interface

@@ -1,5 +1,5 @@
-// What the HTTP server does with connections rather than requests: what a broken request is told,
-// and how connections end at a shutdown without an answer being lost.
+// The connections of the HTTP server: the reply to a broken request, and the end of connections at
+// a shutdown without losing a reply.
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -18,14 +18,14 @@ interface Exchange {
 }
 
 /**
- * Answers what never became a request: not HTTP, headers too long, too slow. A request that is
- * being answered on the same connection goes first.
+ * Replies to input that never became a request: not HTTP, headers too long or too slow. A request
+ * in flight on the same connection is answered first.
  */
 export class BrokenRequests {
   readonly #current = new WeakMap<Duplex, Exchange>();
   /**
-   * Connections that got their last answer: each further piece of what is no request is an error
-   * again.
+   * Connections that got their last reply: each further piece of invalid input causes another
+   * error.
    */
   readonly #ended = new WeakSet<Duplex>();
   readonly #newId: () => string;

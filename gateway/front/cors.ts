@@ -23,9 +23,9 @@ const EXPOSED_HEADERS = [
 ];
 
 /**
- * What the headers of an answer have to say about origins.
- * @param origins that may ask: `https://app.example`
- * @param methods of the path, when the request is an OPTIONS; a preflight asks for them
+ * The headers of a response for cross-origin requests. @param origins allowed origins:
+ * `https://app.example` @param methods of the path, if the request is an OPTIONS; a preflight asks
+ * for them
  */
 export function corsHeaders(
   origins: readonly string[],

@@ -7,9 +7,9 @@ import type { Duplex } from 'node:stream';
 import { doorLimits } from '../../services/core/limits/door.ts';
 
 export interface DiscardOptions {
-  /** Told of every byte that is thrown away. */
+  /** Called with the number of bytes that are discarded. */
   readonly discarded: (bytes: number) => void;
-  /** `limits` unless told. */
+  /** Default: `limits`. */
   readonly totalMs?: number;
   readonly silentMs?: number;
   readonly connectionsMax?: number;
@@ -48,8 +48,9 @@ export class Discard {
   }
 
   /**
-   * The last answer on a connection whose bytes are no request: nobody can tell where these end, so they are read until the client has closed its side.
-   * @param text empty when the answer is out already
+   * The last reply on a connection whose input is not HTTP. The end of such input cannot be known,
+   * so it is read until the client has closed its side. @param text empty if the reply was sent
+   * before
    */
   end(socket: Duplex, text: string): void {
     const { totalMs, silentMs, connectionsMax } = this.#bounds;
@@ -88,9 +89,9 @@ export class Discard {
     const { socket } = request;
     const total = setTimeout(() => socket.destroy(), totalMs);
     const silence = setTimeout(() => socket.destroy(), silentMs);
-    // Node closes the connection with this when the answer said so. Closing while bytes arrive
-    // resets the connection, and the client loses what it has not read; ending our side alone makes
-    // clients stop in the middle of their body. So both wait until the body has come.
+    // Node closes the connection with this function after a reply that says so. Closing while bytes
+    // arrive resets the connection, and the client loses what it has not read; half-closing makes
+    // clients stop in the middle of their body. So both wait for the end of the body.
     const { destroySoon } = socket;
     let isLast = false;
     socket.destroySoon = () => {
@@ -119,7 +120,7 @@ export class Discard {
     request.once('close', ended);
     // Node does not tell a request that was answered that its connection broke
     socket.once('close', ended);
-    // Node throws unread bodies away by itself, without a limit, unless somebody has begun to read
+    // unless somebody has begun to read, Node discards unread bodies by itself, without a limit
     request.read(0);
     request.resume();
   }

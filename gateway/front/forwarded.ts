@@ -8,9 +8,9 @@
 const PARAMETER = /[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))[ \t]*/iy;
 
 /**
- * The node that each proxy names, in their order; null for a proxy that names none. A header that
- * does not follow the grammar is one null: where its elements begin and end, only its author knows,
- * and that may be a client who wants to hide what a proxy added.
+ * The node that each proxy names, in order; null for a proxy that names none. An invalid header is
+ * one null: only its author knows where its elements end, and the author may be a client that wants
+ * to hide a proxy's addition.
  */
 export function forwardedFor(header: string): (string | null)[] {
   const nodes: (string | null)[] = [];

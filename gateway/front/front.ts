@@ -46,7 +46,7 @@ export class Front implements Disposable {
   readonly #discard: Discard;
   readonly #broken: BrokenRequests;
   readonly #unanswered = new Set<ServerResponse>();
-  /** Requests on a connection whose answers are not out yet. */
+  /** Requests on a connection whose responses are not sent yet. */
   readonly #waiting = new WeakMap<Socket, number>();
   #isClosing = false;
 
@@ -83,7 +83,7 @@ export class Front implements Disposable {
     return server;
   }
 
-  /** From now on each answer tells its client that the connection closes. */
+  /** From now on each response tells its client that the connection closes. */
   closing(): void {
     this.#isClosing = true;
     for (const response of this.#unanswered)
@@ -99,8 +99,8 @@ export class Front implements Disposable {
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;
     this.#waiting.set(socket, waiting);
     if (waiting > doorLimits.httpPipelinedMax) {
-      // the answer to the last one closes the connection; of what comes until then nothing is
-      // answered, and nothing more is read
+      // the last response closes the connection; input that arrives before that is neither read nor
+      // answered
       socket.pause();
       return;
     }
@@ -185,7 +185,7 @@ export class Front implements Disposable {
     const startedAt = performance.now();
     response.prependOnceListener('finish', () => {
       this.#discard.rest(request);
-      // the pattern, never the URL: addresses stand in paths and queries
+      // the pattern, never the URL: paths and queries contain addresses
       const route = verdict?.route?.pattern ?? 'unmatched';
       const ms = performance.now() - startedAt;
       metrics.http(request.method ?? '', route, response.statusCode, ms);

@@ -87,7 +87,7 @@ function faultOf({ version, headers, hosts }: RequestHead): string | null {
 
 const ABSOLUTE = /^https?:\/\/[^/?#]*/i;
 
-/** Null: a percent sign is not followed by what it should be. */
+/** Null: a percent sign is not followed by two hexadecimal digits. */
 function decodedParts(url: string): string[] | null {
   const end = url.search(/[?#]/);
   const path = end < 0 ? url : url.slice(0, end);

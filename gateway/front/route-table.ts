@@ -1,6 +1,6 @@
-// Which paths the gateway has, with which methods: asked before anything else of a request, so that
-// no default of a framework decides about what has no route. Filled from the routes that are
-// registered.
+// The paths and methods of the gateway, filled from the registered routes. The table is checked
+// before anything else of a request, so that no default of the framework applies to a path without
+// a route.
 
 export interface DeclaredRoute {
   /** As it was declared: `/v1/messages/:message_id`. */
@@ -47,7 +47,7 @@ export class RouteTable {
     const found: Methods[] = [];
     collect(this.#root, parts, 0, found);
     const [only = null] = found;
-    // a named part comes before any part, for each method by itself
+    // a named part takes precedence over a parameter, for each method
     return found.length > 1 ? new Map(found.toReversed().flatMap((methods) => [...methods])) : only;
   }
 }

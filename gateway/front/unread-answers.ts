@@ -1,5 +1,5 @@
-// Answers that their client does not read. An answer that the system has no room for waits in the
-// memory of this process, and anybody may ask for one, so each waits for some time only.
+// Responses that the client does not read. A response that the system has no room for waits in the
+// memory of this process, and every client can cause that, so each waits for a limited time.
 
 import type { ServerResponse } from 'node:http';
 import { doorLimits } from '../../services/core/limits/door.ts';
@@ -8,7 +8,7 @@ import { doorLimits } from '../../services/core/limits/door.ts';
 export function limitUnread(response: ServerResponse, ms: number = doorLimits.httpAnswerMs): void {
   response.once('prefinish', () => {
     const { socket } = response;
-    // nearly all answers are gone by now, and cost no timer
+    // nearly all responses have left by now and cost no timer
     if (socket === null || socket.writableLength === 0) return;
     const timer = setTimeout(() => socket.destroy(), ms);
     response.once('close', () => clearTimeout(timer));

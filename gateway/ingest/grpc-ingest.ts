@@ -53,8 +53,8 @@ const services: readonly ServiceDefinition[] = [
 
 export interface GrpcIngest extends IngestClient, Disposable {
   /**
-   * For readiness. Rejects when no instance of ingest answers; asks a second one, since one of
-   * several may be frozen.
+   * For readiness. Rejects if no instance of ingest replies. A second instance is asked, because
+   * one of several may be frozen.
    */
   check(): Promise<void>;
 }
@@ -135,7 +135,7 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
 
 const isAway = (outcome: CallOutcome<unknown>): boolean =>
   'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
-/** Ingest said so of the call as a whole, before it looked at an item. */
+/** Ingest refused the call as a whole, before it read an item. */
 const isJudged = ({ grpc_code }: Refusal): boolean =>
   grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
 

@@ -36,7 +36,7 @@ import type {
   UploadHeader,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 
-/** What ingest is told of a request besides its content. */
+/** What ingest gets about a request besides its content. */
 export interface CallContext {
   /** The gateway returns the id in `X-Request-Id`, ingest logs failures of its own under it. */
   readonly requestId: string;
@@ -58,7 +58,7 @@ export type CallAnswer = {
 );
 
 export interface IngestClient {
-  /** Hands over the messages of one turn. As many results as items, in their order. */
+  /** Sends the messages of one turn. Returns a result for each item, in order. */
   sendMessages(request: SendMessagesRequest): Promise<SendMessagesResponse>;
 
   /**
@@ -69,8 +69,8 @@ export interface IngestClient {
 
   /**
    * Stores one part of a message's content before the message that refers to it, in chunks of at
-   * most `ingestLimits.uploadChunkBytes`; it reads from `chunks` no faster than it can pass on.
-   * When `chunks` throws, nothing is stored and the promise rejects with what it threw.
+   * most `ingestLimits.uploadChunkBytes`. Reads from `chunks` no faster than ingest accepts. If
+   * `chunks` throws, nothing is stored and the promise rejects with the same error.
    */
   uploadContent(
     header: UploadHeader,

@@ -16,7 +16,7 @@ export interface KnownKey {
    */
   judge(): Promise<Refusal | undefined>;
   /**
-   * Told of each answer of ingest to a request with this key; undefined: ingest did not refuse the
+   * Called with ingest's refusal of a request with this key; undefined if ingest did not refuse the
    * request.
    */
   answered(refused: Refusal | undefined): void;

@@ -20,7 +20,7 @@ export class SendBatcher {
     this.#ingest = ingest;
   }
 
-  /** @param bytes what the item takes at most as a part of a gRPC message */
+  /** @param bytes the most that the item takes as a part of a gRPC message */
   send(item: SendItem, bytes: number): Promise<SendResult> {
     if (this.#bytes + bytes > ingestLimits.turnBytesMax) this.#flush();
     if (this.#waiting.length === 0) setImmediate(() => this.#flush());

@@ -8,7 +8,7 @@ import { areTextsInline, isDataInline } from '../../services/core/accept/inline-
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { TypedMessage } from './read-message.ts';
 
-/** The two rpcs that hand over mail, and the item of `SendMessages` that each becomes. */
+/** The two rpcs that send messages, and the item of `SendMessages` that each becomes. */
 export const sendMethods: ReadonlyMap<string, 'send_message' | 'send_email'> = new Map([
   ['/packetboat.v1.MessagesService/SendMessage', 'send_message'],
   ['/packetboat.v1.MessagesService/SendEmail', 'send_email'],
@@ -79,7 +79,7 @@ function largeData(data: object | undefined): Buffer | null {
 /** JSON that becomes a `Struct` may grow: `1,` are 2 bytes of JSON and 11 of proto. */
 const STRUCT_GROWTH = 8;
 
-/** What a request takes at most as a gRPC message. */
+/** The most that a request takes as a gRPC message. */
 export function encodedBytesMost(method: string, request: TypedMessage): number {
   const isSend = sendMethods.has(method);
   const free = isSend

@@ -32,7 +32,7 @@ export interface Door {
   readonly parsers: ParserPool;
   /** Where large bodies wait. */
   readonly folder: string;
-  /** Told of the bytes of bodies. */
+  /** Called with the number of bytes of bodies. */
   readonly bodyBytes: (what: 'buffered' | 'parsed', bytes: number) => void;
   /** The IP address that a request comes from. */
   readonly clientAddressOf: (request: IncomingMessage) => string;
@@ -112,7 +112,7 @@ interface Part {
 interface ReadRequest {
   readonly message: TypedMessage;
   readonly parts: readonly Part[];
-  /** What the message takes at most as a part of a gRPC message. */
+  /** The most that the message takes as a part of a gRPC message. */
   readonly bytes: number;
 }
 

@@ -1,6 +1,6 @@
-// Counts what makes JSON dear before anything parses it: tokens and depth (50 MB of `{},{},…` hold
-// JSON.parse up for 20 s). Works on the bytes as they come in, in pieces of any size, and knows
-// nothing of JSON but strings, brackets and separators: what is no JSON is found by the parser.
+// Counts what makes JSON expensive to parse: tokens and depth (50 MB of `{},{},…` keep JSON.parse
+// busy for 20 s). Works on bytes in pieces of any size and knows only strings, brackets and
+// separators; the parser finds invalid JSON.
 
 import { doorLimits } from '../../services/core/limits/door.ts';
 

@@ -66,7 +66,7 @@ export class ParserPool implements AsyncDisposable {
     this.#next();
   }
 
-  /** Never rejects: whoever waits is told. */
+  /** Never rejects: each waiting request gets the error. */
   async #run({ job, resolve, reject }: Waiting): Promise<void> {
     const worker = this.#idle.pop() ?? this.#start();
     try {

@@ -12,9 +12,9 @@ import { Spool } from './spool.ts';
 
 interface BodyToRead {
   readonly stream: IncomingMessage;
-  /** Tells a client that waits for it to send its body. */
+  /** Sends `100 Continue` to a client that waits for it. */
   readonly invite: () => void;
-  /** Told of all that is taken into memory or onto the disk. */
+  /** Called with the number of bytes that are written to memory or disk. */
   readonly buffered: (bytes: number) => void;
 }
 

@@ -47,7 +47,7 @@ function absent({ shape, hasPresence, value }: Field): unknown {
   return value.kind === 'bytes' ? Buffer.alloc(0) : 0;
 }
 
-/** Where the reader stands. `depth` counts the objects and arrays that are open. */
+/** The position of the reader. `depth` counts the open objects and arrays. */
 interface ReadPosition {
   readonly path: string;
   readonly depth: number;
@@ -236,7 +236,7 @@ function isText(text: string, { faults, path }: ReadPosition): boolean {
   return false;
 }
 
-/** Characters of base64 that are looked at in one go; a whole number of quads. */
+/** Characters of base64 that are checked at a time; a multiple of four. */
 const BASE64_PIECE = 64 * 1024;
 
 /**

@@ -1,5 +1,5 @@
-// What the URL says of a request: the parts of its path and its query, read into the fields of the
-// request by the same rules as JSON, as far as text can follow them.
+// Reads the path and the query of a URL into the fields of the request, by the rules of JSON as far
+// as text allows.
 
 import type { Field, MessageType, ValueType } from '../../services/runtime/contract.ts';
 import { below, type Faults } from './faults.ts';
@@ -19,10 +19,7 @@ export function readPath(
   }
 }
 
-/**
- * @param query what follows the `?`, still encoded
- * @param fields those that may stand there, by name
- */
+/** @param query the text after the `?`, still encoded @param fields the allowed fields, by name */
 export function readQuery(
   fields: ReadonlyMap<string, Field>,
   query: string,

@@ -43,7 +43,7 @@ function namesIn(text: string): number {
   return count;
 }
 
-/** Without recursion: what is too deep is refused later. */
+/** Without recursion, because bodies that are too deep are refused later. */
 function namesKept(json: unknown): number {
   let count = 0;
   const open = [json];
@@ -60,8 +60,8 @@ function namesKept(json: unknown): number {
 type Frame = { readonly names: Set<string>; name: string } | { index: number };
 
 /**
- * What lies deeper than bodies may is not looked at: the reader refuses such a body anyway, and no
- * path is longer than this.
+ * Values deeper than a body may have are skipped: the reader refuses such a body anyway, and no
+ * path is longer.
  */
 function locate(text: string): Faults {
   const faults = new Faults();

@@ -1,6 +1,6 @@
-// A large body on disk. The file has no name from the moment it is made, so nothing is left behind
-// however the process ends; threads of the same process reach it by its descriptor. What a parser
-// takes out of the body is written behind it, into the same file.
+// A large body on disk. The file has no name from its creation on, so nothing is left behind
+// however the process ends; threads of the process use its descriptor. A parser writes the parts
+// that it extracts behind the body, into the same file.
 
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';

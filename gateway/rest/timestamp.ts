@@ -6,8 +6,8 @@ const RFC3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,30}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
 /**
- * Strictly `date-time` of RFC 3339 section 5.6, without leap seconds, which a Timestamp cannot say.
- * What is finer than nanoseconds is cut off. Null: it is none.
+ * Parses a strict `date-time` of RFC 3339 section 5.6, without leap seconds, which a Timestamp
+ * cannot express. Digits beyond nanoseconds are dropped. Null if the text is no such time.
  */
 export function parseTimestamp(text: string): Timestamp | null {
   const match = RFC3339.exec(text);

@@ -74,7 +74,7 @@ export class RouteGate implements Gate {
   }
 
   #enter(candidate: Candidate): boolean {
-    this.leave(candidate.taken); // the entry is planned anew
+    this.leave(candidate.taken); // the entry is planned again
     const free = dispatchLimits.deliveriesInFlightMax - this.#inFlight.count;
     const isIn = this.#slots.enter(candidate.route, free, hasWaited(candidate));
     if (isIn) this.#routeOf.set(candidate.taken, candidate.route);

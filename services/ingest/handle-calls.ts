@@ -48,7 +48,7 @@ const SEND_EMAIL = '/packetboat.v1.MessagesService/SendEmail';
 
 export interface RpcContext {
   readonly ingest: Ingest;
-  /** By gRPC path, what the proto says of the fields of its request. */
+  /** The rules of a request's fields, by the gRPC path of its rpc. */
   readonly judgedFields: ReadonlyMap<string, readonly JudgedField[]>;
   readonly metrics: CallMetrics;
   /**

@@ -44,8 +44,8 @@ export interface Ingest {
   readonly backlogs: Backlogs;
   readonly templates: CompiledTemplates;
   /**
-   * After how long an entry that nobody claimed is published again; `queueLimits.republishMs`
-   * unless told.
+   * After how long a queued delivery without a claim is published again. Default:
+   * `queueLimits.republishMs`.
    */
   readonly republishMs?: number;
   /**

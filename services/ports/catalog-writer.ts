@@ -10,7 +10,7 @@ import type { CatalogEntry } from '../core/catalog/catalog.ts';
  */
 export interface CatalogSource {
   readonly kind: 'folder' | 'operator' | 'api';
-  /** Tells one cluster or folder from another. */
+  /** Distinguishes clusters and folders. */
   readonly name: string;
   /**
    * From an operator: the uid of the object, which distinguishes it from an earlier object of the

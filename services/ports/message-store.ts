@@ -40,11 +40,11 @@ export interface MessageStore extends StoreClock, AsyncDisposable {
   dropIdempotencyKey(id: MessageId, key: string): Promise<boolean>;
 
   /**
-   * Makes each change if the delivery still has the version that the change names: fields, a new
-   * version and the event (stamped with `now`) in one write, durable when it resolves. Returns the
-   * delivery's new version for each change in the order given, or null when the change was refused.
-   * Null may also stand for a change that was made and then overtaken by another; a version always
-   * stands for a change that was made.
+   * Applies each change if the delivery still has the version that the change names: fields, a new
+   * version and the event (stamped with `now`) in one write, durable when the promise resolves.
+   * Returns the delivery's new version for each change, in the order given, or null if the change
+   * was refused. Null is also possible for a change that was applied and then overtaken by another;
+   * a version always means that the change was applied.
    */
   apply(changes: readonly Change[]): Promise<readonly (string | null)[]>;
 

@@ -1,5 +1,5 @@
-// The store's clock: what is due, and for how long an idempotency key or a lease is held, is judged
-// by this clock and not by the clock of a process.
+// The store's clock. It decides what is due, and how long an idempotency key or a lease is valid;
+// the clock of a process does not.
 
 export interface StoreClock {
   /** Milliseconds since 1970. Never blocks. */

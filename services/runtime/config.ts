@@ -34,7 +34,7 @@ import {
   wholeNumberBetween,
 } from './variable-parsers.ts';
 
-/** The programs of the `packetboat` command; `catalog` stands for `packetboat catalog apply`. */
+/** The programs of the `packetboat` command; `catalog` is `packetboat catalog apply`. */
 export const programs = [
   'dev',
   'gateway',

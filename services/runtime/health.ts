@@ -27,8 +27,7 @@ export const isRequired: Readonly<Record<DependencyName, boolean>> = {
 /** A port that can check whether its dependency answers. */
 interface Checked {
   /**
-   * Resolves when the dependency answers. Rejects when it does not, but not before the first try to
-   * connect has ended.
+   * Resolves if the dependency replies. Otherwise rejects, once the first try to connect has ended.
    */
   check(): Promise<void>;
 }

@@ -160,7 +160,7 @@ export const installation = matching(
   'is not 1 to 40 letters, digits and underscores',
 );
 
-/** The random part tells operators on one host apart. */
+/** The random part distinguishes operators on one host. */
 export const operatorIdentity = z
   .string()
   .max(253)

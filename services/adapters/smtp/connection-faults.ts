@@ -1,6 +1,6 @@
-// Why a connection failed, in words of our own: messages of nodemailer and of OpenSSL may quote
-// what they were given, and a reader should not have to know either. What matches none is told by
-// its code.
+// Why a connection failed, in our own words. Messages of nodemailer and OpenSSL may quote their
+// input, and readers should not need to know either library. An unknown error is reported by its
+// code.
 
 const faults: readonly (readonly [pattern: RegExp, sentence: string])[] = [
   [/ECONNRESET|socket hang up/, 'the server reset the connection'],

@@ -1,5 +1,5 @@
-// One connection to a server that is ready for MAIL. `core/smtp/conversation.ts` decides what is
-// said; this file carries that out with a socket, a timer, the body and the fence.
+// One connection to a server that is ready for MAIL. `core/smtp/conversation.ts` decides what to
+// send; this file carries the decisions out with a socket, a timer, the body and the fence.
 
 import type { Socket } from 'node:net';
 import type { Route } from '../../core/catalog/catalog.ts';
@@ -22,8 +22,8 @@ import type { SmtpLimits } from './settings.ts';
 export interface Sent {
   readonly report: Report;
   /**
-   * The connection had served before and ended before the server took MAIL: the transaction can be
-   * begun anew on another connection.
+   * The connection had been used before and ended before the server accepted MAIL: the transaction
+   * can start again on another connection.
    */
   readonly isWornOut: boolean;
 }
@@ -35,7 +35,7 @@ interface Turn {
   readonly settle: (sent: Sent) => void;
   /** Written last, together with the dot: all of a body in memory, until some of it is poured. */
   rest: readonly Uint8Array[];
-  /** What the fence or the body threw. */
+  /** The error that the fence or the body threw. */
   cause: unknown;
   readonly startedAt: number;
   bodyAt: number | null;
@@ -160,7 +160,7 @@ export class Connection {
     await closed;
   }
 
-  /** Closes at once. What was not yet written is dropped. */
+  /** Closes the connection at once and drops unwritten data. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -218,7 +218,7 @@ export class Connection {
     }
   }
 
-  /** Never rejects: the conversation is told what went wrong. */
+  /** Never rejects: the conversation gets the error. */
   async #pour(): Promise<void> {
     const turn = this.#turn;
     if (turn === null) return;

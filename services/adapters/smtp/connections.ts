@@ -60,7 +60,7 @@ export class Connections {
     this.#leaving.add(leaving);
   }
 
-  /** Closes what is idle; what is in use closes when its turn ends. */
+  /** Closes idle connections; a connection in use closes at the end of its transaction. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const lane of this.#lanes.values()) {

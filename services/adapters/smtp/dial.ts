@@ -63,7 +63,7 @@ export async function connectTo(
   signal: AbortSignal,
 ): Promise<Socket> {
   const socket = connect({ host: address, port });
-  socket.on('error', () => {}); // whoever goes on listens too; until then, and when it is given up, an error has nobody to tell
+  socket.on('error', () => {}); // the next owner adds its own listener; until then, and after giving up, an error has no reader
   try {
     await once(socket, 'connect', {
       signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]),
@@ -89,7 +89,7 @@ async function addressesOf(
   stop.addEventListener('abort', giveUp, { once: true });
   try {
     stop.throwIfAborted();
-    // getaddrinfo cannot be cancelled; it is left to end by itself.
+    // getaddrinfo cannot be cancelled; its result is ignored.
     return await Promise.race([resolve(host), stopped.promise]);
   } catch (error) {
     signal.throwIfAborted();

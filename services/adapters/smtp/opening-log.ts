@@ -34,7 +34,7 @@ export class OpeningLog {
     return this.#unanswered[0] ?? 'mail';
   }
 
-  /** Whatever follows is AUTH, and none of it is written down but a refusal. */
+  /** All further lines belong to AUTH, and only refusals are recorded. */
   login(): void {
     this.#isLogin = true;
     this.#transcript.client('AUTH');

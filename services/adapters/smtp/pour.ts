@@ -4,8 +4,8 @@
 type Write = (bytes: Uint8Array) => Promise<void>;
 
 /**
- * Writes all of `body` but its last `bytes` and resolves with those. One chunk is on its way while
- * the next one is read. Rejects with what the body or `write` rejects with.
+ * Writes `body` except its last `bytes`, and resolves with those. One chunk is written while the
+ * next is read. Rejects with the error of the body or of `write`.
  */
 export async function pour(
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

@@ -1,4 +1,4 @@
-// What the parts of the SMTP client agree on.
+// The settings that all parts of the SMTP client share.
 
 import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
 import type { DialRules } from './dial.ts';

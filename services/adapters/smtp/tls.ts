@@ -1,6 +1,6 @@
-// A route's TLS policy in the words of nodemailer and node:tls. `StartTLS` and `Implicit` verify
-// chain and name; `Opportunistic` takes whatever certificate there is, because the alternative is
-// no encryption at all (RFC 7435).
+// Translates a route's TLS policy for nodemailer and node:tls. `StartTLS` and `Implicit` verify
+// chain and name; `Opportunistic` accepts any certificate, because the alternative is no encryption
+// at all (RFC 7435).
 
 import { once } from 'node:events';
 import { isIP, type Socket } from 'node:net';
@@ -35,7 +35,7 @@ export async function encrypt(
 ): Promise<TLSSocket> {
   const servername = isIP(route.host) === 0 ? { servername: route.host } : {};
   const secured = connect({ socket, host: route.host, ...servername, ...certificateRules(route) });
-  secured.on('error', () => {}); // one that comes late, after the handshake was given up, has nobody to tell
+  secured.on('error', () => {}); // an error after the handshake was given up has no reader
   await once(secured, 'secureConnect', { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
   return secured;
 }

@@ -19,8 +19,8 @@ import type { MessageId } from '../ids.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /**
- * Renders the subject with the caller's data, secrets masked; or says what is wrong with the data.
- * Errors carry paths below the template data.
+ * Renders the subject with the caller's data, with secrets masked, or returns the faults of the
+ * data. Paths are below the template data.
  */
 export type RenderSubject = (
   revision: TemplateRevision,
@@ -72,8 +72,8 @@ export function judgeSend(
       `This key may not send in ${environment}; its environment is ${caller.environment}.`,
     );
   }
-  // Also a name that nobody has: whether a sender exists is not for this key to know. Below only
-  // senders within reach are chosen.
+  // This includes names that no sender has: the key must not learn which senders exist. Below, only
+  // senders within reach are selected.
   if (parsed.sender !== null && !reachesSender(caller.reach, parsed.sender))
     return refusedByKey('sender', 'This key may not use this sender.');
 

@@ -208,7 +208,7 @@ const isTime = ({ seconds, nanos }: Time): boolean =>
   nanos >= 0 &&
   nanos < 1_000_000_000;
 
-/** All names of a map share its path: one fault tells of them. */
+/** All names of a map share its path, so one fault covers them. */
 function add({ faults }: Judging, field: string, fault: Told | null): void {
   if (fault !== null && !faults.some((f) => f.field === field && f.code === fault.code))
     faults.push({ field, ...fault });

@@ -67,7 +67,7 @@ export function fingerprintOf(request: SendRequest): string {
   });
 }
 
-/** SHA-256 of a value of JSON: equal for equal values, whatever the order of their fields. */
+/** SHA-256 of a JSON value: equal for equal values, whatever the order of their fields. */
 export function fingerprint(request: unknown): string {
   return createHash('sha256').update(canonicalJson(request)).digest('hex');
 }

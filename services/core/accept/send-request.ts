@@ -34,8 +34,8 @@ export const templateDataOf = (values: Readonly<Record<string, unknown>>): Templ
 });
 
 /**
- * What a caller may say. Well-shaped: of the right types, with no unknown fields; nothing else is
- * promised. Absent is null, or empty for lists.
+ * A request with the right types and no unknown fields; nothing else is checked. Absent fields are
+ * null, or empty for lists.
  */
 export interface SendRequest {
   readonly recipient: string;

@@ -8,14 +8,17 @@ import type { Scope } from './principal.ts';
 export type Bearing =
   /** The call does not depend on the restriction. */
   | 'any'
-  /** What the request names or implies must lie within: otherwise 403. */
+  /** Objects that the request names or implies must lie within the key's reach; otherwise 403. */
   | 'use'
   /**
    * What lies outside does not exist: the answer is that for an unknown name or id, and lists leave
    * it out.
    */
   | 'see'
-  /** What the request asks for lies within: otherwise 422, naming the field. */
+  /**
+   * Values that the request asks for must lie within the key's ceilings; otherwise 422, naming the
+   * field.
+   */
   | 'cap'
   /** Only a key without the restriction may call: otherwise 403. */
   | 'whole';

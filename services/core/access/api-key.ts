@@ -9,7 +9,7 @@ import { checksumOf, readKeyText } from './key-text.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** What a key says of itself. `id` is where the store has it. */
+/** The parts of a key's text. `id` is the key's name in the store. */
 interface PresentedKey {
   readonly id: string;
   /** SHA-256 of the whole key, hex. */
@@ -30,7 +30,7 @@ export function makeKey(
   return { text, key: { id: letters.slice(0, 12), secretHash: sha256(text) } };
 }
 
-/** Null: it cannot be a key of ours, whatever the store holds. */
+/** Null: the text cannot be one of our keys, whatever the store contains. */
 export function readKey(text: string): PresentedKey | null {
   const read = readKeyText(text);
   if (read === null) return null;

@@ -27,7 +27,7 @@ export const ceilingsOf = (caller: Caller): Ceilings => ({
   expiresAt: caller.expiresAt,
 });
 
-/** What a request to make a key asks for. Null, or an empty list: as the maker. */
+/** The ceilings in a request to make a key. Null, or an empty list: those of the maker. */
 export interface WantedCeilings {
   readonly scopes: readonly string[];
   readonly environment: Environment | null;
@@ -77,7 +77,10 @@ export function judgeCeilings(
   return { ceilings, errors };
 }
 
-/** What a key may touch. Its limit and its expiry say only how often and how long. */
+/**
+ * The scopes, environment and senders of a key. Its limit and expiry say only how often and how
+ * long.
+ */
 export type Rights = Pick<Ceilings, 'scopes' | 'environment' | 'senders'>;
 
 /** Whether a key may touch nothing that `of` may not touch. Equal rights are within. */

@@ -11,8 +11,8 @@ import type { WindowCount } from './failure-windows.ts';
 import type { KeyTextFault } from './key-text.ts';
 
 /**
- * `unknown`: there is no key of this id. `wrong_secret`: there is one, and its secret is another;
- * no caller is told the difference.
+ * `unknown`: no key has this id. `wrong_secret`: a key has this id and another secret. No caller
+ * learns the difference.
  */
 export type FailureReason = KeyTextFault | 'unknown' | 'wrong_secret' | 'revoked' | 'expired';
 

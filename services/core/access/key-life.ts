@@ -5,7 +5,7 @@ import { Failure } from '../failure.ts';
 import { isWithinRights, type Rights } from './ceilings.ts';
 import type { Scope } from './principal.ts';
 
-/** What the store says of a key, as far as these decisions need it. */
+/** The fields of a stored key that these decisions read. */
 export interface StoredKey extends Rights {
   readonly id: string;
   readonly tenant: string;
@@ -59,7 +59,8 @@ export const needsFirstKey = (keys: readonly StoredKey[], now: number): boolean 
   !keys.some((key) => makesKeys(key, now) && key.environment === 'live' && key.senders.length === 0);
 
 /**
- * What a start does about its first key. Only `make` and `works` end with a key that may be shown.
+ * What a program does about the first key at start. Only `make` and `works` have a key that may be
+ * shown.
  */
 export type FirstKeyVerdict =
   | { readonly kind: 'make' }

@@ -13,8 +13,8 @@ const CHECKSUM_CHARS = 6;
 type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };
 
 /**
- * Why a caller is refused before anybody looks for the key, in words for the caller. Every door
- * gives these.
+ * Why a text is refused before any look-up, in words for the caller. REST and gRPC return the same
+ * words.
  */
 export const keyTextFaults = {
   missing: 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
@@ -34,8 +34,8 @@ export const keyTextOf = (authorization: string, apiToken: string): string =>
   BEARER.exec(authorization)?.[1] ?? apiToken;
 
 /**
- * Null: the text is no API key, whatever the store holds. The checksum belongs to the form of a
- * made key, so a mistyped key is usually told apart from an unknown one.
+ * Null: the text is not an API key, whatever the store contains. The checksum is part of a
+ * generated key's form, so a mistyped key is usually distinguished from an unknown one.
  */
 export function readKeyText(text: string): KeyText | null {
   const [, id, checksum] = MADE.exec(text) ?? [];

@@ -8,8 +8,8 @@
 //                  idle             over                          over
 //
 // Replies come in the order of the commands, pipelined or not, so a reply belongs to the first
-// command without one. A reply without a command, or with a code that the command cannot have, shows
-// that client and server are out of step: the connection is closed.
+// command without one. A reply without a command, or with a code that the command cannot have,
+// shows that client and server are out of step: the connection is closed.
 
 import { type Answer, oneLine, parseReply, type Stage } from '../delivery/reply.ts';
 import { aborted, type Broken, fault, happened, lost, replied } from './answers.ts';
@@ -30,12 +30,9 @@ export type Action =
   | { readonly do: 'ask' }
   /** Write the body but for its end, and tell `poured`. */
   | { readonly do: 'pour' }
-  /**
-   * Write what is left of the body, and the dot: the moment from which the mail may have been
-   * taken.
-   */
+  /** Write the rest of the body and the dot. From here on the server may take the mail. */
   | { readonly do: 'finish' }
-  /** Close without writing what is not written yet. */
+  /** Close without writing the rest. */
   | { readonly do: 'close' }
   /**
    * The transaction is over; nothing of it follows. Worn out: the connection had served before and
@@ -113,8 +110,8 @@ export class Conversation {
   }
 
   /**
-   * All replies that came together: what is written because of one of them cannot have been
-   * answered by the next.
+   * All replies that arrived in one read: what is written because of one of them cannot be answered
+   * by the next.
    */
   heard(replies: readonly HeardReply[]): readonly Action[] {
     for (const reply of replies) this.#hear(reply);
@@ -174,8 +171,8 @@ export class Conversation {
   #hearNo(question: Question, reply: HeardReply): void {
     const stage = stageOf(question);
     const isNo = reply.code !== null && reply.code >= 400;
-    // RFC 5321 4.2.3: whatever a 421 answers, the server closes, and the replies to the other
-    // questions will not come.
+    // RFC 5321 4.2.3: after a 421, whichever command it replies to, the server closes the
+    // connection and replies to no other command.
     const isClosing = reply.code === 421;
     if (this.#refusal === null && (!isNo || (question === 'rset' && !isClosing))) {
       this.#loseTrack(reply, stage);
@@ -189,8 +186,8 @@ export class Conversation {
   #hearYes(question: Question): void {
     if (question === 'mail') this.#isTakenUp = true;
     else if (question === 'data' && this.#refusal === null) this.#phase = 'body';
-    // The server accepts DATA although it refused MAIL and not RCPT: a lone dot might bring
-    // somebody an empty mail.
+    // The server accepts DATA although it refused MAIL and no RCPT: a lone dot could deliver an
+    // empty mail.
     else if (question === 'data' && !this.#isRcptRefused) this.#end(this.#refusal, { closes: true });
     else if (question === 'data') this.#unasked = ['nothing'];
   }
@@ -249,7 +246,7 @@ export class Conversation {
     }
   }
 
-  /** What the replies have led to. */
+  /** The result of the replies. */
   #proceed(): readonly Action[] {
     if (this.#phase === 'over') return NONE;
     if (this.#answer !== null) return this.#settle(this.#answer);

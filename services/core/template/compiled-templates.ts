@@ -26,8 +26,8 @@ export class CompiledTemplates {
   }
 
   /**
-   * Renders the whole mail, so that data which cannot be rendered is refused at the door; answers
-   * the subject as it is stored, secrets masked.
+   * Renders the whole mail, so that data which cannot be rendered is refused at accept. Returns the
+   * subject as stored, with secrets masked.
    */
   readonly renderSubject: RenderSubject = (revision, { field, ...request }) => {
     const template = this.#of(revision);
@@ -38,7 +38,8 @@ export class CompiledTemplates {
   };
 
   #of(revision: TemplateRevision): CompiledTemplate {
-    // the hash is part of the name: a folder whose state was lost numbers its revisions anew
+    // the hash is part of the name, because a folder whose state was lost numbers its revisions
+    // from 1 again
     const name = `${revision.tenant}/${revision.identifier}@${revision.revision}/${revision.hash}`;
     const known = this.#compiled.get(name);
     if (known !== undefined) {

@@ -1,6 +1,6 @@
 // Turns a Handlebars syntax tree into closures that write text. Handlebars parses the source, and
-// this file runs the tree. Handlebars itself would generate JavaScript from a tenant's template: 100
-// µs per tag (1 s for 10,000), with no place to count steps and bytes. Tests compare the output
+// this file runs the tree. Handlebars itself would generate JavaScript from a tenant's template:
+// 100 µs per tag (1 s for 10,000), with no place to count steps and bytes. Tests compare the output
 // with that of Handlebars.
 //
 // Only own properties are read, so no prototype is reachable. The only helpers are ours; partials,
@@ -36,7 +36,7 @@ interface Scope {
 type Write = (scope: Scope, run: Run) => void;
 type Read = (scope: Scope, run: Run) => unknown;
 
-/** What a statement needs to know of its surroundings when it is compiled. */
+/** The context that a statement needs when it is compiled. */
 interface CompileContext {
   readonly escapes: boolean;
   /** Names of the block parameters in sight, innermost last. */
@@ -89,7 +89,7 @@ function statement(node: hbs.AST.Statement, place: CompileContext): Write {
 
 function mustache(node: hbs.AST.MustacheStatement, place: CompileContext): Write {
   const { line } = node.loc.start;
-  // Handlebars looks up `{{"a name"}}` as a name; nobody means that.
+  // Handlebars looks up `{{"a name"}}` as a name, which no author intends.
   if (node.path.type !== 'PathExpression')
     throw new TemplateError('SyntaxError', 'a literal is printed by writing it', line);
   const read = node.params.length > 0 || node.hash ? call(node, place) : value(node.path, place);

@@ -5,8 +5,8 @@
 const allowed = new Set(['https', 'http', 'mailto', 'tel', 'cid']);
 const attribute = /(?<![\w-])(href|src|action|formaction)[\t\n\f\r ]*=[\t\n\f\r ]*["']?/gi;
 /**
- * What URL parsers drop from a link, wherever it stands or at its start: tabs, line ends, controls
- * and spaces.
+ * Characters that URL parsers drop from a link, anywhere or at its start: tabs, line ends, control
+ * characters and spaces.
  */
 const dropped = /[\0- ]/;
 /** The named references that can stand for a character of a scheme, or for one that is dropped. */

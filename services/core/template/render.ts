@@ -45,7 +45,10 @@ export interface RenderedMail {
   readonly locale: string;
 }
 
-/** The caller's to repair: what is wrong, with paths in the request. Never holds the data. */
+/**
+ * A refusal that the caller can repair: the faults, with paths in the request. Never contains the
+ * data.
+ */
 export interface RenderRefusal {
   readonly errors: readonly FieldError[];
 }
@@ -176,7 +179,7 @@ function refusing<Result>(work: () => Result): Result | RenderRefusal {
   }
 }
 
-/** A header holds no control character, whatever the data holds: each becomes a space. */
+/** A header must not contain control characters, so each becomes a space. */
 function subjectOf(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string {
   const rendered = run('subject', content.subject, template, content, request, request.data)
     .trim()

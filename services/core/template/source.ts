@@ -99,8 +99,8 @@ function tooLarge(message: string): never {
 }
 
 /**
- * Handlebars' messages are of several lines, quote the template between them, and name the tokens
- * of its parser. The line and the meaning are what helps, and they are told in words of our own.
+ * Messages of Handlebars have several lines, quote the template and name tokens of the parser. Only
+ * the line and the meaning are reported, in our own words.
  */
 function syntaxError(error: unknown): TemplateError {
   if (!(error instanceof Error)) throw error;

@@ -10,7 +10,7 @@ type Under = string | null;
 interface Scope {
   readonly under: Under;
   readonly outer: Scope | null;
-  /** Block parameters in sight: parts of what was named already. */
+  /** Block parameters in scope: they are parts of data that was named before. */
   readonly params: readonly string[];
 }
 

@@ -10,7 +10,7 @@ export type Schema = Readonly<Record<string, unknown>>;
 type Data = Readonly<Record<string, unknown>>;
 
 /**
- * What is wrong with a schema. `path` is relative to it, for example `['properties', 'number',
+ * A fault of a schema. `path` is relative to the schema, for example `['properties', 'number',
  * 'pattern']`.
  */
 interface SchemaFault {
@@ -27,7 +27,7 @@ export interface Variables {
   check(data: Data): readonly FieldError[];
 }
 
-/** What stands where a secret was. */
+/** The replacement of a secret. */
 export const MASK = '***';
 
 const isText = (value: unknown): boolean => typeof value === 'string';
@@ -197,7 +197,7 @@ function fieldError(error: ErrorObject, data: Data): FieldError {
   return { field: where, code: 'invalid_variable', message: `The variable ${wantedOf(error)}.` };
 }
 
-/** What the template declares, in words of our own. */
+/** The variables that the template declares, described in our own words. */
 function wantedOf({ keyword, params }: ErrorObject): string {
   const { type, limit, allowedValue, allowedValues, comparison } = params as Readonly<
     Record<string, unknown>
