@@ -72,7 +72,11 @@ export async function serveOperations(
 ): Promise<OperationsServer> {
   const workerData: OperationsSettings = { address, requestMs, readiness: readyz(health) };
   const worker = new Worker(new URL('./operations-worker.ts', import.meta.url), { workerData });
-  const [first] = (await once(worker, 'message')) as [FromOperations];
+  const ended = new AbortController();
+  worker.once('exit', () => ended.abort());
+  const [first] = (await once(worker, 'message', { signal: ended.signal }).catch((cause: unknown) => {
+    throw new Failure('internal', 'the thread of the operations server ended before it listened', { cause });
+  })) as [FromOperations];
   if (first.kind !== 'listening') {
     await worker.terminate();
     throw new Failure(
