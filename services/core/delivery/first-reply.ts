@@ -1,12 +1,12 @@
-// Whether a reply is the first that a delivery gets: what the time to the first reply is measured
-// by.
+// Decides whether a reply is the first one that a delivery gets. The metric of the time to the first
+// reply counts only such replies.
 
 import type { DeliveryView } from './delivery.ts';
 import type { Event } from './event.ts';
 
 /**
- * True when no outcome with a server's reply was recorded for this delivery. What a relay says to
- * everybody is no reply about a delivery: the route is paused then, and the timeline has no event.
+ * True when no outcome with a reply of a server is recorded for this delivery. A relay that refuses
+ * every client has not replied about a delivery: its route is paused, and the timeline has no event.
  */
 export function isUnanswered(
   { delivery, index }: Pick<DeliveryView, 'delivery' | 'index'>,

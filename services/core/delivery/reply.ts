@@ -1,14 +1,15 @@
-// What another server's answer means for a delivery: the one place where that is decided (R7, R8).
-// The transport says what happened, `judge` says what follows, and `delivery.ts` carries it into
-// the state machine.
+// What the answer of another server means for a delivery (R7, R8). The transport reports what
+// happened, `judge` decides what follows, and `delivery.ts` applies the decision to the state
+// machine.
 
 import { deliveryLimits } from '../limits/delivery.ts';
 import type { Verdict } from './delivery.ts';
+import { isOurQuota } from './reply-quota.ts';
 
 /**
- * Which question the answer belongs to. Until `greeting` nothing was said; `starttls` is the
- * command, `tls` the handshake; `body` lasts from the 354 to the final dot, `dot` from its first
- * byte to the answer.
+ * The command that an answer belongs to. Before `greeting` the server has said nothing. `starttls`
+ * is the command, `tls` the handshake. `body` lasts from the 354 to the final dot, `dot` from the
+ * first byte of the dot to its reply.
  */
 export type Stage =
   | 'dial'
@@ -24,19 +25,19 @@ export type Stage =
   | 'dot';
 
 /**
- * - `accepted`: 2xx to the final dot; the server has taken responsibility.
- * - `refused`: the server said no, or we know that it would (its SIZE, its lack of SMTPUTF8).
- * - `lost`: the connection ended before the final dot. Nobody took the mail.
- * - `answer_lost`: it ended after the final dot. Only the server knows.
- * - `fenced`: the last bytes were not released; no dot was sent.
- * - `aborted`: our caller gave up before the final dot.
- * - `fault`: a trouble of ours: see `reason`.
+ * - `accepted`: 2xx to the final dot; the server has taken responsibility for the mail.
+ * - `refused`: the server replied 4xx or 5xx, or its offers show that it would (SIZE, SMTPUTF8).
+ * - `lost`: the connection ended before the final dot, so no server has the mail.
+ * - `answer_lost`: the connection ended after the final dot, so the server may have the mail.
+ * - `fenced`: the fence did not release the last bytes; no dot was sent.
+ * - `aborted`: the caller gave up before the final dot.
+ * - `fault`: the fault is ours: see `reason`.
  */
 export type AnswerKind = 'accepted' | 'refused' | 'lost' | 'answer_lost' | 'fenced' | 'aborted' | 'fault';
 
 /**
- * For `lost` and `answer_lost` the first three, for `fault` the others, which speak of our side:
- * resolver, addresses, route, login, message.
+ * The first three belong to `lost` and `answer_lost`. The others belong to `fault` and name the part
+ * on our side: resolver, addresses, route, login, message.
  */
 export type Reason =
   | 'dropped'
@@ -50,7 +51,7 @@ export type Reason =
   | 'body';
 
 export interface Reply {
-  /** Null when the answer was no reply of a server. */
+  /** Null when no server replied, or when the text is no SMTP reply. */
   readonly code: number | null;
   /** RFC 3463, for example `5.1.1`. */
   readonly enhanced: string | null;
@@ -68,19 +69,19 @@ export interface Answer extends Reply {
   readonly reason: Reason | null;
 }
 
-/** A closed set of words: events, metrics and lists count by them. */
+/** A closed set: events, metrics and lists group by it. */
 export type Category =
   | 'accepted'
-  | 'mailbox' // there is no such mailbox, or it takes no mail
+  | 'mailbox' // the mailbox does not exist, or receives no mail
   | 'mailbox_full'
   | 'too_large'
   | 'content'
   | 'smtputf8'
   | 'policy'
   | 'relay_denied'
-  | 'busy' // overloaded, rate limited, greylisting, out of space
+  | 'busy' // the server is overloaded or full, greylists, or applies a quota
   | 'sender_refused'
-  | 'route_refused' // the server refuses whoever comes
+  | 'route_refused' // the server refuses every client
   | 'refused'
   | 'connection_lost'
   | 'answer_lost'
@@ -96,8 +97,8 @@ export type Category =
   | 'body';
 
 /**
- * `local`: a fault of ours (R7). The delivery goes back to `queued` and spends nothing; with scope
- * `route` the route is paused as well, because every other message would meet the same.
+ * `local`: the fault is ours (R7). The delivery goes back to `queued` and spends no attempt. With
+ * scope `route` the route is paused as well, because every other message would fail in the same way.
  */
 export type Judgement = (Verdict | { readonly kind: 'local'; readonly scope: 'route' | 'delivery' }) & {
   readonly category: Category;
@@ -124,24 +125,41 @@ export function judge(answer: Answer): Judgement {
 }
 
 /**
- * Reads a whole reply, lines separated by LF or CRLF. A text that is no reply gets code null and
- * keeps its words.
+ * Reads a whole reply, lines separated by LF or CRLF. The enhanced code may stand in any line; the
+ * first one counts. A text that is no reply gets code null and keeps its words.
  */
 export function parseReply(raw: string): Reply {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '');
   const code = /^[2-5]\d\d(?=[ -]|$)/.exec(lines[0] ?? '')?.[0];
   const texts = code === undefined ? lines : lines.map((line) => line.replace(/^\d{3}[ -]?/, ''));
-  const enhanced = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(texts[0] ?? '')?.[0] ?? null;
+  const enhanced = enhancedIn(texts);
   const text = texts
     .map((line) =>
-      enhanced !== null && line.startsWith(enhanced) ? line.slice(enhanced.length).trimStart() : line,
+      enhanced !== null && enhancedOf(line) === enhanced ? line.slice(enhanced.length).trimStart() : line,
     )
     .join(' ');
   return { code: code === undefined ? null : Number(code), enhanced, text: oneLine(text) };
 }
 
+function enhancedIn(lines: readonly string[]): string | null {
+  for (const line of lines) {
+    const enhanced = enhancedOf(line);
+    if (enhanced !== null) return enhanced;
+  }
+  // qmail and its descendants write the code behind the text: "no mailbox here (#5.1.1)"
+  for (const line of lines) {
+    const enhanced = /\(#([245]\.\d{1,3}\.\d{1,3})\)/.exec(line)?.[1];
+    if (enhanced !== undefined) return enhanced;
+  }
+  return null;
+}
+
+/** The enhanced code that a line begins with (RFC 2034). */
+const enhancedOf = (line: string): string | null =>
+  /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(line)?.[0] ?? null;
+
 /**
- * A text from outside as it may be stored and shown: no controls, cut to
+ * A text from outside in a form that can be stored and shown: without controls, cut to
  * `deliveryLimits.replyCharsMax`.
  */
 export function oneLine(text: string): string {
@@ -162,8 +180,8 @@ const bounced = (category: Category): Judgement => ({ kind: 'bounced', category 
 const routeFault = (category: Category): Judgement => ({ kind: 'local', scope: 'route', category });
 
 /**
- * No login, a wrong one, too weak a one, or none without TLS (RFC 4954): an error of the route,
- * whatever stage it shows at.
+ * RFC 4954: login required, mechanism too weak, credentials invalid, TLS required. The route is at
+ * fault at whatever stage the code comes.
  */
 const aboutLogin: ReadonlySet<number> = new Set([530, 534, 535, 538]);
 
@@ -177,8 +195,9 @@ function judgeRefusal(a: Answer): Judgement {
       return routeFault('auth');
     case 'greeting':
     case 'ehlo':
-      // 5xx here (554: "no SMTP service here") is said to everybody, for it has heard of no message
-      // yet; 4xx and 421 are its business of the moment.
+      if (isOurQuota(a)) return aboutUs('busy');
+      // The server knows no message yet, so a 5xx (554: "no SMTP service here") refuses every
+      // client; a 4xx will pass.
       return isPermanent(a) ? routeFault('route_refused') : aboutUs(isTransient(a) ? 'busy' : 'protocol');
     case 'mail':
       return judgeMailFrom(a);
@@ -193,11 +212,12 @@ function judgeRefusal(a: Answer): Judgement {
 }
 
 /**
- * MAIL FROM: about us, unless the answer is plainly about this one message, which would be refused
- * in the same way for ever.
+ * The reply to MAIL FROM is about us, unless it is plainly about this message, which the server
+ * would always refuse.
  */
 function judgeMailFrom(a: Answer): Judgement {
   if (isAboutLogin(a)) return routeFault('auth');
+  if (isOurQuota(a)) return aboutUs('busy');
   const category = categoryOf(a);
   if (isPermanent(a) && (category === 'too_large' || category === 'content' || category === 'smtputf8'))
     return bounced(category);
@@ -205,21 +225,22 @@ function judgeMailFrom(a: Answer): Judgement {
   return aboutUs(isPermanent(a) ? 'sender_refused' : 'protocol');
 }
 
-/** From RCPT on the answer is about this message. */
+/** From RCPT on a reply is about this message, unless it is about a quota of ours. */
 function judgeMessage(a: Answer): Judgement {
-  // Once the body is under way the store may have recorded `committing`, from where nothing is
-  // released.
+  // From the first byte of the body on, the store may have recorded `committing`, and such a
+  // delivery is never released.
   if (isAboutLogin(a)) return a.stage === 'body' || a.stage === 'dot' ? deferred('auth') : routeFault('auth');
+  if (isOurQuota(a)) return aboutUs('busy');
   if (isTransient(a)) return deferred(categoryOf(a));
   if (!isPermanent(a)) return deferred('protocol');
   // 503 (bad sequence) is about the conversation, not about the mail.
   if (a.code === 503) return deferred('protocol');
-  // RFC 5321 4.5.3.1.10: old servers say 552 to RCPT where 452 (too many recipients) is meant.
+  // RFC 5321 4.5.3.1.10: old servers reply 552 to RCPT where they mean 452 (too many recipients).
   if (a.code === 552 && a.stage === 'rcpt' && (a.enhanced === null || a.enhanced === '5.5.3'))
     return deferred('busy');
-  // Mostly a relay that is not set up for us yet, so it is worth another try. Not a pause of the
-  // route: where a relay serves some domains only, one recipient elsewhere would stop everybody's
-  // mail.
+  // In most cases the relay is not configured for us yet, so a later attempt may succeed. The route
+  // is not paused: where a relay serves some domains only, one recipient of another domain would
+  // stop all mail.
   if (isRelayDenied(a)) return deferred('relay_denied');
   return bounced(categoryOf(a));
 }
@@ -243,7 +264,7 @@ function judgeLoss(a: Answer): Judgement {
     case 'data':
     case 'body':
     case 'dot':
-      // Counted, because it may be this very message that makes the server give up.
+      // Counted, because this message may be the cause of the loss.
       return deferred(category);
     default:
       return a.stage satisfies never;
@@ -269,12 +290,12 @@ const isAboutLogin = (a: Reply): boolean => a.code !== null && aboutLogin.has(a.
 const classOf = (a: Reply): number => Math.floor((a.code ?? 0) / 100);
 
 /**
- * 5xx. When code and enhanced code contradict each other the mail may be retried: a bounce cannot
- * be taken back.
+ * 5xx. When code and enhanced code contradict each other, the mail is retried: a bounce cannot be
+ * undone.
  */
 const isPermanent = (a: Reply): boolean => classOf(a) === 5 && !a.enhanced?.startsWith('4');
 
-/** 4xx, or a 5xx whose enhanced code says that it will pass. */
+/** 4xx, or 5xx with an enhanced code of class 4. */
 const isTransient = (a: Reply): boolean => classOf(a) === 4 || (classOf(a) === 5 && !isPermanent(a));
 
 /** Postfix, Exim, Exchange and Sendmail, in this order. */
@@ -284,8 +305,8 @@ const isRelayDenied = (a: Reply): boolean =>
   );
 
 /**
- * By subject and detail of the enhanced code, whatever its class; a `null` detail is the subject's
- * other details.
+ * By subject and detail of the enhanced code, of any class. A `null` detail stands for all other
+ * details of the subject.
  */
 const categories: readonly (readonly [subject: number, detail: number | null, Category])[] = [
   [1, 1, 'mailbox'],
@@ -312,8 +333,7 @@ function categoryOf(a: Reply): Category {
   const [, subject, detail] = (a.enhanced ?? '').split('.').map(Number);
   const found = categories.find(([s, d]) => s === subject && (d === detail || d === null));
   const category = found?.[2] ?? (a.code === 552 ? 'too_large' : 'refused');
-  // A 4xx that speaks of policy is greylisting or a rate limit; a server that is done for good is
-  // not busy.
+  // A 4xx with a policy code is greylisting or a rate limit. A 5xx is never `busy`.
   if (isTransient(a)) return category === 'policy' || category === 'refused' ? 'busy' : category;
   return category === 'busy' ? 'refused' : category;
 }
