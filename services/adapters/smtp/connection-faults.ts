@@ -29,7 +29,7 @@ const faults: readonly (readonly [pattern: RegExp, sentence: string])[] = [
   [/ERR_SSL|SSL routines|ssl\/tls alert|handshake/i, 'the TLS handshake failed'],
   [/ERR_OSSL|PEM/, 'the certificate of the authority cannot be read'],
   [/EPROTOCOL/, 'the server broke the protocol'],
-  [/EAUTH/, 'the server offers no way to log in that is known here'],
+  [/EAUTH/, 'the login failed'],
   [/ETLS|EREQUIRETLS/, 'the server offers no TLS'],
 ];
 

@@ -286,7 +286,8 @@ function faultOf(reason: Reason | null): Judgement {
   }
 }
 
-const isAboutLogin = (a: Reply): boolean => a.code !== null && aboutLogin.has(a.code);
+/** The server asks for a login, or for a better one. */
+export const isAboutLogin = (a: Reply): boolean => a.code !== null && aboutLogin.has(a.code);
 const classOf = (a: Reply): number => Math.floor((a.code ?? 0) / 100);
 
 /**

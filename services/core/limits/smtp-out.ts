@@ -30,6 +30,8 @@ export const smtpOutLimits = {
   /** A mail in memory up to this size and its final dot are one write. A larger mail is written in pieces of this size, so that a connection that is
    * lost between two pieces is known to have been lost before the dot. */
   smtpOneWriteBytes: 64 * KIB,
+  /** Names of mechanisms that a server offers, in the message of a paused route: a server may offer hundreds. */
+  mechanismsShownMax: 10,
   /** Addresses of a relay host that one attempt tries: as many as Postfix does. */
   smtpAddressesMax: 5,
 } as const;
