@@ -16,6 +16,7 @@ import {
 import { isUnanswered } from '../core/delivery/first-reply.ts';
 import { judge } from '../core/delivery/reply.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
+import { pausedRoutesText, routePause } from '../core/delivery/route-pause.ts';
 import { Failure } from '../core/failure.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { Report } from '../ports/transport.ts';
@@ -160,18 +161,20 @@ async function recordReport(
     return;
   }
   const now = d.messages.now();
-  const isRoute = judgement.scope === 'route';
-  const due = isRoute
-    ? signals.paused.pause(route, now)
-    : category === 'aborted'
-      ? now
-      : now + hand.releaseDelayMs;
-  if (isRoute) d.tally?.paused(owner, route.name, due);
+  const pause = judgement.scope === 'route' ? routePause(category, report) : null;
+  const due =
+    pause !== null
+      ? signals.paused.pause(route, now, pause)
+      : category === 'aborted'
+        ? now
+        : now + hand.releaseDelayMs;
+  if (pause !== null) d.tally?.paused(owner, route.name, { until: due, ...pause });
   const how = {
-    reason: isRoute ? 'route' : null,
+    reason: pause === null ? null : 'route',
     due,
     tried: category !== 'aborted',
     lastReply: reply,
+    ...(pause === null ? {} : { message: pausedRoutesText([[route.name, pause.message]]) }),
   } as const;
   // Behind the record `committing` nothing is released, not even when its answer never came here:
   // no dot was sent, so it waits like a refusal about us.

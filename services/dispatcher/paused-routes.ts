@@ -1,31 +1,57 @@
-// Routes that a fault of ours has paused, in this process: a dead resolver, a relay that refuses
-// everybody, broken TLS. Their mail goes by the next route, or waits as `hold`. Another dispatcher
-// finds out for itself; it may see another network.
+// Routes that this process has paused because of a fault of ours: a dead resolver, a relay that
+// refuses every client, broken TLS, a refused login. Their mail takes the next route, or waits with
+// the hold `route`. Each dispatcher pauses routes for itself, because another may have another
+// network.
 
 import type { Route } from '../core/catalog/catalog.ts';
 import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
+import type { RoutePause } from '../core/delivery/route-pause.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
+
+interface Pause extends RoutePause {
+  /** By the store's clock, like the dues of the deliveries that wait. */
+  readonly until: number;
+  /** The access token that the server refused; undefined when the fault is another. */
+  readonly refusedToken: string | undefined;
+}
 
 export class PausedRoutes {
   /**
-   * By all that makes a route: a wrong password of one tenant must not hold up another's mail to
-   * the same relay.
+   * By digest, so a wrong password of one tenant does not stop the mail of another tenant to the
+   * same relay. Expired pauses go with the next pause.
    */
-  readonly #until = new Map<string, number>();
+  readonly #pauses = new Map<string, Pause>();
 
-  /** By the store's clock, like the dues that are made from it. */
   until(route: Route): number {
-    return this.#until.get(routeDigest(route)) ?? Number.NEGATIVE_INFINITY;
+    return this.#pauseOf(route)?.until ?? Number.NEGATIVE_INFINITY;
   }
 
-  pause(route: Route, now: number): number {
+  /** Why the route is paused; null when it is not. */
+  message(route: Route): string | null {
+    return this.#pauseOf(route)?.message ?? null;
+  }
+
+  /** Returns the time when the pause ends. */
+  pause(route: Route, now: number, { reason, message }: RoutePause): number {
     const until = now + dispatchLimits.routePausedMs;
-    for (const [digest, over] of this.#until) if (over <= now) this.#until.delete(digest);
-    this.#until.set(routeDigest(route), until);
+    for (const [digest, pause] of this.#pauses) if (pause.until <= now) this.#pauses.delete(digest);
+    const refusedToken = reason === 'auth' ? route.credentials?.accessToken : undefined;
+    this.#pauses.set(routeDigest(route), { until, reason, message, refusedToken });
     return until;
   }
 
   resume(route: Route): void {
-    this.#until.delete(routeDigest(route));
+    this.#pauses.delete(routeDigest(route));
+  }
+
+  /**
+   * The digest has no access token, so a changed token leaves the pause in place. When the server
+   * has refused the old token, the route with the new token is not paused.
+   */
+  #pauseOf(route: Route): Pause | null {
+    const pause = this.#pauses.get(routeDigest(route));
+    if (pause === undefined) return null;
+    const { refusedToken } = pause;
+    return refusedToken !== undefined && refusedToken !== route.credentials?.accessToken ? null : pause;
   }
 }

@@ -1,9 +1,9 @@
-// What became of the attempts of each sender, added up here and told every few seconds: it is for
-// people to look at, so a dispatcher that is killed may take the last of it with it.
+// Counts the attempts of each sender by outcome, and adds the counts to the store every few seconds.
+// The figures are for people, so a dispatcher that is killed may lose the last of them.
 
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { SenderFigures, SenderFiguresStore } from '../ports/sender-figures.ts';
+import type { PausedRoute, SenderFigures, SenderFiguresStore } from '../ports/sender-figures.ts';
 
 type Owner = Pick<SenderFigures, 'tenant' | 'sender'>;
 type Counts = { -readonly [K in keyof SenderFigures]: SenderFigures[K] };
@@ -20,21 +20,19 @@ export interface AttemptResult {
 export class Tally {
   #figures = new Map<string, Counts>();
 
-  /**
-   * Outcomes that are none of a server's are not counted; its last reply is kept whatever it was.
-   */
+  /** Counts only outcomes that a server decided. Keeps the last reply of any kind. */
   attempt(owner: Owner, { outcome, at, code, enhanced }: AttemptResult): void {
     const counts = this.#of(owner);
     if (outcome in counterOf) counts[counterOf[outcome as keyof typeof counterOf]] += 1;
     if (code !== null) counts.lastReply = { at, code, enhanced };
   }
 
-  paused(owner: Owner, route: string, until: number): void {
+  paused(owner: Owner, route: string, pause: PausedRoute): void {
     const counts = this.#of(owner);
-    counts.pausedRoutes = { ...counts.pausedRoutes, [route]: until };
+    counts.pausedRoutes = { ...counts.pausedRoutes, [route]: pause };
   }
 
-  /** What was counted since the last call. */
+  /** The counts since the last call. */
   take(): readonly SenderFigures[] {
     const taken = [...this.#figures.values()];
     this.#figures = new Map();
@@ -66,8 +64,8 @@ export interface TallyTeller {
 }
 
 /**
- * Tells the store until the signal aborts, and then what is left. Never rejects: what a store does
- * not take is lost.
+ * Adds the counts to the store until the signal aborts, and the rest afterwards. Never rejects:
+ * counts that the store does not accept are lost.
  */
 export async function tellTally(
   tally: Tally,

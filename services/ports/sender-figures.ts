@@ -1,21 +1,31 @@
-// What became of the attempts of each sender lately, for people to look at. Nobody decides by it,
-// and losing some of it loses nothing.
+// The attempts of each sender in the last hour, by outcome, for people. No program decides by them,
+// so some of them may be lost.
+
+import type { Category } from '../core/delivery/reply.ts';
+
+export interface PausedRoute {
+  /** When the pause ends, by the store's clock. */
+  readonly until: number;
+  readonly reason: Category;
+  /** One sentence of our own, without words of a server. */
+  readonly message: string;
+}
 
 export interface SenderFigures {
   readonly tenant: string;
   readonly sender: string;
-  /** Attempts, by what came of them. */
+  /** Attempts, by outcome. */
   readonly sent: number;
   readonly deferred: number;
   readonly bounced: number;
-  /** Of the next hop, without its words: they may hold addresses. */
+  /** The last reply of the next hop, without its text, which may hold addresses. */
   readonly lastReply: {
     readonly at: number;
     readonly code: number | null;
     readonly enhanced: string | null;
   } | null;
-  /** Names of routes that a dispatcher has paused, and until when. */
-  readonly pausedRoutes: Readonly<Record<string, number>>;
+  /** Routes that a dispatcher has paused, by name. */
+  readonly pausedRoutes: Readonly<Record<string, PausedRoute>>;
 }
 
 export interface SenderFiguresStore extends AsyncDisposable {

@@ -34,6 +34,15 @@ export type DeliveryState = 'scheduled' | 'queued' | 'sending' | 'deferred' | Te
 /** Why a queued delivery waits although its time has come. */
 export type HoldReason = 'budget' | 'suspended' | 'unverified' | 'route';
 
+export interface Hold {
+  readonly reason: HoldReason;
+  /**
+   * Why its routes are paused: at most `deliveryLimits.replyCharsMax` characters, without words of a
+   * server.
+   */
+  readonly message?: string;
+}
+
 /**
  * What an attempt met: the record of one try. Shown by the API; the reply is the other server's
  * text, cut.
@@ -68,7 +77,7 @@ export interface Progress {
   readonly maybeSent: boolean;
   /** A client asked to cancel while it was being sent (409); honoured if it defers. */
   readonly cancelWanted: boolean;
-  readonly hold: { readonly reason: HoldReason } | null;
+  readonly hold: Hold | null;
   /** The first claim was reported as event `accepted`. */
   readonly takenUp: boolean;
   readonly route: string | null;
@@ -232,10 +241,18 @@ export function claim(
 }
 
 /** What cannot go now waits in the store, not in the queue: no event, nothing spent. */
-export function hold(s: DeliveryView, reason: HoldReason, due: number): Change | null {
+export function hold(
+  s: DeliveryView,
+  reason: HoldReason,
+  due: number,
+  message: string | null = null,
+): Change | null {
   if (s.delivery.state !== 'queued') return null;
-  return change(s, { due, wakeAt: wake(due, s.expiresAt), hold: { reason } });
+  return change(s, { due, wakeAt: wake(due, s.expiresAt), hold: holdOf(reason, message) });
 }
+
+const holdOf = (reason: HoldReason, message: string | null): Hold =>
+  message === null ? { reason } : { reason, message };
 
 /** The lease goes on while the dispatcher lives. Null: it was lost. */
 export function renew(
@@ -279,6 +296,8 @@ export function release(
     readonly reason: HoldReason | null;
     readonly tried: boolean;
     readonly lastReply?: LastReply;
+    /** Why its route is paused; with reason `route` only. */
+    readonly message?: string;
   },
 ): Change | null {
   if (!isMine(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
@@ -288,7 +307,7 @@ export function release(
     lease: null,
     due: input.due,
     wakeAt: wake(input.due, s.expiresAt),
-    hold: input.reason === null ? null : { reason: input.reason },
+    hold: input.reason === null ? null : holdOf(input.reason, input.message ?? null),
     tries: s.delivery.tries + (input.tried ? 1 : 0),
     ...(input.lastReply === undefined ? {} : { lastReply: input.lastReply }),
   });

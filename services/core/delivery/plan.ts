@@ -4,6 +4,7 @@
 import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
 import { type Change, type DeliveryView, endIfTooOld, hold } from './delivery.ts';
+import { pausedRoutesText } from './route-pause.ts';
 
 export type Plan =
   /**
@@ -22,12 +23,14 @@ export interface PlanContext {
   readonly routes: readonly Route[];
   /** Until when a route is paused by a fault of ours; at or before `now`: it is not. */
   readonly pausedUntil: (route: Route) => number;
+  /** Why it is paused; null when it is not. */
+  readonly pauseMessage: (route: Route) => string | null;
 }
 
 /**
- * Milliseconds until an entry's delivery is due, where that is so soon that the two clocks of who
- * published it and who took it may be all there is to it; otherwise 0. Worth waiting for: what is
- * dropped comes back when a sweeper finds it unclaimed, a minute later.
+ * Milliseconds until the delivery of an entry is due, when the clocks of its publisher and of this
+ * program may differ by as much; otherwise 0. The dispatcher waits for so little, because an entry
+ * that it drops comes back only when a sweeper finds the delivery unclaimed, a minute later.
  */
 export function earlyBy(s: DeliveryView, context: Pick<PlanContext, 'attempt' | 'now'>): number {
   const early = s.delivery.due - context.now;
@@ -47,7 +50,9 @@ export function plan(s: DeliveryView, context: PlanContext): Plan {
   const open = context.routes.find((route) => context.pausedUntil(route) <= now);
   if (open !== undefined) return { kind: 'go', route: open };
   const earliest = Math.min(...context.routes.map(context.pausedUntil));
-  return held(hold(s, 'route', Number.isFinite(earliest) ? earliest : now + deliveryLimits.heldRecheckMs));
+  const due = Number.isFinite(earliest) ? earliest : now + deliveryLimits.heldRecheckMs;
+  const messages = context.routes.map((route) => [route.name, context.pauseMessage(route) ?? ''] as const);
+  return held(hold(s, 'route', due, messages.length === 0 ? null : pausedRoutesText(messages)));
 }
 
 const held = (change: Change | null): Plan => (change === null ? { kind: 'drop' } : { kind: 'hold', change });
