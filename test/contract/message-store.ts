@@ -1037,7 +1037,7 @@ function full(createdAt: number): NewMessage {
         lapses: 4,
         maybeSent: true,
         cancelWanted: true,
-        hold: { reason: 'route' },
+        hold: { reason: 'route', message: 'main: the server offers no AUTH' },
         takenUp: true,
         route: 'main',
         destination: 'mx.example',
