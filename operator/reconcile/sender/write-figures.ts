@@ -73,7 +73,8 @@ const reasonOf: Partial<Record<Category, string>> = {
   route_refused: 'ConnectionRefused',
 };
 
-function statusFigures(figures: SenderFigures | undefined, now: number): SenderStatus['figures'] {
+/** The figures as the status shows them; undefined when there are none. */
+export function statusFigures(figures: SenderFigures | undefined, now: number): SenderStatus['figures'] {
   if (figures === undefined) return undefined;
   const { sent, deferred, bounced, lastReply, pausedRoutes } = figures;
   const paused = Object.entries(pausedRoutes)
