@@ -1,6 +1,6 @@
-// Why a connection failed, in words of our own: messages of nodemailer and of OpenSSL may quote
-// what they were given, and a reader should not have to know either. What matches none is told by
-// its code.
+// Why a connection failed, in sentences of our own. Messages of nodemailer and OpenSSL may quote
+// secrets, and readers should not have to know these libraries. An error without a sentence is
+// shown by its code.
 
 const faults: readonly (readonly [pattern: RegExp, sentence: string])[] = [
   [/ECONNRESET|socket hang up/, 'the server reset the connection'],
@@ -33,7 +33,7 @@ const faults: readonly (readonly [pattern: RegExp, sentence: string])[] = [
   [/ETLS|EREQUIRETLS/, 'the server offers no TLS'],
 ];
 
-/** A sentence that holds nothing of the error. */
+/** A sentence that quotes nothing of the error. */
 export function faultOf(error: unknown): string {
   if (!(error instanceof Error)) return 'the connection failed';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
