@@ -1,5 +1,5 @@
-// Handing a message to the next hop. It says what happened and decides nothing: what an answer
-// means is `core/delivery/reply.ts`.
+// Sends a message to the next hop and reports what happened. `core/delivery/reply.ts` decides what
+// the answer means.
 
 import type { Address } from '../core/address.ts';
 import type { Route } from '../core/catalog/catalog.ts';
@@ -109,8 +109,11 @@ export interface Transport extends AsyncDisposable {
    * A turn on a connection to this route: a kept one, or a new one with TLS and login done. Waits
    * while `smtpOutLimits.connectionsPerRouteMax` are in use, first come first served. The addresses
    * of a host are tried in turn, at most `smtpOutLimits.smtpAddressesMax`, until one is ready for
-   * MAIL; what the last one failed with is the report. Never rejects. `Opportunistic` may dial an
-   * address twice. Credentials are only ever sent over verified TLS.
+   * MAIL; the report has the failure of the last one. Never rejects. `Opportunistic` may dial an
+   * address twice, and so may a login: when the server refuses a mechanism (502, 504, 535) and
+   * offers another that the credentials can use, a new connection tries that one, once. Credentials
+   * are only ever sent over verified TLS, and only by a mechanism that the server offers; else
+   * `fault` with reason `auth`, whose text names what the server offers.
    */
   open(route: Route, options: { readonly signal: AbortSignal }): Promise<Session | Report>;
 }
