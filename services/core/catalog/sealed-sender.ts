@@ -1,5 +1,5 @@
-// A sender as it is stored: its secrets (logins of relays, private keys of DKIM) sealed, all the
-// rest readable.
+// Stores a sender: its secrets (logins of relays, private keys of DKIM) are sealed, the rest is
+// readable.
 
 import type { Key, Keys } from '../secrets/keyring.ts';
 import { open, seal, sealedWith } from '../secrets/seal.ts';
@@ -44,14 +44,15 @@ export function openSender(stored: SealedSender, keys: readonly Key[] | null): S
       ...route,
       credentials: readCredentials(secret(loginField(route.name)), sender),
     })),
-    // what was stored before senders had keys has none
+    // a sender that was stored before senders had keys has none
     dkim: (sender.dkim ?? []).map((key) => ({ ...key, privateKey: secret(keyField(key.selector)) })),
   };
 }
 
 /**
- * True when what is stored is this sender, with these secrets, sealed with the active key; else it
- * has to be written, although the hash is the same: a login was changed, or the document, by hand.
+ * True when the stored sender is this one, with these secrets, sealed with the active key. Otherwise
+ * the sender must be written although the hash is the same: a login has changed, or somebody has
+ * edited the document.
  */
 export function isStoredAs(stored: SealedSender, sender: Sender, keys: Keys): boolean {
   if (stored.config !== configOf(sender)) return false;
@@ -59,7 +60,7 @@ export function isStoredAs(stored: SealedSender, sender: Sender, keys: Keys): bo
   try {
     return JSON.stringify(secretsOf(openSender(stored, keys))) === JSON.stringify(secretsOf(sender));
   } catch {
-    // what does not open has to be sealed again
+    // a secret that does not open must be sealed again
     return false;
   }
 }
