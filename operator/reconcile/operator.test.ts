@@ -251,10 +251,12 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
     const objects = [
       configMap('same', { 'good.html': '<p>Hi</p>', 'bad.html': '<p>{{#each}}</p>' }),
       secret('half', { username: 'x' }),
+      secret('both', { username: 'x', password: 'hunter2', accessToken: 'hunter2' }),
       secret('no-key', { 'k.pem': 'hunter2' }),
       sender('same-good'),
       sender('same-no-secret', login('nowhere')),
       sender('same-half', login('half')),
+      sender('same-both', login('both')),
       sender('same-no-key', { dkim: keys('no-key') }),
       sender('same-odd', { domain: 'ex_ample.odd.example', from: { address: 'hi@ex_ample.odd.example' } }),
       template('same-good', fromMap('good.html')),
@@ -306,7 +308,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
         expect([metadata.name, reason, message]).toEqual([metadata.name, expected.reason, expected.message]);
       }, WAIT);
     }
-    expect(faulty).toBe(13);
+    expect(faulty).toBe(14);
   });
 
   it('forbidden references are Unknown until the operator may read them', async () => {

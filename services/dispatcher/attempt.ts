@@ -12,6 +12,7 @@ import {
 } from '../core/delivery/delivery.ts';
 import { isUnanswered } from '../core/delivery/first-reply.ts';
 import { classifyAnswer } from '../core/delivery/reply.ts';
+import { pausedRoutesText, routePause } from '../core/delivery/route-pause.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { StoreClock } from '../ports/store-clock.ts';
 import type { Report } from '../ports/transport.ts';
@@ -92,18 +93,20 @@ export async function recordAttempt(
     return;
   }
   const now = d.messages.now();
-  const isRouteFault = classification.scope === 'route';
-  const due = isRouteFault
-    ? paused.pause(route, now)
-    : category === 'aborted'
-      ? now
-      : now + hand.releaseDelayMs;
-  if (isRouteFault) d.tally?.paused(owner, route.name, due);
+  const pause = classification.scope === 'route' ? routePause(category, result) : null;
+  const due =
+    pause !== null
+      ? paused.pause(route, now, pause)
+      : category === 'aborted'
+        ? now
+        : now + hand.releaseDelayMs;
+  if (pause !== null) d.tally?.paused(owner, route.name, { until: due, ...pause });
   const how = {
-    reason: isRouteFault ? 'route' : null,
+    reason: pause === null ? null : 'route',
     due,
     tried: category !== 'aborted',
     lastReply: reply,
+    ...(pause === null ? {} : { message: pausedRoutesText([[route.name, pause.message]]) }),
   } as const;
   // A delivery in `committing` cannot be released, even if the store's confirmation of the fence
   // never arrived. No dot was sent, so it is deferred like a refusal that is about us, and no

@@ -15,6 +15,7 @@ import { openRedis } from '../adapters/redis/connection.ts';
 import { createSmtpTransport } from '../adapters/smtp/transport.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
+import { currentCredentials } from '../core/delivery/pacing/current-credentials.ts';
 import { keysFor } from '../core/secrets/keyring.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import type { Config } from '../runtime/config.ts';
@@ -67,7 +68,13 @@ export async function start(config: Config<'dispatcher'>, about: About): Promise
     queue,
     budgets,
     catalog,
-    transport: open.use(createSmtpTransport({ allowed: config.allowCidrs ?? [], operatorRelay: relay })),
+    transport: open.use(
+      createSmtpTransport({
+        allowed: config.allowCidrs ?? [],
+        operatorRelay: relay,
+        credentialsOf: (route) => currentCredentials(catalog.current(), route),
+      }),
+    ),
     clock: systemClock,
     random: new SystemRandom(),
     templates: new CompiledTemplates(),

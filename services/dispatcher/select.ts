@@ -76,6 +76,7 @@ async function selectOnce(
       sender,
       routes: routesOf(d, sender),
       pausedUntil: (route) => paused.until(route),
+      pauseMessage: (route) => paused.message(route),
     });
     if (planned.kind === 'drop') batch.settle(entry);
     else if (planned.kind === 'go' && sender !== null)

@@ -11,7 +11,7 @@ it('counts the outcomes of each sender’s attempts, and starts at zero after ea
   tally.attempt(billing, { outcome: 'deferred', at: 2, code: 451, enhanced: null });
   tally.attempt(news, { outcome: 'bounced', at: 3, code: 550, enhanced: '5.1.1' });
   tally.attempt(news, { outcome: 'lost', at: 4, code: null, enhanced: null });
-  tally.paused(news, 'relay', 99);
+  tally.paused(news, 'relay', { until: 99, reason: 'tls', message: 'the server offers no TLS' });
   expect(tally.take()).toEqual([
     {
       ...billing,
@@ -27,7 +27,7 @@ it('counts the outcomes of each sender’s attempts, and starts at zero after ea
       deferred: 0,
       bounced: 1,
       lastReply: { at: 3, code: 550, enhanced: '5.1.1' },
-      pausedRoutes: { relay: 99 },
+      pausedRoutes: { relay: { until: 99, reason: 'tls', message: 'the server offers no TLS' } },
     },
   ]);
   expect(tally.take()).toEqual([]);

@@ -3,7 +3,7 @@
 
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { SenderFigures, SenderFiguresStore } from '../ports/sender-figures.ts';
+import type { PausedRoute, SenderFigures, SenderFiguresStore } from '../ports/sender-figures.ts';
 
 type Owner = Pick<SenderFigures, 'tenant' | 'sender'>;
 type Counts = { -readonly [K in keyof SenderFigures]: SenderFigures[K] };
@@ -27,9 +27,9 @@ export class Tally {
     if (code !== null) counts.lastReply = { at, code, enhanced };
   }
 
-  paused(owner: Owner, route: string, until: number): void {
+  paused(owner: Owner, route: string, pause: PausedRoute): void {
     const counts = this.#of(owner);
-    counts.pausedRoutes = { ...counts.pausedRoutes, [route]: until };
+    counts.pausedRoutes = { ...counts.pausedRoutes, [route]: pause };
   }
 
   /** Returns the counts since the last call. */

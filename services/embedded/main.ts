@@ -14,6 +14,7 @@ import { createSmtpTransport } from '../adapters/smtp/transport.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { SystemRandom } from '../adapters/system/random.ts';
 import type { Route } from '../core/catalog/catalog.ts';
+import { currentCredentials } from '../core/delivery/pacing/current-credentials.ts';
 import type { Fault } from '../core/documents/fault.ts';
 import { type Cidr, parseCidr } from '../core/network/dialable.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
@@ -101,7 +102,11 @@ export async function start(
   );
   const relay = config.relay ?? toInbox(inbox);
   const transport = open.use(
-    createSmtpTransport({ allowed: config.allowCidrs ?? LOOPBACK, operatorRelay: relay }),
+    createSmtpTransport({
+      allowed: config.allowCidrs ?? LOOPBACK,
+      operatorRelay: relay,
+      credentialsOf: (route) => currentCredentials(catalog.current(), route),
+    }),
   );
   const dispatcher: Dispatcher = {
     ...shared,

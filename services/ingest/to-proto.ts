@@ -50,6 +50,7 @@ const toDelivery = (d: Delivery): DeliveryProto => ({
   attempts: d.tries,
   next_attempt_at: isTerminal(d.state) || d.state === 'sending' ? undefined : toTimestamp(d.due),
   hold: d.hold?.reason,
+  hold_message: d.hold?.message,
   last_reply:
     d.lastReply === null
       ? undefined

@@ -1,6 +1,16 @@
 // The outcomes of each sender's recent attempts, for people only. No program decides by these
 // figures, and some of them may be lost.
 
+import type { Category } from '../core/delivery/reply.ts';
+
+export interface PausedRoute {
+  /** When the pause ends, by the store's clock. */
+  readonly until: number;
+  readonly reason: Category;
+  /** One sentence of our own, without words of a server. */
+  readonly message: string;
+}
+
 export interface SenderFigures {
   readonly tenant: string;
   readonly sender: string;
@@ -14,8 +24,8 @@ export interface SenderFigures {
     readonly code: number | null;
     readonly enhanced: string | null;
   } | null;
-  /** Names of paused routes, and until when: milliseconds since 1970 by the store's clock. */
-  readonly pausedRoutes: Readonly<Record<string, number>>;
+  /** Routes that a dispatcher has paused, by name. */
+  readonly pausedRoutes: Readonly<Record<string, PausedRoute>>;
 }
 
 export interface SenderFiguresStore extends AsyncDisposable {

@@ -115,7 +115,10 @@ export interface Transport extends AsyncDisposable {
    * `smtpOutLimits.connectionsPerRouteMax` are in use, first come first served. Tries the addresses
    * of the host one after the other, at most `smtpOutLimits.smtpAddressesMax`, until one is ready
    * for MAIL; the report is that of the last failure. Never rejects. `Opportunistic` may dial an
-   * address twice. Credentials are sent only over verified TLS.
+   * address twice, and so may a login: when the server refuses a mechanism (502, 504, 535) and
+   * offers another that the credentials can use, a new connection tries that one, once. Credentials
+   * are sent only over verified TLS, and only by a mechanism that the server offers; otherwise the
+   * report is `fault` with reason `auth`, and its text names what the server offers.
    */
   open(route: Route, options: { readonly signal: AbortSignal }): Promise<Session | Report>;
 }

@@ -29,6 +29,7 @@ const numbers: Readonly<Record<string, number>> = {
   'CreateKeyRequest.scopes maxItems': accessLimits.keyScopesMax,
   'CreateKeyRequest.senders maxItems': accessLimits.keySendersMax,
   'CreateSuppressionRequest.recipient maxLength': addressLimits.addressOctetsMax,
+  'Delivery.hold_message maxLength': deliveryLimits.replyCharsMax,
   'LastReply.text maxLength': deliveryLimits.replyCharsMax,
   'ListMessagesRequest.cursor maxLength': acceptLimits.cursorCharsMax,
   'ListMessagesRequest.limit max': acceptLimits.listLimitMax,

@@ -91,6 +91,21 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       });
     });
 
+    it('writes an access token that has changed, without a new revision', async () => {
+      await writer.put(by(1, 1), sender({ accessToken: 'one' }));
+      expect(await writer.put(by(1, 1), sender({ accessToken: 'one' }))).toMatchObject({ kind: 'unchanged' });
+      expect(await writer.put(by(1, 1), sender({ accessToken: 'two' }))).toEqual({
+        kind: 'updated',
+        revision: 1,
+      });
+      expect((await subject.read()).sender('shop', 'billing')?.routes[0]?.credentials).toEqual({
+        username: 'billing',
+        accessToken: 'two',
+        tenant: 'shop',
+        sender: 'billing',
+      });
+    });
+
     it('refuses an old leader, also once its successor has written the same', async () => {
       await writer.put(by(1, 5), sender());
       expect(await subject.other.put(by(2, 5), sender())).toMatchObject({ kind: 'unchanged' });

@@ -86,7 +86,7 @@ export function fullMessage(createdAt: number): NewMessage {
         lapses: 4,
         maybeSent: true,
         cancelWanted: true,
-        hold: { reason: 'route' },
+        hold: { reason: 'route', message: 'main: the server offers no AUTH' },
         takenUp: true,
         route: 'main',
         destination: 'mx.example',

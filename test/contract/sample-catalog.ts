@@ -8,8 +8,9 @@ export interface SampleSender {
   readonly name?: string;
   readonly tenant?: string;
   readonly from?: string;
-  /** The relay asks for a login: a Secret stands beside the Sender. */
+  /** The relay asks for a login: a Secret with this password or this access token. */
   readonly password?: string;
+  readonly accessToken?: string;
 }
 
 /** YAML of a Sender, and of its Secret where it has one. */
@@ -18,9 +19,11 @@ export function senderYaml({
   tenant = 'shop',
   from = 'Billing',
   password,
+  accessToken,
 }: SampleSender = {}): string {
   const domain = `${name}.${tenant}.example`;
-  const login = password === undefined ? '' : `, credentialsSecretRef: {name: ${name}-login}`;
+  const hasLogin = password !== undefined || accessToken !== undefined;
+  const login = !hasLogin ? '' : `, credentialsSecretRef: {name: ${name}-login}`;
   const sender = `apiVersion: packetboat.dev/v1alpha1
 kind: Sender
 metadata: {name: ${name}, namespace: ${tenant}}
@@ -34,9 +37,9 @@ spec:
 apiVersion: v1
 kind: Secret
 metadata: {name: ${name}-login, namespace: ${tenant}}
-stringData: {username: ${name}, password: ${JSON.stringify(password)}}
+stringData: ${JSON.stringify({ username: name, password, accessToken })}
 `;
-  return password === undefined ? sender : sender + secret;
+  return hasLogin ? sender + secret : sender;
 }
 
 export interface SampleTemplate {

@@ -1,7 +1,7 @@
 // What every SenderFiguresStore promises.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SenderFigures, SenderFiguresStore } from '../../services/ports/sender-figures.ts';
+import type { PausedRoute, SenderFigures, SenderFiguresStore } from '../../services/ports/sender-figures.ts';
 
 export interface SenderFiguresSubject extends AsyncDisposable {
   readonly store: SenderFiguresStore;
@@ -24,6 +24,9 @@ const figures = (more: Partial<SenderFigures>): SenderFigures => ({
   ...more,
 });
 
+const down = (until: number): PausedRoute => ({ until, reason: 'connect', message: 'no connection' });
+const noLogin = (until: number): PausedRoute => ({ until, reason: 'auth', message: 'no login' });
+
 export function senderFiguresContract(name: string, open: () => Promise<SenderFiguresSubject>): void {
   describe(`SenderFiguresStore contract: ${name}`, () => {
     let subject: SenderFiguresSubject;
@@ -38,16 +41,21 @@ export function senderFiguresContract(name: string, open: () => Promise<SenderFi
       const late = { at: 9, code: 451, enhanced: '4.3.0' };
       await subject.store.add([]);
       await subject.store.add([
-        figures({ sent: 3, lastReply: early, pausedRoutes: { relay: 70, 'spare.example': 20 } }),
+        figures({ sent: 3, lastReply: early, pausedRoutes: { relay: down(50), 'spare.example': down(20) } }),
         figures({ tenant: 'other', bounced: 1 }),
       ]);
       await subject.another.add([
-        figures({ sent: 2, deferred: 1, lastReply: late, pausedRoutes: { relay: 50 } }),
+        figures({ sent: 2, deferred: 1, lastReply: late, pausedRoutes: { relay: noLogin(70) } }),
       ]);
       const sums = await subject.store.lastHour();
       expect(sums).toHaveLength(2);
       expect(sums).toContainEqual(
-        figures({ sent: 5, deferred: 1, lastReply: late, pausedRoutes: { relay: 70, 'spare.example': 20 } }),
+        figures({
+          sent: 5,
+          deferred: 1,
+          lastReply: late,
+          pausedRoutes: { relay: noLogin(70), 'spare.example': down(20) },
+        }),
       );
       expect(sums).toContainEqual(figures({ tenant: 'other', bounced: 1 }));
     });

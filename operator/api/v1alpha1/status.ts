@@ -71,6 +71,15 @@ const dnsRecord = z.object({
   required: z.boolean().meta({ description: 'Whether the domain needs the record to be verified.' }),
 });
 
+const pausedRoute = z.object({
+  name: z.string().meta({ description: 'Name of the route.' }),
+  reason: z.string().min(1).max(1_024).meta({
+    description: 'Reason in one word, for programs.',
+    pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$',
+  }),
+  message: z.string().max(32_768).meta({ description: 'Explanation for people.' }),
+});
+
 const figures = z.object({
   sent: z.int().min(0).meta({ description: 'Attempts that were delivered.', format: 'int64' }),
   deferred: z.int().min(0).meta({ description: 'Attempts that will be retried.', format: 'int64' }),
@@ -80,7 +89,7 @@ const figures = z.object({
     .optional()
     .meta({ description: 'Codes of the last SMTP reply, for example "250 2.0.0".' }),
   lastReplyTime: time('When the last reply came.').optional(),
-  pausedRoutes: z.array(z.string()).optional().meta({
+  pausedRoutes: z.array(pausedRoute).optional().meta({
     description: 'Routes that a dispatcher has paused because they failed.',
     'x-kubernetes-list-type': 'atomic',
   }),

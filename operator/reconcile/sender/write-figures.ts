@@ -2,6 +2,7 @@
 // only where they changed. Their field manager differs from that of the rest of the status, so
 // neither overwrites the other.
 
+import type { Category } from '../../../services/core/delivery/reply.ts';
 import { dispatchLimits } from '../../../services/core/limits/dispatch.ts';
 import type { Clock } from '../../../services/ports/clock.ts';
 import type { SenderFigures, SenderFiguresStore } from '../../../services/ports/sender-figures.ts';
@@ -62,10 +63,24 @@ async function writeOnce(
   }
 }
 
-function statusFigures(figures: SenderFigures | undefined, now: number): SenderStatus['figures'] {
+/** By category of the fault; docs/operator.md lists them. */
+const reasonOf: Partial<Record<Category, string>> = {
+  dns: 'NameNotResolved',
+  address_refused: 'AddressNotAllowed',
+  connect: 'ConnectionFailed',
+  tls: 'TLSFailed',
+  auth: 'LoginFailed',
+  route_refused: 'ConnectionRefused',
+};
+
+/** The figures as the status shows them; undefined when there are none. */
+export function statusFigures(figures: SenderFigures | undefined, now: number): SenderStatus['figures'] {
   if (figures === undefined) return undefined;
   const { sent, deferred, bounced, lastReply, pausedRoutes } = figures;
-  const paused = Object.entries(pausedRoutes).flatMap(([name, until]) => (until > now ? [name] : []));
+  const paused = Object.entries(pausedRoutes)
+    .filter(([, { until }]) => until > now)
+    .map(([name, { reason, message }]) => ({ name, reason: reasonOf[reason] ?? 'RouteFailed', message }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     ...{ sent, deferred, bounced },
     ...(lastReply === null
@@ -74,6 +89,6 @@ function statusFigures(figures: SenderFigures | undefined, now: number): SenderS
           lastReply: `${lastReply.code} ${lastReply.enhanced ?? ''}`.trim(),
           lastReplyTime: timeText(lastReply.at),
         }),
-    ...(paused.length === 0 ? {} : { pausedRoutes: paused.sort() }),
+    ...(paused.length === 0 ? {} : { pausedRoutes: paused }),
   };
 }

@@ -17,7 +17,7 @@ interface FiguresDocument {
   readonly deferred: number;
   readonly bounced: number;
   readonly lastReply?: SenderFigures['lastReply'];
-  readonly pausedRoutes?: Readonly<Record<string, number>>;
+  readonly paused?: SenderFigures['pausedRoutes'];
 }
 
 const HOUR = 3_600_000;
@@ -53,16 +53,16 @@ class MongoSenderFigures implements SenderFiguresStore {
         pausedRoutes,
       }): AnyBulkWriteOperation<FiguresDocument> => {
         const paused = Object.fromEntries(
-          Object.entries(pausedRoutes).map(([name, until]) => [`pausedRoutes.${fieldOf(name)}`, until]),
+          Object.entries(pausedRoutes).map(([name, pause]) => [`paused.${fieldOf(name)}`, pause]),
         );
+        const set = { ...(lastReply === null ? {} : { lastReply }), ...paused };
         return {
           updateOne: {
             filter: { _id: `${tenant}/${sender}/${slot.getTime()}` },
             update: {
               $setOnInsert: { tenant, sender, slot },
               $inc: { sent, deferred, bounced },
-              ...(lastReply === null ? {} : { $set: { lastReply } }),
-              ...(Object.keys(paused).length === 0 ? {} : { $max: paused }),
+              ...(Object.keys(set).length === 0 ? {} : { $set: set }),
             },
             upsert: true,
           },
@@ -77,7 +77,7 @@ class MongoSenderFigures implements SenderFiguresStore {
     const sums = new Map<string, SenderFigures>();
     for (const document of await this.#mongo.call(this.#figures.find({ slot: { $gt: from } }).toArray())) {
       const key = `${document.tenant}/${document.sender}`;
-      sums.set(key, sum(sums.get(key), { ...document, pausedRoutes: named(document.pausedRoutes) }));
+      sums.set(key, sum(sums.get(key), { ...document, paused: named(document.paused) }));
     }
     return [...sums.values()];
   }
@@ -88,15 +88,17 @@ class MongoSenderFigures implements SenderFiguresStore {
 
 /** Names of routes may contain dots, which MongoDB would read as paths. */
 const fieldOf = (name: string): string => name.replaceAll('.', '%2E');
-const named = (fields: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> =>
-  Object.fromEntries(Object.entries(fields).map(([field, until]) => [field.replaceAll('%2E', '.'), until]));
+const named = (fields: SenderFigures['pausedRoutes'] = {}): SenderFigures['pausedRoutes'] =>
+  Object.fromEntries(Object.entries(fields).map(([field, pause]) => [field.replaceAll('%2E', '.'), pause]));
 
 function sum(before: SenderFigures | undefined, one: FiguresDocument): SenderFigures {
-  const { tenant, sender, sent, deferred, bounced, lastReply = null, pausedRoutes = {} } = one;
-  if (before === undefined) return { tenant, sender, sent, deferred, bounced, lastReply, pausedRoutes };
+  const { tenant, sender, sent, deferred, bounced, lastReply = null, paused = {} } = one;
+  if (before === undefined)
+    return { tenant, sender, sent, deferred, bounced, lastReply, pausedRoutes: paused };
   const newer = (lastReply?.at ?? 0) > (before.lastReply?.at ?? 0) ? lastReply : before.lastReply;
-  const paused = { ...before.pausedRoutes };
-  for (const [name, until] of Object.entries(pausedRoutes)) paused[name] = Math.max(until, paused[name] ?? 0);
+  const pausedRoutes = { ...before.pausedRoutes };
+  for (const [name, pause] of Object.entries(paused))
+    if (pause.until >= (pausedRoutes[name]?.until ?? 0)) pausedRoutes[name] = pause;
   return {
     ...{
       tenant,
@@ -105,6 +107,6 @@ function sum(before: SenderFigures | undefined, one: FiguresDocument): SenderFig
       deferred: before.deferred + deferred,
       bounced: before.bounced + bounced,
     },
-    ...{ lastReply: newer, pausedRoutes: paused },
+    ...{ lastReply: newer, pausedRoutes },
   };
 }

@@ -39,10 +39,7 @@ describe('a fault of a connection is told in words of our own', () => {
       'the certificate of the authority cannot be read',
     ],
     [error(`Invalid response ${SECRET}`, 'EPROTOCOL'), 'the server broke the protocol'],
-    [
-      error(`Missing credentials for ${SECRET}`, 'EAUTH'),
-      'the server offers no way to log in that is known here',
-    ],
+    [error(`Missing credentials for ${SECRET}`, 'EAUTH'), 'the login failed'],
     [error(`${SECRET}`, 'ENEW'), 'the connection failed (ENEW)'],
     [error(SECRET, `E ${SECRET}`), 'the connection failed'],
     [SECRET, 'the connection failed'],

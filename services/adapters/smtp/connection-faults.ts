@@ -1,6 +1,6 @@
-// Why a connection failed, in our own words. Messages of nodemailer and OpenSSL may quote their
-// input, and readers should not need to know either library. An unknown error is reported by its
-// code.
+// Why a connection failed, in sentences of our own. Messages of nodemailer and OpenSSL may quote
+// secrets, and readers should not have to know these libraries. An error without a sentence is
+// shown by its code.
 
 const faults: readonly (readonly [pattern: RegExp, sentence: string])[] = [
   [/ECONNRESET|socket hang up/, 'the server reset the connection'],
@@ -29,11 +29,11 @@ const faults: readonly (readonly [pattern: RegExp, sentence: string])[] = [
   [/ERR_SSL|SSL routines|ssl\/tls alert|handshake/i, 'the TLS handshake failed'],
   [/ERR_OSSL|PEM/, 'the certificate of the authority cannot be read'],
   [/EPROTOCOL/, 'the server broke the protocol'],
-  [/EAUTH/, 'the server offers no way to log in that is known here'],
+  [/EAUTH/, 'the login failed'],
   [/ETLS|EREQUIRETLS/, 'the server offers no TLS'],
 ];
 
-/** A sentence that holds nothing of the error. */
+/** A sentence that quotes nothing of the error. */
 export function faultOf(error: unknown): string {
   if (!(error instanceof Error)) return 'the connection failed';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;

@@ -1,5 +1,5 @@
-// One connection to a server that is ready for MAIL. `core/smtp/conversation.ts` decides what to
-// send; this file carries the decisions out with a socket, a timer, the body and the fence.
+// One connection to a server that is ready for MAIL. `core/smtp/conversation.ts` decides; this file
+// carries out its actions with a socket, a timer, the body and the fence.
 
 import type { Socket } from 'node:net';
 import type { Route } from '../../core/catalog/catalog.ts';
@@ -18,24 +18,24 @@ import type { Opened } from './opening.ts';
 import { inPieces, pour } from './pour.ts';
 import type { SmtpLimits } from './settings.ts';
 
-/** What became of a transaction. */
+/** The outcome of a transaction. */
 export interface Sent {
   readonly report: Report;
   /**
-   * The connection had been used before and ended before the server accepted MAIL: the transaction
-   * can start again on another connection.
+   * The connection had served before, and became useless before the server accepted MAIL: the
+   * transaction can start again on another connection.
    */
   readonly isWornOut: boolean;
 }
 
-/** The transaction that is under way. */
+/** The transaction under way. */
 interface Turn {
   readonly transaction: Transaction;
   readonly stuffer: DotStuffer;
   readonly settle: (sent: Sent) => void;
-  /** Written last, together with the dot: all of a body in memory, until some of it is poured. */
+  /** The bytes to write with the dot: all of a body in memory, until a part of it is poured. */
   rest: readonly Uint8Array[];
-  /** The error that the fence or the body threw. */
+  /** The error of the fence or of the body. */
   cause: unknown;
   readonly startedAt: number;
   bodyAt: number | null;
@@ -43,7 +43,7 @@ interface Turn {
 }
 
 export class Connection {
-  /** Transactions begun. */
+  /** Transactions started. */
   served = 0;
 
   readonly #route: Route;
@@ -60,20 +60,17 @@ export class Connection {
     if (this.#turn !== null) this.#broken({ how: 'aborted' });
   };
   /**
-   * Whose abort is listened to: callers give the same signal for many transactions, so the listener
-   * stays between them.
+   * The signal that has our listener. Callers use the same signal for many transactions, so the
+   * listener stays between them.
    */
   #signal: AbortSignal | null = null;
   #openMs: number | null;
   #turn: Turn | null = null;
   #isClosed = false;
-  /**
-   * While nothing is under way: called once, when the connection ends or has been idle for too
-   * long.
-   */
+  /** Called once, when the idle connection ends or reaches its idle limit. */
   #onIdleOver: () => void = () => {};
   #onClosed: () => void = () => {};
-  /** Rejects the write that a pouring body waits for. */
+  /** Rejects the write that `pour` waits for. */
   #onWriteLost: (error: Error) => void = () => {};
 
   constructor(from: {
@@ -104,7 +101,7 @@ export class Connection {
     return !this.#isClosed && this.#conversation.isIdle;
   }
 
-  /** One transaction. Afterwards the connection is either ready for the next one or closed. */
+  /** Runs one transaction. Afterwards the connection is ready for the next one, or closed. */
   async send(transaction: Transaction): Promise<Sent> {
     if (this.served++ > 0) {
       this.#openMs = null;
@@ -136,8 +133,8 @@ export class Connection {
   }
 
   /**
-   * Nothing is under way, until `wake`. `onOver` is called once: when the server closes the
-   * connection, or after `ms`.
+   * The connection is idle until `wake`. Calls `onOver` once, when the server closes the connection
+   * or after `ms`.
    */
   rest(ms: number, onOver: () => void): void {
     this.#onIdleOver = onOver;
@@ -148,7 +145,7 @@ export class Connection {
     this.#onIdleOver = () => {};
   }
 
-  /** QUIT, when nothing is under way. Resolves when the connection is closed. */
+  /** Sends QUIT on an idle connection. Resolves when the connection is closed. */
   async quit(): Promise<void> {
     if (this.#isClosed) return;
     const closed = new Promise<void>((resolve) => {
@@ -160,7 +157,7 @@ export class Connection {
     await closed;
   }
 
-  /** Closes the connection at once and drops unwritten data. */
+  /** Closes at once, and drops what is not written yet. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -218,7 +215,7 @@ export class Connection {
     }
   }
 
-  /** Never rejects: the conversation gets the error. */
+  /** Never rejects: a failure goes to the conversation. */
   async #pour(): Promise<void> {
     const turn = this.#turn;
     if (turn === null) return;
@@ -238,10 +235,7 @@ export class Connection {
     if (!this.#isClosed) this.#do(this.#conversation.poured());
   }
 
-  /**
-   * Resolves when the operating system has taken the bytes, which it does as fast as the server
-   * reads.
-   */
+  /** Resolves when the operating system has the bytes, so the server sets the pace. */
   #write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new WriteLost('connection closed'));
@@ -337,7 +331,7 @@ export class Connection {
   }
 }
 
-/** The connection was lost under a write. The message is ours. */
+/** The connection was lost during a write. The message is a sentence of ours. */
 class WriteLost extends Error {}
 
 const isInMemory = (body: MailBytes): body is readonly Uint8Array[] => Array.isArray(body);

@@ -1,18 +1,16 @@
-// The connections that are open: how many may go to one route at a time, who is next, and which
-// idle one to go on with.
+// The open connections: limits how many each route has, queues those that wait for one, and reuses
+// idle ones.
 
 import type { Route } from '../../core/catalog/catalog.ts';
 import { routeDigest } from '../../core/delivery/pacing/route-digest.ts';
 import type { Connection } from './connection.ts';
 import type { SmtpLimits } from './settings.ts';
 
-/** The right to one connection to a route, given back exactly once. */
+/** The right to use one connection to a route. It ends exactly once. */
 export interface Turn {
-  /**
-   * A connection that was kept, so that its server may have closed it meanwhile; null: open one.
-   */
+  /** A kept connection, which its server may have closed in the meantime; null: open a new one. */
   readonly kept: Connection | null;
-  /** Ends the turn; the connection, if there is one that still lives, is kept for the next. */
+  /** Ends the turn. A connection that is still alive is kept for the next turn. */
   end(connection: Connection | null): void;
 }
 
@@ -54,13 +52,13 @@ export class Connections {
     };
   }
 
-  /** Lets a connection go in peace. */
+  /** Closes a connection with QUIT. */
   retire(connection: Connection): void {
     const leaving = connection.quit().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
 
-  /** Closes idle connections; a connection in use closes at the end of its transaction. */
+  /** Closes idle connections now, and each of the others when its turn ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const lane of this.#lanes.values()) {
@@ -99,7 +97,7 @@ export class Connections {
   }
 }
 
-/** The one used last: the others grow old and leave. */
+/** The connection that was used last, so that the others reach their idle limit and close. */
 function takeIdle(lane: Lane): Connection | null {
   for (let connection = lane.idle.pop(); connection !== undefined; connection = lane.idle.pop()) {
     connection.wake();
@@ -108,7 +106,7 @@ function takeIdle(lane: Lane): Connection | null {
   return null;
 }
 
-/** Resolves when a turn of this lane is passed on to us. */
+/** Resolves when the lane passes a turn to this caller. */
 function turnIn(lane: Lane, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const wake = (): void => {

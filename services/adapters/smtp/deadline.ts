@@ -1,27 +1,26 @@
-// The time within which something must happen, with one timer for the whole life of a connection. A
-// deadline is set several times for each mail and rarely runs out, so setting a deadline only
-// stores a time; the timer compares when it fires.
+// Deadlines with one timer for the whole life of a connection. Each mail sets several deadlines,
+// and few of them pass, so setting one only stores a time, which the timer compares when it fires.
 
 export class Deadline {
   readonly #onOver: () => void;
   #timer: NodeJS.Timeout | null = null;
-  /** When the timer fires, and when the deadline is over: milliseconds of `performance.now`. */
+  /** When the timer fires, and when the deadline passes: milliseconds of `performance.now`. */
   #firesAt = Number.POSITIVE_INFINITY;
   #overAt = Number.POSITIVE_INFINITY;
   #ms = 0;
 
-  /** `onOver` is called when a deadline is over, and may set the next one. */
+  /** `onOver` is called when a deadline passes, and may set the next one. */
   constructor(onOver: () => void) {
     this.#onOver = onOver;
   }
 
-  /** From now on. A deadline that was set before counts no more. */
+  /** Replaces the deadline by one in `ms` from now. */
   set(ms: number): void {
     this.#ms = ms;
     this.restart();
   }
 
-  /** Starts again, with the same time. */
+  /** Sets the deadline again, with the same time. */
   restart(): void {
     this.#overAt = performance.now() + this.#ms;
     if (this.#overAt < this.#firesAt) this.#arm(this.#ms);

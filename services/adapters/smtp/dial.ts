@@ -1,19 +1,19 @@
-// Opens a TCP connection to a route's host, or refuses to: the connector of S7. Every address is
-// judged at every dial, and the address that was judged is the one that is connected to, so a name
-// that changes between the two gains nothing.
+// Opens a TCP connection to the host of a route, if its address is allowed (S7). Each dial resolves
+// the name once, checks the addresses and connects to a checked address, so a name that changes
+// between check and connection has no effect.
 
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { type Cidr, isDialable } from '../../core/network/dialable.ts';
 
-/** Resolves a host name to its addresses, best first; rejects when there are none. */
+/** Resolves to the addresses of a host name, best first. Rejects when it has none. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
 export interface DialRules {
   /** Ranges that may be dialled although they are not public (`PACKETBOAT_ALLOW_CIDRS`). */
   readonly allowed: readonly Cidr[];
-  /** The operator's own relay (`PACKETBOAT_RELAY`): always allowed. */
+  /** The relay of `PACKETBOAT_RELAY`, which may always be dialled. */
   readonly operatorRelay: { readonly host: string; readonly port: number } | null;
   readonly resolve: Resolve;
 }
@@ -33,8 +33,9 @@ export const resolveBySystem: Resolve = async (host) =>
   (await lookup(host, { all: true })).map(({ address }) => address);
 
 /**
- * The host's addresses that may be dialled, best first. Each is to be used at once: a name is
- * judged at each dial. Throws `DialError` when there are none, or the signal's reason.
+ * Resolves to the addresses of the host that may be dialled, best first. The caller connects at
+ * once: the next dial needs a new check. Rejects with `DialError` when there are none, or with the
+ * signal's reason.
  */
 export async function dialable(
   host: string,
@@ -55,7 +56,9 @@ export async function dialable(
   return allowed;
 }
 
-/** Connects to an address that `dialable` gave. Throws `DialError`, or the signal's reason. */
+/**
+ * Connects to an address from `dialable`. Rejects with `DialError`, or with the signal's reason.
+ */
 export async function connectTo(
   address: string,
   port: number,
@@ -63,7 +66,8 @@ export async function connectTo(
   signal: AbortSignal,
 ): Promise<Socket> {
   const socket = connect({ host: address, port });
-  socket.on('error', () => {}); // the next owner adds its own listener; until then, and after giving up, an error has no reader
+  // Without a listener an error ends the process. The next owner of the socket adds its own.
+  socket.on('error', () => {});
   try {
     await once(socket, 'connect', {
       signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]),
@@ -89,7 +93,7 @@ async function addressesOf(
   stop.addEventListener('abort', giveUp, { once: true });
   try {
     stop.throwIfAborted();
-    // getaddrinfo cannot be cancelled; its result is ignored.
+    // getaddrinfo cannot be cancelled; it ends by itself.
     return await Promise.race([resolve(host), stopped.promise]);
   } catch (error) {
     signal.throwIfAborted();
@@ -99,7 +103,7 @@ async function addressesOf(
   }
 }
 
-/** `ECONNREFUSED`, `ENOTFOUND`, `TimeoutError`: words that hold no address. */
+/** A word without an address: `ECONNREFUSED`, `ENOTFOUND`, `TimeoutError`. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
   if ('cause' in error && error.cause instanceof Error && error.name === 'AbortError')

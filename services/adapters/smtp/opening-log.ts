@@ -1,6 +1,5 @@
-// What is said until a connection is ready for MAIL, heard through nodemailer's own log: which
-// question is unanswered, which answer refused, and what the server offers. Replies come in the
-// order of commands.
+// Follows the opening of a connection through nodemailer's log: which command has no reply yet, which
+// reply refused, and what the server offers. Replies come in the order of commands.
 
 import { parseReply, type Reply, type Stage } from '../../core/delivery/reply.ts';
 import { type Offers, offersOf } from '../../core/smtp/offers.ts';
@@ -16,28 +15,35 @@ export class OpeningLog {
   };
   /** Called at every command and reply. */
   onProgress: () => void = () => {};
-  /** The first answer that was a no. */
+  /** The first reply that refused. */
   refusal: { readonly stage: Stage; readonly reply: Reply } | null = null;
-  /** Of the last EHLO. */
+  /** The offers in the reply to the last EHLO. */
   offers: Offers = offersOf([]);
 
   readonly #transcript: Transcript;
   readonly #unanswered: Stage[] = ['greeting'];
   #isLogin = false;
+  /** Texts that no transcript and no report may hold. */
+  #secrets: readonly string[] = [];
 
   constructor(transcript: Transcript) {
     this.#transcript = transcript;
   }
 
-  /** Of the first question that has no answer yet; `mail` when all have one. */
+  /** The stage of the first command without a reply; `mail` when each has one. */
   get stage(): Stage {
     return this.#unanswered[0] ?? 'mail';
   }
 
-  /** All further lines belong to AUTH, and only refusals are recorded. */
-  login(): void {
+  /**
+   * AUTH follows. The transcript gets the name of the mechanism and a refusal, and nothing else. A
+   * server may repeat what it was sent, so `secrets` are cut out of the refusal.
+   */
+  login(mechanism: string, secrets: readonly string[]): void {
     this.#isLogin = true;
-    this.#transcript.client('AUTH');
+    // A shorter text stands in a reply by chance, and might be its code.
+    this.#secrets = secrets.filter((secret) => secret.length >= 8);
+    this.#transcript.client(`AUTH ${mechanism}`);
   }
 
   #hear(tnx: string | undefined, text: string): void {
@@ -53,12 +59,14 @@ export class OpeningLog {
       return;
     }
     this.#transcript.client(line);
-    // The next word after a good handshake.
+    // The first command after a successful handshake.
     if (this.#unanswered[0] === 'tls') this.#unanswered.shift();
     this.#unanswered.push(line === 'STARTTLS' ? 'starttls' : 'ehlo');
   }
 
-  #reply(raw: string): void {
+  #reply(whole: string): void {
+    let raw = whole;
+    for (const secret of this.#secrets) raw = raw.replaceAll(secret, '(secret)');
     const stage = this.#unanswered.shift() ?? this.stage;
     const reply = parseReply(raw);
     const isNo = reply.code === null || reply.code >= 400 || (stage === 'greeting' && reply.code !== 220);
@@ -66,7 +74,7 @@ export class OpeningLog {
     if (isNo) {
       this.refusal ??= { stage, reply };
     } else if (stage === 'ehlo') {
-      this.refusal = null; // an EHLO refused and a HELO taken
+      this.refusal = null; // the server refused EHLO and accepts HELO
       this.offers = offersOf(
         raw
           .split('\n')

@@ -1,26 +1,25 @@
-// The opening of a connection: greeting, EHLO, STARTTLS and AUTH, by nodemailer's SMTPConnection.
-// It hides at which step a connection was lost and has one timeout for all steps, so `OpeningLog`
-// counts the steps, and each step has a deadline of its own. Afterwards the socket is taken over,
-// and nodemailer neither reads nor writes any more.
+// Opens a connection: greeting, EHLO, STARTTLS and AUTH, by nodemailer's SMTPConnection.
+// SMTPConnection does not report at which step a connection was lost and has one timeout for all
+// steps, so `OpeningLog` follows the steps, and each step has a deadline of its own. Afterwards this
+// adapter owns the socket, and nodemailer neither reads nor writes any more.
 
 import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { Route } from '../../core/catalog/catalog.ts';
+import type { Route, RouteCredentials } from '../../core/catalog/catalog.ts';
 import type { Answer } from '../../core/delivery/reply.ts';
 import { aborted, type Broken, fault, lost, replied } from '../../core/smtp/answers.ts';
+import { type Mechanism, mechanismsFor, noMechanism } from '../../core/smtp/login.ts';
 import type { Offers } from '../../core/smtp/offers.ts';
 import { Transcript } from '../../core/smtp/transcript.ts';
 import type { TlsUsed } from '../../ports/transport.ts';
 import { faultOf } from './connection-faults.ts';
 import { Deadline } from './deadline.ts';
+import { loginOptions, sendToken, TOKEN_METHOD } from './nodemailer-login.ts';
 import { OpeningLog } from './opening-log.ts';
-import type { SmtpLimits, SmtpSettings } from './settings.ts';
+import type { SmtpSettings } from './settings.ts';
 import { isVerified, startTlsOptions, tlsOf } from './tls.ts';
 
-/**
- * How a step with nodemailer ended: by its callback, the end of the connection, our timer, or our
- * caller's signal.
- */
+/** How a step ended: by nodemailer's callback, or because the connection broke off. */
 type Ended = { readonly how: 'done' } | Broken;
 
 /** A connection that is ready for MAIL. */
@@ -37,10 +36,13 @@ export class Opening {
   readonly source: string | null;
 
   readonly #route: Route;
-  readonly #limits: SmtpLimits;
+  readonly #settings: SmtpSettings;
   readonly #smtp: SMTPConnection;
   readonly #log: OpeningLog;
   readonly #deadline = new Deadline(() => this.#end({ how: 'timeout' }));
+  /** Of the login: the mechanism that was tried, and the one to try after it. */
+  tried: Mechanism | null = null;
+  untried: Mechanism | null = null;
   /** Why nodemailer closed the connection. */
   #closed: Broken | null = null;
   /** Ends the step that is under way. */
@@ -50,12 +52,12 @@ export class Opening {
   constructor(from: { route: Route; socket: Socket; settings: SmtpSettings; withTls: boolean }) {
     const { route, socket, settings } = from;
     this.#route = route;
-    this.#limits = settings.limits;
+    this.#settings = settings;
     this.source = socket.localAddress ?? null;
     this.transcript = new Transcript(settings.limits.transcriptBytesMax);
     this.#log = new OpeningLog(this.transcript);
     this.#log.onProgress = () => this.#deadline.restart();
-    // Its own timers are set beyond ours: they know nothing of steps.
+    // nodemailer's timers must never fire before ours, because they do not know the steps.
     const beyondMs = settings.limits.smtpDotMs + settings.limits.smtpSocketMs;
     this.#smtp = new SMTPConnection({
       connection: socket,
@@ -71,6 +73,7 @@ export class Opening {
       greetingTimeout: beyondMs,
       socketTimeout: beyondMs,
       socketCloseTimeout: 0,
+      customAuth: { [TOKEN_METHOD]: sendToken },
     });
     this.#smtp.on('error', (error: Error) => this.#lost(failed(error)));
     this.#smtp.on('end', () => this.#lost(failed(new Error('connection closed'))));
@@ -80,24 +83,51 @@ export class Opening {
     return tlsOf(this.#smtp._socket);
   }
 
-  /** Ready for MAIL, or why not, and then the caller closes. */
-  async introduce(greetingMs: number, signal: AbortSignal): Promise<Opened | Answer> {
+  /**
+   * Resolves to a connection that is ready for MAIL, or to the answer that prevented it; then the
+   * caller closes.
+   * @param refused the mechanism that the server refused on an earlier connection
+   */
+  async introduce(
+    greetingMs: number,
+    signal: AbortSignal,
+    refused: Mechanism | null = null,
+  ): Promise<Opened | Answer> {
     const greeted = await this.#step(signal, greetingMs, (done) => this.#smtp.connect(done));
     if (greeted.how !== 'done') return this.#troubleOf(greeted);
     if (isVerified(this.#route) && this.tls?.verified !== true)
       return fault('tls', 'tls', 'the certificate is not verified');
 
-    const { credentials } = this.#route;
+    const credentials = this.#settings.credentialsOf(this.#route);
     if (credentials !== null) {
-      if (!this.#smtp.allowsAuth) return fault('auth', 'auth', 'the server offers no AUTH');
-      this.#log.login();
-      const login = { credentials: { user: credentials.username, pass: credentials.password } };
-      const loggedIn = await this.#step(signal, this.#limits.smtpSocketMs, (done) =>
-        this.#smtp.login(login, done),
-      );
-      if (loggedIn.how !== 'done') return this.#troubleOf(loggedIn);
+      const failed = await this.#login(credentials, refused, signal);
+      if (failed !== null) return failed;
     }
     return this.#takeOver();
+  }
+
+  /** Null: the server has accepted the login. */
+  async #login(
+    credentials: RouteCredentials,
+    refused: Mechanism | null,
+    signal: AbortSignal,
+  ): Promise<Answer | null> {
+    const { accepted, limits } = this.#settings;
+    const offered = this.#log.offers.auth;
+    const [mechanism, untried] = mechanismsFor(
+      credentials,
+      offered,
+      accepted.get(this.#route) ?? null,
+    ).filter((each) => each !== refused);
+    if (mechanism === undefined) return fault('auth', 'auth', noMechanism(credentials, offered));
+    this.tried = mechanism;
+    this.untried = untried ?? null;
+    const { login, secrets } = loginOptions(mechanism, credentials);
+    this.#log.login(mechanism, secrets);
+    const loggedIn = await this.#step(signal, limits.smtpSocketMs, (done) => this.#smtp.login(login, done));
+    if (loggedIn.how !== 'done') return this.#troubleOf(loggedIn);
+    accepted.set(this.#route, mechanism);
+    return null;
   }
 
   close(): void {
@@ -106,8 +136,8 @@ export class Opening {
 
   /**
    * nodemailer closes the connection in the next turn of the event loop if the server sent more
-   * than its last reply, so one turn is waited for. Then its listeners that read and that measure
-   * time are removed. The others only act when the connection has ended.
+   * than its last reply, so this waits for one turn. Then it removes nodemailer's listeners for data
+   * and timeouts. The other listeners act only when the connection ends.
    */
   async #takeOver(): Promise<Opened | Answer> {
     await new Promise((next) => setImmediate(next));
@@ -131,14 +161,14 @@ export class Opening {
     if (refusal !== null) return replied('refused', refusal.stage, refusal.reply);
     const answer = lost('lost', stage, broken);
     if (stage === 'tls') return fault('tls', 'tls', `no TLS: ${answer.text}`);
-    // Nothing is unanswered: it was nodemailer that could not go on, for want of a mechanism in
-    // common.
+    // Each command has its reply, so nodemailer itself could not continue.
     return stage === 'mail' ? fault('auth', 'auth', answer.text) : answer;
   }
 
   /**
-   * Runs one step of nodemailer to its end. A timeout and an abort close the connection, and so
-   * does nodemailer at every error of its own; nobody is called back after that, hence the race.
+   * Runs one step of nodemailer to its end. A timeout and an abort close the connection, and so does
+   * nodemailer at each error of its own. nodemailer never calls back on a closed connection, so the
+   * end of the connection ends the step, too.
    */
   #step(
     signal: AbortSignal,

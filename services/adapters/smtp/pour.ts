@@ -1,11 +1,11 @@
-// Writes a body at the pace at which the server reads, and holds its end back (R6).
+// Writes a body as fast as the server reads, and holds back its end (R6).
 
-/** Resolves when the bytes have left this process; rejects when the connection ends before. */
+/** Resolves when the bytes have left this process. Rejects when the connection ends first. */
 type Write = (bytes: Uint8Array) => Promise<void>;
 
 /**
- * Writes `body` except its last `bytes`, and resolves with those. One chunk is written while the
- * next is read. Rejects with the error of the body or of `write`.
+ * Writes all of `body` except its last `bytes`, and resolves to those. Writes one chunk while it
+ * reads the next. Rejects with the error of the body or of `write`.
  */
 export async function pour(
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -21,7 +21,7 @@ export async function pour(
     if (passed === 0) continue;
     await writing;
     writing = write(joined.subarray(0, passed));
-    writing.catch(() => {}); // awaited in the next round, or below
+    writing.catch(() => {}); // awaited in the next round, or after the loop
   }
   await writing;
   return held;

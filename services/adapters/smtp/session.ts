@@ -1,5 +1,5 @@
-// A dispatcher's turn on a route: transactions one after the other, each on the connection at hand
-// or on a new one.
+// A turn on a route: one transaction after the other, each on the current connection or on a new
+// one.
 
 import assert from 'node:assert';
 import type { Route } from '../../core/catalog/catalog.ts';
@@ -32,8 +32,7 @@ export class SmtpSession implements Session {
   }
 
   async send(transaction: Transaction): Promise<Report> {
-    // The parser lets none through; one that got here would let an address write commands of its
-    // own.
+    // The parser of addresses refuses control characters. With one, an address could add commands.
     for (const address of [transaction.mailFrom ?? '', transaction.rcptTo])
       assert(!/\p{Cc}/u.test(address), 'an address holds a control character');
 

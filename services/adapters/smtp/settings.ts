@@ -1,11 +1,13 @@
-// The settings that all parts of the SMTP client share.
+// Settings that the parts of the SMTP client share.
 
+import type { Route, RouteCredentials } from '../../core/catalog/catalog.ts';
 import { smtpOutLimits } from '../../core/limits/smtp-out.ts';
+import type { Mechanism } from '../../core/smtp/login.ts';
 import type { DialRules } from './dial.ts';
 
 /**
- * The limits that concern sending; tests set their own, so that none waits for minutes. See
- * `core/limits` for units and reasons.
+ * The limits of sending. Tests set lower ones, so that no test waits for minutes. See `core/limits`
+ * for units and reasons.
  */
 export const smtpLimits = {
   connectionsPerRouteMax: smtpOutLimits.connectionsPerRouteMax as number,
@@ -29,4 +31,8 @@ export interface SmtpSettings {
   readonly ehloName: string;
   readonly rules: DialRules;
   readonly limits: SmtpLimits;
+  /** The credentials for a login that begins now. Must not throw. */
+  readonly credentialsOf: (route: Route) => RouteCredentials | null;
+  /** The mechanism that the server of a route accepted last, so that it is tried first. */
+  readonly accepted: WeakMap<Route, Mechanism>;
 }

@@ -389,7 +389,7 @@ describe('smtp transport', () => {
         routeTo(sink.port, { host, tls: 'StartTLS', ca: authority.cert, credentials }),
       );
       expect(report).toMatchObject({ kind: 'refused', stage: 'auth', code: 535 });
-      expect(sink.counts.connections).toBe(1);
+      expect(sink.counts.connections).toBe(2); // PLAIN, then LOGIN, at the first address
     });
 
     it('a signal ends the tries', async () => {

@@ -1,7 +1,7 @@
 // Transport over SMTP (RFC 5321) to a relay.
 
 import { hostname } from 'node:os';
-import type { Route } from '../../core/catalog/catalog.ts';
+import type { Route, RouteCredentials } from '../../core/catalog/catalog.ts';
 import type { Cidr } from '../../core/network/dialable.ts';
 import { aborted } from '../../core/smtp/answers.ts';
 import type { Report, Session, Transport } from '../../ports/transport.ts';
@@ -15,12 +15,17 @@ import { type SmtpLimits, type SmtpSettings, smtpLimits } from './settings.ts';
 interface SmtpTransportOptions {
   /** Ranges that may be dialled although they are not public; see `parseCidr`. */
   readonly allowed: readonly Cidr[];
-  /** A relay that is the operator's own word and always allowed. */
+  /** The relay of `PACKETBOAT_RELAY`, which may always be dialled. */
   readonly operatorRelay: { readonly host: string; readonly port: number } | null;
   /** Our name in EHLO; the machine's host name when absent. */
   readonly ehloName?: string;
   /** How host names become addresses; the system's resolver when absent. */
   readonly resolve?: Resolve;
+  /**
+   * The credentials for a login that begins now, which may differ from those in the route; those in
+   * the route when absent. Must not throw.
+   */
+  readonly credentialsOf?: (route: Route) => RouteCredentials | null;
   readonly limits?: Partial<SmtpLimits>;
 }
 
@@ -33,6 +38,8 @@ export function createSmtpTransport(options: SmtpTransportOptions): Transport {
       resolve: options.resolve ?? resolveBySystem,
     },
     limits: { ...smtpLimits, ...options.limits },
+    credentialsOf: options.credentialsOf ?? (({ credentials }) => credentials),
+    accepted: new WeakMap(),
   };
   const connections = new Connections(settings.limits);
 
@@ -42,7 +49,7 @@ export function createSmtpTransport(options: SmtpTransportOptions): Transport {
       try {
         turn = await connections.take(route, signal);
       } catch {
-        return neverConnected(route, aborted('dial')); // the signal is the one reason why a turn is not given
+        return neverConnected(route, aborted('dial')); // `take` rejects only when the signal aborts
       }
       const connection = turn.kept ?? (await openConnection(route, settings, signal));
       if (connection instanceof Connection)

@@ -2,7 +2,7 @@
 // immutable document, a row per delivery, a row per event.
 
 import type { Address } from '../../core/address.ts';
-import type { Delivery, HoldReason, LastReply, Progress } from '../../core/delivery/delivery.ts';
+import type { Delivery, Hold, HoldReason, LastReply, Progress } from '../../core/delivery/delivery.ts';
 import type { Event } from '../../core/delivery/event.ts';
 import type { Message, NewMessage } from '../../core/delivery/message.ts';
 
@@ -28,7 +28,7 @@ const columnsOf: { readonly [Field in keyof Progress]: Columns<Progress[Field]> 
   lapses: plain('lapses'),
   maybeSent: flag('maybe_sent'),
   cancelWanted: flag('cancel_wanted'),
-  hold: { names: ['hold'], values: (hold) => [hold?.reason ?? null] },
+  hold: { names: ['hold'], values: (hold) => [fromHold(hold)] },
   takenUp: flag('taken_up'),
   route: plain('route'),
   destination: plain('destination'),
@@ -117,7 +117,7 @@ type DeliveryRow = readonly [
   lapses: number,
   maybeSent: 0 | 1,
   cancelWanted: 0 | 1,
-  hold: HoldReason | null,
+  hold: string | null,
   takenUp: 0 | 1,
   route: string | null,
   destination: string | null,
@@ -165,13 +165,24 @@ function toDelivery(row: Row): Delivery {
     lapses,
     maybeSent: maybeSent === 1,
     cancelWanted: cancelWanted === 1,
-    hold: hold === null ? null : { reason: hold },
+    hold: toHold(hold),
     takenUp: takenUp === 1,
     route,
     destination,
     source,
     lastReply: lastReply === null ? null : (JSON.parse(lastReply) as LastReply),
   };
+}
+
+/** The reason, or JSON where there is a message besides. */
+function fromHold(hold: Hold | null | undefined): string | null {
+  if (hold === null || hold === undefined) return null;
+  return hold.message === undefined ? hold.reason : JSON.stringify(hold);
+}
+
+function toHold(text: string | null): Hold | null {
+  if (text === null) return null;
+  return text.startsWith('{') ? (JSON.parse(text) as Hold) : { reason: text as HoldReason };
 }
 
 function toEvent(row: Row): Event {

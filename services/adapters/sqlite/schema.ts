@@ -22,7 +22,7 @@ const migrations: readonly string[] = [
   CREATE UNIQUE INDEX message_idempotency ON message (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
   CREATE INDEX message_list ON message (tenant, created_at, id);
 
-  -- tenant, tier and created_at are the message's: they lead the indexes. Booleans are 0 and 1; hold is its reason.
+  -- tenant, tier and created_at are the message's: they lead the indexes. Booleans are 0 and 1; hold is its reason, or JSON.
   CREATE TABLE delivery (
     message INTEGER NOT NULL,
     number INTEGER NOT NULL,

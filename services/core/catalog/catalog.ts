@@ -23,6 +23,27 @@ export type Copies = 'at_least_once' | 'at_most_once';
  */
 export type TlsPolicy = 'StartTLS' | 'Implicit' | 'Opportunistic' | 'None';
 
+/** A login with a password (PLAIN, LOGIN, CRAM-MD5). */
+export interface PasswordCredentials {
+  readonly username: string;
+  readonly password: string;
+  readonly accessToken?: undefined;
+}
+
+/**
+ * A login with an OAuth 2 access token (XOAUTH2). Tokens change every hour, so the sender that owns
+ * them identifies the login.
+ */
+export interface TokenCredentials {
+  readonly username: string;
+  readonly accessToken: string;
+  readonly password?: undefined;
+  readonly tenant: string;
+  readonly sender: string;
+}
+
+export type RouteCredentials = PasswordCredentials | TokenCredentials;
+
 /** One way out for a sender: an SMTP relay. */
 export interface Route {
   readonly name: string;
@@ -33,7 +54,7 @@ export interface Route {
    * Sent only over verified TLS. Null if the relay needs no login, and in programs that may not
    * open sealed values.
    */
-  readonly credentials: { readonly username: string; readonly password: string } | null;
+  readonly credentials: RouteCredentials | null;
   /** The certificate authority to trust instead of the system's, in PEM; null: the system's. */
   readonly ca: string | null;
 }

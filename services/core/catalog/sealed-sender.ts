@@ -3,7 +3,7 @@
 
 import type { Key, Keys } from '../secrets/keyring.ts';
 import { open, seal, sealedWith } from '../secrets/seal.ts';
-import { type Sender, senderKey } from './catalog.ts';
+import { type RouteCredentials, type Sender, senderKey } from './catalog.ts';
 
 export interface SealedSender {
   /** The sender as JSON, without its secrets. */
@@ -46,7 +46,7 @@ export function openSender(stored: SealedSender, keys: readonly Key[] | null): S
     ...sender,
     routes: sender.routes.map((route) => ({
       ...route,
-      credentials: JSON.parse(secret(loginField(route.name)) ?? 'null'),
+      credentials: readCredentials(secret(loginField(route.name)), sender),
     })),
     // senders stored by versions before DKIM keys have no such field
     dkim: (sender.dkim ?? []).map((key) => ({ ...key, privateKey: secret(keyField(key.selector)) })),
@@ -69,6 +69,14 @@ export function isStoredAs(stored: SealedSender, sender: Sender, keys: Keys): bo
   }
 }
 
+/** The owner of a token is the sender itself, so it is not sealed with the token. */
+function readCredentials(text: string | null, { tenant, name }: Sender): RouteCredentials | null {
+  if (text === null) return null;
+  const found = JSON.parse(text) as { username: string; password?: string; accessToken?: string };
+  const { username, password = '', accessToken } = found;
+  return accessToken === undefined ? { username, password } : { username, accessToken, tenant, sender: name };
+}
+
 function configOf(sender: Sender): string {
   return JSON.stringify({
     ...sender,
@@ -81,8 +89,11 @@ function secretsOf({ routes, dkim }: Sender): { readonly field: string; readonly
   return [
     ...routes.flatMap(({ name, credentials }) => {
       if (credentials === null) return [];
-      const { username, password } = credentials;
-      return [{ field: loginField(name), value: JSON.stringify({ username, password }) }];
+      const { username, password, accessToken } = credentials;
+      const value = JSON.stringify(
+        accessToken === undefined ? { username, password } : { username, accessToken },
+      );
+      return [{ field: loginField(name), value }];
     }),
     ...dkim.flatMap(({ selector, privateKey }) =>
       privateKey === null ? [] : [{ field: keyField(selector), value: privateKey }],

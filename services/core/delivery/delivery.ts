@@ -40,6 +40,15 @@ export type DeliveryState = 'scheduled' | 'queued' | 'sending' | 'deferred' | Te
  */
 export type HoldReason = 'budget' | 'suspended' | 'unverified' | 'route';
 
+export interface Hold {
+  readonly reason: HoldReason;
+  /**
+   * Why its routes are paused: at most `deliveryLimits.replyCharsMax` characters, without words of a
+   * server.
+   */
+  readonly message?: string;
+}
+
 /** The reply or the fault that ended the latest attempt. The API shows it. */
 export interface LastReply {
   readonly stage: string;
@@ -89,7 +98,7 @@ export interface Progress {
    * cancels the delivery instead of retrying it, unless `maybeSent`.
    */
   readonly cancelWanted: boolean;
-  readonly hold: { readonly reason: HoldReason } | null;
+  readonly hold: Hold | null;
   /** Whether the first claim has been recorded, with the event `accepted`. */
   readonly takenUp: boolean;
   readonly route: string | null;
@@ -270,10 +279,18 @@ export function claim(
  * Keeps a queued delivery in the store until `due`, so that waiting mail takes no room in the
  * queue. A hold adds no event and counts no attempt. Null if the delivery has left `queued`.
  */
-export function hold(s: DeliveryView, reason: HoldReason, due: number): Change | null {
+export function hold(
+  s: DeliveryView,
+  reason: HoldReason,
+  due: number,
+  message: string | null = null,
+): Change | null {
   if (s.delivery.state !== 'queued') return null;
-  return change(s, { due, wakeAt: wake(due, s.expiresAt), hold: { reason } });
+  return change(s, { due, wakeAt: wake(due, s.expiresAt), hold: holdOf(reason, message) });
 }
+
+const holdOf = (reason: HoldReason, message: string | null): Hold =>
+  message === null ? { reason } : { reason, message };
 
 /**
  * Extends the lease to `now + leaseMs`. The dispatcher renews in both phases, as long as it lives.
@@ -323,6 +340,8 @@ export function release(
     readonly reason: HoldReason | null;
     readonly tried: boolean;
     readonly lastReply?: LastReply;
+    /** Why its route is paused; with reason `route` only. */
+    readonly message?: string;
   },
 ): Change | null {
   if (!holdsLease(s.delivery, leaseId) || s.delivery.phase !== 'streaming') return null;
@@ -332,7 +351,7 @@ export function release(
     lease: null,
     due: input.due,
     wakeAt: wake(input.due, s.expiresAt),
-    hold: input.reason === null ? null : { reason: input.reason },
+    hold: input.reason === null ? null : holdOf(input.reason, input.message ?? null),
     tries: s.delivery.tries + (input.tried ? 1 : 0),
     ...(input.lastReply === undefined ? {} : { lastReply: input.lastReply }),
   });

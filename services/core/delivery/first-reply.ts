@@ -1,12 +1,12 @@
-// Whether an outcome carries the first SMTP reply about a delivery. The metric of the time to the
-// first reply counts only those.
+// Decides whether a reply is the first one that a delivery gets. The metric of the time to the first
+// reply counts only such replies.
 
 import type { DeliveryView } from './delivery.ts';
 import type { Event } from './event.ts';
 
 /**
- * True if no recorded outcome of this delivery has a server's reply. A reply that a relay gives to
- * every client is not about the delivery: such a reply pauses the route and adds no event.
+ * True when no outcome with a reply of a server is recorded for this delivery. A relay that refuses
+ * every client has not replied about a delivery: its route is paused, and the timeline has no event.
  */
 export function isUnanswered(
   { delivery, index }: Pick<DeliveryView, 'delivery' | 'index'>,

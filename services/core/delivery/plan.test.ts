@@ -60,6 +60,7 @@ describe('a plan', () => {
     sender,
     routes: sender.routes,
     pausedUntil: () => Number.NEGATIVE_INFINITY,
+    pauseMessage: ({ name }: { readonly name: string }) => `${name} is broken`,
   };
   const pausedBy = (until: Readonly<Record<string, number>>) => (route: { readonly name: string }) =>
     until[route.name] ?? 0;
@@ -85,7 +86,13 @@ describe('a plan', () => {
     });
     expect(planned).toMatchObject({
       kind: 'hold',
-      change: { set: { due: now + 5, hold: { reason: 'route' } }, event: null },
+      change: {
+        set: {
+          due: now + 5,
+          hold: { reason: 'route', message: 'first: first is broken; second: second is broken' },
+        },
+        event: null,
+      },
     });
   });
 

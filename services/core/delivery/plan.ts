@@ -4,6 +4,7 @@
 import type { Route, Sender } from '../catalog/catalog.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
 import { type Change, type DeliveryView, endIfTooOld, hold } from './delivery.ts';
+import { pausedRoutesText } from './route-pause.ts';
 
 type Plan =
   /**
@@ -26,6 +27,8 @@ interface PlanContext {
    * after `now` means that the route is open.
    */
   readonly pausedUntil: (route: Route) => number;
+  /** Why it is paused; null when it is not. */
+  readonly pauseMessage: (route: Route) => string | null;
 }
 
 /**
@@ -52,7 +55,9 @@ export function plan(s: DeliveryView, context: PlanContext): Plan {
   const open = context.routes.find((route) => context.pausedUntil(route) <= now);
   if (open !== undefined) return { kind: 'go', route: open };
   const earliest = Math.min(...context.routes.map(context.pausedUntil));
-  return held(hold(s, 'route', Number.isFinite(earliest) ? earliest : now + deliveryLimits.heldRecheckMs));
+  const due = Number.isFinite(earliest) ? earliest : now + deliveryLimits.heldRecheckMs;
+  const messages = context.routes.map((route) => [route.name, context.pauseMessage(route) ?? ''] as const);
+  return held(hold(s, 'route', due, messages.length === 0 ? null : pausedRoutesText(messages)));
 }
 
 const held = (change: Change | null): Plan => (change === null ? { kind: 'drop' } : { kind: 'hold', change });

@@ -4,6 +4,7 @@
 
 import { deliveryLimits } from '../limits/delivery.ts';
 import type { Verdict } from './delivery.ts';
+import { isOurQuota } from './reply-quota.ts';
 
 /**
  * The step of the SMTP conversation that the answer ended. `dial` and `tls` come before the
@@ -81,7 +82,7 @@ export type Category =
   | 'smtputf8'
   | 'policy'
   | 'relay_denied'
-  | 'busy' // overloaded, rate limited, greylisting or out of space
+  | 'busy' // overloaded, rate limited, greylisting, out of space, or a quota of ours
   | 'sender_refused'
   | 'route_refused' // the server rejects every client
   | 'refused'
@@ -128,21 +129,38 @@ export function classifyAnswer(answer: Answer): Classification {
 }
 
 /**
- * Parses a whole reply, whose lines end in LF or CRLF. A text that is no SMTP reply gets the code
- * null and keeps all its words.
+ * Reads a whole reply, lines separated by LF or CRLF. The enhanced code may stand in any line; the
+ * first one counts. A text that is no reply gets code null and keeps its words.
  */
 export function parseReply(raw: string): Reply {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '');
   const code = /^[2-5]\d\d(?=[ -]|$)/.exec(lines[0] ?? '')?.[0];
   const texts = code === undefined ? lines : lines.map((line) => line.replace(/^\d{3}[ -]?/, ''));
-  const enhanced = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(texts[0] ?? '')?.[0] ?? null;
+  const enhanced = enhancedIn(texts);
   const text = texts
     .map((line) =>
-      enhanced !== null && line.startsWith(enhanced) ? line.slice(enhanced.length).trimStart() : line,
+      enhanced !== null && enhancedOf(line) === enhanced ? line.slice(enhanced.length).trimStart() : line,
     )
     .join(' ');
   return { code: code === undefined ? null : Number(code), enhanced, text: oneLine(text) };
 }
+
+function enhancedIn(lines: readonly string[]): string | null {
+  for (const line of lines) {
+    const enhanced = enhancedOf(line);
+    if (enhanced !== null) return enhanced;
+  }
+  // qmail and its descendants write the code behind the text: "no mailbox here (#5.1.1)"
+  for (const line of lines) {
+    const enhanced = /\(#([245]\.\d{1,3}\.\d{1,3})\)/.exec(line)?.[1];
+    if (enhanced !== undefined) return enhanced;
+  }
+  return null;
+}
+
+/** The enhanced code that a line begins with (RFC 2034). */
+const enhancedOf = (line: string): string | null =>
+  /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(line)?.[0] ?? null;
 
 /**
  * Makes a text from a server safe to store and show: replaces control characters with spaces and
@@ -186,8 +204,9 @@ function classifyRefusal(a: Answer): Classification {
       return routeFault('auth');
     case 'greeting':
     case 'ehlo':
-      // The server has not seen a message yet. A 5xx here (554, "no SMTP service here") goes to
-      // every client; a 4xx is a temporary state of the server.
+      if (isOurQuota(a)) return aboutUs('busy');
+      // The server knows no message yet, so a 5xx (554: "no SMTP service here") refuses every
+      // client; a 4xx will pass.
       return isPermanent(a) ? routeFault('route_refused') : aboutUs(isTransient(a) ? 'busy' : 'protocol');
     case 'mail':
       return classifyMailFrom(a);
@@ -207,6 +226,7 @@ function classifyRefusal(a: Answer): Classification {
  */
 function classifyMailFrom(a: Answer): Classification {
   if (isAboutLogin(a)) return routeFault('auth');
+  if (isOurQuota(a)) return aboutUs('busy');
   const category = categoryOf(a);
   if (isPermanent(a) && (category === 'too_large' || category === 'content' || category === 'smtputf8'))
     return bounced(category);
@@ -219,6 +239,7 @@ function classifyMessage(a: Answer): Classification {
   // While the body is sent the store may have recorded `committing`, and nothing is released from
   // there.
   if (isAboutLogin(a)) return a.stage === 'body' || a.stage === 'dot' ? deferred('auth') : routeFault('auth');
+  if (isOurQuota(a)) return aboutUs('busy');
   if (isTransient(a)) return deferred(categoryOf(a));
   if (!isPermanent(a)) return deferred('protocol');
   // 503 (bad sequence of commands) is about the conversation, not about the mail.
@@ -273,7 +294,8 @@ function classifyFault(reason: Reason | null): Classification {
   }
 }
 
-const isAboutLogin = (a: Reply): boolean => a.code !== null && aboutLogin.has(a.code);
+/** The server asks for a login, or for a better one. */
+export const isAboutLogin = (a: Reply): boolean => a.code !== null && aboutLogin.has(a.code);
 const classOf = (a: Reply): number => Math.floor((a.code ?? 0) / 100);
 
 /**

@@ -42,4 +42,9 @@ export const catalogLimits = {
    * half a second; a few MiB of `{},` would take a minute.
    */
   catalogFileTokensMax: 100_000,
+  /**
+   * Of an access token in a Secret. A line of AUTH has at most 12,288 octets (RFC 4954 section 4), and
+   * base64 makes 4 of 3.
+   */
+  accessTokenCharsMax: 8_192,
 } as const;

@@ -41,6 +41,8 @@ export const smtpOutLimits = {
    * lost before the dot.
    */
   smtpOneWriteBytes: 64 * KIB,
+  /** Names of mechanisms in the message of a paused route: a server may offer hundreds. */
+  mechanismsShownMax: 10,
   /** Addresses of a relay host that one attempt tries: as many as Postfix. */
   smtpAddressesMax: 5,
 } as const;

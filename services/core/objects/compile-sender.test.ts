@@ -233,6 +233,12 @@ spec: {domain: a.example, from: {address: x@a.example}, routes: [{name: a, smtp:
       secret('stringData: {username: u, ca: "-----BEGIN CERTIFICATE-----"}'),
       [`SecretKeyMissing ${field}.credentialsSecretRef`],
     ],
+    [
+      secret(
+        'stringData: {username: u, accessToken: marker, password: marker, ca: "-----BEGIN CERTIFICATE-----"}',
+      ),
+      [`InvalidKey ${field}.credentialsSecretRef`],
+    ],
     [secret('stringData: {username: u, password: marker, ca: marker}'), [`InvalidKey ${field}.caSecretRef`]],
     [
       secret('stringData: {username: 1}'),

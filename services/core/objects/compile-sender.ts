@@ -2,13 +2,14 @@
 // claim a domain, `compile.ts` and the operator decide which one has it.
 
 import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from '../address.ts';
-import type { DkimKey, Route, Sender } from '../catalog/catalog.ts';
+import type { DkimKey, Route, RouteCredentials, Sender } from '../catalog/catalog.ts';
 import { contentHash } from '../catalog/content-hash.ts';
 import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '../documents/fault.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { doorLimits } from '../limits/door.ts';
 import { readDkimKey } from '../mail/dkim/key.ts';
 import { defaultTenant } from './identity.ts';
+import { type CredentialsOwner, readCredentials } from './route-credentials.ts';
 import type { SenderObject } from './sender-schema.ts';
 
 interface SenderReferences {
@@ -57,7 +58,8 @@ export function compileSender(
     if (spec.routes.findIndex(({ name }) => name === route.name) < at) {
       add('InvalidSpec', ['routes', at, 'name'], 'must differ from the names of the other routes');
     }
-    const compiled = compileRoute(route, ['spec', 'routes', at, 'smtp'], references);
+    const owner = { tenant: metadata.namespace ?? defaultTenant, sender: metadata.name };
+    const compiled = compileRoute(route, { path: ['spec', 'routes', at, 'smtp'], references, owner });
     if (!isFaults(compiled)) return [compiled];
     faults.push(...compiled);
     return [];
@@ -142,39 +144,54 @@ function compileKeys(
 
 function compileRoute(
   route: RouteObject,
-  path: FaultPath,
-  references: SenderReferences,
+  {
+    path,
+    references,
+    owner,
+  }: { readonly path: FaultPath; readonly references: SenderReferences; readonly owner: CredentialsOwner },
 ): Route | readonly ObjectFault[] {
   const { host, port, tls, credentialsSecretRef, caSecretRef } = route.smtp;
   const faults: ObjectFault[] = [];
-  const read = (secret: string, keys: readonly string[], field: string): readonly string[] => {
+  /** Null, with a fault, when the Secret or one of the keys is missing. */
+  const read = (secret: string, keys: readonly string[], field: string) => {
     const values = references.secret(secret);
     const add = (reason: FaultReason, message: string) =>
       faults.push({ reason, path: [...path, field], message });
     if (values === null) {
       add('SecretNotFound', `there is no Secret "${secret}" in this namespace`);
-      return [];
+      return null;
     }
-    for (const key of keys)
-      if (!Object.hasOwn(values, key)) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
-    return keys.map((key) => values[key] ?? '');
+    const missing = keys.filter((key) => !Object.hasOwn(values, key));
+    for (const key of missing) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
+    return missing.length > 0 ? null : values;
   };
 
-  const login = credentialsSecretRef
-    ? read(credentialsSecretRef.name, ['username', 'password'], 'credentialsSecretRef')
+  let credentials: RouteCredentials | null = null;
+  if (credentialsSecretRef) {
+    const { name } = credentialsSecretRef;
+    const values = read(name, ['username'], 'credentialsSecretRef');
+    const found = values === null ? null : readCredentials(values, owner);
+    if (found !== null && 'reason' in found)
+      faults.push({
+        reason: found.reason,
+        path: [...path, 'credentialsSecretRef'],
+        message: `the Secret "${name}" ${found.message}`,
+      });
+    else credentials = found;
+  }
+  const ca = caSecretRef
+    ? (read(caSecretRef.name, [caSecretRef.key], 'caSecretRef')?.[caSecretRef.key] ?? null)
     : null;
-  const ca = caSecretRef ? (read(caSecretRef.name, [caSecretRef.key], 'caSecretRef')[0] ?? null) : null;
   if (faults.length > 0) return faults;
   if (ca !== null && !ca.includes('-----BEGIN CERTIFICATE-----')) {
     return [{ reason: 'InvalidKey', path: [...path, 'caSecretRef'], message: 'is not a certificate in PEM' }];
   }
-  const [username = '', password = ''] = login ?? [];
   return {
     name: route.name,
     host: host.toLowerCase(),
     port,
     tls,
-    credentials: login ? { username, password } : null,
+    credentials,
     ca,
   };
 }

@@ -42,7 +42,7 @@ const smtp = z
     }),
     credentialsSecretRef: reference('Secret').optional().meta({
       description:
-        'Secret with the keys username and password. They are sent over verified TLS only: StartTLS or Implicit.',
+        'Secret with the key username and one of the keys password and accessToken. With accessToken, an OAuth 2 access token, the login uses XOAUTH2; a changed token is used from the next login on. Logins are sent over verified TLS only: StartTLS or Implicit.',
     }),
     caSecretRef: keyReference('Secret')
       .optional()

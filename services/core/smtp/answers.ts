@@ -1,4 +1,4 @@
-// Makes an Answer from a server's reply, or from the event that ended the attempt without one.
+// Makes an Answer from a server's reply, or from the event that prevented a reply.
 
 import {
   type Answer,
@@ -9,7 +9,7 @@ import {
   type Stage,
 } from '../delivery/reply.ts';
 
-/** The server's own words. */
+/** The server replied; the text is the server's. */
 export function replied(kind: 'accepted' | 'refused', stage: Stage, { code, enhanced, text }: Reply): Answer {
   return { kind, stage, reason: null, code, enhanced, text };
 }
@@ -39,7 +39,7 @@ export type Broken =
   /** The text is a sentence of ours, never the message of a library's error. */
   | { readonly how: 'failed'; readonly reason: 'dropped' | 'protocol'; readonly text: string };
 
-/** The conversation broke off before the answer. */
+/** The conversation broke off before the reply. */
 export function lost(kind: 'lost' | 'answer_lost', stage: Stage, broken: Broken): Answer {
   switch (broken.how) {
     case 'timeout':

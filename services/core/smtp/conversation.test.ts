@@ -390,6 +390,18 @@ const rows: readonly (readonly [string, { readonly isPipelined: boolean }, BodyK
         [...served, ['begin', 'MAIL RCPT DATA'], ['421 idle', 'close, refused mail 421 worn out']],
       ],
       [
+        'is worn out when MAIL is told to log in again',
+        [
+          ...served,
+          ['begin', 'MAIL RCPT DATA'],
+          ['530 5.7.0 token expired, 503 no, 503 no', 'close, refused mail 530 worn out'],
+        ],
+      ],
+      [
+        'is not worn out when RCPT is told to log in',
+        [...served, ['begin', 'MAIL RCPT DATA'], ['250 ok, 530 5.7.0 log in, 503 no', 'refused rcpt 530']],
+      ],
+      [
         'is worn out when MAIL is answered by nonsense',
         [...served, ['begin', 'MAIL RCPT DATA'], ['hello', 'close, lost mail protocol worn out']],
       ],

@@ -1,50 +1,53 @@
-// The SMTP conversation with a server that is ready for MAIL, as a state machine: it takes replies
-// and events and returns actions, which the caller carries out in order. It has no socket, no clock
-// and no body. One conversation serves one connection, for many transactions:
+// The conversation with a server that is ready for MAIL, as a state machine: replies and events in,
+// actions out. It knows no socket, no clock and no body; its driver carries out the actions in
+// order. One conversation serves one connection, for many transactions:
 //
 //   idle ─begin─▶ envelope ─354─▶ body ─the fence lets go─▶ dot ─2xx, 4xx, 5xx─▶ idle
 //                    │ refused        │ refused, lost, fence shut   │ lost
 //                    ▼                ▼                             ▼
 //                  idle             over                          over
 //
-// Replies come in the order of the commands, pipelined or not, so a reply belongs to the first
-// command without one. A reply without a command, or with a code that the command cannot have,
-// shows that client and server are out of step: the connection is closed.
+// Replies come in the order of commands, pipelined or not, so a reply belongs to the first command
+// without one. A reply that belongs to no command, or that cannot be a reply to its command, shows
+// that client and server are out of step: the connection is closed.
 
-import { type Answer, oneLine, parseReply, type Stage } from '../delivery/reply.ts';
+import { type Answer, isAboutLogin, oneLine, parseReply, type Stage } from '../delivery/reply.ts';
 import { aborted, type Broken, fault, happened, lost, replied } from './answers.ts';
 import type { Commands } from './envelope.ts';
 import type { HeardReply } from './reply-reader.ts';
 
 /**
- * How a body is written. `whole`: with its dot in one write. `pieces`: in memory, too, but large:
- * piece by piece. Both once the fence has let go, so that nothing of them is on the wire before.
- * `stream`: as it is read; the fence is asked when only its end is left.
+ * How a body is written. `whole`: body and dot in one write. `pieces`: a large body in memory, piece
+ * by piece. Nothing of either is on the wire before the fence has opened. `stream`: while it is
+ * read; the fence is asked when only the end of the body is left.
  */
 export type BodyKind = 'whole' | 'pieces' | 'stream';
 
 export type Action =
   /** Commands, each with its CRLF, as one write. */
   | { readonly do: 'write'; readonly commands: string }
-  /** Ask the fence, and tell `fenced` its answer. */
+  /** Ask the fence, and pass its answer to `fenced`. */
   | { readonly do: 'ask' }
-  /** Write the body but for its end, and tell `poured`. */
+  /** Write the body except for its end, then call `poured`. */
   | { readonly do: 'pour' }
-  /** Write the rest of the body and the dot. From here on the server may take the mail. */
+  /**
+   * Write the rest of the body and the dot. From this moment on the server may have accepted the
+   * mail.
+   */
   | { readonly do: 'finish' }
-  /** Close without writing the rest. */
+  /** Close the connection, and write nothing more. */
   | { readonly do: 'close' }
   /**
-   * The transaction is over; nothing of it follows. Worn out: the connection had served before and
-   * ended, or was of no use, before the server took MAIL, so the transaction can be begun anew on
-   * another connection.
+   * The transaction is over; nothing of it follows. Worn out: the connection had served before, and
+   * became useless before the server accepted MAIL, so the transaction can start again on another
+   * connection.
    */
   | { readonly do: 'settle'; readonly answer: Answer; readonly isWornOut: boolean };
 
 type Phase = 'idle' | 'envelope' | 'body' | 'dot' | 'leaving' | 'over';
 /** `nothing` is the lone dot that ends an empty body which has no recipient. */
 type Command = 'rset' | 'mail' | 'rcpt' | 'data' | 'nothing';
-/** What a reply can answer. The dot of a mail is written with its body. */
+/** Everything that has a reply. The dot of a mail is written with its body. */
 type Question = Command | 'dot';
 
 const NONE: readonly Action[] = [];
@@ -57,17 +60,17 @@ export class Conversation {
   readonly #isPipelined: boolean;
   #phase: Phase = 'idle';
   #hasServed = false;
-  /** A refusal left something behind at the server. */
+  /** The server still has a part of a refused transaction. */
   #needsReset = false;
 
-  // --- of the transaction that is under way
+  // --- the transaction under way
   #commands: Commands = { mail: '', rcpt: '' };
   #body: BodyKind = 'whole';
-  /** Written, and not answered. */
+  /** Written, without a reply. */
   #unanswered: Question[] = [];
   /** Not written yet. */
   #unasked: Command[] = [];
-  /** The server took MAIL. */
+  /** The server accepted MAIL. */
   #isTakenUp = false;
   #isRcptRefused = false;
   /** The first refusal in the envelope. */
@@ -87,12 +90,12 @@ export class Conversation {
     return this.#phase === 'idle';
   }
 
-  /** False as soon as it is known that the body is not to be sent. */
+  /** False once it is certain that the body must not be sent. */
   get #isWritingBody(): boolean {
     return this.#phase === 'body' && this.#answer === null;
   }
 
-  /** Only when idle. */
+  /** Starts a transaction. Only when idle. */
   begin(commands: Commands, body: BodyKind): readonly Action[] {
     this.#phase = 'envelope';
     this.#commands = commands;
@@ -110,18 +113,19 @@ export class Conversation {
   }
 
   /**
-   * All replies that arrived in one read: what is written because of one of them cannot be answered
-   * by the next.
+   * All replies that came together. None of them can answer what is written because of another one
+   * of them.
    */
   heard(replies: readonly HeardReply[]): readonly Action[] {
     for (const reply of replies) this.#hear(reply);
     return this.#proceed();
   }
 
-  /** The fence has answered. */
+  /** The fence answered. */
   fenced(isOpen: boolean): readonly Action[] {
     this.#fence = isOpen ? 'open' : 'shut';
-    // A refusal by the server says more than the fence does; a lost connection says less.
+    // A refusal by the server is more certain than the answer of the fence; a lost connection is
+    // less.
     if (!isOpen && this.#answer?.kind !== 'refused') {
       this.#end(happened('fenced', 'body', null, 'the last bytes were not released'), { closes: true });
     }
@@ -135,7 +139,7 @@ export class Conversation {
     return this.#body === 'pieces' ? this.#finish() : this.#askFence();
   }
 
-  /** The body could not be read to its end. */
+  /** Reading the body failed. */
   unreadable(): readonly Action[] {
     if (!this.#isWritingBody) return NONE;
     this.#end(fault('body', 'body', 'the body could not be read'), { closes: true });
@@ -171,8 +175,8 @@ export class Conversation {
   #hearNo(question: Question, reply: HeardReply): void {
     const stage = stageOf(question);
     const isNo = reply.code !== null && reply.code >= 400;
-    // RFC 5321 4.2.3: after a 421, whichever command it replies to, the server closes the
-    // connection and replies to no other command.
+    // RFC 5321 4.2.3: after a 421 to any command the server closes, and the replies to the other
+    // commands never come.
     const isClosing = reply.code === 421;
     if (this.#refusal === null && (!isNo || (question === 'rset' && !isClosing))) {
       this.#loseTrack(reply, stage);
@@ -186,8 +190,8 @@ export class Conversation {
   #hearYes(question: Question): void {
     if (question === 'mail') this.#isTakenUp = true;
     else if (question === 'data' && this.#refusal === null) this.#phase = 'body';
-    // The server accepts DATA although it refused MAIL and no RCPT: a lone dot could deliver an
-    // empty mail.
+    // The server accepts DATA and RCPT although it refused MAIL: a lone dot might send an empty mail
+    // to somebody.
     else if (question === 'data' && !this.#isRcptRefused) this.#end(this.#refusal, { closes: true });
     else if (question === 'data') this.#unasked = ['nothing'];
   }
@@ -227,8 +231,8 @@ export class Conversation {
           });
         return;
       case 'dot':
-        // The server wrote one of the two before it read the dot. Which one does not matter as long
-        // as both say the same.
+        // The server wrote one of the two replies before it read the dot. If both agree, it does
+        // not matter which.
         this.#mustClose = true;
         if (reply.code !== 421 && (this.#answer?.kind === 'accepted') === isNo) {
           this.#answer = happened(
@@ -246,7 +250,7 @@ export class Conversation {
     }
   }
 
-  /** The result of the replies. */
+  /** The actions that follow from the replies. */
   #proceed(): readonly Action[] {
     if (this.#phase === 'over') return NONE;
     if (this.#answer !== null) return this.#settle(this.#answer);
@@ -306,11 +310,12 @@ export class Conversation {
   }
 
   #settle(answer: Answer): readonly Action[] {
+    const isWornOut = this.#hasServed && this.#isWornOut(answer);
+    this.#mustClose ||= isWornOut;
     const actions: Action[] = this.#mustClose && !this.#isClosed ? [{ do: 'close' }] : [];
     if (this.#mustClose) this.#isClosed = true;
-    // The fence is recording that the dot may be sent; the outcome is recorded after that.
+    // The fence is recording that the dot may be sent. The outcome is recorded after that.
     if (this.#fence === 'asked') return actions;
-    const isWornOut = this.#hasServed && this.#isWornOut(answer);
     this.#hasServed = true;
     this.#needsReset = answer.kind !== 'accepted';
     this.#phase = this.#mustClose ? 'over' : 'idle';
@@ -318,10 +323,17 @@ export class Conversation {
     return [...actions, { do: 'settle', answer, isWornOut }];
   }
 
-  /** A silent server is not tried a second time: that would take as long again. */
-  #isWornOut({ kind, reason, code }: Answer): boolean {
+  /**
+   * A silent server is not tried a second time: that would take as long again. A server that asks
+   * for a login has ended the one of this connection: its access token has expired.
+   */
+  #isWornOut(answer: Answer): boolean {
+    const { kind, reason, code } = answer;
     if (this.#isTakenUp) return false;
-    return (kind === 'lost' && reason !== 'timeout') || (kind === 'refused' && code === 421);
+    return (
+      (kind === 'lost' && reason !== 'timeout') ||
+      (kind === 'refused' && (code === 421 || isAboutLogin(answer)))
+    );
   }
 
   #close(): readonly Action[] {
@@ -340,7 +352,7 @@ export class Conversation {
     });
   }
 
-  /** The most certain fact first. */
+  /** Reports the most certain fact. */
   #answerTo(broken: Broken): Answer {
     if (this.#phase === 'dot') return lost('answer_lost', 'dot', broken);
     if (this.#refusal !== null) return this.#refusal;
@@ -356,8 +368,8 @@ const refusedAt = (stage: Stage, reply: HeardReply): Answer =>
   replied('refused', stage, { ...parseReply(reply.raw), code: reply.code });
 
 /**
- * Only 354 accepts DATA. A 250 there means that the server has sent one reply too many, and the
- * next reply would be taken for the answer to a body that is still on its way.
+ * Only 354 accepts DATA. A 250 there means that the server has sent one reply too many, and the next
+ * reply would count as the reply to a body that is not sent yet.
  */
 function isYes(question: Question, code: number | null): boolean {
   if (code === null) return false;
@@ -366,7 +378,7 @@ function isYes(question: Question, code: number | null): boolean {
 
 function stageOf(question: Question): Stage {
   switch (question) {
-    case 'rset': // belongs to the transaction that it makes room for
+    case 'rset': // belongs to the transaction that follows
     case 'mail':
       return 'mail';
     case 'rcpt':

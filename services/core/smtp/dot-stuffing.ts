@@ -1,17 +1,17 @@
-// A body as it is sent after DATA (RFC 5321 4.5.2, 2.3.8): a dot at the start of a line is doubled,
-// and a bare CR or LF becomes CRLF. Some servers take a bare CR or LF for the end of a line and
-// would read SMTP commands from the body.
+// Encodes a body for DATA (RFC 5321 4.5.2, 2.3.8): a dot at the beginning of a line is doubled, and
+// a bare CR or LF becomes CRLF. Some servers read a bare CR or LF as the end of a line, and would
+// then read commands in the text of a mail.
 
 const CR = 13;
 const LF = 10;
 const DOT = 46;
 
-/** A body in chunks, however they are cut: `push` for each, then `end` once. */
+/** Call `push` for each chunk of the body, cut anywhere, then `end` once. */
 export class DotStuffer {
-  /** A body begins like a line. */
+  /** The byte before the next one; the body starts at the beginning of a line. */
   #last = LF;
 
-  /** The chunk itself when nothing in it is changed. */
+  /** Returns the chunk itself when nothing in it changes. */
   push(chunk: Uint8Array): Uint8Array {
     if (chunk.length === 0) return chunk;
     const added = this.#countAdded(chunk);
@@ -20,7 +20,7 @@ export class DotStuffer {
     return out;
   }
 
-  /** What ends the last line, the dot, and its CRLF. */
+  /** Returns the end of the last line, the dot and its CRLF. */
   end(): string {
     if (this.#last === LF) return '.\r\n';
     return this.#last === CR ? '\n.\r\n' : '\r\n.\r\n';

@@ -1,5 +1,5 @@
-// The commands MAIL and RCPT. A mail that the server's EHLO reply excludes is refused here, without
-// asking the server.
+// The commands MAIL and RCPT of a mail. A mail that the server's offers show it would refuse is
+// refused here, without a command.
 
 import { type Address, needsSmtpUtf8 } from '../address.ts';
 import type { Answer } from '../delivery/reply.ts';
@@ -10,7 +10,7 @@ export interface Envelope {
   /** Null: the null return path, `<>`. */
   readonly mailFrom: Address | null;
   readonly rcptTo: Address;
-  /** A header needs SMTPUTF8; an address of the envelope that needs it is noticed here. */
+  /** A header needs SMTPUTF8. Whether an address of the envelope needs it is decided here. */
   readonly smtpUtf8: boolean;
   /** Size of the body in bytes, null when unknown. */
   readonly bytes: number | null;
@@ -22,7 +22,7 @@ export interface Commands {
   readonly rcpt: string;
 }
 
-/** An Answer is a refusal, with the codes that a server would use. */
+/** The commands, or a refusal with the codes that a server would use. */
 export function commandsOf(
   { mailFrom, rcptTo, smtpUtf8, bytes }: Envelope,
   offers: Offers,
@@ -36,7 +36,7 @@ export function commandsOf(
     const text = `the message has ${bytes} bytes, and the server takes ${offers.sizeMax}`;
     return replied('refused', 'mail', { code: 552, enhanced: '5.3.4', text });
   }
-  // Legal inside a quoted local part, but many servers read the first > as the end of the address.
+  // Legal in a quoted local part, but many servers read the first > as the end of the address.
   if (/[<>]/.test(rcptTo)) {
     return replied('refused', 'rcpt', {
       code: 553,
@@ -46,7 +46,7 @@ export function commandsOf(
   }
   let mail = `MAIL FROM:<${mailFrom ?? ''}>`;
   if (isUtf8) mail += ' SMTPUTF8';
-  // The declaration costs nothing when the body is 7-bit after all.
+  // The declaration does no harm when the body is 7-bit.
   if (offers.eightBitMime) mail += ' BODY=8BITMIME';
   if (offers.size && bytes !== null) mail += ` SIZE=${bytes}`;
   return { mail, rcpt: `RCPT TO:<${rcptTo}>` };

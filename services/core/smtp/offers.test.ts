@@ -7,6 +7,7 @@ const nothing: Offers = {
   eightBitMime: false,
   size: false,
   sizeMax: null,
+  auth: [],
 };
 
 test.each<[readonly string[], Partial<Offers>]>([
@@ -22,6 +23,13 @@ test.each<[readonly string[], Partial<Offers>]>([
   [['SIZE much'], { size: true }],
   [['SIZE -1'], { size: true }],
   [['SIZE 1000 2000'], { size: true }],
+  [['AUTH PLAIN LOGIN'], { auth: ['PLAIN', 'LOGIN'] }],
+  [['auth plain  cram-md5 '], { auth: ['PLAIN', 'CRAM-MD5'] }],
+  [['AUTH'], {}],
+  [['AUTH=LOGIN PLAIN'], { auth: ['LOGIN', 'PLAIN'] }],
+  [['AUTH PLAIN', 'AUTH=PLAIN LOGIN', 'AUTH XOAUTH2'], { auth: ['PLAIN', 'LOGIN', 'XOAUTH2'] }],
+  [['AUTHOR PLAIN', 'X-AUTH LOGIN'], {}],
+  [['AUTH PLAIN <script> ana@a.example SCRAM-SHA-256-PLUS-AND-MORE'], { auth: ['PLAIN'] }],
 ])('%j', (lines, expected) => {
   expect(offersOf(lines)).toEqual({ ...nothing, ...expected });
 });

@@ -1,27 +1,27 @@
-// Splits what a server sends into whole replies (RFC 5321 4.2), however the bytes arrive, and keeps
-// no more of a reply than may be shown.
+// Divides the bytes of a server into whole replies (RFC 5321 4.2), however the network splits or
+// joins them. Keeps no more of a reply than a transcript may hold.
 
 import { smtpOutLimits } from '../limits/smtp-out.ts';
 
-/** A code and what separates it from the text. */
+/** A code and its separator. */
 const CODE_CHARS = 4;
 const ZERO = 48;
 
 /** One whole reply. */
 export interface HeardReply {
-  /** The code of all its lines; null when it has none, or when its lines contradict each other. */
+  /** The code of all lines; null when there is none, or when the lines contradict each other. */
   readonly code: number | null;
-  /** Its lines, separated by LF, at most `smtpOutLimits.transcriptBytesMax` characters of them. */
+  /** The lines, separated by LF, cut to `smtpOutLimits.transcriptBytesMax` characters. */
   readonly raw: string;
 }
 
 export class ReplyReader {
-  /** The beginning of a line whose end has not come. */
+  /** The beginning of an unfinished line. */
   #line = '';
-  /** The lines of a reply that goes on. */
+  /** The lines of an unfinished reply. */
   #lines: string[] = [];
   #code: number | null = null;
-  /** Characters of the reply so far, and how many of them are kept. */
+  /** Characters of the unfinished reply, and of its kept lines. */
   #length = 0;
   #kept = 0;
 
@@ -34,7 +34,7 @@ export class ReplyReader {
   }
 
   /**
-   * Takes bytes as latin1, one character each. Gives the replies that have become whole, in order.
+   * Takes bytes as latin1, one character each. Returns the replies that are complete now, in order.
    */
   push(text: string): HeardReply[] {
     const replies: HeardReply[] = [];
@@ -51,8 +51,8 @@ export class ReplyReader {
   }
 
   /**
-   * The connection has ended. A refusal without its end still counts; an acceptance does not,
-   * because a later line could have contradicted it.
+   * The connection has ended. Returns an unfinished refusal. An unfinished acceptance does not
+   * count, because a later line could have contradicted it.
    */
   end(): HeardReply | null {
     const isContradiction = this.#lines.length > 0 && this.#code === null;
@@ -64,7 +64,7 @@ export class ReplyReader {
 
   #append(text: string, start: number, end: number): void {
     this.#length += end - start;
-    // The code of a line is read even when the line itself is no longer kept.
+    // The code of each line is needed, even when the line itself is not kept any more.
     const room = Math.max(smtpOutLimits.transcriptBytesMax - this.#kept, CODE_CHARS) - this.#line.length;
     if (room <= 0) return;
     const piece = text.slice(start, Math.min(end, start + room));
@@ -76,13 +76,13 @@ export class ReplyReader {
     const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
     this.#line = '';
     const isFirst = this.#lines.length === 0;
-    if (isFirst && line.trim() === '') return this.#whole(null); // some servers separate replies by an empty line
+    if (isFirst && line.trim() === '') return this.#whole(null); // some servers write an empty line between replies
     const code = codeOf(line);
     if (isFirst) this.#code = code;
     else if (code !== null && classOf(code) !== classOf(this.#code)) this.#code = null;
     if (this.#kept < smtpOutLimits.transcriptBytesMax) this.#lines.push(line);
     this.#kept += line.length + 1;
-    // A line without a code in the midst of a reply is text that a server has broken up.
+    // A line without a code inside a reply is text with a line break.
     const goesOn = code === null ? !isFirst : line[3] === '-';
     return goesOn ? null : this.#whole({ code: this.#code, raw: decoded(this.#lines.join('\n')) });
   }
@@ -97,7 +97,7 @@ export class ReplyReader {
 
 const classOf = (code: number | null): number => Math.floor((code ?? 0) / 100);
 
-/** `250 `, `250-` and `250`; null for what begins otherwise. */
+/** The code of `250 `, `250-` or `250`; null for any other beginning. */
 function codeOf(line: string): number | null {
   const [first, second, third] = [
     line.charCodeAt(0) - ZERO,

@@ -1,5 +1,5 @@
-// The dialogue of a transaction, for people who ask why it failed: each command and each reply, but
-// neither AUTH nor the body.
+// The dialogue of a transaction, for people who ask why it failed: each command and each reply,
+// without the data of a login and without the body.
 
 export class Transcript {
   readonly #bytesMax: number;
@@ -10,7 +10,7 @@ export class Transcript {
     this.#bytesMax = bytesMax;
   }
 
-  /** A command as it was written, or several, with or without their CRLF. */
+  /** One or more commands as written, with or without their CRLF. */
   client(commands: string): void {
     this.#write('C: ', commands);
   }
@@ -32,10 +32,10 @@ export class Transcript {
       .join('\n');
     const bytes = Buffer.from(text);
     if (bytes.length <= this.#bytesMax) return text;
-    return bytes.toString('utf8', 0, this.#bytesMax).replace(/\ufffd$/, ''); // a character that was cut in two
+    return bytes.toString('utf8', 0, this.#bytesMax).replace(/\ufffd$/, ''); // the cut may have split a character
   }
 
-  /** Kept as it is: most transcripts are never read. */
+  /** Formats nothing yet: most transcripts are never read. */
   #write(mark: string, text: string): void {
     if (this.#chars >= this.#bytesMax) return;
     this.#lines.push(mark + text);

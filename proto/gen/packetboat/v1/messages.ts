@@ -247,7 +247,11 @@ export interface Delivery {
     | LastReply
     | undefined;
   /** Name of the route of the last attempt. */
-  route?: string | undefined;
+  route?:
+    | string
+    | undefined;
+  /** With the hold `route`: why the routes of its sender are paused. At most 500 characters. */
+  hold_message?: string | undefined;
 }
 
 /** The state of a message. */
@@ -1817,6 +1821,7 @@ function createBaseDelivery(): Delivery {
     hold: undefined,
     last_reply: undefined,
     route: undefined,
+    hold_message: undefined,
   };
 }
 
@@ -1842,6 +1847,9 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.route !== undefined) {
       writer.uint32(58).string(message.route);
+    }
+    if (message.hold_message !== undefined) {
+      writer.uint32(66).string(message.hold_message);
     }
     return writer;
   },
@@ -1915,6 +1923,14 @@ export const Delivery: MessageFns<Delivery> = {
             message.route = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.hold_message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1944,6 +1960,11 @@ export const Delivery: MessageFns<Delivery> = {
         ? LastReply.fromJSON(object.last_reply)
         : undefined,
       route: isSet(object.route) ? globalThis.String(object.route) : undefined,
+      hold_message: isSet(object.holdMessage)
+        ? globalThis.String(object.holdMessage)
+        : isSet(object.hold_message)
+        ? globalThis.String(object.hold_message)
+        : undefined,
     };
   },
 
@@ -1970,6 +1991,9 @@ export const Delivery: MessageFns<Delivery> = {
     if (message.route !== undefined) {
       obj.route = message.route;
     }
+    if (message.hold_message !== undefined) {
+      obj.holdMessage = message.hold_message;
+    }
     return obj;
   },
 
@@ -1989,6 +2013,7 @@ export const Delivery: MessageFns<Delivery> = {
       ? LastReply.fromPartial(object.last_reply)
       : undefined;
     message.route = object.route ?? undefined;
+    message.hold_message = object.hold_message ?? undefined;
     return message;
   },
 };

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Route } from '../../catalog/catalog.ts';
 import { routeDigest } from './route-digest.ts';
 
@@ -24,4 +24,24 @@ test.each<[string, Partial<Route>]>([
   ['authority', { ca: 'another' }],
 ])('another %s changes the digest', (_, difference) => {
   expect(routeDigest({ ...route, ...difference })).not.toBe(routeDigest(route));
+});
+
+describe('a route with an access token', () => {
+  const token = { username: 'ana', accessToken: 'one', tenant: 'shop', sender: 'billing' };
+  const own: Route = { ...route, credentials: token };
+
+  test('stays the same route when its token changes', () => {
+    expect(routeDigest({ ...own, credentials: { ...token, accessToken: 'two' } })).toBe(routeDigest(own));
+  });
+
+  test.each<[string, Route]>([
+    ['tenant', { ...own, credentials: { ...token, tenant: 'other' } }],
+    ['sender', { ...own, credentials: { ...token, sender: 'other' } }],
+    ['name', { ...own, name: 'other' }],
+    ['user name', { ...own, credentials: { ...token, username: 'ben' } }],
+    ['host', { ...own, host: 'mx.example.net' }],
+    ['kind of login', { ...own, credentials: { username: 'ana', password: 'one' } }],
+  ])('with another %s is another route, although the token is the same', (_, other) => {
+    expect(routeDigest(other)).not.toBe(routeDigest(own));
+  });
 });
