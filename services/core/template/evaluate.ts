@@ -7,10 +7,12 @@
 // decorators, `log` and `lookup` do not.
 
 import Handlebars from 'handlebars';
-import { type Helper, helpers, isEmpty } from './formatting.ts';
+import { helpers } from './all-helpers.ts';
+import { LineBreaks } from './line-breaks.ts';
 import type { Run } from './run.ts';
 import { parseSource } from './source.ts';
 import { TemplateError } from './template-error.ts';
+import { type Helper, isEmpty } from './template-helper.ts';
 
 /** A source, parsed and ready to be rendered any number of times. */
 export type CompiledSource = (data: Readonly<Record<string, unknown>>, run: Run) => void;
@@ -97,11 +99,23 @@ function mustache(node: hbs.AST.MustacheStatement, place: CompileContext): Write
   return (scope, run) => {
     run.budget.step();
     run.line = line;
-    const text = printed(read(scope, run));
-    if (!escapes) return append(text, run);
-    for (let at = 0; at < text.length; at += ESCAPE_SLICE)
-      append(Handlebars.escapeExpression(text.slice(at, at + ESCAPE_SLICE)), run);
+    const shown = read(scope, run);
+    if (!(shown instanceof LineBreaks)) return print(printed(shown), escapes, run);
+    if (!place.escapes) return append(shown.plain, run);
+    shown.lines.forEach((line, at) => {
+      if (at > 0) append('<br>', run);
+      print(line, escapes, run);
+    });
   };
+}
+
+function print(text: string, escapes: boolean, run: Run): void {
+  if (!escapes) {
+    append(text, run);
+    return;
+  }
+  for (let at = 0; at < text.length; at += ESCAPE_SLICE)
+    append(Handlebars.escapeExpression(text.slice(at, at + ESCAPE_SLICE)), run);
 }
 
 function append(text: string, run: Run): void {
