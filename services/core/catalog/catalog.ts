@@ -112,6 +112,11 @@ export interface TemplateRevision {
   readonly variables: Readonly<Record<string, unknown>> | null;
   readonly sampleData: Readonly<Record<string, unknown>>;
   /**
+   * Schemes of links, in lower case, that the template and its layouts allow besides the standard
+   * schemes.
+   */
+  readonly allowedSchemes: readonly string[];
+  /**
    * Complete per environment: overlays are resolved when the object is compiled, draft over testing
    * over live.
    */

@@ -124,6 +124,7 @@ function compileKeys(
         reason: 'SecretNotFound',
         path,
         message: `there is no Secret "${name}" in this namespace`,
+        isElsewhere: true,
       });
     else if (value === undefined)
       faults.push({ reason: 'SecretKeyMissing', path, message: `the Secret "${name}" has no key "${key}"` });
@@ -148,14 +149,16 @@ function compileRoute(
   const faults: ObjectFault[] = [];
   const read = (secret: string, keys: readonly string[], field: string): readonly string[] => {
     const values = references.secret(secret);
-    const add = (reason: FaultReason, message: string) =>
-      faults.push({ reason, path: [...path, field], message });
+    const at = [...path, field];
     if (values === null) {
-      add('SecretNotFound', `there is no Secret "${secret}" in this namespace`);
+      const message = `there is no Secret "${secret}" in this namespace`;
+      faults.push({ reason: 'SecretNotFound', path: at, message, isElsewhere: true });
       return [];
     }
-    for (const key of keys)
-      if (!Object.hasOwn(values, key)) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
+    for (const key of keys) {
+      const message = `the Secret "${secret}" has no key "${key}"`;
+      if (!Object.hasOwn(values, key)) faults.push({ reason: 'SecretKeyMissing', path: at, message });
+    }
     return keys.map((key) => values[key] ?? '');
   };
 

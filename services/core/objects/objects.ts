@@ -14,6 +14,7 @@ import { deliveryLimits } from '../limits/delivery.ts';
 import { doorLimits } from '../limits/door.ts';
 import { templateLimits } from '../limits/template.ts';
 import { canonical } from '../template/locale.ts';
+import { forbiddenSchemes, listed, schemePattern, standardSchemes } from '../template/schemes.ts';
 
 export const apiVersion = 'packetboat.dev/v1alpha1';
 export const defaultTenant = 'default';
@@ -361,6 +362,24 @@ const overlayOf = (what: string, below: string) =>
     .strictObject({ locales: localesOf(`Differences from ${below}, per locale and field.`) })
     .optional()
     .meta({ description: `Content of the environment ${what}.` });
+const schemeRule = `must not be ${listed(forbiddenSchemes, 'or')}`;
+const allowedSchemes = z
+  .array(
+    z
+      .string()
+      .max(templateLimits.schemeCharsMax)
+      .regex(schemePattern, 'must be a scheme, such as sms: a letter, then letters, digits, + - and .')
+      .refine((scheme) => !forbiddenSchemes.includes(scheme.toLowerCase()), schemeRule)
+      .meta(
+        rules({
+          rule: `!(self.lowerAscii() in ['${forbiddenSchemes.join("', '")}'])`,
+          message: schemeRule,
+        }),
+      ),
+  )
+  .max(templateLimits.allowedSchemesMax)
+  .default([])
+  .meta({ 'x-kubernetes-list-type': 'set' });
 const anyObject = (description: string) => ({ description, 'x-kubernetes-preserve-unknown-fields': true });
 
 const templateSpec = z.strictObject({
@@ -394,6 +413,9 @@ const templateSpec = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .meta(anyObject('Data to render each locale with before a revision is published.')),
+  allowedSchemes: allowedSchemes.meta({
+    description: `Schemes of links besides ${listed(standardSchemes, 'and')}, for example sms or the scheme of an app. The schemes ${listed(forbiddenSchemes, 'and')} are never allowed. A template may also use the schemes of its layouts.`,
+  }),
   locales: localesOf('Live content.'),
   testing: overlayOf('testing', 'the live content'),
   draft: overlayOf('draft', 'the content of testing'),

@@ -7,6 +7,7 @@ import type { Environment, LocaleContent, TemplateRevision } from '../catalog/ca
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { templateLimits } from '../limits/template.ts';
+import { isBlank, presentPart } from './blank.ts';
 import { type CompiledSource, compileSource } from './evaluate.ts';
 import { findUnsafeLink } from './links.ts';
 import { formattingLanguage, resolveLocale } from './locale.ts';
@@ -100,9 +101,20 @@ export function checkRequest(template: CompiledTemplate, request: RenderRequest)
 export function render(template: CompiledTemplate, request: RenderRequest): RenderedMail | RenderRefusal {
   const errors = checkRequest(template, request);
   const content = contentFor(template.revision, request);
-  return errors.length > 0 || !content
-    ? { errors }
-    : refusing(() => renderContent(template, content, request));
+  if (errors.length > 0 || !content) return { errors };
+  const mail = refusing(() => renderContent(template, content, request));
+  return isRefusal(mail) || hasContent(mail) ? mail : { errors: [nothingLeft] };
+}
+
+const nothingLeft: FieldError = {
+  field: 'template_data',
+  code: 'missing_content',
+  message: 'With this data the html and the text of the template are blank.',
+};
+
+/** False when each part of the mail is blank, which makes it absent. */
+export function hasContent({ html, text }: Pick<RenderedMail, 'html' | 'text'>): boolean {
+  return html !== null || text !== null;
 }
 
 /**
@@ -130,11 +142,8 @@ export function renderContent(
   const subject = subjectOf(template, content, request);
   const html = wrapped('html', template, content, request);
   const text = wrapped('text', template, content, request);
-  const link = html === null ? null : findUnsafeLink(html);
-  if (link) {
-    const message = `the link in ${link.attribute} of the rendered html has a scheme other than https, http, mailto, tel and cid`;
-    throw new PartError('html', new TemplateError('RenderFailed', message, link.line));
-  }
+  const fault = html === null ? null : findUnsafeLink(html, template.revision.allowedSchemes);
+  if (fault) throw new PartError('html', new TemplateError('RenderFailed', fault.message, fault.line));
   return { subject, html, text, locale: content.locale };
 }
 
@@ -193,7 +202,10 @@ function subjectOf(template: CompiledTemplate, content: LocaleContent, request: 
   return clean.trim();
 }
 
-/** The part in its layouts, innermost first. A layout without this part leaves it is. */
+/**
+ * The part in its layouts, innermost first. A layout without this part leaves the part unchanged. A
+ * blank part is absent, and no layout is put around nothing.
+ */
 function wrapped(
   part: 'html' | 'text',
   template: CompiledTemplate,
@@ -203,12 +215,13 @@ function wrapped(
   const source = content[part];
   if (source === null) return null;
   let result = run(part, source, template, content, request, request.data);
+  if (isBlank(result)) return null;
   for (const layout of layoutsFor(template.revision, content, request)) {
     const around = layout[part];
     if (around !== null)
       result = run(part, around, template, content, request, { ...request.data, content: result });
   }
-  return result;
+  return presentPart(result);
 }
 
 /** Each layout's content in the language of the child's. */
