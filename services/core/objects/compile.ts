@@ -1,6 +1,5 @@
-// A whole folder of objects, compiled: what one object can tell is in `compile-sender.ts` and
-// `compile-template.ts`, here is what takes all of them, names that must be unique and references
-// from one to another.
+// Compiles a whole folder of objects. `compile-sender.ts` and `compile-template.ts` compile one
+// object each; this file resolves references between objects, and checks that names are unique.
 
 import type { Sender, TemplateRevision } from '../catalog/catalog.ts';
 import type { SourceDocument } from '../documents/documents.ts';
@@ -26,13 +25,13 @@ export interface CompiledFolder {
    */
   readonly incompleteTemplates: readonly TemplateRevision[];
   /**
-   * In the order of the documents. An object with a fault is in neither list: its last good
-   * revision is to stay.
+   * In the order of the documents. An object with a fault is not in `senders` or `templates`: its
+   * last good revision stays in the catalog.
    */
   readonly faults: readonly Fault[];
   /**
-   * Every Sender and Template that is written down, good or not (`sender/<tenant>/<name>`,
-   * `template/<tenant>/<identifier>`): what is not here is gone.
+   * Every Sender and Template of the documents, with faults or without (`sender/<tenant>/<name>`,
+   * `template/<tenant>/<identifier>`). Other objects were removed.
    */
   readonly present: ReadonlySet<string>;
 }
@@ -45,10 +44,7 @@ interface Entry {
   readonly faults: ObjectFault[];
 }
 
-/**
- * Compiles documents in a given order: of two that claim the same name, identifier or domain the
- * first has it.
- */
+/** Of documents that claim the same name, identifier or domain, the first has it. */
 export function compileFolder(documents: readonly SourceDocument[]): CompiledFolder {
   const entries = documents.map(readEntry);
   refuseSecond(entries, 'InvalidSpec', ['metadata', 'name'], ({ identity }) =>

@@ -112,7 +112,7 @@ test('language falls back along the chain, numbers follow the region', () => {
   expect(render(template, request({}, { language: null }))).toMatchObject({ locale: 'en' });
 });
 
-test('each environment has its own content, and none is a refusal', () => {
+test('each environment has its own content, and an environment without content is refused', () => {
   const template = compileRevision(
     revision({
       content: {
@@ -175,7 +175,7 @@ describe('layouts', () => {
       text: '== <b> ==',
     });
   });
-  test("speak the child's language where they can", () => {
+  test('use the language of the content inside where they have it', () => {
     expect(render(template, request({}, { language: 'de' }))).toMatchObject({
       html: '<html><de><p>de</p></de></html>',
       text: 'de',
@@ -185,7 +185,7 @@ describe('layouts', () => {
       text: null,
     });
   });
-  test("cannot be fed by the caller's own content", () => {
+  test('do not place data of the caller that is named content', () => {
     expect(render(template, request({ content: 'forged' }))).toMatchObject({
       html: expect.not.stringContaining('forged'),
     });

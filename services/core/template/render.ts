@@ -1,6 +1,6 @@
-// Renders a mail from one revision of a template: picks the locale, checks the data, runs subject,
-// text and html, wraps them in layouts, checks links. Pure: the same revision and request always
-// give the same mail, which is how each attempt gets the same bytes (R8).
+// Renders a mail from one revision of a template: chooses the locale, checks the data, renders
+// subject, text and html, wraps them in layouts, and checks links. Pure: the same revision and
+// request always render the same mail, so each attempt sends the same bytes (R8).
 
 import { isClean } from '../address.ts';
 import type { Environment, LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
@@ -17,13 +17,13 @@ import { TemplateError } from './template-error.ts';
 import { compileVariables, hasSecrets, maskSecrets, type Variables } from './variables.ts';
 
 /**
- * A revision ready to be rendered. Its sources are parsed at first use, so that one mail never pays
- * for a hundred locales.
+ * A revision that is ready to be rendered. Each source is parsed at its first use, so that one mail
+ * does not wait for the parsing of a hundred locales.
  */
 export interface CompiledTemplate {
   readonly revision: TemplateRevision;
   readonly variables: Variables;
-  /** Programs by source: those that escape, and those of subjects and texts, which do not. */
+  /** Programs by source. The programs of html escape values; those of subjects and texts do not. */
   readonly programs: {
     readonly escaping: Map<string, CompiledSource>;
     readonly plain: Map<string, CompiledSource>;
@@ -42,22 +42,22 @@ export interface RenderedMail {
   readonly subject: string;
   readonly html: string | null;
   readonly text: string | null;
-  /** The locale that answered. */
+  /** The locale that was chosen. */
   readonly locale: string;
 }
 
-/** The caller's to repair: what is wrong, with paths in the request. Never holds the data. */
+/** Errors that the caller can repair, with paths in the request. They never hold the data. */
 export interface RenderRefusal {
   readonly errors: readonly FieldError[];
 }
 
-/** The three parts of a mail that a template gives. */
+/** The parts of a mail that a template renders. */
 export type TemplatePart = 'subject' | 'html' | 'text';
 
-/** A part that would not parse or render. */
+/** A part of a mail could not be parsed or rendered. */
 export class PartError extends Error {
   readonly part: TemplatePart;
-  /** It is a layout's, not the template's own. */
+  /** True when the part is that of a layout. */
   readonly inLayout: boolean;
   override readonly cause: TemplateError;
 
@@ -72,10 +72,7 @@ export class PartError extends Error {
   }
 }
 
-/**
- * Compiles a revision that `compileTemplate` has accepted. Keep the result for as long as the
- * revision is in use.
- */
+/** Compiles a revision that `compileTemplate` has accepted. Keep the result: compiling is slow. */
 export function compileRevision(revision: TemplateRevision): CompiledTemplate {
   return {
     revision,
@@ -88,10 +85,7 @@ export function isRefusal<Result>(result: Result | RenderRefusal): result is Ren
   return typeof result === 'object' && result !== null && 'errors' in result;
 }
 
-/**
- * Everything that is wrong with a request's data and environment; what `render` would refuse before
- * it renders.
- */
+/** Every error of a request's data and environment. `render` returns the same before it renders. */
 export function checkRequest(template: CompiledTemplate, request: RenderRequest): readonly FieldError[] {
   const missing = contentFor(template.revision, request) ? [] : [noContent(request.environment)];
   return [...missing, ...template.variables.check(request.data)];
@@ -118,8 +112,8 @@ export function hasContent({ html, text }: Pick<RenderedMail, 'html' | 'text'>):
 }
 
 /**
- * The subject as it is stored and shown in lists: values of variables marked `writeOnly` are `***`.
- * Null when it is the same as the mail's own subject, which is then the one to store.
+ * The subject that is stored and shown in lists: the values of variables marked `writeOnly` are
+ * `***`. Null when the template has no such variables, so that the subject of the mail is stored.
  */
 export function maskedSubject(
   template: CompiledTemplate,
@@ -133,7 +127,7 @@ export function maskedSubject(
   return refusing(() => subjectOf(template, content, masked));
 }
 
-/** Renders one locale's content without looking at the data first. Throws `PartError`. */
+/** Renders the content of one locale without a check of the data. Throws `PartError`. */
 export function renderContent(
   template: CompiledTemplate,
   content: LocaleContent,
@@ -185,7 +179,7 @@ function refusing<Result>(work: () => Result): Result | RenderRefusal {
   }
 }
 
-/** A header holds no control character, whatever the data holds: each becomes a space. */
+/** Each control character of the data becomes a space, so that the header stays one line. */
 function subjectOf(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string {
   const rendered = run('subject', content.subject, template, content, request, request.data)
     .trim()
@@ -224,7 +218,7 @@ function wrapped(
   return presentPart(result);
 }
 
-/** Each layout's content in the language of the child's. */
+/** The content of each layout, in the language of the content inside. */
 function layoutsFor(
   revision: TemplateRevision,
   content: LocaleContent,
@@ -272,7 +266,7 @@ function programOf(part: TemplatePart, source: string, template: CompiledTemplat
 }
 
 /**
- * All that one mail is made of is parsed in one go at its first use, so its parts and layouts share
+ * All sources of one mail are parsed together at their first use, so the parts and layouts share
  * one limit. Throws `PartError`.
  */
 export function checkSize(revision: TemplateRevision, content: LocaleContent, request: RenderRequest): void {

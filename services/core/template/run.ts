@@ -1,4 +1,4 @@
-// One rendering of one source: what a compiled source writes to, and what helpers may ask.
+// The state of one rendering of one source: the output, and what helpers read.
 
 import type { RenderBudget } from './render-budget.ts';
 
