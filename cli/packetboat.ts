@@ -88,7 +88,10 @@ const catalogApply = new Command('apply')
 const validateCommand = new Command('validate')
   .description('Validates files with Senders and Templates as the operator does, without a cluster.')
   .requiredOption('-f, --file <path>', 'a folder, a file, or - for standard input')
-  .option('--partial', 'do not report references to objects that are not in the files')
+  .option(
+    '--partial',
+    'accept references to objects that are not in the files; the output says what was not checked',
+  )
   .action(async ({ file, partial = false }: { readonly file: string; readonly partial?: boolean }) => {
     const { validate } = await import('./validate.ts');
     process.exitCode = await validate({ path: file, isPartial: partial }, process.stdin);

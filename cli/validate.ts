@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { boundedBytes, catalogReader, mapFiles, stampsOf } from '../services/adapters/file/folder.ts';
 import { type ParsedFile, parseFile } from '../services/core/documents/documents.ts';
+import type { Fault, FaultReason } from '../services/core/documents/fault.ts';
 import { Failure } from '../services/core/failure.ts';
 import { compileFolder } from '../services/core/objects/compile.ts';
 import { describeUse } from '../services/core/template/warnings.ts';
@@ -13,16 +14,17 @@ import { codeOf, describeFault, type Printer, toConsole } from './catalog-apply.
 export interface ValidateOptions {
   /** A folder, a file, or `-` for standard input. */
   readonly path: string;
-  /** Ignores references to objects that are not in the files. */
+  /** A reference to an object that is not in the files is not a fault, but is printed. */
   readonly isPartial?: boolean;
 }
 
-const missingReferences = new Set([
-  'SecretNotFound',
-  'ConfigMapNotFound',
-  'SenderNotFound',
-  'LayoutNotFound',
-]);
+/** What could not be checked because a referenced object is not in the files. */
+const unchecked: Partial<Record<FaultReason, string>> = {
+  SecretNotFound: 'the values of the Secret were not checked',
+  ConfigMapNotFound: 'the html in the ConfigMap was not checked',
+  SenderNotFound: 'the Sender was not checked; the template was',
+  LayoutNotFound: 'the template was checked without this layout',
+};
 
 /**
  * Resolves to the exit code: 0 without faults, even with warnings. Throws a `Failure` if the path
@@ -35,25 +37,34 @@ export async function validate(
 ): Promise<0 | 1> {
   const read = await readPath(path, input);
   const compiled = compileFolder(read.documents);
-  const faults = [...read.faults, ...compiled.faults].filter(
-    ({ reason }) => !isPartial || !missingReferences.has(reason),
-  );
+  const found = [...read.faults, ...compiled.faults];
+  const isMissing = ({ isElsewhere }: Fault): boolean => isPartial && isElsewhere === true;
+  const faults = found.filter((fault) => !isMissing(fault));
   for (const fault of faults) complain(describeFault(fault));
-  let warned = 0;
-  for (const template of compiled.templates) {
-    const { warnings } = describeUse(template);
-    warned += warnings.length;
-    for (const warning of warnings)
-      say(`warning: Template ${template.tenant}/${template.identifier}: ${warning.path} ${warning.message}`);
-  }
+  const missing = found.filter(isMissing);
+  for (const fault of missing)
+    say(`not checked: ${describeFault(fault)}: ${unchecked[fault.reason] ?? 'the object was not checked'}`);
+
+  const templates = isPartial ? [...compiled.templates, ...compiled.incompleteTemplates] : compiled.templates;
+  const warnings = templates.flatMap((template) =>
+    describeUse(template).warnings.map(
+      (warning) =>
+        `warning: Template ${template.tenant}/${template.identifier}: ${warning.path} ${warning.message}`,
+    ),
+  );
+  for (const warning of warnings) say(warning);
+
   const counts = [
-    [read.documents.length, 'object'],
-    [faults.length, 'fault'],
-    [warned, 'warning'],
-  ] as const;
-  say(counts.map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`).join(', '));
+    counted(read.documents.length, 'object'),
+    counted(faults.length, 'fault'),
+    counted(warnings.length, 'warning'),
+    ...(isPartial ? [`${counted(missing.length, 'reference')} not checked`] : []),
+  ];
+  say(counts.join(', '));
   return faults.length === 0 ? 0 : 1;
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /**
  * Validation accepts files with any permissions: only files that configure sending must be private.

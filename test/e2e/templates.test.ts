@@ -39,6 +39,19 @@ const objects = [
     testing: { locales: [{ locale: 'en', subject: '[Test] Hello {{name}}' }] },
     draft: { locales: [{ locale: 'en', subject: '[Draft] Hello {{name}}' }] },
   }),
+  template('reminder', {
+    senderRef: { name: 'shop' },
+    allowedSchemes: ['sms'],
+    sampleData: { note: 'x', link: 'sms:1' },
+    locales: [
+      {
+        locale: 'en',
+        subject: 'Reminder',
+        html: '{{#if link}}<a href="{{link}}?body={{urlEncode note}}">{{lineBreaks note}}</a>{{/if}}',
+        text: '{{lineBreaks note}}',
+      },
+    ],
+  }),
 ];
 
 const greeting = (more: JsonObject = {}): JsonObject => ({
@@ -151,6 +164,32 @@ onEachSubject('templates', { objects }, (stage) => {
     expect((await stage.rest.message(id)).subject).toBe('Hello Ana***');
   });
 
+  it('a link from the data may have a scheme that the template allows', async () => {
+    const template_data = { note: 'a & b\nc', link: 'sms:+3225550100' };
+    const recipient = 'sms@example.com';
+    await stage.rest.accepted({ template: 'reminder', template_data, recipient });
+    expect(await readByMailparser(await untilMailTo(stage.sink, recipient))).toMatchObject({
+      html: '<a href="sms:+3225550100?body=a%20%26%20b%0Ac">a &amp; b<br>c</a>',
+      text: 'a & b\nc',
+    });
+  });
+
+  it('a part that the data leaves blank is not in the mail', async () => {
+    const recipient = 'blank@example.com';
+    await stage.rest.accepted({ template: 'reminder', template_data: { note: 'Hello' }, recipient });
+    const mail = await readByMailparser(await untilMailTo(stage.sink, recipient));
+    expect([mail.html, mail.text]).toEqual([null, 'Hello']);
+  });
+
+  it.each([
+    [{ note: 'x', link: 'webcal:x' }, 'template_failed'],
+    [{ note: 'x', link: 'javascript:x' }, 'template_failed'],
+    [{ note: ' ' }, 'missing_content'],
+  ])('with %j a mail is refused: %s', async (template_data, code) => {
+    const answer = await stage.rest.send({ template: 'reminder', template_data, recipient: 'a@example.com' });
+    expect([answer.status, errorsOf(answer).map((error) => error.code)]).toEqual([422, [code]]);
+  });
+
   it('draft to somebody outside the team is refused and names each of them, and nobody else', async () => {
     const answer = await stage.rest.send(
       greeting({
@@ -196,7 +235,7 @@ onEachSubject('templates', { objects }, (stage) => {
       });
     const broken = {
       ...version(9),
-      spec: { ...version(9).spec, locales: [{ locale: 'en', subject: '{{#if}', text: '' }] },
+      spec: { ...version(9).spec, locales: [{ locale: 'en', subject: '{{#if}', text: 'Text' }] },
     };
 
     const revisionOf = async ({ rest }: E2eStage): Promise<number> => {

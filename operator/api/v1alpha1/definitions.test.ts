@@ -85,6 +85,7 @@ const good: readonly [string, object][] = [
       variables: { type: 'object', properties: { a: { type: 'array' } } },
     }),
   ],
+  ['schemes of links', template({ allowedSchemes: ['sms', 'WebCal', 'com.shop-app+x'] })],
   ['a draft that overlays a subject', template({ draft: { locales: [{ locale: 'en', subject: 'New' }] } })],
 ];
 
@@ -120,6 +121,21 @@ const bad: readonly [string, object, string][] = [
     'spec.locales[0].htmlFrom',
   ],
   ['an identifier with @', template({ identifier: 'invoice@3' }), 'spec.identifier'],
+  ...['javascript', 'VBScript', 'file', 'DATA'].map((scheme): [string, object, string] => [
+    `the scheme ${scheme}`,
+    template({ allowedSchemes: ['sms', scheme] }),
+    'spec.allowedSchemes[1]',
+  ]),
+  ...['', '1a', 'a b', 'a:', 'ä', 'x'.repeat(65)].map((scheme): [string, object, string] => [
+    `the scheme ${JSON.stringify(scheme)}`,
+    template({ allowedSchemes: [scheme] }),
+    'spec.allowedSchemes[0]',
+  ]),
+  [
+    'too many schemes',
+    template({ allowedSchemes: Array.from({ length: 21 }, (_, at) => `app${at}`) }),
+    'spec.allowedSchemes',
+  ],
   ['a locale that is no language', template(content({ locale: '?' })), 'spec.locales[0].locale'],
 ];
 

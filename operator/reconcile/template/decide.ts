@@ -109,14 +109,15 @@ export function decideTemplate(facts: TemplateFacts): Decision {
     hasSender: () => hasSender,
     template: (name) => layouts.get(name) ?? null,
   });
-  if (isFaults(compiled)) return withoutEntry(faultConditions(compiled), fields);
-  const use = describeUse(compiled);
+  const { revision, faults } = compiled;
+  if (faults.length > 0 || revision === null) return withoutEntry(faultConditions(faults), fields);
+  const use = describeUse(revision);
   return {
     ...withoutEntry([...faultConditions([]).slice(0, 2), compiledCondition(use)], {
       ...fields,
       ...useFields(use),
     }),
-    entry: { kind: 'template', template: compiled },
+    entry: { kind: 'template', template: revision },
   };
 }
 

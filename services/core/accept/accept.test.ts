@@ -37,6 +37,7 @@ function template(more: Partial<TemplateRevision> = {}): TemplateRevision {
     defaultLocale: 'en',
     variables: null,
     sampleData: {},
+    allowedSchemes: [],
     content: none,
     layouts: [],
     ...more,

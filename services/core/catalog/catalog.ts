@@ -144,6 +144,11 @@ export interface TemplateRevision {
    */
   readonly variables: Readonly<Record<string, unknown>> | null;
   readonly sampleData: Readonly<Record<string, unknown>>;
+  /**
+   * Schemes of links, in lower case, that the template and its layouts allow besides the standard
+   * schemes.
+   */
+  readonly allowedSchemes: readonly string[];
   /** Each environment is complete: compiling merges draft over testing over live. */
   readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>;
   /** Templates that wrap this one, innermost first. Each inserts its child at `{{{content}}}`. */

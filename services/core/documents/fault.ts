@@ -31,6 +31,8 @@ export interface ObjectFault {
   readonly reason: FaultReason;
   readonly path: FaultPath;
   readonly message: string;
+  /** True when the field refers to an object that is not among those that were compiled. */
+  readonly isElsewhere?: true;
 }
 
 /** A fault with its position. */
@@ -47,6 +49,8 @@ export interface Fault {
   /** For example `spec.routes[0].smtp.tls`; empty for the whole object. */
   readonly path: string;
   readonly message: string;
+  /** As in `ObjectFault`. */
+  readonly isElsewhere?: true;
 }
 
 export function showPath(path: FaultPath): string {

@@ -38,8 +38,17 @@ export const templateLimits = {
   variablesDepthMax: 16,
   /** Faults of template data in one reply. */
   variableFaultsMax: 50,
+  /**
+   * Characters of tags inside other tags that the check of links reads in any html; in a longer
+   * html, as many as the html has. 2 MiB of html take up to 0.3 s.
+   */
+  nestedTagsCharsMin: 10_000,
   /** Layouts around one template. */
   layoutDepthMax: 3,
+  /** Schemes of links that a template adds. The API server bounds the cost of rules by the length. */
+  allowedSchemesMax: 20,
+  /** The longest registered scheme has 36 characters. */
+  schemeCharsMax: 64,
   /** Compiled revisions in memory, per program. The least recently used are dropped first. */
   templateCacheMax: 2_000,
 } as const;

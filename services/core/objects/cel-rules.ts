@@ -2,6 +2,8 @@
 // evaluates them, when an object is written. The schemas beside this file check the same rules in
 // TypeScript, for files and for objects that an older API server stored; both share the message.
 
+import { forbiddenSchemes, listed } from '../template/schemes.ts';
+
 interface CelRule {
   readonly cel: string;
   readonly message: string;
@@ -59,4 +61,11 @@ export const htmlHasOneSource: CelRule = {
   cel: '!has(self.html) || !has(self.htmlFrom)',
   message: 'must not be set together with html',
   path: ['htmlFrom'],
+};
+
+/** Of each entry of a Template's `allowedSchemes`. */
+export const schemeIsSafe: CelRule = {
+  cel: `!(self.lowerAscii() in ['${forbiddenSchemes.join("', '")}'])`,
+  message: `must not be ${listed(forbiddenSchemes, 'or')}`,
+  path: [],
 };

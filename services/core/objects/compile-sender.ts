@@ -127,6 +127,7 @@ function compileKeys(
         reason: 'SecretNotFound',
         path,
         message: `there is no Secret "${name}" in this namespace`,
+        isElsewhere: true,
       });
     else if (value === undefined)
       faults.push({ reason: 'SecretKeyMissing', path, message: `the Secret "${name}" has no key "${key}"` });
@@ -155,14 +156,19 @@ function compileRoute(
   /** Null, with a fault, when the Secret or one of the keys is missing. */
   const read = (secret: string, keys: readonly string[], field: string) => {
     const values = references.secret(secret);
-    const add = (reason: FaultReason, message: string) =>
-      faults.push({ reason, path: [...path, field], message });
+    const at = [...path, field];
     if (values === null) {
-      add('SecretNotFound', `there is no Secret "${secret}" in this namespace`);
+      const message = `there is no Secret "${secret}" in this namespace`;
+      faults.push({ reason: 'SecretNotFound', path: at, message, isElsewhere: true });
       return null;
     }
     const missing = keys.filter((key) => !Object.hasOwn(values, key));
-    for (const key of missing) add('SecretKeyMissing', `the Secret "${secret}" has no key "${key}"`);
+    for (const key of missing)
+      faults.push({
+        reason: 'SecretKeyMissing',
+        path: at,
+        message: `the Secret "${secret}" has no key "${key}"`,
+      });
     return missing.length > 0 ? null : values;
   };
 

@@ -120,6 +120,29 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
       [template('locales: [{locale: en, subject: s, text: t}, {locale: EN, subject: s, text: t}]')],
       ['InvalidSpec spec.locales[1].locale'],
     ],
+    [
+      'a blank body',
+      [template('locales: [{locale: en, subject: s, html: \' \', text: "\\u200b\\n"}]')],
+      ['InvalidSpec spec.locales[0]'],
+    ],
+    [
+      'a blank html from a ConfigMap',
+      [
+        template('locales: [{locale: en, subject: s, htmlFrom: {configMapKeyRef: {name: a, key: b}}}]'),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {b: ' '}",
+      ],
+      ['InvalidSpec spec.locales[0]'],
+    ],
+    [
+      'a blank subject',
+      [template("locales: [{locale: en, subject: ' ', text: t}]")],
+      ['InvalidSpec spec.locales[0].subject'],
+    ],
+    [
+      'a mail that is blank with the sample data',
+      [template("locales: [{locale: en, subject: s, html: '{{#if a}}x{{/if}}', text: '{{a}}'}]")],
+      ['RenderFailed spec.locales[0].html'],
+    ],
     ['no content', [template('locales: []')], ['InvalidSpec spec.defaultLocale']],
     [
       'a default that is not there',
@@ -162,6 +185,11 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
         'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {c: x}',
       ],
       ['ConfigMapNotFound spec.locales[0].htmlFrom.configMapKeyRef'],
+    ],
+    [
+      'no sender and bad Handlebars, all at once',
+      [template("senderRef: {name: nobody}, locales: [{locale: en, subject: '{{#if a}}', text: t}]")],
+      ['SenderNotFound spec.senderRef.name', 'SyntaxError spec.locales[0].subject'],
     ],
     ['no layout', [template(wrapped)], ['LayoutNotFound spec.layoutRef.name']],
     [
@@ -226,6 +254,11 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
       ['RenderFailed spec.locales[0].html'],
     ],
     [
+      'a scheme that is never allowed, in any case',
+      [template(`${plain}, allowedSchemes: [sms, JavaScript, data, "a b", "1a", ""]`)],
+      [0, 1, 2, 3, 4].map((at) => `InvalidSpec spec.allowedSchemes[${at + 1}]`),
+    ],
+    [
       'data of the wrong kind',
       [template("locales: [{locale: en, subject: s, text: '{{formatDate a}}'}], sampleData: {a: soon}")],
       ['RenderFailed spec.locales[0].text'],
@@ -264,6 +297,29 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
     expect(result.senders[0]).toMatchObject({ name: 'billing', tenant: 'default' });
     expect(result.templates.some(({ identifier }) => identifier === 'invoice')).toBe(false);
     expect(result.present).toContain('sender/default/billing');
+  });
+
+  test('a blank field of an overlay counts as absent, and a blank part beside another is left out', () => {
+    const { templates, faults } = compile(
+      template(
+        "locales: [{locale: en, subject: s, html: ' ', text: t}], draft: {locales: [{locale: en, subject: '', text: ' '}]}",
+      ),
+    );
+    expect(faults).toEqual([]);
+    const en = [{ locale: 'en', subject: 's', html: null, text: 't' }];
+    expect(templates[0]?.content).toEqual({ live: en, testing: en, draft: en });
+  });
+
+  test('links may have the schemes that the template or its layouts list, in any case', () => {
+    const link = '<a href="sms:1">x</a><a href="geo:1,2">y</a>';
+    const { templates, faults } = compile(
+      template(
+        `layoutRef: {name: base}, allowedSchemes: [SMS], locales: [{locale: en, subject: s, html: '${link}'}]`,
+      ),
+      base.replace('locales:', 'allowedSchemes: [geo, sms], locales:'),
+    );
+    expect(faults).toEqual([]);
+    expect(templates[0]?.allowedSchemes).toEqual(['geo', 'sms']);
   });
 
   test('three layouts are not too deep', () =>

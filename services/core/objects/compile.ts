@@ -15,6 +15,11 @@ interface CompiledFolder {
   readonly senders: readonly Sender[];
   readonly templates: readonly TemplateRevision[];
   /**
+   * Templates whose only faults are references to objects that the documents do not have, compiled
+   * without those objects.
+   */
+  readonly incompleteTemplates: readonly TemplateRevision[];
+  /**
    * In the order of the documents. An object with a fault is in neither list, so the catalog keeps
    * its last good revision.
    */
@@ -59,16 +64,27 @@ export function compileFolder(documents: readonly SourceDocument[]): CompiledFol
   );
   const senders: Sender[] = [];
   const templates: TemplateRevision[] = [];
+  const incompleteTemplates: TemplateRevision[] = [];
   for (const entry of entries) {
     if (entry.faults.length > 0 || !entry.object) continue;
-    if (entry.object.kind === 'Sender')
-      keep(entry, compileSender(entry.object, referencesOf(entry.identity.namespace, objects)), senders);
-    if (entry.object.kind === 'Template')
-      keep(entry, compileTemplate(entry.object, referencesOf(entry.identity.namespace, objects)), templates);
+    const references = referencesOf(entry.identity.namespace, objects);
+    if (entry.object.kind === 'Sender') {
+      const sender = compileSender(entry.object, references);
+      if (isFaults(sender)) entry.faults.push(...sender);
+      else senders.push(sender);
+    }
+    if (entry.object.kind === 'Template') {
+      const { revision, faults } = compileTemplate(entry.object, references);
+      entry.faults.push(...faults);
+      if (revision !== null && faults.length === 0) templates.push(revision);
+      else if (revision !== null && faults.every(({ isElsewhere }) => isElsewhere))
+        incompleteTemplates.push(revision);
+    }
   }
   return {
     senders,
     templates,
+    incompleteTemplates,
     faults: entries.flatMap(faultsOf),
     present: new Set(entries.flatMap(presentAs)),
   };
@@ -80,11 +96,6 @@ function readEntry(document: SourceDocument): Entry {
   return isFaults(object)
     ? { document, identity, object: null, faults: [...object] }
     : { document, identity, object, faults: [] };
-}
-
-function keep<Compiled>(entry: Entry, result: Compiled | readonly ObjectFault[], compiled: Compiled[]): void {
-  if (isFaults(result)) entry.faults.push(...result);
-  else compiled.push(result);
 }
 
 function refuseSecond(
@@ -135,13 +146,12 @@ function referencesOf(namespace: string, objects: ReadonlyMap<string, Entry>) {
 }
 
 function faultsOf({ document, identity, faults }: Entry): readonly Fault[] {
-  return faults.map(({ reason, path, message }) => ({
+  return faults.map(({ path, ...fault }) => ({
     file: document.origin.file,
     ...document.placeOf(path),
     ...identity,
-    reason,
+    ...fault,
     path: showPath(path),
-    message,
   }));
 }
 

@@ -3,7 +3,8 @@
 
 import { z } from 'zod';
 import { templateLimits } from '../limits/template.ts';
-import { htmlHasOneSource, refusalOf, validatedBy } from './cel-rules.ts';
+import { forbiddenSchemes, listed, schemePattern, standardSchemes } from '../template/schemes.ts';
+import { htmlHasOneSource, refusalOf, schemeIsSafe, validatedBy } from './cel-rules.ts';
 import { keyedBy, keyReference, locale, reference } from './field-schemas.ts';
 import { apiVersion, metadata } from './identity.ts';
 
@@ -41,6 +42,18 @@ const overlayOf = (what: string, below: string) =>
     .strictObject({ locales: localesOf(`Differences from ${below}, per locale and field.`) })
     .optional()
     .meta({ description: `Content of the environment ${what}.` });
+const allowedSchemes = z
+  .array(
+    z
+      .string()
+      .max(templateLimits.schemeCharsMax)
+      .regex(schemePattern, 'must be a scheme, such as sms: a letter, then letters, digits, + - and .')
+      .refine((scheme) => !forbiddenSchemes.includes(scheme.toLowerCase()), refusalOf(schemeIsSafe))
+      .meta(validatedBy(schemeIsSafe)),
+  )
+  .max(templateLimits.allowedSchemesMax)
+  .default([])
+  .meta({ 'x-kubernetes-list-type': 'set' });
 const anyObject = (description: string) => ({ description, 'x-kubernetes-preserve-unknown-fields': true });
 
 export const templateSpec = z.strictObject({
@@ -74,6 +87,9 @@ export const templateSpec = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .meta(anyObject('Data to render each locale with before a revision is published.')),
+  allowedSchemes: allowedSchemes.meta({
+    description: `Schemes of links besides ${listed(standardSchemes, 'and')}, for example sms or the scheme of an app. The schemes ${listed(forbiddenSchemes, 'and')} are never allowed. A template may also use the schemes of its layouts.`,
+  }),
   locales: localesOf('Live content.'),
   testing: overlayOf('testing', 'the live content'),
   draft: overlayOf('draft', 'the content of testing'),

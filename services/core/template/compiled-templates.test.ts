@@ -6,10 +6,7 @@ import { revision } from './revision.fixture.ts';
 
 const live = { environment: 'live', language: null, data: {} } as const;
 
-/**
- * A revision that counts how often it is compiled: that, and nothing else here, reads its
- * `variables`.
- */
+/** A revision that counts its compilations. Only a compilation reads its `variables` here. */
 function counted(identifier: string) {
   let compilations = 0;
   const watched: TemplateRevision = {
@@ -29,7 +26,7 @@ test('a revision is compiled once', () => {
   expect(one.compilations()).toBe(1);
 });
 
-test('another content under the same number is another template', () => {
+test('a revision with the same number and another hash is another template', () => {
   const templates = new CompiledTemplates();
   const first = revision({ hash: 'one', subject: 'one' });
   const second = revision({ hash: 'two', subject: 'two' });
@@ -37,7 +34,7 @@ test('another content under the same number is another template', () => {
   expect(templates.render(second, live)).toMatchObject({ subject: 'two' });
 });
 
-test('the one that was used longest ago makes room', () => {
+test('a full cache drops the template that was used least recently', () => {
   const templates = new CompiledTemplates();
   const used = counted('used');
   const unused = counted('unused');
@@ -62,7 +59,7 @@ const secret = {
   required: ['code'],
 };
 
-test('the subject to store has its secrets masked', () => {
+test('secrets are masked in the subject to store', () => {
   const one = revision({ subject: 'Your code {{code}}', variables: secret });
   const subjectOf = new CompiledTemplates().renderSubject(one, {
     ...live,
@@ -75,14 +72,14 @@ test('the subject to store has its secrets masked', () => {
 test.each([
   ['data that is missing', 'x', {}, 'context.code'],
   ['a mail that cannot be rendered', '{{formatNumber code}}', { code: 'abc' }, 'context'],
-  // sound with the code, too long a subject only once the mask stands in its place
+  // the subject is valid with the code, and too long with the mask
   [
     'a subject that cannot be rendered masked',
     `{{#if (eq code "1")}}x{{else}}${'x'.repeat(999)}{{/if}}`,
     { code: '1' },
     'context',
   ],
-])('%s is reported by the name that the caller gave the data', (_, subject, data, field) => {
+])('%s is reported under the name that the caller uses for the data', (_, subject, data, field) => {
   const result = new CompiledTemplates().renderSubject(revision({ subject, variables: secret }), {
     ...live,
     data,

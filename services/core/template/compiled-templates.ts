@@ -1,5 +1,5 @@
-// Caches compiled revisions by name and number, so that a process compiles each revision once.
-// Revisions never change, so a cached revision is never outdated.
+// A cache of compiled revisions, so that a process compiles each revision once. Revisions are
+// immutable, so an entry never becomes stale.
 
 import type { RenderSubject } from '../accept/accept.ts';
 import type { TemplateRevision } from '../catalog/catalog.ts';
@@ -15,7 +15,7 @@ import {
   render,
 } from './render.ts';
 
-/** The path under which `render` reports faults of the data. */
+/** The name of the data in the fields of errors that `render` returns. */
 const DATA = 'template_data';
 
 export class CompiledTemplates {
@@ -26,8 +26,8 @@ export class CompiledTemplates {
   }
 
   /**
-   * Renders the whole mail, so that data which cannot be rendered is refused at accept. Returns the
-   * subject as stored, with secrets masked.
+   * Renders the whole mail, so that a request is refused when its data cannot be rendered. Returns
+   * the subject as it is stored, with secrets masked.
    */
   readonly renderSubject: RenderSubject = (revision, { field, ...request }) => {
     const template = this.#of(revision);
@@ -38,8 +38,7 @@ export class CompiledTemplates {
   };
 
   #of(revision: TemplateRevision): CompiledTemplate {
-    // the hash is part of the name, because a folder whose state was lost numbers its revisions
-    // from 1 again
+    // the hash is part of the name: a folder that lost its state numbers its revisions from 1 again
     const name = `${revision.tenant}/${revision.identifier}@${revision.revision}/${revision.hash}`;
     const known = this.#compiled.get(name);
     if (known !== undefined) {
@@ -57,7 +56,7 @@ export class CompiledTemplates {
   }
 }
 
-/** The same errors by the caller's own name of the data. */
+/** The same errors, with the name that the caller uses for the data. */
 const under = (name: string, { errors }: RenderRefusal): RenderRefusal => ({
   errors: errors.map((error) => ({ ...error, field: error.field.replace(DATA, name) })),
 });

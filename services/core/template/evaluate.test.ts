@@ -149,7 +149,7 @@ test.each([
   ['one {{#if a}} two', /a block, .* is not closed/],
   ['{{/if}}', /closes a block that is not open/],
   ['{{else}}', /outside a block/],
-  ['{{#if a}}{{else}}{{else}}{{/if}}', /outside a block, or there are two/],
+  ['{{#if a}}{{else}}{{else}}{{/if}}', /outside a block, or a block has two/],
   ['{{{a}}', /opens with \{\{\{ and closes with \}\}$/],
   ['{{a}}}', /opens with \{\{ and closes with \}\}\}/],
   ['{{}}', /a tag is empty/],

@@ -1,32 +1,17 @@
-// The helpers that templates may call: dates, numbers, money and plurals in the message's language,
-// by Intl, and some logic. docs/templates.md shows each. A missing value yields an empty text; a
-// value of the wrong type is an error that names the helper, never the value.
+// The helpers that write dates, numbers, money and plurals in the language of the message, by Intl.
+// A helper returns a missing value unchanged, and the tag prints nothing. A value of the wrong kind
+// is an error that names the helper, never the value.
 
 import type { Run } from './run.ts';
 import { TemplateError } from './template-error.ts';
-import { MASK } from './variables.ts';
-
-export interface Helper {
-  /** Fewest and most values. */
-  readonly takes: readonly [least: number, most: number];
-  /** Names of the `name=value` options. */
-  readonly options: readonly string[];
-  /** What one call costs, see Budget. */
-  readonly steps: number;
-  call(values: readonly unknown[], options: Readonly<Record<string, unknown>>, run: Run): unknown;
-}
+import { type Helper, isAbsent } from './template-helper.ts';
 
 /** A formatter of Intl takes up to 40 µs to make. */
 const FORMATTER_STEPS = 200;
 const FORMATTERS_MAX = 500;
 const formatters = new Map<string, unknown>();
 
-/** False, 0, empty text and an empty list count as nothing, as in Handlebars' own `#if`. */
-export function isEmpty(value: unknown): boolean {
-  return !value || (Array.isArray(value) && value.length === 0);
-}
-
-const formatDate: Helper = {
+export const formatDate: Helper = {
   takes: [1, 1],
   options: ['style', 'time', 'timeZone'],
   steps: 10,
@@ -38,7 +23,7 @@ const formatDate: Helper = {
         'RenderFailed',
         'formatDate needs a date such as 2026-03-31 or 2026-03-31T18:00:00Z',
       );
-    // A date without a time is that day everywhere: no zone may turn it into the day before.
+    // A date without a time is the same day everywhere: no time zone may make it the day before.
     const options = {
       dateStyle: style,
       timeStyle: instant.isDay ? undefined : time,
@@ -49,7 +34,7 @@ const formatDate: Helper = {
   },
 };
 
-const formatNumber: Helper = {
+export const formatNumber: Helper = {
   takes: [1, 1],
   options: ['style', 'minimumFractionDigits', 'maximumFractionDigits'],
   steps: 10,
@@ -64,7 +49,7 @@ const formatNumber: Helper = {
   },
 };
 
-const formatMoney: Helper = {
+export const formatMoney: Helper = {
   takes: [2, 2],
   options: [],
   steps: 10,
@@ -81,7 +66,7 @@ const formatMoney: Helper = {
   },
 };
 
-const plural: Helper = {
+export const plural: Helper = {
   takes: [1, 1],
   options: ['zero', 'one', 'two', 'few', 'many', 'other'],
   steps: 10,
@@ -100,62 +85,18 @@ const plural: Helper = {
   },
 };
 
-const eq: Helper = {
-  takes: [2, 2],
-  options: [],
-  steps: 2,
-  call([left, right], _options, run) {
-    if (typeof left === 'string') run.budget.step(left.length >> 10);
-    return left === right;
-  },
-};
-
-const and: Helper = {
-  takes: [2, 20],
-  options: [],
-  steps: 2,
-  call(values) {
-    const empty = values.findIndex(isEmpty);
-    return empty < 0 ? values.at(-1) : values[empty];
-  },
-};
-
-const or: Helper = {
-  takes: [2, 20],
-  options: [],
-  steps: 2,
-  call: (values) => values.find((value) => !isEmpty(value)) ?? values.at(-1),
-};
-const not: Helper = { takes: [1, 1], options: [], steps: 2, call: ([value]) => isEmpty(value) };
-
-export const helpers: Readonly<Record<string, Helper>> = {
-  formatDate,
-  formatNumber,
-  formatMoney,
-  plural,
-  eq,
-  and,
-  or,
-  not,
-};
-
-/** Missing, or a secret that is not to be shown (see maskSecrets): passed through as it is. */
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null || value === '' || value === MASK;
-}
-
 function readDate(text: string): { readonly date: Date; readonly isDay: boolean } | null {
   if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i.test(text))
     return null;
   const date = new Date(text.replace(' ', 'T').toUpperCase());
   if (Number.isNaN(date.getTime())) return null;
   const isDay = text.length === 10;
-  // Date takes 31 February for 3 March.
+  // Date reads 31 February as 3 March
   if (isDay && date.toISOString().slice(0, 10) !== text) return null;
   return { date, isDay };
 }
 
-/** A number, or one written in decimals, which Intl formats without rounding through binary. */
+/** A number, or a decimal text, which Intl formats without rounding it to a binary number. */
 function number(helper: string, value: unknown): number | Intl.StringNumericLiteral {
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   if (typeof value === 'string' && value.length <= 40 && /^-?\d+(?:\.\d+)?$/.test(value))
@@ -164,8 +105,8 @@ function number(helper: string, value: unknown): number | Intl.StringNumericLite
 }
 
 /**
- * A formatter from the cache, or a new one, which is paid for: a template could ask for a different
- * one each time.
+ * A formatter from the cache, or a new formatter, which costs steps: a template could ask for other
+ * options in each call.
  */
 function made<Format>(
   helper: string,
@@ -196,7 +137,7 @@ function tried<Format>(helper: string, make: () => Format): Format {
   try {
     return make();
   } catch {
-    // Intl's own message would quote the option, which may come from the caller's data.
+    // the message of Intl quotes the option, which may come from the caller's data
     throw new TemplateError('RenderFailed', `${helper} has an option that is not known`);
   }
 }

@@ -1,15 +1,15 @@
-// Selects the locale of a template for a requested language: `de-AT`, then `de`, then the
-// template's default.
+// Chooses the locale of a template for the language of a request: `de-AT`, then `de`, then the
+// default of the template.
 
-/** The spelling under which locales are stored and compared: lower case, hyphens. */
+/** The spelling in which locales are stored and compared: lower case, with hyphens. */
 export function normalizeLocale(locale: string): string {
   return locale.toLowerCase().replaceAll('_', '-');
 }
 
 /**
- * The first of the chain that exists: the wanted locale, then without its last subtag, and so on,
- * then the default. `locales` are normalized. Null when not even the default is there. Any text may
- * be wanted.
+ * The first of these locales that exists: the wanted locale, the same without its last subtag, and
+ * so on, then the default. Null when the default does not exist either. `locales` are normalized;
+ * `wanted` may be any text.
  */
 export function resolveLocale(
   wanted: string | null,
@@ -26,19 +26,19 @@ export function resolveLocale(
 }
 
 /**
- * The language that dates and numbers are written in: the wanted region of the locale that answers
- * (`de-CH` for content in `de`), else that locale itself. Canonical, as Intl wants it.
+ * The language of dates and numbers: the wanted locale when it is a region of the chosen locale
+ * (`de-CH` for content in `de`), else the chosen locale. In canonical spelling, which Intl needs.
  */
 export function formattingLanguage(wanted: string | null, locale: string): string {
   const wish = wanted ? normalizeLocale(wanted.slice(0, 35)) : '';
   return canonical(wish.startsWith(`${locale}-`) ? wish : locale) ?? canonical(locale) ?? 'en';
 }
 
-/** The canonical BCP 47 spelling; null when it is none. */
+/** The canonical BCP 47 spelling; null for a text that is not a language tag. */
 export function canonical(locale: string): string | null {
   try {
     return Intl.getCanonicalLocales(locale)[0] ?? null;
   } catch {
-    return null; // Intl's way to say that it is no language tag
+    return null; // Intl throws a RangeError for a text that is not a language tag
   }
 }

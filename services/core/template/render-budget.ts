@@ -1,6 +1,6 @@
 // Limits the cost of rendering one part of a mail. A tenant writes both the template and the data,
-// so each step, iteration and byte is counted before it happens, and no template stalls the event
-// loop (S6).
+// so each step, iteration and byte is counted before it is spent, and no template blocks the event
+// loop.
 
 import { templateLimits } from '../limits/template.ts';
 import { TemplateError } from './template-error.ts';
@@ -10,14 +10,14 @@ export class RenderBudget {
   #iterations = 0;
   #bytes = 0;
 
-  /** Pays for statements, helper calls and other work of about a fifth of a microsecond each. */
+  /** Counts statements, helper calls and other work, about 0.2 µs per step. */
   step(count = 1): void {
     this.#steps += count;
     if (this.#steps > templateLimits.templateStepsMax)
       throw new TemplateError('RenderFailed', `more than ${templateLimits.templateStepsMax} steps`);
   }
 
-  /** Pays for one more turn of an `#each`, nested ones counted together. */
+  /** Counts one more turn of an `#each`; nested blocks share the limit. */
   iterate(): void {
     this.#iterations += 1;
     if (this.#iterations > templateLimits.templateIterationsMax) {
@@ -25,10 +25,10 @@ export class RenderBudget {
     }
   }
 
-  /** Pays for bytes of output. */
+  /** Counts the bytes of output. */
   output(text: string): void {
-    // A text has at least as many bytes as UTF-16 units: a huge one is refused before it is
-    // measured.
+    // a text has at least as many bytes as UTF-16 units, so a huge text is refused without the cost
+    // of counting its bytes
     this.#bytes +=
       this.#bytes + text.length > templateLimits.templateOutputBytesMax
         ? text.length

@@ -37,6 +37,57 @@ test('a part that the template does not have stays null', () => {
   expect(render(compileRevision(revision({ text: 'x' })), request())).toMatchObject({ html: null });
 });
 
+describe('a blank part', () => {
+  const layout = {
+    defaultLocale: 'en',
+    content: {
+      live: [locale('en', { html: '<b>{{{content}}}</b>', text: '-- {{{content}}}' })],
+      testing: [],
+      draft: [],
+    },
+  };
+  const blank = '{{#if x}}{{x}}{{/if}} \n\u200b';
+  test.each([
+    ['html beside a text', { html: blank, text: 't' }, {}, { html: null, text: 't' }],
+    ['text beside an html', { html: '<p>', text: blank }, {}, { html: '<p>', text: null }],
+    ['html that the data fills', { html: blank, text: 't' }, { x: 'a' }, { html: 'a \n\u200b', text: 't' }],
+    [
+      'html of white space from the data',
+      { html: '{{x}}', text: 't' },
+      { x: '\u00a0' },
+      { html: null, text: 't' },
+    ],
+    ['html in a layout', { html: blank, text: 't', layouts: [layout] }, {}, { html: null, text: '-- t' }],
+  ])('is absent: %s', (_, content, data, expected) => {
+    expect(render(compileRevision(revision(content)), request(data))).toMatchObject(expected);
+  });
+
+  test('is absent when its layout is blank', () => {
+    const hiding = {
+      ...layout,
+      content: { ...layout.content, live: [locale('en', { html: '{{#if no}}{{{content}}}{{/if}}' })] },
+    };
+    const template = compileRevision(revision({ html: '<p>', text: 't', layouts: [hiding] }));
+    expect(render(template, request())).toMatchObject({ html: null, text: 'en' });
+  });
+
+  test.each([
+    ['one part', { html: blank }],
+    ['both parts', { html: blank, text: blank }],
+    ['both parts, in a layout', { html: blank, text: blank, layouts: [layout] }],
+  ])('leaves no mail where nothing else is there: %s', (_, content) => {
+    expect(render(compileRevision(revision(content)), request())).toEqual({
+      errors: [
+        {
+          field: 'template_data',
+          code: 'missing_content',
+          message: 'With this data the html and the text of the template are blank.',
+        },
+      ],
+    });
+  });
+});
+
 test.each(['a\r\nBcc: x@shop.example', 'a\nb', 'a\0b', 'a\u2028b', 'a\u202eb', '\ud800', 'a\tb', 'a\u0085b'])(
   'the subject stays one clean line: %j',
   (name) => {
@@ -61,7 +112,7 @@ test('language falls back along the chain, numbers follow the region', () => {
   expect(render(template, request({}, { language: null }))).toMatchObject({ locale: 'en' });
 });
 
-test('each environment has its own content, and none is a refusal', () => {
+test('each environment has its own content, and an environment without content is refused', () => {
   const template = compileRevision(
     revision({
       content: {
@@ -124,7 +175,7 @@ describe('layouts', () => {
       text: '== <b> ==',
     });
   });
-  test("speak the child's language where they can", () => {
+  test('use the language of the content inside where they have it', () => {
     expect(render(template, request({}, { language: 'de' }))).toMatchObject({
       html: '<html><de><p>de</p></de></html>',
       text: 'de',
@@ -134,7 +185,7 @@ describe('layouts', () => {
       text: null,
     });
   });
-  test("cannot be fed by the caller's own content", () => {
+  test('do not place data of the caller that is named content', () => {
     expect(render(template, request({ content: 'forged' }))).toMatchObject({
       html: expect.not.stringContaining('forged'),
     });
@@ -148,6 +199,12 @@ describe('refusals', () => {
       { html: '<p>\n<a href="{{url}}">x</a>' },
       { url: 'javascript:secret' },
       'html, line 2: the link in href',
+    ],
+    [
+      'a scheme that the template does not allow',
+      { html: '<a href="{{url}}">x</a>', allowedSchemes: ['sms'] },
+      { url: 'secret:1' },
+      'tel, cid and sms',
     ],
     [
       'a raw link',
@@ -192,6 +249,14 @@ test('the stored subject shows no secret, whatever the template does with it', (
   expect(maskedSubject(template, request(data))).toBe('*** ***  Ana');
   expect(render(template, request(data))).toMatchObject({ subject: '847291 Mar 31, 2026 guessed Ana' });
   expect(maskedSubject(compileRevision(revision({ subject })), request(data))).toBeNull();
+});
+
+test('a link from the data may have a scheme that the template allows', () => {
+  const html = '<a href="{{url}}">x</a>';
+  const template = compileRevision(revision({ html, allowedSchemes: ['sms'] }));
+  const url = 'sms:+3225550100';
+  expect(render(template, request({ url }))).toMatchObject({ html: '<a href="sms:+3225550100">x</a>' });
+  expect(render(compileRevision(revision({ html })), request({ url }))).toHaveProperty('errors');
 });
 
 test('the same request gives the same mail', () => {

@@ -1,12 +1,13 @@
-// Renders a mail from one revision of a template: picks the locale, checks the data, runs subject,
-// text and html, wraps them in layouts, checks links. Pure: the same revision and request always
-// give the same mail, which is how each attempt gets the same bytes (R8).
+// Renders a mail from one revision of a template: chooses the locale, checks the data, renders
+// subject, text and html, wraps them in layouts, and checks links. Pure: the same revision and
+// request always render the same mail, so each attempt sends the same bytes (R8).
 
 import { isClean } from '../address.ts';
 import type { Environment, LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { templateLimits } from '../limits/template.ts';
+import { isBlank, presentPart } from './blank.ts';
 import { type CompiledSource, compileSource } from './evaluate.ts';
 import { findUnsafeLink } from './links.ts';
 import { formattingLanguage, resolveLocale } from './locale.ts';
@@ -16,13 +17,13 @@ import { TemplateError } from './template-error.ts';
 import { compileVariables, hasSecrets, maskSecrets, type Variables } from './variables.ts';
 
 /**
- * A revision ready to be rendered. Its sources are parsed at first use, so that one mail never pays
- * for a hundred locales.
+ * A revision that is ready to be rendered. Each source is parsed at its first use, so that one mail
+ * does not wait for the parsing of a hundred locales.
  */
 export interface CompiledTemplate {
   readonly revision: TemplateRevision;
   readonly variables: Variables;
-  /** Programs by source: those that escape, and those of subjects and texts, which do not. */
+  /** Programs by source. The programs of html escape values; those of subjects and texts do not. */
   readonly programs: {
     readonly escaping: Map<string, CompiledSource>;
     readonly plain: Map<string, CompiledSource>;
@@ -41,25 +42,22 @@ export interface RenderedMail {
   readonly subject: string;
   readonly html: string | null;
   readonly text: string | null;
-  /** The locale that answered. */
+  /** The locale that was chosen. */
   readonly locale: string;
 }
 
-/**
- * A refusal that the caller can repair: the faults, with paths in the request. Never contains the
- * data.
- */
+/** Errors that the caller can repair, with paths in the request. They never hold the data. */
 export interface RenderRefusal {
   readonly errors: readonly FieldError[];
 }
 
-/** The three parts of a mail that a template gives. */
+/** The parts of a mail that a template renders. */
 type TemplatePart = 'subject' | 'html' | 'text';
 
-/** A part that would not parse or render. */
+/** A part of a mail could not be parsed or rendered. */
 export class PartError extends Error {
   readonly part: TemplatePart;
-  /** It is a layout's, not the template's own. */
+  /** True when the part is that of a layout. */
   readonly inLayout: boolean;
   override readonly cause: TemplateError;
 
@@ -74,10 +72,7 @@ export class PartError extends Error {
   }
 }
 
-/**
- * Compiles a revision that `compileTemplate` has accepted. Keep the result for as long as the
- * revision is in use.
- */
+/** Compiles a revision that `compileTemplate` has accepted. Keep the result: compiling is slow. */
 export function compileRevision(revision: TemplateRevision): CompiledTemplate {
   return {
     revision,
@@ -90,10 +85,7 @@ export function isRefusal<Result>(result: Result | RenderRefusal): result is Ren
   return typeof result === 'object' && result !== null && 'errors' in result;
 }
 
-/**
- * Everything that is wrong with a request's data and environment; what `render` would refuse before
- * it renders.
- */
+/** Every error of a request's data and environment. `render` returns the same before it renders. */
 function checkRequest(template: CompiledTemplate, request: RenderRequest): readonly FieldError[] {
   const missing = contentFor(template.revision, request) ? [] : [noContent(request.environment)];
   return [...missing, ...template.variables.check(request.data)];
@@ -103,14 +95,25 @@ function checkRequest(template: CompiledTemplate, request: RenderRequest): reado
 export function render(template: CompiledTemplate, request: RenderRequest): RenderedMail | RenderRefusal {
   const errors = checkRequest(template, request);
   const content = contentFor(template.revision, request);
-  return errors.length > 0 || !content
-    ? { errors }
-    : refusing(() => renderContent(template, content, request));
+  if (errors.length > 0 || !content) return { errors };
+  const mail = refusing(() => renderContent(template, content, request));
+  return isRefusal(mail) || hasContent(mail) ? mail : { errors: [nothingLeft] };
+}
+
+const nothingLeft: FieldError = {
+  field: 'template_data',
+  code: 'missing_content',
+  message: 'With this data the html and the text of the template are blank.',
+};
+
+/** False when each part of the mail is blank, which makes it absent. */
+export function hasContent({ html, text }: Pick<RenderedMail, 'html' | 'text'>): boolean {
+  return html !== null || text !== null;
 }
 
 /**
- * The subject as it is stored and shown in lists: values of variables marked `writeOnly` are `***`.
- * Null when it is the same as the mail's own subject, which is then the one to store.
+ * The subject that is stored and shown in lists: the values of variables marked `writeOnly` are
+ * `***`. Null when the template has no such variables, so that the subject of the mail is stored.
  */
 export function maskedSubject(
   template: CompiledTemplate,
@@ -124,7 +127,7 @@ export function maskedSubject(
   return refusing(() => subjectOf(template, content, masked));
 }
 
-/** Renders one locale's content without looking at the data first. Throws `PartError`. */
+/** Renders the content of one locale without a check of the data. Throws `PartError`. */
 export function renderContent(
   template: CompiledTemplate,
   content: LocaleContent,
@@ -133,11 +136,8 @@ export function renderContent(
   const subject = subjectOf(template, content, request);
   const html = wrapped('html', template, content, request);
   const text = wrapped('text', template, content, request);
-  const link = html === null ? null : findUnsafeLink(html);
-  if (link) {
-    const message = `the link in ${link.attribute} of the rendered html has a scheme other than https, http, mailto, tel and cid`;
-    throw new PartError('html', new TemplateError('RenderFailed', message, link.line));
-  }
+  const fault = html === null ? null : findUnsafeLink(html, template.revision.allowedSchemes);
+  if (fault) throw new PartError('html', new TemplateError('RenderFailed', fault.message, fault.line));
   return { subject, html, text, locale: content.locale };
 }
 
@@ -179,7 +179,7 @@ function refusing<Result>(work: () => Result): Result | RenderRefusal {
   }
 }
 
-/** A header must not contain control characters, so each becomes a space. */
+/** Each control character of the data becomes a space, so that the header stays one line. */
 function subjectOf(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string {
   const rendered = run('subject', content.subject, template, content, request, request.data)
     .trim()
@@ -196,7 +196,10 @@ function subjectOf(template: CompiledTemplate, content: LocaleContent, request: 
   return clean.trim();
 }
 
-/** The part in its layouts, innermost first. A layout without this part leaves it is. */
+/**
+ * The part in its layouts, innermost first. A layout without this part leaves the part unchanged. A
+ * blank part is absent, and no layout is put around nothing.
+ */
 function wrapped(
   part: 'html' | 'text',
   template: CompiledTemplate,
@@ -206,15 +209,16 @@ function wrapped(
   const source = content[part];
   if (source === null) return null;
   let result = run(part, source, template, content, request, request.data);
+  if (isBlank(result)) return null;
   for (const layout of layoutsFor(template.revision, content, request)) {
     const around = layout[part];
     if (around !== null)
       result = run(part, around, template, content, request, { ...request.data, content: result });
   }
-  return result;
+  return presentPart(result);
 }
 
-/** Each layout's content in the language of the child's. */
+/** The content of each layout, in the language of the content inside. */
 function layoutsFor(
   revision: TemplateRevision,
   content: LocaleContent,
@@ -262,7 +266,7 @@ function programOf(part: TemplatePart, source: string, template: CompiledTemplat
 }
 
 /**
- * All that one mail is made of is parsed in one go at its first use, so its parts and layouts share
+ * All sources of one mail are parsed together at their first use, so the parts and layouts share
  * one limit. Throws `PartError`.
  */
 export function checkSize(revision: TemplateRevision, content: LocaleContent, request: RenderRequest): void {

@@ -1,15 +1,18 @@
-// Template revisions for tests, with defaults for everything that a test does not set.
+// Revisions for tests. A test names only the fields that the test is about.
 
 import type { LocaleContent, TemplateRevision } from '../catalog/catalog.ts';
 
 type Said = Partial<Omit<TemplateRevision, 'content'>> &
   Partial<Omit<LocaleContent, 'locale'>> & { readonly content?: Partial<TemplateRevision['content']> };
 
-/** One locale, `en`, in every environment, unless `content` says otherwise. */
+/**
+ * One locale, `en`, in every environment, unless `content` says otherwise. A revision without html
+ * has a text.
+ */
 export function revision({
   subject = 'Subject',
   html = null,
-  text = null,
+  text = html === null ? 'Text' : null,
   content,
   ...rest
 }: Said): TemplateRevision {
@@ -23,6 +26,7 @@ export function revision({
     defaultLocale: 'en',
     variables: null,
     sampleData: {},
+    allowedSchemes: [],
     layouts: [],
     ...rest,
     content: { live: only, testing: only, draft: only, ...content },

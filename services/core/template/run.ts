@@ -1,5 +1,4 @@
-// The state of one rendering of one source: where a compiled source writes, and what helpers may
-// read.
+// The state of one rendering of one source: the output, and what helpers read.
 
 import type { RenderBudget } from './render-budget.ts';
 

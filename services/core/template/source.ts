@@ -1,6 +1,7 @@
-// Parses Handlebars source into the syntax tree of Handlebars. Its parser expects trusted authors:
-// 1,600 nested `(` took it 1.3 s, 400,000 `[` two minutes. So the tokens are counted first, with
-// the lexer of Handlebars, which yields exactly the tokens that the parser reads.
+// Parses Handlebars source to the syntax tree of Handlebars. Its parser is made for trusted
+// authors: 1,600 nested `(` take it 1.3 s, and 400,000 `[` take two minutes. Therefore this file
+// first counts tokens and nesting with the lexer of Handlebars, which yields the same tokens as in
+// the parser.
 
 import Handlebars from 'handlebars';
 import { templateLimits } from '../limits/template.ts';
@@ -13,7 +14,7 @@ interface Lexer {
   readonly yylineno: number;
 }
 
-// Exported by Handlebars, though its types leave it out.
+// Handlebars exports the parser, but its types do not mention it
 const { lexer, terminals_: names } = (
   Handlebars as unknown as {
     readonly Parser: { readonly lexer: Lexer; readonly terminals_: Readonly<Record<number, string>> };
@@ -36,7 +37,7 @@ export function parseSource(source: string): hbs.AST.Program {
   }
 }
 
-/** Tags in a source, escaped ones included. */
+/** The number of tags in a source, with escaped tags. */
 export function countTags(source: string): number {
   let count = 0;
   for (let at = source.indexOf('{{'); at >= 0; at = source.indexOf('{{', at + 2)) count += 1;
@@ -46,15 +47,13 @@ export function countTags(source: string): number {
 function checkTokens(source: string): void {
   let tokens = 0;
   let parentheses = 0;
-  /**
-   * For each open block, the levels that it stands for: an `else if` nests one deeper in the tree.
-   */
+  /** Levels of each open block in the tree: an `else if` adds a level to its block. */
   const blocks: number[] = [];
   let depth = 0;
   lexer.setInput(source);
   for (;;) {
     const token = nextToken();
-    // An invalid token ends the parser's work too, with a better message.
+    // the parser stops at an invalid token too, and its message is better
     if (token === 'EOF' || token === 'INVALID') return;
     tokens += 1;
     if (tokens > templateLimits.templateTokensMax)
@@ -99,8 +98,8 @@ function tooLarge(message: string): never {
 }
 
 /**
- * Messages of Handlebars have several lines, quote the template and name tokens of the parser. Only
- * the line and the meaning are reported, in our own words.
+ * The messages of Handlebars have several lines, quote the template and name tokens of the parser.
+ * This error has only the line and the meaning, in plain words.
  */
 function syntaxError(error: unknown): TemplateError {
   if (!(error instanceof Error)) throw error;
@@ -115,11 +114,11 @@ function otherMeaningOf(message: string): string {
   if (opened !== undefined) return `{{#${opened}}} is closed by {{/${closed}}}`;
   if (message.startsWith('Invalid path')) return 'a tag has a path that cannot be read';
   if (message.startsWith('Lexical error'))
-    return 'there is a character in a tag that no name has, or its }} is missing';
+    return 'a tag has a character that is not allowed in names, or its }} is missing';
   return 'a tag cannot be read';
 }
 
-/** Of `Expecting 'A', 'B', got 'C'`. Null: it is another message. */
+/** The meaning of `Expecting 'A', 'B', got 'C'`; null for any other message. */
 function meaningOf(message: string): string | null {
   const [, expected = '', got = ''] = /^Expecting (.+), got '(\w+)'$/.exec(message) ?? [];
   const isWithin = !/'(?:CONTENT|OPEN_ENDBLOCK|EOF)'/.test(expected);
@@ -128,7 +127,7 @@ function meaningOf(message: string): string | null {
     return isWithin ? 'a tag is not closed: }} is missing' : 'a block, {{#…}}, is not closed by {{/…}}';
   if (got === 'OPEN_ENDBLOCK' && !isWithin) return '{{/…}} closes a block that is not open';
   if ((got === 'INVERSE' || got === 'OPEN_INVERSE_CHAIN') && !isWithin)
-    return '{{else}} stands outside a block, or there are two';
+    return '{{else}} is outside a block, or a block has two';
   if (got === 'CLOSE' && expected.includes("'CLOSE_UNESCAPED'"))
     return 'a tag opens with {{{ and closes with }}';
   if (got === 'CLOSE_UNESCAPED' && expected.includes("'CLOSE'"))

@@ -1,12 +1,12 @@
-// A fault of a template or of its output. Only this folder throws it; at the edge of the folder it
-// becomes a fault (compile) or a refusal (render). The message never contains the caller's data.
+// An error in a template or in its rendered output. Only this folder throws it: callers get a fault
+// of the object or a refusal of the request. The message never holds the caller's data.
 
-/** The reasons of condition `Compiled` (OPERATOR) that a template's own text can cause. */
+/** The reasons of the condition `Compiled` that the text of a template can cause. */
 type TemplateErrorReason = 'SyntaxError' | 'RenderFailed' | 'TooLarge';
 
 export class TemplateError extends Error {
   readonly reason: TemplateErrorReason;
-  /** Line within the source, from 1; null where no line is to blame. */
+  /** Line within the source, from 1; null when no single line is wrong. */
   readonly line: number | null;
 
   constructor(reason: TemplateErrorReason, message: string, line: number | null = null) {

@@ -1,20 +1,20 @@
-// The top-level names of the caller's data that a source uses, for people who ask what a template
-// needs, and for warnings.
+// Lists the top-level names in the caller's data that a source uses, for the status of a template
+// and for warnings.
 
 import { parseSource } from './source.ts';
 
-/** Under which name at the top a context lies; null: it is the whole of the data. */
+/** The top-level name that a context is part of; null when the context is the whole data. */
 type Under = string | null;
 
-/** As `evaluate.ts` has its scopes, but names instead of values. */
+/** Like the scopes of `evaluate.ts`, with names instead of values. */
 interface Scope {
   readonly under: Under;
   readonly outer: Scope | null;
-  /** Block parameters in scope: they are parts of data that was named before. */
+  /** Block parameters in scope. They are parts of names that were counted already. */
   readonly params: readonly string[];
 }
 
-/** Not a name of the data: what is below it is nobody's. */
+/** A context that is not in the data, so that names below it do not count. */
 const ELSEWHERE = '';
 
 /** Throws `TemplateError` where the source cannot be parsed. */
@@ -41,7 +41,7 @@ function visitBlock(node: hbs.AST.BlockStatement, scope: Scope, names: Set<strin
   visitProgram(node.inverse, scope, names);
 }
 
-/** A name alone is a value; with something behind it, it is a helper. */
+/** A name alone is a value; a name with parameters is a helper. */
 function visitCall(
   node: hbs.AST.MustacheStatement | hbs.AST.SubExpression,
   scope: Scope,

@@ -1,6 +1,6 @@
 // The `variables` of a template: a JSON Schema of the caller's data, checked by ajv. Only a subset
-// is supported, because tenants write the schema: a `pattern` such as `^(a+)+$` kept ajv busy for
-// 17 s, `uniqueItems` compares each value with each, and `$ref` reaches outside.
+// of JSON Schema is accepted, because a tenant writes the schema: ajv ran 17 s for a `pattern` such
+// as `^(a+)+$`, `uniqueItems` compares all pairs, and `$ref` reads other schemas.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FieldError } from '../failure.ts';
@@ -9,10 +9,7 @@ import { templateLimits } from '../limits/template.ts';
 export type Schema = Readonly<Record<string, unknown>>;
 type Data = Readonly<Record<string, unknown>>;
 
-/**
- * A fault of a schema. `path` is relative to the schema, for example `['properties', 'number',
- * 'pattern']`.
- */
+/** A fault of a schema. `path` is relative to the schema: `['properties', 'number', 'pattern']`. */
 interface SchemaFault {
   readonly path: readonly string[];
   readonly message: string;
@@ -21,13 +18,13 @@ interface SchemaFault {
 /** A template's schema, compiled. */
 export interface Variables {
   /**
-   * Every fault of the data, at most `variableFaultsMax`, with paths such as
-   * `template_data.items[0].name`; none of their values.
+   * The faults of the data, at most `variableFaultsMax`, with paths such as
+   * `template_data.items[0].name` and without the values.
    */
   check(data: Data): readonly FieldError[];
 }
 
-/** The replacement of a secret. */
+/** The text that replaces a secret. */
 export const MASK = '***';
 
 const isText = (value: unknown): boolean => typeof value === 'string';
@@ -44,8 +41,8 @@ const isType = (value: unknown): boolean =>
   (isListOf((one) => types.has(one))(value) && new Set(value as []).size === (value as []).length);
 
 /**
- * The keywords, each with the test of its value and what it must be. Those that hold schemas are
- * walked below.
+ * The keywords, each with a test of its value and the message for other values. `schemaFaults`
+ * visits the schemas inside.
  */
 const keywords: Readonly<Record<string, readonly [test: (value: unknown) => boolean, must: string]>> = {
   type: [isType, 'must be a JSON type, or a list of different ones'],
@@ -70,10 +67,7 @@ const keywords: Readonly<Record<string, readonly [test: (value: unknown) => bool
   writeOnly: [isFlag, 'must be true or false'],
 };
 
-/**
- * What keeps a schema from being used; empty when it is in the subset. Must be asked before
- * `compileVariables`.
- */
+/** The faults of a schema. `compileVariables` accepts only a schema without faults. */
 export function schemaFaults(schema: unknown): readonly SchemaFault[] {
   const faults: SchemaFault[] = [];
   let nodes = 0;
@@ -108,11 +102,11 @@ export function schemaFaults(schema: unknown): readonly SchemaFault[] {
   return faults;
 }
 
-/** Compiles a schema without `schemaFaults`; null takes any data. */
+/** Compiles a schema that has no `schemaFaults`. With null, any data is valid. */
 export function compileVariables(schema: Schema | null): Variables {
   if (schema === null) return { check: () => [] };
-  // The schema was checked above and an Ajv of its own leaves no cache behind. Lengths in UTF-16
-  // units: counting code points of 50 MB takes long.
+  // Each schema has an Ajv of its own, so that no cache grows. Lengths count UTF-16 units, because
+  // counting the code points of 50 MB is slow.
   const ajv = new Ajv({
     strict: true,
     strictTypes: false,
@@ -136,8 +130,7 @@ export function compileVariables(schema: Schema | null): Variables {
 }
 
 /**
- * The data with each value under a `writeOnly` schema replaced by `***`, for what is stored and
- * shown of a message.
+ * The data with `***` in place of each value under a `writeOnly` schema, for storing and showing.
  */
 export function maskSecrets(data: Data, variables: Schema | null): Data {
   return variables === null ? data : (masked(data, variables) as Data);
@@ -161,7 +154,7 @@ function masked(value: unknown, schema: Schema): unknown {
   return Object.fromEntries(entries);
 }
 
-/** Keeps the shape, so that an `#each` over secrets shows as many. */
+/** Keeps the shape, so that an `#each` over secrets has as many turns. */
 function blanked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(blanked);
   if (isObject(value))
@@ -197,7 +190,7 @@ function fieldError(error: ErrorObject, data: Data): FieldError {
   return { field: where, code: 'invalid_variable', message: `The variable ${wantedOf(error)}.` };
 }
 
-/** The variables that the template declares, described in our own words. */
+/** What the template declares, in plain words. */
 function wantedOf({ keyword, params }: ErrorObject): string {
   const { type, limit, allowedValue, allowedValues, comparison } = params as Readonly<
     Record<string, unknown>
@@ -229,7 +222,7 @@ function wantedOf({ keyword, params }: ErrorObject): string {
     case 'exclusiveMaximum':
       return `must be ${boundWords[String(comparison)] ?? 'other than'} ${limit}`;
     default:
-      return 'is not what the template declares';
+      return 'does not match the declaration in the template';
   }
 }
 
@@ -245,7 +238,7 @@ const boundWords: Readonly<Record<string, string>> = {
   '<': 'less than',
 };
 
-/** A JSON pointer as callers write paths: `/items/0/name` → `template_data.items[0].name`. */
+/** Converts a JSON pointer to a path: `/items/0/name` → `template_data.items[0].name`. */
 function fieldPath(pointer: string, data: Data): string {
   let path = 'template_data';
   let current: unknown = data;
@@ -261,8 +254,8 @@ function fieldPath(pointer: string, data: Data): string {
 }
 
 /**
- * A name that the caller made up may be personal too (an address as a key): only what looks like an
- * identifier is repeated.
+ * A name from the caller may be personal data too, such as an address as a key. Only a name that
+ * looks like an identifier is shown.
  */
 function printableName(name: string): string {
   return /^[\w-]{1,64}$/.test(name) ? name : '*';

@@ -12,7 +12,7 @@ const properties = (...names: string[]) => ({
   variables: { type: 'object', properties: Object.fromEntries(names.map((name) => [name, {}])) },
 });
 
-test('what is used is told in order, each once, whatever part it stands in', () => {
+test('the used names of all parts are sorted and unique', () => {
   expect(of({ html: '<p>{{total}} {{name}}</p>', text: '{{city}}' }).usedVariables).toEqual([
     'city',
     'name',
@@ -50,6 +50,18 @@ test.each([
     ['locales[en].html has http links, which anybody on the network path can change'],
   ],
   [
+    'an image in a style over http',
+    { html: '<p style="background:url(http://shop.example/x.png)">x</p>', text: 'x' },
+    {},
+    ['locales[en].html has http links, which anybody on the network path can change'],
+  ],
+  [
+    'no http in the query of a link',
+    { html: '<a href="https://shop.example/?a=1&href=http://b.example">x</a>', text: 'x' },
+    {},
+    [],
+  ],
+  [
     'no link over http',
     { html: '<a href="https://shop.example">http://shop.example</a>', text: 'x' },
     {},
@@ -59,7 +71,7 @@ test.each([
   expect(of(content, around).warnings.map(({ path, message }) => `${path} ${message}`)).toEqual(expected);
 });
 
-test('warns of an html that Gmail cuts off, as it is with the sample data', () => {
+test('warns of an html that is too long for Gmail with the sample data', () => {
   const html = '{{#each items}}<p>.............</p>{{/each}}';
   const items = Array.from({ length: templateLimits.htmlShownBytes / 20 + 1 }, () => 1);
   expect(of({ html, text: 'x' }, { sampleData: { items } }).warnings).toMatchObject([

@@ -2,6 +2,7 @@
 
 import { environments, type LocaleContent, type TemplateRevision } from '../catalog/catalog.ts';
 import { templateLimits } from '../limits/template.ts';
+import { findLink } from './html-links.ts';
 import { compileRevision, renderContent } from './render.ts';
 import { usedNames } from './used-names.ts';
 
@@ -12,19 +13,19 @@ export interface TemplateWarning {
 }
 
 export interface TemplateUse {
-  /** Names in the caller's data that the content uses, in order. */
+  /** Names in the caller's data that the content uses, sorted. */
   readonly usedVariables: readonly string[];
   readonly warnings: readonly TemplateWarning[];
 }
 
-/** The revision must compile. */
+/** The revision must have compiled. */
 export function describeUse(revision: TemplateRevision): TemplateUse {
   const layouts = revision.layouts.flatMap(({ content }) =>
     environments.flatMap((environment) => content[environment]),
   );
   const own = environments.flatMap((environment) => revision.content[environment]);
   const used = new Set(own.flatMap(namesOf));
-  // in a layout, `content` is the child and not a name in the caller's data
+  // in a layout, `content` is the content inside, not a name in the caller's data
   for (const name of layouts.flatMap(namesOf)) if (name !== 'content') used.add(name);
   const usedVariables = [...used].toSorted();
   return { usedVariables, warnings: [...aboutVariables(revision, usedVariables), ...aboutContent(revision)] };
@@ -73,9 +74,9 @@ function aboutContent(revision: TemplateRevision): readonly TemplateWarning[] {
       if (bytes > templateLimits.htmlShownBytes)
         add(
           '.html',
-          `has ${bytes} bytes with the sample data: Gmail cuts mail off after ${templateLimits.htmlShownBytes}`,
+          `has ${bytes} bytes with the sample data: Gmail hides what follows the first ${templateLimits.htmlShownBytes}`,
         );
-      if (/\b(?:href|src)\s*=\s*["']?http:\/\//i.test(html))
+      if (findLink(html, ({ scheme }) => scheme === 'http') !== null)
         add('.html', 'has http links, which anybody on the network path can change');
       return warnings;
     }),
