@@ -1,5 +1,5 @@
-// An attempt and its record: what the transport reported becomes the outcome of the delivery, its
-// event, the metrics and the sender's figures.
+// Records an attempt: what the transport reported becomes the outcome of the delivery, its event,
+// the metrics and the figures of the sender. `deliver.ts` makes the attempt.
 
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import {
