@@ -38,10 +38,10 @@ import type { OperatorMetrics } from './metrics.ts';
 import { MergedMirror } from './mirror.ts';
 import { decidePausedStatus, isPaused } from './pause.ts';
 import type { CatalogAccess } from './publish.ts';
+import { removeOrphans } from './remove-orphans.ts';
 import { DnsChecks } from './sender/dns-checks.ts';
 import { reconcileSender, type SenderParts } from './sender/reconcile.ts';
 import { writeFigures } from './sender/write-figures.ts';
-import { removeOrphans } from './sweep.ts';
 import { reconcileTemplate } from './template/reconcile.ts';
 import { Tenants } from './tenants.ts';
 

@@ -1,5 +1,6 @@
-// Compares the catalog with the objects, which repairs missed watches, restored databases and
-// entries that somebody else changed.
+// Part of the operator's sweep: removes each entry of the catalog whose object is gone or has
+// another identifier by now. A deleted Template leaves the catalog this way, also after a missed
+// watch or a restored database.
 
 import type { OwnEntry } from '../../services/ports/catalog-writer.ts';
 import type { TemplateResource } from '../api/v1alpha1/resources.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { orphansAmong } from './sweep.ts';
+import { orphansAmong } from './remove-orphans.ts';
 
 const object = (uid: string, spec: object = {}) => ({
   metadata: { name: uid, namespace: 'shop', uid },
