@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
 import { needsFirstKey } from '../core/access/key-life.ts';
 import { Failure } from '../core/failure.ts';
-import { describeFirstKey, ensureFirstKey } from '../ingest/bootstrap-key.ts';
+import { describeFirstKey, ensureFirstKey } from '../ingest/ensure-first-key.ts';
 import type { KeyStore } from '../ports/key-store.ts';
 import type { Random } from '../ports/random.ts';
 

@@ -35,7 +35,7 @@ import {
 import { namedPeers, openTlsIdentity } from '../runtime/tls.ts';
 import { KeyCache } from './authenticate.ts';
 import { Backlogs } from './backlogs.ts';
-import { describeFirstKey, ensureFirstKey } from './bootstrap-key.ts';
+import { describeFirstKey, ensureFirstKey } from './ensure-first-key.ts';
 import { FailedAuthentications } from './failed-authentications.ts';
 import type { Ingest } from './ingest.ts';
 import { ingestServices } from './serve.ts';

@@ -17,7 +17,7 @@ import { compileFolder } from '../../services/core/objects/compile.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
-import { ensureFirstKey } from '../../services/ingest/bootstrap-key.ts';
+import { ensureFirstKey } from '../../services/ingest/ensure-first-key.ts';
 import { FailedAuthentications } from '../../services/ingest/failed-authentications.ts';
 import type { RpcContext } from '../../services/ingest/handle-calls.ts';
 import type { Ingest } from '../../services/ingest/ingest.ts';

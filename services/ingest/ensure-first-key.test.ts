@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, test } from 'vitest';
 import { newKey } from '../../test/support/installation.ts';
 import { MemoryKeyStore } from '../adapters/memory/key-store.ts';
 import { bootstrapKey } from '../core/access/api-key.ts';
-import { describeFirstKey, ensureFirstKey } from './bootstrap-key.ts';
+import { describeFirstKey, ensureFirstKey } from './ensure-first-key.ts';
 
 const NOW = 1_000;
 let keys: MemoryKeyStore;
