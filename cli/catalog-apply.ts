@@ -12,7 +12,7 @@ import { entryKey } from '../services/core/catalog/catalog.ts';
 import type { Fault } from '../services/core/documents/fault.ts';
 import { Failure } from '../services/core/failure.ts';
 import { catalogLimits } from '../services/core/limits/catalog.ts';
-import { compileFolder } from '../services/core/objects/compile.ts';
+import { compileFolder } from '../services/core/objects/compile-folder.ts';
 import { keysFor } from '../services/core/secrets/keyring.ts';
 import type { CatalogEntry, CatalogSource, WriteResult } from '../services/ports/catalog-writer.ts';
 import type { Config } from '../services/runtime/config.ts';

@@ -7,7 +7,7 @@ import { boundedBytes, catalogReader, mapFiles, stampsOf } from '../services/ada
 import { type ParsedFile, parseFile } from '../services/core/documents/documents.ts';
 import type { Fault, FaultReason } from '../services/core/documents/fault.ts';
 import { Failure } from '../services/core/failure.ts';
-import { compileFolder } from '../services/core/objects/compile.ts';
+import { compileFolder } from '../services/core/objects/compile-folder.ts';
 import { describeUse } from '../services/core/template/warnings.ts';
 import { codeOf, describeFault, type Printer, toConsole } from './catalog-apply.ts';
 

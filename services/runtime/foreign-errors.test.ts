@@ -21,7 +21,7 @@ import { failureOf, openMongo } from '../adapters/mongo/connection.ts';
 import { openNats } from '../adapters/nats/connection.ts';
 import { openRedis } from '../adapters/redis/connection.ts';
 import { Failure } from '../core/failure.ts';
-import { compileFolder } from '../core/objects/compile.ts';
+import { compileFolder } from '../core/objects/compile-folder.ts';
 import { open } from '../core/secrets/seal.ts';
 import { describeError, showError } from './describe-error.ts';
 import { readKeyring } from './keyring.ts';

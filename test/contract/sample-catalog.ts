@@ -2,7 +2,7 @@
 
 import type { Sender, TemplateRevision } from '../../services/core/catalog/catalog.ts';
 import { parseDocuments } from '../../services/core/documents/documents.ts';
-import { compileFolder } from '../../services/core/objects/compile.ts';
+import { compileFolder } from '../../services/core/objects/compile-folder.ts';
 
 export interface SampleSender {
   readonly name?: string;

@@ -13,7 +13,7 @@ import { systemClock } from '../../services/adapters/system/clock.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
 import { snapshotOf } from '../../services/core/catalog/snapshot.ts';
 import { accessLimits } from '../../services/core/limits/access.ts';
-import { compileFolder } from '../../services/core/objects/compile.ts';
+import { compileFolder } from '../../services/core/objects/compile-folder.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { KeyCache } from '../../services/ingest/authenticate.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';

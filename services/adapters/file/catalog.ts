@@ -7,7 +7,7 @@ import type { CatalogSnapshot, TemplateRevision } from '../../core/catalog/catal
 import type { Fault } from '../../core/documents/fault.ts';
 import { Failure } from '../../core/failure.ts';
 import { catalogLimits } from '../../core/limits/catalog.ts';
-import { compileFolder } from '../../core/objects/compile.ts';
+import { compileFolder } from '../../core/objects/compile-folder.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { CatalogSource, CatalogWriter } from '../../ports/catalog-writer.ts';

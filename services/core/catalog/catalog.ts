@@ -1,6 +1,6 @@
-// The compiled senders and templates that services read. `compile.ts` makes them from the objects
-// that people write; adapters read them from a folder or MongoDB. All types are plain JSON, so that
-// a store can keep them unchanged.
+// The compiled senders and templates that services read. `core/objects/compile-sender.ts` and
+// `compile-template.ts` make them from the objects that people write; adapters read them from a
+// folder or MongoDB. All types are plain JSON, so that a store can keep them unchanged.
 
 import type { Address, Mailbox } from '../address.ts';
 

@@ -1,5 +1,5 @@
 // Compiles a Sender object and its Secrets into the sender that services read. If several Senders
-// claim a domain, `compile.ts` and the operator decide which one has it.
+// claim a domain, `compile-folder.ts` and the operator decide which one has it.
 
 import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from '../address.ts';
 import type { DkimKey, Route, RouteCredentials, Sender } from '../catalog/catalog.ts';

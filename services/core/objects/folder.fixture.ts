@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { parseDocuments } from '../documents/documents.ts';
-import { compileFolder } from './compile.ts';
+import { compileFolder } from './compile-folder.ts';
 
 export const sender = (spec: string, metadata = '{name: billing}') => `
 apiVersion: packetboat.dev/v1alpha1

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseDocuments } from '../documents/documents.ts';
 import { compileRevision, render } from '../template/render.ts';
-import { compileFolder } from './compile.ts';
+import { compileFolder } from './compile-folder.ts';
 import { compile, plain, sender, shown, template } from './folder.fixture.ts';
 
 describe('a folder', () => {
