@@ -14,7 +14,7 @@ import { CompiledTemplates } from '../core/template/compiled-templates.ts';
 import { revision } from '../core/template/revision.fixture.ts';
 import { deliver } from './deliver.ts';
 import { DeliveryInHand } from './delivery-in-hand.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 import { PausedRoutes } from './paused-routes.ts';
 import { SigningKeys } from './sign.ts';
 

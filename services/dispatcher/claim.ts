@@ -8,7 +8,7 @@ import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
 import type { Batch } from './batch.ts';
 import type { Candidate } from './candidate.ts';
 import { DeliveryInHand } from './delivery-in-hand.ts';
-import { type Dispatcher, leaseOf } from './dispatcher.ts';
+import { type Dispatcher, leaseOf } from './dispatcher-parts.ts';
 import type { Leases } from './leases.ts';
 import { ROUNDS } from './select.ts';
 

@@ -9,7 +9,7 @@ import { contentEncoder } from '../core/mail/mime/content-encoder.ts';
 import { type MailPart, messageIdHeader, type PartBody } from '../core/mail/mime/mail.ts';
 import { isRefusal } from '../core/template/render.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 import { signatures } from './sign.ts';
 
 export type ComposeParts = ContentParts & Pick<Dispatcher, 'signingKeys'>;

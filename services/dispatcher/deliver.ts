@@ -8,7 +8,7 @@ import { returnPath } from '../core/delivery/return-path.ts';
 import { Failure } from '../core/failure.ts';
 import type { Report } from '../ports/transport.ts';
 import { bytesOf, type ComposedMail, type ComposeParts, composeMail, inMemory } from './compose-mail.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 import { type Attempt, type AttemptSignals, type RecordParts, recordAttempt } from './record-attempt.ts';
 
 export type DeliverParts = ComposeParts & RecordParts & Pick<Dispatcher, 'transport' | 'returnKey'>;

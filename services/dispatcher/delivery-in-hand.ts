@@ -5,7 +5,7 @@
 import { type Change, commit, type DeliveryView, renew } from '../core/delivery/delivery.ts';
 import { type Message, viewOf, withProgress } from '../core/delivery/message.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
-import { type Dispatcher, leaseOf } from './dispatcher.ts';
+import { type Dispatcher, leaseOf } from './dispatcher-parts.ts';
 
 /**
  * Others change a delivery a few times at most while its lease is held: a cancel, a lapse, another

@@ -7,7 +7,7 @@ import { Batch } from './batch.ts';
 import { BudgetGate } from './budget-gate.ts';
 import { type Claimed, type ClaimParts, claimAll } from './claim.ts';
 import { type DeliverParts, deliver } from './deliver.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 import { InFlight } from './in-flight.ts';
 import { Leases } from './leases.ts';
 import { PausedRoutes } from './paused-routes.ts';

@@ -3,7 +3,7 @@
 
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
-import { type Dispatcher, leaseOf } from './dispatcher.ts';
+import { type Dispatcher, leaseOf } from './dispatcher-parts.ts';
 
 export class Leases {
   readonly #d: Pick<Dispatcher, 'clock' | 'leaseMs' | 'report'>;

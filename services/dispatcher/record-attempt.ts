@@ -17,7 +17,7 @@ import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { StoreClock } from '../ports/store-clock.ts';
 import type { Report } from '../ports/transport.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 import type { PausedRoutes } from './paused-routes.ts';
 
 export interface Attempt {

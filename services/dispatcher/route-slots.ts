@@ -14,7 +14,7 @@ import { routeDigest } from '../core/delivery/pacing/route-digest.ts';
 import type { MessageId } from '../core/ids.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { StoreClock } from '../ports/store-clock.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 interface Slots {

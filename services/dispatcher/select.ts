@@ -7,7 +7,7 @@ import { earlyBy, plan } from '../core/delivery/plan.ts';
 import type { TakenEntry } from '../ports/work-queue.ts';
 import type { Batch } from './batch.ts';
 import { type Admitted, type Candidate, type Gate, inTurn, type ReadEntry } from './candidate.ts';
-import { type Dispatcher, routesOf } from './dispatcher.ts';
+import { type Dispatcher, routesOf } from './dispatcher-parts.ts';
 import type { PausedRoutes } from './paused-routes.ts';
 
 export type SelectParts = Pick<Dispatcher, 'messages' | 'catalog' | 'clock' | 'metrics' | 'relay'>;

@@ -11,7 +11,7 @@ import type { Sender } from '../core/catalog/catalog.ts';
 import type { MessageId } from '../core/ids.ts';
 import type { Budget } from '../ports/budgets.ts';
 import type { StoreClock } from '../ports/store-clock.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 const SECOND_MS = 1_000;

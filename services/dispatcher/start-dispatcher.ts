@@ -4,7 +4,7 @@
 
 import { runningLimits } from '../core/limits/running.ts';
 import { dispatch } from './dispatch.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 
 export function startDispatcher(dispatcher: Dispatcher): AsyncDisposable {
   const take = new AbortController();

@@ -6,7 +6,7 @@ import { type Change, type DeliveryView, release, suppress } from '../core/deliv
 import { Failure } from '../core/failure.ts';
 import type { Claimed } from './claim.ts';
 import type { DeliveryInHand } from './delivery-in-hand.ts';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher-parts.ts';
 
 export type SuppressionParts = Pick<Dispatcher, 'messages' | 'suppressions' | 'suppressionKeys' | 'report'>;
 

@@ -18,7 +18,7 @@ import { currentCredentials } from '../core/delivery/pacing/current-credentials.
 import type { Fault } from '../core/documents/fault.ts';
 import { type Cidr, parseCidr } from '../core/network/dialable.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
-import type { Dispatcher } from '../dispatcher/dispatcher.ts';
+import type { Dispatcher } from '../dispatcher/dispatcher-parts.ts';
 import { SigningKeys } from '../dispatcher/sign.ts';
 import { startDispatcher } from '../dispatcher/start-dispatcher.ts';
 import { type Inbox, startInbox } from '../inbox/inbox.ts';

@@ -4,7 +4,7 @@
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { DueDeliveries } from '../ports/due-deliveries.ts';
 import type { StoreClock } from '../ports/store-clock.ts';
-import type { Sweeper } from './sweeper.ts';
+import type { Sweeper } from './sweeper-parts.ts';
 
 export type CountParts = Pick<Sweeper, 'clock' | 'metrics' | 'report'> & {
   readonly messages: StoreClock & Pick<DueDeliveries, 'countQueued' | 'oldestDue'>;

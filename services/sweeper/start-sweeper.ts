@@ -2,7 +2,7 @@
 
 import { countQueued } from './count-queued.ts';
 import { sweepLoop } from './sweep.ts';
-import type { Sweeper } from './sweeper.ts';
+import type { Sweeper } from './sweeper-parts.ts';
 
 export function startSweeper(sweeper: Sweeper): AsyncDisposable {
   const stop = new AbortController();

@@ -4,7 +4,7 @@
 
 import type { BlobId } from '../core/ids.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
-import type { Sweeper } from './sweeper.ts';
+import type { Sweeper } from './sweeper-parts.ts';
 
 export type BlobParts = Pick<Sweeper, 'messages' | 'blobs' | 'metrics'>;
 

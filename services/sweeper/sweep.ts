@@ -17,7 +17,7 @@ import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Backlog, DueDelivery } from '../ports/due-deliveries.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
 import { type BlobParts, sweepBlobs } from './sweep-blobs.ts';
-import type { Sweeper } from './sweeper.ts';
+import type { Sweeper } from './sweeper-parts.ts';
 
 export type SweepParts = WakeParts & FeedParts;
 type WakeParts = Pick<Sweeper, 'messages' | 'catalog' | 'metrics' | 'lapseDelayMs'>;

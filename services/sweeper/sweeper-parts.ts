@@ -1,4 +1,5 @@
-// The parts of a sweeper. Each function takes those that it uses.
+// What a sweeper works with (`Sweeper`): stores, queue, clock, metrics. Each function takes the
+// parts that it uses. `sweep.ts` has the loop.
 
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';

@@ -1,4 +1,5 @@
-// The parts of a dispatcher. Each function takes those that it uses.
+// What a dispatcher works with (`Dispatcher`): stores, queue, transport, clock, keys, metrics. Each
+// function takes the parts that it uses. `dispatch.ts` has the loop.
 
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { Tier } from '../core/delivery/message.ts';
