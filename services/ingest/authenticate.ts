@@ -1,114 +1,43 @@
-// From a presented API key to a principal. Keys and unknown ids are cached for
-// `accessLimits.keyCacheMs`: a revoked key stops working within that time, and a wrong key costs
-// the store one read in that time. They are cached apart, so that many wrong keys displace no good
-// key.
+// From the API key of a call to its principal. A key that fails is counted, and may be refused with
+// 429. `key-cache.ts` judges the key, `failed-authentications.ts` counts.
 
-import { isSameSecret, readKey } from '../core/access/api-key.ts';
-import type { FailureReason } from '../core/access/failed-authentications.ts';
-import { keyTextFaults } from '../core/access/key-text.ts';
 import type { Principal } from '../core/access/principal.ts';
-import { BoundedMap } from '../core/bounded-map.ts';
-import { Failure } from '../core/failure.ts';
-import { accessLimits } from '../core/limits/access.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { ApiKey, KeyStore } from '../ports/key-store.ts';
+import type { FailedAuthentications } from './failed-authentications.ts';
+import { AuthenticationFailure, type KeyCache } from './key-cache.ts';
 
-interface Cached {
-  readonly key: Promise<ApiKey | null>;
-  readonly until: number;
+/** The API key of a call, and the address of the caller. */
+export interface PresentedCredential {
+  /** The API key as presented. */
+  readonly credential: string;
+  /** IP address of the client; empty: not known. */
+  readonly address: string;
 }
 
 /**
- * Why a key was refused. `keyId` is null when the text does not have the form of a key. The message
- * never repeats the text.
+ * Returns the principal of a call. Throws `unauthenticated`, `rate_limited` after too many
+ * failures, or a failure of the store.
  */
-export class AuthenticationFailure extends Failure {
-  readonly reason: FailureReason;
-  readonly keyId: string | null;
-
-  constructor(reason: FailureReason, keyId: string | null, message: string) {
-    super('unauthenticated', message);
-    this.reason = reason;
-    this.keyId = keyId;
+export async function authenticateCaller(
+  {
+    keyCache,
+    failedAuthentications,
+  }: { readonly keyCache: KeyCache; readonly failedAuthentications: FailedAuthentications },
+  { credential, address }: PresentedCredential,
+): Promise<Principal> {
+  try {
+    return await keyCache.authenticate(credential);
+  } catch (error) {
+    throw await counted(failedAuthentications, error, address);
   }
 }
 
 /**
- * Messages for the caller. An unknown id and a wrong secret have the same message, so that nobody
- * can find out which ids exist.
+ * Returns the error to throw instead: a failed authentication is counted, and may become
+ * `rate_limited`; any other error is returned as it is. Never rejects.
  */
-export const keyFaults = {
-  unknown: 'This API key is not known.',
-  wrong_secret: 'This API key is not known.',
-  revoked: 'This API key was revoked.',
-  expired: 'This API key has expired.',
-} as const;
-
-export class KeyCache {
-  readonly #keys: KeyStore;
-  readonly #clock: Clock;
-  /** Keys that were found. */
-  readonly #known = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
-  /** Ids that were not found, and ids whose read has not ended. */
-  readonly #unknown = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
-
-  constructor(keys: KeyStore, clock: Clock) {
-    this.#keys = keys;
-    this.#clock = clock;
-  }
-
-  /**
-   * Throws an `AuthenticationFailure` for a missing, malformed, unknown, revoked or expired key,
-   * and the store's own failures.
-   */
-  async authenticate(credential: string): Promise<Principal> {
-    if (credential === '') throw new AuthenticationFailure('missing', null, keyTextFaults.missing);
-    const presented = readKey(credential);
-    if (presented === null) throw new AuthenticationFailure('malformed', null, keyTextFaults.malformed);
-    const { id } = presented;
-    const key = await this.#find(id);
-    if (key === null) throw new AuthenticationFailure('unknown', id, keyFaults.unknown);
-    if (!isSameSecret(key.secretHash, presented.secretHash))
-      throw new AuthenticationFailure('wrong_secret', id, keyFaults.wrong_secret);
-    if (key.revokedAt !== null) throw new AuthenticationFailure('revoked', id, keyFaults.revoked);
-    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now())
-      throw new AuthenticationFailure('expired', id, keyFaults.expired);
-    return {
-      kind: 'key',
-      keyId: key.id,
-      tenant: key.tenant,
-      scopes: key.scopes,
-      environment: key.environment,
-      senders: key.senders,
-      requestsPerMinute: key.requestsPerMinute,
-      expiresAt: key.expiresAt,
-    };
-  }
-
-  /** Forgets a key that this process has just changed. */
-  forget(id: string): void {
-    this.#known.delete(id);
-    this.#unknown.delete(id);
-  }
-
-  #find(id: string): Promise<ApiKey | null> {
-    const now = this.#clock.monotonic();
-    const cached = this.#known.get(id) ?? this.#unknown.get(id);
-    if (cached !== undefined && cached.until > now) return cached.key;
-    this.forget(id);
-    const looking: Cached = { key: this.#keys.find(id), until: now + accessLimits.keyCacheMs };
-    this.#unknown.set(id, looking);
-    looking.key.then(
-      (key) => {
-        if (key === null || this.#unknown.get(id) !== looking) return;
-        this.#unknown.delete(id);
-        this.#known.set(id, looking);
-      },
-      // A failed read is not cached. The caller that awaits `key` gets the failure.
-      () => {
-        if (this.#unknown.get(id) === looking) this.#unknown.delete(id);
-      },
-    );
-    return looking.key;
-  }
-}
+export const counted = async (
+  failedAuthentications: Pick<FailedAuthentications, 'refusal'>,
+  error: unknown,
+  address: string,
+): Promise<unknown> =>
+  error instanceof AuthenticationFailure ? failedAuthentications.refusal(error, address) : error;

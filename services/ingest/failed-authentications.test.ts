@@ -7,8 +7,9 @@ import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
 import { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';
 import type { ApiKey } from '../ports/key-store.ts';
-import { KeyCache } from './authenticate.ts';
-import { authenticateCaller, FailedAuthentications } from './failed-authentications.ts';
+import { authenticateCaller } from './authenticate.ts';
+import { FailedAuthentications } from './failed-authentications.ts';
+import { KeyCache } from './key-cache.ts';
 
 const MAX = accessLimits.failedAuthenticationsMax;
 let made = 0;

@@ -2,22 +2,13 @@
 // requests with 429. A good key is never counted.
 
 import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
-import type { Principal } from '../core/access/principal.ts';
 import { BoundedMap } from '../core/bounded-map.ts';
 import type { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';
 import type { Key } from '../core/secrets/keyring.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FailureCounts } from '../ports/failure-counts.ts';
-import { AuthenticationFailure, type KeyCache } from './authenticate.ts';
-
-/** The API key of a call, and the address of the caller. */
-export interface PresentedCredential {
-  /** The API key as presented. */
-  readonly credential: string;
-  /** IP address of the client; empty: not known. */
-  readonly address: string;
-}
+import type { AuthenticationFailure } from './key-cache.ts';
 
 interface FailedAuthenticationsOptions {
   readonly counts: FailureCounts;
@@ -77,32 +68,3 @@ export class FailedAuthentications {
     this.#over.set(name, until);
   }
 }
-
-/**
- * Returns the principal of a call. Throws `unauthenticated`, `rate_limited` after too many
- * failures, or a failure of the store.
- */
-export async function authenticateCaller(
-  {
-    keyCache,
-    failedAuthentications,
-  }: { readonly keyCache: KeyCache; readonly failedAuthentications: FailedAuthentications },
-  { credential, address }: PresentedCredential,
-): Promise<Principal> {
-  try {
-    return await keyCache.authenticate(credential);
-  } catch (error) {
-    throw await counted(failedAuthentications, error, address);
-  }
-}
-
-/**
- * Returns the error to throw instead: a failed authentication is counted, and may become
- * `rate_limited`; any other error is returned as it is. Never rejects.
- */
-export const counted = async (
-  failedAuthentications: Pick<FailedAuthentications, 'refusal'>,
-  error: unknown,
-  address: string,
-): Promise<unknown> =>
-  error instanceof AuthenticationFailure ? failedAuthentications.refusal(error, address) : error;

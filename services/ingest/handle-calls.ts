@@ -18,7 +18,7 @@ import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
 import { parseRequestId, type RequestId } from '../core/trace.ts';
-import { authenticateCaller } from './failed-authentications.ts';
+import { authenticateCaller } from './authenticate.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
 import {
   type CallOrigin,

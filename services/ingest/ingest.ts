@@ -18,14 +18,10 @@ import type { MessageStore } from '../ports/message-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { SuppressionStore } from '../ports/suppression-store.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
-import type { KeyCache } from './authenticate.ts';
+import { authenticateCaller, counted, type PresentedCredential } from './authenticate.ts';
 import type { Backlogs } from './backlogs.ts';
-import {
-  authenticateCaller,
-  counted,
-  type FailedAuthentications,
-  type PresentedCredential,
-} from './failed-authentications.ts';
+import type { FailedAuthentications } from './failed-authentications.ts';
+import type { KeyCache } from './key-cache.ts';
 
 export interface Ingest {
   readonly messages: MessageStore & MessageList;

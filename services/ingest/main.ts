@@ -33,11 +33,11 @@ import {
   started,
 } from '../runtime/program.ts';
 import { namedPeers, openTlsIdentity } from '../runtime/tls.ts';
-import { KeyCache } from './authenticate.ts';
 import { Backlogs } from './backlogs.ts';
 import { describeFirstKey, ensureFirstKey } from './ensure-first-key.ts';
 import { FailedAuthentications } from './failed-authentications.ts';
 import type { Ingest } from './ingest.ts';
+import { KeyCache } from './key-cache.ts';
 import { ingestServices } from './serve.ts';
 
 export async function start(config: Config<'ingest'>, about: About): Promise<Program> {

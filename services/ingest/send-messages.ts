@@ -25,7 +25,7 @@ import { acceptLimits } from '../core/limits/accept.ts';
 import { isTraceparent, makeTraceparent, type RequestId, TRACEPARENT_RANDOM_BYTES } from '../core/trace.ts';
 import type { Inserted } from '../ports/message-store.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
-import { authenticateCaller } from './failed-authentications.ts';
+import { authenticateCaller } from './authenticate.ts';
 import {
   type CallOrigin,
   countRequest,
