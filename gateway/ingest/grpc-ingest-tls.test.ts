@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
 import { accessLimits } from '../../services/core/limits/access.ts';
-import { ingestServices } from '../../services/ingest/serve.ts';
+import { ingestServices } from '../../services/ingest/grpc-services.ts';
 import { type GrpcServing, readDescriptors, serveGrpc } from '../../services/runtime/grpc-server.ts';
 import { Health } from '../../services/runtime/health.ts';
 import { namedPeers, openTlsIdentity, type TlsIdentity } from '../../services/runtime/tls.ts';

@@ -4,7 +4,7 @@ import type { CallAnswer, IngestClient } from '../../gateway/ingest/ingest-clien
 import { Failure } from '../core/failure.ts';
 import { parseRequestId } from '../core/trace.ts';
 import { toRateFigures, toRefusal } from '../ingest/grpc-status.ts';
-import { admit, call, type RpcContext, sendTurn, upload } from '../ingest/handle-calls.ts';
+import { admit, call, type RpcContext, sendTurn, upload } from '../ingest/receive-calls.ts';
 
 export function inProcessIngest(context: RpcContext): IngestClient {
   return {

@@ -18,7 +18,7 @@ import { scopes } from '../core/access/principal.ts';
 import type { Environment } from '../core/catalog/catalog.ts';
 import { Failure } from '../core/failure.ts';
 import type { ApiKey } from '../ports/key-store.ts';
-import { call, send } from './handle-calls.ts';
+import { call, send } from './receive-calls.ts';
 
 type Path = keyof typeof accessRules;
 const paths = Object.keys(accessRules) as Path[];

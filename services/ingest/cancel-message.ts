@@ -6,7 +6,7 @@ import { cancel } from '../core/delivery/delivery.ts';
 import { type Message, viewOf } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { getMessage } from './get-message.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest } from './ingest-parts.ts';
 
 /**
  * A dispatcher may change a delivery between the decision and the write; then the decision is made

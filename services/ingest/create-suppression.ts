@@ -7,7 +7,7 @@ import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import { isRefusal, parseAddress } from '../core/address.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import type { Suppression } from '../ports/suppression-store.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest } from './ingest-parts.ts';
 
 /**
  * A suppression that was stored under an older hash key is found and not added a second time.

@@ -5,7 +5,7 @@ import { type Caller, reaches } from '../core/access/caller.ts';
 import type { Message } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest } from './ingest-parts.ts';
 
 /** Throws `not_found`; also the first step of every call that names a message. */
 export async function getMessage(

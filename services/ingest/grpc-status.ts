@@ -10,7 +10,7 @@ import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v
 import type { Failure, FailureKind } from '../core/failure.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
 import type { RequestId } from '../core/trace.ts';
-import type { RateLimitStatus } from './ingest.ts';
+import type { RateLimitStatus } from './handle-call.ts';
 
 const CODES: Readonly<Record<FailureKind, number>> = {
   invalid: status.INVALID_ARGUMENT,

@@ -8,7 +8,7 @@ import { ceilingsOf, isWithin, judgeCeilings, type WantedCeilings } from '../cor
 import { faultOfKey, refusalToRevoke } from '../core/access/key-life.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import type { ApiKey } from '../ports/key-store.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest } from './ingest-parts.ts';
 import { AuthenticationFailure, keyFaults } from './key-cache.ts';
 
 interface CreateKeyRequest extends WantedCeilings {

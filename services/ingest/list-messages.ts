@@ -9,7 +9,7 @@ import type { Message, MessageStatus } from '../core/delivery/message.ts';
 import { type FieldError, validationFailed } from '../core/failure.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
 import type { ListQuery, MessageList } from '../ports/message-list.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest } from './ingest-parts.ts';
 
 /** Absent is null or empty. */
 interface ListRequest {

@@ -36,9 +36,9 @@ import { namedPeers, openTlsIdentity } from '../runtime/tls.ts';
 import { Backlogs } from './backlogs.ts';
 import { describeFirstKey, ensureFirstKey } from './ensure-first-key.ts';
 import { FailedAuthentications } from './failed-authentications.ts';
-import type { Ingest } from './ingest.ts';
+import { ingestServices } from './grpc-services.ts';
+import type { Ingest } from './ingest-parts.ts';
 import { KeyCache } from './key-cache.ts';
-import { ingestServices } from './serve.ts';
 
 export async function start(config: Config<'ingest'>, about: About): Promise<Program> {
   const { log, metrics } = about;

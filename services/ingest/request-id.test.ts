@@ -15,8 +15,8 @@ import { inProcessIngest } from '../embedded/in-process-ingest.ts';
 import { type GrpcServing, readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { Health } from '../runtime/health.ts';
 import { createLog, reporter } from '../runtime/log.ts';
-import type { RpcContext } from './handle-calls.ts';
-import { ingestServices } from './serve.ts';
+import { ingestServices } from './grpc-services.ts';
+import type { RpcContext } from './receive-calls.ts';
 
 const REQUEST_ID = /^req_[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const FOREIGN = 'req_00000000-1111-4222-8333-444444444444';

@@ -15,7 +15,7 @@ import { blobId, ID_RANDOM_BYTES, messageId } from '../core/ids.ts';
 import { queueLimits } from '../core/limits/queue.ts';
 import type { Inserted } from '../ports/message-store.ts';
 import type { NewEntry, PublishResult } from '../ports/work-queue.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest } from './ingest-parts.ts';
 import { type AnsweredSend, type IncomingSend, sendMessages } from './send-messages.ts';
 
 const away = new Failure('unavailable', 'the store did not answer');

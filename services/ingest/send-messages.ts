@@ -31,9 +31,9 @@ import {
   countRequest,
   enter,
   failureForCaller,
-  type Ingest,
   type RateLimitStatus,
-} from './ingest.ts';
+} from './handle-call.ts';
+import type { Ingest } from './ingest-parts.ts';
 
 /**
  * One request to send. Not the `SendItem` of the contract: a public call has no such item and has

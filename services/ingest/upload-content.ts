@@ -5,8 +5,8 @@ import { Failure } from '../core/failure.ts';
 import { blobId, ID_RANDOM_BYTES } from '../core/ids.ts';
 import { doorLimits } from '../core/limits/door.ts';
 import type { BlobInfo } from '../ports/blob-store.ts';
-import type { Ingest } from './ingest.ts';
-import { requireScope } from './ingest.ts';
+import { requireScope } from './handle-call.ts';
+import type { Ingest } from './ingest-parts.ts';
 
 /** The ports that storing content takes. */
 export type ContentPorts = Pick<Ingest, 'messages' | 'random' | 'blobs'>;

@@ -9,7 +9,7 @@ import { Failure } from '../../services/core/failure.ts';
 import { ID_RANDOM_BYTES, type MessageId, messageId } from '../../services/core/ids.ts';
 import { cancelMessage } from '../../services/ingest/cancel-message.ts';
 import { createSuppression } from '../../services/ingest/create-suppression.ts';
-import type { Ingest } from '../../services/ingest/ingest.ts';
+import type { Ingest } from '../../services/ingest/ingest-parts.ts';
 import { type AnsweredSend, sendMessages } from '../../services/ingest/send-messages.ts';
 import type { Chance } from './chance.ts';
 import type { WorldClock } from './clock.ts';

@@ -14,7 +14,7 @@ import { dispatch } from '../../services/dispatcher/dispatch.ts';
 import { SigningKeys } from '../../services/dispatcher/sign.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
 import { FailedAuthentications } from '../../services/ingest/failed-authentications.ts';
-import type { Ingest } from '../../services/ingest/ingest.ts';
+import type { Ingest } from '../../services/ingest/ingest-parts.ts';
 import { KeyCache } from '../../services/ingest/key-cache.ts';
 import { sweepLoop } from '../../services/sweeper/sweep.ts';
 import type { catalogOf } from './catalog.ts';

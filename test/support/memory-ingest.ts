@@ -18,9 +18,9 @@ import { CompiledTemplates } from '../../services/core/template/compiled-templat
 import { Backlogs } from '../../services/ingest/backlogs.ts';
 import { ensureFirstKey } from '../../services/ingest/ensure-first-key.ts';
 import { FailedAuthentications } from '../../services/ingest/failed-authentications.ts';
-import type { RpcContext } from '../../services/ingest/handle-calls.ts';
-import type { Ingest } from '../../services/ingest/ingest.ts';
+import type { Ingest } from '../../services/ingest/ingest-parts.ts';
 import { KeyCache } from '../../services/ingest/key-cache.ts';
+import type { RpcContext } from '../../services/ingest/receive-calls.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
 import { judgedFieldsOf } from '../../services/runtime/judged-fields.ts';
 import { exampleCatalogDir, newKey } from './installation.ts';

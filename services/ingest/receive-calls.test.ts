@@ -4,7 +4,7 @@ import { SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
 import { sampleMessage } from '../../test/contract/sample-message.ts';
 import { memoryIngest } from '../../test/support/memory-ingest.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
-import { sendTurn } from './handle-calls.ts';
+import { sendTurn } from './receive-calls.ts';
 
 async function turnOf(count: number) {
   const { calls, key } = await memoryIngest();

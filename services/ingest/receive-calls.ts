@@ -1,6 +1,7 @@
-// From a message of the contract to a handler and back, for both doors of ingest: gRPC, and
-// embedded mode in the same process. Nothing here rejects because of a caller or a dependency; both
-// become a `Failure` in the answer.
+// Where calls come into ingest, over gRPC (`grpc-services.ts`) or from a gateway in the same
+// process. Translates messages of the contract, and passes requests to send to `send-messages.ts`
+// and all other calls to `rpc-handlers.ts`. Nothing here rejects because of a caller or a
+// dependency; both become a `Failure` in the answer.
 
 import type {
   AdmitRequest,
@@ -26,11 +27,11 @@ import {
   enter,
   failureForCaller,
   handleCall,
-  type Ingest,
   requireScope,
-} from './ingest.ts';
+} from './handle-call.ts';
+import type { Ingest } from './ingest-parts.ts';
 import { readSendEmail, readSendMessage } from './read-item.ts';
-import { rpcs } from './rpcs.ts';
+import { rpcHandlers } from './rpc-handlers.ts';
 import { type AnsweredSend, type IncomingSend, sendMessages } from './send-messages.ts';
 import { toSendMessageResponse } from './to-proto.ts';
 import { uploadContent } from './upload-content.ts';
@@ -222,7 +223,7 @@ export function call(
   origin: CallOrigin,
   { request, faults: found }: DecodedRequest<object>,
 ): Promise<CallResult<object>> {
-  const handle = rpcs[path];
+  const handle = rpcHandlers[path];
   const rule = accessRuleOf(path);
   const fields = judgedFields.get(path);
   if (handle === undefined || rule === null || fields === undefined) {

@@ -37,9 +37,17 @@ import { parseRequestId, type RequestId, requestIdOf } from '../core/trace.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
 import { type JudgeLostNames, lostNamesJudge } from '../runtime/lost-names.ts';
 import { toStatus, toTrailer } from './grpc-status.ts';
-import { admit, call, type DecodedRequest, type RpcContext, send, sendTurn, upload } from './handle-calls.ts';
-import type { CallOrigin, RateLimitStatus } from './ingest.ts';
-import { rpcs } from './rpcs.ts';
+import type { CallOrigin, RateLimitStatus } from './handle-call.ts';
+import {
+  admit,
+  call,
+  type DecodedRequest,
+  type RpcContext,
+  send,
+  sendTurn,
+  upload,
+} from './receive-calls.ts';
+import { rpcHandlers } from './rpc-handlers.ts';
 import { toSendMessageResponse } from './to-proto.ts';
 
 const PUBLIC: readonly ServiceDefinition[] = [
@@ -79,7 +87,7 @@ export function ingestServices(context: RpcContext): readonly GrpcService[] {
     const handlers = Object.entries(definition).map(([name, { path }]) => {
       const handle =
         senders[path] ??
-        (rpcs[path] === undefined
+        (rpcHandlers[path] === undefined
           ? null
           : (origin: CallOrigin, decoded: DecodedRequest<object>) => call(context, path, origin, decoded));
       if (handle === null || accessRuleOf(path) === null)

@@ -25,7 +25,7 @@ import { type MemoryIngest, memoryIngest } from '../../test/support/memory-inges
 import { ingestLimits } from '../core/limits/ingest.ts';
 import { type GrpcServing, readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { Health } from '../runtime/health.ts';
-import { ingestServices } from './serve.ts';
+import { ingestServices } from './grpc-services.ts';
 
 let memory: MemoryIngest;
 let server: GrpcServing;

@@ -34,7 +34,7 @@ import { cancelMessage } from './cancel-message.ts';
 import { createSuppression } from './create-suppression.ts';
 import { environmentOf, statusOfProto, timeOf } from './from-proto.ts';
 import { getMessage } from './get-message.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest } from './ingest-parts.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { listMessages } from './list-messages.ts';
 import {
@@ -68,7 +68,7 @@ const byName = <T extends { readonly name: string }>(a: T, b: T): number => (a.n
 const byIdentifier = <T extends { readonly identifier: string }>(a: T, b: T): number =>
   a.identifier < b.identifier ? -1 : 1;
 
-export const rpcs: Readonly<Record<string, Handle>> = {
+export const rpcHandlers: Readonly<Record<string, Handle>> = {
   '/packetboat.v1.MessagesService/GetMessage': async (
     ingest,
     caller,
