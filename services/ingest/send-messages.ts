@@ -100,7 +100,7 @@ export async function sendMessages(
   const ready = await Promise.all(
     items.map(async (item, i): Promise<Ready | null> => {
       try {
-        const admitted = await admit(ingest, item);
+        const admitted = await authenticateAndCount(ingest, item);
         rates[i] = admitted.rate;
         if ('failure' in admitted) throw admitted.failure;
         const judged = await prepare(ingest, item, admitted.principal);
@@ -114,7 +114,7 @@ export async function sendMessages(
   );
   const accepted = ready.flatMap((r, i) => (r === null ? [] : [{ ...r, i }]));
   try {
-    const stored = await store(ingest, accepted);
+    const stored = await insertAndPublish(ingest, accepted);
     for (const [k, { i }] of accepted.entries()) {
       const outcome = stored[k];
       if (outcome !== undefined) setResult(i, outcome.message, outcome.replayed);
@@ -145,7 +145,7 @@ type Admitted =
   | { readonly rate: RateLimitStatus; readonly principal: Principal }
   | { readonly rate: RateLimitStatus; readonly failure: Failure };
 
-async function admit(
+async function authenticateAndCount(
   ingest: Pick<Ingest, 'keyCache' | 'failedAuthentications' | 'budgets'>,
   item: IncomingSend,
 ): Promise<Admitted> {
@@ -241,20 +241,20 @@ type Stored = { readonly message: Message | NewMessage | Failure; readonly repla
  * One insert and one publish for all items. An item whose idempotency key another message holds
  * goes on by itself, so that a race for one key delays no other item.
  */
-async function store(ingest: Ingest, accepted: readonly Ready[]): Promise<readonly Stored[]> {
+async function insertAndPublish(ingest: Ingest, accepted: readonly Ready[]): Promise<readonly Stored[]> {
   if (accepted.length === 0) return [];
   const suppressed = await suppressedOf(ingest, accepted);
-  const composed = accepted.map((ready, i) => compose(ingest, ready, suppressed[i] ?? new Set()));
+  const insertions = accepted.map((ready, i) => insertionOf(ingest, ready, suppressed[i] ?? new Set()));
   const inserted = await insert(
     ingest,
-    composed.map((c) => c.message),
+    insertions.map((c) => c.message),
   );
   await publish(
     ingest,
-    composed.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),
-    () => storedMessages(composed, inserted),
+    insertions.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),
+    () => storedMessages(insertions, inserted),
   );
-  return Promise.all(composed.map((c, i) => answerFor(ingest, c, inserted[i])));
+  return Promise.all(insertions.map((c, i) => answerFor(ingest, c, inserted[i])));
 }
 
 const isStored = (outcome: Inserted | Failure | undefined): boolean =>
@@ -262,19 +262,19 @@ const isStored = (outcome: Inserted | Failure | undefined): boolean =>
 
 async function answerFor(
   ingest: Ingest,
-  composed: Composed,
+  insertion: Insertion,
   outcome: Inserted | Failure | undefined,
 ): Promise<Stored> {
-  const { message } = composed;
+  const { message } = insertion;
   try {
     if (outcome instanceof Failure) throw outcome;
     if (outcome === undefined) throw new Error('the store returns a result for each message');
     if (outcome.kind === 'known')
-      return { message: knownMessage(composed, outcome.message), replayed: false };
+      return { message: knownMessage(insertion, outcome.message), replayed: false };
     if (outcome.kind === 'inserted' || message.idempotency === null) return { message, replayed: false };
-    return await resolveTakenKey(ingest, composed, message.idempotency);
+    return await resolveTakenKey(ingest, insertion, message.idempotency);
   } catch (error) {
-    return { message: failureForCaller(ingest, error, composed.requestId), replayed: false };
+    return { message: failureForCaller(ingest, error, insertion.requestId), replayed: false };
   }
 }
 
@@ -283,7 +283,7 @@ async function answerFor(
  * state of that call (P3). If the message belongs to another tenant (P16), or lies beyond the
  * caller's reach, the answer is a conflict that says nothing of the message.
  */
-function knownMessage({ message: { tenant }, reach }: Composed, stored: Message): Message {
+function knownMessage({ message: { tenant }, reach }: Insertion, stored: Message): Message {
   if (stored.tenant !== tenant || !reaches(reach, stored))
     throw new Failure('conflict', 'This message id is already in use.');
   return stored;
@@ -335,7 +335,7 @@ async function suppressedOf(
  * A message to insert and the entries to publish. Both are decided together, once: the stored
  * `wakeAt` says when the sweeper looks for a lost entry, so it must agree with what is published.
  */
-interface Composed {
+interface Insertion {
   readonly requestId: RequestId | null;
   readonly message: NewMessage;
   readonly reach: Reach;
@@ -343,11 +343,11 @@ interface Composed {
   readonly publications: readonly NewEntry[];
 }
 
-function compose(
+function insertionOf(
   ingest: Pick<Ingest, 'messages' | 'backlogs' | 'random' | 'republishMs'>,
   ready: Ready,
   suppressed: ReadonlySet<Address>,
-): Composed {
+): Insertion {
   const now = ingest.messages.now();
   const isPublished = !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier);
   const message = toMessage(ready.draft, {
@@ -420,11 +420,11 @@ type StoredMessage = Omit<Message, 'events'>;
 
 /** The messages as the insert left them in the store: a change must name the versions there. */
 function storedMessages(
-  composed: readonly Composed[],
+  insertions: readonly Insertion[],
   inserted: readonly (Inserted | Failure)[],
 ): ReadonlyMap<MessageId, StoredMessage> {
   const stored = new Map<MessageId, StoredMessage>();
-  for (const [i, { message }] of composed.entries()) {
+  for (const [i, { message }] of insertions.entries()) {
     const outcome = inserted[i];
     if (outcome === undefined || outcome instanceof Failure) continue;
     if (outcome.kind === 'known') stored.set(message.id, outcome.message);
@@ -463,17 +463,17 @@ function entriesOf(message: NewMessage): NewEntry[] {
  */
 async function resolveTakenKey(
   ingest: Ingest,
-  composed: Composed,
+  insertion: Insertion,
   idempotency: { readonly key: string; readonly fingerprint: string },
 ): Promise<Stored> {
-  const { message, publications, reach } = composed;
+  const { message, publications, reach } = insertion;
   const key = idempotency.key as IdempotencyKey;
   const giveUpAt = ingest.clock.monotonic() + acceptLimits.idempotencyRaceMs;
   while (ingest.clock.monotonic() < giveUpAt) {
     const holder = await ingest.messages.findByIdempotencyKey(message.tenant, key);
     if (holder !== null) {
       const taken = judgeTakenKey(holder, idempotency.fingerprint, ingest.messages.now(), reach);
-      if (taken.kind !== 'outdated') await discard(ingest, blobsOf(message.content), composed.requestId);
+      if (taken.kind !== 'outdated') await discard(ingest, blobsOf(message.content), insertion.requestId);
       if (taken.kind === 'replay') return { message: taken.message, replayed: true };
       if (taken.kind === 'reused') return { message: taken.failure, replayed: false };
       await ingest.messages.dropIdempotencyKey(holder.id, key);
@@ -481,9 +481,9 @@ async function resolveTakenKey(
     const [again] = await insert(ingest, [message]);
     if (again instanceof Failure) throw again;
     if (again?.kind === 'inserted' || again?.kind === 'known') {
-      await publish(ingest, publications, () => storedMessages([composed], [again]));
+      await publish(ingest, publications, () => storedMessages([insertion], [again]));
       return {
-        message: again.kind === 'known' ? knownMessage(composed, again.message) : message,
+        message: again.kind === 'known' ? knownMessage(insertion, again.message) : message,
         replayed: false,
       };
     }

@@ -462,8 +462,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         SEND,
-        '  const inserted = await insert(\n    ingest,\n    composed.map((c) => c.message),\n  );',
-        "  const inserted: (Inserted | Failure)[] = composed.map(() => ({ kind: 'inserted', versions: [] }));\n  void insert(\n    ingest,\n    composed.map((c) => c.message),\n  );",
+        '  const inserted = await insert(\n    ingest,\n    insertions.map((c) => c.message),\n  );',
+        "  const inserted: (Inserted | Failure)[] = insertions.map(() => ({ kind: 'inserted', versions: [] }));\n  void insert(\n    ingest,\n    insertions.map((c) => c.message),\n  );",
       ),
     ],
     breaks: [P1],
@@ -474,9 +474,9 @@ export const mutants: readonly Mutant[] = [
       edit(
         SEND,
         '  const inserted = await insert(\n',
-        '  await publish(\n    ingest,\n    composed.flatMap((c) => c.publications),\n    () => new Map(),\n  );\n  const inserted = await insert(\n',
+        '  await publish(\n    ingest,\n    insertions.flatMap((c) => c.publications),\n    () => new Map(),\n  );\n  const inserted = await insert(\n',
       ),
-      edit(SEND, 'composed.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),', '[],'),
+      edit(SEND, 'insertions.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),', '[],'),
     ],
     breaks: [P6late],
   },
