@@ -5,6 +5,7 @@
 
 import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
+import { faultOfKey } from '../core/access/key-life.ts';
 import { keyTextFaults } from '../core/access/key-text.ts';
 import type { Principal } from '../core/access/principal.ts';
 import { BoundedMap } from '../core/bounded-map.ts';
@@ -70,9 +71,8 @@ export class KeyCache {
     if (key === null) throw new AuthenticationFailure('unknown', id, keyFaults.unknown);
     if (!isSameSecret(key.secretHash, presented.secretHash))
       throw new AuthenticationFailure('wrong_secret', id, keyFaults.wrong_secret);
-    if (key.revokedAt !== null) throw new AuthenticationFailure('revoked', id, keyFaults.revoked);
-    if (key.expiresAt !== null && key.expiresAt <= this.#clock.now())
-      throw new AuthenticationFailure('expired', id, keyFaults.expired);
+    const fault = faultOfKey(key, this.#clock.now());
+    if (fault !== null) throw new AuthenticationFailure(fault, id, keyFaults[fault]);
     return {
       kind: 'key',
       keyId: key.id,
