@@ -30,12 +30,12 @@ import type { ListTemplatesResponse } from '../../proto/gen/packetboat/v1/templa
 import { type Caller, reachesSender } from '../core/access/caller.ts';
 import { statusOf } from '../core/delivery/message.ts';
 import type { FieldError } from '../core/failure.ts';
+import { createKey, listKeys, revokeKey } from './api-keys.ts';
 import { cancelMessage } from './cancel-message.ts';
 import { createSuppression } from './create-suppression.ts';
 import { environmentOf, statusOfProto, timeOf } from './from-proto.ts';
 import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest-parts.ts';
-import { createKey, listKeys, revokeKey } from './keys.ts';
 import { listMessages } from './list-messages.ts';
 import {
   toEvents,
