@@ -66,7 +66,7 @@ async function wakeUp(s: WakeParts, signal: AbortSignal): Promise<void> {
   for (;;) {
     const now = s.messages.now();
     const found = await s.messages.woken(['sending', 'deferred', 'scheduled'], now, sweepLimits.sweepBatch);
-    const changes = found.flatMap((due) => wake(s, due, now) ?? []);
+    const changes = found.flatMap((due) => changeOf(s, due, now) ?? []);
     if (changes.length === 0 || signal.aborted) return;
     const made = await s.messages.apply(changes);
     count(s, changes, made);
@@ -74,7 +74,8 @@ async function wakeUp(s: WakeParts, signal: AbortSignal): Promise<void> {
   }
 }
 
-function wake(
+/** Takes back a lease that ran out, ends what is too old, and queues what is due: a retry too. */
+function changeOf(
   s: Pick<WakeParts, 'catalog' | 'lapseDelayMs'>,
   { message, delivery }: DueDelivery,
   now: number,
