@@ -66,6 +66,17 @@ describe('what is needed', () => {
   });
 });
 
+describe('docs/architecture.md', () => {
+  test('names files that exist', () => {
+    const files = [
+      ...read('docs/architecture.md').matchAll(/`((?:services|gateway|operator)\/[^`*{} ]+\.ts)`/g),
+    ];
+    const names = files.map((match) => match[1] ?? '');
+    expect(names.length).toBeGreaterThan(50);
+    expect(names.filter((name) => !existsSync(join(root, name)))).toEqual([]);
+  });
+});
+
 describe('docs/sending.md', () => {
   test('explains every reason to hold a delivery', () => {
     const [, type = ''] =
