@@ -9,9 +9,6 @@ import { malformed, notFound } from '../ingest/refusal.ts';
 import { type HttpAnswer, refusedWith } from '../rest/answer.ts';
 import type { Discard } from './discard.ts';
 
-/** How often connections that have become idle are looked for while the server closes. */
-const CLOSE_IDLE_EVERY_MS = 50;
-
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -116,7 +113,7 @@ function rawText(id: string, { status, headers, body }: HttpAnswer): string {
 export async function drain(servers: readonly Server[], close: () => Promise<void>): Promise<void> {
   const closeIdle = setInterval(() => {
     for (const server of servers) server.closeIdleConnections();
-  }, CLOSE_IDLE_EVERY_MS);
+  }, doorLimits.httpIdleClosedEveryMs);
   const cutOff = setTimeout(() => {
     for (const server of servers) server.closeAllConnections();
   }, runningLimits.drainMs);

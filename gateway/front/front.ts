@@ -65,7 +65,7 @@ export class Front implements Disposable {
       headersTimeout: doorLimits.httpHeadersMs,
       requestTimeout: doorLimits.httpRequestMs,
       keepAliveTimeout: doorLimits.httpIdleMs,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: doorLimits.httpTimeoutsCheckedEveryMs,
       // answered here, with the headers that every answer has
       requireHostHeader: false,
     });

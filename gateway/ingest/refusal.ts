@@ -3,6 +3,7 @@
 import { status as Grpc } from '@grpc/grpc-js';
 import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type KeyTextFault, keyTextFaults } from '../../services/core/access/key-text.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 
 export function refusal(
   grpcCode: number,
@@ -74,7 +75,7 @@ const HTTP_ONLY: Readonly<Record<string, number>> = {
 export const tooLarge = (message: string): Refusal => refusal(Grpc.RESOURCE_EXHAUSTED, 'too_large', message);
 
 /** Safe to repeat. */
-export const unavailable = (message: string, retryAfterMs = 1_000): Refusal =>
+export const unavailable = (message: string, retryAfterMs = doorLimits.unavailableRetryAfterMs): Refusal =>
   refusal(Grpc.UNAVAILABLE, 'unavailable', message, { retry_after_ms: retryAfterMs });
 
 export const internal = (): Refusal =>

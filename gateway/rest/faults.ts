@@ -3,12 +3,9 @@
 import type { FieldFault } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { nearest } from '../../services/core/documents/nearest.ts';
 import { acceptLimits } from '../../services/core/limits/accept.ts';
+import { doorLimits } from '../../services/core/limits/door.ts';
 
-/**
- * Callers choose the names of unknown fields and keys, and a name may have any length. Answers have
- * this many characters of it.
- */
-const KEY_CHARS_SHOWN = 64;
+const { faultNameCharsShown } = doorLimits;
 
 export class Faults {
   readonly list: FieldFault[] = [];
@@ -34,6 +31,6 @@ export class Faults {
 
 /** The path of a field below another path: `to[2].email`. */
 export function below(path: string, key: string): string {
-  const name = key.length > KEY_CHARS_SHOWN ? `${key.slice(0, KEY_CHARS_SHOWN)}…` : key;
+  const name = key.length > faultNameCharsShown ? `${key.slice(0, faultNameCharsShown)}…` : key;
   return path === '' ? name : `${path}.${name}`;
 }

@@ -8,12 +8,6 @@ import { doorLimits } from '../../services/core/limits/door.ts';
 import { unavailable } from '../ingest/refusal.ts';
 import type { ParseJob, ParseResult, ParserTypes } from './parse-worker.ts';
 
-/**
- * MiB of V8's heap, per parser: twice a body of 50 MiB whose text V8 keeps in two bytes a
- * character, and room.
- */
-const HEAP_MIB = 384;
-
 interface Waiting {
   readonly job: ParseJob;
   readonly resolve: (result: ParseResult) => void;
@@ -85,7 +79,7 @@ export class ParserPool implements AsyncDisposable {
   #start(): Worker {
     return new Worker(new URL('./parse-worker.ts', import.meta.url), {
       workerData: this.#types,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: doorLimits.parserHeapMib },
     });
   }
 

@@ -236,9 +236,6 @@ function isText(text: string, { faults, path }: ReadPosition): boolean {
   return false;
 }
 
-/** Characters of base64 that are checked at a time; a multiple of four. */
-const BASE64_PIECE = 64 * 1024;
-
 /**
  * Strict: what does not read back as it was written is none. A pattern would do, were it not for
  * its stack at 60 million characters.
@@ -247,8 +244,8 @@ function decodeBase64(text: string): Buffer | null {
   if (text.length % 4 !== 0) return null;
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   const bytes = Buffer.allocUnsafe((text.length / 4) * 3 - padding);
-  for (let at = 0, to = 0; at < text.length; at += BASE64_PIECE) {
-    const piece = text.slice(at, at + BASE64_PIECE);
+  for (let at = 0, to = 0; at < text.length; at += doorLimits.base64PieceChars) {
+    const piece = text.slice(at, at + doorLimits.base64PieceChars);
     const end = Math.min(to + (piece.length / 4) * 3, bytes.length);
     if (bytes.write(piece, to, 'base64') !== end - to || bytes.toString('base64', to, end) !== piece)
       return null;

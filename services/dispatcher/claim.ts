@@ -5,12 +5,12 @@ import { claim } from '../core/delivery/delivery.ts';
 import { viewOf, withProgress } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
 import { ID_RANDOM_BYTES, sortableId } from '../core/ids.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { Batch } from './batch.ts';
 import type { Candidate } from './candidate.ts';
 import { DeliveryInHand } from './delivery-in-hand.ts';
 import { type Dispatcher, leaseOf } from './dispatcher-parts.ts';
 import type { Leases } from './leases.ts';
-import { ROUNDS } from './select.ts';
 
 export type ClaimParts = Pick<Dispatcher, 'messages' | 'clock' | 'random' | 'leaseMs' | 'metrics' | 'report'>;
 
@@ -32,7 +32,7 @@ export async function claimAll(
   const claimed: Claimed[] = [];
   let left = candidates;
   try {
-    for (let round = 0; round < ROUNDS && left.length > 0; round++) {
+    for (let round = 0; round < dispatchLimits.entryTriesMax && left.length > 0; round++) {
       if (round > 0) left = await readAgain(d, left);
       const { won, lost } = await claimOnce(d, batch, left);
       for (const each of won) leases.add(each.hand);

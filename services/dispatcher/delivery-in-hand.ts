@@ -7,12 +7,6 @@ import { type Message, viewOf, withProgress } from '../core/delivery/message.ts'
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { type Dispatcher, leaseOf } from './dispatcher-parts.ts';
 
-/**
- * Others change a delivery a few times at most while its lease is held: a cancel, a lapse, another
- * claim.
- */
-const ROUNDS = 8;
-
 /** The part of a lease that its dispatcher relies on. */
 const trusted = (d: Pick<Dispatcher, 'leaseMs'>): number =>
   leaseOf(d) * (1 - dispatchLimits.leaseMarginShare);
@@ -122,7 +116,7 @@ export class DeliveryInHand {
   }
 
   async #change(decide: (view: DeliveryView) => Change | null): Promise<boolean> {
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < dispatchLimits.leasedChangeTriesMax; round++) {
       const change = decide(this.#view);
       if (change === null) return false;
       const [version] = await this.#d.messages.apply([change]);

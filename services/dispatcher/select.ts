@@ -4,6 +4,7 @@
 import { type Change, type HoldReason, hold } from '../core/delivery/delivery.ts';
 import { viewOf } from '../core/delivery/message.ts';
 import { earlyBy, plan } from '../core/delivery/plan.ts';
+import { dispatchLimits } from '../core/limits/dispatch.ts';
 import type { TakenEntry } from '../ports/work-queue.ts';
 import type { Batch } from './batch.ts';
 import { type Admitted, type Candidate, type Gate, inTurn, type ReadEntry } from './candidate.ts';
@@ -19,13 +20,6 @@ export interface Gates {
   /** Once it aborts, nothing waits for clocks to agree any more. */
   readonly stop: AbortSignal;
 }
-
-/**
- * A decision that the store refuses is made again about the delivery as it is stored now. Mostly
- * the sweeper has only recorded that it published the entry in hand. A delivery that changes more
- * often than this is left to a later entry.
- */
-export const ROUNDS = 3;
 
 interface Selection {
   readonly going: readonly Candidate[];
@@ -46,7 +40,8 @@ interface PlannedChange {
 export async function select(d: SelectParts, batch: Batch, gates: Gates): Promise<readonly Candidate[]> {
   const going: Candidate[] = [];
   let left = batch.entries;
-  for (let round = 1; round <= ROUNDS && left.length > 0; round++) {
+  // a decision that the store refuses is made again about the delivery as it is stored now
+  for (let round = 0; round < dispatchLimits.entryTriesMax && left.length > 0; round++) {
     const selection = await selectOnce(d, batch, left, gates);
     going.push(...selection.going);
     left = selection.refused;

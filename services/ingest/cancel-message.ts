@@ -5,14 +5,9 @@ import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery/delivery.ts';
 import { type Message, viewOf } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
+import { acceptLimits } from '../core/limits/accept.ts';
 import { getMessage } from './get-message.ts';
 import type { Ingest } from './ingest-parts.ts';
-
-/**
- * A dispatcher may change a delivery between the decision and the write; then the decision is made
- * again. Ten rounds are far more than the changes that a delivery has while a client waits.
- */
-const ROUNDS = 10;
 
 /**
  * Returns the message after at least one delivery was cancelled, by this call or an earlier one.
@@ -23,11 +18,12 @@ export async function cancelMessage(
   caller: Caller,
   id: string,
 ): Promise<Message> {
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let tries = 0; tries < acceptLimits.cancelTriesMax; tries++) {
     const message = await getMessage(ingest, caller, id);
     const decisions = message.deliveries.map((_, i) => cancel(viewOf(message, i)));
     const changes = decisions.flatMap((d) => (d.change === null ? [] : [d.change]));
     const made = await ingest.messages.apply(changes);
+    // a dispatcher changed a delivery after it was read: decide again
     if (made.includes(null)) continue;
     if (decisions.some((d) => d.kind === 'in_flight')) {
       throw new Failure(

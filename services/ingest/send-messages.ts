@@ -298,7 +298,7 @@ const mayBeStored = (messageId: MessageId, cause: unknown): Failure =>
     'The message could not be stored. Repeat the request with the same idempotency key.',
     {
       cause,
-      retryAfterMs: 1_000,
+      retryAfterMs: acceptLimits.sendRetryAfterMs,
       messageId,
     },
   );
@@ -491,6 +491,6 @@ async function resolveTakenKey(
   }
   throw new Failure('conflict', 'Another request with this idempotency key is still running.', {
     code: 'idempotency_key_in_use',
-    retryAfterMs: 1_000,
+    retryAfterMs: acceptLimits.sendRetryAfterMs,
   });
 }

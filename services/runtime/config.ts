@@ -7,6 +7,7 @@ import { accessLimits } from '../core/limits/access.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { doorLimits } from '../core/limits/door.ts';
 import { queueLimits } from '../core/limits/queue.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import { certificateFile } from './certificate-file.ts';
 import {
   apiKey,
@@ -422,11 +423,11 @@ export const variables = {
   },
   waitMs: {
     name: 'PACKETBOAT_WAIT_SECONDS',
-    unit: 'seconds, 1 to 3600',
+    unit: `seconds, ${runningLimits.selfTestWaitMinMs / 1_000} to ${runningLimits.selfTestWaitMaxMs / 1_000}`,
     default: '120',
     programs: ['self-test'],
     help: 'How long to wait for the delivery, from the first try to send the message.',
-    schema: secondsBetween(1_000, 3_600_000),
+    schema: secondsBetween(runningLimits.selfTestWaitMinMs, runningLimits.selfTestWaitMaxMs),
   },
   logLevel: {
     name: 'PACKETBOAT_LOG_LEVEL',

@@ -10,12 +10,8 @@ import {
   type OpenMetricsContentType,
   Registry,
 } from 'prom-client';
+import { runningLimits } from '../core/limits/running.ts';
 import { type Exposition, expose } from './exposition.ts';
-
-/**
- * The maximum number of values of a label without a closed set, such as names of rpcs and routes.
- */
-const OPEN_LABEL_VALUES_MAX = 100;
 
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const TIERS = ['high', 'normal', 'bulk'];
@@ -239,9 +235,9 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['kind'],
   );
 
-  const route = capped(OPEN_LABEL_VALUES_MAX);
-  const rpcName = capped(OPEN_LABEL_VALUES_MAX);
-  const category = capped(OPEN_LABEL_VALUES_MAX);
+  const route = capped(runningLimits.metricLabelValuesMax);
+  const rpcName = capped(runningLimits.metricLabelValuesMax);
+  const category = capped(runningLimits.metricLabelValuesMax);
 
   return {
     /** All metrics, in the format that the `Accept` header requests. */

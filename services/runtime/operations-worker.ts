@@ -102,7 +102,7 @@ const server = createServer(
     headersTimeout: requestMs,
     keepAliveTimeout: runningLimits.operationsIdleMs,
     maxHeaderSize: doorLimits.httpHeaderBytesMax,
-    connectionsCheckingInterval: Math.min(requestMs, 1_000),
+    connectionsCheckingInterval: Math.min(requestMs, runningLimits.operationsTimeoutsCheckedEveryMs),
   },
   (request, response) => {
     answer(request, response).catch(() => response.destroy());

@@ -2,6 +2,7 @@
 // and the intended setting silently keeps its default.
 
 import { nearest } from '../core/documents/nearest.ts';
+import { runningLimits } from '../core/limits/running.ts';
 import { variables } from './config.ts';
 import type { ProcessEnvironment } from './read-config.ts';
 
@@ -30,7 +31,7 @@ export function unknownVariables(environment: ProcessEnvironment): readonly stri
     if (isServiceLink(name, environment[name] ?? '')) return [];
     const suggestion = nearest(name.slice('PACKETBOAT_'.length), suffixes);
     return [
-      `${name.slice(0, 100)} is not a setting of Packetboat; ${suggestion === null ? '`packetboat help PROGRAM` lists the settings' : `did you mean PACKETBOAT_${suggestion}?`}`,
+      `${name.slice(0, runningLimits.unknownVariableCharsShown)} is not a setting of Packetboat; ${suggestion === null ? '`packetboat help PROGRAM` lists the settings' : `did you mean PACKETBOAT_${suggestion}?`}`,
     ];
   });
 }

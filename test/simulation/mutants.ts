@@ -315,7 +315,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a claim that was overtaken by a note is dropped',
-    edits: [edit(SELECT, 'export const ROUNDS = 3;', 'export const ROUNDS = 1;')],
+    edits: [edit('services/core/limits/dispatch.ts', 'entryTriesMax: 3,', 'entryTriesMax: 1,')],
     breaks: [P6late],
   },
   {

@@ -46,6 +46,16 @@ export const acceptLimits = {
   idempotencyRaceMs: 2 * SECOND,
   /** How often the loser of that race reads. */
   idempotencyRacePollMs: 25,
+  /**
+   * When a caller may repeat a request whose key another request still uses, or whose message could
+   * not be stored. A race ends, and a store returns, within seconds.
+   */
+  sendRetryAfterMs: 1 * SECOND,
+  /**
+   * How often one call tries to cancel. A try fails only if a dispatcher changed a delivery between
+   * the read and the write, which happens a few times at most while a client waits.
+   */
+  cancelTriesMax: 10,
   /** How far `scheduled_time` may lie in the future. */
   scheduleAheadMs: 365 * 24 * HOUR,
   /** Items in one page of a list. A page is one query and one reply, both in memory. */

@@ -3,6 +3,17 @@
 import { MINUTE, SECOND } from './units.ts';
 
 export const dispatchLimits = {
+  /**
+   * How often one batch decides about a delivery whose change or claim the store refuses. Mostly
+   * the sweeper has only recorded that it published the entry. A delivery that changes more often
+   * is left to a later entry.
+   */
+  entryTriesMax: 3,
+  /**
+   * How often a change of a leased delivery is tried. Others change such a delivery a few times at
+   * most: a cancel, a lapse, another claim.
+   */
+  leasedChangeTriesMax: 8,
   /** Part of a lease after which the dispatcher renews it: 20 s of 60. */
   leaseRenewShare: 1 / 3,
   /**

@@ -91,4 +91,19 @@ export const doorLimits = {
    * its reply.
    */
   httpPipelinedMax: 100,
+  /**
+   * How often the server looks for requests that have exceeded `httpHeadersMs` or `httpRequestMs`:
+   * each may last this much longer.
+   */
+  httpTimeoutsCheckedEveryMs: 1 * SECOND,
+  /** While the gateway stops: how often it closes connections that have become idle. */
+  httpIdleClosedEveryMs: 50,
+  /** When a client may repeat a request that the gateway could not serve: the lowest Retry-After. */
+  unavailableRetryAfterMs: 1 * SECOND,
+  /** Characters of an unknown field's name in a reply: callers choose names of any length. */
+  faultNameCharsShown: 64,
+  /** MiB of V8's heap for one parser: twice a body of 50 MiB at two bytes a character, and room. */
+  parserHeapMib: 384,
+  /** Characters of base64 that are decoded at a time; a multiple of four. */
+  base64PieceChars: 64 * KIB,
 } as const;

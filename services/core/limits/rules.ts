@@ -16,6 +16,7 @@ import { inboxLimits } from './inbox.ts';
 import { ingestLimits } from './ingest.ts';
 import { kubernetesLimits } from './kubernetes.ts';
 import { mailLimits } from './mail.ts';
+import { objectsLimits } from './objects.ts';
 import { operatorLimits } from './operator.ts';
 import { queueLimits } from './queue.ts';
 import { runningLimits } from './running.ts';
@@ -43,6 +44,7 @@ export const limits = {
   ...ingestLimits,
   ...kubernetesLimits,
   ...mailLimits,
+  ...objectsLimits,
   ...operatorLimits,
   ...queueLimits,
   ...runningLimits,

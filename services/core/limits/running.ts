@@ -1,6 +1,6 @@
 // A running program: shutdown, health, certificates, gRPC connections and logs.
 
-import { KIB, MINUTE, SECOND } from './units.ts';
+import { HOUR, KIB, MINUTE, SECOND } from './units.ts';
 
 export const runningLimits = {
   /** Bytes of one log line. Log collectors split longer lines, some at 16 KiB. */
@@ -73,4 +73,19 @@ export const runningLimits = {
   operationsAliveEveryMs: 500,
   /** A program that has not reported for this long is stalled: neither healthy nor ready. */
   operationsStalledMs: 10 * SECOND,
+  /** How often the operations server looks for requests that have exceeded their timeout. */
+  operationsTimeoutsCheckedEveryMs: 1 * SECOND,
+  /**
+   * Values of a metric's label that has no closed set, such as names of rpcs and routes: more than
+   * the contract has. Further values become `other`.
+   */
+  metricLabelValuesMax: 100,
+  /** Characters of an unknown environment variable's name in the log. */
+  unknownVariableCharsShown: 100,
+  /**
+   * Lowest and highest value of `PACKETBOAT_WAIT_SECONDS`, for which a self-test waits for its
+   * message: a monitor that needs an hour watches something else.
+   */
+  selfTestWaitMinMs: 1 * SECOND,
+  selfTestWaitMaxMs: HOUR,
 } as const;

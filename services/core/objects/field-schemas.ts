@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { isRefusal, parseAddress, parseDomain, parseMailbox } from '../address.ts';
 import { addressLimits } from '../limits/address.ts';
+import { objectsLimits } from '../limits/objects.ts';
 import { canonical } from '../template/locale.ts';
 import { objectName } from './identity.ts';
 
@@ -21,7 +22,7 @@ export const keyReference = (what: string) =>
     key: z
       .string()
       .min(1)
-      .max(253)
+      .max(objectsLimits.objectNameCharsMax)
       .meta({ description: `Key in the ${what}.` }),
   });
 
@@ -57,6 +58,6 @@ export const host = z
   .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address');
 export const locale = z
   .string()
-  .max(35)
+  .max(objectsLimits.localeCharsMax)
   .refine((tag) => canonical(tag.replaceAll('_', '-')) !== null, 'must be a language tag such as de or de-AT')
   .meta({ pattern: '^[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8})*$' });

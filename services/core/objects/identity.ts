@@ -1,19 +1,20 @@
 // How an object is identified: by its kind, its name and its namespace, which is the tenant.
 
 import { z } from 'zod';
+import { objectsLimits } from '../limits/objects.ts';
 
 export const apiVersion = 'packetboat.dev/v1alpha1';
 export const defaultTenant = 'default';
 
-/** A Kubernetes object name, at most 253 octets. */
+/** A Kubernetes object name. */
 export const objectName = z
   .string()
-  .max(253)
+  .max(objectsLimits.objectNameCharsMax)
   .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, 'must be lower-case letters, digits, hyphens and dots');
 /** The tenant: a DNS label, since it becomes part of queue subjects. */
 const namespace = z
   .string()
-  .max(63)
+  .max(objectsLimits.namespaceCharsMax)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens');
 // Labels, annotations and the fields that the API server adds pass unread.
 export const metadata = z.looseObject({ name: objectName, namespace: namespace.optional() });
@@ -36,5 +37,5 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value.slice(0, 253) : '';
+  return typeof value === 'string' ? value.slice(0, objectsLimits.objectNameCharsMax) : '';
 }

@@ -6,6 +6,7 @@ import { acceptLimits } from '../limits/accept.ts';
 import { addressLimits } from '../limits/address.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
 import { doorLimits } from '../limits/door.ts';
+import { objectsLimits } from '../limits/objects.ts';
 import {
   credentialsNeedVerifiedTls,
   domainIsImmutable,
@@ -73,7 +74,7 @@ const dkim = z
     rotationPeriodDays: z
       .int()
       .min(0)
-      .max(3_650)
+      .max(objectsLimits.dkimRotationDaysMax)
       .default(180)
       .meta({ description: 'Days after which a managed key is rotated. 0: never.' }),
     keys: z
@@ -81,7 +82,7 @@ const dkim = z
         z.strictObject({
           selector: z
             .string()
-            .max(63)
+            .max(addressLimits.labelOctetsMax)
             .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens')
             .meta({
               description: 'Selector: the DNS record of the public key is <selector>._domainkey.<domain>.',
@@ -91,7 +92,7 @@ const dkim = z
           }),
         }),
       )
-      .max(8)
+      .max(objectsLimits.dkimKeysMax)
       .default([])
       .meta({
         description: 'Keys of policy Provided. The first key of each algorithm signs.',
@@ -133,7 +134,7 @@ export const senderSpec = z
     }),
     team: z
       .array(teamMember)
-      .max(1_000)
+      .max(objectsLimits.teamMembersMax)
       .default([])
       .meta({ description: 'Recipients who may receive drafts: addresses, or *@ and a domain.' }),
     routes: z
@@ -144,7 +145,7 @@ export const senderSpec = z
         }),
       )
       .min(1)
-      .max(20)
+      .max(objectsLimits.routesMax)
       .meta({
         description: 'Relays in order of preference: the next route is used while one is paused.',
         ...keyedBy('name'),
@@ -210,8 +211,8 @@ export const senderSpec = z
         }),
         periodSeconds: z
           .int()
-          .min(60)
-          .max(604_800)
+          .min(secondsMax(objectsLimits.dnsCheckMinMs))
+          .max(secondsMax(objectsLimits.dnsCheckMaxMs))
           .default(21_600)
           .meta({ description: 'Seconds between checks of the DNS records.' }),
       })

@@ -2,6 +2,7 @@
 // generated from this schema (operator/api).
 
 import { z } from 'zod';
+import { objectsLimits } from '../limits/objects.ts';
 import { templateLimits } from '../limits/template.ts';
 import { forbiddenSchemes, listed, schemePattern, standardSchemes } from '../template/schemes.ts';
 import { htmlHasOneSource, refusalOf, schemeIsSafe, validatedBy } from './cel-rules.ts';
@@ -60,7 +61,7 @@ export const templateSpec = z.strictObject({
   // no @, which separates a pinned revision (`invoice@3`)
   identifier: z
     .string()
-    .max(128)
+    .max(objectsLimits.templateIdentifierCharsMax)
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, 'must be letters, digits, _ . and -')
     .optional()
     .meta({ description: 'Name that callers use, unique within a tenant. Default: metadata.name.' }),
