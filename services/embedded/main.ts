@@ -35,6 +35,7 @@ import { loadContract } from '../runtime/contract.ts';
 import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { judgedFieldsOf } from '../runtime/judged-fields.ts';
 import { reporter } from '../runtime/log.ts';
+import { lostNamesJudge } from '../runtime/lost-names.ts';
 import { type About, dependenciesOf, openOperations, type Program, started } from '../runtime/program.ts';
 import { startSweeper } from '../sweeper/start-sweeper.ts';
 import { firstKey, type KeyToPrint } from './first-key.ts';
@@ -134,7 +135,13 @@ export async function start(
   const contract = loadContract();
   // The gateway is in this process, so no caller over gRPC is a gateway.
   const isGateway = (): boolean => false;
-  const calls: RpcContext = { ingest, judgedFields: judgedFieldsOf(contract), metrics, isGateway };
+  const calls: RpcContext = {
+    ingest,
+    judgedFields: judgedFieldsOf(contract),
+    judgeLostNames: lostNamesJudge(contract),
+    metrics,
+    isGateway,
+  };
   const keyToPrint = await firstKey({
     keys,
     random,

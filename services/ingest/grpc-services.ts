@@ -35,7 +35,7 @@ import { keyTextOf } from '../core/access/key-text.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
 import { parseRequestId, type RequestId, requestIdOf } from '../core/trace.ts';
 import type { GrpcService } from '../runtime/grpc-server.ts';
-import { type JudgeLostNames, lostNamesJudge } from '../runtime/lost-names.ts';
+import type { JudgeLostNames } from '../runtime/lost-names.ts';
 import { toStatus, toTrailer } from './grpc-status.ts';
 import type { CallOrigin, RateLimitStatus } from './handle-call.ts';
 import {
@@ -70,7 +70,6 @@ type Incoming = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' |
 type Handle = (origin: CallOrigin, request: never, metadata: Metadata) => Promise<HandledCall>;
 
 export function ingestServices(context: RpcContext): readonly GrpcService[] {
-  const judgeLostNames = lostNamesJudge();
   const senders: Readonly<Record<string, Handle>> = {
     [MessagesServiceService.sendMessage.path]: (
       origin,
@@ -95,7 +94,7 @@ export function ingestServices(context: RpcContext): readonly GrpcService[] {
       return [name, publicRpc(context, path, handle)];
     });
     return {
-      definition: decodingStrictly(definition, judgeLostNames),
+      definition: decodingStrictly(definition, context.judgeLostNames),
       implementation: Object.fromEntries(handlers) as UntypedServiceImplementation,
     };
   });

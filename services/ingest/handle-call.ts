@@ -1,5 +1,5 @@
-// The steps of every call before its handler: authenticate, count, judge the access. The same for
-// gRPC and for embedded mode.
+// The steps that precede the handler of every call: authenticate, count the request, check the
+// access. gRPC and embedded mode use the same steps.
 
 import type { AccessRule } from '../core/access/access-rules.ts';
 import { type Caller, judgeAccess, lacksScope } from '../core/access/caller.ts';
@@ -10,13 +10,13 @@ import type { Reservation } from '../ports/budgets.ts';
 import { authenticateCaller, counted, type PresentedCredential } from './authenticate.ts';
 import type { Ingest } from './ingest-parts.ts';
 
-/** Where a call comes from, as its door says. */
+/** The origin of a call, from its gRPC metadata or from the gateway. */
 export interface CallOrigin extends PresentedCredential {
-  /** For the log, and the caller knows the id; null: the door has none. */
+  /** The id in the log and in the response. Null: the call has no id. */
   readonly requestId: RequestId | null;
 }
 
-/** The figures of the `X-RateLimit-*` headers; null when no key was recognized. */
+/** The figures for the `X-RateLimit-*` headers; null when no key was recognized. */
 export type RateLimitStatus = Pick<Reservation, 'limit' | 'remaining' | 'resetAt'> | null;
 
 export type CallResult<T> =
@@ -26,7 +26,7 @@ export type CallResult<T> =
 /** Budgets of keys are requests per minute; the burst is the whole minute. */
 const MINUTE_MS = 60_000;
 
-/** Counts one request of this key. Returns its figures, and a failure when the budget is spent. */
+/** Counts one request of this key. Returns the figures, and a failure if the budget is used up. */
 export async function countRequest(
   { budgets }: Pick<Ingest, 'budgets'>,
   principal: Principal,
@@ -34,7 +34,7 @@ export async function countRequest(
   const limit = principal.requestsPerMinute;
   const budget = { name: `key/${principal.keyId}`, limit, windowMs: MINUTE_MS, burst: limit };
   const [reservation] = await budgets.reserve([{ budget, tokens: 1 }]);
-  if (reservation === undefined) throw new Failure('internal', 'the budgets gave no answer');
+  if (reservation === undefined) throw new Failure('internal', 'the budgets returned no reservation');
   const rate: RateLimitStatus = {
     limit: reservation.limit,
     remaining: reservation.remaining,
@@ -48,14 +48,14 @@ export async function countRequest(
 }
 
 /**
- * For the internal rpcs. Each is a part of a public call, whose access rule is judged when the call
- * itself comes.
+ * For the internal rpcs. Each is part of a public call, whose access rule is checked when the
+ * public call arrives.
  */
 export function requireScope(principal: Principal, scope: string): void {
   if (!hasScope(principal, scope)) throw lacksScope(scope);
 }
 
-/** Throws `forbidden` when the rule does not let this key call. */
+/** Throws `forbidden` if the rule does not allow this key to call. */
 export function enter(principal: Principal, rule: AccessRule): Caller {
   const caller = judgeAccess(principal, rule);
   if (caller instanceof Failure) throw caller;
@@ -63,8 +63,8 @@ export function enter(principal: Principal, rule: AccessRule): Caller {
 }
 
 /**
- * The failure that the caller gets for whatever was thrown. Logs failures of ours under the id of
- * the request; of an unexpected error the caller learns nothing else.
+ * Turns anything thrown into the failure that the caller gets. Logs internal failures under the id
+ * of the request. An unexpected error becomes `internal` without details.
  */
 export function failureForCaller(
   { report }: Pick<Ingest, 'report'>,
@@ -103,7 +103,7 @@ export async function handleCall<T>(
 
 /**
  * Keys are cached, so a handler that reads the key from the store may find that the key was
- * revoked. Such a failure counts like that of a key that was not cached.
+ * revoked. This counts as a failed authentication, as for a key that was not cached.
  */
 async function handled<T>(
   { failedAuthentications }: Pick<Ingest, 'failedAuthentications'>,

@@ -28,20 +28,20 @@ export interface Ingest {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
-  /** First the active key, then those that are still read. */
+  /** The active key first, then earlier keys of a rotation. */
   readonly hashKeys: { readonly suppression: readonly Key[]; readonly cursor: readonly Key[] };
   readonly keyCache: KeyCache;
   readonly failedAuthentications: FailedAuthentications;
   readonly backlogs: Backlogs;
   readonly templates: CompiledTemplates;
   /**
-   * After how long a queued delivery without a claim is published again. Default:
+   * A queued delivery without a claim for this long is published again. Default:
    * `queueLimits.republishMs`.
    */
   readonly republishMs?: number;
   /**
-   * Logs failures of ours, with their causes, which no caller sees. `requestId` leads from the
-   * answer to the line; it is absent when the failure concerns no single request.
+   * Logs an internal failure with its causes, which callers never see. The response has the same
+   * `requestId`, which is absent when the failure concerns no single request.
    */
   readonly report: (what: string, error: unknown, requestId?: RequestId | null) => void;
 }

@@ -74,7 +74,6 @@ export class KeyCache {
     const fault = faultOfKey(key, this.#clock.now());
     if (fault !== null) throw new AuthenticationFailure(fault, id, keyFaults[fault]);
     return {
-      kind: 'key',
       keyId: key.id,
       tenant: key.tenant,
       scopes: key.scopes,

@@ -23,6 +23,7 @@ import { readDescriptors, serveGrpc } from '../runtime/grpc-server.ts';
 import { judgedFieldsOf } from '../runtime/judged-fields.ts';
 import { readKeyring } from '../runtime/keyring.ts';
 import { reporter } from '../runtime/log.ts';
+import { lostNamesJudge } from '../runtime/lost-names.ts';
 import {
   type About,
   budgetNames,
@@ -109,9 +110,16 @@ export async function start(config: Config<'ingest'>, about: About): Promise<Pro
   const isGateway =
     tls === null || config.tlsPeerNames === undefined ? undefined : namedPeers(config.tlsPeerNames);
   operations.health.watch({ store: messages, queue, budgets });
+  const contract = loadContract();
   const grpc = open.use(
     await serveGrpc(config.grpcAddr, {
-      services: ingestServices({ ingest, judgedFields: judgedFieldsOf(loadContract()), metrics, isGateway }),
+      services: ingestServices({
+        ingest,
+        judgedFields: judgedFieldsOf(contract),
+        judgeLostNames: lostNamesJudge(contract),
+        metrics,
+        isGateway,
+      }),
       health: operations.health,
       descriptors: await readDescriptors(),
       tls,

@@ -19,6 +19,7 @@ import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
 import { parseRequestId, type RequestId } from '../core/trace.ts';
+import type { JudgeLostNames } from '../runtime/lost-names.ts';
 import { authenticateCaller } from './authenticate.ts';
 import { toRateFigures, toRefusal } from './grpc-status.ts';
 import {
@@ -51,6 +52,8 @@ export interface RpcContext {
   readonly ingest: Ingest;
   /** The rules of a request's fields, by the gRPC path of its rpc. */
   readonly judgedFields: ReadonlyMap<string, readonly JudgedField[]>;
+  /** Finds the map entries that decoding a request loses. */
+  readonly judgeLostNames: JudgeLostNames;
   readonly metrics: CallMetrics;
   /**
    * Whether a caller with this certificate (DER) is a gateway. Absent without TLS: then every

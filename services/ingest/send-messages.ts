@@ -1,6 +1,6 @@
-// Accepts the messages of one batch. Each item is judged by itself and has its own answer; all
-// accepted items are stored by one insert and published by one call (R1). P1 rests on the order:
-// content first, then the insert, then the publish, then the answer. A failure after the insert
+// Accepts the messages of one batch. Each item is judged separately and has its own result; one
+// insert stores all accepted items, and one call publishes them (R1). P1 depends on the order:
+// content first, then the insert, then the publish, then the response. A failure after the insert
 // never reaches the caller: the message is durable, and the sweeper publishes its entries.
 
 import { type Draft, judgeSend, toMessage } from '../core/accept/accept.ts';
@@ -36,24 +36,25 @@ import {
 import type { Ingest } from './ingest-parts.ts';
 
 /**
- * One request to send. Not the `SendItem` of the contract: a public call has no such item and has
- * faults of its own, and the reading of content has to wait until the key is known to be good. So a
- * door gives two functions for the parts that need the contract.
+ * One request to send. Differs from the `SendItem` of the contract: a public call has no such item,
+ * and content may be read only after the key was authenticated. So each door supplies two functions
+ * for the steps that need the contract.
  */
 export interface IncomingSend {
   readonly origin: CallOrigin;
   /** Keys in the headers of the call; `prepare` finds those inside the request's `headers{}`. */
   readonly idempotencyKeys: readonly string[];
   readonly traceparent: string;
-  /** `Admit` has counted this request already. */
+  /** True when `Admit` has counted this request. */
   readonly isCounted: boolean;
   /**
-   * A gateway makes the id, so that it can repeat a call whose answer was lost; null: made here.
+   * Made by a gateway, so that the gateway can repeat a call whose reply was lost. Null: ingest
+   * makes the id.
    */
   readonly messageId: MessageId | null;
   /** Faults by the rules of the contract. Called after authentication. */
   readonly judge: () => readonly FieldError[];
-  /** Of the rpc that brought the request. */
+  /** The access rule of the rpc that brought the request. */
   readonly rule: AccessRule;
   /**
    * Reads the request, and stores large content in the BlobStore. Called after authentication, so
@@ -62,6 +63,10 @@ export interface IncomingSend {
   readonly read: (caller: Caller) => Promise<SendRequest>;
 }
 
+/**
+ * The result of one item. Every item has one, also the refused: one call carries the items of many
+ * callers, so a failure of one item must not reject the call.
+ */
 export type AnsweredSend = { readonly rate: RateLimitStatus } & (
   | {
       readonly message: Pick<Message, 'id' | 'acceptedAs' | 'createdAt'> & { readonly recipient: Address };
@@ -80,8 +85,8 @@ interface Ready {
 }
 
 /**
- * Returns the answers in the order of the items; never rejects. One bad item, or one that meets a
- * failure, does not touch the others.
+ * Returns the results in the order of the items; never rejects. An item that is refused or fails
+ * does not affect the others.
  */
 export async function sendMessages(
   ingest: Ingest,
@@ -124,7 +129,7 @@ export async function sendMessages(
   }
   return results.map(
     (result, i) =>
-      result ?? { rate: rates[i] ?? null, failure: new Failure('internal', 'the request was not answered') },
+      result ?? { rate: rates[i] ?? null, failure: new Failure('internal', 'the request has no result') },
   );
 }
 
@@ -157,11 +162,11 @@ async function authenticateAndCount(
 
 /**
  * Judges one request. Throws a `Failure`. A request that was accepted under its idempotency key is
- * a replay even if it would be refused by now: a template may have changed, or a scheduled time may
+ * a replay even if the same request would be refused now: a template may have changed, or a scheduled time may
  * have passed, between a request and its retry (P3).
  */
 async function prepare(
-  ingest: Ingest,
+  ingest: Pick<Ingest, 'messages' | 'catalog' | 'templates' | 'blobs' | 'random' | 'report'>,
   item: IncomingSend,
   principal: Principal,
 ): Promise<Ready | { readonly replay: Message }> {
@@ -237,11 +242,26 @@ async function pinnedRevision(
 
 type Stored = { readonly message: Message | NewMessage | Failure; readonly replayed: boolean };
 
+/** The ports that storing and publishing need. */
+type StoreParts = Pick<
+  Ingest,
+  | 'messages'
+  | 'blobs'
+  | 'queue'
+  | 'backlogs'
+  | 'suppressions'
+  | 'hashKeys'
+  | 'clock'
+  | 'random'
+  | 'republishMs'
+  | 'report'
+>;
+
 /**
- * One insert and one publish for all items. An item whose idempotency key another message holds
- * goes on by itself, so that a race for one key delays no other item.
+ * One insert and one publish for all items. An item whose idempotency key another message holds is
+ * stored separately, so that a race for one key delays no other item.
  */
-async function insertAndPublish(ingest: Ingest, accepted: readonly Ready[]): Promise<readonly Stored[]> {
+async function insertAndPublish(ingest: StoreParts, accepted: readonly Ready[]): Promise<readonly Stored[]> {
   if (accepted.length === 0) return [];
   const suppressed = await suppressedOf(ingest, accepted);
   const insertions = accepted.map((ready, i) => insertionOf(ingest, ready, suppressed[i] ?? new Set()));
@@ -251,17 +271,17 @@ async function insertAndPublish(ingest: Ingest, accepted: readonly Ready[]): Pro
   );
   await publish(
     ingest,
-    insertions.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),
+    insertions.flatMap((c, i) => (isStored(inserted[i]) ? c.entries : [])),
     () => storedMessages(insertions, inserted),
   );
-  return Promise.all(insertions.map((c, i) => answerFor(ingest, c, inserted[i])));
+  return Promise.all(insertions.map((c, i) => storedOf(ingest, c, inserted[i])));
 }
 
 const isStored = (outcome: Inserted | Failure | undefined): boolean =>
   outcome !== undefined && !(outcome instanceof Failure) && outcome.kind !== 'key_taken';
 
-async function answerFor(
-  ingest: Ingest,
+async function storedOf(
+  ingest: Parameters<typeof resolveTakenKey>[0],
   insertion: Insertion,
   outcome: Inserted | Failure | undefined,
 ): Promise<Stored> {
@@ -279,9 +299,9 @@ async function answerFor(
 }
 
 /**
- * Returns a message that an earlier call stored under the same id: the answer has the time and the
- * state of that call (P3). If the message belongs to another tenant (P16), or lies beyond the
- * caller's reach, the answer is a conflict that says nothing of the message.
+ * Returns a message that an earlier call stored under the same id: the response has the time and
+ * the state of that call (P3). If the message belongs to another tenant (P16), or the caller may
+ * not read it, throws a conflict that reveals nothing about the message.
  */
 function knownMessage({ message: { tenant }, reach }: Insertion, stored: Message): Message {
   if (stored.tenant !== tenant || !reaches(reach, stored))
@@ -290,7 +310,8 @@ function knownMessage({ message: { tenant }, reach }: Insertion, stored: Message
 }
 
 /**
- * The write may have happened, so the failure names the message that the caller may look up (P2).
+ * The write may have happened, so the failure names the message, and the caller can look it up
+ * (P2).
  */
 const mayBeStored = (messageId: MessageId, cause: unknown): Failure =>
   new Failure(
@@ -340,7 +361,7 @@ interface Insertion {
   readonly message: NewMessage;
   readonly reach: Reach;
   /** Empty while the tenant has a backlog in this tier: the sweeper publishes oldest first (R4). */
-  readonly publications: readonly NewEntry[];
+  readonly entries: readonly NewEntry[];
 }
 
 function insertionOf(
@@ -360,7 +381,7 @@ function insertionOf(
     ...(ingest.republishMs === undefined ? {} : { republishMs: ingest.republishMs }),
   });
   const { requestId, reach } = ready;
-  return { requestId, message, reach, publications: isPublished ? entriesOf(message) : [] };
+  return { requestId, message, reach, entries: isPublished ? entriesOf(message) : [] };
 }
 
 /**
@@ -384,18 +405,19 @@ async function insert(
 }
 
 /**
- * What the queue did not take is the sweeper's: the window is full, or the queue is away. From then
- * on the tenant has a backlog, so that later messages neither overtake these nor wait for a queue
- * that gives no answer. `stored` is called only when the queue did not take an entry.
+ * The sweeper publishes the entries that the queue did not take, because the window is full or the
+ * queue is unreachable. From then on the tenant has a backlog, so that later messages neither
+ * overtake these nor wait for a queue that does not reply. `stored` is called only when the queue
+ * did not take an entry.
  */
 async function publish(
-  ingest: Ingest,
-  publications: readonly NewEntry[],
+  ingest: Pick<Ingest, 'messages' | 'queue' | 'backlogs' | 'report'>,
+  entries: readonly NewEntry[],
   stored: () => ReadonlyMap<MessageId, StoredMessage>,
 ): Promise<void> {
-  if (publications.length === 0) return;
-  const published = await ingest.queue.publish(publications);
-  const missed = publications.filter((_, i) => published[i] !== 'published');
+  if (entries.length === 0) return;
+  const published = await ingest.queue.publish(entries);
+  const missed = entries.filter((_, i) => published[i] !== 'published');
   if (missed.length === 0) return;
   for (const { tenant, tier } of missed) ingest.backlogs.begin(tenant, tier);
   try {
@@ -410,7 +432,7 @@ async function publish(
     );
   } catch (error) {
     ingest.report(
-      'entries that the queue did not take could not be noted; the sweeper finds them after a minute',
+      'could not record which entries the queue refused; the sweeper publishes them after a minute',
       error,
     );
   }
@@ -457,16 +479,17 @@ function entriesOf(message: NewMessage): NewEntry[] {
 }
 
 /**
- * Another message holds the idempotency key. The same request gets the answer of that message, and
- * another request is refused. A holder older than 24 hours loses the key, and the insert is tried
- * again. The loop is bounded: the holder may be a concurrent call whose write cannot be read yet.
+ * Another message holds the idempotency key. If it was stored for the same request, returns that
+ * message; refuses any other request. A holder older than 24 hours loses the key, and the insert is
+ * tried again. The loop is bounded: the holder may be a concurrent call whose write cannot be read
+ * yet.
  */
 async function resolveTakenKey(
-  ingest: Ingest,
+  ingest: Pick<Ingest, 'messages' | 'blobs' | 'queue' | 'backlogs' | 'clock' | 'report'>,
   insertion: Insertion,
   idempotency: { readonly key: string; readonly fingerprint: string },
 ): Promise<Stored> {
-  const { message, publications, reach } = insertion;
+  const { message, entries, reach } = insertion;
   const key = idempotency.key as IdempotencyKey;
   const giveUpAt = ingest.clock.monotonic() + acceptLimits.idempotencyRaceMs;
   while (ingest.clock.monotonic() < giveUpAt) {
@@ -481,7 +504,7 @@ async function resolveTakenKey(
     const [again] = await insert(ingest, [message]);
     if (again instanceof Failure) throw again;
     if (again?.kind === 'inserted' || again?.kind === 'known') {
-      await publish(ingest, publications, () => storedMessages([insertion], [again]));
+      await publish(ingest, entries, () => storedMessages([insertion], [again]));
       return {
         message: again.kind === 'known' ? knownMessage(insertion, again.message) : message,
         replayed: false,

@@ -12,9 +12,6 @@ export interface Catalog extends AsyncDisposable {
   /** A pinned revision, live or not. Null: the catalog does not have it. */
   revision(tenant: string, identifier: string, revision: number): Promise<TemplateRevision | null>;
 
-  /** Calls back after each change, until disposed. For caches and for tests that wait. */
+  /** Calls `listener` after each change, until disposed. Tests wait for changes with this. */
   onChange(listener: () => void): Disposable;
-
-  /** Resolves when the source replies; rejects with the reason. For readiness. */
-  check(): Promise<void>;
 }

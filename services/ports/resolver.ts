@@ -21,6 +21,6 @@ export interface Resolver extends AsyncDisposable {
   /** The strings of each record joined. */
   txt(name: string): Promise<DnsResult<string>>;
   mx(name: string): Promise<DnsResult<{ readonly preference: number; readonly exchange: string }>>;
-  /** IPv4 and IPv6. */
+  /** IPv4 and IPv6. Will be called by delivery to the MX hosts of a recipient's domain. */
   addresses(name: string): Promise<DnsResult<string>>;
 }

@@ -29,6 +29,9 @@ export interface SuppressionStore extends AsyncDisposable {
   /** The hashes that are suppressed. Sees every `add` that resolved before this call. */
   matches(tenant: string, scope: string, hashes: readonly string[]): Promise<ReadonlySet<string>>;
 
-  /** False: there was no such suppression. */
+  /**
+   * Returns whether there was such a suppression. Will be called by the rpc that deletes
+   * suppressions.
+   */
   remove(tenant: string, scope: string, hash: string): Promise<boolean>;
 }

@@ -33,6 +33,10 @@ export interface NewEntry {
 export type PublishResult = 'published' | 'full' | 'lost';
 
 export interface TakenEntry {
+  /**
+   * Both are here although a dispatcher reads them from the message: a test sees by them which
+   * tenant and tier had its turn.
+   */
   readonly tenant: string;
   readonly tier: Tier;
   readonly entry: Entry;

@@ -133,7 +133,7 @@ export function loadContract(): Contract {
 }
 
 /** All files of the public contract, sorted; relative to the proto directories. */
-export function contractFiles(): readonly string[] {
+function contractFiles(): readonly string[] {
   const [own] = protoDirectories;
   assert(own !== undefined);
   const folder = PACKAGE.replace('.', '/');

@@ -1,9 +1,10 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { describe, expect, test } from 'vitest';
 import { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
+import { loadContract } from './contract.ts';
 import { lostNamesJudge } from './lost-names.ts';
 
-const judge = lostNamesJudge();
+const judge = lostNamesJudge(loadContract());
 const fieldsOf = (bytes: Uint8Array, path = '/packetboat.v1.MessagesService/SendMessage'): string[] =>
   judge(path, Buffer.from(bytes)).map(({ field, code }) => `${field} ${code}`);
 

@@ -5,8 +5,7 @@
 import assert from 'node:assert/strict';
 import protobuf from 'protobufjs';
 import type { FieldError } from '../core/failure.ts';
-import { contractFiles } from './contract.ts';
-import { loadProtoRoot } from './proto-root.ts';
+import type { Contract } from './contract.ts';
 
 const LOST = '__proto__';
 
@@ -16,9 +15,8 @@ const LOST = '__proto__';
  */
 export type JudgeLostNames = (path: string, bytes: Buffer) => readonly FieldError[];
 
-/** For the rpcs of the contract, by their gRPC paths. Takes about 50 ms: call it once, at start. */
-export function lostNamesJudge(): JudgeLostNames {
-  const root = loadProtoRoot(contractFiles());
+/** For the rpcs of the contract, by their gRPC paths. */
+export function lostNamesJudge({ root }: Pick<Contract, 'root'>): JudgeLostNames {
   const requestType = (path: string): protobuf.Type => {
     const [, service = '', name = ''] = path.split('/');
     const method = root.lookupService(service).methods[name]?.resolve();

@@ -55,10 +55,10 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
     }
 
     /** Few at a time, so that a busy machine answers all of them in time. */
-    async function publish(publications: readonly NewEntry[]): Promise<PublishResult[]> {
+    async function publish(entries: readonly NewEntry[]): Promise<PublishResult[]> {
       const answers: PublishResult[] = [];
-      for (let from = 0; from < publications.length; from += 100) {
-        answers.push(...(await queue.publish(publications.slice(from, from + 100))));
+      for (let from = 0; from < entries.length; from += 100) {
+        answers.push(...(await queue.publish(entries.slice(from, from + 100))));
       }
       return answers;
     }

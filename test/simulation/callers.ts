@@ -18,7 +18,6 @@ import { habits } from './mail-server.ts';
 import type { StoreRecord } from './record.ts';
 
 export const caller: Caller = {
-  kind: 'key',
   keyId: 'key',
   tenant: 'default',
   scopes: ['messages:send', 'messages:read', 'suppressions:write'],

@@ -14,7 +14,6 @@ export function catalogOf(senders: readonly Sender[]): {
     current: () => snapshot,
     revision: async () => null,
     onChange: () => ({ [Symbol.dispose]: () => {} }),
-    check: async () => {},
     [Symbol.asyncDispose]: async () => {},
   };
   return {

@@ -474,9 +474,9 @@ export const mutants: readonly Mutant[] = [
       edit(
         SEND,
         '  const inserted = await insert(\n',
-        '  await publish(\n    ingest,\n    insertions.flatMap((c) => c.publications),\n    () => new Map(),\n  );\n  const inserted = await insert(\n',
+        '  await publish(\n    ingest,\n    insertions.flatMap((c) => c.entries),\n    () => new Map(),\n  );\n  const inserted = await insert(\n',
       ),
-      edit(SEND, 'insertions.flatMap((c, i) => (isStored(inserted[i]) ? c.publications : [])),', '[],'),
+      edit(SEND, 'insertions.flatMap((c, i) => (isStored(inserted[i]) ? c.entries : [])),', '[],'),
     ],
     breaks: [P6late],
   },
@@ -558,15 +558,15 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         SEND,
-        'const published = await ingest.queue.publish(publications);',
-        'publications = publications.filter((p) => !ingest.backlogs.has(p.tenant, p.tier));\n  const published = await ingest.queue.publish(publications);',
+        'const published = await ingest.queue.publish(entries);',
+        'entries = entries.filter((p) => !ingest.backlogs.has(p.tenant, p.tier));\n  const published = await ingest.queue.publish(entries);',
       ),
     ],
     breaks: [P6late],
   },
   {
     name: 'neither published nor looked for',
-    edits: [edit(SEND, 'publications: isPublished ? entriesOf(message) : []', 'publications: []')],
+    edits: [edit(SEND, 'entries: isPublished ? entriesOf(message) : []', 'entries: []')],
     breaks: [P6late],
   },
 

@@ -64,10 +64,10 @@ export class SimulatedQueue {
 
   of(process: Process): WorkQueue {
     return {
-      publish: (publications) =>
+      publish: (entries) =>
         process.ask(async () => {
           const answers: PublishResult[] = [];
-          for (const p of publications) answers.push(await this.#publish(p));
+          for (const p of entries) answers.push(await this.#publish(p));
           return answers;
         }, false),
       take: async (max, signal) => {

@@ -23,6 +23,7 @@ import { KeyCache } from '../../services/ingest/key-cache.ts';
 import type { RpcContext } from '../../services/ingest/receive-calls.ts';
 import { loadContract } from '../../services/runtime/contract.ts';
 import { judgedFieldsOf } from '../../services/runtime/judged-fields.ts';
+import { lostNamesJudge } from '../../services/runtime/lost-names.ts';
 import { exampleCatalogDir, newKey } from './installation.ts';
 
 export interface MemoryIngest {
@@ -71,7 +72,6 @@ export async function memoryIngest({
         return live?.revision === revision ? live : null;
       },
       onChange: () => ({ [Symbol.dispose]: () => {} }),
-      check: async () => {},
       [Symbol.asyncDispose]: async () => {},
     },
     clock,
@@ -89,6 +89,15 @@ export async function memoryIngest({
     report: (_, error) => void reported.push(error),
   };
   const metrics = { message: (result: string) => void results.push(result), rpc: () => {} };
-  const judgedFields = judgedFieldsOf(loadContract());
-  return { ingest, calls: { ingest, judgedFields, metrics }, key, results, failures, reported };
+  const contract = loadContract();
+  const judgedFields = judgedFieldsOf(contract);
+  const judgeLostNames = lostNamesJudge(contract);
+  return {
+    ingest,
+    calls: { ingest, judgedFields, judgeLostNames, metrics },
+    key,
+    results,
+    failures,
+    reported,
+  };
 }

@@ -59,7 +59,7 @@ class FolderCatalog implements Catalog {
   #isStale = false;
   #faults: ReadonlySet<string> = new Set();
   #loaded: Stamps = new Map();
-  #trouble: unknown = null;
+  #isTroubled = false;
   #watching: Promise<void> = Promise.resolve();
 
   constructor(parts: FolderCatalogParts, state: CatalogState) {
@@ -100,11 +100,6 @@ class FolderCatalog implements Catalog {
     return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
   }
 
-  async check(): Promise<void> {
-    if (this.#trouble !== null)
-      throw new Failure('unavailable', 'the catalog folder cannot be read', { cause: this.#trouble });
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     this.#listeners.clear();
@@ -124,10 +119,10 @@ class FolderCatalog implements Catalog {
         const isStill = areSame(stamps, before);
         before = stamps;
         if (isStill && !areSame(stamps, this.#loaded)) await this.#load(stamps);
-        this.#trouble = null;
+        this.#isTroubled = false;
       } catch (error) {
-        if (this.#trouble === null) this.#parts.reportTrouble(error);
-        this.#trouble = error;
+        if (!this.#isTroubled) this.#parts.reportTrouble(error);
+        this.#isTroubled = true;
       }
     }
   }

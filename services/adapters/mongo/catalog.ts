@@ -6,7 +6,6 @@ import { NOTICE, templateKey } from '../../core/catalog/catalog.ts';
 import { openSender } from '../../core/catalog/sealed-sender.ts';
 import { snapshotOf } from '../../core/catalog/snapshot.ts';
 import { catalogLimits } from '../../core/limits/catalog.ts';
-import { storeLimits } from '../../core/limits/store.ts';
 import type { Key } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { Notices } from '../../ports/notices.ts';
@@ -89,10 +88,6 @@ class MongoCatalog implements Catalog {
     const entry = () => listener();
     this.#listeners.add(entry);
     return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
-  }
-
-  async check(): Promise<void> {
-    await this.#mongo.call(this.#mongo.db.command({ ping: 1 }), storeLimits.storeCheckMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,7 @@ import { encodeEntry, subjectOf } from './entry.ts';
 
 /** The entries of one call. Each counts as lost until the queue confirms it. */
 interface Batch {
-  readonly publications: readonly NewEntry[];
+  readonly entries: readonly NewEntry[];
   readonly answers: PublishResult[];
   /** The ids under which entries of the batch wait for replies. */
   readonly ids: string[];
@@ -48,9 +48,9 @@ export class Publisher {
     });
   }
 
-  publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]> {
+  publish(entries: readonly NewEntry[]): Promise<readonly PublishResult[]> {
     const startedAt = performance.now();
-    const answers = publications.map((): PublishResult => 'lost');
+    const answers = entries.map((): PublishResult => 'lost');
     if (answers.length === 0 || startedAt < this.#pausedUntil) return Promise.resolve(answers);
     const { promise, resolve } = Promise.withResolvers<readonly PublishResult[]>();
     const timer = setTimeout(() => this.#giveUp(batch), queueLimits.publishMs);
@@ -60,7 +60,7 @@ export class Publisher {
       resolve(answers);
     };
     const batch: Batch = {
-      publications,
+      entries,
       answers,
       ids: [],
       startedAt,
@@ -78,13 +78,13 @@ export class Publisher {
       const place = this.#unsent.shift();
       if (place === undefined) return;
       const { batch, index } = place;
-      const publication = batch.publications[index];
-      if (batch.isOver || publication === undefined) continue;
+      const unsent = batch.entries[index];
+      if (batch.isOver || unsent === undefined) continue;
       const id = (++this.#lastId).toString(36);
       batch.ids.push(id);
       this.#inFlight.set(id, place);
       try {
-        const { tenant, tier, entry } = publication;
+        const { tenant, tier, entry } = unsent;
         this.#connection.publish(subjectOf(this.#stream, tier, tenant), encodeEntry(entry), {
           reply: this.#inbox + id,
         });

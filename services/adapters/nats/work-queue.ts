@@ -94,8 +94,8 @@ export class NatsWorkQueue implements WorkQueue {
     });
   }
 
-  async publish(publications: readonly NewEntry[]): Promise<readonly PublishResult[]> {
-    return this.#publisher?.publish(publications) ?? publications.map(() => 'lost');
+  async publish(entries: readonly NewEntry[]): Promise<readonly PublishResult[]> {
+    return this.#publisher?.publish(entries) ?? entries.map(() => 'lost');
   }
 
   async take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]> {

@@ -136,7 +136,10 @@ export class RedisBudgets implements Budgets {
     return claims.map((claim) => this.#answer(claim));
   }
 
-  /** The number of living programs in the group, as of the last heartbeat. */
+  /**
+   * The number of living programs in the group, as of the last heartbeat. Tests wait until each
+   * program counts the others.
+   */
   get processes(): number {
     return this.#processes;
   }

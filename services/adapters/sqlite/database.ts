@@ -126,7 +126,7 @@ export class Database implements AsyncDisposable {
   #land(answers: readonly JobResult[]): void {
     this.#flying.forEach(({ resolve, reject }, i) => {
       const answer = answers[i];
-      if (answer === undefined) reject(new Failure('internal', 'the database gave no answer'));
+      if (answer === undefined) reject(new Failure('internal', 'the database returned no result'));
       else if ('results' in answer) resolve(answer.results);
       else
         reject(
@@ -152,7 +152,7 @@ export class Database implements AsyncDisposable {
   #giveUpLate(): void {
     const now = performance.now();
     for (const job of [...this.#flying, ...this.#waiting])
-      if (job.deadline <= now) job.reject(new Failure('unavailable', 'the database did not answer in time'));
+      if (job.deadline <= now) job.reject(new Failure('unavailable', 'the database did not finish in time'));
     this.#waiting = this.#waiting.filter((job) => job.deadline > now);
   }
 

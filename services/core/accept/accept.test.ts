@@ -45,7 +45,6 @@ function template(more: Partial<TemplateRevision> = {}): TemplateRevision {
 }
 
 const key: Principal = {
-  kind: 'key',
   keyId: 'key_1',
   tenant: 'default',
   scopes: ['messages:send'],

@@ -333,7 +333,7 @@ function readAttachments(
       fault(
         `${path}.content_type`,
         'invalid_content_type',
-        'A content type is type/subtype, and neither multipart nor message.',
+        'A content type is type/subtype. The types multipart and message are not allowed.',
       );
     }
     if (errors.length > before || a.content === null) return [];

@@ -6,7 +6,6 @@ import { judgeAccess, reaches, reachesSender } from './caller.ts';
 import type { Principal } from './principal.ts';
 
 const principal: Principal = {
-  kind: 'key',
   keyId: 'key_1',
   tenant: 'default',
   scopes: ['messages:read'],

@@ -16,7 +16,6 @@ export const scopes = [
 export type Scope = (typeof scopes)[number];
 
 export interface Principal {
-  readonly kind: 'key';
   readonly keyId: string;
   readonly tenant: string;
   readonly scopes: readonly string[];

@@ -33,7 +33,7 @@ export function returnPath(
  * Returns the delivery that a bounce is about, from the address that the bounce was sent to. Null
  * if none of `keys` made the address. Old keys are still accepted, because bounces arrive for days
  * after a key was replaced. The caller checks the domain, because only the caller knows its
- * domains.
+ * domains. Will be called by the receiver of bounces.
  */
 export function parseReturnPath(
   address: string,

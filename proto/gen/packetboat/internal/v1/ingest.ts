@@ -43,7 +43,10 @@ export interface SendItem {
   idempotency_keys: string[];
   /** W3C `traceparent`, or empty. */
   traceparent: string;
-  /** The id that the gateway returns in `X-Request-Id`. */
+  /**
+   * The id of the request. The gateway makes the id and returns it in `X-Request-Id` and in the
+   * body of an error; ingest logs it with each failure.
+   */
   request_id: string;
   /** True when `Admit` has counted this request. */
   admitted: boolean;
