@@ -7,13 +7,13 @@ import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
 import type { IngestClient } from './ingest/ingest-client.ts';
 
 export interface TestGateway extends Gateway, MemoryIngest {
-  /** What was logged, and what the metrics were told. */
+  /** Log lines, and calls of the metrics. */
   readonly logged: unknown[];
   readonly counted: [pattern: string, status: number][];
-  /** Bytes of bodies so far, and connections that were refused. */
+  /** Bytes of bodies so far, and refused connections. */
   readonly bodies: Record<'buffered' | 'parsed' | 'discarded', number>;
   readonly refused: string[];
-  /** Why the gateway refused keys by itself. */
+  /** The reasons for which the gateway refused keys without calling ingest. */
   readonly failedAuthentications: string[];
   send(
     path: string,
@@ -31,7 +31,7 @@ export interface Answered {
   readonly body: AnsweredBody;
 }
 
-/** What the tests look at in answers of all kinds; one answer has only some of it. */
+/** The fields that tests read from responses; each response has some of them. */
 export interface AnsweredBody {
   readonly message_id: string;
   readonly status: string;
@@ -44,7 +44,7 @@ export interface AnsweredBody {
   readonly error: { readonly code: string; readonly message: string; readonly errors: readonly FieldFault[] };
 }
 
-/** `send` is authenticated by the key of the memory ingest unless `headers` say otherwise. */
+/** `send` uses the key of the memory ingest unless `headers` has another. */
 export async function testGateway({
   requestsPerMinute,
   ...options

@@ -1,5 +1,5 @@
-// The HTTP server of the REST API. Its routes come from the contract; ingest does everything that
-// concerns messages.
+// The HTTP server of the REST API. Its routes come from the contract; ingest handles all
+// messages.
 
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,14 +28,14 @@ import { restRoutes, sendAnswer } from './rest/rest-routes.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Only callers with an API key get as far as the route. */
+    /** Whether callers of the route need an API key. */
     needsKey?: boolean;
   }
 }
 
 export interface GatewayOptions {
   readonly ingest: IngestClient;
-  /** Port 0 takes a free one. */
+  /** Port 0: any free port. */
   readonly http: ListenAddress;
   readonly health: Pick<Health, 'readiness' | 'isReady'>;
   readonly log: Pick<Logger, 'debug' | 'warn' | 'error'>;
@@ -50,7 +50,7 @@ export interface GatewayOptions {
    * address that the gateway listens on.
    */
   readonly publicUrl?: string | undefined;
-  /** Loaded unless given. */
+  /** Default: the gateway loads the contract. */
   readonly contract?: Contract;
   /**
    * Default: the limit of `doorLimits`. An installation behind one load balancer needs more.
@@ -76,9 +76,9 @@ export interface Gateway extends AsyncDisposable {
 }
 
 /**
- * Listens when the promise resolves. Disposing waits for open requests up to
- * `runningLimits.drainMs` and then closes their connections; `ingest` stays open. Throws
- * `Failure('invalid')` when the address is not available.
+ * Listens when the promise resolves. Disposing waits up to `runningLimits.drainMs` for requests in
+ * flight, then closes their connections; `ingest` stays open. Throws `Failure('invalid')` if the
+ * address is not available.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { ingest, http, metrics, log, folder = tmpdir(), contract = loadContract(), plugins = [] } = options;
@@ -140,13 +140,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 const urlOf = ({ host, port }: ListenAddress): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-/** An address that means all interfaces is no address to connect to. */
+/** A client cannot connect to an address that means all interfaces. */
 const reachableUrl = ({ host, port }: ListenAddress): string =>
   urlOf({ host: /^(?:0\.0\.0\.0|::)$/.test(host) ? 'localhost' : host, port });
 
 /**
- * fastify gives routes, hooks and replies. Its defaults for requests without a route, for bodies
- * and for broken requests are never used.
+ * Uses fastify for routes, hooks and replies only. Its defaults for requests without a route, for
+ * bodies and for broken requests never apply.
  */
 function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
@@ -160,7 +160,7 @@ function createApp(front: Front, routes: RouteTable, { health, log }: GatewayOpt
     // connection closes.
     return503OnClosing: false,
   });
-  // no body is read but by `handle`
+  // only `handle` reads bodies
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   app.addHook('onRoute', ({ method, url, config }) => {

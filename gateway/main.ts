@@ -1,4 +1,4 @@
-// Starts the gateway: REST in front, ingest over gRPC behind.
+// Starts the gateway: serves REST, and calls ingest over gRPC.
 
 import { mkdir } from 'node:fs/promises';
 import type { Config } from '../services/runtime/config.ts';

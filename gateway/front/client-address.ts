@@ -1,6 +1,6 @@
-// The IP address that a request comes from. A client may write any header, so `Forwarded` (RFC
-// 7239) and `X-Forwarded-For` are believed only from proxies that the operator named, and only as
-// far as those wrote them: from the right, up to the first address that is no such proxy.
+// The IP address of the client. Clients can send any header, so the gateway uses `Forwarded` (RFC
+// 7239) and `X-Forwarded-For` only from trusted proxies, and only the part that trusted proxies
+// added: from the right, up to the first address that is not a trusted proxy.
 
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
@@ -9,21 +9,23 @@ import { forwardedFor } from './forwarded.ts';
 
 export type TrustedProxies = NonNullable<Config<'gateway'>['trustedProxies']>;
 
-/** What of a request says where it comes from. */
+/** The parts of a request that name its origin. */
 interface Hops {
   /** The other end of the connection. */
   readonly peer: string;
-  /** The values of all headers of this name, in the order in which they came. */
+  /** The values of all headers of this name, in the order of the request. */
   readonly forwarded: readonly string[];
   readonly xForwardedFor: readonly string[];
 }
 
 /**
- * An IPv4 or IPv6 address in its shortest form; empty when the peer is none. The peer, unless it is
- * a trusted proxy: then the rightmost address of the chain that is not one. Where a proxy names
- * nobody (`unknown`, an obfuscated name, what is no address), the address is that of this proxy. So
- * it is when a request has both headers and they differ: most proxies write one of the two and pass
- * the other one on as the client wrote it.
+ * Returns an IPv4 or IPv6 address in its shortest form; empty if the peer is not an address.
+ *
+ * If the peer is not a trusted proxy, returns the peer. Otherwise returns the rightmost address of
+ * the chain that is not a trusted proxy. If a proxy names no address (`unknown`, an obfuscated
+ * name, invalid text), returns the address of that proxy. If a request has both headers and they
+ * lead to different addresses, returns the peer: most proxies write one header and pass the other
+ * on as the client sent it.
  */
 export function clientAddress({ peer, forwarded, xForwardedFor }: Hops, proxies: TrustedProxies): string {
   const nearest = readAddress(peer);
@@ -36,7 +38,7 @@ export function clientAddress({ peer, forwarded, xForwardedFor }: Hops, proxies:
   return first === undefined || others.some((other) => other !== first) ? nearest.toString() : first;
 }
 
-/** Whether this is the address of a proxy that is believed. */
+/** Whether this is the address of a trusted proxy. */
 export function isTrustedProxy(address: string, proxies: TrustedProxies): boolean {
   const read = readAddress(address);
   return read !== null && isWithin(read, proxies);

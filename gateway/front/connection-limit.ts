@@ -1,6 +1,6 @@
-// How many connections one address may have open; an IPv6 /64 counts as one address, since one
-// client is usually given all of it. Further connections are answered 503, as long as few enough
-// wait for that answer, and closed; the operator sees a metric and a line in the log.
+// Limits the open connections of one address. An IPv6 /64 counts as one address, since one client
+// usually has a whole /64. Further connections get 503 and are closed; if too many connections
+// already wait for their 503, they are closed at once. A metric and a log line report them.
 
 import type { Socket } from 'node:net';
 import { doorLimits } from '../../services/core/limits/door.ts';
@@ -17,7 +17,7 @@ export interface ConnectionLimitOptions {
 export class ConnectionLimit implements Disposable {
   readonly #options: ConnectionLimitOptions;
   readonly #open = new Map<string, number>();
-  /** Connections that get a 503 once their request has arrived. */
+  /** Connections that get 503 as soon as their request has arrived. */
   readonly #refused = new Set<Socket>();
   #unlogged = 0;
   #logging: NodeJS.Timeout | null = null;
@@ -26,7 +26,7 @@ export class ConnectionLimit implements Disposable {
     this.#options = options;
   }
 
-  /** Of each new connection. */
+  /** Called for each new connection. */
   take(socket: Socket): void {
     const { remoteAddress = '' } = socket;
     const address = addressBlock(remoteAddress);
@@ -69,7 +69,7 @@ export class ConnectionLimit implements Disposable {
     });
   }
 
-  /** One line now, and one a minute for what comes after it. */
+  /** Logs one line now, and one line a minute for later refusals. */
   #tell(): void {
     const { log, perAddress } = this.#options;
     log.warn(

@@ -16,7 +16,7 @@ interface Exchange {
 
 /**
  * Replies to input that never became a request: not HTTP, headers too long or too slow. A request
- * in flight on the same connection is answered first.
+ * in flight on the same connection gets its reply first.
  */
 export class BrokenRequests {
   readonly #current = new WeakMap<Duplex, Exchange>();
@@ -33,12 +33,12 @@ export class BrokenRequests {
     this.#discard = discard;
   }
 
-  /** Told of each request. */
+  /** Called for each request. */
   began(request: IncomingMessage, response: ServerResponse): void {
     this.#current.set(request.socket, { request, response });
   }
 
-  /** Of the server's `clientError`. */
+  /** Listens to the server's `clientError`. */
   answer(error: Error & { readonly code?: string }, socket: Duplex): void {
     if (this.#ended.has(socket)) return;
     const before = this.#current.get(socket);
@@ -47,7 +47,7 @@ export class BrokenRequests {
       this.#ended.add(socket);
       before.response.once('close', () => this.#discard.end(socket, ''));
     } else if (isOpen && before.response.writableEnded) {
-      // answered, and then its body broke
+      // the request has its reply, and then the body became invalid
       this.#end(socket, '');
     } else if (!socket.writable || error.code === 'ECONNRESET' || (isOpen && before.response.headersSent)) {
       socket.destroy();
@@ -62,14 +62,14 @@ export class BrokenRequests {
   }
 
   /**
-   * A tunnel has no path, so there is nothing at it. A request that is being answered on the same
-   * connection goes first.
+   * Replies to CONNECT with 404: a tunnel has no path. An earlier request on the same connection
+   * gets its reply first.
    */
   answerConnect(socket: Duplex): void {
     const id = this.#newId();
     const answer = (): unknown =>
       socket.end(rawText(id, refusedWith(notFound(), undefined, id)), () => socket.destroy());
-    socket.on('error', () => {}); // a client that is gone misses its answer
+    socket.on('error', () => {}); // the client may be gone
     const before = this.#current.get(socket);
     if (before === undefined || before.response.closed) answer();
     else before.response.once('close', answer);
@@ -107,7 +107,8 @@ function rawText(id: string, { status, headers, body }: HttpAnswer): string {
 }
 
 /**
- * Lets requests under way end, up to `runningLimits.drainMs`, and closes each connection once it is idle.
+ * Waits up to `runningLimits.drainMs` for requests in flight, and closes each connection once it is
+ * idle.
  * @param close stops listening; resolves when no connection is left
  */
 export async function drain(servers: readonly Server[], close: () => Promise<void>): Promise<void> {

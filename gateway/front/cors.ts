@@ -1,5 +1,5 @@
-// Cross-origin requests from browsers: none, unless origins are listed. Keys travel in headers that
-// a page sets by itself, so credentials (cookies) are never allowed.
+// The headers for cross-origin requests from browsers: none without a list of origins. A page sends
+// its key in a header that it sets itself, so credentials (cookies) are never allowed.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { doorLimits } from '../../services/core/limits/door.ts';
@@ -23,9 +23,9 @@ const EXPOSED_HEADERS = [
 ];
 
 /**
- * The headers of a response for cross-origin requests. @param origins allowed origins:
- * `https://app.example` @param methods of the path, if the request is an OPTIONS; a preflight asks
- * for them
+ * Returns the headers of a response for cross-origin requests.
+ * @param origins allowed origins, such as `https://app.example`
+ * @param methods the methods of the path, if the request is an OPTIONS; for a preflight
  */
 export function corsHeaders(
   origins: readonly string[],
@@ -34,7 +34,7 @@ export function corsHeaders(
 ): Record<string, string> {
   if (origins.length === 0) return {};
   const isPreflight = methods !== undefined && headers['access-control-request-method'] !== undefined;
-  // caches must not give the answer for one origin to another, nor the one without any
+  // a cache must not return the response for one origin, or for none, to another origin
   const vary = {
     vary: isPreflight ? 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers' : 'Origin',
   };

@@ -1,6 +1,6 @@
-// Reads and discards the rest of a request that has been answered already, so that a client which
-// sends everything before it reads gets the answer instead of a reset connection. Limited in time,
-// and to some connections.
+// Reads and discards the rest of a request that already has its reply, so that a client that sends
+// its whole body before it reads gets the reply and not a connection reset. Time and connections
+// are limited.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -9,7 +9,7 @@ import { doorLimits } from '../../services/core/limits/door.ts';
 export interface DiscardOptions {
   /** Called with the number of bytes that are discarded. */
   readonly discarded: (bytes: number) => void;
-  /** Default: `limits`. */
+  /** The defaults are in `doorLimits`. */
   readonly totalMs?: number;
   readonly silentMs?: number;
   readonly connectionsMax?: number;
@@ -23,14 +23,14 @@ export class Discard {
     this.#options = options;
   }
 
-  /** Connections whose rest is being read now. */
+  /** Connections whose input is being discarded. */
   get open(): number {
     return this.#open;
   }
 
   /**
-   * Called when the answer is out, before Node closes the connection behind it or waits for the
-   * next request.
+   * Called when the reply has been sent, before Node closes the connection or waits for the next
+   * request.
    */
   rest(request: IncomingMessage): void {
     const { socket } = request;
@@ -48,9 +48,9 @@ export class Discard {
   }
 
   /**
-   * The last reply on a connection whose input is not HTTP. The end of such input cannot be known,
-   * so it is read until the client has closed its side. @param text empty if the reply was sent
-   * before
+   * Sends the last reply on a connection whose input is not HTTP. Such input has no end that the
+   * server could detect, so it is discarded until the client closes its side.
+   * @param text empty if the reply was sent before
    */
   end(socket: Duplex, text: string): void {
     const { totalMs, silentMs, connectionsMax } = this.#bounds;
@@ -66,7 +66,7 @@ export class Discard {
       clearTimeout(total);
       clearTimeout(silence);
     });
-    // Node's parser has no use for more
+    // detaches Node's parser
     socket.removeAllListeners('data');
     socket.on('data', (chunk: Buffer) => {
       this.#options.discarded(chunk.length);
@@ -89,9 +89,10 @@ export class Discard {
     const { socket } = request;
     const total = setTimeout(() => socket.destroy(), totalMs);
     const silence = setTimeout(() => socket.destroy(), silentMs);
-    // Node closes the connection with this function after a reply that says so. Closing while bytes
-    // arrive resets the connection, and the client loses what it has not read; half-closing makes
-    // clients stop in the middle of their body. So both wait for the end of the body.
+    // Node calls this function to close the connection after a reply with `Connection: close`.
+    // Closing while bytes arrive resets the connection, and the client loses unread bytes of the
+    // reply; half-closing makes clients stop in the middle of their body. So both wait for the end
+    // of the body.
     const { destroySoon } = socket;
     let isLast = false;
     socket.destroySoon = () => {
@@ -104,7 +105,7 @@ export class Discard {
       silence.refresh();
       pieces++;
       bytes += chunk.length;
-      // a body in chunks of single bytes costs as much as one ten thousand times its size
+      // a body in chunks of one byte costs as much as a body ten thousand times its size
       if (pieces > doorLimits.discardPiecesFree && bytes < pieces * doorLimits.discardPieceBytes)
         socket.destroy();
     });
@@ -118,9 +119,9 @@ export class Discard {
       if (isLast) socket.destroySoon();
     };
     request.once('close', ended);
-    // Node does not tell a request that was answered that its connection broke
+    // Node emits no event on a request with a reply when its connection breaks
     socket.once('close', ended);
-    // unless somebody has begun to read, Node discards unread bodies by itself, without a limit
+    // without a reader, Node discards unread bodies itself, without a limit
     request.read(0);
     request.resume();
   }

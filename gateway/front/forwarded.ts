@@ -1,16 +1,13 @@
-// The `Forwarded` header of RFC 7239, as far as it says for whom a proxy asks:
+// Parses the `for` parameters of the `Forwarded` header (RFC 7239), which name a proxy's client:
 // `for=192.0.2.60;proto=http, for="[2001:db8::1]:4711"`.
 
-/**
- * One parameter, or one separator. A value is a token, more leniently than the RFC has it, or a
- * quoted string.
- */
+/** One parameter. A value is a quoted string, or a token with more characters than in the RFC. */
 const PARAMETER = /[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))[ \t]*/iy;
 
 /**
- * The node that each proxy names, in order; null for a proxy that names none. An invalid header is
- * one null: only its author knows where its elements end, and the author may be a client that wants
- * to hide a proxy's addition.
+ * Returns the node that each proxy names, in order; null for a proxy that names none. An invalid
+ * header is one null: its elements cannot be told apart, and a client may have written it to hide
+ * the part that a proxy added.
  */
 export function forwardedFor(header: string): (string | null)[] {
   const nodes: (string | null)[] = [];

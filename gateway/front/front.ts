@@ -1,7 +1,7 @@
 // The HTTP server in front of the router. The front judges the head of each request
-// (`judge-head.ts`), answers the refused requests itself, and hands the others to the router. It
-// adds the headers that every answer has, counts answers, and discards the rest of a body behind an
-// early answer.
+// (`judge-head.ts`), replies to refused requests, and passes the others to the router. The front
+// adds the headers that every response has, counts responses, and discards the rest of a body after
+// an early response.
 
 import { randomUUID } from 'node:crypto';
 import {
@@ -39,7 +39,7 @@ interface FrontOptions {
 const newRequestId = (): RequestId => requestIdOf(randomUUID());
 
 export class Front implements Disposable {
-  /** Each address that the gateway listens on has a server of its own. */
+  /** One server for each address that the gateway listens on. */
   readonly servers: Server[] = [];
   readonly #options: FrontOptions;
   readonly #limit: ConnectionLimit;
@@ -58,7 +58,7 @@ export class Front implements Disposable {
     this.#broken = new BrokenRequests(newRequestId, this.#discard);
   }
 
-  /** A server whose requests go on to `next` when nothing speaks against it. */
+  /** Creates a server that passes requests to `next` unless the front refuses them. */
   createServer(next: RequestListener): Server {
     const server = createServer({
       maxHeaderSize: doorLimits.httpHeaderBytesMax,
@@ -66,10 +66,10 @@ export class Front implements Disposable {
       requestTimeout: doorLimits.httpRequestMs,
       keepAliveTimeout: doorLimits.httpIdleMs,
       connectionsCheckingInterval: doorLimits.httpTimeoutsCheckedEveryMs,
-      // answered here, with the headers that every answer has
+      // checked by `judgeHead`, whose refusals have the headers of every response
       requireHostHeader: false,
     });
-    // Node drops headers beyond a number without a word; their bytes are limited
+    // Node silently drops headers above a number; their bytes are limited instead
     server.maxHeadersCount = 0;
     const receive: RequestListener = (request, response) => this.#receive(request, response, next);
     server
@@ -99,8 +99,7 @@ export class Front implements Disposable {
     const waiting = (this.#waiting.get(socket) ?? 0) + 1;
     this.#waiting.set(socket, waiting);
     if (waiting > doorLimits.httpPipelinedMax) {
-      // the last response closes the connection; input that arrives before that is neither read nor
-      // answered
+      // the last response closes the connection; further input is not read
       socket.pause();
       return;
     }
@@ -157,8 +156,8 @@ export class Front implements Disposable {
     id: string,
     verdict: HeadVerdict | null,
   ): void {
-    // for pages only: every other answer sets these headers itself, and setting them twice costs
-    // the main job
+    // for pages only: every other response sets these headers itself, and setting them twice would
+    // slow down each send request
     if (verdict?.kind === 'passed' && !verdict.route.needsKey) {
       for (const [name, value] of Object.entries({ 'x-request-id': id, ...rateHeaders(undefined) }))
         response.setHeader(name, value);
@@ -168,13 +167,16 @@ export class Front implements Disposable {
       for (const [name, value] of Object.entries(corsHeaders(this.#options.corsOrigins, headers, methods)))
         response.setHeader(name, value);
     }
-    // a client that was not asked for its body may omit the body, and then its next request would
-    // be read as that body
+    // a client that got no 100 Continue may omit the body; its next request would be read as that
+    // body
     const isLast = verdict === null || (verdict.kind === 'refused' && verdict.isLast) || isExpecting(headers);
     if (isLast || this.#isClosing) response.setHeader('connection', 'close');
   }
 
-  /** Before Node's own listener, which closes the connection or waits for the next request. */
+  /**
+   * Logs and counts the response. Runs before Node's own listener, which closes the connection or
+   * waits for the next request.
+   */
   #observe(
     request: IncomingMessage,
     response: ServerResponse,
@@ -210,5 +212,8 @@ function headOf({
   return { method, target: url, version: httpVersion, headers, hosts };
 }
 
-/** Pages (the development inbox, the documentation) are not for scripts of other sites. */
+/**
+ * False for pages (the development inbox, the documentation): scripts of other sites may not read
+ * them.
+ */
 const isForOrigins = (verdict: HeadVerdict | null): boolean => verdict?.route?.needsKey !== false;

@@ -1,6 +1,6 @@
 // Judges the line and the headers of a request before a byte of the body is read: whether the path
-// and the method exist, whether the text of the key can be a key, and whether this server can read
-// the body. Pure.
+// and the method exist, whether the credential has the form of a key, and whether this server can
+// read the body. Pure.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -18,12 +18,12 @@ import { type DeclaredRoute, type Methods, partsOf, type RouteTable } from './ro
 
 export interface RequestHead {
   readonly method: string;
-  /** As it was sent: `/v1/messages?limit=5`, `http://host/v1/messages`, `*`. */
+  /** As sent: `/v1/messages?limit=5`, `http://host/v1/messages`, `*`. */
   readonly target: string;
   /** `1.1`. */
   readonly version: string;
   readonly headers: IncomingHttpHeaders;
-  /** `Host` headers that were sent; Node keeps the first one only. */
+  /** The number of `Host` headers in the request; Node keeps only the first. */
   readonly hosts: number;
 }
 
@@ -32,7 +32,7 @@ export type HeadVerdict =
   | { readonly kind: 'options'; readonly route: DeclaredRoute | null; readonly methods: readonly string[] }
   | {
       readonly kind: 'refused';
-      /** Null: the path has none. */
+      /** Null: the path has no route. */
       readonly route: DeclaredRoute | null;
       readonly refused: Refusal;
       readonly headers: Readonly<Record<string, string>>;
@@ -41,7 +41,7 @@ export type HeadVerdict =
        * connection.
        */
       readonly isLast: boolean;
-      /** Why the text of the key cannot be a key; null: another refusal. */
+      /** Why the credential is not a key; null: the refusal has another reason. */
       readonly keyFault: KeyTextFault | null;
     };
 
@@ -70,7 +70,7 @@ function judgeRoute({ method, version, headers }: RequestHead, url: string, meth
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
     return refuse(route, unsupportedTransferEncoding(), { isLast: true });
   }
-  // an older client knows of no expectations (RFC 9110 10.1.1)
+  // HTTP/1.0 has no Expect (RFC 9110 10.1.1)
   if (version === '1.1' && headers.expect !== undefined && !isExpecting(headers))
     return refuse(route, expectationFailed());
   return { kind: 'passed', route, url };
@@ -79,15 +79,15 @@ function judgeRoute({ method, version, headers }: RequestHead, url: string, meth
 /** RFC 9112, 3.2 and 6.1. */
 function faultOf({ version, headers, hosts }: RequestHead): string | null {
   if (version !== '1.1' && version !== '1.0') return 'This server supports HTTP/1.1 and HTTP/1.0.';
-  if (version === '1.1' && hosts !== 1) return 'A request has one Host header.';
+  if (version === '1.1' && hosts !== 1) return 'A request must have exactly one Host header.';
   if (version === '1.0' && headers['transfer-encoding'] !== undefined)
-    return 'HTTP/1.0 has no Transfer-Encoding.';
+    return 'HTTP/1.0 does not support Transfer-Encoding.';
   return null;
 }
 
 const ABSOLUTE = /^https?:\/\/[^/?#]*/i;
 
-/** Null: a percent sign is not followed by two hexadecimal digits. */
+/** Null: the percent-encoding is invalid. */
 function decodedParts(url: string): string[] | null {
   const end = url.search(/[?#]/);
   const path = end < 0 ? url : url.slice(0, end);

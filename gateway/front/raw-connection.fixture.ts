@@ -1,11 +1,11 @@
-// A connection on which tests write HTTP byte by byte, and read the answers as they come.
+// A connection on which tests write HTTP byte by byte and read the responses.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 export interface RawAnswer {
   readonly status: number;
-  /** By name in lower case; of equal ones the last. */
+  /** By name in lower case; the last value of a repeated header. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }

@@ -1,11 +1,10 @@
-// The paths and methods of the gateway, filled from the registered routes. The table is checked
-// before anything else of a request, so that no default of the framework applies to a path without
-// a route.
+// The paths and methods of the gateway, taken from the registered routes. The table is checked
+// first, so that no default of the framework applies to a path without a route.
 
 export interface DeclaredRoute {
   /** As it was declared: `/v1/messages/:message_id`. */
   readonly pattern: string;
-  /** Only callers with an API key get further. */
+  /** Whether a caller needs an API key. */
   readonly needsKey: boolean;
 }
 
@@ -14,7 +13,7 @@ export type Methods = ReadonlyMap<string, DeclaredRoute>;
 
 interface Node {
   readonly named: Map<string, Node>;
-  /** Below a part that may be anything. */
+  /** The node below a parameter; null: no route has a parameter here. */
   any: Node | null;
   readonly methods: Map<string, DeclaredRoute>;
 }
@@ -24,7 +23,10 @@ const newNode = (): Node => ({ named: new Map(), any: null, methods: new Map() }
 export class RouteTable {
   readonly #root = newNode();
 
-  /** `pattern` as the router writes it: `:name` is any part, `::` a colon. HEAD is where GET is. */
+  /**
+   * `pattern` in the router's notation: `:name` is any part, `::` a colon. A GET route also serves
+   * HEAD.
+   */
   add(method: string, route: DeclaredRoute): void {
     let node = this.#root;
     for (const part of partsOf(route.pattern)) {

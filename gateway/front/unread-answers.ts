@@ -1,10 +1,10 @@
-// Responses that the client does not read. A response that the system has no room for waits in the
-// memory of this process, and every client can cause that, so each waits for a limited time.
+// Limits how long a response waits for a client that does not read. Such a response stays in the
+// memory of this process once the system's buffers are full, and any client can cause that.
 
 import type { ServerResponse } from 'node:http';
 import { doorLimits } from '../../services/core/limits/door.ts';
 
-/** Closes the connection of an answer that is complete and has not left this process after `ms`. */
+/** Closes the connection if a complete response has not left this process after `ms`. */
 export function limitUnread(response: ServerResponse, ms: number = doorLimits.httpAnswerMs): void {
   response.once('prefinish', () => {
     const { socket } = response;

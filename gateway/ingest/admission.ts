@@ -1,7 +1,7 @@
-// The gateway's question to ingest whether a key is good. The gateway asks before it reads a long
-// body, and before it refuses a request that has a route and the text of a key. So 401 comes before
-// 400 and 413, and a 400 or 413 has the rate figures of the key. Ingest counts a request once: for
-// this question, or for the call that follows.
+// Asks ingest whether a key is valid: before the gateway reads a large body, and before the gateway
+// rejects a request that has a route and a key. So 401 takes precedence over 400 and 413, and a 400
+// or 413 has the rate figures of the key. Ingest counts a request once: either in this call or in
+// the call that follows.
 
 import type {
   AdmitRequest,
@@ -14,7 +14,7 @@ import { isFailedAuthentication } from './refusal.ts';
 
 export class Admission {
   readonly credential: string;
-  /** IP address of the client; empty: not known. */
+  /** IP address of the client; empty: unknown. */
   readonly clientAddress: string;
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #scope: string;
@@ -24,8 +24,8 @@ export class Admission {
   #rate: RateFigures | undefined;
 
   /**
-   * `isCountedByCall`: the call cannot say that ingest has counted the request already, so the call
-   * counts the request.
+   * `isCountedByCall`: ingest counts the request in the call that follows, because that call has no
+   * field to say that the request was already counted.
    */
   constructor(
     ingest: Pick<IngestClient, 'admit'>,
@@ -44,28 +44,28 @@ export class Admission {
     this.#isCountedByCall = isCountedByCall;
   }
 
-  /** The request has been counted. */
+  /** Whether ingest has counted the request. */
   get isCounted(): boolean {
     return this.#asked !== null;
   }
 
-  /** Undefined before the question, and when no key was recognized. */
+  /** Undefined until ingest has replied, and if ingest did not recognize the key. */
   get rate(): RateFigures | undefined {
     return this.#rate;
   }
 
-  /** Before more of a body is taken than stays in memory. */
+  /** Like `refusal`; called before a body is read that is too large for memory. */
   async refusalOfLarge(): Promise<Refusal | undefined> {
     if (!this.#isCountedByCall) return this.refusal();
     const { refused } = await this.#ingest.admit(this.#question(true), this.#requestId);
     if (refused === undefined) return undefined;
-    // ingest has counted this failure; a second question would count one more, and a bad key has no
+    // ingest has counted this failure; a second call would count another, and a wrong key has no
     // figures
     if (isFailedAuthentication(refused)) this.#asked ??= Promise.resolve({ refused, rate: undefined });
     return (await this.refusal()) ?? refused;
   }
 
-  /** Why ingest refuses the key; undefined: ingest admits the key. Counts the request. */
+  /** Returns the refusal of the key; undefined: the key is valid. Counts the request. */
   async refusal(): Promise<Refusal | undefined> {
     this.#asked ??= this.#ingest.admit(this.#question(false), this.#requestId);
     const { refused, rate } = await this.#asked;

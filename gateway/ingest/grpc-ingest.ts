@@ -1,5 +1,5 @@
-// Ingest over gRPC, round robin over all instances that the target names. `ingest-client.ts` says
-// how refusals and rate figures travel.
+// Calls ingest over gRPC, round robin over all instances that the target names. The encoding of
+// refusals and rate figures is described in `ingest-client.ts`.
 
 import { once } from 'node:events';
 import {
@@ -53,18 +53,19 @@ const services: readonly ServiceDefinition[] = [
 
 export interface GrpcIngest extends IngestClient, Disposable {
   /**
-   * For readiness. Rejects if no instance of ingest replies. A second instance is asked, because
-   * one of several may be frozen.
+   * For readiness. Rejects if no instance of ingest replies. Tries a second instance if the first
+   * does not reply, because one of several may be frozen.
    */
   check(): Promise<void>;
 }
 
 /**
  * @param target `host:port`, `dns:///name:port` or `ipv4:a:port,b:port`
- * @param tls who the gateway is, and whom it believes to be ingest: then the name in the target has to stand in ingest's certificate; null: plain
+ * @param tls the gateway's certificate and the authorities that it trusts; ingest's certificate must
+ * contain the name in the target. Null: no TLS
  */
 export function connectIngest(target: string, tls: TlsIdentity | null = null): GrpcIngest {
-  // The library would write to standard error, and quote texts of other programs.
+  // The library would log to standard error, with texts of other programs.
   setLogVerbosity(logVerbosity.NONE);
   const channel =
     tls === null
@@ -87,8 +88,8 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
   return {
     async sendMessages(request) {
       const first = await unary(client, sendMessages, request, new Metadata());
-      // An instance died during the call. The items have their ids, so a repeated call to another
-      // instance makes no second message.
+      // An instance died during the call. The items have ids, so repeating the call at another
+      // instance creates no second message.
       const isRepeated = isAway(first);
       const outcome = isRepeated ? await unary(client, sendMessages, request, new Metadata()) : first;
       const results =
@@ -135,7 +136,7 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
 
 const isAway = (outcome: CallOutcome<unknown>): boolean =>
   'refused' in outcome && outcome.refused.grpc_code === Grpc.UNAVAILABLE;
-/** Ingest refused the call as a whole, before it read an item. */
+/** Whether ingest refused the whole call before it read an item. */
 const isJudged = ({ grpc_code }: Refusal): boolean =>
   grpc_code !== Grpc.UNAVAILABLE && grpc_code !== Grpc.INTERNAL;
 
@@ -145,9 +146,9 @@ const isServing = (answer: object | undefined): boolean =>
   answer !== undefined && 'status' in answer && answer.status === 'SERVING';
 
 /**
- * Asks the standard health service; an empty request means the whole server. Waits for a channel
- * that is not connected yet. An instance of ingest that starts, drains or lacks its store says that
- * it does not serve, and counts as unreachable.
+ * Calls the standard health service; an empty request means the whole server. Waits until the
+ * channel is connected. An instance of ingest that is starting, draining or without its store
+ * reports NOT_SERVING and counts as unreachable.
  */
 function askHealth(client: Client): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -164,7 +165,7 @@ function askHealth(client: Client): Promise<void> {
     (error, answer) => {
       if (error !== null) reject(Object.assign(error, { code: Grpc[error.code] }));
       else if (isServing(answer)) resolve();
-      else reject(Object.assign(new Error('ingest says that it does not serve'), { code: 'NOT_SERVING' }));
+      else reject(Object.assign(new Error('ingest reports that it is not serving'), { code: 'NOT_SERVING' }));
     },
   );
   return promise;
@@ -200,7 +201,7 @@ function unary<Request, Response>(
           response = value ?? null;
         },
       )
-      // comes right after the callback, and has the trailer in either case
+      // emitted right after the callback, with the trailer of a response or an error
       .on('status', (status) => resolve(outcomeOf(status, response)));
   });
 }
@@ -226,7 +227,7 @@ async function upload(
       response = value ?? null;
     },
   );
-  // writing to a call that ingest has ended already
+  // emitted when the gateway writes to a call that ingest has already ended
   call.on('error', () => {});
   let hasEnded = false;
   call.on('status', (status) => {
@@ -265,7 +266,7 @@ function metadataOf(credential: string, { requestId, traceparent, clientAddress 
   return metadata;
 }
 
-/** For the internal rpcs, whose messages say everything else. */
+/** For the internal rpcs, whose messages contain everything else. */
 function requestIdOnly(requestId: string): Metadata {
   const metadata = new Metadata();
   metadata.set('x-request-id', requestId);
@@ -312,6 +313,6 @@ export function refusalOf({ code, details, metadata }: StatusObject): Refusal {
 function ofGrpcItself(code: number): Refusal {
   const isAway = code === Grpc.UNAVAILABLE || code === Grpc.DEADLINE_EXCEEDED || code === Grpc.CANCELLED;
   return isAway
-    ? unavailable('The service did not answer. Repeat the request with the same idempotency key.')
+    ? unavailable('The service did not reply. Repeat the request with the same idempotency key.')
     : internal();
 }

@@ -1,11 +1,11 @@
-// How the gateway reaches ingest. Two implementations: over gRPC (`grpc-ingest.ts`), and without a
-// wire in embedded mode.
+// The gateway's interface to ingest. Two implementations: over gRPC (`grpc-ingest.ts`), and in the
+// same process for embedded mode.
 //
-// Nothing here rejects for what a caller did, or because ingest is away: both are refusals, and a
-// refusal is a value. What rejects is a bug.
+// A fault of the caller and an unreachable ingest are refusals, which are values. A promise rejects
+// only for a bug.
 //
-// How a refusal travels over gRPC, for the rpcs that have no `Refusal` in their answer (all public
-// ones, and UploadContent):
+// The encoding of a refusal in gRPC, for rpcs without a `Refusal` in their response (all public
+// rpcs, and UploadContent):
 //
 //   status code             Refusal.grpc_code (never 0)
 //   status message          Refusal.message
@@ -15,15 +15,15 @@
 //     google.rpc.BadRequest  when there are errors: field_violations, each {field, reason = code, description = message}
 //     google.rpc.RetryInfo   when retry_after_ms > 0: retry_delay = {seconds, nanos}
 //
-// Details that gRPC itself could not keep below about 8 KiB of metadata are cut short by the
-// server: it drops violations from the end. A status without ErrorInfo of our domain comes from
-// gRPC and not from ingest: UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED become `unavailable` (503),
-// everything else `internal` (500), and RESOURCE_EXHAUSTED (a message above 4 MB) is a bug of ours,
-// never a 429.
+// gRPC implementations carry about 8 KiB of metadata, so the server drops violations from the end
+// until the details fit. A status without ErrorInfo of our domain comes from the gRPC library:
+// UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED become `unavailable` (503), every other code becomes
+// `internal` (500). RESOURCE_EXHAUSTED from the library (a message above 4 MiB) is a bug, never a
+// 429.
 //
 // Metadata of a request:  `authorization: Bearer <credential>`, `x-request-id`, `traceparent`, `x-packetboat-client-address`.
-// Metadata of an answer:  `x-ratelimit-limit`, `x-ratelimit-remaining`, `x-ratelimit-reset` (seconds since 1970), decimal, when a key was
-//                         recognized. Sent as trailing metadata, so that one place serves answers and refusals; read from both.
+// Metadata of a response: `x-ratelimit-limit`, `x-ratelimit-remaining`, `x-ratelimit-reset` (seconds since 1970), decimal, when a key was
+//                         recognized. Sent as trailing metadata, for responses and refusals alike.
 
 import type {
   AdmitRequest,
@@ -36,13 +36,13 @@ import type {
   UploadHeader,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 
-/** What ingest gets about a request besides its content. */
+/** What a call says about its request besides the content. */
 export interface CallContext {
-  /** The gateway returns the id in `X-Request-Id`, ingest logs failures of its own under it. */
+  /** The gateway returns the id in `X-Request-Id`; ingest logs the id with its failures. */
   readonly requestId: string;
   /** W3C `traceparent`, or empty. */
   readonly traceparent: string;
-  /** IP address of the client; empty: not known. */
+  /** IP address of the client; empty: unknown. */
   readonly clientAddress: string;
 }
 
@@ -51,7 +51,7 @@ export type CallAnswer = {
   readonly rate: RateFigures | undefined;
 } & (
   | {
-      /** Of the rpc's response type in proto/gen. */
+      /** Has the rpc's response type in proto/gen. */
       readonly response: object;
     }
   | { readonly refused: Refusal }
@@ -62,8 +62,8 @@ export interface IngestClient {
   sendMessages(request: SendMessagesRequest): Promise<SendMessagesResponse>;
 
   /**
-   * Whether a key is good, and its rate figures; counts as one request unless the question says
-   * otherwise. `requestId`: of the request that asks, as in `CallContext`.
+   * Returns whether a key is valid, and its rate figures. Counts as one request unless `request`
+   * says otherwise. `requestId` as in `CallContext`.
    */
   admit(request: AdmitRequest, requestId: string): Promise<AdmitResponse>;
 
@@ -81,7 +81,7 @@ export interface IngestClient {
   /**
    * Any public rpc other than SendMessage and SendEmail.
    * @param path as in the contract: `/packetboat.v1.MessagesService/GetMessage`
-   * @param request of the rpc's request type in proto/gen, all fields set
+   * @param request has the rpc's request type in proto/gen, with all fields set
    */
   call(path: string, credential: string, request: object, context: CallContext): Promise<CallAnswer>;
 }

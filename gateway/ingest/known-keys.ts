@@ -1,6 +1,6 @@
-// Keys that ingest has admitted in the last seconds. For the first request with a key, the gateway
-// asks ingest before it reads the body. It reads the bodies of the requests after that at once, and
-// ingest judges the key with the call itself. The gateway keeps keys as hashes.
+// Remembers the keys that ingest has admitted in the last seconds, as hashes. For the first request
+// with a key, the gateway asks ingest before it reads the body. For later requests it reads the
+// body at once, and ingest checks the key in the call itself.
 
 import { hash } from 'node:crypto';
 import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -11,8 +11,8 @@ import { isFailedAuthentication } from './refusal.ts';
 
 export interface KnownKey {
   /**
-   * Before a body is read: why ingest refuses the key; undefined: ingest admits the key, or did so
-   * lately. The request is not counted.
+   * Called before a body is read. Returns ingest's refusal of the key; undefined: ingest admits the
+   * key, or did so recently. Does not count the request.
    */
   judge(): Promise<Refusal | undefined>;
   /**
@@ -22,13 +22,13 @@ export interface KnownKey {
   answered(refused: Refusal | undefined): void;
 }
 
-/** The question about a key, and the request that asks. */
+/** A key to check, and the request that has the key. */
 type KeyQuestion = Pick<AdmitRequest, 'credential' | 'client_address'> & { readonly requestId: string };
 
 export class KnownKeys {
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #now: () => number;
-  /** Until when, by hash; the one that came first is first. */
+  /** The time until which a key counts as known, by hash, oldest first. */
   readonly #until = new BoundedMap<string, number>(accessLimits.keyCacheMax);
   readonly #asking = new Map<string, Promise<Refusal | undefined>>();
 
@@ -63,9 +63,9 @@ export class KnownKeys {
   }
 
   /**
-   * Requests with the same key that come at once share one question. But ingest counts failed
-   * authentications, each under the address of its request, so a request that shared a question
-   * about a bad key asks again for itself.
+   * Concurrent requests with the same key share one call. Ingest counts failed authentications by
+   * the address of the client, so a request that shared a call about a wrong key makes its own
+   * call.
    */
   async #judge(key: string, caller: KeyQuestion): Promise<Refusal | undefined> {
     if ((this.#until.get(key) ?? 0) > this.#now()) return undefined;

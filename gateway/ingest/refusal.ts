@@ -1,4 +1,4 @@
-// Refusals: the one table from gRPC codes to HTTP statuses, and the body of an error.
+// Refusals of the gateway, the table from gRPC codes to HTTP statuses, and the body of an error.
 
 import { status as Grpc } from '@grpc/grpc-js';
 import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -15,8 +15,7 @@ export function refusal(
 }
 
 /**
- * The request has not the shape that the contract gives it. `faults` may be empty when there is
- * nothing to point at.
+ * The request does not match the contract. `faults` is empty if no field is at fault.
  */
 export function malformed(faults: readonly FieldFault[], message = sentenceOf(faults.length)): Refusal {
   return refusal(Grpc.INVALID_ARGUMENT, 'invalid_request', message, { errors: [...faults] });
@@ -41,7 +40,7 @@ export const methodNotAllowed = (): Refusal =>
   refusal(
     Grpc.UNIMPLEMENTED,
     'method_not_allowed',
-    'This address does not have this method. The header Allow lists the methods that it has.',
+    'This path does not support this method. The header Allow lists the supported methods.',
   );
 
 export const unsupportedContentEncoding = (): Refusal =>
@@ -62,8 +61,8 @@ export const unsupportedTransferEncoding = (): Refusal =>
   );
 
 /**
- * Statuses of refusals that exist only in HTTP, by the refusal's code. They come before any call,
- * and gRPC has one code for all of them.
+ * HTTP statuses of refusals that the gateway makes before any call, by the refusal's code. gRPC has
+ * one code for all of them.
  */
 const HTTP_ONLY: Readonly<Record<string, number>> = {
   method_not_allowed: 405,
@@ -74,7 +73,7 @@ const HTTP_ONLY: Readonly<Record<string, number>> = {
 
 export const tooLarge = (message: string): Refusal => refusal(Grpc.RESOURCE_EXHAUSTED, 'too_large', message);
 
-/** Safe to repeat. */
+/** For requests that are safe to repeat. */
 export const unavailable = (message: string, retryAfterMs = doorLimits.unavailableRetryAfterMs): Refusal =>
   refusal(Grpc.UNAVAILABLE, 'unavailable', message, { retry_after_ms: retryAfterMs });
 
@@ -109,11 +108,11 @@ export function httpStatusOf(refused: Refusal): number {
   }
 }
 
-/** Whether ingest refused the API key itself, and so has counted a failed authentication. */
+/** Whether ingest refused the API key, which counts as a failed authentication. */
 export const isFailedAuthentication = ({ grpc_code, code }: Refusal): boolean =>
   grpc_code === Grpc.UNAUTHENTICATED || code === 'too_many_failed_authentications';
 
-/** Whether the request had the right shape and was refused for its content. */
+/** Whether the request matches the contract and was refused for its content. */
 const isJudged = (code: string): boolean => code === 'validation_failed' || code.startsWith('idempotency_');
 
 /** Seconds for `Retry-After`, which 429 and 503 carry. */
@@ -122,7 +121,7 @@ export function retryAfterOf(refused: Refusal): number | null {
   return status === 429 || status === 503 ? Math.max(Math.ceil(refused.retry_after_ms / 1000), 1) : null;
 }
 
-/** Headers that HTTP wants beside a status (RFC 9110 11.6.1, 15.5.16, 10.2.3). */
+/** Headers that belong to a status (RFC 9110 11.6.1, 15.5.16, 10.2.3). */
 export function headersOf(refused: Refusal): Record<string, string> {
   const retryAfter = retryAfterOf(refused);
   switch (httpStatusOf(refused)) {
@@ -135,7 +134,7 @@ export function headersOf(refused: Refusal): Record<string, string> {
   }
 }
 
-/** The body of an error, snake_case as everything. */
+/** The body of an error, in snake_case like the whole API. */
 export function errorBody(refused: Refusal, requestId: string): object {
   return {
     error: {

@@ -1,5 +1,5 @@
-// Requests to send that arrive in one turn of the event loop go to ingest as one `SendMessages`,
-// and each has its own answer. There is no timer, so a single request does not wait for others.
+// Combines the send requests of one turn of the event loop into one `SendMessages` call. Each
+// request gets its own result. There is no timer, so a single request does not wait for others.
 
 import type { SendItem, SendResult } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
@@ -20,7 +20,7 @@ export class SendBatcher {
     this.#ingest = ingest;
   }
 
-  /** @param bytes the most that the item takes as a part of a gRPC message */
+  /** @param bytes an upper bound of the item's size in a gRPC message */
   send(item: SendItem, bytes: number): Promise<SendResult> {
     if (this.#bytes + bytes > ingestLimits.turnBytesMax) this.#flush();
     if (this.#waiting.length === 0) setImmediate(() => this.#flush());
@@ -39,13 +39,13 @@ export class SendBatcher {
     void this.#hand(waiting);
   }
 
-  /** Never rejects: failures go to the requests that wait. */
+  /** Never rejects: a failure rejects the waiting requests. */
   async #hand(waiting: readonly Waiting[]): Promise<void> {
     try {
       const { results } = await this.#ingest.sendMessages({ items: waiting.map(({ item }) => item) });
       for (const [i, { resolve, reject }] of waiting.entries()) {
         const result = results[i];
-        if (result === undefined) reject(new Error('ingest answered fewer items than it was given'));
+        if (result === undefined) reject(new Error('ingest returned fewer results than items'));
         else resolve(result);
       }
     } catch (error) {

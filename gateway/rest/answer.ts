@@ -1,4 +1,4 @@
-// The answer to a REST request, before it is written as HTTP.
+// The response to a REST request, before it is written as HTTP.
 
 import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { Method } from '../../services/runtime/contract.ts';
@@ -12,7 +12,7 @@ export interface HttpAnswer {
   readonly body: object | null;
 }
 
-/** Success of an rpc. `response` is of its response type in proto/gen. */
+/** The response of a successful rpc. `response` has the rpc's response type in proto/gen. */
 export function succeeded(
   method: Method,
   response: object,
@@ -35,7 +35,7 @@ export function refusedWith(refused: Refusal, rate: RateFigures | undefined, req
   };
 }
 
-/** Without a key there is no budget: 0 of 0, full again at once. */
+/** Figures of a request without a key, which has no budget: 0 of 0, full again now. */
 export function rateHeaders(rate: RateFigures | undefined): Record<string, string> {
   const { limit, remaining, reset } = rate ?? { limit: 0, remaining: 0, reset: Math.ceil(Date.now() / 1000) };
   return {

@@ -1,6 +1,6 @@
-// Which parts of a request to send are content that travels as a blob and not inside a gRPC
-// message: every attachment, html and text when they are large together, and large template data.
-// The paths are those of `ContentRef`.
+// Decides which parts of a send request are uploaded as blobs instead of being part of the gRPC
+// message: every attachment, html and text if they are large together, and large template data. The
+// paths are those of `ContentRef`.
 
 import { Buffer } from 'node:buffer';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
@@ -20,11 +20,10 @@ interface ContentPart {
 }
 
 /**
- * Takes the content out of a request, one part at a time; once a part is given, the request no
- * longer holds it. `bodyBytes`: size of the JSON that the request came as. A small body holds no
- * large text, so neither its text is counted nor its data written. Data whose numbers JSON writes
- * longer than the caller did (`1e20`) may then stay inside the request; ingest follows the same
- * rule and stores such data itself.
+ * Removes the content from a request and yields it part by part. `bodyBytes`: size of the request's
+ * JSON. A small body contains no large text, so its text is not measured and its data not
+ * serialized. Data with numbers that JSON.stringify writes longer than the caller did (`1e20`) may
+ * then stay in the request; ingest applies the same rule and stores such data as a blob.
  */
 export function* takeContent(
   method: string,
@@ -76,10 +75,10 @@ function largeData(data: object | undefined): Buffer | null {
   return isDataInline(json) ? null : Buffer.from(json);
 }
 
-/** JSON that becomes a `Struct` may grow: `1,` are 2 bytes of JSON and 11 of proto. */
+/** JSON grows when it becomes a `Struct`: `1,` has 2 bytes in JSON and 11 in proto. */
 const STRUCT_GROWTH = 8;
 
-/** The most that a request takes as a gRPC message. */
+/** An upper bound of a request's size as a gRPC message. */
 export function encodedBytesMost(method: string, request: TypedMessage): number {
   const isSend = sendMethods.has(method);
   const free = isSend
@@ -89,7 +88,7 @@ export function encodedBytesMost(method: string, request: TypedMessage): number 
 }
 const jsonBytes = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
-/** The same for a request whose JSON had this size, cheaper and less exact. */
+/** The same bound from the size of the request's JSON: cheaper and less exact. */
 export function encodedBytesOf(bodyBytes: number, request: TypedMessage): number {
   const hasFree =
     request.template_data !== undefined || request.metadata !== undefined || request.context !== undefined;

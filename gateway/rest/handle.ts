@@ -1,4 +1,4 @@
-// Handles one REST request: reads it strictly, passes it to ingest and returns the answer. Routes
+// Handles one REST request: reads it strictly, calls ingest and returns the response. Routes
 // differ only in their types; the two rpcs that send mail also upload content, and go to ingest in
 // batches.
 
@@ -30,26 +30,26 @@ export interface Door {
   readonly keys: KnownKeys;
   readonly batcher: SendBatcher;
   readonly parsers: ParserPool;
-  /** Where large bodies wait. */
+  /** The folder for large bodies. */
   readonly folder: string;
-  /** Called with the number of bytes of bodies. */
+  /** Called with the number of bytes that were read or parsed. */
   readonly bodyBytes: (what: 'buffered' | 'parsed', bytes: number) => void;
-  /** The IP address that a request comes from. */
+  /** Returns the IP address of the client. */
   readonly clientAddressOf: (request: IncomingMessage) => string;
 }
 
 interface RestRequest {
   readonly id: string;
   readonly raw: IncomingMessage;
-  /** Tells a client that waits for `100 Continue` to send its body. */
+  /** Sends `100 Continue` to a client that waits for it before it sends its body. */
   readonly invite: () => void;
   /** Decoded parts of the path, by field. */
   readonly parts: Readonly<Record<string, string>>;
-  /** What follows the `?`, still encoded. */
+  /** The query after the `?`, still encoded. */
   readonly query: string;
 }
 
-/** Rejects when the connection breaks while the body comes in, and for bugs. */
+/** Rejects if the connection breaks while the body arrives, and for bugs. */
 export async function handle(
   door: Door,
   method: Method,
@@ -92,18 +92,18 @@ export async function handle(
     : succeeded(method, answer.response, answer.rate);
 }
 
-/** One request while it is handled. */
+/** A request in progress. */
 interface Exchange {
   readonly door: Door;
   readonly method: Method;
   readonly request: RestRequest;
   readonly admission: Admission;
   readonly key: KnownKey;
-  /** Closed once the request has its answer. */
+  /** Closed after the response. */
   readonly open: AsyncDisposableStack;
 }
 
-/** Content that goes ahead of the message. */
+/** Content to upload before the message. */
 interface Part {
   readonly path: string;
   readonly chunks: () => AsyncIterable<Uint8Array>;
@@ -112,13 +112,13 @@ interface Part {
 interface ReadRequest {
   readonly message: TypedMessage;
   readonly parts: readonly Part[];
-  /** The most that the message takes as a part of a gRPC message. */
+  /** An upper bound of the message's size in a gRPC message. */
   readonly bytes: number;
 }
 
 type Reading = ReadRequest | { readonly refused: Refusal };
 
-/** Reads body and URL separately, so that the answer names the faults of both. */
+/** Reads body and URL separately, so that the response lists the faults of both. */
 async function readRequest(exchange: Exchange, route: HttpRoute): Promise<Reading> {
   const { method, request } = exchange;
   const faults = new Faults();

@@ -1,13 +1,13 @@
-// Finds names that one JSON object has more than once. JSON.parse keeps the last value of such a
-// name, so recipients could vanish without a word. Counting is cheap and done for each body; only
-// when fewer names were kept than the text has is their place looked for.
+// Finds names that occur more than once in a JSON object. JSON.parse keeps only the last value, so
+// recipients could be lost silently. For each body, the names in the text are counted, which is
+// cheap. Only if JSON.parse kept fewer names, the text is searched for the repeated ones.
 
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { below, Faults } from './faults.ts';
 
 /**
- * A fault for each repetition.
- * @param json what JSON.parse made of `text`
+ * Adds a fault for each repetition.
+ * @param json the result of JSON.parse for `text`
  */
 export function repeatedNames(text: string, json: unknown): Faults['list'] {
   return namesIn(text) === namesKept(json) ? [] : locate(text).list;
@@ -15,7 +15,7 @@ export function repeatedNames(text: string, json: unknown): Faults['list'] {
 
 const BACKSLASH = 0x5c;
 
-/** Index behind the string that begins at `start`. */
+/** Returns the index after the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
     let backslashes = 0;
@@ -32,7 +32,7 @@ function isName(text: string, end: number): boolean {
   }
 }
 
-/** Leaps from string to string: strings are where large bodies are large. */
+/** Counts names. Skips from string to string, since most bytes of a large body are in strings. */
 function namesIn(text: string): number {
   let count = 0;
   for (let at = text.indexOf('"'); at >= 0; ) {
@@ -43,7 +43,7 @@ function namesIn(text: string): number {
   return count;
 }
 
-/** Without recursion, because bodies that are too deep are refused later. */
+/** Not recursive, because bodies that are too deep are refused only later. */
 function namesKept(json: unknown): number {
   let count = 0;
   const open = [json];
@@ -56,12 +56,12 @@ function namesKept(json: unknown): number {
   return count;
 }
 
-/** An object or array that is open. */
+/** An object or array whose end has not been read. */
 type Frame = { readonly names: Set<string>; name: string } | { index: number };
 
 /**
- * Values deeper than a body may have are skipped: the reader refuses such a body anyway, and no
- * path is longer.
+ * Skips values below the maximum depth: the reader refuses such a body anyway, and paths stay
+ * short.
  */
 function locate(text: string): Faults {
   const faults = new Faults();

@@ -5,8 +5,8 @@ import { keyTextOf } from '../../services/core/access/key-text.ts';
 import { isTraceparent } from '../../services/core/trace.ts';
 
 /**
- * Visible ASCII, and longer than any API key. A text of another form is no key, and must not become
- * a header of a call to ingest.
+ * Visible ASCII, longer than any API key. Any other text is not a key and must not become a header
+ * of a call to ingest.
  */
 const CREDENTIAL = /^[\x21-\x7e]{1,512}$/;
 
@@ -19,7 +19,7 @@ export function credentialOf(headers: IncomingHttpHeaders): string {
   return CREDENTIAL.test(credential) ? credential : '';
 }
 
-/** The client waits for `100 Continue` before it sends its body. */
+/** Whether the client waits for `100 Continue` before it sends its body. */
 export const isExpecting = ({ expect }: IncomingHttpHeaders): boolean =>
   expect?.trim().toLowerCase() === '100-continue';
 
@@ -28,8 +28,8 @@ export const hasContentEncoding = (headers: IncomingHttpHeaders): boolean =>
   !/^(?:identity)?$/i.test(headers['content-encoding']?.trim() ?? '');
 
 /**
- * The keys in all headers of both names. Ingest finds further keys inside the body's `headers`, and
- * refuses keys that differ.
+ * Returns the idempotency keys in all headers of both names. Ingest also reads the `headers` in the
+ * body, and rejects keys that differ.
  */
 export function idempotencyKeysOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): string[] {
   return ['idempotency-key', 'x-idempotency-key'].flatMap((name) => headersDistinct[name] ?? []);

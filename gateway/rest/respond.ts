@@ -1,11 +1,11 @@
-// From an answer to HTTP.
+// Writes a response as HTTP.
 
 import type { ServerResponse } from 'node:http';
 import type { HttpAnswer } from './answer.ts';
 
 /**
- * Keeps the headers that the response already has, unless the answer has them too. Node leaves out
- * the body of a response to HEAD.
+ * Headers that are already set stay, unless the response has the same header. Node omits the body
+ * of a response to HEAD.
  */
 export function respond(
   response: ServerResponse,

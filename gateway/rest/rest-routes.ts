@@ -1,4 +1,4 @@
-// REST routes from the contract: each rpc with an annotation becomes a route.
+// Registers the REST routes: one for each HTTP annotation of an rpc in the contract.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -54,13 +54,13 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
   };
 }
 
-/** Bypasses fastify, which would serialize the answer again. */
+/** Bypasses fastify, which would serialize the response again. */
 export function sendAnswer(reply: FastifyReply, answer: HttpAnswer): void {
   reply.hijack();
   respond(reply.raw, reply.request.id, answer);
 }
 
-/** `/v1/messages/{message_id}` as the router writes it: `/v1/messages/:message_id`. */
+/** `/v1/messages/{message_id}` in the router's notation: `/v1/messages/:message_id`. */
 const urlOf = (pattern: string): string => pattern.replaceAll(':', '::').replace(/\{([a-z0-9_]+)\}/g, ':$1');
 
 const queryOf = ({ raw: { url = '' } }: FastifyRequest): string => {
@@ -69,8 +69,8 @@ const queryOf = ({ raw: { url = '' } }: FastifyRequest): string => {
 };
 
 /**
- * The connection was to close, in case the body is not asked for: a client need not send one then,
- * and what follows could be taken for it.
+ * Sends `100 Continue` and removes `Connection: close`, which the front set in case the client
+ * never gets `100 Continue` and omits its body.
  */
 function invite({ headers, httpVersion }: IncomingMessage, response: ServerResponse): void {
   if (httpVersion !== '1.1' || !isExpecting(headers)) return;

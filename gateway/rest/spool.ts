@@ -1,6 +1,6 @@
-// A large body on disk. The file has no name from its creation on, so nothing is left behind
-// however the process ends; threads of the process use its descriptor. A parser writes the parts
-// that it extracts behind the body, into the same file.
+// A large body on disk. The file is unlinked when it is created, so it disappears when the process
+// ends, even after a crash; the threads of the process share its descriptor. A parser appends the
+// parts that it extracts to the same file.
 
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
@@ -33,7 +33,7 @@ export class Spool implements AsyncDisposable {
     return this.#file.fd;
   }
 
-  /** Of the body. */
+  /** Size of the body. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -46,7 +46,7 @@ export class Spool implements AsyncDisposable {
     }
   }
 
-  /** In chunks of `ingestLimits.uploadChunkBytes`, each in memory of its own. */
+  /** Yields chunks of `ingestLimits.uploadChunkBytes`, each in a new buffer. */
   async *read({ offset, bytes }: Extent): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes; ) {
       const chunk = Buffer.allocUnsafe(Math.min(ingestLimits.uploadChunkBytes, bytes - at));

@@ -1,4 +1,4 @@
-// Times as RFC 3339 writes them, to and from google.protobuf.Timestamp.
+// Converts times between RFC 3339 and google.protobuf.Timestamp.
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 
@@ -7,7 +7,7 @@ const RFC3339 =
 
 /**
  * Parses a strict `date-time` of RFC 3339 section 5.6, without leap seconds, which a Timestamp
- * cannot express. Digits beyond nanoseconds are dropped. Null if the text is no such time.
+ * cannot express. Digits beyond nanoseconds are dropped. Null if the text is not a time.
  */
 export function parseTimestamp(text: string): Timestamp | null {
   const match = RFC3339.exec(text);
@@ -37,11 +37,11 @@ export function parseTimestamp(text: string): Timestamp | null {
     return null;
   const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60 * (sign === '-' ? -1 : 1);
   const seconds = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) / 1000 - offset;
-  // an offset may lead out of the years 1 to 9999: that is a range, and ingest judges ranges
+  // an offset may lead outside the years 1 to 9999; ingest checks ranges
   return { seconds, nanos: Number(fraction.slice(0, 9).padEnd(9, '0')) };
 }
 
-/** Month from 1. 0 for months that do not exist. */
+/** Days of a month, which counts from 1; 0 if there is no such month. */
 function daysIn(year: number, month: number): number {
   if (month < 1 || month > 12) return 0;
   if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;

@@ -1,12 +1,12 @@
 // Writes a response of ingest as JSON, the reverse of the strict reader. Names are snake_case as in
 // the proto, enums in lower case without prefix, times in UTC with milliseconds, 64-bit integers as
-// numbers; what is absent is left out.
+// numbers. Absent fields are omitted.
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import type { MessageType, ValueType } from '../../services/runtime/contract.ts';
 import { formatTimestamp } from './timestamp.ts';
 
-/** `message` is of the type that proto/gen has for `type`. */
+/** `message` has the type in proto/gen that corresponds to `type`. */
 export function writeMessage(type: MessageType, message: object): Record<string, unknown> {
   const given: Readonly<Record<string, unknown>> = { ...message };
   const json: Record<string, unknown> = {};
@@ -24,7 +24,7 @@ export function writeMessage(type: MessageType, message: object): Record<string,
   return json;
 }
 
-/** Undefined: an enum's zero, or a value that this release does not know. */
+/** Returns undefined for an enum's zero and for values that this release does not know. */
 function writeValue(type: ValueType, value: unknown): unknown {
   if (type.kind === 'message') {
     if (type.type.name === 'google.protobuf.Struct') return value;

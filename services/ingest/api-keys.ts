@@ -1,5 +1,5 @@
-// Making, listing and revoking API keys. A key makes, sees and revokes only what lies within its
-// own ceilings.
+// Makes, lists and revokes API keys. A key makes, sees and revokes only keys within its own
+// ceilings.
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import { KEY_RANDOM_BYTES, makeKey } from '../core/access/api-key.ts';
@@ -16,8 +16,9 @@ interface CreateKeyRequest extends WantedCeilings {
 }
 
 /**
- * A new key may do no more than its maker. The secret is in this answer only; the store has its hash.
- * @param faults by the rules of the contract
+ * A new key has at most the rights of its maker. Only this response contains the secret; the store
+ * has its hash.
+ * @param faults faults by the rules of the contract
  */
 export async function createKey(
   ingest: Pick<Ingest, 'messages' | 'catalog' | 'keys' | 'keyCache' | 'random'>,
@@ -46,11 +47,12 @@ export async function createKey(
     createdAt: now,
     createdBy: caller.keyId,
   };
-  if (!(await ingest.keys.add(key))) throw new Failure('conflict', 'The key could not be made; try again.');
+  if (!(await ingest.keys.add(key)))
+    throw new Failure('conflict', 'The id of the new key is already in use; try again.');
   return { key, secret: made.text };
 }
 
-/** The keys within the caller's ceilings, among them always the caller's own. */
+/** Returns the keys within the caller's ceilings, always including the caller's own key. */
 export async function listKeys(ingest: Pick<Ingest, 'keys'>, caller: Caller): Promise<readonly ApiKey[]> {
   return (await ingest.keys.list(caller.tenant)).filter((key) => exists(caller, key));
 }
@@ -60,9 +62,9 @@ const exists = (caller: Caller, key: ApiKey): boolean => isWithin(ceilingsOf(cal
 /**
  * Returns the time of the revocation. Other processes accept the key for at most
  * `accessLimits.keyCacheMs`. Throws `not_found`, and `conflict` for a key that no other key could
- * make again.
+ * replace.
  *
- * If two keys revoke themselves, or each other, in the same instant, both may be revoked, since no
+ * If two keys revoke themselves, or each other, at the same time, both may be revoked, since no
  * compare-and-set spans two documents. Such a revocation is not undone: a revoked key that works
  * again would be worse. The next start with another `PACKETBOAT_BOOTSTRAP_KEY` makes a new key.
  */
@@ -75,7 +77,7 @@ export async function revokeKey(
   const keys = await ingest.keys.list(caller.tenant);
   const target = keys.find((key) => key.id === id);
   if (target === undefined || !exists(caller, target))
-    throw new Failure('not_found', 'There is no key of this id.');
+    throw new Failure('not_found', 'There is no key with this id.');
   const refusal = refusalToRevoke(id, keys, now, isForced);
   if (refusal !== null) throw refusal;
   await refuseRevoked(ingest, caller, now);
@@ -85,9 +87,9 @@ export async function revokeKey(
 }
 
 /**
- * Keys are cached. A key that was revoked a moment ago must not make new keys, nor revoke others,
- * so both calls read the key from the store. Throws an `AuthenticationFailure`, which `handleCall`
- * counts like that of a key that was not cached.
+ * Reads the caller's key from the store, because the cached key may have been revoked, and a
+ * revoked key must not make or revoke keys. Throws an `AuthenticationFailure`, which `handleCall`
+ * counts as it does for a key that is not cached.
  */
 async function refuseRevoked(
   ingest: Pick<Ingest, 'keys' | 'keyCache'>,

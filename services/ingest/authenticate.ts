@@ -9,7 +9,7 @@ import { AuthenticationFailure, type KeyCache } from './key-cache.ts';
 export interface PresentedCredential {
   /** The API key as presented. */
   readonly credential: string;
-  /** IP address of the client; empty: not known. */
+  /** IP address of the client; empty: unknown. */
   readonly address: string;
 }
 

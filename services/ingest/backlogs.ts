@@ -1,8 +1,8 @@
-// Which tenants and tiers have a backlog in the store. While a tenant has a backlog in a tier, its
-// new messages are not published: the sweeper feeds the queue oldest first, so that no message
-// overtakes another (R4). Backlogs become known in two ways: at once from a publish that the queue
-// refused, and by a regular read of the store, which also shows the backlogs that other processes
-// met and those from before the start.
+// Knows which tenants and tiers have a backlog in the store. While a tenant has a backlog in a
+// tier, its new messages are not published: the sweeper feeds the queue oldest first, so that no
+// message overtakes another (R4). This class learns of a backlog at once when the queue refuses an
+// entry. It also reads the store regularly, which shows backlogs that other processes caused, and
+// those from before the start.
 
 import type { Tier } from '../core/delivery/message.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
@@ -17,7 +17,7 @@ const nameOf = (tenant: string, tier: Tier): string => `${tier}/${tenant}`;
 export class Backlogs {
   readonly #messages: BacklogStore;
   readonly #clock: Clock;
-  /** By name, the monotonic time at which the backlog counts as gone unless it is seen again. */
+  /** By name: the monotonic time at which a backlog is forgotten unless it is seen again. */
   readonly #until = new Map<string, number>();
   #readAt = Number.NEGATIVE_INFINITY;
   #isReading = false;
@@ -28,8 +28,8 @@ export class Backlogs {
   }
 
   /**
-   * Returns what is known at once, so that no message waits for the store. Starts a read in the
-   * background when the last one is older than a sweep.
+   * Returns the known state at once, so that no message waits for the store. Starts a read in the
+   * background if the last read is older than the period of a sweep.
    */
   has(tenant: string, tier: Tier): boolean {
     const now = this.#clock.monotonic();
@@ -41,7 +41,8 @@ export class Backlogs {
   }
 
   /**
-   * The queue did not take an entry. Kept until a read of the store must have shown the backlog.
+   * Called when the queue refused an entry. The backlog stays known until a later read of the store
+   * must have shown it.
    */
   begin(tenant: string, tier: Tier): void {
     this.#until.set(
@@ -51,7 +52,7 @@ export class Backlogs {
   }
 
   /**
-   * Never rejects. A delivery that became due a moment ago is no backlog: the sweeper is about to
+   * Never rejects. A delivery that has just become due is not a backlog: the sweeper is about to
    * publish it.
    */
   async #read(): Promise<void> {

@@ -1,5 +1,5 @@
-// Cancelling (P7): waiting deliveries are cancelled at once. A delivery that is in flight, or that
-// may have been sent, makes the call a conflict.
+// Cancels a message (P7): waiting deliveries are cancelled at once. If a delivery is in flight, or
+// may have been sent, the call fails with a conflict.
 
 import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery/delivery.ts';
@@ -38,7 +38,7 @@ export async function cancelMessage(
       code: 'already_sent',
     });
   }
-  throw new Failure('conflict', 'The message changes too fast to be cancelled; try again.', {
+  throw new Failure('conflict', 'The message is changing; try to cancel it again.', {
     code: 'in_flight',
   });
 }

@@ -1,5 +1,5 @@
-// Suppresses an address. From the answer on, no attempt to the address starts, not even of messages
-// that were accepted before (P11).
+// Suppresses an address. After the response, no attempt to the address starts, even for messages
+// that were accepted earlier (P11).
 
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import type { Caller } from '../core/access/caller.ts';
@@ -10,8 +10,8 @@ import type { Suppression } from '../ports/suppression-store.ts';
 import type { Ingest } from './ingest-parts.ts';
 
 /**
- * A suppression that was stored under an older hash key is found and not added a second time.
- * `faults`: by the rules of the contract.
+ * A suppression that is stored under an older hash key is not added again. `faults`: faults by the
+ * rules of the contract.
  */
 export async function createSuppression(
   { messages, suppressions, hashKeys }: Pick<Ingest, 'messages' | 'suppressions' | 'hashKeys'>,

@@ -1,5 +1,5 @@
 // Counts failed authentications by client address and by key id, and refuses further failing
-// requests with 429. A good key is never counted.
+// requests with 429. A valid key is never counted.
 
 import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
 import { BoundedMap } from '../core/bounded-map.ts';
@@ -16,7 +16,7 @@ interface FailedAuthenticationsOptions {
   /** All processes of ingest have the same key, because they share the counts of each HMAC. */
   readonly hashKey: Key;
   readonly metrics: {
-    /** `isLimited`: the caller got 429, which does not say why the key was refused. */
+    /** `isLimited`: the caller got 429 instead of the reason for the refusal. */
     failedAuthentication(reason: string, isLimited: boolean): void;
   };
 }
@@ -24,8 +24,8 @@ interface FailedAuthenticationsOptions {
 export class FailedAuthentications {
   readonly #options: FailedAuthenticationsOptions;
   /**
-   * Names with too many failures, and the monotonic time at which their window ends. Until then
-   * they cost no call to the shared counts.
+   * Names with too many failures, and the monotonic time at which their window ends. Until then,
+   * their failures need no call to the shared counts.
    */
   readonly #over = new BoundedMap<string, number>(accessLimits.failuresOverMax);
 
@@ -34,8 +34,8 @@ export class FailedAuthentications {
   }
 
   /**
-   * The failure to answer with: why the key was refused, or `rate_limited` after too many failures.
-   * Never rejects.
+   * Returns the failure for the caller: the reason why the key was refused, or `rate_limited` after
+   * too many failures. Never rejects.
    */
   async refusal(failed: AuthenticationFailure, address: string): Promise<Failure> {
     const { hashKey, metrics } = this.#options;
@@ -61,7 +61,7 @@ export class FailedAuthentications {
   }
 
   /**
-   * A name that fails again becomes the youngest, so that guesses of many names displace it last.
+   * A name that fails again becomes the newest entry, so that guesses of many names evict it last.
    */
   #remember(name: string, until: number): void {
     this.#over.delete(name);

@@ -1,5 +1,5 @@
-// From the messages of the contract to the types of the core. Only the shape changes; nothing is
-// judged here.
+// Converts messages of the contract to the types of the core. Only the shape changes; nothing is
+// validated here.
 
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
@@ -35,7 +35,7 @@ const copies: Readonly<Record<string, Copies>> = {
   COPIES_AT_MOST_ONCE: 'at_most_once',
 };
 
-/** Null for unspecified, and for numbers that this release does not know. */
+/** Returns null for unspecified, and for numbers that this release does not know. */
 export const environmentOf = (value: EnvironmentProto): Environment | null => environments[value] ?? null;
 export const timeOf = (value: Timestamp | undefined): number | null =>
   value === undefined ? null : value.seconds * 1000 + Math.floor(value.nanos / 1e6);
@@ -44,7 +44,7 @@ export const statusOfProto = (value: Status): DeliveryState | null =>
     ? null
     : (value.slice('STATUS_'.length).toLowerCase() as DeliveryState);
 
-/** `uploaded` holds, by path, the content that was stored before the request. */
+/** `uploaded`: content that was stored before the request, by path. */
 export function fromSendMessage(
   request: SendMessageRequest,
   uploaded: ReadonlyMap<string, Uploaded>,

@@ -1,6 +1,6 @@
-// Ingest's gRPC services: the public ones of the contract, and the internal one for gateways.
-// Metadata brings the key, the traceparent and, from a gateway, the request id and the client's
-// address. The trailer returns the request id and the rate figures.
+// Ingest's gRPC services: the public ones of the contract, and the internal one for gateways. The
+// metadata contains the key, the traceparent and, from a gateway, the request id and the client's
+// address. The trailer contains the request id and the rate figures.
 
 import { randomUUID } from 'node:crypto';
 import type {
@@ -65,7 +65,7 @@ type HandledCall = { readonly rate: RateLimitStatus; readonly replayed?: boolean
   | { readonly failure: Failure }
 );
 
-/** The part of a call that says who makes it. */
+/** The part of a call that identifies its caller. */
 type Incoming = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'>;
 type Handle = (origin: CallOrigin, request: never, metadata: Metadata) => Promise<HandledCall>;
 
@@ -177,7 +177,7 @@ function isFromGateway({ isGateway }: RpcContext, incoming: Pick<Incoming, 'getA
   return peer !== undefined && isGateway(peer.raw, peer.fingerprint256);
 }
 
-/** A rejection is a bug. It is logged; the caller learns nothing of it, and other calls go on. */
+/** A rejection is a bug. It is logged, and the caller gets `internal` without details. */
 function respondWith(
   { ingest, metrics }: RpcContext,
   path: string,
@@ -242,9 +242,9 @@ const first = (metadata: Metadata, name: string): string => String(metadata.get(
 const requestIdIn = (metadata: Metadata): RequestId | null => parseRequestId(first(metadata, 'x-request-id'));
 
 /**
- * A gateway passes calls on, and says for whom and under which id. Everybody else calls on their
- * own behalf, and their call gets an id of ours: an id that a caller chose could be that of many
- * calls.
+ * A gateway forwards calls together with the client's address and the request id. For any other
+ * caller, ingest uses the caller's own address and makes the id, since a caller could use one id
+ * for many calls.
  */
 function originOf(context: RpcContext, incoming: Incoming): CallOrigin {
   const { metadata } = incoming;
@@ -257,7 +257,7 @@ function originOf(context: RpcContext, incoming: Incoming): CallOrigin {
   };
 }
 
-/** `127.0.0.1:4711` or `::1:4711`, as the gRPC library writes a peer. */
+/** `127.0.0.1:4711` or `::1:4711`, the gRPC library's format of a peer. */
 const hostOf = (peer: string): string => peer.replace(/:\d+$/, '');
 
 /** As in HTTP: `authorization: Bearer …`, or `x-api-token: …`. */

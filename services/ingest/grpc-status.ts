@@ -1,6 +1,6 @@
-// The one table from kinds of failure to gRPC, and the two forms in which a refusal travels: as a
-// `Refusal` inside an answer, and as a status with the details of google.rpc
-// (gateway/ingest/ingest-client.ts says how they are read back).
+// The table from kinds of failure to gRPC codes, and the two encodings of a refusal: a `Refusal` in
+// a response, and a status with details of google.rpc (described in
+// gateway/ingest/ingest-client.ts).
 
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
@@ -24,7 +24,7 @@ const CODES: Readonly<Record<FailureKind, number>> = {
   internal: status.INTERNAL,
 };
 
-/** Distinguishes our own refusals from errors that the gRPC library makes. */
+/** Distinguishes refusals of ingest from errors of the gRPC library. */
 const DOMAIN = 'packetboat.dev';
 
 const codeOf = (kind: FailureKind): number => CODES[kind];
@@ -43,7 +43,7 @@ export const toRateFigures = (rate: RateLimitStatus): RateFigures | undefined =>
     ? undefined
     : { limit: rate.limit, remaining: rate.remaining, reset: Math.ceil(rate.resetAt / 1000) };
 
-/** Request id and rate figures as trailing metadata, which responses and refusals have alike. */
+/** Request id and rate figures as trailing metadata, for responses and refusals. */
 export function toTrailer(rate: RateLimitStatus, requestId: RequestId | null): Metadata {
   const trailer = new Metadata();
   if (requestId !== null) trailer.set('x-request-id', requestId);
@@ -53,7 +53,7 @@ export function toTrailer(rate: RateLimitStatus, requestId: RequestId | null): M
   return trailer;
 }
 
-/** A refusal as the error of a gRPC call. */
+/** Converts a refusal to the error of a gRPC call. */
 export function toStatus(
   failure: Failure,
   rate: RateLimitStatus,
@@ -66,8 +66,8 @@ export function toStatus(
 }
 
 /**
- * Drops field errors from the end until the rest fits: gRPC promises to carry only 8 KiB of
- * metadata, and a call whose metadata is larger would fail without any reason for the caller.
+ * Drops field errors from the end until the rest fits: gRPC guarantees only 8 KiB of metadata, and
+ * a call with more would fail without a reason that the caller could see.
  */
 function encodeDetails(refusal: Refusal, requestId: RequestId | null): Uint8Array {
   for (let kept = refusal.errors.length; ; kept = Math.floor(kept / 2)) {

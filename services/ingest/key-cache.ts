@@ -1,7 +1,7 @@
-// From a presented API key to a principal. Keys and unknown ids are cached for
-// `accessLimits.keyCacheMs`: a revoked key stops working within that time, and a wrong key costs
-// the store one read in that time. They are cached apart, so that many wrong keys displace no good
-// key.
+// Authenticates an API key and returns its principal. Keys and unknown ids are cached for
+// `accessLimits.keyCacheMs`: a revoked key stops working within that time, and a wrong key causes
+// one read of the store in that time. The two caches are separate, so that many wrong keys do not
+// evict good ones.
 
 import { isSameSecret, readKey } from '../core/access/api-key.ts';
 import type { FailureReason } from '../core/access/failed-authentications.ts';
@@ -20,8 +20,8 @@ interface Cached {
 }
 
 /**
- * Why a key was refused. `keyId` is null when the text does not have the form of a key. The message
- * never repeats the text.
+ * The reason why a key was refused. `keyId` is null if the text does not have the form of a key.
+ * The message never contains the text.
  */
 export class AuthenticationFailure extends Failure {
   readonly reason: FailureReason;
@@ -35,8 +35,8 @@ export class AuthenticationFailure extends Failure {
 }
 
 /**
- * Messages for the caller. An unknown id and a wrong secret have the same message, so that nobody
- * can find out which ids exist.
+ * Messages for the caller. An unknown id and a wrong secret have the same message, so that
+ * callers cannot find out which ids exist.
  */
 export const keyFaults = {
   unknown: 'This API key is not known.',
@@ -48,9 +48,9 @@ export const keyFaults = {
 export class KeyCache {
   readonly #keys: KeyStore;
   readonly #clock: Clock;
-  /** Keys that were found. */
+  /** Keys in the store. */
   readonly #known = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
-  /** Ids that were not found, and ids whose read has not ended. */
+  /** Ids that are not in the store, and ids that are still being read. */
   readonly #unknown = new BoundedMap<string, Cached>(accessLimits.keyCacheMax);
 
   constructor(keys: KeyStore, clock: Clock) {

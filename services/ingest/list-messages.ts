@@ -1,4 +1,4 @@
-// Lists messages, newest first. A signed cursor leads to the next page of the same filters.
+// Lists messages, newest first. A signed cursor continues with the next page of the same filters.
 
 import { readCursor, writeCursor } from '../core/accept/cursor.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
@@ -11,7 +11,7 @@ import { acceptLimits } from '../core/limits/accept.ts';
 import type { ListQuery, MessageList } from '../ports/message-list.ts';
 import type { Ingest } from './ingest-parts.ts';
 
-/** Absent is null or empty. */
+/** Null or empty: no filter. */
 interface ListRequest {
   readonly status: MessageStatus | null;
   readonly recipient: string;
@@ -29,7 +29,7 @@ export interface ListParts {
   readonly hashKeys: Pick<Ingest['hashKeys'], 'cursor'>;
 }
 
-/** `faults`: by the rules of the contract. */
+/** `faults`: faults by the rules of the contract. */
 export async function listMessages(
   ingest: ListParts,
   caller: Caller,
@@ -48,7 +48,7 @@ export async function listMessages(
     errors.push({
       field: 'cursor',
       code: 'invalid_cursor',
-      message: 'This cursor is not the next_cursor of a page with these filters.',
+      message: 'This cursor does not belong to a list with these filters.',
     });
   const all = mergeFaults(faults, errors);
   if (all.length > 0) throw validationFailed(all, 'The filters are not valid.');

@@ -1,5 +1,5 @@
-// From a request of the contract to a `SendRequest`. Attachments and large content that came with
-// the request are stored as blobs; content that a gateway uploaded ahead is looked up.
+// Converts a request of the contract to a `SendRequest`. Attachments and large content in the
+// request are stored as blobs; content that a gateway has uploaded is looked up.
 
 import type { ContentRef } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
@@ -32,7 +32,7 @@ export async function readSendMessage(
     if (html !== '') await put('html', Buffer.from(html));
     if (text !== '') await put('text', Buffer.from(text));
   }
-  // attachments beyond the limit are refused later, so storing them would be in vain
+  // attachments beyond the limit are refused later and need not be stored
   for (const [i, { content }] of request.attachments.slice(0, acceptLimits.attachmentsMax).entries()) {
     if (content.length > 0) await put(`attachments[${i}].content`, content);
   }
@@ -64,7 +64,7 @@ async function* inOnePiece(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
 }
 
-/** Throws for blobs of another tenant, with the same message as for unknown ones (P16). */
+/** Throws the same error for a blob of another tenant as for an unknown blob (P16). */
 async function lookUp(
   ports: ContentPorts,
   principal: Principal,
@@ -75,7 +75,7 @@ async function lookUp(
   return refs.map((ref, i) => {
     const info = infos[i];
     if (info == null || info.tenant !== principal.tenant)
-      throw refused(ref.path, 'unknown_content', 'This content was not uploaded, or was deleted.');
+      throw refused(ref.path, 'unknown_content', 'The content was not uploaded, or has been deleted.');
     return [ref.path, { blob: info.id, bytes: info.bytes, sha256: info.sha256 }];
   });
 }
@@ -84,7 +84,8 @@ const refused = (field: string, code: string, message: string): Failure =>
   validationFailed([{ field, code, message }]);
 
 /**
- * Template data that came with the request. Data beyond the limit is refused later, and not stored.
+ * Reads template data in the request. Data beyond the limit is not stored, since it is refused
+ * later.
  */
 async function givenData(
   ports: ContentPorts,
@@ -99,8 +100,8 @@ async function givenData(
 }
 
 /**
- * Template data that was uploaded ahead; null: none was. The template needs the values, so the data
- * is read back; its size is limited.
+ * Reads template data that was uploaded before the request, since the template needs the values;
+ * null: no data was uploaded. The size is limited.
  */
 async function uploadedData(
   ports: ContentPorts,

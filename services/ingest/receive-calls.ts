@@ -37,7 +37,7 @@ import { type AnsweredSend, type IncomingSend, sendMessages } from './send-messa
 import { toSendMessageResponse } from './to-proto.ts';
 import { uploadContent } from './upload-content.ts';
 
-/** What calls count; `runtime/metrics.ts` declares the metrics. */
+/** The counters of calls; `runtime/metrics.ts` declares the metrics. */
 interface CallMetrics {
   /** `queued`, `scheduled`, `suppressed`, `replayed`, `refused` or `failed`. */
   message(result: string): void;
@@ -57,14 +57,14 @@ export interface RpcContext {
   readonly metrics: CallMetrics;
   /**
    * Whether a caller with this certificate (DER) is a gateway. Absent without TLS: then every
-   * caller counts as a gateway, and the network has to keep strangers away.
+   * caller counts as a gateway, and a NetworkPolicy must exclude others.
    */
   readonly isGateway?: ((certificate: Uint8Array, fingerprint: string) => boolean) | undefined;
 }
 
 /**
- * One request to send that came without a gateway.
- * @param faults that the door found
+ * Sends one message that did not come from a gateway.
+ * @param faults faults that were found while the request was decoded
  */
 export async function send(
   context: RpcContext,
@@ -72,10 +72,12 @@ export async function send(
   faults: readonly FieldError[] = [],
 ): Promise<AnsweredSend> {
   const [result] = await sendAll(context, [fromItem(context, item, faults)]);
-  return result ?? { rate: null, failure: new Failure('internal', 'the request was not answered') };
+  return result ?? { rate: null, failure: new Failure('internal', 'the request has no result') };
 }
 
-/** The requests of one turn of a gateway. A turn with too many requests is refused whole. */
+/**
+ * Sends the messages of one turn of a gateway. A turn with too many items is refused as a whole.
+ */
 export async function sendTurn(
   context: RpcContext,
   { items }: SendMessagesRequest,
@@ -127,7 +129,7 @@ function fromItem(
       if (item.send_message !== undefined)
         return readSendMessage(ingest, caller, item.send_message, item.content);
       if (item.send_email !== undefined) return readSendEmail(ingest, caller, item.send_email, item.content);
-      throw new Failure('invalid', 'An item holds no request.');
+      throw new Failure('invalid', 'The item has no request.');
     },
   };
 }
@@ -181,9 +183,8 @@ async function judgeKey(
 }
 
 /**
- * Does not count the request: `Admit` has counted the one that this content belongs to. Rejects
- * only with the error that `chunks` throws, since that is a broken connection and no failure of
- * ours.
+ * Stores one part of the content of a request. Does not count a request, because `Admit` has
+ * counted it. Rejects only with the error that `chunks` throws, which means a broken connection.
  */
 export async function upload(
   { ingest }: RpcContext,
@@ -210,15 +211,15 @@ export async function upload(
   }
 }
 
-/** A request, and the faults that its door found: what the message of the request cannot hold. */
+/** A request, and faults in its bytes that decoding has hidden. */
 export interface DecodedRequest<Request> {
   readonly request: Request;
   readonly faults: readonly FieldError[];
 }
 
 /**
- * Any public rpc other than those that send. A path that is not in the contract is a bug of the
- * door.
+ * Handles any public rpc that does not send. A path that is not in the contract is a bug of the
+ * caller.
  */
 export function call(
   { ingest, judgedFields }: RpcContext,

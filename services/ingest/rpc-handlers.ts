@@ -1,6 +1,6 @@
 // The handlers of all public rpcs except those that send, by gRPC path. Each takes and returns
-// messages of the contract. `core/access/access-rules.ts` says what a key needs for each; that is
-// judged before the handler is called.
+// messages of the contract. `core/access/access-rules.ts` defines the rights that each needs,
+// which are checked before the handler is called.
 
 import type {
   ListMessageEventsRequest,
@@ -49,9 +49,9 @@ import {
 } from './to-proto.ts';
 
 /**
- * Throws a `Failure`. The request has the type that the contract gives the path, and follows the
- * rules of its fields. A handler that finds faults of its own is `judging`: it also gets requests
- * that break the rules, together with their faults, so that one answer names all faults.
+ * Throws a `Failure`. The request has the type of the rpc in the contract, and no field breaks a
+ * rule. A handler that does its own validation is `judging`: it also gets requests with faults,
+ * together with these faults, so that one response lists all faults.
  */
 type Handle =
   | ((ingest: Ingest, caller: Caller, request: never) => Promise<object>)
