@@ -15,27 +15,30 @@ export interface BlobInfo {
 
 export interface BlobStore extends AsyncDisposable {
   /**
-   * Writes a blob. Durable when it resolves. Reads the source with back-pressure, and never has all
-   * of it in memory. When the source throws, or the process dies, no blob can be read under this
-   * id. The id must be new.
+   * Writes a blob. Durable when it resolves. Reads the source with back-pressure and
+   * never buffers all of it. If the source throws, or the process dies, no blob can be read under
+   * this id. The id must be new.
    */
   put(id: BlobId, tenant: string, source: AsyncIterable<Uint8Array>): Promise<BlobInfo>;
 
-  /** In the order of the ids; null for a blob that does not exist or is not completely written. */
+  /**
+   * Returns the blobs in the order of the ids; null for a blob that does not exist or is not
+   * completely written.
+   */
   stat(ids: readonly BlobId[]): Promise<readonly (BlobInfo | null)[]>;
 
   /**
-   * The bytes, in chunks. Throws `Failure('not_found')` before the first chunk when there is no
-   * such blob, and throws when the blob turns out to be truncated.
+   * Yields the bytes in chunks. Throws `Failure('not_found')` before the first chunk if there is no
+   * such blob, and throws if the blob is truncated.
    */
   get(id: BlobId): AsyncIterable<Uint8Array>;
 
-  /** Ids without a blob are ignored. */
+  /** Deletes blobs. Ids without a blob are ignored. */
   delete(ids: readonly BlobId[]): Promise<void>;
 
   /**
-   * Blobs that were created before the given time, complete or abandoned half-way, ordered by id,
-   * which is also the order of time. `after`: the last id of the page before.
+   * Returns blobs that were created before the given time, complete or incomplete, ordered by id,
+   * which is also the order of time. `after`: the last id of the previous page.
    */
   olderThan(before: number, limit: number, after: BlobId | null): Promise<readonly BlobId[]>;
 }

@@ -1,5 +1,5 @@
-// Token buckets: one per API key, per sender, and later per destination. They may be lost: then
-// each process limits by itself, so callers are neither locked out nor unlimited.
+// Token buckets: one per API key, per sender, and later per destination. While they are
+// unreachable, each process limits separately, so callers are neither locked out nor unlimited.
 
 /** A bucket of `burst` tokens that fills at `limit` tokens per `windowMs`. */
 export interface Budget {
@@ -11,7 +11,7 @@ export interface Budget {
 }
 
 export interface Reservation {
-  /** How many of the requested tokens were granted, from 0. */
+  /** The number of requested tokens that were granted. */
   readonly granted: number;
   /** Milliseconds until the bucket has one more token; 0 when all were granted. */
   readonly waitMs: number;
@@ -27,8 +27,8 @@ export interface Budgets extends AsyncDisposable {
    * Takes up to `tokens` from each budget. Resolves within `budgetsLimits.budgetCallMs`, with one
    * reservation per request in the order given, and never rejects. An adapter may reserve tokens
    * ahead of need (at most `budgetsLimits.budgetLeaseTokens`, and only a small part of the limit),
-   * so that most calls need no server. While the server is unreachable, each process uses buckets
-   * of its own, sized so that all processes together stay within twice the limit (P15).
+   * so that most calls need no server. While the server is unreachable, each process uses its own
+   * buckets, sized so that all processes together stay within twice the limit (P15).
    */
   reserve(
     asks: readonly { readonly budget: Budget; readonly tokens: number }[],

@@ -43,24 +43,24 @@ export interface CatalogWriter extends AsyncDisposable {
   /**
    * Writes an object under its tenant and name, seals its secrets, then publishes a notice of the
    * change. Ignores the entry's own `revision`: a new hash gets the next number, and revisions are
-   * immutable. Repeating the call changes nothing, unless somebody else modified the stored object:
+   * immutable. Repeating the call changes nothing, unless the stored object was modified by hand:
    * then it is written again under its number.
    */
   put(source: CatalogSource, entry: CatalogEntry): Promise<WriteResult>;
 
-  /** The objects of this source (kind and name) that readers see. */
+  /** Returns the objects of this source that readers see. */
   list(source: Pick<CatalogSource, 'kind' | 'name'>): Promise<readonly OwnEntry[]>;
 
   /**
    * Hides one object from readers, if this source wrote it and no writer with a higher fence has
-   * written it since. False: there was nothing to hide.
+   * written it since. Returns false if there was nothing to hide.
    */
   remove(source: CatalogSource, key: string): Promise<boolean>;
 
   /**
    * Hides all objects that this source wrote and that are not among these names
    * (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`), and returns their number.
-   * Revisions stay, and so do objects that were written under a higher fence.
+   * Revisions stay, as do objects that were written under a higher fence.
    */
   prune(source: CatalogSource, keep: ReadonlySet<string>): Promise<number>;
 }

@@ -1,5 +1,5 @@
-// Deliveries by the time at which something has to happen to them: the queries of the sweeper.
-// Ingest asks for the backlogs too, so that a new message does not overtake one.
+// The sweeper's queries: deliveries by the time at which they need attention. Ingest also reads the
+// backlogs, so that a new message does not overtake older ones.
 
 import type { DeliveryState } from '../core/delivery/delivery.ts';
 import type { Message, Tier } from '../core/delivery/message.ts';
@@ -10,7 +10,7 @@ export interface Backlog {
   readonly tier: Tier;
 }
 
-/** The message as stored, and the index of the delivery whose time has come. */
+/** The message as stored, and the index of the delivery that is due. */
 export interface DueDelivery {
   readonly message: Message;
   readonly delivery: number;
@@ -43,14 +43,15 @@ export interface DueDeliveries {
   unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly DueDelivery[]>;
 
   /**
-   * How many deliveries are queued, published or not. Counts up to `limit`, which bounds the cost.
+   * Returns the number of queued deliveries, published or not. Counts up to `limit`, which bounds
+   * the cost.
    */
   countQueued(limit: number): Promise<number>;
 
   /**
    * The earliest `due`, at or before the given time, of the deliveries that are queued, deferred or
-   * scheduled without a hold; null when there is none. One look into an index where the store has
-   * one.
+   * scheduled without a hold; null when there is none. Reads one entry of an index if
+   * the store has indexes.
    */
   oldestDue(before: number): Promise<number | null>;
 }

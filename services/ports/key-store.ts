@@ -3,7 +3,7 @@
 import type { Environment } from '../core/catalog/catalog.ts';
 
 export interface ApiKey {
-  /** The public part of the key: part of the key itself, of logs and of responses. */
+  /** The public part of the key, which logs and responses may contain. */
   readonly id: string;
   readonly tenant: string;
   readonly name: string;
@@ -24,7 +24,7 @@ export interface ApiKey {
 }
 
 export interface KeyStore extends AsyncDisposable {
-  /** False: a key with this id exists already; nothing was changed. */
+  /** Adds a key. False: a key with this id already exists; nothing was changed. */
   add(key: ApiKey): Promise<boolean>;
   find(id: string): Promise<ApiKey | null>;
   /** Newest first. */

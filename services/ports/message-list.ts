@@ -1,5 +1,5 @@
-// Lists of a tenant's messages, filtered and paged: for callers who look at their mail, and for the
-// operator, which asks whether a sender still has unfinished mail.
+// Lists a tenant's messages, filtered and paged: for callers, and for the operator, which checks
+// whether a sender still has unfinished mail.
 
 import type { Reach } from '../core/access/caller.ts';
 import type { Message, MessageStatus } from '../core/delivery/message.ts';
@@ -19,7 +19,7 @@ export interface ListQuery {
   readonly createdAfter?: number;
   /** Milliseconds, exclusive. */
   readonly createdBefore?: number;
-  /** The last row of the page before: the list goes on with older messages. */
+  /** The last row of the previous page: the list continues with older messages. */
   readonly before?: { readonly createdAt: number; readonly id: MessageId };
   readonly limit: number;
 }

@@ -1,7 +1,8 @@
 // Messages for accepting and delivering: each is inserted, found by its id or its idempotency key,
-// and changed. The messages are the only record; every other store may be lost whole. The store
-// decides nothing: `core/delivery/delivery.ts` decides each change, and the store makes it as one
-// compare-and-set. The sweeper's queries are in `due-deliveries.ts`, lists in `message-list.ts`.
+// and changed. The messages are the only record; all data of every other store may be lost. The
+// store decides nothing: `core/delivery/delivery.ts` decides each change, and the store makes it as
+// one compare-and-set. The sweeper's queries are in `due-deliveries.ts`, lists in
+// `message-list.ts`.
 
 import type { Change } from '../core/delivery/delivery.ts';
 import type { Message, NewMessage } from '../core/delivery/message.ts';
@@ -10,9 +11,9 @@ import type { StoreClock } from './store-clock.ts';
 
 /**
  * `inserted`: with the first version of each delivery, in their order. `known`: a message with this
- * id was stored before, by a retry of ours or because a gateway sent it twice; it stays as it is,
- * and `message` shows it. `key_taken`: another message of this tenant holds this idempotency key;
- * nothing was inserted.
+ * id was stored before, by a retry of ingest or because a gateway sent it twice; `message` is the
+ * stored message, unchanged. `key_taken`: another message of this tenant holds this idempotency
+ * key; nothing was inserted.
  */
 export type Inserted =
   | { readonly kind: 'inserted'; readonly versions: readonly string[] }

@@ -1,5 +1,5 @@
-// DNS queries. `node:dns` returns neither the TTL of an answer nor whether it was validated, so
-// this is a port of its own.
+// DNS queries. A port, because `node:dns` returns neither the TTL of an answer nor whether the
+// answer was validated.
 
 /** The records of a name. None: the name does not exist, or has no record of that type. */
 export interface DnsResult<R> {

@@ -1,5 +1,5 @@
-// The outcomes of each sender's recent attempts, for people only. No program decides by these
-// figures, and some of them may be lost.
+// The outcomes of each sender's recent attempts, for people only. No program bases a
+// decision on these figures, and some of them may be lost.
 
 import type { Category } from '../core/delivery/reply.ts';
 

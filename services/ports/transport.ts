@@ -74,7 +74,7 @@ interface Timings {
 
 /** A reply with its circumstances. */
 export interface Report extends Answer {
-  /** The host that replied, or that did not. */
+  /** The host that replied or failed to reply. */
   readonly host: string;
   /** The local address of the connection, null when there was none. */
   readonly source: string | null;
@@ -113,7 +113,7 @@ export interface Transport extends AsyncDisposable {
   /**
    * A connection to this route: one that was kept, or a new one after TLS and login. Waits while
    * `smtpOutLimits.connectionsPerRouteMax` are in use, first come first served. Tries the addresses
-   * of the host one after the other, at most `smtpOutLimits.smtpAddressesMax`, until one is ready
+   * of the host in order, at most `smtpOutLimits.smtpAddressesMax`, until one is ready
    * for MAIL; the report is that of the last failure. Never rejects. `Opportunistic` may dial an
    * address twice, and so may a login: when the server refuses a mechanism (502, 504, 535) and
    * offers another that the credentials can use, a new connection tries that one, once. Credentials

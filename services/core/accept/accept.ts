@@ -36,14 +36,13 @@ export interface AcceptContext {
   readonly caller: Caller;
   readonly catalog: CatalogSnapshot;
   /**
-   * The revision that the request pins, where it pins one; null also when there is none of that
-   * number.
+   * The revision that the request pins. Null: the request pins none, or there is no such revision.
    */
   readonly pinned: TemplateRevision | null;
   readonly renderSubject: RenderSubject;
 }
 
-/** Everything of a message but its id, its time and what its deliveries start as. */
+/** A message without its id, its time and the state of its deliveries. */
 export type Draft = Omit<
   Message,
   'id' | 'createdAt' | 'trace' | 'idempotency' | 'acceptedAs' | 'deliveries' | 'events'
@@ -143,7 +142,7 @@ const refusedByKey = (field: string, message: string): SendVerdict => ({
   }),
 });
 
-/** A template, or a revision, of a sender that the key may not use does not exist for it. */
+/** For a key, templates and revisions of senders that the key may not use do not exist. */
 function chooseTemplate(
   parsed: ParsedRequest,
   { caller, catalog, pinned }: AcceptContext,
@@ -153,7 +152,7 @@ function chooseTemplate(
   const { identifier, revision } = parsed.template;
   const live = catalog.template(caller.tenant, identifier);
   if (live === null || !reachesSender(caller.reach, live.sender)) {
-    fault(parsed.names.template, 'unknown_template', 'There is no template of this identifier.');
+    fault(parsed.names.template, 'unknown_template', 'There is no template with this identifier.');
     return null;
   }
   if (revision === null || revision === live.revision) return live;
@@ -167,11 +166,11 @@ function chooseTemplate(
 }
 
 /**
- * The first of these that there is: the sender that the request names, that of the template, that
- * whose domain is the domain of `from`, the first sender of the key, the only sender of the tenant.
+ * Selects the sender, in this order: the sender that the request names, the sender of the template,
+ * the sender with the domain of `from`, the first sender of the key, the only sender of the tenant.
  *
- * `isFaultReported`: a fault of the template or of `from`, which would choose the sender, is in the
- * answer already; a second fault for the missing sender would only confuse.
+ * `isFaultReported`: the template or `from`, which would select the sender, already has a fault; a
+ * second fault for the missing sender would only confuse.
  */
 function chooseSender(
   {
@@ -190,7 +189,7 @@ function chooseSender(
   const named = parsed.sender ?? template?.sender ?? null;
   if (named !== null) {
     const sender = accepting(catalog.sender(caller.tenant, named));
-    if (sender === null) fault('sender', 'unknown_sender', 'There is no sender of this name.');
+    if (sender === null) fault('sender', 'unknown_sender', 'There is no sender with this name.');
     return sender;
   }
   if (isFaultReported) return null;
@@ -219,7 +218,7 @@ function chooseSender(
   return sender;
 }
 
-/** A deleted sender takes no new messages; it still delivers those that it has. */
+/** A deleted sender accepts no new messages; mail that was accepted is still delivered. */
 const accepting = (sender: Sender | null): Sender | null => (sender?.retiring ? null : sender);
 
 function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Environment, fault: Fault): void {

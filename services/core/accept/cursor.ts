@@ -1,5 +1,5 @@
-// The cursor of a list: where the next page starts, as an opaque signed text. A caller can neither
-// read nor forge a cursor, nor use it with other filters.
+// The cursor of a list: the start of the next page, as an opaque signed text. A caller cannot read
+// or forge a cursor, or use it with other filters.
 
 import { timingSafeEqual } from 'node:crypto';
 import { type MessageId, parseMessageId } from '../ids.ts';
@@ -20,7 +20,7 @@ export function writeCursor(key: Key, position: Position, filters: string): stri
   return Buffer.from(`${body}.${mac(key, body, filters).toString('base64url')}`).toString('base64url');
 }
 
-/** Null: not a cursor that was made for this query. */
+/** Null: the text is not a cursor for this query. */
 export function readCursor(keys: readonly Key[], text: string, filters: string): Position | null {
   const [time = '', id = '', tag = '', ...rest] = Buffer.from(text, 'base64url').toString().split('.');
   const given = Buffer.from(tag, 'base64url');

@@ -1,14 +1,14 @@
 // Checks the rules that the contract gives the fields of its requests (required, ranges, lengths,
-// counts, patterns), for every rpc and for REST and gRPC alike. The handler of an rpc checks what a
-// field means. The rules are a plain table, made once from the proto.
+// counts, patterns), for every rpc and for REST and gRPC alike. The handler of an rpc checks the
+// meaning of a field. The rules are a plain table, made once from the proto.
 
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { isLongerThan } from '../text-length.ts';
 
 /**
- * The option `(packetboat.v1.field)` of one field; `proto/packetboat/v1/field.proto` says what each
- * rule means.
+ * The option `(packetboat.v1.field)` of one field; `proto/packetboat/v1/field.proto` documents
+ * each rule.
  */
 export interface FieldRules {
   readonly required?: boolean;
@@ -31,22 +31,21 @@ export interface ValueRules extends FieldRules {
   readonly regExp?: RegExp;
 }
 
-/** A field that has something to judge. */
+/** A field that is validated. */
 export interface JudgedField {
   readonly name: string;
   readonly shape: 'one' | 'list' | 'map';
   /**
-   * Of the field, of each item, of each value. A `whole` value has a parser of its own in its
-   * handler.
+   * The kind of the field, of each item, or of each value. The handler parses a `whole` value.
    */
   readonly kind: 'text' | 'bytes' | 'number' | 'enum' | 'time' | 'message' | 'whole';
-  /** An empty text is not the same as none. */
+  /** Whether an empty text differs from an absent one. */
   readonly hasPresence: boolean;
   readonly rules: ValueRules;
-  /** Rules of each item or value; of the field itself when it is one. */
+  /** Rules of each item or value; for a single value, the rules of the field. */
   readonly each: ValueRules;
   readonly names: ValueRules | null;
-  /** Of a `message`: its fields. */
+  /** The fields of a `message`. */
   readonly fields: readonly JudgedField[];
 }
 
@@ -54,9 +53,9 @@ type Message = Readonly<Record<string, unknown>>;
 const NOTHING: ReadonlySet<string> = new Set();
 
 /**
- * Every fault of a request, which is of the type that the table was made from. Of a list or map with too many entries only as many are looked at as
- * may be there.
- * @param elsewhere paths of fields that are given, but not inside the request: content that was uploaded before
+ * Returns all faults of a request, which must have the type that `fields` was made from. In a list
+ * or map with too many entries, only the allowed number of entries is checked.
+ * @param elsewhere paths of fields whose content was uploaded before the request
  */
 export function judgeFields(
   fields: readonly JudgedField[],
@@ -69,9 +68,8 @@ export function judgeFields(
 }
 
 /**
- * The faults of the rules and those that a handler found, each once. The handler's fault wins where
- * it is about one item and the rule's about the whole list; a field that is missing has no other
- * fault.
+ * Merges the faults of the rules with those of a handler, without duplicates. A handler's fault of
+ * one item replaces a rule's fault of the whole list; a missing field has no other fault.
  */
 export function mergeFaults(
   ofRules: readonly FieldError[],
@@ -145,7 +143,7 @@ function judgeMap(
     add(judging, prefix + name, told(rules, 'too_many', `At most ${most} entries are allowed.`));
   for (const key of keys.slice(0, most)) {
     const ofName = names === null ? null : faultOf('text', names, key);
-    // a name that is at fault itself must not become a part of a path
+    // an invalid name must not become part of a path
     if (ofName === null) add(judging, `${prefix}${name}.${key}`, faultOf(kind, each, map[key]));
     else add(judging, prefix + name, ofName);
   }
@@ -165,7 +163,7 @@ function faultOf(kind: JudgedField['kind'], rules: ValueRules, value: unknown): 
     case 'number':
       return faultOfNumber(rules, value as number);
     case 'enum':
-      // what ts-proto makes of a number that this release has no name for
+      // ts-proto's value for a number that this release has no name for
       return value === 'UNRECOGNIZED'
         ? told(rules, 'invalid_value', 'This release does not know this value.')
         : null;
@@ -201,7 +199,7 @@ interface Time {
   readonly nanos: number;
 }
 
-/** As google.protobuf.Timestamp has it. */
+/** Like google.protobuf.Timestamp. */
 const isTime = ({ seconds, nanos }: Time): boolean =>
   seconds >= acceptLimits.timeSecondsMin &&
   seconds <= acceptLimits.timeSecondsMax &&

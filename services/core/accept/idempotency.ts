@@ -17,7 +17,7 @@ export type IdempotencyKey = string & { readonly [keyBrand]: true };
 const SYNTAX = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 const FIELD = 'headers.Idempotency-Key';
 
-/** All places of one request may name a key; they must name the same. */
+/** A request may name its key in several places; all must name the same key. */
 export function parseIdempotencyKeys(given: readonly string[]): {
   readonly key: IdempotencyKey | null;
   readonly errors: readonly FieldError[];
@@ -44,9 +44,9 @@ export function parseIdempotencyKeys(given: readonly string[]): {
 }
 
 /**
- * The fingerprint of a request to send. Without the key itself, and with the digests of its blobs,
- * since a retry uploads its content again under other ids. Template data counts by value, not by
- * its text, whose fields may come in another order.
+ * The fingerprint of a send request. Excludes the idempotency key, and includes the digests of blobs
+ * instead of their ids, since a retry uploads its content again under other ids. Template data
+ * counts by value, since its text may have the fields in another order.
  *
  * Messages keep fingerprints for 24 hours, so the fields here keep their names: a retry that reaches
  * a newer release must get the same fingerprint.
@@ -72,16 +72,17 @@ export function fingerprint(request: unknown): string {
   return createHash('sha256').update(canonicalJson(request)).digest('hex');
 }
 
-/** `outdated`: take the key off that message and try again. */
+/** `outdated`: remove the key from that message, and try again. */
 type KeyTaken =
   | { readonly kind: 'replay'; readonly message: Message }
   | { readonly kind: 'outdated' }
   | { readonly kind: 'reused'; readonly failure: Failure };
 
 /**
- * What a request meets whose key a message holds already. Idempotency keys are the tenant's, so the
- * holder may be a message that does not exist for this caller: then the answer is that of another
- * request, which says that the key is taken and nothing of the message.
+ * Decides about a request whose idempotency key a message already holds. All callers of a tenant
+ * share its idempotency keys, so the caller may not be allowed to see that message. Then the
+ * request is refused like a different request: the refusal says that the key is taken, and reveals
+ * nothing about the message.
  */
 export function judgeTakenKey(
   holder: Message,

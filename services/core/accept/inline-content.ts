@@ -1,10 +1,10 @@
-// Which content of a request stays inside the message, and which is stored as a blob beside it: the
-// rule that a gateway follows when it uploads content ahead of a request, and ingest for callers of
-// gRPC. Attachments are always blobs.
+// Decides which content of a request is stored in the message and which as a blob. Gateways follow
+// this rule when they upload content before a request, and ingest for gRPC callers. Attachments are
+// always blobs.
 
 import { ingestLimits } from '../limits/ingest.ts';
 
-/** html and text count together, since both are read whenever the message is. */
+/** The sizes of html and text are added, since both are read together with the message. */
 export const areTextsInline = (html: string, text: string): boolean =>
   Buffer.byteLength(html) + Buffer.byteLength(text) <= ingestLimits.contentInlineBytes;
 

@@ -1,4 +1,4 @@
-// Parses a request to send: everything that can be checked without the catalog. All faults are
+// Parses a send request: everything that can be checked without the catalog. All faults are
 // reported at once, each with its path. The rules of single fields (required, lengths, counts,
 // patterns) are checked in `accept/field-rules.ts`.
 
@@ -17,13 +17,13 @@ export interface Uploaded {
   readonly sha256: string;
 }
 
-/** Template data in both forms that accepting needs, so that neither is made twice. */
+/** Template data in both forms that accepting a message needs, so that neither is made twice. */
 export interface TemplateData {
-  /** For the template. */
+  /** The data for the template. */
   readonly values: Readonly<Record<string, unknown>>;
-  /** For limits and for the store: JSON text of `values`. */
+  /** `values` as JSON text, for limits and for the store. */
   readonly json: string;
-  /** Where the store has the text; null: the text becomes a part of the message. */
+  /** The blob that contains the text; null: the text becomes part of the message. */
   readonly blob: Uploaded | null;
 }
 
@@ -67,14 +67,11 @@ export interface SendRequest {
   readonly scheduledAt: number | null;
   readonly expiresAt: number | null;
   readonly copies: Copies | null;
-  /**
-   * The paths under which the door's own fields are known to the caller; Mailbindr's form has other
-   * names.
-   */
+  /** The caller's names of these fields in errors; Mailbindr's format has other names. */
   readonly names: FieldNames;
 }
 
-/** How the caller's form calls the fields that two forms name differently. */
+/** The names of the fields that the two request formats name differently. */
 interface FieldNames {
   readonly recipient: string;
   readonly template: string;
@@ -94,20 +91,20 @@ export const mailbindrNames: FieldNames = {
 interface Recipient {
   readonly mailbox: Mailbox;
   readonly role: 'to' | 'cc' | 'bcc';
-  /** Where the caller wrote it, for example `to[2]`. */
+  /** The path in the request, for example `to[2]`. */
   readonly field: string;
 }
 
 interface TemplateName {
   readonly identifier: string;
-  /** Null: the live one. */
+  /** Null: the live revision. */
   readonly revision: number | null;
 }
 
 /**
- * What the request says, parsed and not yet judged. Nullable where the key, the template or the
- * sender decide what the request leaves open; a `Draft` (`accept.ts`) has these decided, and lacks
- * what only judging reads: the paths of the caller's fields and the values of template data.
+ * A parsed request that has not been judged. A field is null if the key, the template or the sender
+ * supplies it. A `Draft` (`accept.ts`) has all fields, and lacks the parts that only judging needs:
+ * the paths of the caller's fields and the values of template data.
  */
 export interface ParsedRequest {
   readonly recipients: readonly Recipient[];
@@ -135,7 +132,7 @@ export interface ParsedRequest {
 
 const TEMPLATE = /^([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?:@([1-9][0-9]{0,8}))?$/;
 
-/** Reads a template's name, `invoice` or `invoice@3`. Null: it cannot be one. */
+/** Parses a template's name, `invoice` or `invoice@3`. Null: the text is not such a name. */
 export function parseTemplateName(text: string): TemplateName | null {
   const [, identifier, revision] = TEMPLATE.exec(text) ?? [];
   return identifier === undefined
@@ -143,7 +140,7 @@ export function parseTemplateName(text: string): TemplateName | null {
     : { identifier, revision: revision === undefined ? null : Number(revision) };
 }
 
-/** The idempotency keys that a request names inside its `headers{}`. */
+/** Returns the idempotency keys in a request's `headers{}`. */
 export const keysInHeaders = (headers: Readonly<Record<string, string>>): string[] =>
   Object.entries(headers).flatMap(([name, value]) =>
     name.toLowerCase() === IDEMPOTENCY_KEY_HEADER ? [value] : [],

@@ -9,14 +9,14 @@ import { checksumOf, readKeyText } from './key-text.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The parts of a key's text. `id` is the key's name in the store. */
+/** The parts of a key's text. `id` is the key's id in the store. */
 interface PresentedKey {
   readonly id: string;
   /** SHA-256 of the whole key, hex. */
   readonly secretHash: string;
 }
 
-/** Random bytes that one key takes. */
+/** Random bytes that one key needs. */
 export const KEY_RANDOM_BYTES = 40;
 
 /** Makes a key; `random` must be cryptographically strong. */
@@ -30,7 +30,7 @@ export function makeKey(
   return { text, key: { id: letters.slice(0, 12), secretHash: sha256(text) } };
 }
 
-/** Null: the text cannot be one of our keys, whatever the store contains. */
+/** Null: the text does not have the form of a key. */
 export function readKey(text: string): PresentedKey | null {
   const read = readKeyText(text);
   if (read === null) return null;
@@ -41,10 +41,7 @@ export function readKey(text: string): PresentedKey | null {
 export const isBootstrapKey = (text: string): boolean =>
   text.startsWith('sk_live_') && readKeyText(text) !== null;
 
-/**
- * The id of a key of the user's own making: it needs none of our structure, for its entropy is the
- * user's business.
- */
+/** The id of a bootstrap key. Users choose such keys, and so their entropy, themselves. */
 export function bootstrapKey(text: string): PresentedKey {
   const secretHash = sha256(text);
   return { id: `boot${secretHash.slice(0, 12)}`, secretHash };

@@ -6,18 +6,18 @@ import { Failure } from '../failure.ts';
 import type { AccessRule, Bearing } from './access-rules.ts';
 import { hasScope, mayUseEnvironment, type Principal } from './principal.ts';
 
-/** The part of the tenant that one call may touch. Null: no limit. */
+/** The part of the tenant that one call may read and change. Null: no limit. */
 export interface Reach {
   readonly environments: readonly Environment[] | null;
   readonly senders: readonly string[] | null;
 }
 
-/** A principal on one call. */
+/** A principal during one call. */
 export interface Caller extends Principal {
   readonly reach: Reach;
 }
 
-/** A failure is a refusal of kind `forbidden`. */
+/** Returns a failure of kind `forbidden` if the key may not make the call. */
 export function judgeAccess(principal: Principal, rule: AccessRule): Caller | Failure {
   if (!hasScope(principal, rule.scope)) return lacksScope(rule.scope);
   if (rule.environment === 'whole' && principal.environment !== 'live')
@@ -43,7 +43,7 @@ export function judgeAccess(principal: Principal, rule: AccessRule): Caller | Fa
 export const lacksScope = (scope: string): Failure =>
   new Failure('forbidden', `This key lacks the scope ${scope}.`);
 
-/** A call that is open to unlimited keys only has nothing left to limit. */
+/** A call that only unlimited keys may make needs no further limit. */
 const isLimited = (bearing: Bearing): boolean => bearing === 'use' || bearing === 'see' || bearing === 'cap';
 
 export const reachesEnvironment = ({ environments: allowed }: Reach, environment: Environment): boolean =>
@@ -53,7 +53,7 @@ export const reachesEnvironment = ({ environments: allowed }: Reach, environment
 export const reachesSender = ({ senders }: Reach, name: string | null): boolean =>
   senders === null || name === null || senders.includes(name);
 
-/** Whether a message exists for a call. */
+/** Whether a call may see a message. */
 export const reaches = (
   reach: Reach,
   object: { readonly environment: Environment; readonly sender: string },

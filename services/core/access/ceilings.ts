@@ -18,7 +18,7 @@ export interface Ceilings {
   readonly expiresAt: number | null;
 }
 
-/** Those of a key on one call, as far as the call's rule limits the key. */
+/** The ceilings of a key in one call, as far as the call's rule limits the key. */
 export const ceilingsOf = (caller: Caller): Ceilings => ({
   scopes: caller.scopes,
   environment: caller.reach.environments?.at(-1) ?? 'live',
@@ -27,7 +27,7 @@ export const ceilingsOf = (caller: Caller): Ceilings => ({
   expiresAt: caller.expiresAt,
 });
 
-/** The ceilings in a request to make a key. Null, or an empty list: those of the maker. */
+/** The ceilings in a request to make a key. Null, or an empty list: the ceilings of the maker. */
 export interface WantedCeilings {
   readonly scopes: readonly string[];
   readonly environment: Environment | null;
@@ -36,7 +36,10 @@ export interface WantedCeilings {
   readonly expiresAt: number | null;
 }
 
-/** What was asked for, each name once, completed by the maker's own ceilings; and every excess. */
+/**
+ * Returns the ceilings of the new key: those of the request without duplicates, completed from the
+ * maker's; and a fault for each that exceeds the maker's.
+ */
 export function judgeCeilings(
   maker: Ceilings,
   wanted: WantedCeilings,
@@ -59,9 +62,9 @@ export function judgeCeilings(
   if (!mayUseEnvironment(maker.environment, ceilings.environment))
     fault('environment', 'forbidden', `The environment of your API key is ${maker.environment}.`);
   wanted.senders.forEach((name, i) => {
-    // a sender that the maker may not use does not exist for it
+    // the maker must not learn whether a sender exists that it may not use
     if (!context.isSender(name) || !isWithinSenders(maker.senders, [name]))
-      fault(`senders[${i}]`, 'unknown_sender', 'Your API key may use no sender of this name.');
+      fault(`senders[${i}]`, 'unknown_sender', 'Your API key may not use a sender with this name.');
   });
   const mostPerMinute = Math.min(maker.requestsPerMinute, accessLimits.requestsPerMinuteMax);
   if (ceilings.requestsPerMinute < 1 || ceilings.requestsPerMinute > mostPerMinute)
@@ -77,19 +80,16 @@ export function judgeCeilings(
   return { ceilings, errors };
 }
 
-/**
- * The scopes, environment and senders of a key. Its limit and expiry say only how often and how
- * long.
- */
+/** The scopes, environment and senders of a key, without its request limit and expiry. */
 export type Rights = Pick<Ceilings, 'scopes' | 'environment' | 'senders'>;
 
-/** Whether a key may touch nothing that `of` may not touch. Equal rights are within. */
+/** Whether a key has no rights that `of` does not have. True for equal rights. */
 export const isWithinRights = (of: Rights, key: Rights): boolean =>
   key.scopes.every((scope) => of.scopes.includes(scope)) &&
   mayUseEnvironment(of.environment, key.environment) &&
   isWithinSenders(of.senders, key.senders);
 
-/** Whether a key may do nothing that `of` may not do. */
+/** The same, including the request limit and the expiry. */
 export const isWithin = (of: Ceilings, key: Ceilings): boolean =>
   isWithinRights(of, key) &&
   key.requestsPerMinute <= of.requestsPerMinute &&

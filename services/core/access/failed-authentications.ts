@@ -1,6 +1,6 @@
 // Failed authentications: which failures count as guesses, under which names they are counted, and
-// when a caller gets 429 instead of 401. A good key always passes, so nobody can lock out another
-// caller behind the same address.
+// when a caller gets 429 instead of 401. A valid key always passes, so no caller can lock out
+// another caller behind the same address.
 
 import { Failure } from '../failure.ts';
 import { accessLimits } from '../limits/access.ts';
@@ -18,14 +18,14 @@ export type FailureReason = KeyTextFault | 'unknown' | 'wrong_secret' | 'revoked
 
 interface FailedAuthentication {
   readonly reason: FailureReason;
-  /** As the presented key says; null when it has not the form of a key. */
+  /** The id in the presented key; null if the text does not have the form of a key. */
   readonly keyId: string | null;
 }
 
 /**
- * Where a failure is counted: the client's address, and the id of the key. None for what has not
- * the form of a key: it is refused without a look-up and guesses nothing. The name holds an HMAC of
- * the address, so that no counter shows the address.
+ * Returns the names under which a failure is counted: one for the client's address, one for the id
+ * of the key. A text without the form of a key has no names: it is refused without a look-up and
+ * guesses nothing. A name contains an HMAC of the address, so that no counter shows the address.
  */
 export function countedUnder(hashKey: Key, { keyId }: FailedAuthentication, clientAddress: string): string[] {
   if (keyId === null) return [];
@@ -35,7 +35,7 @@ export function countedUnder(hashKey: Key, { keyId }: FailedAuthentication, clie
   return [`address/${hmacSha256(hashKey.secret, `client address\n${block}`).toString('base64url')}`, byKey];
 }
 
-/** Null: the caller is answered 401. */
+/** Null: the caller gets 401. */
 export function tooMany(counts: readonly WindowCount[]): { readonly retryAfterMs: number } | null {
   const over = counts.filter(({ count }) => count > accessLimits.failedAuthenticationsMax);
   return over.length === 0 ? null : { retryAfterMs: Math.max(...over.map(({ endsInMs }) => endsInMs)) };

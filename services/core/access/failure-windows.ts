@@ -5,21 +5,21 @@ import { BoundedMap } from '../bounded-map.ts';
 import { accessLimits } from '../limits/access.ts';
 
 export interface WindowCount {
-  /** In the running window, the one just counted among them. */
+  /** Failures in the current window, including the one just counted. */
   readonly count: number;
   /** Milliseconds until the window ends; at least 1. */
   readonly endsInMs: number;
 }
 
 export class FailureWindows {
-  /** In the order of their beginning, and so of their end. */
+  /** In the order of their start, which is also the order of their end. */
   readonly #windows: BoundedMap<string, { count: number; readonly endsAt: number }>;
 
   constructor(max: number = accessLimits.failureWindowsMax) {
     this.#windows = new BoundedMap(max);
   }
 
-  /** How many windows are kept, those included that ended since the last call of `add`. */
+  /** The number of windows in memory, including those that ended since the last `add`. */
   get size(): number {
     return this.#windows.size;
   }

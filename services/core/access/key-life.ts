@@ -15,7 +15,7 @@ export interface StoredKey extends Rights {
   readonly revokedAt: number | null;
 }
 
-/** Why a key does not work; null: it works. */
+/** The reason why a key does not work; null: the key works. */
 export function faultOfKey(
   key: Pick<StoredKey, 'revokedAt' | 'expiresAt'>,
   now: number,
@@ -31,9 +31,11 @@ export const makesKeys = (key: StoredKey, now: number): boolean =>
   faultOfKey(key, now) === null && key.scopes.includes(MAKES_KEYS);
 
 /**
- * Null: the key may be revoked. A key may revoke itself while another working key could make it again: a key with `keys:write` and at least the same
- * environment, senders and scopes. Limit and expiry do not count. A key that revokes another contains it, so it is never refused.
- * @param keys all of the tenant
+ * Null: the key may be revoked. A key may revoke itself only while another working key could replace
+ * it: a key with `keys:write` and at least the same environment, senders and scopes. Limit and
+ * expiry do not matter. To revoke another key is always allowed, since the caller has at least its
+ * rights.
+ * @param keys all keys of the tenant
  */
 export function refusalToRevoke(
   id: string,
@@ -51,17 +53,15 @@ export function refusalToRevoke(
 }
 
 /**
- * Whether a tenant needs a first key: no working live key may make keys for all senders. Restricted keys do not count, because they can never make
- * an unrestricted key. Scopes do not count: a live key that lacks a scope can still revoke itself by force and so make room for a first key.
- * @param keys all of the tenant
+ * Whether a tenant needs a first key: no working live key may make keys for all senders. Restricted
+ * keys do not count, because they can never make an unrestricted key. Other scopes do not matter: a
+ * live key that lacks a scope can still revoke itself by force, after which a first key is made.
+ * @param keys all keys of the tenant
  */
 export const needsFirstKey = (keys: readonly StoredKey[], now: number): boolean =>
   !keys.some((key) => makesKeys(key, now) && key.environment === 'live' && key.senders.length === 0);
 
-/**
- * What a program does about the first key at start. Only `make` and `works` have a key that may be
- * shown.
- */
+/** What a program does about the first key at start. Only `make` and `works` may show the key. */
 export type FirstKeyVerdict =
   | { readonly kind: 'make' }
   | { readonly kind: 'works' }
@@ -70,10 +70,10 @@ export type FirstKeyVerdict =
   | { readonly kind: 'not_needed' };
 
 /**
- * A start makes a key only while the tenant needs a first key, so that a forgotten setting in a manifest adds nothing; and never makes a key a
- * second time, so that a revoked key stays revoked.
- * @param found what the store has under the id of `presented`
- * @param keys all of the tenant
+ * A start makes a key only if the tenant needs a first key, so that a forgotten setting in a
+ * manifest adds no key. It never makes a key a second time, so that a revoked key stays revoked.
+ * @param found the stored key with the id of `presented`
+ * @param keys all keys of the tenant
  */
 export function judgeFirstKey(
   presented: { readonly secretHash: string },

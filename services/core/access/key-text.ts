@@ -9,12 +9,12 @@ const MADE = /^sk_(?:live|test)_([0-9a-z]{12})[0-9a-z]{40}([0-9a-f]{6})$/;
 const OWN = /^sk_live_[A-Za-z0-9_]{24,200}$/;
 const CHECKSUM_CHARS = 6;
 
-/** `id`: where the store has a made key. A bootstrap key does not say its id. */
+/** `id`: the id of a generated key in the store; a bootstrap key does not contain its id. */
 type KeyText = { readonly kind: 'made'; readonly id: string } | { readonly kind: 'bootstrap' };
 
 /**
- * Why a text is refused before any look-up, in words for the caller. REST and gRPC return the same
- * words.
+ * The reasons for which a text is refused without a look-up, as messages for the caller. REST and
+ * gRPC return the same messages.
  */
 export const keyTextFaults = {
   missing: 'A request needs an API key, as Authorization: Bearer sk_live_… or as X-Api-Token: sk_live_….',
@@ -27,8 +27,8 @@ export type KeyTextFault = keyof typeof keyTextFaults;
 const BEARER = /^bearer +(\S+) *$/i;
 
 /**
- * The text of the API key of a request, whichever door it came by; empty: none. The header
- * `authorization` with the scheme Bearer (RFC 6750) comes before `x-api-token`.
+ * Returns the text of the API key in the headers of a request or the metadata of a call; empty:
+ * none. `authorization` with the scheme Bearer (RFC 6750) takes precedence over `x-api-token`.
  */
 export const keyTextOf = (authorization: string, apiToken: string): string =>
   BEARER.exec(authorization)?.[1] ?? apiToken;
@@ -44,5 +44,5 @@ export function readKeyText(text: string): KeyText | null {
   return OWN.test(text) ? { kind: 'bootstrap' } : null;
 }
 
-/** Of the text before it: the first characters of its SHA-256. */
+/** The checksum of a key: the first characters of the SHA-256 of the text before it. */
 export const checksumOf = (body: string): string => hash('sha256', body).slice(0, CHECKSUM_CHARS);

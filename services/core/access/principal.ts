@@ -3,7 +3,7 @@
 
 import { type Environment, environments } from '../catalog/catalog.ts';
 
-/** Everything that a key can be allowed to do. The rpcs name theirs in the proto option `rest`. */
+/** All scopes. The proto option `rest` names the scope that an rpc needs. */
 export const scopes = [
   'messages:send',
   'messages:read',
@@ -19,9 +19,9 @@ export interface Principal {
   readonly keyId: string;
   readonly tenant: string;
   readonly scopes: readonly string[];
-  /** Default and ceiling. */
+  /** The default environment of a message, and the highest that the key may use. */
   readonly environment: Environment;
-  /** Names of the senders it may use; empty: all of the tenant. */
+  /** Names of the senders that the key may use; empty: all senders of the tenant. */
   readonly senders: readonly string[];
   readonly requestsPerMinute: number;
   /** Milliseconds since 1970; null: never. */
@@ -31,6 +31,6 @@ export interface Principal {
 export const hasScope = (principal: Principal, scope: string): boolean =>
   scope === '' || principal.scopes.includes(scope);
 
-/** `live` allows all three, `testing` also `draft`, `draft` itself. */
+/** A `live` key may use all three environments, `testing` also `draft`, `draft` only `draft`. */
 export const mayUseEnvironment = (ceiling: Environment, wanted: Environment): boolean =>
   environments.indexOf(wanted) <= environments.indexOf(ceiling);

@@ -1,17 +1,16 @@
-// The key under which a suppressed address is stored: an HMAC, so that the list contains no
-// address. During a rotation there are several HMAC keys: entries are written with the first and
-// found with each.
+// Hashes a suppressed address with an HMAC, so that the list contains no address. During a rotation
+// there are several HMAC keys: entries are written with the first key and found with each of them.
 
 import { type Address, canonical } from '../address.ts';
 import { hmacSha256 } from '../secrets/hmac.ts';
 import type { Key } from '../secrets/keyring.ts';
 
-/** The only scope there is so far: all mail of the tenant. */
+/** The only scope so far: all mail of the tenant. */
 export const SCOPE_ALL = 'all';
 
 /**
- * One hash per key, in their order. The tenant is part of it: equal addresses of two tenants cannot
- * be seen to be equal.
+ * Returns one hash per key, in the order of the keys. A hash includes the tenant, so that equal
+ * addresses of two tenants have different hashes.
  */
 export const suppressionHashes = (keys: readonly Key[], tenant: string, address: Address): string[] =>
   keys.map(

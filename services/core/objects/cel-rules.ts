@@ -7,11 +7,11 @@ import { forbiddenSchemes, listed } from '../template/schemes.ts';
 interface CelRule {
   readonly cel: string;
   readonly message: string;
-  /** Of the field at fault, below the object that the rule is about; empty: that object itself. */
+  /** The path of the field at fault, below the object of the rule; empty: the object itself. */
   readonly path: readonly string[];
 }
 
-/** For `refine`, which changes the object that it receives. */
+/** The argument of `refine`; a new object each time, since `refine` changes it. */
 export const refusalOf = ({ message, path }: CelRule) => ({ message, path: [...path] });
 
 /** The annotation of a schema whose objects the API server checks by these rules. */
@@ -23,28 +23,30 @@ export const validatedBy = (...rules: readonly CelRule[]) => ({
   })),
 });
 
-/** Of `spec.routes[].smtp`. */
+/** A rule of `spec.routes[].smtp`. */
 export const credentialsNeedVerifiedTls: CelRule = {
   cel: "!has(self.credentialsSecretRef) || self.tls in ['StartTLS', 'Implicit']",
   message: 'must be StartTLS or Implicit when credentialsSecretRef is set',
   path: ['tls'],
 };
 
-/** Of `spec.dkim`. */
+/** A rule of `spec.dkim`. */
 export const keysBelongToProvided: CelRule = {
   cel: "(self.policy == 'Provided') == (size(self.keys) > 0)",
   message: 'must be set with policy Provided, and with no other policy',
   path: ['keys'],
 };
 
-/** Of `spec.domain`. A file has no earlier version, so only the API server can check this. */
+/**
+ * A rule of `spec.domain`. A file has no earlier version, so only the API server can check this.
+ */
 export const domainIsImmutable: CelRule = {
   cel: 'self == oldSelf',
   message: 'cannot be changed: create another Sender for another domain',
   path: [],
 };
 
-/** Of a Sender's `spec`. `compileSender` checks the two rules of domains in canonical spelling. */
+/** Rules of a Sender's `spec`. `compileSender` checks both again with the canonical spelling. */
 export const fromIsInDomain: CelRule = {
   cel: "self.from.address.lowerAscii().endsWith('@' + self.domain.lowerAscii()) || self.from.address.lowerAscii().endsWith('.' + self.domain.lowerAscii())",
   message: 'must be in spec.domain',
@@ -56,7 +58,7 @@ export const returnPathIsInDomain: CelRule = {
   path: ['returnPathDomain'],
 };
 
-/** Of each entry of a Template's `locales`. */
+/** A rule of each entry of a Template's `locales`. */
 export const htmlHasOneSource: CelRule = {
   cel: '!has(self.html) || !has(self.htmlFrom)',
   message: 'must not be set together with html',

@@ -26,8 +26,8 @@ export const keyReference = (what: string) =>
       .meta({ description: `Key in the ${what}.` }),
   });
 
-// The parsers check more than JSON Schema can. The patterns are for the API server alone, and keep
-// values out that would mislead its CEL rules.
+// The parsers check more than JSON Schema can. Only the API server uses the patterns: they
+// reject values that would mislead its CEL rules.
 export const address = z
   .string()
   .refine((text) => !isRefusal(parseAddress(text)), 'must be an email address')

@@ -1,4 +1,4 @@
-// Objects for the tests of this folder, as text; a test adds what it is about.
+// Objects as text, for the tests of this folder. A test adds the fields that it needs.
 
 import { expect } from 'vitest';
 import { parseDocuments } from '../documents/documents.ts';

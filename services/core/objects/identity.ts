@@ -1,4 +1,4 @@
-// How an object is identified: by its kind, its name and its namespace, which is the tenant.
+// The identity of an object: its kind, its name and its namespace, which is the tenant.
 
 import { z } from 'zod';
 import { objectsLimits } from '../limits/objects.ts';
@@ -16,7 +16,7 @@ const namespace = z
   .string()
   .max(objectsLimits.namespaceCharsMax)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens');
-// Labels, annotations and the fields that the API server adds pass unread.
+// Labels, annotations and the fields that the API server adds are ignored.
 export const metadata = z.looseObject({ name: objectName, namespace: namespace.optional() });
 
 /** The kind, name and namespace of a value that may not be an object at all. */

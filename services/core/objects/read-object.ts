@@ -1,6 +1,6 @@
 // Reads the objects that people write: Sender and Template, and the Secrets and ConfigMaps that
-// they refer to. Reading is strict, because a misspelt field that is silently ignored sends mail
-// wrong: an unknown field is refused with its path, and so is a field that does not work yet
+// they refer to. Reading is strict, because ignoring a misspelt field would send wrong
+// mail: an unknown field is refused with its path, and so is a field that does not work yet
 // (tracking, direct routes).
 
 import type { z } from 'zod';

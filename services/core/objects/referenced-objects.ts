@@ -1,5 +1,5 @@
 // The schemas of Secrets and ConfigMaps in a folder, which Senders and Templates refer to. Fields
-// that Packetboat does not read are allowed there, since the objects are not ours.
+// that Packetboat does not read are allowed, since other programs may use the objects.
 
 import { z } from 'zod';
 import { metadata } from './identity.ts';
