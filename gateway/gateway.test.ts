@@ -142,7 +142,7 @@ describe('the rest of the contract', () => {
     ]);
   });
 
-  test('an act that was done before is told apart by its status', async () => {
+  test('a repeated action has another status', async () => {
     const body = json({ recipient: 'gone@example.com', reason: 'user_unsubscribed' });
     const answers = [
       await gateway.send('/v1/suppressions', { body }),
@@ -192,7 +192,7 @@ describe('refusing', () => {
     ['an unknown message', '/v1/messages/msg_00000000000000000000000000', undefined, 404, []],
     ['an unknown address', '/v1/nothing', undefined, 404, []],
     ['a known address with another method', '/v1/keys/key_x/', undefined, 405, []],
-    ['a URL that is none', '/v1/messages/%ff', undefined, 400, []],
+    ['an invalid URL', '/v1/messages/%ff', undefined, 400, []],
   ])('%s', async (_, path, body, status, fields) => {
     const answer = await gateway.send(path, body === undefined ? {} : { body });
     expect(answer.status).toBe(status);
@@ -203,7 +203,7 @@ describe('refusing', () => {
     if (fields !== null) expect(answer.body.error.errors.map((e) => e.field)).toEqual(fields);
   });
 
-  test('where the JSON breaks is told, and nothing of what it says', async () => {
+  test('the error has the position in invalid JSON, and none of its text', async () => {
     const { body } = await gateway.send('/v1/messages', {
       body: '{"recipient": "secret@example.com",\n "x" secret}',
     });
@@ -211,14 +211,14 @@ describe('refusing', () => {
     expect(JSON.stringify(body)).not.toContain('secret');
   });
 
-  test('JSON that ends too early is told apart from JSON that is wrong', async () => {
+  test('truncated JSON and invalid JSON have different errors', async () => {
     const { body } = await gateway.send('/v1/messages', { body: '{"recipient": ' });
     expect(body.error.message).toBe('The body ends in the middle of its JSON.');
   });
 
   test.each([
     ['no key', {}],
-    ['a key that is none', { authorization: 'Bearer sk_live_nothing' }],
+    ['a text that is not a key', { authorization: 'Bearer sk_live_nothing' }],
     ['a key that no header can carry further', { 'x-api-token': 'ké' }],
     ['another scheme', { authorization: 'Basic abc' }],
   ])('%s comes before every other fault', async (_, headers) => {
@@ -365,7 +365,7 @@ describe('HTTP', () => {
   });
 
   test.each(['gzip', 'br, identity', 'x'])(
-    'a body in the encoding %s is 415, and the supported one is told',
+    'a body in the encoding %s gets 415 with the supported encoding',
     async (encoding) => {
       const headers = { authorization: `Bearer ${gateway.key}`, 'content-encoding': encoding };
       const {
@@ -441,7 +441,7 @@ describe('beside the contract', () => {
     expect(other.bodies).toMatchObject({ buffered: 0, parsed: 0 });
   });
 
-  test('health, what is lost, and the documentation', async () => {
+  test('health, lost dependencies, and the documentation', async () => {
     expect((await gateway.send('/healthz', { headers: {} })).body).toEqual({ status: 'ok' });
     expect((await gateway.send('/readyz', { headers: {} })).body).toEqual({
       status: 'ready',
@@ -481,14 +481,14 @@ describe('beside the contract', () => {
     expect([status, body]).toEqual([503, { status: 'not_ready', lost: ['ingest'], not_reached: [] }]);
   });
 
-  test('an address that is taken is told with the setting to change', async () => {
+  test('an address in use is reported with the setting to change', async () => {
     await expect(testGateway({ http: { host: '127.0.0.1', port: gateway.port } })).rejects.toThrow(
       /PACKETBOAT_HTTP_ADDR/,
     );
   });
 });
 
-test('a bug behind the door is a 500 that tells nothing', async () => {
+test('a bug in ingest gets 500 without details', async () => {
   const broken = (): never => {
     throw new Error('secret@example.com');
   };

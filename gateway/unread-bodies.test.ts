@@ -144,7 +144,7 @@ describe('methods that Node gives another way', () => {
   test.each([
     ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n', 404],
     ['CONNECT with a path', 'CONNECT /v1/messages HTTP/1.1\r\nHost: x\r\n\r\n', 404],
-    ['a token of nobody', 'FROBNICATE /v1/messages HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['an unknown method', 'FROBNICATE /v1/messages HTTP/1.1\r\nHost: x\r\n\r\n', 400],
   ])('%s is answered, and the connection closed', async (_, text, status) => {
     using connection = await RawConnection.open(gateway.port);
     await connection.write(text);

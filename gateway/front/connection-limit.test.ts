@@ -41,7 +41,7 @@ function limitOf(options: Partial<ConnectionLimitOptions> = {}) {
 }
 
 describe('connections of one address', () => {
-  test('are refused beyond the limit, and taken again once others have closed', () => {
+  test('are refused above the limit, and accepted again once others have closed', () => {
     const { limit, open } = limitOf({ perAddress: 2 });
     const first = open();
     open();
@@ -74,7 +74,7 @@ describe('connections of one address', () => {
     expect(answers).toEqual([]);
   });
 
-  test('that are refused wait for their answer: so many, and so long', () => {
+  test('that are refused wait for their 503: a limited number for a limited time', () => {
     const { limit, open, answers } = limitOf();
     open();
     const waiting = Array.from({ length: doorLimits.refusedConnectionsMax }, () => open());
@@ -87,7 +87,7 @@ describe('connections of one address', () => {
     expect(open().isClosed).toBe(false);
   });
 
-  test('that are refused are a line in the log at once, and one a minute after that', () => {
+  test('that are refused are logged at once, then once a minute', () => {
     const { open, lines } = limitOf();
     open();
     for (let i = 0; i < 5; i++) open();

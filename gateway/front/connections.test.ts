@@ -69,13 +69,13 @@ describe('a request', () => {
     expect(statusesIn(await connection.until(/message_id/))).toEqual([202]);
   });
 
-  test('one after another on one connection is answered in order', async () => {
+  test('pipelined on one connection gets its response in order', async () => {
     using connection = await raw();
     connection.socket.write(`${head(message.length)}${message}${head(2)}{}${head(message.length)}${message}`);
     expect(statusesIn(await connection.until(/(message_id[\s\S]*){2}/))).toEqual([202, 422, 202]);
   });
 
-  test('has an answer up to a number that wait on one connection, which then closes', async () => {
+  test('gets a response up to the pipelining limit, then the connection closes', async () => {
     using connection = await raw();
     connection.socket.write(
       'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10 * doorLimits.httpPipelinedMax),
@@ -85,13 +85,13 @@ describe('a request', () => {
     expect([...answers.matchAll(/^connection: close/gim)]).toHaveLength(1);
   });
 
-  test('is answered before a CONNECT that follows it', async () => {
+  test('gets its response before a CONNECT that follows', async () => {
     using connection = await raw();
     connection.socket.write(`${head(message.length)}${message}CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n`);
     expect(statusesIn(await connection.closed())).toEqual([202, 404]);
   });
 
-  test('that says less than it sends is answered, and then what follows is refused', async () => {
+  test('with a longer body than declared gets its response, and the excess is rejected', async () => {
     using connection = await raw();
     connection.socket.write(`${head(message.length)}${message} and more\r\n\r\n`);
     expect(statusesIn(await connection.closed())[0]).toBe(202);
@@ -114,7 +114,7 @@ describe('a request', () => {
     expect((await gateway.send('/healthz')).status).toBe(200);
   });
 
-  test('with a key that is no good is refused before the rest of its body comes', async () => {
+  test('with a wrong key is rejected before the rest of its body arrives', async () => {
     using connection = await raw();
     connection.socket.write(
       head(10_000_000).replace(gateway.key, newKey()) + 'x'.repeat(doorLimits.bodyInMemoryBytes + 1),
@@ -122,7 +122,7 @@ describe('a request', () => {
     expect(statusesIn(await connection.until(/request_id/))).toEqual([401]);
   });
 
-  test('that is too large is refused by its announcement', async () => {
+  test('that declares too large a body is rejected at once', async () => {
     using connection = await raw();
     connection.socket.write(head(doorLimits.bodyBytesMax + 1));
     expect(statusesIn(await connection.until(/request_id/))).toEqual([413]);
@@ -152,8 +152,8 @@ describe('a request', () => {
   );
 });
 
-describe('what is no request', () => {
-  test('chunks that are none are refused in words, whoever sends them', async () => {
+describe('input that is not a request', () => {
+  test('invalid chunks get an error, with and without a key', async () => {
     using connection = await raw();
     connection.socket.write(`${head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}zz\r\n`);
     expect(statusesIn(await connection.closed())).toEqual([400]);
@@ -239,7 +239,7 @@ describe('connections', () => {
 });
 
 describe('at a shutdown', () => {
-  test('what is under way is answered, idle connections close, and none is reset', async () => {
+  test('requests in flight get their responses, idle connections close, and none is reset', async () => {
     const held = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<void>();
     const other = await testGateway({
@@ -271,7 +271,7 @@ describe('at a shutdown', () => {
     expect(resets).toEqual([]);
   });
 
-  test('a body that is still coming is waited for', async () => {
+  test('the server waits for a body that is still arriving', async () => {
     const other = await testGateway();
     using slow = await raw(other.port);
     slow.socket.write(head(message.length).replace(gateway.key, other.key) + message.slice(0, 10));

@@ -38,7 +38,7 @@ describe('cross-origin headers', () => {
     });
   });
 
-  test('tell a preflight what the path has, and which headers may be sent', () => {
+  test('list the methods of the path and the allowed headers in a preflight', () => {
     expect(corsHeaders(origins, { origin: APP, 'access-control-request-method': 'PUT' }, methods)).toEqual({
       vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
       'access-control-allow-origin': APP,
@@ -48,7 +48,7 @@ describe('cross-origin headers', () => {
     });
   });
 
-  test('of an OPTIONS that is no preflight are those of an answer', () => {
+  test('of an OPTIONS without a preflight are those of a response', () => {
     expect(corsHeaders(origins, { origin: APP }, methods)).not.toHaveProperty('access-control-allow-methods');
   });
 });

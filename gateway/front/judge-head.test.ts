@@ -138,7 +138,7 @@ describe('the head of a request', () => {
   });
 
   test.each<readonly [string, Partial<RequestHead>, string | null]>([
-    ['no key is missing', { headers: {} }, 'missing'],
+    ['no key is required', { headers: {} }, 'missing'],
     ['an empty key is malformed', { headers: { authorization: 'Bearer ' } }, 'malformed'],
     ['a text that cannot be a key is malformed', { headers: { 'x-api-token': 'x' } }, 'malformed'],
     [
@@ -162,7 +162,7 @@ describe('the head of a request', () => {
     });
   });
 
-  test('says which methods there are', () => {
+  test('lists the methods of the path', () => {
     expect(judgeHead({ ...good, method: 'PUT' }, routes)).toMatchObject({
       headers: { allow: 'GET, HEAD, OPTIONS, POST' },
     });

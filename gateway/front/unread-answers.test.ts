@@ -26,7 +26,7 @@ async function answering(
   return { port: (server.address() as AddressInfo).port, answered: answered.promise };
 }
 
-test('an answer that nobody reads is given up after a time, with its connection', async () => {
+test('the connection of an unread response is closed after a time', async () => {
   const { port, answered } = await answering(50);
   using connection = await RawConnection.open(port);
   connection.socket.pause();
@@ -36,7 +36,7 @@ test('an answer that nobody reads is given up after a time, with its connection'
   expect([response.writableFinished, response.destroyed]).toEqual([false, true]);
 });
 
-test('an answer that is read comes whole, however small the pieces', async () => {
+test('a response that is read in small pieces arrives complete', async () => {
   const { port, answered } = await answering(60_000);
   const { body } = await fetch(`http://127.0.0.1:${port}/`);
   let bytes = 0;

@@ -151,7 +151,7 @@ test('another caller with a certificate may use the public API, and not the serv
   });
 });
 
-test('a gateway is believed whose call it passes on; another caller calls for itself', async () => {
+test('ingest accepts the client address of a gateway, and ignores that of any other caller', async () => {
   const gateway = connect(await identity('proxying', 'gateway.example'));
   const posing = connect(await identity('posing', 'billing.example'));
   for (const caller of [gateway, posing]) await vi.waitFor(() => caller.check(), { timeout: 10_000 });
@@ -185,7 +185,7 @@ test('a gateway is believed whose call it passes on; another caller calls for it
   });
 });
 
-test('a new certificate is shown to whoever connects next, and who is connected stays so', async () => {
+test('new connections get a new certificate, and open connections stay open', async () => {
   const early = connect(await identity('early', 'gateway.example'));
   await vi.waitFor(() => early.check(), { timeout: 10_000 });
   await write('ingest', 'elsewhere.example');

@@ -25,7 +25,7 @@ describe('counting before parsing', () => {
     ['brackets in strings', `"${'[{:,'.repeat(tokens)}"`, 'ok'],
     ['quotes in strings', `"${'\\"['.repeat(1000)}"`, 'ok'],
     ['backslashes before the end of a string', `"\\\\"${'['.repeat(depth + 1)}`, 'too_deep'],
-    ['closing what was never opened', ']'.repeat(1000), 'ok'],
+    ['closing brackets without an opening one', ']'.repeat(1000), 'ok'],
   ])('%s', (_, text, verdict) => {
     expect(scanned(text)).toBe(verdict);
     expect(scanned(text, 7)).toBe(verdict);

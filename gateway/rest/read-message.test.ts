@@ -211,7 +211,7 @@ describe('the strict reader refuses', () => {
     expect(read({ to: new Array(10_000).fill(0) }).faults).toHaveLength(acceptLimits.fieldFaultsMax);
   });
 
-  test('without saying what stands there', () => {
+  test('without quoting the value', () => {
     const faults = new Faults();
     readMessage(
       sendMessage,
@@ -258,7 +258,7 @@ describe('whatever comes', () => {
     );
   });
 
-  test('what is written is read as it was', () => {
+  test('a written value is read unchanged', () => {
     const text = fc.string({ unit: 'binary' });
     const request = fc.record({
       recipient: text,

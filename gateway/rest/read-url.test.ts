@@ -44,7 +44,7 @@ describe('a query', () => {
     expect(read(query).faults).toEqual(faults);
   });
 
-  test('with an unknown name is told the nearest parameter', () => {
+  test('with an unknown name gets the nearest parameter', () => {
     const faults = new Faults();
     readQuery(fieldsOf('ListMessages'), 'Statuss=queued&nope=1', {}, faults);
     expect(faults.list.map(({ message }) => message)).toEqual([

@@ -36,7 +36,7 @@ describe('a name that an object has more than once', () => {
     for (const { code } of repeatedNames(text, JSON.parse(text))) expect(code).toBe('repeated');
   });
 
-  test('is told as often as one answer has faults', () => {
+  test('is reported up to the maximum number of faults', () => {
     expect(pathsOf(`{${'"a":1,'.repeat(acceptLimits.fieldFaultsMax + 50)}"a":2}`)).toHaveLength(
       acceptLimits.fieldFaultsMax,
     );

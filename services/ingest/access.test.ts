@@ -263,7 +263,7 @@ describe('the table of access rules', () => {
 });
 
 describe('lists of a restricted key', () => {
-  test('come in full pages, and a cursor belongs to what the key may see', async () => {
+  test('come in full pages, and a cursor is bound to the rights of the key', async () => {
     const made: string[] = [];
     for (let i = 0; i < 12; i++) {
       const id = await storedMessage({ environment: 'live', sender: i % 3 === 0 ? OWN : FOREIGN });

@@ -42,7 +42,7 @@ test('a refused publish begins a backlog at once, and it ends when the store sho
   expect(await known()).toBe(false);
 });
 
-test('a backlog goes on for as long as the store shows it, and ends after it was fed', async () => {
+test('a backlog lasts as long as the store shows it, and ends after it was published', async () => {
   const message = sampleMessage({ createdAt: store.now() });
   await store.insert([message]);
   for (let sweeps = 0; sweeps < 5; sweeps++) {

@@ -16,7 +16,7 @@ const ensure = (text: string, tenant = 'default') =>
 const idOf = (text: string): string => bootstrapKey(text).id;
 
 describe('a first key', () => {
-  it('is made once, whoever asks', async () => {
+  it('is made once', async () => {
     const text = newKey();
     const states = await Promise.all(Array.from({ length: 20 }, () => ensure(text)));
     expect(new Set(states.map(({ kind }) => kind))).toEqual(new Set(['works']));
@@ -49,12 +49,12 @@ describe('a first key', () => {
     expect((await keys.list('other')).map(({ id }) => id)).toEqual([idOf(theirs)]);
   });
 
-  it('is not made of a text that is no key', async () => {
+  it('is not made from a text that is not a key', async () => {
     await expect(ensure('sk_live_short')).rejects.toThrow('this is not an API key');
   });
 });
 
-test('a key that cannot be used is told of with what to do, and never printed', async () => {
+test('an unusable key is reported with a remedy, and never printed', async () => {
   expect(describeFirstKey({ kind: 'works' }, 'default')).toBeNull();
   for (const [state, words] of [
     [{ kind: 'not_needed' }, 'other keys already'],

@@ -123,13 +123,13 @@ describe('after fifty failures in a minute', () => {
     expect(asked).toBe(1);
   });
 
-  test('nobody is asked any more about who is over the limit', async () => {
+  test('names over the limit need no call to the shared counts', async () => {
     for (let i = 0; i < MAX + 50; i++) await refused(newKey().text);
     expect(asked).toBe(MAX + 1);
   });
 });
 
-test('each reason is counted, and none of them is told apart from another that would say something of a key', async () => {
+test('each reason is counted, and responses do not reveal whether a key id exists', async () => {
   const [revoked, expired] = [newKey(), newKey()];
   await store(revoked, { revokedAt: 1 });
   await store(expired, { expiresAt: clock.now() });

@@ -191,11 +191,7 @@ describe('the public services', () => {
       { scheduled_time: { seconds: -1e14, nanos: 0 } },
       ['scheduled_time out_of_range'],
     ],
-    [
-      'for a value of an enum that nobody knows',
-      { environment: unknownNumber },
-      ['environment invalid_value'],
-    ],
+    ['for an unknown value of an enum', { environment: unknownNumber }, ['environment invalid_value']],
     [
       'for an attachment without content',
       { attachments: [Attachment.fromPartial({ filename: 'a' })] },
@@ -337,7 +333,7 @@ describe('the service for the gateway', () => {
     });
   });
 
-  test('judges a key and its scope without counting, when it is told so', async () => {
+  test('checks a key and its scope without counting if the request says so', async () => {
     const judged = async (credential: string, scope: string) =>
       (
         await made<AdmitResponse>((respond) =>
@@ -369,7 +365,7 @@ describe('the service for the gateway', () => {
     return ended;
   }
 
-  test('stores what is uploaded, for a message that refers to it', async () => {
+  test('stores uploaded content for a message that refers to it', async () => {
     const parts = [
       { header: { credential: memory.key, client_address: '' } },
       { chunk: Buffer.from('one, ') },

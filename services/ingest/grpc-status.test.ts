@@ -92,7 +92,7 @@ describe('rate figures', () => {
     expect(toRateFigures(null)).toBeUndefined();
   });
 
-  test('stand in the trailer, of refusals too', () => {
+  test('are in the trailer, also of refusals', () => {
     const figures = {
       'x-ratelimit-limit': '5000',
       'x-ratelimit-remaining': '4999',
@@ -107,7 +107,7 @@ describe('rate figures', () => {
 describe('the request id', () => {
   const id = requestIdOf('7f1c1f0e-6a3c-4a53-9a5e-0d6f4f6f3b0a');
 
-  test('stands in the trailer of responses and of refusals', () => {
+  test('is in the trailer of responses and refusals', () => {
     expect(toTrailer(null, id).getMap()).toEqual({ 'x-request-id': id });
     const { metadata } = toStatus(new Failure('internal', 'Broken.'), null, id);
     expect(metadata?.get('x-request-id')).toEqual([id]);

@@ -278,7 +278,7 @@ describe('a batch', () => {
 
   test.each([
     ['a traceparent of the caller', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, true],
-    ['a text that is no traceparent', 'canary', false],
+    ['a text that is not a traceparent', 'canary', false],
   ])('%s is kept: %3$j', async (_, traceparent, isKept) => {
     const w = await world();
     await sent(w, [item(w, {}, { traceparent })]);
@@ -324,7 +324,7 @@ describe('an idempotency key', () => {
     expect(await sent(w, [refused])).toEqual(['replayed']);
   });
 
-  test('may stand in a header of the message too, but not another one', async () => {
+  test('may also be in a header of the message, but must be equal', async () => {
     const w = await world();
     const headers = { 'X-Idempotency-Key': 'k' };
     expect(await sent(w, [keyed(w, 'k', { headers }), keyed(w, 'other', { headers })])).toEqual([
@@ -354,7 +354,7 @@ describe('deliveries that are not queued', () => {
     expect(w.notes).toEqual(['insert 1', 'publish 1']);
   });
 
-  test('a suppression of one tenant is none of another', async () => {
+  test('a suppression of one tenant does not apply to another', async () => {
     const w = await world();
     const address = parseAddress('ana@example.com');
     if (isRefusal(address)) throw new Error('not an address');

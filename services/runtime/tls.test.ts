@@ -40,7 +40,7 @@ describe('an invalid file is reported with its variable, without its content', (
       'PACKETBOAT_TLS_CERT_FILE contains no certificate in PEM',
     ],
     [
-      'a key that is none',
+      'a text that is not a key',
       { cert, key: 'hunter2', ca: authority.cert },
       'PACKETBOAT_TLS_KEY_FILE contains no private key in PEM',
     ],

@@ -1,5 +1,5 @@
-// How long a caller waits for the answer while the system delivers what came before: requests at
-// fixed times (open loop), however slow the answers, each timed from when it was meant to be sent.
+// Measures the latency of accepting while the system delivers earlier messages. Requests start at
+// fixed times (open loop), however slow the responses are; latency counts from the planned time.
 
 import { type Contender, missing } from './contender.ts';
 import { startHttpClient } from './http-client.ts';
@@ -21,7 +21,7 @@ export interface LatencyRound {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** How often each status other than 2xx came. */
+  /** Number of responses by status, except 2xx. */
   readonly refused: Readonly<Record<string, number>>;
 }
 

@@ -1,10 +1,10 @@
-// What a delivery costs while much is queued, against little, and how long a start takes then.
-// Embedded only.
+// Measures the cost of a delivery with a large and with a small backlog, and the time of a start.
+// Embedded mode only.
 //
 // The backlog is written straight into the store, as a flood that was accepted faster than it could
-// leave: queued, due, never published, all of one tenant and tier. Then the program is started on
-// it and delivers. Counted is its CPU time between two counts at the sink, and nothing is accepted
-// meanwhile: so it is the cost of feeding, claiming, composing, sending and recording. The mails
+// leave: queued, due, never published, all of one tenant and tier. Then the program starts
+// and delivers. The bench measures its CPU time between two counts at the sink. Nothing is accepted
+// meanwhile, so this is the cost of feeding, claiming, composing, sending and recording. The mails
 // are short, so that a million fit a small disk.
 
 import { mkdtemp, rm } from 'node:fs/promises';

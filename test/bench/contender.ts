@@ -1,4 +1,4 @@
-// What is measured: a system that takes messages and delivers them, as all rows look to the bench.
+// A system under test: it accepts messages and delivers them. All rows have this interface.
 
 import { isMissing, type NeedName, needs } from '../support/need.ts';
 import type { HttpDoor } from './http-client.ts';
@@ -6,9 +6,9 @@ import type { MailBatch } from './mail.ts';
 import type { Part } from './usage.ts';
 
 export interface Contender {
-  /** As tables and results call it. */
+  /** The name in tables and results. */
   readonly name: string;
-  /** What an accepted message survives. */
+  /** The failures that an accepted message survives. */
   readonly durability: string;
   readonly needs: readonly NeedName[];
   /** Why it cannot run here although it is installed; null when it can. */

@@ -1,6 +1,5 @@
-// The alerts and the dashboard of the chart: each alert fires when it should, and is quiet when it
-// need not, as Prometheus's own tester finds; and no expression asks for a metric or a label that
-// no program has.
+// The alerts and the dashboard of the chart: promtool checks that each alert fires when it should
+// and only then. No expression uses a metric or a label that no program has.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

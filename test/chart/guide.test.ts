@@ -1,7 +1,6 @@
-// docs/kubernetes.md, done as it is written, each command of it: a release at work. Its programs
-// are processes over real backends, as the chart renders them, with its environment, its files of
-// Secrets and its service account; only addresses are others, for there is no network of a cluster
-// here.
+// Runs each command of docs/kubernetes.md. The programs of the release are processes with real
+// backends, with the environment, the Secret files and the service account that the chart renders.
+// Only addresses differ, since there is no cluster network.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -44,7 +43,7 @@ describeWith(
     let addresses: Readonly<Record<string, Readonly<Record<string, string>>>>;
     let smtpPort: number;
 
-    /** Does what the guide says next below this heading. */
+    /** Runs the next commands of the guide below this heading. */
     const follow = (heading: string): Promise<string> => shell(guide.take(heading, 'sh'), { cwd, env });
     const ctl = (...args: readonly string[]) => kubectlOk(kubernetes.kubeconfig, ['-n', 'mail', ...args]);
 
@@ -209,7 +208,7 @@ describeWith(
       await using sink = await startSink({ port: smtpPort });
       await ctl('wait', '--for=condition=Ready', '--timeout=60s', 'template/order-shipped');
       expect(JSON.parse(await follow(heading))).toMatchObject({ message_id: expect.stringMatching(/^msg_/) });
-      // its route may be paused, for nobody was there while the test before had failed
+      // the route may still be paused from the previous test
       await sink.until(() => sink.mails.some(({ to }) => to.includes('user@example.com')), 60_000);
     }, 120_000);
 

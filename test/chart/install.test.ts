@@ -1,6 +1,6 @@
-// What people do with Helm, on a real API server, by both Helms: install, upgrade, roll back,
-// uninstall, install again. There are no controllers, so the test plays them; no pod runs but that
-// of the Job before an uninstall, which is a process here.
+// Installs, upgrades, rolls back, uninstalls and reinstalls the chart on a real API server, with
+// Helm 3 and 4. There are no controllers, so the test does their work. No pod runs except that of
+// the Job before an uninstall, which is a process here.
 
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

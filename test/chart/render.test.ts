@@ -1,6 +1,6 @@
-// What the chart renders, without a cluster: goldens of the combinations in `ci/`, that bad values
-// are refused with their path, and what must be true of every object. `make golden` writes the
-// goldens anew.
+// Renders the chart without a cluster: compares the combinations in `ci/` with goldens, expects
+// invalid values to be rejected with their path, and checks rules for every object. `make golden`
+// rewrites the goldens.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ const backends = [
 ];
 const minimal = backends.flatMap((value) => ['--set', value]);
 
-/** What Node and the C library read. */
+/** Environment variables that Node and the C library read. */
 const forTheRuntime = ['NODE_OPTIONS', 'MALLOC_ARENA_MAX'];
 
 const kinds = (objects: readonly RenderedObject[]): readonly string[] => objects.map(({ kind }) => kind);

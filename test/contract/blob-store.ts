@@ -35,7 +35,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
     });
     afterEach(() => subject[Symbol.asyncDispose]());
 
-    it('gives back the bytes, after a restart too', async () => {
+    it('returns the bytes, also after a restart', async () => {
       const start = subject.now();
       const bytes = noise(300 * KIB);
       const info = await store.put(id, 'acme.live', chunksOf(bytes, 64 * KIB));
@@ -70,7 +70,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       },
     );
 
-    it('keeps its own copy of what it was given', async () => {
+    it('copies the bytes that it was given', async () => {
       const buffer = Buffer.alloc(16, 1);
       async function* reusing() {
         yield buffer;
@@ -82,7 +82,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       expect(await collect(store.get(id))).toEqual(Buffer.concat([Buffer.alloc(16, 1), Buffer.alloc(16, 2)]));
     });
 
-    it('takes one chunk after the other from the source, and gives them as they are asked for', async () => {
+    it('reads the source chunk by chunk, and yields chunks on demand', async () => {
       const chunk = noise(64 * KIB);
       const count = 80; // 5 MiB
       let given = 0;
@@ -109,7 +109,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       expect(largest).toBeLessThanOrEqual(MIB);
     });
 
-    it('can be read by several at once, and left half-way', async () => {
+    it('several readers can read at once, and stop early', async () => {
       const bytes = noise(MIB);
       await store.put(id, 'a', chunksOf(bytes, 64 * KIB));
       for await (const part of store.get(id)) {
@@ -120,7 +120,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       expect(copies.every((copy) => copy.equals(bytes))).toBe(true);
     });
 
-    it('has nothing to read when the source fails', async () => {
+    it('a failed source leaves no blob', async () => {
       async function* failing() {
         yield noise(300 * KIB);
         throw new Error('the client went away');
@@ -130,7 +130,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       await expect(collect(store.get(id))).rejects.toMatchObject({ kind: 'not_found' });
     });
 
-    it('has nothing to read before the put has ended', async () => {
+    it('a blob cannot be read before the put has ended', async () => {
       const gate = Promise.withResolvers<void>();
       const reached = Promise.withResolvers<void>();
       async function* slow() {
@@ -148,7 +148,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       expect(await store.stat([id])).toMatchObject([{ bytes: 300 * KIB + 1 }]);
     });
 
-    it('answers in the order asked, with null for what is not there', async () => {
+    it('returns results in the order of the ids, null for an unknown id', async () => {
       const other = newBlobId(subject.now());
       await store.put(id, 'a', chunksOf(noise(10), 10));
       await store.put(other, 'b', chunksOf(noise(20), 10));
@@ -167,7 +167,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       await expect(collect(store.get(id))).rejects.toThrow();
     });
 
-    it('deletes, and is content when there is nothing to delete', async () => {
+    it('deletes blobs, and ignores unknown ids', async () => {
       const kept = newBlobId(subject.now());
       await store.put(id, 'a', chunksOf(noise(10), 10));
       await store.put(kept, 'a', chunksOf(noise(10), 10));
@@ -178,7 +178,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
       await expect(collect(store.get(id))).rejects.toMatchObject({ kind: 'not_found' });
     });
 
-    it('names what is older than a time, in order of their ids, whole or not, page by page', async () => {
+    it('lists blobs older than a time by id, complete or not, in pages', async () => {
       const ids: BlobId[] = [];
       async function* failing() {
         yield noise(300 * KIB);

@@ -38,7 +38,7 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       return reservation;
     }
 
-    it('grants the burst at once and says what is left', async () => {
+    it('grants the burst at once and returns the remaining tokens', async () => {
       for (const left of [4, 3, 2, 1, 0]) {
         const at = subject.now();
         const got = await reserve(slow, 1);
@@ -49,7 +49,7 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       }
     });
 
-    it('refuses beyond it, and a refusal spends nothing', async () => {
+    it('refuses more than the burst, and a refusal spends nothing', async () => {
       await reserve(slow, 5);
       for (let again = 0; again < 3; again += 1) {
         const got = await reserve(slow, 1);
@@ -59,13 +59,13 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       }
     });
 
-    it('grants a part when not all is there', async () => {
+    it('grants some of the tokens if not all are available', async () => {
       const got = await reserve(slow, 8);
       expect(got).toMatchObject({ granted: 5, remaining: 0 });
       expect(got.waitMs).toBeGreaterThan(0);
     });
 
-    it('has a token more after the wait that it named', async () => {
+    it('has one more token after the wait that it returned', async () => {
       await reserve(quick, 3);
       const { waitMs } = await reserve(quick, 3);
       expect(waitMs).toBeLessThanOrEqual(50);
@@ -73,13 +73,13 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       expect((await reserve(quick, 1)).granted).toBe(1);
     });
 
-    it('is full again at the time that it named, and no fuller', async () => {
+    it('is full again at the time that it returned, and not fuller', async () => {
       const { resetAt } = await reserve(quick, 3);
       await subject.elapse(Math.max(0, resetAt - subject.now()) + 100);
       expect((await reserve(quick, 9)).granted).toBe(3);
     });
 
-    it('answers several budgets in one call, in order, each by itself', async () => {
+    it('reserves from several budgets in one call, in order and independently', async () => {
       const other = { ...slow, name: 'sender/acme/billing', limit: 7 };
       await reserve(slow, 5);
       const answers = await budgets.reserve([
@@ -94,24 +94,24 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       ]);
     });
 
-    it('answers nothing when nothing is asked, and takes nothing for zero tokens', async () => {
+    it('returns nothing for no requests, and takes nothing for zero tokens', async () => {
       expect(await budgets.reserve([])).toEqual([]);
       expect(await reserve(slow, 0)).toMatchObject({ granted: 0, waitMs: 0, remaining: 5 });
     });
 
-    it('follows a budget that was changed', async () => {
+    it('applies a changed budget', async () => {
       await reserve(slow, 1);
       expect((await reserve({ ...slow, burst: 2 }, 5)).granted).toBe(2);
       expect((await reserve({ ...slow, windowMs: HOUR }, 9)).granted).toBe(5);
     });
 
-    it('a limit of nothing grants its burst and nothing after it', async () => {
+    it('a limit of zero grants the burst once', async () => {
       const none = { ...slow, limit: 0, burst: 1 };
       expect((await reserve(none, 2)).granted).toBe(1);
       expect(await reserve(none, 1)).toMatchObject({ granted: 0, waitMs: none.windowMs });
     });
 
-    it('programs share a bucket: together they are granted no more than it holds', async () => {
+    it('programs share a bucket: together they get no more than its tokens', async () => {
       const large: Budget = { name: 'key/large', limit: 6_000, windowMs: 24 * HOUR, burst: 6_000 };
       const both = [budgets, await subject.other()];
       const answers = await Promise.all(
@@ -123,7 +123,7 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       expect(granted).toBeGreaterThanOrEqual(5_800);
     });
 
-    it('one call for many is like many calls for one', async () => {
+    it('one call for many tokens equals many calls for one', async () => {
       const medium: Budget = { name: 'key/medium', limit: 2_000, windowMs: 24 * HOUR, burst: 2_000 };
       let granted = 0;
       for (let calls = 0; calls < 150; calls += 1) granted += (await reserve(medium, 1)).granted;
@@ -133,7 +133,7 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       expect(granted + rest.granted).toBeGreaterThanOrEqual(1_950);
     });
 
-    it('says that it answers', async () => {
+    it('check resolves', async () => {
       await budgets.check();
     });
   });

@@ -46,7 +46,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
     });
     afterEach(() => subject[Symbol.asyncDispose]());
 
-    it('creates, updates under a new number, and repeats without effect', async () => {
+    it('creates, updates with a new revision number, and repeats without effect', async () => {
       const one = template({ subject: 'one' });
       expect(await writer.put(by(1, 1), one)).toEqual({ kind: 'created', revision: 1 });
       expect(await writer.put(by(1, 1), one)).toEqual({ kind: 'unchanged', revision: 1 });
@@ -75,7 +75,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       });
     });
 
-    it('writes a login that has changed, although the hash is the same', async () => {
+    it('writes a changed login although the hash is the same', async () => {
       await writer.put(by(1, 1), sender({ password: 'one' }));
       expect(await writer.put(by(1, 1), sender({ password: 'one' }))).toEqual({
         kind: 'unchanged',
@@ -106,7 +106,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       });
     });
 
-    it('refuses an old leader, also once its successor has written the same', async () => {
+    it('refuses an old leader, even after its successor has written the same', async () => {
       await writer.put(by(1, 5), sender());
       expect(await subject.other.put(by(2, 5), sender())).toMatchObject({ kind: 'unchanged' });
       expect(await writer.put(by(1, 6), sender({ from: 'Late' }))).toEqual({ kind: 'fenced', revision: 1 });
@@ -114,7 +114,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('Billing');
     });
 
-    it('leaves alone what another source wrote', async () => {
+    it('does not change objects of another source', async () => {
       await writer.put(by(1, 1), sender());
       expect(await writer.put(by(9, 9, 'staging'), sender({ from: 'Foreign' }))).toEqual({
         kind: 'foreign',
@@ -128,7 +128,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('Billing');
     });
 
-    it('prunes its own that is gone, and keeps revisions and numbers', async () => {
+    it('prunes its own deleted objects, and keeps their revisions and numbers', async () => {
       await writer.put(by(1, 1), sender());
       await writer.put(by(1, 1), template({ subject: 'one' }));
       await writer.put(by(1, 1), template({ identifier: 'kept' }));
@@ -154,7 +154,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       });
     });
 
-    it('lists what it has in view, and removes one of them', async () => {
+    it('lists its visible objects, and removes one of them', async () => {
       const own = { ...by(3, 1), uid: 'u1' };
       await writer.put(own, sender());
       await writer.put({ ...by(3, 4), uid: 'u2' }, template());
@@ -177,7 +177,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect((await subject.read()).sender('shop', 'billing')).toBeNull();
     });
 
-    it('takes an object that was made anew under its name, although its generations start again', async () => {
+    it('accepts a recreated object although its generations start again', async () => {
       await writer.put({ ...by(3, 7), uid: 'old' }, sender());
       expect(await writer.put({ ...by(3, 1), uid: 'new' }, sender({ from: 'New' }))).toMatchObject({
         kind: 'updated',
@@ -192,7 +192,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect((await subject.read()).senders('shop')).toHaveLength(1);
     });
 
-    it('gives one number to one content, however many write at once', async () => {
+    it('concurrent writes of one content get one number', async () => {
       const texts = ['a', 'b', 'c', 'd', 'e', 'f'];
       const puts = [...texts, ...texts].map((text, i) =>
         (i % 2 === 0 ? writer : subject.other).put(by(1, 1), template({ subject: text })),
@@ -211,7 +211,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       );
     });
 
-    it('gives notice of what a reader can see, and of nothing else', async () => {
+    it('publishes notices of visible changes only', async () => {
       await writer.put(by(1, 1), sender());
       await writer.put(by(1, 1), sender());
       await writer.put(by(2, 1), sender());

@@ -86,7 +86,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       }
     });
 
-    it('gives back everything that was compiled', async () => {
+    it('returns everything that was compiled', async () => {
       const snapshot = await publish(withSubject('Größe 👩‍👧'), (now) => revisionOf(now) === 1);
       expect(snapshot.template('shop', 'invoice')).toMatchObject({
         variables: {
@@ -98,7 +98,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       });
     });
 
-    it('opens the logins of a relay, for one who may', async () => {
+    it('decrypts the logins of a relay for a reader with the key', async () => {
       const snapshot = await publish(
         [senderYaml({ password: 'open sesame' })],
         ({ sender }) => sender('shop', 'billing') !== null,
@@ -116,7 +116,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       ).toBe('open barley');
     });
 
-    it('replaces its snapshot whole, and tells of it', async () => {
+    it('replaces its whole snapshot, and calls listeners', async () => {
       let calls = 0;
       using _listening = catalog.onChange(() => calls++);
       const first = await publish(withSubject('one'), (now) => revisionOf(now) === 1);
@@ -127,7 +127,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       expect(second.version).toBeGreaterThan(first.version);
     });
 
-    it('tells nobody who has stopped listening', async () => {
+    it('does not call a disposed listener', async () => {
       let first = 0;
       let second = 0;
       const listening = catalog.onChange(() => first++);
@@ -138,7 +138,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       expect(first).toBe(0);
     });
 
-    it('keeps what was pinned', async () => {
+    it('keeps pinned revisions', async () => {
       await publish(withSubject('one'), (now) => revisionOf(now) === 1);
       await publish(withSubject('two'), (now) => revisionOf(now) === 2);
       expect((await catalog.revision('shop', 'invoice', 1))?.content.live[0]?.subject).toBe('one');
@@ -154,7 +154,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       }
     });
 
-    it('takes out of view what is gone, and keeps its revisions', async () => {
+    it('hides deleted objects, and keeps their revisions', async () => {
       await publish(withSubject('one'), (now) => revisionOf(now) === 1);
       const gone = await publish([senderYaml()], (now) => revisionOf(now) === undefined);
       expect(gone.sender('shop', 'billing')).not.toBeNull();
@@ -162,7 +162,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       await publish(withSubject('two'), (now) => revisionOf(now) === 2);
     });
 
-    it('goes on after a restart: what is live, what was pinned, and the numbers', async () => {
+    it('keeps live revisions, pinned revisions and numbers after a restart', async () => {
       await publish(withSubject('one'), (now) => revisionOf(now) === 1);
       const before = await publish(withSubject('two'), (now) => revisionOf(now) === 2);
       catalog = await subject.reopen();
@@ -172,7 +172,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogSubject
       await publish(withSubject('three'), (now) => revisionOf(now) === 3);
     });
 
-    it('gives a return to an earlier content a number of its own', async () => {
+    it('gives a new number to content that returns to an earlier revision', async () => {
       for (const [i, text] of ['one', 'two', 'one'].entries())
         await publish(withSubject(text), (now) => revisionOf(now) === i + 1);
       expect((await catalog.revision('shop', 'invoice', 3))?.content).toEqual(

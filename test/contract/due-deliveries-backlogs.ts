@@ -14,7 +14,7 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
       backlogs.map(({ tenant, tier }) => `${tenant}/${tier}`).toSorted();
     const normal: Backlog = { tenant: 'default', tier: 'normal' };
 
-    it('names each tenant and tier once that has queued deliveries whose time has come', async () => {
+    it('returns each tenant and tier with due queued deliveries once', async () => {
       for (const tenant of ['a', 'b', 'b.c', '$d'])
         for (const tier of tiers) await put({ tenant, tier }, { tenant, tier });
       await put(
@@ -101,7 +101,7 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
       expect(await opened.store.unpublished(normal, opened.t0 - 1, 100)).toEqual([]);
     });
 
-    it('returns a backlog in batches, without what is published already', async () => {
+    it('returns a backlog in batches, without published deliveries', async () => {
       const ids = await put(
         ...Array.from({ length: 30 }, (_, i) => ({
           createdAt: opened.t0 - 30 + i,

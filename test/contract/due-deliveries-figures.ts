@@ -10,7 +10,7 @@ export function queueFigures(opened: StoreInTest<MessageStore & DueDeliveries>):
   const { put, changeOf } = opened;
 
   describe('countQueued and oldestDue', () => {
-    it('counts what is queued, published or not, up to a limit', async () => {
+    it('counts queued deliveries, published or not, up to a limit', async () => {
       expect(await opened.store.countQueued(10)).toBe(0);
       await put(
         {},

@@ -20,7 +20,7 @@ export function dueDeliveriesContract(
     describe('woken', () => {
       const woken: readonly Exclude<DeliveryState, 'queued'>[] = ['scheduled', 'sending', 'deferred'];
 
-      it('finds deliveries in the named states whose time has come', async () => {
+      it('finds due deliveries in the given states', async () => {
         const due = await put(
           { deliveries: [{ state: 'scheduled', wakeAt: opened.t0 - 2 }] },
           { deliveries: [{ state: 'sending', wakeAt: opened.t0 - 1 }] },

@@ -24,26 +24,26 @@ export function failureCountsContract(name: string, open: () => Promise<FailureC
     const countsOf = async (names: readonly string[], from = subject.counts): Promise<number[]> =>
       (await from.add(names)).map(({ count }) => count);
 
-    it('counts under each name for itself, in the order given', async () => {
+    it('counts each name separately, in the order given', async () => {
       expect(await countsOf(['address/a', 'key/k'])).toEqual([1, 1]);
       expect(await countsOf(['key/k'])).toEqual([2]);
       expect(await countsOf(['address/b', 'key/k', 'address/a'])).toEqual([1, 3, 2]);
     });
 
-    it('counts what other programs count', async () => {
+    it('includes the counts of other programs', async () => {
       await subject.counts.add(['address/a']);
       expect(await countsOf(['address/a'], subject.other)).toEqual([2]);
       expect(await countsOf(['address/a'])).toEqual([3]);
     });
 
-    it('loses none of those that come at the same time', async () => {
+    it('loses no concurrent failure', async () => {
       const counts = await Promise.all(Array.from({ length: 64 }, () => countsOf(['address/a', 'key/k'])));
       expect(counts.map(([count = 0]) => count).toSorted((a, b) => a - b)).toEqual(
         Array.from({ length: 64 }, (_, i) => i + 1),
       );
     });
 
-    it('says how much is left of a window, which begins with its first failure', async () => {
+    it('returns the rest of a window, which starts with its first failure', async () => {
       const [first] = await subject.counts.add(['address/a']);
       const [second] = await subject.counts.add(['address/a']);
       expect(first?.endsInMs).toBeGreaterThan(0);
@@ -51,14 +51,14 @@ export function failureCountsContract(name: string, open: () => Promise<FailureC
       expect(second?.endsInMs).toBeLessThanOrEqual(first?.endsInMs ?? 0);
     });
 
-    it('begins anew after a window', async () => {
+    it('starts again after a window', async () => {
       await subject.counts.add(['address/a']);
       await subject.counts.add(['address/a']);
       await subject.endWindows(['address/a']);
       expect(await countsOf(['address/a'])).toEqual([1]);
     });
 
-    it('answers nothing for no names', async () => {
+    it('returns nothing for no names', async () => {
       expect(await subject.counts.add([])).toEqual([]);
     });
   });

@@ -36,7 +36,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreSubje
     });
     afterEach(() => subject[Symbol.asyncDispose]());
 
-    it('gives back every field, after a restart too', async () => {
+    it('returns every field, also after a restart', async () => {
       const keys = [
         apiKey('k1'),
         apiKey('k2', {
@@ -57,7 +57,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreSubje
       if (subject.reopen !== undefined) await verify(await subject.reopen());
     });
 
-    it('adds an id once, whoever asks', async () => {
+    it('adds an id once', async () => {
       const key = apiKey('k1');
       await store.add(key);
       expect(await store.add(apiKey('k1', { tenant: 'other', name: 'second' }))).toBe(false);
@@ -65,7 +65,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreSubje
       expect(await store.list('other')).toEqual([]);
     });
 
-    it('lets one of many at once add an id', async () => {
+    it('one of many concurrent adds of an id succeeds', async () => {
       const keys = Array.from({ length: 50 }, (_, n) => apiKey('k1', { name: `n${n}` }));
       const answers = await Promise.all(keys.map((key) => store.add(key)));
       expect(answers.filter(Boolean)).toHaveLength(1);
@@ -84,7 +84,7 @@ export function keyStoreContract(name: string, open: () => Promise<KeyStoreSubje
       expect(await store.list('nobody')).toEqual([]);
     });
 
-    it('revokes for good, keeping the first time', async () => {
+    it('revokes permanently, and keeps the first time', async () => {
       await store.add(apiKey('k1'));
       expect(await store.revoke('default', 'k1', 100)).toBe(true);
       expect(await store.revoke('default', 'k1', 200)).toBe(true);

@@ -29,7 +29,7 @@ export function messageListContract(
       expect(first).toEqual(await get(ids[0] ?? missing()));
     });
 
-    it('lists a message once that was in one batch twice', async () => {
+    it('lists a message once although one batch had it twice', async () => {
       const message = sample();
       await opened.store.insert([message, message]);
       expect(await list({})).toEqual([message.id]);

@@ -21,7 +21,7 @@ export function noticesContract(name: string, open: () => Promise<NoticesSubject
     });
     afterEach(() => subject[Symbol.asyncDispose]());
 
-    it('tells all ends, itself too', async () => {
+    it('reaches all subscribers, including those of the same process', async () => {
       using _here = subject.notices.subscribe('catalog.changed', (text) => heard.push(`here ${text}`));
       using _there = subject.other.subscribe('catalog.changed', (text) => heard.push(`there ${text}`));
       // a subscription may take a moment to reach the server: publish until it is heard
@@ -33,7 +33,7 @@ export function noticesContract(name: string, open: () => Promise<NoticesSubject
       });
     });
 
-    it('tells of what the prefix names, and of nothing else', async () => {
+    it('delivers only notices with the prefix', async () => {
       using _listening = subject.other.subscribe('catalog.changed', (text) => heard.push(text));
       await vi.waitFor(() => {
         for (const text of [
@@ -47,7 +47,7 @@ export function noticesContract(name: string, open: () => Promise<NoticesSubject
       });
     });
 
-    it('tells no more once the subscription is disposed', async () => {
+    it('does not call a disposed subscription', async () => {
       const first = subject.other.subscribe('first', (text) => heard.push(text));
       using _second = subject.other.subscribe('second', (text) => heard.push(text));
       await vi.waitFor(() => {
@@ -64,7 +64,7 @@ export function noticesContract(name: string, open: () => Promise<NoticesSubject
       expect(heard).not.toContain('first.b');
     });
 
-    it('takes a notice when it is closed, and loses it', async () => {
+    it('drops a notice after it was closed', async () => {
       await subject.notices[Symbol.asyncDispose]();
       expect(() => subject.notices.publish('first.a')).not.toThrow();
     });

@@ -19,7 +19,7 @@ export function resolverContract(name: string, open: () => Promise<ResolverSubje
     });
     afterEach(() => subject[Symbol.asyncDispose]());
 
-    it('joins the strings of a text record, and says how long the answer holds', async () => {
+    it('joins the strings of a text record, and returns the TTL', async () => {
       subject.zone['shop.example'] = { txt: [['v=spf1 ', '-all'], 'other'] };
       expect(await subject.resolver.txt('shop.example')).toEqual({
         records: ['v=spf1 -all', 'other'],
@@ -28,19 +28,19 @@ export function resolverContract(name: string, open: () => Promise<ResolverSubje
       });
     });
 
-    it('answers what does not fit into a datagram', async () => {
+    it('returns answers that do not fit into a datagram', async () => {
       const long = 'x'.repeat(3_000);
       subject.zone['long.example'] = { txt: [long] };
       expect((await subject.resolver.txt('long.example')).records).toEqual([long]);
     });
 
-    it('follows an alias, in any case and with a last dot', async () => {
+    it('follows an alias in any case and with a final dot', async () => {
       subject.zone['alias.example'] = { cname: 'real.example' };
       subject.zone['real.example'] = { txt: ['here'] };
       expect((await subject.resolver.txt('Alias.Example.')).records).toEqual(['here']);
     });
 
-    it('has no records for what is not there, and says how long that holds', async () => {
+    it('returns no records for an unknown name, with the negative TTL', async () => {
       subject.zone['empty.example'] = {};
       for (const asked of ['empty.example', 'nobody.example']) {
         expect(await subject.resolver.txt(asked)).toEqual({
@@ -51,7 +51,7 @@ export function resolverContract(name: string, open: () => Promise<ResolverSubje
       }
     });
 
-    it('answers mail exchangers and addresses', async () => {
+    it('returns mail exchangers and addresses', async () => {
       subject.zone['shop.example'] = {
         mx: [{ preference: 10, exchange: 'mx.shop.example' }],
         a: ['192.0.2.1'],
@@ -66,7 +66,7 @@ export function resolverContract(name: string, open: () => Promise<ResolverSubje
       ]);
     });
 
-    it('says whether the answer was validated', async () => {
+    it('returns whether the answer was validated', async () => {
       subject.zone['shop.example'] = { txt: ['here'] };
       subject.validates(true);
       expect((await subject.resolver.txt('shop.example')).isAuthenticated).toBe(true);
@@ -80,7 +80,7 @@ export function resolverContract(name: string, open: () => Promise<ResolverSubje
       },
     );
 
-    it('does not listen to an answer to another question', async () => {
+    it('ignores an answer to another question', async () => {
       subject.zone['spoofed.example'] = { txt: ['here'], fault: 'wrong id' };
       expect((await subject.resolver.txt('spoofed.example')).records).toEqual(['here']);
     });

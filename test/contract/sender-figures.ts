@@ -36,7 +36,7 @@ export function senderFiguresContract(name: string, open: () => Promise<SenderFi
     });
     afterEach(() => subject[Symbol.asyncDispose]());
 
-    it('adds what several dispatchers tell, for each sender', async () => {
+    it('adds the figures of several dispatchers for each sender', async () => {
       const early = { at: 5, code: 250, enhanced: null };
       const late = { at: 9, code: 451, enhanced: '4.3.0' };
       await subject.store.add([]);
@@ -60,7 +60,7 @@ export function senderFiguresContract(name: string, open: () => Promise<SenderFi
       expect(sums).toContainEqual(figures({ tenant: 'other', bounced: 1 }));
     });
 
-    it('sums what is half an hour old, and leaves out what is older than an hour', async () => {
+    it('includes figures of half an hour ago, and excludes figures older than an hour', async () => {
       await subject.store.add([figures({ sent: 5 })]);
       await subject.age(1_800_000);
       await subject.store.add([figures({ sent: 1 })]);

@@ -31,7 +31,7 @@ export function suppressionStoreContract(name: string, open: () => Promise<Suppr
     });
     afterEach(() => subject[Symbol.asyncDispose]());
 
-    it('adds, and finds what it added, after a restart too', async () => {
+    it('finds an added suppression, also after a restart', async () => {
       const entry = suppression({ reason: 'hard_bounce' });
       expect(await store.add(entry)).toEqual({ suppression: entry, created: true });
       const verify = async (reader: SuppressionStore): Promise<void> => {
@@ -52,7 +52,7 @@ export function suppressionStoreContract(name: string, open: () => Promise<Suppr
       expect(await store.find('default', 'all', [hashOf(1)])).toEqual(first);
     });
 
-    it('lets one of many at once create it', async () => {
+    it('one of many concurrent adds creates the suppression', async () => {
       const answers = await Promise.all(
         Array.from({ length: 50 }, (_, createdAt) => store.add(suppression({ createdAt }))),
       );

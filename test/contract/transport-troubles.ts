@@ -64,7 +64,7 @@ export function troublesContract(open: OpenSubject): void {
     describe.each(bodies)('%s', (_, bodyOf) => {
       const sent = (text = body) => ({ body: bodyOf(text), bytes: Buffer.byteLength(text) });
 
-      it('is brought over, byte by byte', async () => {
+      it('arrives byte for byte', async () => {
         for (const text of [body, '.\r\n', '..\r\n.\r\n', '.first line\r\n', 'no end of line', 'x']) {
           const { transport, route, sink } = await begin([], options);
           expect((await sendOne(transport, route, sent(text))).kind).toBe('accepted');
@@ -73,7 +73,7 @@ export function troublesContract(open: OpenSubject): void {
         }
       });
 
-      it('replies that are split at every byte are whole again', async () => {
+      it('replies that are split at every byte are joined', async () => {
         const at = ['greeting', 'ehlo', 'mail', 'rcpt', 'data', 'dot', 'rset'] as const;
         const { transport, route, sink } = await begin(
           [{ ...nobody, split: true }, ...at.map((stage) => ({ at: stage, split: true }) as const)],
@@ -231,7 +231,7 @@ export function troublesContract(open: OpenSubject): void {
         },
       );
 
-      it('a signal while the fence is asked, before its word or right behind it, sends no dot', async () => {
+      it('an abort during the fence, or right after it, sends no dot', async () => {
         for (const isBefore of [true, false]) {
           const { transport, route, sink } = await begin([], options);
           const abort = new AbortController();
@@ -249,7 +249,7 @@ export function troublesContract(open: OpenSubject): void {
         }
       });
 
-      it('without the word of the fence the server never gets the dot', async () => {
+      it('without permission of the fence, the server never gets the dot', async () => {
         const { transport, route, sink } = await begin([], options);
         expect(await sendOne(transport, route, { ...sent(), beforeDot: async () => false })).toMatchObject({
           kind: 'fenced',
@@ -284,7 +284,7 @@ export function troublesContract(open: OpenSubject): void {
         expect(sink.counts).toMatchObject({ mails: 1, connections: 2 });
       });
 
-      it('a kept connection on which the server is silent is not tried twice', async () => {
+      it('a timeout on a kept connection is not retried', async () => {
         const { transport, route, sink } = await begin([{ at: 'mail', skip: 1, hang: true }], options);
         expect((await sendOne(transport, route, sent())).kind).toBe('accepted');
         expect(await sendOne(transport, route, sent())).toMatchObject({
@@ -295,7 +295,7 @@ export function troublesContract(open: OpenSubject): void {
         expect(sink.counts).toMatchObject({ mails: 1, connections: 1 });
       });
 
-      it('SMTPUTF8 is declared when a header needs it, and a server without it gets no DATA', async () => {
+      it('SMTPUTF8 is declared if a header needs it, and a server without it gets no DATA', async () => {
         const { transport, route, sink } = await begin([], options);
         expect((await sendOne(transport, route, { ...sent(), smtpUtf8: true })).kind).toBe('accepted');
         expect(sink.mails[0]?.parameters).toContain('SMTPUTF8');
@@ -308,7 +308,7 @@ export function troublesContract(open: OpenSubject): void {
         expect(ascii.sink.counts.reached).toMatchObject({ mail: 0, data: 0 });
       });
 
-      it('a known size is announced, and a server that takes less gets no DATA', async () => {
+      it('a known size is declared, and a server with a smaller maximum gets no DATA', async () => {
         const { transport, route, sink } = await begin([], { ...options, mailBytesMax: 1_000 });
         expect((await sendOne(transport, route, sent())).kind).toBe('accepted');
         expect(sink.mails[0]?.parameters).toContain(`SIZE=${body.length}`);
@@ -321,7 +321,7 @@ export function troublesContract(open: OpenSubject): void {
     });
   });
 
-  it('an early answer to what was not asked yet is not taken for its answer', async () => {
+  it('a reply that arrives before its command is not used', async () => {
     for (const reply of ['250 ok\r\n250 early', '250 ok\r\n250 early\r\n354 early']) {
       const { transport, route, sink } = await begin([{ at: 'mail', reply }], { extensions: [] });
       const report = await sendOne(transport, route);
@@ -331,7 +331,7 @@ export function troublesContract(open: OpenSubject): void {
     }
   });
 
-  it('of a body in memory nothing is on the wire when the fence is asked', async () => {
+  it('no byte of a body in memory is sent before the fence', async () => {
     for (const bytes of [1, 1_000, 3_000_000]) {
       const { transport, route, sink } = await begin([{ at: 'body', reply: '552 a byte of the body' }]);
       let asked = 0;
@@ -353,7 +353,7 @@ export function troublesContract(open: OpenSubject): void {
     }
   });
 
-  it('a large body in memory that is lost in the midst is lost before the dot', async () => {
+  it('a connection that is lost within a large body in memory is lost before the dot', async () => {
     const { transport, route, sink } = await begin([{ at: 'body', afterBytes: 1_000, drop: 'close' }]);
     const report = await sendOne(transport, route, {
       body: [Buffer.alloc(20_000_000, 'line\r\n')],
@@ -363,7 +363,7 @@ export function troublesContract(open: OpenSubject): void {
     expect(sink.mails).toHaveLength(0);
   });
 
-  it('50 MB pass, in memory and streamed, each byte of them', async () => {
+  it('50 MB arrive byte for byte, in memory and streamed', async () => {
     const line = Buffer.from('.a line that begins with a dot, and is longer than most\r\n');
     const piece = Buffer.concat(Array.from({ length: 1_000 }, () => line));
     const pieces = Math.ceil(50_000_000 / piece.length);
@@ -383,7 +383,7 @@ export function troublesContract(open: OpenSubject): void {
     }
   });
 
-  it('a streamed body is read no faster than the server takes it', async () => {
+  it('a streamed body is read no faster than the server accepts it', async () => {
     const { transport, route } = await begin([{ at: 'body', hang: true }]);
     let read = 0;
     async function* endless(): AsyncGenerator<Uint8Array> {
@@ -401,7 +401,7 @@ export function troublesContract(open: OpenSubject): void {
     expect(read).toBeLessThan(16_000_000);
   });
 
-  it('a caller that gives up while nothing is under way costs no connection', async () => {
+  it('an abort between transactions keeps the connection', async () => {
     const { transport, route, sink } = await begin([]);
     const abort = new AbortController();
     await using session = await openSession(transport, route);

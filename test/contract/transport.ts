@@ -98,7 +98,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       await subject[Symbol.asyncDispose]();
     });
 
-    it('brings over exactly the bytes given, dots at the starts of lines too', async () => {
+    it('sends exactly the given bytes, including dots at the start of a line', async () => {
       const { transport, route, sink } = await begin();
       const report = await sendOne(transport, route);
       expect(report).toMatchObject({
@@ -257,14 +257,14 @@ export function transportContract(name: string, open: OpenSubject): void {
       },
     );
 
-    it('a server that reads no further is a timeout', async () => {
+    it('a server that stops reading causes a timeout', async () => {
       const { transport, route, sink } = await begin([{ at: 'body', hang: true }]);
       const report = await sendOne(transport, route, { body: inChunks(much, 65_536), bytes: null });
       expect(report).toMatchObject({ kind: 'lost', stage: 'body', reason: 'timeout' });
       expect(sink.mails).toHaveLength(0);
     });
 
-    it('a server that is silent after the dot leaves the answer unknown', async () => {
+    it('a server that is silent after the dot leaves the outcome unknown', async () => {
       const { transport, route, sink } = await begin([{ at: 'dot', hang: true }]);
       expect(await sendOne(transport, route)).toMatchObject({
         kind: 'answer_lost',
@@ -274,7 +274,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       expect(sink.mails).toHaveLength(1);
     });
 
-    it('without the word of the fence the server never gets the dot', async () => {
+    it('without permission of the fence, the server never gets the dot', async () => {
       const { transport, route, sink } = await begin();
       const cause = new Error('the store is down');
       expect(await sendOne(transport, route, { beforeDot: async () => false })).toMatchObject({
@@ -296,7 +296,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       expect(sink.counts).toMatchObject({ mails: 0, refused: 0, reached: { body: 3, dot: 0 } });
     });
 
-    it('asks the fence once, with the end of the body not yet sent', async () => {
+    it('calls the fence once, before the end of the body is sent', async () => {
       const { transport, route, sink } = await begin();
       let asked = 0;
       const report = await sendOne(transport, route, {
@@ -310,7 +310,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       expect(asked).toBe(1);
     });
 
-    it('does not settle before the fence has answered', async () => {
+    it('does not settle before the fence has returned', async () => {
       const { transport, route, sink } = await begin();
       const fence = Promise.withResolvers<boolean>();
       const abort = new AbortController();
@@ -329,7 +329,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       expect(sink.counts.reached.dot).toBe(0);
     });
 
-    it('reads nothing of a body whose envelope is refused, and asks no fence', async () => {
+    it('does not read the body or call the fence if the envelope is rejected', async () => {
       const { transport, route } = await begin([{ at: 'rcpt', reply: '550 5.1.1 nobody' }]);
       const neverRead = {
         [Symbol.asyncIterator]: () => {
@@ -343,7 +343,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       });
     });
 
-    it('a body that cannot be read to its end is our fault, and never delivered', async () => {
+    it('a body that cannot be read completely is a local failure, and never delivered', async () => {
       const { transport, route, sink } = await begin();
       const cause = new Error('the blob is gone');
       const broken = (async function* () {
@@ -375,7 +375,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       await allGone(sink);
     });
 
-    it('a signal while the fence is asked sends no dot', async () => {
+    it('an abort during the fence sends no dot', async () => {
       const { transport, route, sink } = await begin();
       const abort = new AbortController();
       const report = await sendOne(transport, route, {
@@ -390,7 +390,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       expect(sink.counts.reached.dot).toBe(0);
     });
 
-    it('goes on with a connection, and changes it after so many messages', async () => {
+    it('reuses a connection, up to a number of messages', async () => {
       const { transport, route, sink } = await begin();
       for (let i = 0; i < 7; i++) expect((await sendOne(transport, route)).kind).toBe('accepted');
       expect(sink.counts).toMatchObject({ mails: 7, connections: 3 });
@@ -399,7 +399,7 @@ export function transportContract(name: string, open: OpenSubject): void {
       expect(sink.counts).toMatchObject({ mails: 10, connections: 4 });
     });
 
-    it('a refused recipient does not cost the connection', async () => {
+    it('a rejected recipient keeps the connection', async () => {
       const { transport, route, sink } = await begin([{ at: 'rcpt', times: 1, reply: '550 5.1.1 nobody' }]);
       await using session = await openSession(transport, route);
       expect((await session.send(transaction())).kind).toBe('refused');

@@ -237,7 +237,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       expect(await queue.publish([])).toEqual([]);
     });
 
-    it('says that it answers', async () => {
+    it('check resolves', async () => {
       await queue.check();
     });
   });

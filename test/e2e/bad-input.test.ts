@@ -1,12 +1,12 @@
-// What must not become a message, through both doors. Each row expects the right status, each fault
-// with its path, and a message that a person understands and that repeats nothing of the request;
-// no event loop may stall. At the end, nothing was sent and nothing was left behind.
+// Invalid requests over REST and gRPC. Each row expects the right status, each fault with its path,
+// and a message for people that repeats nothing of the request; no event loop may stall. At the
+// end, nothing was sent and no content is left.
 //
-// The process that ran this file once exited in the middle of a run; Vitest did not say how. Looked
-// for since: three runs at load averages of 24 to 33 on two cores, in which no process exited (two
-// of the three had an event loop that stalled, as such a load explains). The process reaches 1.3
-// GiB of memory, far from a limit there, and rejects nothing unhandled. Should it happen again, the
-// end of the run says with which signal or exit code (test/support/totals.ts).
+// The process that ran this file once exited in the middle of a run; Vitest did not say how.
+// Searched for since: three runs at load averages of 24 to 33 on two cores, in which no process
+// exited (two of the three had an event loop that stalled, as such a load explains). The process
+// reaches 1.3 GiB of memory, far from a limit there, and rejects nothing unhandled. If it happens
+// again, the end of the run reports the signal or exit code (test/support/totals.ts).
 
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
@@ -39,11 +39,11 @@ const objects = [
 const SENTENCE = /^[A-Z0-9][\s\S]*[.?]$/;
 const MINUTES = 120_000;
 
-/** As JSON has it: a field that is undefined is not there. */
+/** The request as JSON, without undefined fields. */
 const changed = (change: BodyChange): JsonObject =>
   JSON.parse(JSON.stringify({ ...good, ...change })) as JsonObject;
 
-/** The same request as gRPC has it. */
+/** The same request for gRPC. */
 function toProto(body: JsonObject): SendMessageRequest {
   const address = (given: unknown): { email?: string; name?: string } =>
     typeof given === 'string' ? { email: given } : (given as { email?: string; name?: string });
@@ -80,7 +80,7 @@ function toProto(body: JsonObject): SendMessageRequest {
 
 onEachSubject('bad input', { objects }, (stage) => {
   let before = '';
-  /** Each text of a refusal is a sentence for people, and repeats nothing of the request. */
+  /** Each message of a refusal is a sentence for people, and repeats nothing of the request. */
   function expectPolite(answer: RestAnswer): void {
     const { message } = answer.body.error as { readonly message: string };
     expect(
@@ -98,7 +98,7 @@ onEachSubject('bad input', { objects }, (stage) => {
     expect(stage.sink.mails).toEqual([]);
   });
 
-  describe('well-shaped, and refused for what it says', () => {
+  describe('a request that matches the contract and is rejected for its content', () => {
     it.each(rows)('REST: %s', async (_, change, faults) => {
       const answer = await withoutStall(stage.packetboat, () => stage.rest.send(changed(change)));
       expect(sorted(errorsOf(answer).map(({ field, code }) => [field, code]))).toEqual(sorted(faults));
@@ -249,7 +249,7 @@ onEachSubject('bad input', { objects }, (stage) => {
       return { body: Buffer.concat([whole, Buffer.alloc(bytes - whole.length, ' ')]), content };
     }
 
-    it('50 MiB are accepted, and one byte more is 413', { timeout: MINUTES }, async () => {
+    it('50 MiB are accepted; one byte more returns 413', { timeout: MINUTES }, async () => {
       const { body, content } = ofBytes(doorLimits.bodyBytesMax, 'largest@example.com');
       const id = await withoutStall(stage.packetboat, async () => {
         const answer = await stage.rest.send(body, { 'Idempotency-Key': 'largest' });
@@ -268,7 +268,7 @@ onEachSubject('bad input', { objects }, (stage) => {
       expectPolite(answer);
     });
 
-    it('a length that nobody announced is 413 all the same', { timeout: MINUTES }, async () => {
+    it('a body without Content-Length that is too large returns 413', { timeout: MINUTES }, async () => {
       const { body } = ofBytes(doorLimits.bodyBytesMax + 1, 'too-large@example.com');
       const pieces = new ReadableStream({
         start(controller) {
@@ -286,7 +286,7 @@ onEachSubject('bad input', { objects }, (stage) => {
       expect(answer.status).toBe(413);
     });
 
-    it('a large request that is refused keeps none of its content', async () => {
+    it('no content of a rejected large request stays in the store', async () => {
       const { body } = ofBytes(1_000_000, 'c4nary');
       const answer = await stage.rest.send(body);
       expect(errorsOf(answer).map(({ field }) => field)).toEqual(['to[0]']);
@@ -294,7 +294,7 @@ onEachSubject('bad input', { objects }, (stage) => {
     });
   });
 
-  describe('what is unusual and good', () => {
+  describe('unusual but valid requests', () => {
     it.each<readonly [string, BodyChange]>([
       [
         'names that a database could take for its own',
@@ -317,7 +317,7 @@ onEachSubject('bad input', { objects }, (stage) => {
   });
 
   afterAll(async () => {
-    // once the last message has arrived, no earlier one is still on its way
+    // once the last message has arrived, no earlier message is in flight
     await stage.rest.accepted(changed({ to: ['the-last@example.com'] }));
     await untilMailTo(stage.sink, 'the-last@example.com');
     const strangers = stage.sink.mails
@@ -334,7 +334,5 @@ onEachSubject('bad input', { objects }, (stage) => {
   });
 });
 
-/**
- * The good ones of this file are messages, and figures of their sender once they have been sent.
- */
+/** The valid requests of this file leave messages, and figures of their sender. */
 const withoutMessages = (kept: string): string => kept.replace(/^(?:messages|senderFigures): .*$/gm, '');

@@ -1,14 +1,14 @@
-// What people and attackers send that must not become a message. Each row is one request with one
-// thing wrong; where a value is repeated to the caller, or to a log, `c4nary` shows it.
+// Invalid requests of users and attackers. Each row is a request with one fault. Values contain
+// `c4nary`, which shows whether a response or a log repeats them.
 
 import type { JsonObject } from './rest-client.ts';
 
-/** Laid over a good request: field by field, undefined takes one away. */
+/** Fields that replace those of a valid request; undefined removes a field. */
 export type BodyChange = JsonObject;
 type Fault = readonly [field: string, code: string];
 /**
- * Well-shaped, and refused for what it says: 422 in REST, INVALID_ARGUMENT with the same faults in
- * gRPC.
+ * Requests that match the contract and are rejected for their content: 422 in REST,
+ * INVALID_ARGUMENT with the same faults in gRPC.
  */
 export type BadRow = readonly [title: string, change: BodyChange, faults: readonly Fault[]];
 
@@ -325,7 +325,7 @@ export const rows: readonly BadRow[] = [
   ],
 ];
 
-/** Of a shape that only JSON can have: 400, each fault with its path. */
+/** Faults that only JSON can have: 400, each fault with its path. */
 export const shapes: Readonly<Record<string, readonly [change: BodyChange, faults: readonly Fault[]]>> = {
   'a query where a text belongs': [{ subject: { $gt: '' } }, [['subject', 'wrong_type']]],
   'a query where the recipient belongs': [
@@ -392,7 +392,7 @@ export const shapes: Readonly<Record<string, readonly [change: BodyChange, fault
   ],
 };
 
-/** Bodies as bytes: 400, and where something can be pointed at, its path. */
+/** Invalid bytes as bodies: 400, with the path of the fault if there is one. */
 export const bodies: Readonly<
   Record<string, readonly [body: string | Uint8Array<ArrayBuffer>, faults?: readonly Fault[]]>
 > = {

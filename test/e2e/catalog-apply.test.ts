@@ -1,5 +1,5 @@
-// `packetboat catalog apply` on a real MongoDB and NATS: what it writes, what it says, what it
-// leaves alone.
+// `packetboat catalog apply` on a real MongoDB and NATS: what it writes, what it prints, and
+// what it does not change.
 
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -60,7 +60,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     await writeFile(path, (await readFile(path, 'utf8')).replace(from, to));
   };
 
-  test('writes all of a folder, and changes nothing the second time', async () => {
+  test('writes all objects of a folder; a second run changes nothing', async () => {
     const first = await apply();
     expect(first).toMatchObject({ code: 0, complaints: [] });
     expect(first.said).toContain('created template/default/otp-code@1');
@@ -70,7 +70,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     expect(second.said).toHaveLength(first.said.length);
   });
 
-  test('writes a change as a new revision, and takes out what is gone', async () => {
+  test('writes a change as a new revision, and hides deleted objects', async () => {
     await apply();
     await change('otp-code.yaml', 'subject: ', 'subject: New ');
     await rm(join(folder, 'catalog', 'invoice.yaml'));
@@ -80,7 +80,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     expect(said).toContain('removed 1 that are no longer in the folder');
   });
 
-  test('names the file and line of a fault, writes what is good, and leaves the last good revision of what is not', async () => {
+  test('reports file and line of a fault, writes the valid objects, and keeps the last valid revision of the others', async () => {
     await apply();
     await change('otp-code.yaml', 'defaultLocale:', 'noSuchField: true\n  defaultLocale:');
     await change('email-key.yaml', 'subject: ', 'subject: New ');
@@ -95,7 +95,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     expect(said.join()).not.toMatch(/otp-code|removed/);
   });
 
-  test('is seen at once by a service that reads the catalog', async () => {
+  test('a service that reads the catalog sees the change at once', async () => {
     await apply();
     await using nats = openNats(config.natsUrl);
     await using notices = new NatsNotices(nats);
@@ -110,7 +110,7 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     await changed.promise;
   });
 
-  test('says that a folder cannot be read', async () => {
+  test('reports a folder that cannot be read', async () => {
     await rm(join(folder, 'catalog'), { recursive: true });
     await expect(apply()).rejects.toThrow(/^The folder .*catalog cannot be read \(ENOENT\)\.$/);
   });

@@ -1,5 +1,5 @@
-// The mail that arrives is the mail that was asked for, judged by parsers of other projects,
-// and by the rules of the wire.
+// Mail arrives with the requested content, as read by parsers of other projects, and follows the
+// rules of SMTP.
 
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -38,7 +38,7 @@ const objects = [
   }),
 ];
 
-/** Every byte there is, in no order. */
+/** Every byte value, unordered. */
 const everyByte = Buffer.from(Uint8Array.from({ length: 1_024 }, (_, i) => (i * 167) % 256));
 const png = Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010806000000', 'hex');
 const html = '<p>Grüße an Änne: 1 = 1 &amp; 2</p>\n<img src="cid:logo@shop">\n';
@@ -47,7 +47,7 @@ const text = 'Grüße\n.\n..two dots\nFrom here\n--\n=20 trailing \n';
 interface Asked {
   readonly title: string;
   readonly request: JsonObject;
-  /** The first one is whose copy is read. */
+  /** The test reads the copy of the first recipient. */
   readonly recipients: readonly string[];
   readonly from?: readonly ReadMailbox[];
   readonly to?: readonly ReadMailbox[];
@@ -235,7 +235,7 @@ onEachSubject('content', { objects }, (stage) => {
 
     const mail = () => untilMailTo(stage.sink, wanted.recipients[0] ?? '');
 
-    it('reads as it was asked for', () => {
+    it('has the requested content', () => {
       for (const read of [byMailparser, byPython]) {
         expect(read.from).toEqual(wanted.from ?? [['', from]]);
         expect(read.to).toEqual(wanted.to ?? wanted.recipients.map((address) => ['', address]));
@@ -258,7 +258,7 @@ onEachSubject('content', { objects }, (stage) => {
       }
     });
 
-    it('has nothing that a parser has to forgive, and the headers asked for', () => {
+    it('parses without defects, and has the requested headers', () => {
       const { defects, headers } = byPython;
       expect(defects).toEqual([]);
       expect(headers).toMatchObject(wanted.headers ?? {});
@@ -276,13 +276,13 @@ onEachSubject('content', { objects }, (stage) => {
       expect(stage.sink.anomalies).toEqual([]);
     });
 
-    it('reaches each recipient once, the same bytes for all, and names no bcc', () => {
+    it('reaches each recipient once with the same bytes, and does not contain bcc addresses', () => {
       const copies = wanted.recipients.flatMap((address) => mailsTo(stage.sink, address));
       expect(copies.map(({ to: at }) => at)).toEqual(wanted.recipients.map((address) => [address]));
       expect(new Set(copies.map(({ sha256 }) => sha256)).size).toBe(1);
       for (const copy of copies) {
         expect(bytesOf(copy).toString('latin1')).not.toMatch(/^bcc:|all-bcc/im);
-        // no parameter that asks for a report on delivery
+        // no parameter requests a delivery status notification
         expect(
           copy.parameters.filter((parameter) => !/^(?:SIZE=\d+|BODY=8BITMIME)$/.test(parameter)),
         ).toEqual([]);
@@ -291,11 +291,11 @@ onEachSubject('content', { objects }, (stage) => {
     });
   });
 
-  it('an address beyond ASCII asks for SMTPUTF8, and no other does', async () => {
+  it('only a non-ASCII address requires SMTPUTF8', async () => {
     await stage.rest.accepted({ from, to: ['jürgen@example.com'], subject: 'Hello', text: 'Hello' });
     const mail = await untilMailTo(stage.sink, 'jürgen@example.com');
     expect(mail.parameters).toContain('SMTPUTF8');
-    // Python's parser takes no headers of RFC 6532
+    // Python's parser does not support headers of RFC 6532
     expect((await readByMailparser(mail)).to).toEqual([['', 'jürgen@example.com']]);
     expect(stage.sink.mails.filter(({ parameters }) => parameters.includes('SMTPUTF8'))).toEqual([mail]);
   });
@@ -318,7 +318,7 @@ onEachSubject('content', { objects }, (stage) => {
     const recipient = 'attempts@example.com';
     stage.sink.setRules([
       { at: 'rcpt', to: recipient, times: 1, reply: '451 4.7.1 come back later' },
-      // the mail is taken, but the answer gets lost: a second copy is what at_least_once promises
+      // the server accepts the mail, but its reply is lost: at_least_once sends a second copy
       { at: 'dot', to: recipient, times: 1, drop: 'reset' },
     ]);
     const id = await stage.rest.accepted({

@@ -1,5 +1,4 @@
-// Mail that is signed, judged by two programs of other projects: `mailauth` and Python's
-// `dkim`.
+// Signed mail, verified by two programs of other projects: `mailauth` and Python's `dkim`.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
@@ -37,7 +36,7 @@ const records = {
   [dkimName('r1', 'signed.shop.example')]: dkimRecord(keys.rsa),
   [dkimName('e1', 'signed.shop.example')]: dkimRecord(keys.ed25519),
 };
-/** The sink has the mail, and the dispatcher never hears of it. */
+/** The sink accepts the mail, and the dispatcher never gets the reply. */
 const rules = [{ at: 'dot', to: 'again@example.com', times: 1, drop: 'close' }] as const;
 
 const resolver = async (name: string, type: string): Promise<string[][]> => {
@@ -46,7 +45,7 @@ const resolver = async (name: string, type: string): Promise<string[][]> => {
   throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
 };
 
-/** The `a=` of each signature that holds, and the verdict of those that do not. */
+/** The `a=` of each valid signature, and the verdict of each invalid one. */
 async function verdicts(mail: Uint8Array): Promise<string[]> {
   const { results } = await dkimVerify(Buffer.from(mail), { resolver });
   return results.map(({ algo = '', status }) => (status.result === 'pass' ? algo : status.result)).sort();
@@ -90,7 +89,7 @@ describeWith(['dkimverify'], 'DKIM', () => {
       return untilMailTo(stage.sink, recipient);
     };
 
-    describe('mail of a sender with keys is signed by both', () => {
+    describe('mail of a sender with two keys has two valid signatures', () => {
       it.each(contents)('with %s', async (title, content) => {
         const bytes = bytesOf(await send(`${title.replaceAll(/[^a-z]+/gi, '-')}@example.com`, content));
         expect(await verdicts(bytes)).toEqual(both);
@@ -98,7 +97,7 @@ describeWith(['dkimverify'], 'DKIM', () => {
       });
     });
 
-    it('whoever adds a From or a Subject, or changes a word, breaks both', async () => {
+    it('adding a From or a Subject, or changing a word, invalidates both', async () => {
       const text = bytesOf(await send('forged@example.com', { text: 'Pay 10' })).toString('latin1');
       for (const forged of [
         text.replace('\r\nFrom: ', '\r\nFrom: x@evil.example\r\nFrom: '),
@@ -111,7 +110,7 @@ describeWith(['dkimverify'], 'DKIM', () => {
       }
     });
 
-    it('each attempt has the same bytes, the signature too', async () => {
+    it('each attempt sends the same bytes, including the signature', async () => {
       await stage.rest.accepted({
         recipient: 'again@example.com',
         sender: 'signed',

@@ -4,14 +4,14 @@ import { runningLimits } from '../../services/core/limits/running.ts';
 import type { Installation } from '../support/installation.ts';
 
 /**
- * A stall that an input causes comes each time; one that the machine causes, busy with other tests,
- * does not come three times in a row.
+ * A stall that an input causes happens each time; a stall that other tests on the machine cause
+ * does not happen three times in a row.
  */
 const ROUNDS = 3;
 
 /**
- * Performs until no event loop stalled over the limit meanwhile; the error after the last round
- * says which did, and for how long.
+ * Repeats the action until no event loop stalls longer than the limit. The error after the last
+ * round names the programs that stalled, and for how long.
  */
 export async function withoutStall<T>(packetboat: Installation, perform: () => Promise<T>): Promise<T> {
   const seen: string[] = [];
@@ -26,7 +26,7 @@ export async function withoutStall<T>(packetboat: Installation, perform: () => P
   throw new Error(`the event loop stalled each time: ${seen.join(', ')}`);
 }
 
-/** Since the last call: the histogram of a program starts anew with each scrape. */
+/** Stalls since the last call: the histogram of a program is reset by each scrape. */
 function longestStalls({
   programs,
 }: Installation): Promise<{ readonly role: string; readonly ms: number }[]> {

@@ -1,5 +1,5 @@
-// Wrong keys, many of them, through all doors: whoever guesses is told to wait, and a good key
-// passes from the very same address.
+// Many wrong keys over REST and gRPC: a guessing client gets 429, and a valid key from the same
+// address passes.
 
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
@@ -15,7 +15,7 @@ const mail = { from: 'billing@mail.shop.example', to: ['user@example.com'], subj
 
 const wrongKeys: string[] = [];
 
-/** With an unknown key, another one each time. */
+/** A request with an unknown key, a different one each time. */
 const fail = ({ rest }: E2eStage, headers: Readonly<Record<string, string>> = {}): Promise<RestAnswer> =>
   rest.withKey(wrongKeys[wrongKeys.push(newKey()) - 1] ?? '').send(mail, headers);
 
@@ -40,8 +40,8 @@ const isRefused = (answer: RestAnswer): void =>
   expect([answer.status, codeOf(answer)]).toEqual([401, 'unauthenticated']);
 
 onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
-  it('50 wrong keys of an address are told so, further ones to wait, and a good one is heard', async () => {
-    // whatever the client writes there
+  it('50 wrong keys from one address get 401, further wrong keys get 429, and a valid key passes', async () => {
+    // whatever the client sends in the metadata
     let spoofed = 0;
     const answers = await Promise.all(
       Array.from({ length: MAX }, () =>
@@ -54,14 +54,14 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
     }
     expect((await stage.rest.send(mail)).status).toBe(202);
     const wrong = stage.rest.withKey(newKey());
-    // of every kind: for a body that is read into memory, for one that is not, and without one
+    // requests with a small body, with a large body, and without a body
     expectLimited(await wrong.get('/v1/senders'));
     expectLimited(await wrong.send({ ...mail, text: 'x'.repeat(100_000) }));
     expectLimited(await wrong.send('{'));
     expect((await stage.rest.get('/v1/senders')).status).toBe(200);
   });
 
-  it('over gRPC the other end of the connection counts, whatever it says', async () => {
+  it('over gRPC, failures count for the address of the connection, not for an address in the metadata', async () => {
     // the address is over the limit by now
     using wrong = new GrpcClient(stage.packetboat.grpcAddress, newKey());
     const answer = await wrong.call(SendersServiceService.listSenders, {});
@@ -73,13 +73,13 @@ onEachSubject('without a trusted proxy', { size: 2 }, (stage) => {
     expect(await stage.grpc.call(SendersServiceService.listSenders, {})).toMatchObject({ code: status.OK });
   });
 
-  it('no log says with which key, or from where', () => {
+  it('no log contains the key or the address', () => {
     const said = stage.packetboat.programs.map((program) => program.output()).join('');
     expect(said).not.toMatch(/198\.51\.100\.|203\.0\.113\.|192\.0\.2\.99/);
     expect(wrongKeys.filter((key) => said.includes(key))).toEqual([]);
   });
 
-  it('the metrics say how many, and why', async () => {
+  it('the metrics count the failures by reason', async () => {
     isRefused(await stage.rest.withKey(null).get('/v1/senders'));
     for (const malformed of ['sk_live_x', `${newKey()}-`])
       isRefused(await stage.rest.withKey(malformed).send(mail));
@@ -105,7 +105,7 @@ describe('behind a trusted proxy', () => {
     'the gateway',
     { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8, 10.0.0.0/8' } },
     (stage) => {
-      it('counts each client apart, and a good key of a guesser passes', async () => {
+      it('counts each client separately, and a valid key from a guessing client passes', async () => {
         const guesser = { 'x-forwarded-for': '1.1.1.1, 198.51.100.1, 10.0.0.7' };
         expectLimited(await failUntilLimited(stage, guesser));
         expectLimited(await fail(stage, { forwarded: 'for=198.51.100.1;proto=https, for="10.0.0.8:1234"' }));
@@ -114,7 +114,7 @@ describe('behind a trusted proxy', () => {
         isRefused(await fail(stage));
       });
 
-      it('counts each of the requests that come at once with one wrong key', async () => {
+      it('counts each of several concurrent requests with one wrong key', async () => {
         const wrong = stage.rest.withKey(newKey());
         const answers = await Promise.all(
           Array.from({ length: MAX + 1 }, (_, i) =>

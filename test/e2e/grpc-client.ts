@@ -1,5 +1,5 @@
-// gRPC as a caller of ours would use it, with the generated code of the contract. Refusals are
-// values here, details and trailer read.
+// A gRPC client as users write it, with the generated code of the contract. Refusals are values,
+// with their details and trailer decoded.
 
 import {
   Client,
@@ -24,17 +24,17 @@ export type Rpc<Request, Response> = Pick<
 >;
 
 export interface GrpcAnswer<Response> {
-  /** Of gRPC; 0 is success. */
+  /** The gRPC status code; 0 is success. */
   readonly code: number;
   readonly message: string;
   readonly response: Response | null;
   readonly trailer: Metadata;
-  /** Of google.rpc.ErrorInfo; empty when there is none. */
+  /** The reason in google.rpc.ErrorInfo; empty without ErrorInfo. */
   readonly reason: string;
   readonly domain: string;
-  /** Of google.rpc.BadRequest. */
+  /** The field violations in google.rpc.BadRequest. */
   readonly violations: readonly BadRequest_FieldViolation[];
-  /** Of google.rpc.RetryInfo, in milliseconds; null when there is none. */
+  /** The delay in google.rpc.RetryInfo, in milliseconds; null without RetryInfo. */
   readonly retryDelayMs: number | null;
 }
 

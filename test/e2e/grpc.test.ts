@@ -1,5 +1,5 @@
-// The contract over gRPC: the same acts as over REST, refusals with their details, what tools ask
-// for (health, reflection), the limit on a message.
+// The contract over gRPC: the same calls as over REST, the details of refusals, health and
+// reflection, and the size limit of a message.
 
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -54,7 +54,7 @@ onEachSubject('gRPC', {}, (stage) => {
     );
   }
 
-  it('a message is sent, looked up, listed, and its timeline read', async () => {
+  it('a message can be sent, looked up and listed, and its timeline can be read', async () => {
     const sent = succeeded(await stage.grpc.call(sendMessage, otp('user@example.com')));
     expect(sent).toMatchObject({
       message_id: expect.stringMatching(/^msg_/),
@@ -86,12 +86,12 @@ onEachSubject('gRPC', {}, (stage) => {
     expect(list.next_cursor).toBeUndefined();
   });
 
-  it('it is the same message over REST', async () => {
+  it('REST returns the same message', async () => {
     const { message_id } = succeeded(await stage.grpc.call(sendMessage, otp('both@example.com')));
     expect(await stage.rest.message(message_id)).toMatchObject({ message_id, recipient: 'both@example.com' });
   });
 
-  it('an attachment inline arrives byte for byte', async () => {
+  it('an inline attachment arrives byte for byte', async () => {
     const request = withFile('file@example.com', 3 * MIB);
     succeeded(await stage.grpc.call(sendMessage, request));
     const { attachments, to } = await readByMailparser(await untilMailTo(stage.sink, 'file@example.com'));
@@ -103,7 +103,7 @@ onEachSubject('gRPC', {}, (stage) => {
     ).toBe(true);
   });
 
-  it('a message above 4 MiB is refused by gRPC, with a word on the limit, and nothing is sent', async () => {
+  it('gRPC rejects a message above 4 MiB with an error that names the limit, and nothing is sent', async () => {
     const answer = await stage.grpc.call(sendMessage, withFile('too-large@example.com', 5 * MIB));
     expect(answer.code).toBe(status.RESOURCE_EXHAUSTED);
     expect(answer.message).toMatch(/larger than max|4194304/);
@@ -139,7 +139,7 @@ onEachSubject('gRPC', {}, (stage) => {
     },
   );
 
-  it('a key of REST is the same key in gRPC', async () => {
+  it('an idempotency key of a REST request is the same key in gRPC', async () => {
     const rest = await stage.rest.send(
       { recipient: 'doors@example.com', template: 'otp-code', template_data: { code: '847291' } },
       { 'Idempotency-Key': 'doors' },
@@ -167,7 +167,7 @@ onEachSubject('gRPC', {}, (stage) => {
     ]);
   });
 
-  it('suppressions, senders, templates and keys answer', async () => {
+  it('the rpcs of suppressions, senders, templates and keys work', async () => {
     const suppress = () =>
       stage.grpc.call(SuppressionsServiceService.createSuppression, {
         recipient: 'gone@example.com',
@@ -191,7 +191,7 @@ onEachSubject('gRPC', {}, (stage) => {
     expect(succeeded(await stage.grpc.call(KeysServiceService.listKeys, {})).keys).toHaveLength(1);
   });
 
-  it('rate figures come in the trailer, of answers and of refusals', async () => {
+  it('the trailer of responses and refusals has the rate figures', async () => {
     for (const recipient of ['user@example.com', 'nobody']) {
       const { trailer } = await stage.grpc.call(sendMessage, otp(recipient));
       expect(trailer.get('x-ratelimit-limit')).toEqual(['5000']);
@@ -200,7 +200,7 @@ onEachSubject('gRPC', {}, (stage) => {
     }
   });
 
-  it('a spent limit is RESOURCE_EXHAUSTED and tells when to come back', async () => {
+  it('a used-up limit returns RESOURCE_EXHAUSTED with the time to retry', async () => {
     const { body } = await stage.rest.post('/v1/keys', { name: 'one a minute', requests_per_minute: 1 });
     using limited = new GrpcClient(stage.packetboat.grpcAddress, String(body.secret));
     succeeded(await limited.call(listMessages, ListMessagesRequest.fromPartial({})));
@@ -210,7 +210,7 @@ onEachSubject('gRPC', {}, (stage) => {
     expect(refused.retryDelayMs).toBeLessThanOrEqual(60_000);
   });
 
-  it('a key may also stand in x-api-token', async () => {
+  it('x-api-token may contain the key', async () => {
     using nobody = new GrpcClient(stage.packetboat.grpcAddress, null);
     succeeded(
       await nobody.call(listMessages, ListMessagesRequest.fromPartial({}), {
@@ -229,21 +229,21 @@ onEachSubject('gRPC', {}, (stage) => {
     expect(answer.message).not.toContain('xxxx');
   });
 
-  it('a key without the scope is PERMISSION_DENIED, a foreign id NOT_FOUND', async () => {
+  it('a key without the scope gets PERMISSION_DENIED, an id of another tenant NOT_FOUND', async () => {
     const { body } = await stage.rest.post('/v1/keys', { name: 'reads only', scopes: ['messages:read'] });
     using reader = new GrpcClient(stage.packetboat.grpcAddress, String(body.secret));
     expect((await reader.call(sendMessage, otp('user@example.com'))).code).toBe(status.PERMISSION_DENIED);
     expect((await reader.call(getMessage, { message_id: 'msg_abc123xyz' })).code).toBe(status.NOT_FOUND);
   });
 
-  it('health says that it serves', async () => {
+  it('the health service reports SERVING', async () => {
     using raw = rawClient();
     const { path, requestSerialize, responseDeserialize } = methodOf(healthService, 'check');
     const answer = await unary(raw.client, path, requestSerialize({ service: '' }), responseDeserialize);
     expect(answer).toEqual({ status: 'SERVING' });
   });
 
-  it('reflection lists the public services and health, describes them, and knows nothing of what is internal', async () => {
+  it('reflection lists and describes the public services and health, and no internal service', async () => {
     using raw = rawClient();
     const ask = reflectionCall(raw.client);
     const listed = await ask({ list_services: '' });
@@ -309,7 +309,7 @@ interface Reflected {
   readonly file_descriptor_response?: { readonly file_descriptor_proto: readonly Buffer[] };
 }
 
-/** As grpcurl asks, with the protocol's own definition. */
+/** The request that grpcurl makes, with the protocol's own definition. */
 function reflectionCall(client: Client): (request: object) => Promise<Reflected> {
   const build = dirname(createRequire(import.meta.url).resolve('@grpc/reflection'));
   const definition = loadSync(join(build, '../proto/grpc/reflection/v1/reflection.proto'), {

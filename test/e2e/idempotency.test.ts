@@ -1,5 +1,5 @@
-// One key, one message (P3, P4): in each place where a key may stand, however often and however
-// parallel.
+// One idempotency key creates one message (P3, P4): with the key in each allowed place, repeated
+// and in parallel.
 
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
@@ -16,7 +16,7 @@ const request = (name: string, more: JsonObject = {}): JsonObject => ({
 });
 const replayed = ({ headers }: RestAnswer): string | null => headers.get('idempotent-replayed');
 
-/** How a key is said, from the key to what a request has more. */
+/** The places of a key: from the key to the additional parts of the request. */
 const places: readonly (readonly [
   title: string,
   place: (key: string) => { readonly headers?: Record<string, string>; readonly body?: JsonObject },
@@ -53,7 +53,7 @@ onEachSubject(
       },
     );
 
-    it('100 parallel requests with one key are one message and 100 equal answers', async () => {
+    it('100 parallel requests with one key create one message and get equal responses', async () => {
       const headers = { 'Idempotency-Key': randomUUID() };
       const answers = await Promise.all(
         Array.from({ length: 100 }, () => stage.rest.send(request('hundred'), headers)),
@@ -67,7 +67,7 @@ onEachSubject(
       expect(mailsTo(stage.sink, 'hundred@example.com')).toHaveLength(1);
     });
 
-    it('the order of fields and the spelling of the key do not make another request', async () => {
+    it('requests are equal despite another order of fields or another spelling of the header', async () => {
       const key = randomUUID();
       const first = await stage.rest.send(request('order'), { 'Idempotency-Key': key });
       const again = await stage.rest.send(
@@ -79,7 +79,7 @@ onEachSubject(
       expect(again).toMatchObject({ status: 202, text: first.text });
     });
 
-    it('a repeated upload of the same content is the same request, of other content another', async () => {
+    it('requests with the same uploaded content are equal, with other content different', async () => {
       const withFile = (content: string) =>
         request('file', {
           html: `<p>${'long '.repeat(20_000)}</p>`,
@@ -95,7 +95,7 @@ onEachSubject(
       expect(codeOf(await stage.rest.send(withFile('two'), headers))).toBe('idempotency_key_reused');
     });
 
-    it('a used key with another body is refused, and nothing is sent', async () => {
+    it('a used key with another body is rejected, and nothing is sent', async () => {
       const headers = { 'Idempotency-Key': randomUUID() };
       await stage.rest.send(request('reused'), headers);
       const other = await stage.rest.send(request('reused-other'), headers);
@@ -106,7 +106,7 @@ onEachSubject(
       );
     });
 
-    it('two differing keys in one request are refused', async () => {
+    it('two different keys in one request are rejected', async () => {
       const differing = await stage.rest.send(
         request('differing', { headers: { 'X-Idempotency-Key': 'b' } }),
         { 'Idempotency-Key': 'a' },
@@ -127,13 +127,13 @@ onEachSubject(
       if (key !== '') expect(answer.text).not.toContain(key);
     });
 
-    it('a key of 255 characters is good', async () => {
+    it('a key of 255 characters is valid', async () => {
       expect(
         (await stage.rest.send(request('long-key'), { 'Idempotency-Key': 'k'.repeat(255) })).status,
       ).toBe(202);
     });
 
-    it('a refused request occupies no key', async () => {
+    it('a rejected request does not use up its key', async () => {
       const headers = { 'Idempotency-Key': randomUUID() };
       expect((await stage.rest.send(request('mended', { recipient: 'nobody' }), headers)).status).toBe(422);
       expect((await stage.rest.send(request('mended', { unknown: 1 }), headers)).status).toBe(400);
@@ -142,7 +142,7 @@ onEachSubject(
       expect(replayed(mended)).toBeNull();
     });
 
-    it('what happened since does not change the repeated answer', async () => {
+    it('a repeated request gets the first response, whatever happened to the message since', async () => {
       const headers = { 'Idempotency-Key': randomUUID() };
       const first = await stage.rest.send(request('later'), headers);
       await stage.rest.until(String(first.body.message_id), 'delivered');
@@ -153,7 +153,7 @@ onEachSubject(
       });
     });
 
-    it('a time in the past, which means now, does not make a repeated request another one', async () => {
+    it('a repeated request with a scheduled time in the past is the same request', async () => {
       const headers = { 'Idempotency-Key': randomUUID() };
       const body = request('past', { scheduled_time: '2026-04-19T14:30:00Z' });
       const first = await stage.rest.send(body, headers);

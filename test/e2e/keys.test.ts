@@ -1,5 +1,5 @@
-// What a key may do and how often: scopes, limits, revocation, tenants, and the headers that every
-// answer has.
+// The rights and limits of keys: scopes, request limits, revocation, tenants, and the headers of
+// every response.
 
 import { describe, expect, it, vi } from 'vitest';
 import { sender } from './objects.ts';
@@ -15,7 +15,7 @@ const request: JsonObject = {
 };
 const objects = [sender('shop', { limits: { messagesPerSecond: 0 } }), sender('other')];
 
-/** Each public call, and the scope that it asks for. */
+/** Each public call, and the scope that it needs. */
 const calls: readonly (readonly [
   scope: string,
   method: string,
@@ -71,7 +71,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
       expect((await perform((await makeKey({ scopes: [scope] })).rest, call)).status).not.toBe(403);
     });
 
-    it('a key makes none that may do more than itself', async () => {
+    it('a key cannot make a key with more rights', async () => {
       const expires_at = new Date(Date.now() + 60_000).toISOString();
       const own = {
         scopes: ['keys:write', 'messages:read'],
@@ -168,7 +168,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     );
   });
 
-  it('the last unrestricted key that makes keys goes only by force, does not come back, and another takes its place', async () => {
+  it('the last unrestricted key that makes keys can be revoked only by force, stays revoked, and another first key replaces it', async () => {
     const key = await firstKeyOf('alone', stage);
     const rest = stage.rest.withKey(key);
     const [{ key_id }] = (await rest.get('/v1/keys')).body.keys as [{ key_id: string }];
@@ -182,7 +182,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     const said = await startWith('alone', key, stage);
     expect(said).toContain('PACKETBOAT_BOOTSTRAP_KEY was revoked');
     expect(said).not.toContain(key);
-    // each instance of ingest finds out by itself
+    // each instance of ingest has its own cache
     const headers = { 'x-forwarded-for': '192.0.2.2' };
     const statuses = async () =>
       Promise.all(
@@ -211,7 +211,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     }
   });
 
-  it('a revoked key stops working within 5 seconds, and for good', async () => {
+  it('a revoked key stops working within 5 seconds, permanently', async () => {
     const { id, rest } = await makeKey();
     const headers = { 'x-forwarded-for': '192.0.2.1' };
     expect((await rest.get('/v1/messages')).status).toBe(200);
@@ -233,7 +233,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     expect((after.body.error as JsonObject).message).toMatch(/revoked/);
   });
 
-  it('an expired key is 401', async () => {
+  it('an expired key gets 401', async () => {
     const { rest } = await makeKey({ expires_at: new Date(Date.now() + 2_000).toISOString() });
     expect((await rest.get('/v1/messages')).status).toBe(200);
     const headers = { 'x-forwarded-for': '192.0.2.2' };
@@ -246,7 +246,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
     );
   });
 
-  it('a list of keys shows none of them', async () => {
+  it('a list of keys contains no secret', async () => {
     const { rest } = await makeKey({ name: 'listed' });
     const list = await stage.rest.get('/v1/keys');
     expect(list.text).toContain('listed');
@@ -255,7 +255,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
   });
 
   describe('limits', () => {
-    it('a key of 5 requests a minute is refused the sixth, and told when to come back', async () => {
+    it('a key with 5 requests a minute gets 429 with Retry-After for the sixth', async () => {
       const { rest } = await makeKey({ requests_per_minute: 5 });
       const answers: RestAnswer[] = [];
       for (let i = 0; i < 6; i++) answers.push(await rest.get('/v1/messages?limit=1'));
@@ -270,7 +270,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
       expect(refused && codeOf(refused)).toBe('rate_limited');
     });
 
-    it('a refused message is not sent', async () => {
+    it('a rejected message is not sent', async () => {
       const { rest } = await makeKey({ requests_per_minute: 1 });
       await rest.get('/v1/messages');
       expect((await rest.send({ ...request, recipient: 'limited@example.com' })).status).toBe(429);
@@ -303,7 +303,7 @@ onEachSubject('keys', { env: { PACKETBOAT_TRUSTED_PROXIES: '127.0.0.0/8' }, size
       expect(Math.abs(Number(headers.get('x-ratelimit-reset')) - Date.now() / 1000)).toBeLessThan(65);
     });
 
-    it('an error says the request id that stands in its header', async () => {
+    it('an error contains the request id of its header', async () => {
       const answer = await stage.rest.get('/v1/messages/msg_none');
       expect(answer.body.request_id).toBe(answer.headers.get('x-request-id'));
     });

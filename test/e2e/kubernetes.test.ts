@@ -160,7 +160,7 @@ describeWith(
     });
     const inDomain = (domain: string) => ({ domain, from: { address: `hello@${domain}` } });
 
-    it('an example Sender whose login is late says so, and waits for its DNS records once it is there', async () => {
+    it('an example Sender reports its missing login, and waits for its DNS records once the login exists', async () => {
       const [, sender] = examples('sender.yaml');
       if (sender === undefined) return expect.fail('the example has a Sender');
       await apply({
@@ -267,7 +267,7 @@ describeWith(
       expect(results.map(({ status }) => status.result)).toEqual(['pass']);
     }, 180_000);
 
-    it('an edit is in the next mail, and a broken one leaves the last good revision live and says where it is wrong', async () => {
+    it('the next mail has an edit; an invalid edit keeps the last valid revision live and reports the faulty field', async () => {
       const [template] = examples('template.yaml');
       if (template === undefined) return expect.fail('the example has a Template');
       const locales = template.spec.locales as readonly { readonly locale: string; readonly text: string }[];
@@ -310,7 +310,7 @@ describeWith(
       expect(await ctl('get', 'mail')).toMatch(/template\S*order-shipped\s+False\s+SyntaxError/);
     });
 
-    it('two Senders of one domain: the older has it, and the younger gets it when that one goes', async () => {
+    it('of two Senders with one domain, the older has it, and the younger gets it when the older is deleted', async () => {
       await apply(senderOf('first', inDomain('taken.example')));
       await until('sender', 'first', { Ready: 'True Ready', DomainVerified: 'True VerificationDisabled' });
       const { metadata } = JSON.parse(await ctl('get', 'sender', 'first', '-o', 'json')) as {
@@ -332,7 +332,7 @@ describeWith(
       await until('sender', 'second', { Ready: 'True Ready' }, 'other');
     }, 180_000);
 
-    it('what is wrong with a spec that the API server lets through is a condition, and so is a pause and a suspension', async () => {
+    it('faults of a spec that the API server accepts, a pause and a suspension are conditions', async () => {
       await apply(
         senderOf('odd', { domain: 'ex_ample.odd.example', from: { address: 'hello@ex_ample.odd.example' } }),
       );
@@ -351,7 +351,7 @@ describeWith(
       expect(await conditionsOf('sender', 'quiet')).not.toHaveProperty('ReconciliationPaused');
     });
 
-    it('a second operator takes over from one that was killed, and what was changed by hand in the catalog is mended at its start', async () => {
+    it('a second operator takes over from a killed one, and at its start repairs manual changes of the catalog', async () => {
       const mongodb = cluster.env.MONGODB_URL ?? '';
       {
         await using mongo = await openMongo(mongodb);
@@ -388,7 +388,7 @@ describeWith(
       for (const recipient of recipients) await untilMailTo(sink, recipient);
     });
 
-    it('a status tells what became of mail lately, beside what the operator judged', async () => {
+    it('a status has the outcomes of recent mail beside the conditions of the operator', async () => {
       await vi.waitFor(
         async () => {
           const { figures, conditions } = await statusOf<SenderStatus>('sender', 'notifications');
@@ -426,7 +426,7 @@ describeWith(
       }
     });
 
-    it('a Sender that is deleted sees off its mail, takes none any more, and goes', async () => {
+    it('a deleted Sender accepts no mail, delivers the mail that it has, and then disappears', async () => {
       await rest.accepted({
         recipient: 'late@slow.example',
         template: 'order-shipped',

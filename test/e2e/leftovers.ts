@@ -1,12 +1,12 @@
-// What an installation keeps besides its messages: content in its store and files of its processes.
-// A refused request must leave none of it.
+// Lists the data of an installation besides its messages: content in its store and files of its
+// processes. A rejected request must leave none.
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import type { Installation } from '../support/installation.ts';
 
-/** Stands for all there is: equal texts, equal contents. */
+/** A text that is equal for equal data. */
 export async function leftovers({ programs, env }: Installation): Promise<string> {
   const files = await Promise.all(
     programs.map(async ({ role, folder }, i) =>

@@ -1,6 +1,6 @@
-// From accepted to ended: schedules, cancelling, suppressions, refusals of the next hop and the
-// timeline that tells of them. The tests of this file run side by side; what the sink does to whom
-// is one script by recipient.
+// The life of a message: schedules, cancelling, suppressions, rejections by the next hop, and the
+// timeline of events. The tests of this file run concurrently; one script tells the sink what to do
+// with each recipient.
 
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deliveryLimits } from '../../services/core/limits/delivery.ts';
@@ -43,7 +43,7 @@ const types = (events: readonly ShownEvent[]): string[] => events.map(({ type })
 
 onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
   describe.concurrent('at once', () => {
-    it('a delivered message has a gapless timeline, and answers with its times and its reply', async () => {
+    it('a delivered message has a timeline without gaps, its times and the reply of the server', async () => {
       const id = await stage.rest.accepted(
         request('delivered@example.com', { tags: { kind: 'test' }, metadata: { order: [1, { two: null }] } }),
       );
@@ -80,7 +80,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect(events[2]?.data).toMatchObject({ attempt: 1, counted: true, code: 250, route: 'relay' });
     });
 
-    it('a 4xx is tried again by the schedule, never early', async () => {
+    it('a delivery with a 4xx is retried by the schedule, never early', async () => {
       const id = await stage.rest.accepted(request('deferred-twice@example.com'));
       const message = await stage.rest.until(id, 'delivered');
       expect(message.deliveries[0]?.attempts).toBe(3);
@@ -104,7 +104,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect(at[4]).toBeGreaterThanOrEqual((next[3] ?? 0) - deliveryLimits.clockSkewMs);
     });
 
-    it('the last transient failure bounces: one bounce, no copy', async () => {
+    it('the last transient failure bounces the delivery once, and no second copy is sent', async () => {
       const id = await stage.rest.accepted(request('deferred-always@example.com'));
       const message = await stage.rest.until(id, 'bounced');
       expect(message.deliveries[0]).toMatchObject({ attempts: 3, last_reply: { stage: 'dot', code: 452 } });
@@ -129,7 +129,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect(types(await stage.rest.events(id))).toEqual(['queued', 'accepted', 'bounced']);
     });
 
-    it('each recipient has an end of its own; the status of the message is the first by precedence', async () => {
+    it('each recipient has its own outcome; the status of the message is the one with the highest precedence', async () => {
       const id = await stage.rest.accepted({
         ...request(''),
         recipient: undefined,
@@ -142,7 +142,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
     });
 
-    it('a lost answer is a second copy with at_least_once, the same Message-ID and bytes', async () => {
+    it('with at_least_once, a lost reply leads to a second copy with the same Message-ID and bytes', async () => {
       const id = await stage.rest.accepted(request('lost@example.com'));
       await stage.rest.until(id, 'delivered');
       expect(stage.sink.copies().filter(({ recipient }) => recipient === 'lost@example.com')).toMatchObject([
@@ -150,7 +150,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       ]);
     });
 
-    it('a lost answer ends unknown with at_most_once, and is never sent again', async () => {
+    it('with at_most_once, a delivery with a lost reply ends as unknown and is never sent again', async () => {
       const id = await stage.rest.accepted(request('lost-once@example.com', { copies: 'at_most_once' }));
       await stage.rest.until(id, 'unknown');
       expect(types(await stage.rest.events(id))).toEqual(['queued', 'accepted', 'unknown']);
@@ -163,7 +163,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect((await stage.rest.message(id)).copies).toBe('at_most_once');
     });
 
-    it('what could not be sent before expires_at ends expired', async () => {
+    it('a delivery that could not be sent before expires_at expires', async () => {
       const id = await stage.rest.accepted(
         request('a@waiting.example', { sender: 'patient', expires_at: inSeconds(3) }),
       );
@@ -189,7 +189,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect(Date.parse(events[1]?.at ?? '')).toBeGreaterThanOrEqual(Date.parse(scheduled_time));
     });
 
-    it('a cancelled message is never sent, and cancelling it again says the same', async () => {
+    it('a cancelled message is never sent, and cancelling it again returns the same response', async () => {
       const due = Date.now() + 2_000;
       const id = await stage.rest.accepted(
         request('cancelled@example.com', { scheduled_time: new Date(due).toISOString() }),
@@ -197,7 +197,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       const answer = await stage.rest.delete(`/v1/messages/${id}`);
       expect(answer).toMatchObject({ status: 200, body: { message_id: id, status: 'cancelled' } });
       expect(await stage.rest.delete(`/v1/messages/${id}`)).toMatchObject({ status: 200, body: answer.body });
-      // one that falls due after it, and is delivered, shows that its time has come and gone
+      // the delivery of a later scheduled message shows that the time of this one has passed
       const later = await stage.rest.accepted(
         request('after-cancelled@example.com', { scheduled_time: new Date(due + 1_000).toISOString() }),
       );
@@ -213,7 +213,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect(types(await stage.rest.events(id))).toEqual(['queued', 'accepted', 'deferred', 'cancelled']);
     });
 
-    it('a sent message cannot be cancelled: 404; nor one that never was', async () => {
+    it('cancelling a sent message, or an unknown id, returns 404', async () => {
       const id = await stage.rest.accepted(request('sent@example.com'));
       await stage.rest.until(id, 'delivered');
       const answer = await stage.rest.delete(`/v1/messages/${id}`);
@@ -222,7 +222,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       expect((await stage.rest.delete('/v1/messages/msg_abc123xyz')).status).toBe(404);
     });
 
-    it('a message in flight is 409, and what of it still waits is cancelled at once', async () => {
+    it('cancelling a message in flight returns 409 and cancels its waiting deliveries at once', async () => {
       const id = await stage.rest.accepted({
         ...request(''),
         recipient: undefined,
@@ -270,7 +270,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       await bothHang.promise;
     }
 
-    it('a suppressed recipient gets nothing: not what is accepted after it, not what was before', async () => {
+    it('a suppressed recipient gets neither later messages nor messages that were accepted before', async () => {
       const before = await stage.rest.accepted(
         request('Suppressed@example.com', { scheduled_time: inSeconds(2) }),
       );
@@ -302,7 +302,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
       ).toEqual([]);
     });
 
-    it('a sender above its messages a second is held, and loses nothing', async () => {
+    it('mail of a sender above its messages per second is held, and none is lost', async () => {
       const addresses = Array.from({ length: 15 }, (_, i) => `paced-${i}@example.com`);
       const startedAt = Date.now();
       const ids = await Promise.all(
@@ -331,7 +331,7 @@ onEachSubject('lifecycle', { size: 2, objects, rules }, (stage) => {
         'catalog.yaml',
         objects.map((object) => (object.metadata.name === 'held' ? sender('held') : object)),
       );
-      // held mail is looked at once a minute
+      // held mail is planned again once a minute
       await stage.rest.until(id, 'delivered', 90_000);
       expect(types(await stage.rest.events(id))).toEqual(['queued', 'accepted', 'delivered']);
     });
@@ -366,7 +366,7 @@ onEachSubject(
         await untilMailTo(stage.sink, 'list-0@example.com', 4);
       });
 
-      it('newest first, with what a row says', async () => {
+      it('are newest first, and a row has the fields of a summary', async () => {
         const { body } = await stage.rest.get('/v1/messages');
         expect(rows(body)).toEqual(ids);
         expect((body.messages as JsonObject[])[0]).toMatchObject({
@@ -398,14 +398,14 @@ onEachSubject(
         expect(rows(body)).toEqual(found.map((i) => ids[i]));
       });
 
-      it('created_after and created_before part the list without overlap', async () => {
+      it('created_after and created_before split the list without overlap', async () => {
         const after = await stage.rest.get(`/v1/messages?created_after=${middle}`);
         const before = await stage.rest.get(`/v1/messages?created_before=${middle}`);
         expect([...rows(after.body), ...rows(before.body)]).toEqual(ids);
         expect(rows(after.body).length).toBeGreaterThan(0);
       });
 
-      it('pages follow each other by their cursor, and a new message shifts none of them', async () => {
+      it('cursors lead through all pages, and a new message does not shift them', async () => {
         const seen: string[] = [];
         let cursor = '';
         for (let page = 0; page < 4; page++) {

@@ -5,7 +5,7 @@ import { type AddressObject, type Attachment, type ParsedMail, simpleParser } fr
 import { type PythonMail, type ReadMailbox, readWithPython } from '../support/python-email.ts';
 import type { ReceivedMail, Sink } from '../support/smtp-sink.ts';
 
-/** Both readings of a mail brought to one form. */
+/** The results of both parsers in one form. */
 export interface Reading {
   readonly subject: string;
   readonly from: readonly ReadMailbox[];
@@ -27,7 +27,7 @@ export interface Reading {
   }[];
 }
 
-/** The mails that the sink took for this address, in their order. */
+/** The mails that the sink accepted for this address, in order. */
 export const mailsTo = (sink: Sink, address: string): readonly ReceivedMail[] =>
   sink.mails.filter(({ to }) => to.includes(address));
 

@@ -1,5 +1,5 @@
-// The figures that answer the first questions, as the programs of an installation give them after
-// mail went through.
+// The most important metrics, as the programs of an installation report them after some mail was
+// delivered.
 
 import { expect, it, vi } from 'vitest';
 import { onEachSubject } from './stage.ts';
@@ -20,7 +20,7 @@ onEachSubject('metrics', {}, (stage) => {
   }
   const sum = async (series: string): Promise<number> => (await valuesOf(series)).reduce((a, b) => a + b, 0);
 
-  it('say how long mail took, by tier, and how long requests took, by method and route', async () => {
+  it('have the duration of deliveries by tier, and of requests by method and route', async () => {
     const mail = { from: 'billing@mail.shop.example', to: ['user@example.com'], subject: 's', text: 't' };
     const normal = await stage.rest.accepted(mail);
     const high = await stage.rest.accepted({ ...mail, priority: 'high' });
@@ -41,7 +41,7 @@ onEachSubject('metrics', {}, (stage) => {
     expect(await sum('packetboat_http_request_seconds_count{method="other",route="unmatched"}')).toBe(1);
   });
 
-  it('say that nothing waits', async () => {
+  it('show that no delivery waits', async () => {
     await vi.waitFor(async () => expect(await sum('packetboat_oldest_sendable_age_seconds')).toBe(0), 15_000);
     expect(await sum('packetboat_backlog_deliveries')).toBe(0);
   });

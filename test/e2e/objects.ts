@@ -1,4 +1,4 @@
-// Senders and Templates as people write them, in a folder of the test's own.
+// Senders and Templates as people write them, in a folder of the test.
 
 import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,8 +18,8 @@ export interface TestObject {
 const apiVersion = 'packetboat.dev/v1alpha1';
 
 /**
- * A sender of the domain `<name>.shop.example`. Its route leads nowhere: the programs are told of a
- * relay.
+ * A sender of the domain `<name>.shop.example`. Its route leads nowhere: the programs have a relay
+ * in their settings.
  */
 export const sender = (name: string, spec: Spec = {}): TestObject => ({
   apiVersion,

@@ -148,7 +148,7 @@ describeWith(tools, 'clients made from the descriptions of the API', () => {
     CLIENT_MS,
   );
 
-  it('is all that the page has commands for', () => {
+  it('covers all commands of the page', () => {
     expect(guide.left).toEqual([]);
   });
 });

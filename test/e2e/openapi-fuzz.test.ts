@@ -1,6 +1,6 @@
-// The description of the API is true: schemathesis makes requests from `/openapi.json`, right ones
-// and wrong ones, and checks each answer against it. `SCHEMATHESIS_SEED=7 vitest run
-// test/e2e/openapi-fuzz.test.ts` makes others.
+// Checks the description of the API: schemathesis makes valid and invalid requests from
+// `/openapi.json`, and checks each response against it. `SCHEMATHESIS_SEED=7 vitest run
+// test/e2e/openapi-fuzz.test.ts` makes other requests.
 
 import { execFile } from 'node:child_process';
 import { mkdtempDisposable, readFile } from 'node:fs/promises';
@@ -37,7 +37,7 @@ describeWith(['schemathesis'], 'the description of the API', () => {
   test(
     `is true, as far as schemathesis finds out with the seed ${SEED}`,
     async () => {
-      // what waits for its next attempt can be cancelled
+      // messages that wait for their next attempt can be cancelled
       await using sink = await startSink({
         keep: 'digest',
         rules: [{ at: 'rcpt', every: 2, reply: '451 4.7.1 Come back later' }],

@@ -1,5 +1,5 @@
-// A program that has reached nothing says so from its first moment, and names what it has not
-// reached (P20).
+// A program that has not reached its dependencies is not ready from its start, and names the
+// missing dependencies (P20).
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ const starts: Readonly<
   operator: (env, about) => startOperator(readConfig('operator', env), about),
 };
 
-describe('a program that nothing answers', () => {
+describe('a program whose dependencies do not reply', () => {
   it.concurrent.for(Object.entries(starts))(
     '%s names each of its dependencies as not reached',
     async ([program, start], { onTestFinished }) => {
@@ -61,7 +61,7 @@ describe('a program that nothing answers', () => {
         log: pino({ level: 'silent' }),
         metrics: createMetrics({ program, version: '0' }),
       });
-      // without a store the start is given up after a while, and the gateway starts without ingest
+      // without a store a start fails after a time; the gateway starts without ingest
       const asked = Promise.withResolvers<void>();
       const ended = starting.then(
         async (started) => {

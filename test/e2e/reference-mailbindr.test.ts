@@ -69,7 +69,7 @@ onEachSubject('Mailbindr', {}, (stage) => {
     return { status: Number(status), body: JSON.parse(text) as Record<string, unknown> };
   }
 
-  it('the printed request is answered 200 with a message id, and delivers the draft to the team', async () => {
+  it('the printed request returns 200 with a message id, and the draft is delivered to the team', async () => {
     const answer = await byPython();
     expect(answer).toMatchObject({
       status: 200,
@@ -90,7 +90,7 @@ onEachSubject('Mailbindr', {}, (stage) => {
     });
   });
 
-  it('draft reaches the team only; to the public one uses testing or live', async () => {
+  it('a draft may be sent to the team only; other recipients need testing or live', async () => {
     const toPublic = (environment: string) =>
       byPython((text) => text.replace('email@email.com', 'public@example.com').replace('draft', environment));
     const refused = await toPublic('draft');
@@ -122,7 +122,7 @@ onEachSubject('Mailbindr', {}, (stage) => {
     expect(stdout).toMatch(/"message_id":"msg_[\s\S]* 200$/);
   });
 
-  it('what is at fault has the names of this form', async () => {
+  it('errors use the field names of this format', async () => {
     const answer = await stage.rest.post('/email/send-email/', {
       identifier: 'nothing',
       receiver: 'nobody',
@@ -141,7 +141,7 @@ onEachSubject('Mailbindr', {}, (stage) => {
     expect(errorsOf(data).map(({ field }) => field)).toEqual(['context.code']);
   });
 
-  it('a wrong token is 401', async () => {
+  it('a wrong token gets 401', async () => {
     expect((await byPython((text) => text.replace('my_api_key', 'not_the_key'))).status).toBe(401);
   });
 });

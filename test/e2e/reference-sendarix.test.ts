@@ -1,5 +1,5 @@
-// Every request that the reference document of Sendarix shows, as printed there but for host and
-// key, and what it says of the answers.
+// Every request that the reference document of Sendarix shows, as printed except for host and
+// key, and its statements about the responses.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -71,7 +71,7 @@ onEachSubject('Sendarix', {}, (stage) => {
     };
   }
 
-  it('POST /v1/messages: accepted, answered with its four fields, delivered', async () => {
+  it('POST /v1/messages: accepted, the response has its four fields, delivered', async () => {
     const answer = await perform(SEND);
     expect(answer.status).toBe(202);
     expect(answer.body).toEqual({
@@ -87,7 +87,7 @@ onEachSubject('Sendarix', {}, (stage) => {
     expect(read.html).toContain('847291');
   });
 
-  it('repeated by a retry, it returns the original message and sends nothing more', async () => {
+  it('a retry returns the original message and sends no second mail', async () => {
     const [first, again] = [await perform(SEND), await perform(SEND)];
     expect(again.text).toBe(first.text);
     expect(again.status).toBe(202);
@@ -121,7 +121,7 @@ onEachSubject('Sendarix', {}, (stage) => {
     );
   });
 
-  it('GET /v1/messages/{message_id} tells state, times, recipient and outcome', async () => {
+  it('GET /v1/messages/{message_id} returns state, times, recipient and outcome', async () => {
     const sent = await perform(SEND);
     await stage.rest.until(String(sent.body.message_id), 'delivered');
     const { status, body } = await perform(GET.replace('msg_abc123xyz', String(sent.body.message_id)));
@@ -158,7 +158,7 @@ onEachSubject('Sendarix', {}, (stage) => {
     });
   });
 
-  it('DELETE /v1/messages/{message_id} cancels a scheduled message; one that is sent is 404', async () => {
+  it('DELETE /v1/messages/{message_id} cancels a scheduled message; for a sent message it returns 404', async () => {
     const later = SEND.replace('"headers"', '"scheduled_time": "2099-01-01T00:00:00Z",\n"headers"').replace(
       'uuid-v4-here',
       'later',
@@ -180,15 +180,15 @@ onEachSubject('Sendarix', {}, (stage) => {
   });
 
   describe('errors', () => {
-    it('400: the body is no JSON', async () => {
+    it('400: the body is not JSON', async () => {
       expect((await perform(SEND.replace('"recipient":', '"recipient"'))).status).toBe(400);
     });
 
-    it('401: the key is not good', async () => {
+    it('401: the key is not valid', async () => {
       expect((await perform(SEND.replace('sk_live_...', 'sk_live_wrong'))).status).toBe(401);
     });
 
-    it('422: every field at fault at once', async () => {
+    it('422: one response lists every field at fault', async () => {
       const answer = await stage.rest.send({
         recipient: 'not an address',
         template: 'otp-code',
@@ -204,7 +204,7 @@ onEachSubject('Sendarix', {}, (stage) => {
       ]);
     });
 
-    it('every answer tells the limit, what is left of it and when it is full again', async () => {
+    it('every response has the limit, the remaining requests and the time of the reset', async () => {
       for (const text of [LIST, GET, SEND.replace('"recipient":', '"recipient"')]) {
         const { head } = await perform(text);
         for (const name of [
@@ -218,8 +218,8 @@ onEachSubject('Sendarix', {}, (stage) => {
     });
   });
 
-  // last, for from here on the document's recipient gets nothing more
-  it('POST /v1/suppressions: 201, again 200, and nothing is sent to that address any more', async () => {
+  // last, since the document's recipient is suppressed from here on
+  it('POST /v1/suppressions: 201, then 200; no mail is sent to the address afterwards', async () => {
     const first = await perform(SUPPRESS);
     expect(first).toMatchObject({
       status: 201,

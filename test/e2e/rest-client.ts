@@ -1,5 +1,5 @@
-// REST as a caller of ours would write it by hand: nothing but `fetch`, so that a test sees what
-// went over the wire.
+// A REST client as users write it by hand: only `fetch`, so that tests see the actual requests and
+// responses.
 
 import { vi } from 'vitest';
 
@@ -61,7 +61,7 @@ export class RestClient {
     this.key = key;
   }
 
-  /** The same door with another key; null sends none. */
+  /** A client of the same gateway with another key; null sends no key. */
   withKey(key: string | null): RestClient {
     return new RestClient(this.url, key);
   }

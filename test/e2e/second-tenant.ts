@@ -1,12 +1,12 @@
-// The first key of one more tenant, made as people make one: by a start with
-// `PACKETBOAT_BOOTSTRAP_TENANT` and a key of its own.
+// Makes the first key of another tenant as users do: by a start with
+// `PACKETBOAT_BOOTSTRAP_TENANT` and another key.
 
 import { join } from 'node:path';
 import { freePort } from '../support/free-port.ts';
 import { newKey, startRole } from '../support/installation.ts';
 import type { E2eStage } from './stage.ts';
 
-/** Answers the key. */
+/** Returns the key. */
 export async function firstKeyOf(tenant: string, stage: E2eStage): Promise<string> {
   const key = newKey();
   await startWith(tenant, key, stage);

@@ -1,6 +1,6 @@
-// A canary along every path, failing ones too: what is personal or secret in a message, a key or a
-// relay's login stands in no log line, no metric and no document, and what has to be secret stands
-// sealed in the store (S11 and S19).
+// Sends canaries along every path, including failing ones: no log line, metric or document contains
+// personal or secret data of a message, a key or a relay's login, and the store contains secrets
+// only sealed (S11 and S19).
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -155,7 +155,7 @@ describeSubjects('secrets', (subject) => {
     await expectSilence();
   });
 
-  it('mail that is deferred, bounced, dropped, or of unknown fate', async () => {
+  it('mail that is deferred, bounced, suppressed, or has an unknown outcome', async () => {
     for (const [name, status] of [
       ['bounced', 'bounced'],
       ['deferred', 'delivered'],
@@ -168,7 +168,7 @@ describeSubjects('secrets', (subject) => {
     await expectSilence();
   });
 
-  it('requests that are refused', async () => {
+  it('requests that are rejected', async () => {
     const bodies = [
       `{"${CANARY}": `,
       CANARY,
@@ -182,7 +182,7 @@ describeSubjects('secrets', (subject) => {
     await expectSilence();
   });
 
-  it('keys that are wrong, in each place where one could stand', async () => {
+  it('wrong keys in each header', async () => {
     for (const wrong of [`sk_live_${CANARY}${'x'.repeat(30)}`, CANARY, `${key}${CANARY}`, key.slice(0, -1)]) {
       expect((await rest.withKey(wrong).send({ ...content, to: [address('good')] })).status).toBe(401);
       await rest
@@ -194,7 +194,7 @@ describeSubjects('secrets', (subject) => {
     await expectSilence();
   });
 
-  it('addresses in URLs, and headers that nobody asked for', async () => {
+  it('addresses in URLs, and unknown headers', async () => {
     const headers = {
       'user-agent': CANARY,
       referer: `http://${CANARY}.example/`,
@@ -240,13 +240,13 @@ describeSubjects('secrets', (subject) => {
     await expectSilence();
   });
 
-  it('suppressions, which keep no address', async () => {
+  it('suppressions, which contain no address', async () => {
     await rest.post('/v1/suppressions', { recipient: address('never-written-to'), reason: 'manual' });
     await expectSilence();
     expect(await everythingStored(packetboat)).not.toContain(address('never-written-to'));
   });
 
-  it('the store has neither keys nor the login of a relay in clear', async () => {
+  it('the store contains neither keys nor the login of a relay in plain text', async () => {
     const stored = await everythingStored(packetboat);
     expect(stored).toContain('shop.shop.example'); // it is the store that was looked at
     expect(stored).not.toContain(password);
@@ -254,7 +254,7 @@ describeSubjects('secrets', (subject) => {
     expect(stored).not.toContain(key.slice(8));
   });
 
-  it('a login that the relay refuses, and a catalog with secrets in the wrong places', async () => {
+  it('a login that the relay rejects, and a catalog with secrets in the wrong fields', async () => {
     sink.setRules([{ at: 'auth', reply: '535 5.7.8 wrong' }]);
     await catalog.write('wrong.yaml', [
       sender('wrong', {

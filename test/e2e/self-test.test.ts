@@ -1,5 +1,5 @@
-// `packetboat self-test` against a whole installation, as a process: what it says when all is well,
-// and when it is not.
+// `packetboat self-test` against a whole installation, as a process: its output when the test
+// succeeds and when it fails.
 
 import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -38,7 +38,7 @@ describe('packetboat self-test', () => {
       );
     });
 
-  it('ends well once its mail is delivered to it', async () => {
+  it('succeeds once it has received its mail', async () => {
     const { code, output } = await selfTest({
       PACKETBOAT_SMTP_ADDR: `127.0.0.1:${smtpPort}`,
       PACKETBOAT_WAIT_SECONDS: '20',
@@ -54,7 +54,7 @@ describe('packetboat self-test', () => {
       {},
       /The message was not delivered: status deferred, .*ECONNREFUSED|status queued, route/,
     ],
-    ['a key that is none', { PACKETBOAT_API_KEY: newKey() }, /The gateway rejected the API key: 401/],
+    ['a text that is not a key', { PACKETBOAT_API_KEY: newKey() }, /The gateway rejected the API key: 401/],
     [
       'a gateway that is not there',
       { PACKETBOAT_URL: 'http://127.0.0.1:1' },
@@ -70,7 +70,7 @@ describe('packetboat self-test', () => {
     expect([code, output]).toEqual([1, expect.stringMatching(reason)]);
   });
 
-  it('is not content with mail that somebody else received', async () => {
+  it('fails if another receiver got the mail', async () => {
     await using _elsewhere = await startSink({ port: smtpPort });
     const { code, output } = await selfTest({ PACKETBOAT_WAIT_SECONDS: '30' });
     expect([code, output]).toEqual([1, expect.stringContaining('delivered elsewhere')]);

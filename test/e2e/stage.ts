@@ -1,5 +1,5 @@
-// What most e2e files run on: an installation with a catalog of the test's own, and a real SMTP
-// server that all its mail goes to.
+// The setup of most e2e files: an installation with the test's own catalog, and a real SMTP server
+// that receives all its mail.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

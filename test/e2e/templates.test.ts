@@ -1,5 +1,5 @@
 // Templates at work: languages, environments, who may receive drafts, pinned revisions, and a
-// catalog that changes under way.
+// catalog that changes meanwhile.
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readByMailparser, untilMailTo } from './mails.ts';
@@ -154,7 +154,7 @@ onEachSubject('templates', { objects }, (stage) => {
     expect(read.html ?? read.text).toMatch(body);
   });
 
-  it('a secret variable is in the mail, and masked in what the API shows', async () => {
+  it('a secret variable is in the mail, and masked in responses of the API', async () => {
     const id = await stage.rest.accepted(
       greeting({ recipient: 'secret@example.com', template_data: { name: 'Ana', code: '847291' } }),
     );
@@ -190,7 +190,7 @@ onEachSubject('templates', { objects }, (stage) => {
     expect([answer.status, errorsOf(answer).map((error) => error.code)]).toEqual([422, [code]]);
   });
 
-  it('draft to somebody outside the team is refused and names each of them, and nobody else', async () => {
+  it('a draft to recipients outside the team is rejected with exactly their fields', async () => {
     const answer = await stage.rest.send(
       greeting({
         environment: 'draft',
@@ -267,12 +267,12 @@ onEachSubject('templates', { objects }, (stage) => {
       await publish(round);
     });
 
-    it('is live within a second', async () => {
+    it('a change is live within a second', async () => {
       await stage.rest.accepted({ recipient: `live-${round}@example.com`, template: 'notice' });
       expect(await subjectOf(`live-${round}@example.com`)).toBe(`Notice ${round}`);
     });
 
-    it('a message keeps the revision it was accepted with', async () => {
+    it('a message keeps the revision with which it was accepted', async () => {
       const recipient = `kept-${round}@example.com`;
       const scheduled_time = new Date(Date.now() + 4_000).toISOString();
       const id = await stage.rest.accepted({ recipient, template: 'notice', scheduled_time });
@@ -284,7 +284,7 @@ onEachSubject('templates', { objects }, (stage) => {
       expect(await subjectOf(recipient)).toBe(`Notice ${round}`);
     });
 
-    it('a request may pin a revision of before', async () => {
+    it('a request may pin an earlier revision', async () => {
       const before = revision;
       await publish(round + 1);
       await stage.rest.accepted({ recipient: `pinned-${round}@example.com`, template: `notice@${before}` });
@@ -293,7 +293,7 @@ onEachSubject('templates', { objects }, (stage) => {
       expect(await subjectOf(`unpinned-${round}@example.com`)).toBe(`Notice ${round + 1}`);
     });
 
-    it('a bad change keeps the last good revision, and is told with file, line and reason', async () => {
+    it('an invalid change keeps the last valid revision, and is reported with file, line and reason', async () => {
       await stage.writeCatalog('notice.yaml', [broken], { isBad: true });
       await vi.waitFor(() => expect(stage.complaints()).toMatch(/notice\.yaml:\d+:\d+/), { timeout: 5_000 });
       expect(stage.complaints()).toContain('SyntaxError');

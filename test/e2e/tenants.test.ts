@@ -1,7 +1,7 @@
-// Two tenants in one installation see, reach and disturb nothing of each other (P16), with two keys
-// each. All that can be equal is equal in both: names of senders, identifiers of templates,
+// Two tenants in one installation cannot see or change anything of each other (P16), with two keys
+// each. Everything that can be equal is equal in both: names of senders, identifiers of templates,
 // idempotency keys, recipients, suppressed addresses and names of keys. Domains cannot: the catalog
-// gives a domain to one sender of one tenant, since whoever has it may write From in its name.
+// gives a domain to one sender of one tenant, since its owner may use it in From.
 
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadContract, type Method } from '../../services/runtime/contract.ts';
@@ -36,7 +36,7 @@ const objects = [
 const RECIPIENT = 'user@example.com';
 const inAnHour = (): string => new Date(Date.now() + 3_600_000).toISOString();
 
-/** A tenant, and what another one must never be shown. */
+/** A tenant, and the texts that no response to another tenant may contain. */
 interface Tenant {
   /** The first key, and a child of it. */
   readonly keys: readonly [RestClient, RestClient];
@@ -134,7 +134,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     expect(Object.keys(goodCalls).toSorted()).toEqual(methods.map(({ name }) => name).toSorted());
   });
 
-  describe('an id of the other', () => {
+  describe('an id of another tenant', () => {
     const swapped = methods.flatMap((method) =>
       method.http.flatMap(({ verb, pattern }) =>
         parametersOf(pattern).length === 0 ? [] : [[verb.toUpperCase(), pattern, method] as const],
@@ -165,7 +165,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
       },
     );
 
-    it('nor does a cursor go from the one to the other', async () => {
+    it('a cursor of one tenant is invalid for the other', async () => {
       for (const [own, other] of pairs()) {
         for (let i = 0; i < 2; i++)
           own.marks.push(await own.keys[0].accepted({ recipient: RECIPIENT, template: 'notice' }));
@@ -214,7 +214,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     },
   );
 
-  it('lists hold the own objects, with every key', async () => {
+  it('lists contain only the tenant’s own objects, for every key', async () => {
     for (const { keys, domain, subject, ids } of [north, south]) {
       for (const rest of keys) {
         expect((await rest.get('/v1/senders')).body.senders).toMatchObject([{ name: 'shop', domain }]);
@@ -228,7 +228,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     }
   });
 
-  it('a message goes out by the own sender with the own template, although all names are equal', async () => {
+  it('a message uses the tenant’s own sender and template although all names are equal', async () => {
     for (const { keys, domain, subject } of [north, south]) {
       const recipient = `reader@${domain}`;
       await keys[1].accepted({ recipient, sender: 'shop', template: 'notice' });
@@ -238,7 +238,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     }
   });
 
-  it('an equal idempotency key replays the own message only', async () => {
+  it('an equal idempotency key replays only the tenant’s own message', async () => {
     const request: JsonObject = { recipient: RECIPIENT, sender: 'shop', template: 'notice' };
     const send = ({ keys: [first] }: Tenant) =>
       first.send(request, { 'Idempotency-Key': 'replayed in both' });
@@ -248,7 +248,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     expect(one.body.message_id).not.toBe(two.body.message_id);
   });
 
-  it('an address that the one suppresses is sent to by the other, until that suppresses the address too', async () => {
+  it('a suppression of one tenant does not stop mail of the other', async () => {
     const statusOf = async ({ keys }: Tenant): Promise<unknown> =>
       (await keys[1].send({ recipient: 'left@example.com', template: 'notice', scheduled_time: inAnHour() }))
         .body.status;
@@ -262,7 +262,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     expect([await statusOf(north), await statusOf(south)]).toEqual(['suppressed', 'suppressed']);
   });
 
-  it('a sender or template of the other is used neither by name, nor by From', async () => {
+  it('a sender or template of the other tenant cannot be used by name or by From', async () => {
     for (const [own, other] of pairs()) {
       const [theirs = ''] = other.marks.filter((mark) => mark.startsWith('only-'));
       const request: JsonObject = { recipient: RECIPIENT, subject: 'a', text: 'a' };
@@ -276,7 +276,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     }
   });
 
-  it('a key that the one revokes is none of the other, and the last key of each is counted for itself', async () => {
+  it('a tenant cannot revoke keys of the other, and the last key is counted for each tenant', async () => {
     for (const { keys } of [north, south]) {
       const [first] = keys;
       const own = (
@@ -294,7 +294,7 @@ onEachSubject('tenants', { objects, size: 2 }, (stage) => {
     }
   });
 
-  it('a domain of the one is refused to the other, without a word about whose it is', async () => {
+  it('a domain of one tenant is refused to the other, without naming the owner', async () => {
     const claim = inTenant(
       'south',
       sender('claim', { domain: 'shop.shop.example', from: { address: 'no-reply@shop.shop.example' } }),

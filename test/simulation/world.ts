@@ -4,19 +4,19 @@
 //
 //   callers.ts ──> programs.ts: ingest ──> store, queue ──> dispatcher, sweeper ──> mail-server.ts
 //       │              each in a process.ts, over ports.ts and queue.ts                │
-//       └── what each caller was told ──> record.ts <── what was stored and sent ──────┘
+//       └── responses to callers ───────> record.ts <── stored and sent messages ──────┘
 //
 //   chance.ts       the seed's random numbers; nothing else is random
 //   clock.ts        time, which jumps to the next sleeper
-//   settings.ts     what the seed decides at the start: fault rates, incidents, sizes, clocks
-//   trouble.ts      which faults there are now, and until when their consequences last
-//   incidents.ts    faults that happen once: a crash, a lost queue, a store that is down
+//   settings.ts     the settings that the seed decides: fault rates, incidents, sizes, clocks
+//   trouble.ts      the current faults, and the time at which their consequences end
+//   incidents.ts    faults that happen once: a crash, a lost queue, an unreachable store
 //   programs.ts     the programs, their ports, and their restarts
-//   process.ts      one process; each of its calls may be late, fail, or find it dead
+//   process.ts      one process; each of its calls may be slow, fail, or end with the process
 //   ports.ts        its stores and budgets; queue.ts: its queue; catalog.ts: its catalog
-//   mail-server.ts  what it delivers to
-//   callers.ts      who sends, repeats, cancels and suppresses, and what they were told
-//   record.ts       what really happened; laws.ts: what must hold of that
+//   mail-server.ts  the SMTP server that receives the mail
+//   callers.ts      callers that send, repeat, cancel and suppress, and their responses
+//   record.ts       the history of a run; laws.ts: the laws that every history must obey
 //   journal.ts      the trace of a run, and the first law that was broken
 
 import { MemoryBlobStore } from '../../services/adapters/memory/blob-store.ts';

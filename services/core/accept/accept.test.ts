@@ -154,7 +154,12 @@ describe('the sender', () => {
       context({}, [acme, { ...other, name: 'leaving', retiring: true }]),
       ['invalid', 'sender unknown_sender'],
     ],
-    ['that nobody knows', { ...request, sender: 'nobody' }, context(), ['invalid', 'sender unknown_sender']],
+    [
+      'that does not exist',
+      { ...request, sender: 'nobody' },
+      context(),
+      ['invalid', 'sender unknown_sender'],
+    ],
     ['of another tenant', { ...request, sender: 'foreign' }, context(), ['invalid', 'sender unknown_sender']],
     [
       'that the key may not use',
@@ -163,13 +168,13 @@ describe('the sender', () => {
       ['forbidden', 'sender forbidden'],
     ],
     [
-      'that nobody knows, to a limited key',
+      'that does not exist, for a limited key',
       { ...request, sender: 'nobody' },
       context(ofKey(['acme']), both),
       ['forbidden', 'sender forbidden'],
     ],
     ['that could be two', request, context({}, both), ['invalid', 'sender missing']],
-    ['where there is none', request, context({}, []), ['invalid', 'sender missing']],
+    ['if the tenant has none', request, context({}, []), ['invalid', 'sender missing']],
     [
       'of an unknown domain',
       { ...request, from: mailbox('x@nobody.example') },
@@ -254,7 +259,7 @@ describe('a template', () => {
 
   const errors = [{ field: 'template_data.code', code: 'missing', message: 'is missing' }];
   it.each([
-    ['that nobody knows', otp, context(), ['invalid', 'template unknown_template']],
+    ['that does not exist', otp, context(), ['invalid', 'template unknown_template']],
     [
       'of another tenant',
       otp,

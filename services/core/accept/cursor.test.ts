@@ -36,7 +36,7 @@ describe('a cursor', () => {
     ['with a part more', [key], wrapped(`${inside}.x`), 'default?status=queued'],
     ['with its end cut off', [key], cursor.slice(0, -4), 'default?status=queued'],
     ['that is empty', [key], '', ''],
-    ['that is no base 64', [key], '$gt', ''],
+    ['that is not base64', [key], '$gt', ''],
     ['that is too long', [key], 'a'.repeat(201), ''],
   ])('%s is not ours', (_, keys, text, filters) => {
     expect(readCursor(keys, text, filters)).toBeNull();

@@ -273,7 +273,7 @@ it('all faults are told at once', () => {
   ]);
 });
 
-it('what is absent gets its default', () => {
+it('absent fields get their defaults', () => {
   expect(parsed(good)).toMatchObject({
     sender: null,
     language: null,

@@ -29,7 +29,7 @@ describe('a key that we made', () => {
   });
 });
 
-describe('a text that is no key', () => {
+describe('a text that is not a key', () => {
   const test = makeKey('testing', random).text;
   it.each([
     ['empty', ''],
