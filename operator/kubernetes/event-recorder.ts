@@ -12,7 +12,7 @@ import { events, type KubernetesObject, type Resource } from './resource.ts';
 export interface EventNote {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
-  /** What the controller did, in one word. */
+  /** The action of the controller, in one word. */
   readonly action: string;
   /** For people. */
   readonly note: string;

@@ -1,4 +1,4 @@
-// Carries out what was decided about a status: at most one patch, and the Events.
+// Applies the decision about a status: at most one patch, and the Events.
 
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';

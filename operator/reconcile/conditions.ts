@@ -111,7 +111,7 @@ function messageOf(faults: readonly ObjectFault[]): string {
   return `${lines.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }
 
-/** What Ready depends on besides the other conditions. */
+/** The inputs of Ready besides the other conditions. */
 export interface ReadyRules {
   readonly isSuspended: boolean;
   /** False: DomainVerified does not count. */

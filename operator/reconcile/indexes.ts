@@ -34,7 +34,7 @@ export const templateIndexers: Indexers<TemplateResource, TemplateIndex> = {
   configMap: (template) => keysOf(template, namesIn(template.spec, configMapFields)),
 };
 
-/** Of a managed key's Secret: the uid of its Sender. */
+/** Index of managed keys' Secrets by the uid of their Sender. */
 export const secretIndexers: Indexers<KubernetesObject, SecretIndex> = {
   sender: ({ metadata: { labels } }) => [labels?.[SENDER_UID_LABEL]].filter((uid) => uid !== undefined),
 };

@@ -24,7 +24,7 @@ export interface DispatchSignals {
 
 type HandleParts = SelectParts & ClaimParts & SuppressionParts & DeliverParts;
 
-/** What the batches of one dispatcher share. */
+/** The state that all batches of one dispatcher share. */
 interface Shared {
   readonly inFlight: InFlight;
   readonly leases: Leases;

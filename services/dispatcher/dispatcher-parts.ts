@@ -18,7 +18,7 @@ import type { WorkQueue } from '../ports/work-queue.ts';
 import type { SigningKeys } from './sign.ts';
 import type { Tally } from './tally.ts';
 
-/** What is counted; `runtime/metrics.ts` declares where it goes. */
+/** The counters; `runtime/metrics.ts` declares the metrics. */
 export interface DispatcherMetrics {
   claimed(count: number): void;
   held(reason: string, count: number): void;

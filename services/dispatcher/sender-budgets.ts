@@ -50,7 +50,7 @@ type BudgetParts = Pick<Dispatcher, 'budgets'> & { readonly messages: StoreClock
 
 export class SenderBudgets {
   readonly #d: BudgetParts;
-  /** By sender and its limits: the pace of a line is wrong once the limits have changed. */
+  /** Keyed by sender and limits, since a line has the pace of its limits. */
   readonly #lines = new Map<string, WaitingLine>();
 
   constructor(d: BudgetParts) {

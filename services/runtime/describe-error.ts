@@ -9,7 +9,7 @@ import { runningLimits } from '../core/limits/running.ts';
 
 export interface DescribedError {
   readonly type: string;
-  /** Of a `Failure` only. */
+  /** Only a `Failure` has this field. */
   readonly message?: string;
   readonly code?: string | number;
   /** Of a system error: the system call and the address that it was about. */
@@ -18,7 +18,7 @@ export interface DescribedError {
   readonly port?: number;
   /** The fields that a failure is about. */
   readonly fields?: readonly { readonly field: string; readonly code: string }[];
-  /** Locations in files, innermost first. Absent for a failure, which is no bug. */
+  /** Locations in files, innermost first. Absent for a `Failure`, which is not a bug. */
   readonly stack?: readonly string[];
   readonly cause?: DescribedError;
   /** Of an `AggregateError`. */

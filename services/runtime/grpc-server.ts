@@ -102,7 +102,8 @@ async function bind(server: GrpcServer, address: ListenAddress, tls: TlsIdentity
 }
 
 /**
- * Reflection hides the protocol between gateways and ingest, since nobody else may depend on it.
+ * Reflection hides the protocol between gateways and ingest, since no other program may depend on
+ * it.
  */
 const INTERNAL_PACKAGE = /^packetboat\.internal\./;
 

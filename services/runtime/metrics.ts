@@ -73,7 +73,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   ]).set(about, 1);
   const dependencies = gauge(
     'packetboat_dependency_up',
-    '1 while the dependency answers; 0 before its first answer and while it is lost.',
+    '1 while the dependency replies; 0 before its first reply and while it is lost.',
     EVERY,
     ['dependency'],
   );

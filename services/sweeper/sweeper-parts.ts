@@ -9,7 +9,7 @@ import type { MessageStore } from '../ports/message-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
 
-/** What is counted; `runtime/metrics.ts` declares where it goes. */
+/** The counters; `runtime/metrics.ts` declares the metrics. */
 interface SweeperMetrics {
   /** `lapsed`, `due`, `ended`, `published` deliveries, `blobs` deleted. */
   swept(what: 'lapsed' | 'due' | 'ended' | 'published' | 'blobs', count: number): void;

@@ -1,4 +1,4 @@
-// A Sender and what was gathered about it: valid, verified and without managed keys, unless a test
+// A Sender and the facts about it: valid, verified and without managed keys, unless a test
 // says otherwise.
 
 import { generateKeyPairSync } from 'node:crypto';

@@ -93,7 +93,10 @@ export class CatalogState {
     await writeWhole(this.#fileOf(key, template.revision), JSON.stringify(template));
   }
 
-  /** Makes an object visible from what was stored, so that nobody sees what a crash could lose. */
+  /**
+   * Makes an object visible from its stored form, so that readers never see an object that a crash
+   * could lose.
+   */
   async #show(object: KeptObject): Promise<void> {
     const { key, isLive, revision } = object;
     const sender = isLive && object.sender !== null ? this.#opened(object.sender) : null;

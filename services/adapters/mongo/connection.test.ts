@@ -56,7 +56,7 @@ describeWith(['mongo-server'], 'a MongoDB that goes away', () => {
     // the message names the limit that ended the check
     await expect(mongo.check()).rejects.toMatchObject({
       kind: 'unavailable',
-      message: `MongoDB did not answer within ${storeLimits.storeCheckMs} ms`,
+      message: `MongoDB did not reply within ${storeLimits.storeCheckMs} ms`,
     });
     backend.resume();
     await expect.poll(() => mongo.check().then(() => 'fine'), { timeout: 20_000 }).toBe('fine');

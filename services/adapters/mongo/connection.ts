@@ -138,10 +138,7 @@ const isDuplicate = (error: unknown): boolean =>
 async function call<T>(operation: Promise<T>, ms: number = storeLimits.storeCallMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Failure('unavailable', `MongoDB did not answer within ${ms} ms`)),
-      ms,
-    );
+    timer = setTimeout(() => reject(new Failure('unavailable', `MongoDB did not reply within ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([operation, late]);

@@ -1,6 +1,6 @@
-// The server's clock, known without a query. All programs judge by this clock what is due (R5). So
-// each keeps the offset of the server's clock from its own monotonic clock: a jump of the local
-// wall clock changes nothing, and no call waits for the server's time.
+// The server's clock, known without a query. All programs use this clock to decide what is due
+// (R5). So each keeps the offset of the server's clock from its own monotonic clock: a jump of the
+// local wall clock changes nothing, and no call waits for the server's time.
 
 export class ServerClock {
   readonly #monotonic: () => number;

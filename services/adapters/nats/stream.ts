@@ -38,8 +38,8 @@ const CONSUMER_EXISTS = 10_148;
 const CONSUMER_NAME_IN_USE = 10_013;
 
 /**
- * Creates what is missing and updates what differs. Rejects if the server refuses or does not
- * reply.
+ * Creates the stream and its consumers, and updates settings that differ. Rejects if the server
+ * refuses or does not reply.
  */
 export async function declareStream(
   connection: NatsConnection,

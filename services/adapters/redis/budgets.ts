@@ -44,7 +44,7 @@ interface BudgetsOptions {
   readonly prefix?: string;
 }
 
-/** What this process knows about one budget. */
+/** The state of one budget in this process. */
 interface Account {
   /** The budget with the figures of its last request. */
   budget: Budget;

@@ -13,7 +13,7 @@ import { hmacSha256 } from '../secrets/hmac.ts';
  */
 const shape = /^b\+(msg_[0-9a-z]{26})\.(0|[1-9]\d{0,3})\.([0-9a-f]{16})$/;
 
-/** 64 bits, which nobody can guess over SMTP. */
+/** 64 bits: too many to guess over SMTP. */
 const macDigits = 16;
 
 /**

@@ -28,7 +28,7 @@ export const smtpOutLimits = {
    * up earlier sends a second copy.
    */
   smtpDotMs: 10 * MINUTE,
-  /** Timeout of the reply to QUIT, which nobody needs. */
+  /** Timeout of the reply to QUIT, which is not needed. */
   smtpQuitMs: 2 * SECOND,
   /**
    * Bytes of one reply; a longer reply closes the connection. RFC 5321 4.5.3.1.5 allows 512 bytes a

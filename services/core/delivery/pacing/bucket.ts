@@ -21,7 +21,7 @@ export const fullBucket = (rate: Rate, now: number): Bucket => ({
   at: Math.floor(now),
 });
 
-/** The bucket at `now`. A clock that stands still or goes back adds nothing. */
+/** The bucket at `now`. A clock that stops or goes back adds nothing. */
 export function refill(bucket: Bucket, rate: Rate, now: number): Bucket {
   const at = Math.floor(now);
   const filled = bucket.level + Math.max(0, at - bucket.at) * rate.limit;
