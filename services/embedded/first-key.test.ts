@@ -103,7 +103,7 @@ describe('the key that a start prints', () => {
     expect(await printed({ chosen })).toBe(chosen);
     expect(await begin({ chosen: another })).toEqual({
       key: null,
-      reason: expect.stringContaining('other keys already'),
+      reason: expect.stringContaining('already has other keys'),
     });
     await revoke(chosen);
     expect(await begin({ chosen })).toEqual({ key: null, reason: expect.stringContaining('was revoked') });

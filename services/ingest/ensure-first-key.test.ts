@@ -57,7 +57,7 @@ describe('a first key', () => {
 test('an unusable key is reported with a remedy, and never printed', async () => {
   expect(describeFirstKey({ kind: 'works' }, 'default')).toBeNull();
   for (const [state, words] of [
-    [{ kind: 'not_needed' }, 'other keys already'],
+    [{ kind: 'not_needed' }, 'already has other keys'],
     [{ kind: 'refused', fault: 'revoked' }, 'was revoked'],
     [{ kind: 'refused', fault: 'expired' }, 'has expired'],
     [{ kind: 'refused', fault: 'other' }, 'another tenant'],
