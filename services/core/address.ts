@@ -7,6 +7,7 @@ import { addressLimits } from './limits/address.ts';
 import { isLongerThan } from './text-length.ts';
 
 declare const addressBrand: unique symbol;
+declare const canonicalBrand: unique symbol;
 
 /**
  * `local@domain` (RFC 5321 Mailbox, without address literals): the local part as the caller wrote
@@ -14,6 +15,12 @@ declare const addressBrand: unique symbol;
  * lower-cased A-labels. At most 64 octets before the `@` and 254 in all.
  */
 export type Address = string & { readonly [addressBrand]: true };
+
+/**
+ * The form of an address that all spellings of one mailbox share: `Ana@` and `ana@`, composed and
+ * decomposed accents. Only for comparing: mail is sent to the `Address`. Made by `canonical`.
+ */
+export type CanonicalAddress = string & { readonly [canonicalBrand]: true };
 
 /**
  * An address and the name shown beside it. Plain JSON. A name never holds a control character, and
@@ -123,12 +130,17 @@ export function needsSmtpUtf8(address: Address): boolean {
 }
 
 /**
- * The one spelling under which an address is suppressed, counted and erased. Case is folded in the
- * local part too: RFC 5321 lets a host tell `Ana` from `ana`, no provider does, and a suppression
- * that a capital letter evades would be worthless.
+ * The form by which recipients are compared, found and suppressed. Ignores case in the local part
+ * too: RFC 5321 lets a host distinguish `Ana` from `ana`, no provider does, and a suppression that
+ * a capital letter evades would be worthless. Lower case can undo NFC (U+01F0 has no capital), so
+ * the text is decomposed before and composed after. `toLowerCase` writes a sigma at the end of a
+ * word differently, although both have the same capital.
  */
-export function canonical(address: Address): string {
-  return address.normalize('NFC').toLowerCase();
+export function canonical(address: Address): CanonicalAddress {
+  const folded = nonAscii.test(address)
+    ? address.normalize('NFD').toLowerCase().replaceAll('ς', 'σ').normalize('NFC')
+    : address.toLowerCase();
+  return folded as CanonicalAddress;
 }
 
 /** True for a text that may stand in a header: well-formed Unicode without controls. */
