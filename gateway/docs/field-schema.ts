@@ -58,14 +58,14 @@ type FieldRules = Field['rules'];
 type RulesAndLeast = FieldRules & { readonly minLength?: number };
 
 /**
- * Required texts and bytes must not be empty. Any other text without presence may be empty, which is
+ * Required texts, and required bytes without presence, must not be empty. Any other text without presence may be empty, which is
  * the same as leaving the field out.
  */
 function ofAbsence({ value, hasPresence, rules }: Field, place: SchemaPlace): RulesAndLeast {
   if (place === 'response') return rules;
   if (rules.required === true) {
     if (value.kind === 'string') return { ...rules, minLength: 1 };
-    return value.kind === 'bytes' ? { ...rules, minLength: BASE64_QUAD } : rules;
+    return value.kind === 'bytes' && !hasPresence ? { ...rules, minLength: BASE64_QUAD } : rules;
   }
   if (hasPresence || value.kind !== 'string') return rules;
   return {

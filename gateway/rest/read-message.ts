@@ -7,6 +7,7 @@ import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
 import { splitMailbox } from '../../services/core/address.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { EnumType, Field, MessageType, ScalarKind, ValueType } from '../../services/runtime/contract.ts';
+import { decodeBase64, faultOfBase64 } from './base64.ts';
 import { below, type Faults } from './faults.ts';
 import { parseTimestamp } from './timestamp.ts';
 
@@ -94,12 +95,22 @@ function readField(field: Field, json: unknown, place: ReadPosition): unknown {
     case 'one':
       return readValue(field.value, json, place);
     case 'list':
-      if (!Array.isArray(json)) return place.faults.add(place.path, 'wrong_type', 'This must be an array.');
+      if (!Array.isArray(json)) return readOnly(field.value, json, place);
       return json.map((value, i) => readValue(field.value, value, item(place, i)));
     case 'map':
       if (!isObject(json)) return place.faults.add(place.path, 'wrong_type', 'This must be an object.');
       return readMap(field.value, json, place);
   }
+}
+
+/** One address may be given in place of a list of addresses. */
+function readOnly(type: ValueType, json: unknown, place: ReadPosition): unknown {
+  const { faults, path } = place;
+  if (type.kind !== 'message' || type.type.name !== ADDRESS)
+    return faults.add(path, 'wrong_type', 'This must be an array.');
+  if (typeof json !== 'string' && !isObject(json))
+    return faults.add(path, 'wrong_type', 'This must be an address, or an array of addresses.');
+  return [readValue(type, json, place)];
 }
 
 function readMap(type: ValueType, json: JsonObject, place: ReadPosition): TypedMessage {
@@ -138,7 +149,7 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
     case 'google.protobuf.Struct':
       if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
       return isPlain(json, { ...place, depth: place.depth + 1 }) ? json : undefined;
-    case 'packetboat.v1.Address':
+    case ADDRESS:
       if (typeof json === 'string') return isText(json, place) ? addressOf(json) : undefined;
       if (!isObject(json))
         return faults.add(
@@ -152,6 +163,8 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
   }
   return readFields(type, json, { ...place, depth: place.depth + 1 });
 }
+
+const ADDRESS = 'packetboat.v1.Address';
 
 /** A text that cannot be split becomes an `email` as it is, and ingest refuses the `email`. */
 function addressOf(text: string): Address {
@@ -192,14 +205,7 @@ function readScalar(kind: ScalarKind, json: unknown, place: ReadPosition): unkno
       return typeof json === 'boolean' ? json : faults.add(path, 'wrong_type', 'This must be true or false.');
     case 'bytes':
       if (typeof json !== 'string') return faults.add(path, 'wrong_type', 'This must be a string of base64.');
-      return (
-        decodeBase64(json) ??
-        faults.add(
-          path,
-          'invalid_base64',
-          'This must be base64 (RFC 4648 section 4), padded and without line breaks.',
-        )
-      );
+      return decodeBase64(json) ?? faults.add(path, 'invalid_base64', faultOfBase64(json));
     case 'float':
     case 'double':
       return typeof json === 'number' && Number.isFinite(json)
@@ -234,27 +240,6 @@ function isText(text: string, { faults, path }: ReadPosition): boolean {
   if (text.isWellFormed()) return true;
   faults.add(path, 'invalid_text', 'The text is not valid Unicode.');
   return false;
-}
-
-/** Characters of base64 that are checked at a time; a multiple of four. */
-const BASE64_PIECE = 64 * 1024;
-
-/**
- * Strict: what does not read back as it was written is none. A pattern would do, were it not for
- * its stack at 60 million characters.
- */
-function decodeBase64(text: string): Buffer | null {
-  if (text.length % 4 !== 0) return null;
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  const bytes = Buffer.allocUnsafe((text.length / 4) * 3 - padding);
-  for (let at = 0, to = 0; at < text.length; at += BASE64_PIECE) {
-    const piece = text.slice(at, at + BASE64_PIECE);
-    const end = Math.min(to + (piece.length / 4) * 3, bytes.length);
-    if (bytes.write(piece, to, 'base64') !== end - to || bytes.toString('base64', to, end) !== piece)
-      return null;
-    to = end;
-  }
-  return bytes;
 }
 
 /** Free JSON: kept as it is, if every text, name and number in it can be kept. */

@@ -40,7 +40,7 @@ export interface JudgedField {
    * handler.
    */
   readonly kind: 'text' | 'bytes' | 'number' | 'enum' | 'time' | 'message' | 'whole';
-  /** An empty text is not the same as none. */
+  /** Absent and empty differ. */
   readonly hasPresence: boolean;
   readonly rules: ValueRules;
   /** Rules of each item or value; of the field itself when it is one. */
@@ -116,7 +116,7 @@ function judgeOne(judging: Judging, field: JudgedField, value: unknown, prefix: 
 function isAbsent({ kind, hasPresence, rules }: JudgedField, value: unknown): boolean {
   if (value === undefined) return true;
   if (kind === 'text') return value === '' && (!hasPresence || rules.required === true);
-  return kind === 'bytes' && (value as Uint8Array).length === 0;
+  return kind === 'bytes' && !hasPresence && (value as Uint8Array).length === 0;
 }
 
 function judgeList(judging: Judging, field: JudgedField, items: readonly unknown[], prefix: string): void {
