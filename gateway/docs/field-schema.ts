@@ -1,6 +1,7 @@
 // Makes the JSON Schema of one field: the schema of its value, the rules of the contract, and the
-// ways in which JSON may leave the field out. A schema never forbids an accepted value, and every
-// value that a schema forbids is rejected: by the reader (types, 400) or by ingest (rules, 422).
+// ways in which JSON may leave the field out. A schema forbids no accepted value but one (a single
+// address in place of a list, for the sake of generated clients), and every other value that a
+// schema forbids is rejected: by the reader (types, 400) or by ingest (rules, 422).
 
 import type { Field } from '../../services/runtime/contract.ts';
 

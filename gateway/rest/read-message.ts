@@ -9,6 +9,7 @@ import { doorLimits } from '../../services/core/limits/door.ts';
 import type { EnumType, Field, MessageType, ScalarKind, ValueType } from '../../services/runtime/contract.ts';
 import { decodeBase64, faultOfBase64 } from './base64.ts';
 import { below, type Faults } from './faults.ts';
+import { LongNumber } from './long-number.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 export type TypedMessage = Record<string, unknown>;
@@ -195,8 +196,9 @@ export function readEnum(
   );
 }
 
-function readScalar(kind: ScalarKind, json: unknown, place: ReadPosition): unknown {
+function readScalar(kind: ScalarKind, given: unknown, place: ReadPosition): unknown {
   const { faults, path } = place;
+  const json = given instanceof LongNumber ? Number(given.text) : given;
   switch (kind) {
     case 'string':
       if (typeof json !== 'string') return faults.add(path, 'wrong_type', 'This must be a string.');
@@ -242,7 +244,10 @@ function isText(text: string, { faults, path }: ReadPosition): boolean {
   return false;
 }
 
-/** Free JSON: kept as it is, if every text, name and number in it can be kept. */
+/**
+ * Free JSON: kept as it is, if every text, name and number in it can be kept. A number that a double
+ * does not hold is replaced by its text, and -0 by 0, as every writer of JSON writes it.
+ */
 function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): boolean {
   if (place.depth > doorLimits.jsonDepthMax) {
     place.faults.add(
@@ -252,20 +257,26 @@ function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): bo
     );
     return false;
   }
-  const check = (value: unknown, at: ReadPosition): boolean => {
+  const replace = (key: string | number, value: unknown): true => {
+    (json as Record<string | number, unknown>)[key] = value;
+    return true;
+  };
+  const check = (key: string | number, value: unknown, at: ReadPosition): boolean => {
     if (typeof value === 'string') return isText(value, at);
+    if (value instanceof LongNumber) return replace(key, value.text);
     if (typeof value === 'object' && value !== null) return isPlain(value as JsonObject, at);
-    if (typeof value !== 'number' || Number.isFinite(value)) return true;
-    at.faults.add(at.path, 'out_of_range', 'This number is too large.');
+    if (typeof value !== 'number') return true;
+    if (Number.isFinite(value)) return !Object.is(value, -0) || replace(key, 0);
+    at.faults.add(at.path, 'out_of_range', 'This number is too large, or too close to 0.');
     return false;
   };
   let isGood = true;
   if (Array.isArray(json))
-    for (const [i, value] of json.entries()) isGood = check(value, item(place, i)) && isGood;
+    for (const [i, value] of json.entries()) isGood = check(i, value, item(place, i)) && isGood;
   else {
     for (const [key, value] of Object.entries(json)) {
       const at = into(place, key);
-      isGood = isGoodKey(key, at) && check(value, at) && isGood;
+      isGood = isGoodKey(key, at) && check(key, value, at) && isGood;
     }
   }
   return isGood;
@@ -273,4 +284,4 @@ function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): bo
 
 type JsonObject = Readonly<Record<string, unknown>>;
 const isObject = (json: unknown): json is JsonObject =>
-  typeof json === 'object' && json !== null && !Array.isArray(json);
+  typeof json === 'object' && json !== null && !Array.isArray(json) && !(json instanceof LongNumber);

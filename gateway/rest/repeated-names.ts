@@ -4,43 +4,15 @@
 
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { below, Faults } from './faults.ts';
+import { endOfString, isName } from './text-scan.ts';
 
 /**
  * A fault for each repetition.
  * @param json what JSON.parse made of `text`
+ * @param names how many names `text` has
  */
-export function repeatedNames(text: string, json: unknown): Faults['list'] {
-  return namesIn(text) === namesKept(json) ? [] : locate(text).list;
-}
-
-const BACKSLASH = 0x5c;
-
-/** Index behind the string that begins at `start`. */
-function endOfString(text: string, start: number): number {
-  for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
-    let backslashes = 0;
-    while (text.charCodeAt(quote - backslashes - 1) === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return quote + 1;
-  }
-}
-
-/** In JSON, a string is a name exactly when a colon follows. */
-function isName(text: string, end: number): boolean {
-  for (let at = end; ; at++) {
-    const char = text[at];
-    if (char !== ' ' && char !== '\n' && char !== '\r' && char !== '\t') return char === ':';
-  }
-}
-
-/** Leaps from string to string: strings are where large bodies are large. */
-function namesIn(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('"'); at >= 0; ) {
-    const end = endOfString(text, at);
-    if (isName(text, end)) count++;
-    at = text.indexOf('"', end);
-  }
-  return count;
+export function repeatedNames(text: string, json: unknown, names: number): Faults['list'] {
+  return names === namesKept(json) ? [] : locate(text).list;
 }
 
 /** Without recursion, because bodies that are too deep are refused later. */

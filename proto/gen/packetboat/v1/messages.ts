@@ -111,7 +111,11 @@ export interface SendMessageRequest {
     | undefined;
   /** Identifier of the template. `identifier@3` pins revision 3. */
   template: string;
-  /** Data for the variables of the template. */
+  /**
+   * Data for the variables of the template. In JSON, an integer beyond 2^53 - 1 and a number with
+   * more digits than a double holds become text, as written. Over gRPC, send such a number as text.
+   * The text is valid where the template wants a number.
+   */
   template_data:
     | { [key: string]: any }
     | undefined;
@@ -133,7 +137,7 @@ export interface SendMessageRequest {
   tags: { [key: string]: string };
   /**
    * A JSON object of at most 16 KiB. `GET /v1/messages/{message_id}` returns it; it never becomes
-   * part of the mail.
+   * part of the mail. Numbers are kept as in `template_data`.
    */
   metadata:
     | { [key: string]: any }
@@ -190,7 +194,7 @@ export interface SendEmailRequest {
   language: string;
   /** Environment of the message. The key's environment is the default and the maximum. */
   environment: Environment;
-  /** Data for the variables of the template. */
+  /** Data for the variables of the template. Numbers are kept as in `template_data` of `SendMessage`. */
   context: { [key: string]: any } | undefined;
 }
 
