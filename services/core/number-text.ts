@@ -21,9 +21,10 @@ export function fitOf(text: string): NumberFit | null {
   const [, whole, fraction = ''] = NUMBER.exec(text) ?? [];
   if (whole === undefined) return null;
   const value = Number(text);
+  if (!Number.isFinite(value)) return 'beyond';
   if (isInteger(text)) return Number.isSafeInteger(value) ? 'held' : 'longer';
   const digits = (whole + fraction).replace(/^0+/, '');
-  if (!Number.isFinite(value) || (value === 0 && digits !== '')) return 'beyond';
+  if (value === 0 && digits !== '') return 'beyond';
   return digits === '' || isWriting(digits, Math.abs(value)) ? 'held' : 'longer';
 }
 
