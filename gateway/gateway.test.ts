@@ -40,6 +40,30 @@ describe('handing over', () => {
     });
   });
 
+  test('long numbers of a body reach the template and the metadata as they were written', async () => {
+    const body =
+      '{"recipient":"user@example.com","template":"otp-code","template_data":{"code":"847291","expires_in":9007199254740993},"metadata":{"order":[9007199254740993,17]}}';
+    const sent = await gateway.send('/v1/messages', { body });
+    expect(sent.body).toMatchObject({ status: 'queued' });
+    const { body: message } = await gateway.send(`/v1/messages/${sent.body.message_id}`);
+    expect(message).toMatchObject({ metadata: { order: ['9007199254740993', 17] } });
+    const [stored] = await gateway.ingest.messages.list({ tenant: 'default', limit: 1 });
+    expect(stored?.content.templateData).toEqual({
+      inline: '{"code":"847291","expires_in":"9007199254740993"}',
+    });
+  });
+
+  test('a list finds a message under every spelling of its recipient', async () => {
+    const sent = await gateway.send('/v1/messages', {
+      body: json({ ...otp, recipient: 'Zoë.Q@bücher.example' }),
+    });
+    expect(sent.body.recipient).toBe('Zoë.Q@xn--bcher-kva.example');
+    for (const spelling of ['zoe\u0308.q@BÜCHER.example', 'ZOË.Q@xn--bcher-kva.example']) {
+      const { body } = await gateway.send(`/v1/messages?recipient=${encodeURIComponent(spelling)}`);
+      expect(body.messages).toMatchObject([{ message_id: sent.body.message_id }]);
+    }
+  });
+
   test.each([['/email/send-email/'], ['/email/send-email']])(
     "Mailbindr's request works as it is, at %s",
     async (path) => {

@@ -68,6 +68,7 @@ const rooms: readonly Room[] = [
       'services/core/accept/inline-content.ts',
       'services/core/documents/nearest.ts',
       'services/core/access/key-text.ts',
+      'services/core/number-text.ts',
       'services/core/network/address-block.ts',
       'services/runtime/',
       'gateway/',

@@ -198,7 +198,10 @@ function casesOfField(field: Field, path: string, base: unknown, type: MessageTy
             title: 'empty',
             path,
             value: '',
-            verdict: rules.required === true ? missing : ('admitted' as const),
+            verdict:
+              rules.required === true && !(value.kind === 'bytes' && hasPresence)
+                ? missing
+                : ('admitted' as const),
           },
         ]
       : []),
@@ -214,7 +217,13 @@ function casesOfField(field: Field, path: string, base: unknown, type: MessageTy
       ? [{ title: 'an unknown word', path, value: NEVER, verdict: 'malformed' as const }]
       : []),
     ...(value.kind === 'bytes'
-      ? [{ title: 'not base64', path, value: 'QR==', verdict: 'malformed' as const }]
+      ? [
+          { title: 'base64 with line breaks', path, value: 'QU\r\nJD\nQQ==\n', verdict: 'admitted' as const },
+          { title: 'base64 for URLs, without padding', path, value: '-_-_QQ', verdict: 'admitted' as const },
+          { title: 'not base64', path, value: 'QR==', verdict: 'malformed' as const },
+          { title: 'a data URI', path, value: 'data:;base64,QUJD', verdict: 'malformed' as const },
+          { title: 'base64 of two alphabets', path, value: '+_+_', verdict: 'malformed' as const },
+        ]
       : []),
     ...(shape === 'one' && value.kind === 'string' ? casesOfText(rules).map((c) => ({ ...c, path })) : []),
     ...(hasPresence || shape === 'one' ? casesOfNumber(rules).map((c) => ({ ...c, path })) : []),

@@ -1,6 +1,7 @@
 // Makes the JSON Schema of one field: the schema of its value, the rules of the contract, and the
-// ways in which JSON may leave the field out. A schema never forbids an accepted value, and every
-// value that a schema forbids is rejected: by the reader (types, 400) or by ingest (rules, 422).
+// ways in which JSON may leave the field out. A schema forbids no accepted value but one (a single
+// address in place of a list, for the sake of generated clients), and every other value that a
+// schema forbids is rejected: by the reader (types, 400) or by ingest (rules, 422).
 
 import type { Field } from '../../services/runtime/contract.ts';
 
@@ -58,14 +59,14 @@ type FieldRules = Field['rules'];
 type RulesAndLeast = FieldRules & { readonly minLength?: number };
 
 /**
- * Required texts and bytes must not be empty. Any other text without presence may be empty, which is
+ * Required texts, and required bytes without presence, must not be empty. Any other text without presence may be empty, which is
  * the same as leaving the field out.
  */
 function ofAbsence({ value, hasPresence, rules }: Field, place: SchemaPlace): RulesAndLeast {
   if (place === 'response') return rules;
   if (rules.required === true) {
     if (value.kind === 'string') return { ...rules, minLength: 1 };
-    return value.kind === 'bytes' ? { ...rules, minLength: BASE64_QUAD } : rules;
+    return value.kind === 'bytes' && !hasPresence ? { ...rules, minLength: BASE64_QUAD } : rules;
   }
   if (hasPresence || value.kind !== 'string') return rules;
   return {

@@ -218,10 +218,16 @@ function successes(
   };
 }
 
-/**
- * RFC 4648 section 4: padded, without line breaks, and without surplus bits in the last character.
- */
-const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$';
+/** Base64 in one alphabet, without surplus bits in the last character. */
+const base64In = (char: string): string => {
+  const c = `${char}[\\r\\n]*`;
+  const padding = '=[\\r\\n]*';
+  const lastOfOne = `${c}[AQgw][\\r\\n]*(?:${padding}${padding})?`;
+  const lastOfTwo = `${c}${c}[AEIMQUYcgkosw048][\\r\\n]*(?:${padding})?`;
+  return `(?:${c}${c}${c}${c})*(?:${lastOfOne}|${lastOfTwo})?`;
+};
+/** What `rest/base64.ts` reads. */
+const BASE64 = `^[\\r\\n]*(?:${base64In('[A-Za-z0-9+/]')}|${base64In('[A-Za-z0-9_-]')})$`;
 
 /**
  * Generators make types for operations as well as for schemas: oapi-codegen makes

@@ -40,8 +40,9 @@ export function* takeContent(
 function* takeFromMessage(request: SendMessageRequest, isSmall: boolean): Generator<ContentPart> {
   for (const [i, attachment] of request.attachments.entries()) {
     const { content } = attachment;
-    if (content.length === 0) continue;
-    attachment.content = Buffer.alloc(0);
+    // ingest itself stores the content of an empty file
+    if (content === undefined || content.length === 0) continue;
+    attachment.content = undefined;
     yield { path: `attachments[${i}].content`, bytes: content };
   }
   if (isSmall) return;

@@ -1,11 +1,13 @@
 // From the bytes of a body to JSON. Errors of JSON.parse quote the body, so answers name only the
 // place of a fault. An object that has a name twice is refused, since JSON.parse would drop the
-// first value.
+// first value. Numbers that a double does not hold are kept as `LongNumber`.
 
 import { isUtf8 } from 'node:buffer';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { malformed } from '../ingest/refusal.ts';
+import { parseWithLongNumbers } from './long-number.ts';
 import { repeatedNames } from './repeated-names.ts';
+import { scanText } from './text-scan.ts';
 
 type Parsed = { readonly json: unknown } | { readonly refused: Refusal };
 
@@ -15,8 +17,10 @@ export function parseJson(text: string | null): Parsed {
   if (text === '') return { json: {} };
   try {
     const json: unknown = JSON.parse(text);
-    const faults = repeatedNames(text, json);
-    return faults.length === 0 ? { json } : { refused: malformed(faults) };
+    const { names, hasLongNumbers } = scanText(text);
+    const faults = repeatedNames(text, json, names);
+    if (faults.length > 0) return { refused: malformed(faults) };
+    return { json: hasLongNumbers ? parseWithLongNumbers(text) : json };
   } catch (error) {
     if (String(error).includes('Unexpected end'))
       return { refused: malformed([], 'The body ends in the middle of its JSON.') };

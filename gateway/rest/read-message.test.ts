@@ -59,6 +59,16 @@ describe('the strict reader accepts', () => {
       },
     ],
     [
+      'one address in place of a list',
+      { reply_to: 'Ana <a@example.com>', to: 'b@example.com', cc: { email: 'c@example.com' }, bcc: '' },
+      {
+        reply_to: [{ email: 'a@example.com', name: 'Ana' }],
+        to: [{ email: 'b@example.com', name: '' }],
+        cc: [{ email: 'c@example.com', name: '' }],
+        bcc: [{ email: '', name: '' }],
+      },
+    ],
+    [
       'an enum',
       { environment: 'live', priority: 'high' },
       { environment: 'ENVIRONMENT_LIVE', priority: 'PRIORITY_HIGH' },
@@ -102,7 +112,9 @@ describe('the strict reader refuses', () => {
     ['names in camelCase', { replyTo: [] }, ['replyTo: unknown_field']],
     ['a query where a string belongs', { recipient: { $gt: '' } }, ['recipient: wrong_type']],
     ['numbers as text', { subject: 1 }, ['subject: wrong_type']],
-    ['text as a list', { to: 'a@example.com' }, ['to: wrong_type']],
+    ['a number as a list of addresses', { to: 1 }, ['to: wrong_type']],
+    ['an object as a list of files', { attachments: {} }, ['attachments: wrong_type']],
+    ['unknown fields of an only address', { cc: { mail: 1 } }, ['cc.mail: unknown_field']],
     ['null in a list', { to: [null] }, ['to[0]: wrong_type']],
     ['a number as an address', { from: 1 }, ['from: wrong_type']],
     [
@@ -147,24 +159,8 @@ describe('the strict reader refuses', () => {
       ['subject: invalid_text', 'metadata.a: invalid_text'],
     ],
     [
-      'base64 without padding',
-      { attachments: [{ content: 'QQ' }] },
-      ['attachments[0].content: invalid_base64'],
-    ],
-    [
-      'base64 with line breaks',
-      { attachments: [{ content: 'QUJD\nQUJD' }] },
-      ['attachments[0].content: invalid_base64'],
-    ],
-    ['base64 for URLs', { attachments: [{ content: '-_-_' }] }, ['attachments[0].content: invalid_base64']],
-    [
-      'base64 with bits left over',
+      'text that is not base64',
       { attachments: [{ content: 'QR==' }] },
-      ['attachments[0].content: invalid_base64'],
-    ],
-    [
-      'base64 that goes on',
-      { attachments: [{ content: 'QQ==QUJD' }] },
       ['attachments[0].content: invalid_base64'],
     ],
     ['bytes as a list', { attachments: [{ content: [1] }] }, ['attachments[0].content: wrong_type']],
@@ -224,25 +220,6 @@ describe('the strict reader refuses', () => {
 
   test('long names shortened', () => {
     expect(read({ ['x'.repeat(10_000)]: 1 }).faults[0]).toHaveLength('…: unknown_field'.length + 64);
-  });
-});
-
-describe('bytes', () => {
-  test('of any length and at the seams of the pieces', () => {
-    for (const length of [0, 1, 2, 3, 49_151, 49_152, 49_153, 98_304, 100_000]) {
-      const content = Buffer.alloc(length, 0xa7);
-      const { message, faults } = read({ attachments: [{ content: content.toString('base64') }] });
-      expect(faults).toEqual([]);
-      expect((message as unknown as SendMessageRequest).attachments[0]?.content.equals(content)).toBe(true);
-    }
-    const broken = Buffer.alloc(100_000, 0xa7).toString('base64');
-    for (const at of [0, 65_535, 65_536, 131_070]) {
-      const json = { attachments: [{ content: `${broken.slice(0, at)}-${broken.slice(at + 1)}` }] };
-      expect(read(json).faults).toEqual(['attachments[0].content: invalid_base64']);
-    }
-    expect(read({ attachments: [{ content: `${'A'.repeat(65_534)}==AAAA` }] }).faults).toEqual([
-      'attachments[0].content: invalid_base64',
-    ]);
   });
 });
 
@@ -315,13 +292,18 @@ describe('a mailbox in one string', () => {
   });
 
   test.each([
+    'Smith, John <j@example.com>',
+    'Acme (EU) <a@example.com>',
+    'a@example.com <a@example.com>',
     'a@example.com, Ben <b@example.com>',
+    'A <a@example.com>, Ben <b@example.com>',
     '"open <a@example.com>',
     'a@example.com>',
     '"A" B <a@example.com>',
   ])('%s has no clear seam and reaches ingest as it is, and ingest refuses it', (text) => {
     expect(addressOf(text)).toEqual({ email: text, name: '' });
-    expect(isRefusal(parseMailbox(addressOf(text)) as never)).toBe(true);
+    // with the message that the same text gets in a field that is a string
+    expect(parseMailbox(addressOf(text))).toEqual(parseMailbox(text));
   });
 
   // Ingest itself reads the strings of fields that are strings (`recipient`); both ways must mean

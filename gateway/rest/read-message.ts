@@ -7,7 +7,9 @@ import type { Address } from '../../proto/gen/packetboat/v1/types.ts';
 import { splitMailbox } from '../../services/core/address.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { EnumType, Field, MessageType, ScalarKind, ValueType } from '../../services/runtime/contract.ts';
+import { decodeBase64, faultOfBase64 } from './base64.ts';
 import { below, type Faults } from './faults.ts';
+import { LongNumber } from './long-number.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 export type TypedMessage = Record<string, unknown>;
@@ -94,12 +96,22 @@ function readField(field: Field, json: unknown, place: ReadPosition): unknown {
     case 'one':
       return readValue(field.value, json, place);
     case 'list':
-      if (!Array.isArray(json)) return place.faults.add(place.path, 'wrong_type', 'This must be an array.');
+      if (!Array.isArray(json)) return readOnly(field.value, json, place);
       return json.map((value, i) => readValue(field.value, value, item(place, i)));
     case 'map':
       if (!isObject(json)) return place.faults.add(place.path, 'wrong_type', 'This must be an object.');
       return readMap(field.value, json, place);
   }
+}
+
+/** One address may be given in place of a list of addresses. */
+function readOnly(type: ValueType, json: unknown, place: ReadPosition): unknown {
+  const { faults, path } = place;
+  if (type.kind !== 'message' || type.type.name !== ADDRESS)
+    return faults.add(path, 'wrong_type', 'This must be an array.');
+  if (typeof json !== 'string' && !isObject(json))
+    return faults.add(path, 'wrong_type', 'This must be an address, or an array of addresses.');
+  return [readValue(type, json, place)];
 }
 
 function readMap(type: ValueType, json: JsonObject, place: ReadPosition): TypedMessage {
@@ -138,7 +150,7 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
     case 'google.protobuf.Struct':
       if (!isObject(json)) return faults.add(path, 'wrong_type', 'This must be an object.');
       return isPlain(json, { ...place, depth: place.depth + 1 }) ? json : undefined;
-    case 'packetboat.v1.Address':
+    case ADDRESS:
       if (typeof json === 'string') return isText(json, place) ? addressOf(json) : undefined;
       if (!isObject(json))
         return faults.add(
@@ -152,6 +164,8 @@ function readMessageValue(type: MessageType, json: unknown, place: ReadPosition)
   }
   return readFields(type, json, { ...place, depth: place.depth + 1 });
 }
+
+const ADDRESS = 'packetboat.v1.Address';
 
 /** A text that cannot be split becomes an `email` as it is, and ingest refuses the `email`. */
 function addressOf(text: string): Address {
@@ -182,8 +196,9 @@ export function readEnum(
   );
 }
 
-function readScalar(kind: ScalarKind, json: unknown, place: ReadPosition): unknown {
+function readScalar(kind: ScalarKind, given: unknown, place: ReadPosition): unknown {
   const { faults, path } = place;
+  const json = given instanceof LongNumber ? Number(given.text) : given;
   switch (kind) {
     case 'string':
       if (typeof json !== 'string') return faults.add(path, 'wrong_type', 'This must be a string.');
@@ -192,14 +207,7 @@ function readScalar(kind: ScalarKind, json: unknown, place: ReadPosition): unkno
       return typeof json === 'boolean' ? json : faults.add(path, 'wrong_type', 'This must be true or false.');
     case 'bytes':
       if (typeof json !== 'string') return faults.add(path, 'wrong_type', 'This must be a string of base64.');
-      return (
-        decodeBase64(json) ??
-        faults.add(
-          path,
-          'invalid_base64',
-          'This must be base64 (RFC 4648 section 4), padded and without line breaks.',
-        )
-      );
+      return decodeBase64(json) ?? faults.add(path, 'invalid_base64', faultOfBase64(json));
     case 'float':
     case 'double':
       return typeof json === 'number' && Number.isFinite(json)
@@ -237,24 +245,9 @@ function isText(text: string, { faults, path }: ReadPosition): boolean {
 }
 
 /**
- * Strict: what does not read back as it was written is none. A pattern would do, were it not for
- * its stack at 60 million characters.
+ * Free JSON: kept as it is, if every text, name and number in it can be kept. A number that a double
+ * does not hold is replaced by its text, and -0 by 0, as every writer of JSON writes it.
  */
-function decodeBase64(text: string): Buffer | null {
-  if (text.length % 4 !== 0) return null;
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  const bytes = Buffer.allocUnsafe((text.length / 4) * 3 - padding);
-  for (let at = 0, to = 0; at < text.length; at += doorLimits.base64PieceChars) {
-    const piece = text.slice(at, at + doorLimits.base64PieceChars);
-    const end = Math.min(to + (piece.length / 4) * 3, bytes.length);
-    if (bytes.write(piece, to, 'base64') !== end - to || bytes.toString('base64', to, end) !== piece)
-      return null;
-    to = end;
-  }
-  return bytes;
-}
-
-/** Free JSON: kept as it is, if every text, name and number in it can be kept. */
 function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): boolean {
   if (place.depth > doorLimits.jsonDepthMax) {
     place.faults.add(
@@ -264,20 +257,26 @@ function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): bo
     );
     return false;
   }
-  const check = (value: unknown, at: ReadPosition): boolean => {
+  const replace = (key: string | number, value: unknown): true => {
+    (json as Record<string | number, unknown>)[key] = value;
+    return true;
+  };
+  const check = (key: string | number, value: unknown, at: ReadPosition): boolean => {
     if (typeof value === 'string') return isText(value, at);
+    if (value instanceof LongNumber) return replace(key, value.text);
     if (typeof value === 'object' && value !== null) return isPlain(value as JsonObject, at);
-    if (typeof value !== 'number' || Number.isFinite(value)) return true;
-    at.faults.add(at.path, 'out_of_range', 'This number is too large.');
+    if (typeof value !== 'number') return true;
+    if (Number.isFinite(value)) return !Object.is(value, -0) || replace(key, 0);
+    at.faults.add(at.path, 'out_of_range', 'This number is too large, or too close to 0.');
     return false;
   };
   let isGood = true;
   if (Array.isArray(json))
-    for (const [i, value] of json.entries()) isGood = check(value, item(place, i)) && isGood;
+    for (const [i, value] of json.entries()) isGood = check(i, value, item(place, i)) && isGood;
   else {
     for (const [key, value] of Object.entries(json)) {
       const at = into(place, key);
-      isGood = isGoodKey(key, at) && check(value, at) && isGood;
+      isGood = isGoodKey(key, at) && check(key, value, at) && isGood;
     }
   }
   return isGood;
@@ -285,4 +284,4 @@ function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): bo
 
 type JsonObject = Readonly<Record<string, unknown>>;
 const isObject = (json: unknown): json is JsonObject =>
-  typeof json === 'object' && json !== null && !Array.isArray(json);
+  typeof json === 'object' && json !== null && !Array.isArray(json) && !(json instanceof LongNumber);

@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { acceptLimits } from '../../services/core/limits/accept.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { repeatedNames } from './repeated-names.ts';
+import { scanText } from './text-scan.ts';
 
-const pathsOf = (text: string): string[] => repeatedNames(text, JSON.parse(text)).map(({ field }) => field);
+const faultsOf = (text: string) => repeatedNames(text, JSON.parse(text), scanText(text).names);
+const pathsOf = (text: string): string[] => faultsOf(text).map(({ field }) => field);
 
 describe('a name that an object has more than once', () => {
   test.each<[string, string, string[]]>([
@@ -33,7 +35,7 @@ describe('a name that an object has more than once', () => {
     ],
   ])('%s', (_, text, paths) => {
     expect(pathsOf(text)).toEqual(paths);
-    for (const { code } of repeatedNames(text, JSON.parse(text))) expect(code).toBe('repeated');
+    for (const { code } of faultsOf(text)) expect(code).toBe('repeated');
   });
 
   test('is reported up to the maximum number of faults', () => {

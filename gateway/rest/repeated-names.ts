@@ -4,43 +4,15 @@
 
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { below, Faults } from './faults.ts';
+import { endOfString, isName } from './text-scan.ts';
 
 /**
- * Adds a fault for each repetition.
- * @param json the result of JSON.parse for `text`
+ * A fault for each repetition.
+ * @param json what JSON.parse made of `text`
+ * @param names how many names `text` has
  */
-export function repeatedNames(text: string, json: unknown): Faults['list'] {
-  return namesIn(text) === namesKept(json) ? [] : locate(text).list;
-}
-
-const BACKSLASH = 0x5c;
-
-/** Returns the index after the string that begins at `start`. */
-function endOfString(text: string, start: number): number {
-  for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
-    let backslashes = 0;
-    while (text.charCodeAt(quote - backslashes - 1) === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return quote + 1;
-  }
-}
-
-/** In JSON, a string is a name exactly when a colon follows. */
-function isName(text: string, end: number): boolean {
-  for (let at = end; ; at++) {
-    const char = text[at];
-    if (char !== ' ' && char !== '\n' && char !== '\r' && char !== '\t') return char === ':';
-  }
-}
-
-/** Counts names. Skips from string to string, since most bytes of a large body are in strings. */
-function namesIn(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('"'); at >= 0; ) {
-    const end = endOfString(text, at);
-    if (isName(text, end)) count++;
-    at = text.indexOf('"', end);
-  }
-  return count;
+export function repeatedNames(text: string, json: unknown, names: number): Faults['list'] {
+  return names === namesKept(json) ? [] : locate(text).list;
 }
 
 /** Not recursive, because bodies that are too deep are refused only later. */

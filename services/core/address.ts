@@ -7,6 +7,7 @@ import { addressLimits } from './limits/address.ts';
 import { isLongerThan } from './text-length.ts';
 
 declare const addressBrand: unique symbol;
+declare const canonicalBrand: unique symbol;
 
 /**
  * `local@domain` (RFC 5321 Mailbox, without address literals): the local part as the caller wrote
@@ -14,6 +15,12 @@ declare const addressBrand: unique symbol;
  * lower-cased A-labels. At most 64 octets before the `@` and 254 in all.
  */
 export type Address = string & { readonly [addressBrand]: true };
+
+/**
+ * The form of an address that all spellings of one mailbox share: `Ana@` and `ana@`, composed and
+ * decomposed accents. Only for comparing: mail is sent to the `Address`. Made by `canonical`.
+ */
+export type CanonicalAddress = string & { readonly [canonicalBrand]: true };
 
 /**
  * An address and the name shown beside it. Plain JSON. A name never holds a control character, and
@@ -69,7 +76,9 @@ export function parseAddress(text: string): Address | AddressRefusal {
   if (Buffer.byteLength(local) > addressLimits.localPartOctetsMax) {
     return refusal(`The part before the @ is longer than ${addressLimits.localPartOctetsMax} octets.`);
   }
-  const domain = parseDomain(text.slice(end + 1));
+  const afterAt = text.slice(end + 1);
+  if (/[,;].*@/.test(afterAt)) return refusal(severalAddresses);
+  const domain = parseDomain(afterAt);
   if (typeof domain !== 'string') return domain;
   const address = `${local}@${domain}`;
   return Buffer.byteLength(address) > addressLimits.addressOctetsMax
@@ -100,8 +109,10 @@ export function splitMailbox(
   // A `<` inside a quoted name, or inside a quoted local part, is not the bracket.
   const open = text.startsWith('"') ? text.indexOf('<', Math.max(0, endOfQuoted(text))) : text.indexOf('<');
   if (open < 0) return refusal('The address has a > without a <.');
+  const address = text.slice(open + 1, -1);
+  if (/[<>]/.test(address) && !address.startsWith('"') && isClean(address)) return refusal(severalAddresses);
   const name = parseName(trimSpaces(text.slice(0, open)));
-  return typeof name === 'object' && name !== null ? name : { name, address: text.slice(open + 1, -1) };
+  return typeof name === 'object' && name !== null ? name : { name, address };
 }
 
 /** Tells the three results of the parsers apart. */
@@ -123,12 +134,17 @@ export function needsSmtpUtf8(address: Address): boolean {
 }
 
 /**
- * The one spelling under which an address is suppressed, counted and erased. Case is folded in the
- * local part too: RFC 5321 lets a host tell `Ana` from `ana`, no provider does, and a suppression
- * that a capital letter evades would be worthless.
+ * The form by which recipients are compared, found and suppressed. Ignores case in the local part
+ * too: RFC 5321 lets a host distinguish `Ana` from `ana`, no provider does, and a suppression that
+ * a capital letter evades would be worthless. Lower case can undo NFC (U+01F0 has no capital), so
+ * the text is decomposed before and composed after. `toLowerCase` writes a sigma at the end of a
+ * word differently, although both have the same capital.
  */
-export function canonical(address: Address): string {
-  return address.normalize('NFC').toLowerCase();
+export function canonical(address: Address): CanonicalAddress {
+  const folded = nonAscii.test(address)
+    ? address.normalize('NFD').toLowerCase().replaceAll('ς', 'σ').normalize('NFC')
+    : address.toLowerCase();
+  return folded as CanonicalAddress;
 }
 
 /** True for a text that may stand in a header: well-formed Unicode without controls. */
@@ -175,6 +191,9 @@ export function parseDomain(text: string): string | AddressRefusal {
 }
 
 const nameTooLong = `The name is longer than ${addressLimits.displayNameCharsMax} characters.`;
+const severalAddresses = 'The text has several addresses; give each address an item of its own.';
+const nameNeedsQuotes =
+  'A name with a comma, parentheses, @ or another special character must be in double quotes: "Smith, John" <john@example.com>.';
 const tooLong = `The address is longer than ${addressLimits.addressOctetsMax} octets.`;
 
 function refusal(message: string): AddressRefusal {
@@ -186,7 +205,20 @@ function mailboxOf(input: Exclude<MailboxInput, string>): Mailbox | AddressRefus
     return refusal('The address is given twice, as email and as address.');
   const { name } = input;
   if (name && isLongerThan(name, addressLimits.displayNameCharsMax)) return refusal(nameTooLong);
-  return mailbox(name ? trimSpaces(name) : null, input.email || input.address || '');
+  const text = input.email || input.address || '';
+  const read = mailbox(name ? trimSpaces(name) : null, text);
+  return isRefusal(read) && trimSpaces(text).endsWith('>') ? refusalOfBrackets(text) : read;
+}
+
+/**
+ * What is wrong with an address that ends like a mailbox. REST passes on as an address any text
+ * that it cannot split into a name and an address.
+ */
+function refusalOfBrackets(text: string): AddressRefusal {
+  const parts = splitMailbox(text.slice(0, addressLimits.mailboxCharsMax));
+  return 'code' in parts
+    ? parts
+    : refusal('The address has a name or angle brackets; the address and the name are separate fields.');
 }
 
 function mailbox(name: string | null, text: string): Mailbox | AddressRefusal {
@@ -203,7 +235,7 @@ function parseName(text: string): string | null | AddressRefusal {
   if (text === '') return null;
   if (!text.startsWith('"'))
     return phraseSpecials.test(text)
-      ? refusal('A name with special characters must be in double quotes.')
+      ? refusal(/@.*[,;]/.test(text) ? severalAddresses : nameNeedsQuotes)
       : text;
   if (endOfQuoted(text) !== text.length)
     return refusal('The name has a double quote that is not closed, or not escaped.');

@@ -150,6 +150,26 @@ describe('the public services', () => {
     }
   });
 
+  test('accept an empty file, which is not an absent file', async () => {
+    const attachments = [Attachment.fromPartial({ filename: 'a', content: Buffer.alloc(0) })];
+    const { response } = await made<SendMessageResponse>((respond) =>
+      messages.sendMessage(
+        SendMessageRequest.fromPartial({
+          recipient: 'user@example.com',
+          sender: 'accounts',
+          subject: 'Hello',
+          text: 'Hi.',
+          attachments,
+        }),
+        metadataOf(bearer()),
+        respond,
+      ),
+    );
+    expect(response?.status).toBe('STATUS_QUEUED');
+    const [message] = await memory.ingest.messages.list({ tenant: 'default', limit: 1 });
+    expect(message?.content.attachments).toMatchObject([{ filename: 'a', bytes: 0 }]);
+  });
+
   test('put large content of a request into the BlobStore', async () => {
     const html = `<p>${'x'.repeat(ingestLimits.contentInlineBytes)}</p>`;
     const request = SendMessageRequest.fromPartial({

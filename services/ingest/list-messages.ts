@@ -3,7 +3,7 @@
 import { readCursor, writeCursor } from '../core/accept/cursor.ts';
 import { mergeFaults } from '../core/accept/field-rules.ts';
 import type { Caller } from '../core/access/caller.ts';
-import { isRefusal, parseAddress } from '../core/address.ts';
+import { canonical, isRefusal, parseAddress } from '../core/address.ts';
 import type { Environment } from '../core/catalog/catalog.ts';
 import type { Message, MessageStatus } from '../core/delivery/message.ts';
 import { type FieldError, validationFailed } from '../core/failure.ts';
@@ -58,7 +58,7 @@ export async function listMessages(
     within: caller.reach,
     limit: limit + 1,
     ...(request.status === null ? {} : { status: request.status }),
-    ...(recipient === null || isRefusal(recipient) ? {} : { recipient }),
+    ...(recipient === null || isRefusal(recipient) ? {} : { recipient: canonical(recipient) }),
     ...(request.sender === '' ? {} : { sender: request.sender }),
     ...(request.template === '' ? {} : { template: request.template }),
     ...(request.environment === null ? {} : { environment: request.environment }),

@@ -34,7 +34,7 @@ export async function readSendMessage(
   }
   // attachments beyond the limit are refused later and need not be stored
   for (const [i, { content }] of request.attachments.slice(0, acceptLimits.attachmentsMax).entries()) {
-    if (content.length > 0) await put(`attachments[${i}].content`, content);
+    if (content !== undefined) await put(`attachments[${i}].content`, content);
   }
   const data =
     (await uploadedData(ports, uploaded.get('template_data'), 'template_data')) ??

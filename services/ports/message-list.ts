@@ -2,6 +2,7 @@
 // whether a sender still has unfinished mail.
 
 import type { Reach } from '../core/access/caller.ts';
+import type { CanonicalAddress } from '../core/address.ts';
 import type { Message, MessageStatus } from '../core/delivery/message.ts';
 import type { MessageId } from '../core/ids.ts';
 
@@ -11,7 +12,8 @@ export interface ListQuery {
   /** Only messages of these environments and senders, on top of the filters. */
   readonly within?: Reach;
   readonly status?: MessageStatus;
-  readonly recipient?: string;
+  /** Finds every spelling of the address. */
+  readonly recipient?: CanonicalAddress;
   readonly sender?: string;
   readonly template?: string;
   readonly environment?: string;

@@ -75,6 +75,64 @@ describe('a name that the generated decoder loses', () => {
   });
 });
 
+describe('a value that JSON cannot have', () => {
+  const value = (write: (writer: BinaryWriter) => BinaryWriter) => write(new BinaryWriter()).finish();
+  const number = (double: number) => value((w) => w.uint32((2 << 3) | 1).double(double));
+  const nothing = new Uint8Array();
+
+  test.each<[string, Uint8Array, string[]]>([
+    ['NaN', member('a', number(Number.NaN)), ['metadata out_of_range']],
+    ['an infinite number', member('a', number(Infinity)), ['metadata out_of_range']],
+    ['a negative infinite number', member('a', number(-Infinity)), ['metadata out_of_range']],
+    [
+      'NaN in a list of an object',
+      member('a', struct(member('b', list(string, number(Number.NaN))))),
+      ['metadata out_of_range'],
+    ],
+    ['a value without a kind', member('a', nothing), ['metadata invalid_value']],
+    ['an entry without a value', entry(1, 'a', nothing), ['metadata invalid_value']],
+    ['a value without a kind in a list', member('a', list(string, nothing)), ['metadata invalid_value']],
+    ['a value of an unknown kind', member('a', text(7, 'x')), ['metadata invalid_value']],
+    [
+      'a value of a known kind in another wire type',
+      member(
+        'a',
+        value((w) => w.uint32(3 << 3).int32(1)),
+      ),
+      ['metadata invalid_value'],
+    ],
+    [
+      'both, several times',
+      Buffer.concat([member('a', nothing), member('b', nothing), member('c', number(Number.NaN))]),
+      ['metadata invalid_value', 'metadata out_of_range'],
+    ],
+  ])('%s', (_, fields, faults) => {
+    expect(fieldsOf(message(METADATA, fields))).toEqual(faults);
+    expect(fieldsOf(Buffer.concat([text(10, 'x'), message(TEMPLATE_DATA, fields)]))).toEqual(
+      faults.map((fault) => fault.replace('metadata', 'template_data')),
+    );
+  });
+
+  test.each<[string, Uint8Array]>([
+    ['null', value((w) => w.uint32(1 << 3).int32(0))],
+    ['false', value((w) => w.uint32(4 << 3).bool(false))],
+    ['0', number(0)],
+    ['the largest number', number(Number.MAX_VALUE)],
+    ['an empty text', text(3, '')],
+    ['an empty object', struct()],
+    ['an empty list', list()],
+  ])('and none of these is %s', (_, bytes) => {
+    expect(fieldsOf(message(METADATA, member('a', bytes), member('b', list(bytes))))).toEqual([]);
+  });
+
+  test('the context of SendEmail and no other field is searched', () => {
+    const path = '/packetboat.v1.MessagesService/SendEmail';
+    expect(fieldsOf(message(5, member('a', nothing)), path)).toEqual(['context invalid_value']);
+    expect(fieldsOf(message(1000, member('a', nothing)), path)).toEqual([]);
+    expect(fieldsOf(text(1, 'a'), '/packetboat.v1.MessagesService/GetMessage')).toEqual([]);
+  });
+});
+
 describe('no error is reported for', () => {
   const name = '\n\t__proto__';
   test.each<[string, Uint8Array]>([

@@ -1,17 +1,19 @@
-// Finds map entries that the generated decoder loses. The decoder collects the entries of a map in
-// a plain object, where an assignment to `__proto__` adds no entry. So ingest searches the bytes of
-// a request and refuses a request that would lose an entry.
+// Finds what a request has and its decoded message would not have. The generated decoder collects
+// the entries of a map in a plain object, where an assignment to `__proto__` adds no entry. So
+// ingest searches the bytes of a request for that name, and for the values of `struct-faults.ts`.
 
 import assert from 'node:assert/strict';
 import protobuf from 'protobufjs';
 import type { FieldError } from '../core/failure.ts';
 import type { Contract } from './contract.ts';
+import { type StructFields, structFaults, structFieldsOf } from './struct-faults.ts';
+import { endOf, tags, WIRE_BYTES } from './wire-fields.ts';
 
 const LOST = '__proto__';
 
 /**
- * Returns an error for each field of a request that contains the name at any depth. `bytes` must
- * have been decoded without an error.
+ * Returns the errors of each field of a request that contains the name or such a value at any
+ * depth. `bytes` must have been decoded without an error.
  */
 export type JudgeLostNames = (path: string, bytes: Buffer) => readonly FieldError[];
 
@@ -26,9 +28,16 @@ export function lostNamesJudge({ root }: Pick<Contract, 'root'>): JudgeLostNames
     );
     return method.resolvedRequestType;
   };
+  const structFields = new Map<string, StructFields>();
+  const structFieldsAt = (path: string): StructFields => {
+    const known = structFields.get(path) ?? structFieldsOf(requestType(path));
+    structFields.set(path, known);
+    return known;
+  };
   return (path, bytes) => {
+    const faults = structFaults(structFieldsAt(path), bytes);
     // nearly all requests return here: a byte search costs almost nothing
-    if (!bytes.includes(LOST)) return [];
+    if (!bytes.includes(LOST)) return faults;
     const fields = new Set<string>();
     search(
       protobuf.Reader.create(bytes),
@@ -37,16 +46,11 @@ export function lostNamesJudge({ root }: Pick<Contract, 'root'>): JudgeLostNames
       (field) => fields.add(field),
       null,
     );
-    return [...fields].map((field) => ({
-      field,
-      code: 'forbidden_name',
-      message: `The name ${LOST} is not allowed.`,
-    }));
+    const message = `The name ${LOST} is not allowed.`;
+    return [...faults, ...[...fields].map((field) => ({ field, code: 'forbidden_name', message }))];
   };
 }
 
-const BYTES = 2;
-const GROUP_END = 4;
 const KEY = 1;
 const VALUE = 2;
 
@@ -62,7 +66,7 @@ function search(
 ): void {
   for (const { number, wire } of tags(reader, end)) {
     const field = type.fieldsById[number]?.resolve();
-    if (field === undefined || wire !== BYTES) reader.skipType(wire);
+    if (field === undefined || wire !== WIRE_BYTES) reader.skipType(wire);
     else if (field instanceof protobuf.MapField)
       searchEntry(reader, endOf(reader), field, found, top ?? field.name);
     else if (field.resolvedType instanceof protobuf.Type)
@@ -80,29 +84,10 @@ function searchEntry(
 ): void {
   let key = '';
   for (const { number, wire } of tags(reader, end)) {
-    if (wire === BYTES && number === KEY) key = reader.string();
-    else if (wire === BYTES && number === VALUE && map.resolvedType instanceof protobuf.Type)
+    if (wire === WIRE_BYTES && number === KEY) key = reader.string();
+    else if (wire === WIRE_BYTES && number === VALUE && map.resolvedType instanceof protobuf.Type)
       search(reader, endOf(reader), map.resolvedType, found, top);
     else reader.skipType(wire);
   }
   if (key === LOST) found(top);
-}
-
-const endOf = (reader: protobuf.Reader): number => reader.uint32() + reader.pos;
-
-/**
- * Iterates over the fields of a message; the caller must read or skip each. Ends where the
- * generated decoder ends.
- */
-function* tags(
-  reader: protobuf.Reader,
-  end: number,
-): Iterable<{ readonly number: number; readonly wire: number }> {
-  while (reader.pos < end) {
-    const tag = reader.uint32();
-    const wire = tag & 7;
-    if (tag === 0 || wire === GROUP_END) break;
-    yield { number: tag >>> 3, wire };
-  }
-  reader.pos = end;
 }

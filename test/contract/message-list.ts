@@ -3,12 +3,16 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Reach } from '../../services/core/access/caller.ts';
+import { type CanonicalAddress, canonical } from '../../services/core/address.ts';
 import type { DeliveryState } from '../../services/core/delivery/delivery.ts';
 import { messageStatuses, statusOf } from '../../services/core/delivery/message.ts';
 import type { MessageId } from '../../services/core/ids.ts';
 import type { ListQuery, MessageList } from '../../services/ports/message-list.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
+import { address } from './sample-message.ts';
 import { missing, type OpenedStore, openForEachTest } from './store-in-test.ts';
+
+const [ana, ben] = [canonical(address('ana@example.com')), canonical(address('ben@example.com'))];
 
 export function messageListContract(
   name: string,
@@ -66,9 +70,9 @@ export function messageListContract(
         },
         { createdAt: opened.t0 + 20, content: { ...sample().content, template }, environment: 'testing' },
       );
-      expect(await list({ recipient: 'ben@example.com' })).toEqual([b, a]);
-      expect(await list({ recipient: 'ana@example.com' })).toEqual([c, a]);
-      expect(await list({ recipient: 'example.com' })).toEqual([]);
+      expect(await list({ recipient: ben })).toEqual([b, a]);
+      expect(await list({ recipient: ana })).toEqual([c, a]);
+      expect(await list({ recipient: 'example.com' as CanonicalAddress })).toEqual([]);
       expect(await list({ sender: 'other' })).toEqual([b]);
       expect(await list({ template: 'otp-code' })).toEqual([c]);
       expect(await list({ environment: 'live' })).toEqual([a]);
@@ -78,16 +82,40 @@ export function messageListContract(
       expect(
         await list({
           sender: 'acme',
-          recipient: 'ana@example.com',
+          recipient: ana,
           createdAfter: opened.t0 + 1,
           status: 'queued',
         }),
       ).toEqual([c]);
-      expect(
-        await list({ recipient: 'ben@example.com', before: { createdAt: opened.t0 + 10, id: b } }),
-      ).toEqual([a]);
-      expect(await list({ recipient: 'ben@example.com', limit: 1 })).toEqual([b]);
-      expect(await list({ sender: 'other', recipient: 'ana@example.com' })).toEqual([]);
+      expect(await list({ recipient: ben, before: { createdAt: opened.t0 + 10, id: b } })).toEqual([a]);
+      expect(await list({ recipient: ben, limit: 1 })).toEqual([b]);
+      expect(await list({ sender: 'other', recipient: ana })).toEqual([]);
+    });
+
+    it('finds every spelling of a recipient, and keeps each as written', async () => {
+      const spellings = [
+        'jürgen@bücher.example',
+        'JU\u0308RGEN@xn--bcher-kva.example',
+        '"Jürgen"@BÜCHER.example',
+      ];
+      const ids = await put(
+        ...spellings.map((to, i) => ({
+          createdAt: opened.t0 + i,
+          deliveries: [{ to: 'ben@example.com' }, { to }],
+        })),
+        { deliveries: [{ to: 'jurgen@xn--bcher-kva.example' }] },
+      );
+      const meant = ids.slice(0, spellings.length).toReversed();
+      for (const spelling of spellings)
+        expect(await list({ recipient: canonical(address(spelling)) })).toEqual(meant);
+      const found = await opened.store.list({
+        tenant: 'default',
+        limit: 100,
+        recipient: canonical(address(spellings[0] ?? missing())),
+      });
+      expect(found.map(({ deliveries }) => deliveries[1]?.recipient).toReversed()).toEqual(
+        spellings.map((spelling) => address(spelling)),
+      );
     });
 
     it.each([1, 2, 7])('full pages of %i return each message within a reach once', async (limit) => {
@@ -142,7 +170,7 @@ export function messageListContract(
         { environment: 'draft', deliveries },
       );
       const within: Reach = { environments: ['live'], senders: ['acme'] };
-      expect(await list({ within, recipient: 'ben@example.com' })).toEqual([own]);
+      expect(await list({ within, recipient: ben })).toEqual([own]);
       expect(await list({ within, status: 'bounced' })).toEqual([own]);
       expect(await list({ within, sender: 'acme' })).toEqual([own]);
       expect(await list({ within, sender: 'other' })).toEqual([]);

@@ -140,6 +140,30 @@ const asked: readonly Asked[] = [
     headers: { 'X-Entity-Ref': '2026-17', 'X-Note': 'für Änne', 'In-Reply-To': '<one@example.org>' },
   },
   {
+    title: 'an empty file, base64 as other encoders write it, and one address in place of a list',
+    request: {
+      from,
+      to: 'Ana <forms@example.com>',
+      reply_to: 'answers@example.org',
+      subject: 'Hello',
+      text: 'Hello',
+      attachments: [
+        { filename: 'empty', content: '', content_type: 'text/plain' },
+        { filename: 'url', content: everyByte.toString('base64url') },
+        { filename: 'wrapped', content: everyByte.toString('base64').replace(/.{76}/g, '$&\r\n') },
+      ],
+    },
+    recipients: ['forms@example.com'],
+    to: [['Ana', 'forms@example.com']],
+    replyTo: [['', 'answers@example.org']],
+    text: 'Hello',
+    attachments: [
+      ['empty', 'text/plain', null, 'attachment', Buffer.alloc(0)],
+      ['url', 'application/octet-stream', null, 'attachment', everyByte],
+      ['wrapped', 'application/octet-stream', null, 'attachment', everyByte],
+    ],
+  },
+  {
     title: 'html alone, with an inline image',
     request: {
       ...to('inline').request,

@@ -2,6 +2,7 @@
 // given clock, versions are numbered, and every call does its work before anything else runs.
 
 import { reaches } from '../../core/access/caller.ts';
+import { canonical } from '../../core/address.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, type NewMessage, statusOf } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
@@ -206,7 +207,7 @@ function isMeant(message: Message, query: ListQuery): boolean {
     (query.within === undefined || reaches(query.within, message)) &&
     (query.status === undefined || statusOf(message.deliveries) === query.status) &&
     (query.recipient === undefined ||
-      message.deliveries.some((delivery) => delivery.recipient === query.recipient)) &&
+      message.deliveries.some((delivery) => canonical(delivery.recipient) === query.recipient)) &&
     (query.sender === undefined || message.sender === query.sender) &&
     (query.template === undefined || message.content.template?.identifier === query.template) &&
     (query.environment === undefined || message.environment === query.environment) &&

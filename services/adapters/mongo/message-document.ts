@@ -3,6 +3,7 @@
 // are stored as JSON text, because MongoDB gives `$` and `.` in field names a meaning.
 
 import type { UpdateFilter } from 'mongodb';
+import { type CanonicalAddress, canonical } from '../../core/address.ts';
 import type { Delivery, LastReply, Progress } from '../../core/delivery/delivery.ts';
 import type { Event } from '../../core/delivery/event.ts';
 import {
@@ -55,6 +56,8 @@ export interface MessageDocument
 
 interface DeliveryDocument {
   readonly recipient: Delivery['recipient'];
+  /** For lists: the form that all spellings of a mailbox share. */
+  readonly canonical_recipient: CanonicalAddress;
   readonly role: Delivery['role'];
   readonly domain: string;
   readonly version: string;
@@ -149,6 +152,7 @@ export function toDocument(message: NewMessage, now: number): MessageDocument {
 
 const toDelivery = (delivery: NewMessage['deliveries'][number]): DeliveryDocument => ({
   recipient: delivery.recipient,
+  canonical_recipient: canonical(delivery.recipient),
   role: delivery.role,
   domain: delivery.domain,
   version: FIRST_VERSION,

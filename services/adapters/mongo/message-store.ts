@@ -45,7 +45,10 @@ const indexes: readonly IndexDescription[] = [
     name: 'lists',
     key: { tenant: 1, created_at: -1, _id: -1, sender: 1, environment: 1, 'content.template.identifier': 1 },
   },
-  { name: 'recipients', key: { tenant: 1, 'deliveries.recipient': 1, created_at: -1, _id: -1 } },
+  {
+    name: 'canonical_recipients',
+    key: { tenant: 1, 'deliveries.canonical_recipient': 1, created_at: -1, _id: -1 },
+  },
   { name: 'blobs', key: { blobs: 1 }, sparse: true },
 ];
 
@@ -308,7 +311,7 @@ function toFilter(query: ListQuery): Filter<MessageDocument> {
     const earlier = messageStatuses.slice(0, messageStatuses.indexOf(query.status));
     all.push({ 'deliveries.state': query.status }, { 'deliveries.state': { $nin: earlier } });
   }
-  if (query.recipient !== undefined) all.push({ 'deliveries.recipient': query.recipient });
+  if (query.recipient !== undefined) all.push({ 'deliveries.canonical_recipient': query.recipient });
   if (query.sender !== undefined) all.push({ sender: query.sender });
   if (query.template !== undefined) all.push({ 'content.template.identifier': query.template });
   if (query.environment !== undefined) all.push({ environment: query.environment as Environment });

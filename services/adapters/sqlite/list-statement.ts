@@ -22,8 +22,11 @@ export function listInto(query: ListQuery): { readonly sql: string; readonly par
   let time = 'm.created_at';
   if (query.recipient !== undefined || (query.status !== undefined && query.status !== 'delivered')) {
     time = 'd.created_at';
-    const column = query.recipient !== undefined ? 'recipient' : 'state';
-    from = `delivery d INDEXED BY delivery_${column} CROSS JOIN message m ON m.row = d.message`;
+    const [column, index] =
+      query.recipient !== undefined
+        ? ['canonical_recipient', 'delivery_recipient']
+        : ['state', 'delivery_state'];
+    from = `delivery d INDEXED BY ${index} CROSS JOIN message m ON m.row = d.message`;
     only(`d.tenant = ? AND d.${column} = ?`, query.tenant, query.recipient ?? query.status ?? null);
     if (column === 'state') only("d.state <> 'delivered'");
     // only the first matching delivery of a message counts, so that no message is listed twice

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { dueDeliveriesContract } from '../../../test/contract/due-deliveries.ts';
 import { messageListContract } from '../../../test/contract/message-list.ts';
 import { messageStoreContract } from '../../../test/contract/message-store.ts';
-import { newBlobId, newMessageId, sampleMessage } from '../../../test/contract/sample-message.ts';
+import { address, newBlobId, newMessageId, sampleMessage } from '../../../test/contract/sample-message.ts';
 import { startProgram } from '../../../test/support/process.ts';
+import { canonical } from '../../core/address.ts';
 import type { MessageId } from '../../core/ids.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import { ManualClock } from '../memory/clock.ts';
@@ -92,7 +93,7 @@ describe('SqliteMessageStore', () => {
     };
     for (const filter of [
       {},
-      { recipient: 'a@example.com' },
+      { recipient: canonical(address('a@example.com')) },
       { status: 'bounced' },
       { status: 'delivered' },
     ] as const)

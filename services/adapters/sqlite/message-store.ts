@@ -2,6 +2,7 @@
 // durable and visible together when it resolves. A statement that depends on the one before it
 // reads `changes()`, the number of rows that the statement before changed.
 
+import { canonical } from '../../core/address.ts';
 import type { Change, DeliveryState, Progress } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, type NewMessage, type Tier, tiers } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
@@ -39,8 +40,8 @@ const insertMessage = command(
 );
 // the message that was just inserted has the highest row number
 const insertDelivery = command(
-  `INSERT INTO delivery (message, number, tenant, tier, created_at, version, recipient, role, domain, ${namesOf(progressFields).join(', ')})
-   SELECT (SELECT max(row) FROM message), ${marks(8 + namesOf(progressFields).length)} WHERE changes() > 0`,
+  `INSERT INTO delivery (message, number, tenant, tier, created_at, version, recipient, canonical_recipient, role, domain, ${namesOf(progressFields).join(', ')})
+   SELECT (SELECT max(row) FROM message), ${marks(9 + namesOf(progressFields).length)} WHERE changes() > 0`,
 );
 const insertEvent = command(
   `INSERT INTO event (message, seq, at, delivery, type, data) SELECT (SELECT max(row) FROM message), ${marks(5)} WHERE changes() > 0`,
@@ -272,6 +273,7 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
           createdAt,
           FIRST_VERSION,
           recipient,
+          canonical(recipient),
           role,
           domain,
           ...valuesOf(progressFields, delivery),

@@ -110,6 +110,12 @@ const migrations: readonly string[] = [
   -- what could go, by since when it could
   CREATE INDEX delivery_sendable ON delivery (due) WHERE wake_at IS NOT NULL AND hold IS NULL AND state IN ('queued', 'deferred', 'scheduled');
   `,
+  `
+  -- The recipient in the form that all spellings of a mailbox share: lists filter by it. Messages that were stored before have none.
+  ALTER TABLE delivery ADD COLUMN canonical_recipient TEXT NOT NULL DEFAULT '';
+  DROP INDEX delivery_recipient;
+  CREATE INDEX delivery_recipient ON delivery (tenant, canonical_recipient, created_at);
+  `,
 ];
 
 /**

@@ -225,7 +225,7 @@ describe('the environment', () => {
     const drafted: ParsedRequest = {
       ...request,
       environment: 'draft',
-      recipients: [to('ana@example.com'), to('ben@example.org', 1)],
+      recipients: [to('Ana@Example.com'), to('BEN@example.org', 1)],
     };
     expect(refused(drafted, context({}, [{ ...acme, team: members }]))).toEqual(outcome);
   });

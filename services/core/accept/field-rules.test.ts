@@ -117,6 +117,15 @@ describe('a value', () => {
     expect(faultsOf(judged(field), value)).toEqual(faults);
   });
 
+  test.each([
+    ['absent bytes', false, undefined, ['a missing']],
+    ['empty bytes, which count as absent', false, Buffer.alloc(0), ['a missing']],
+    ['absent bytes with presence', true, undefined, ['a missing']],
+    ['empty bytes with presence', true, Buffer.alloc(0), []],
+  ])('a required field gets %s', (_, hasPresence, value, faults) => {
+    expect(faultsOf(judged({ kind: 'bytes', hasPresence, rules: required }), value)).toEqual(faults);
+  });
+
   test('that was uploaded before is not missing', () => {
     const content = judged({ name: 'content', kind: 'bytes', rules: required });
     const files = judged({ shape: 'list', kind: 'message', rules: { maxItems: 2 }, fields: [content] });

@@ -114,7 +114,7 @@ function judgeOne(judging: Judging, field: JudgedField, value: unknown, prefix: 
 function isAbsent({ kind, hasPresence, rules }: JudgedField, value: unknown): boolean {
   if (value === undefined) return true;
   if (kind === 'text') return value === '' && (!hasPresence || rules.required === true);
-  return kind === 'bytes' && (value as Uint8Array).length === 0;
+  return kind === 'bytes' && !hasPresence && (value as Uint8Array).length === 0;
 }
 
 function judgeList(judging: Judging, field: JudgedField, items: readonly unknown[], prefix: string): void {

@@ -85,6 +85,21 @@ describe('recipients', () => {
     ],
     ['one twice', { ...good, bcc: [email('ana@EXAMPLE.com')] }, ['bcc[0] duplicate_recipient']],
     [
+      'one in several spellings',
+      { ...good, to: [email('Ana@example.com', 'Ana')], cc: [email('"ana"@example.com')] },
+      ['to[0] duplicate_recipient', 'cc[0] duplicate_recipient'],
+    ],
+    [
+      'one with its domain as a U-label and as an A-label',
+      { ...good, to: [email('a@bücher.example'), email('a@xn--bcher-kva.example')] },
+      ['to[1] duplicate_recipient'],
+    ],
+    [
+      'one with a composed and a decomposed accent',
+      { ...good, to: [email('jürgen@example.com'), email('ju\u0308rgen@example.com')] },
+      ['to[1] duplicate_recipient'],
+    ],
+    [
       'too many',
       { ...good, recipient: '', to: many(acceptLimits.recipientsMax + 1) },
       [`to[${acceptLimits.recipientsMax}] too_many_recipients`],
@@ -93,6 +108,22 @@ describe('recipients', () => {
   ])('%s', (_, request, faults) => {
     expect(faultsOf(request)).toEqual(faults);
   });
+});
+
+it('a duplicate names both fields, and no address', () => {
+  const { errors } = parseSendRequest({ ...good, bcc: [email('ANA@example.com')] }, NOW);
+  expect(errors).toEqual([
+    {
+      field: 'bcc[0]',
+      code: 'duplicate_recipient',
+      message: 'The fields recipient and bcc[0] name the same mailbox.',
+    },
+  ]);
+});
+
+it('the local part of a recipient stays as written', () => {
+  const { recipients } = parsed({ ...good, recipient: 'Ana.Maria@Example.com' });
+  expect(recipients[0]?.mailbox.address).toBe('Ana.Maria@example.com');
 });
 
 describe('content', () => {

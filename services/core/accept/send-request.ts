@@ -2,7 +2,7 @@
 // reported at once, each with its path. The rules of single fields (required, lengths, counts,
 // patterns) are checked in `accept/field-rules.ts`.
 
-import { type Address, isRefusal, type Mailbox, parseMailbox } from '../address.ts';
+import { type CanonicalAddress, canonical, isRefusal, type Mailbox, parseMailbox } from '../address.ts';
 import type { Copies, Environment } from '../catalog/catalog.ts';
 import type { Attachment, StoredText, Tier } from '../delivery/message.ts';
 import type { FieldError } from '../failure.ts';
@@ -279,15 +279,17 @@ function readRecipients(
     );
     return [];
   }
-  const seen = new Set<Address>();
+  const seen = new Map<CanonicalAddress, string>();
   return given.flatMap(({ role, field, value }) => {
     const read = mailbox(field, value);
     if (read === null) return [];
-    if (seen.has(read.address)) {
-      fault(field, 'duplicate_recipient', 'This recipient is named twice.');
+    const spelling = canonical(read.address);
+    const first = seen.get(spelling);
+    if (first !== undefined) {
+      fault(field, 'duplicate_recipient', `The fields ${first} and ${field} name the same mailbox.`);
       return [];
     }
-    seen.add(read.address);
+    seen.set(spelling, field);
     return [{ mailbox: read, role, field }];
   });
 }

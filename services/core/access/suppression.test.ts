@@ -20,6 +20,13 @@ it.each(['ANA@example.com', 'ana@EXAMPLE.com', '"ana"@example.com'])('%s is the 
   expect(hash('default', email)).toBe(hash('default', 'ana@example.com'));
 });
 
+it.each(['ju\u0308rgen@bücher.example', 'JÜRGEN@xn--bcher-kva.example'])(
+  '%s is jürgen@bücher.example',
+  (email) => {
+    expect(hash('default', email)).toBe(hash('default', 'jürgen@bücher.example'));
+  },
+);
+
 it.each(['ana+x@example.com', 'a.na@example.com', 'ana@example.org'])('%s is another address', (email) => {
   expect(hash('default', email)).not.toBe(hash('default', 'ana@example.com'));
 });

@@ -2,7 +2,7 @@
 // `compile-template.ts` make them from the objects that people write; adapters read them from a
 // folder or MongoDB. All types are plain JSON, so that a store can keep them unchanged.
 
-import type { Address, Mailbox } from '../address.ts';
+import { type Address, canonical, domainOf, type Mailbox } from '../address.ts';
 
 /**
  * Selects the content of a template and restricts the recipients (docs/sending.md). An API key has
@@ -174,9 +174,7 @@ export interface CatalogSnapshot {
 
 /** True if `address` may receive drafts of this sender. */
 export function isOnTeam(sender: Sender, address: Address): boolean {
-  const wanted = address.toLowerCase();
-  const wildcard = `*${wanted.slice(wanted.lastIndexOf('@'))}`;
-  return sender.team.includes(wanted) || sender.team.includes(wildcard);
+  return sender.team.includes(canonical(address)) || sender.team.includes(`*@${domainOf(address)}`);
 }
 
 /** An object that a writer puts into the catalog. */

@@ -1,7 +1,15 @@
 // Compiles a Sender object and its Secrets into the sender that services read. If several Senders
 // claim a domain, `compile-folder.ts` and the operator decide which one has it.
 
-import { domainOf, isRefusal, type Mailbox, parseAddress, parseDomain, parseMailbox } from '../address.ts';
+import {
+  canonical,
+  domainOf,
+  isRefusal,
+  type Mailbox,
+  parseAddress,
+  parseDomain,
+  parseMailbox,
+} from '../address.ts';
 import type { DkimKey, Route, RouteCredentials, Sender } from '../catalog/catalog.ts';
 import { contentHash } from '../catalog/content-hash.ts';
 import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '../documents/fault.ts';
@@ -218,5 +226,5 @@ function mailboxOf(name: string | undefined, address: string): Mailbox | null {
 function teamMember(text: string): string {
   if (text.startsWith('*@')) return `*@${domainName(text.slice(2))}`;
   const address = parseAddress(text);
-  return (isRefusal(address) ? text : address).toLowerCase();
+  return isRefusal(address) ? text : canonical(address);
 }

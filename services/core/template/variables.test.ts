@@ -66,6 +66,45 @@ test.each<[string, Schema, string[]]>([
 
 test('without a schema any data will do', () => expect(compileVariables(null).check({ a: 1 })).toEqual([]));
 
+describe('a text for a number', () => {
+  const LONG = '9007199254740993';
+  const of = (type: unknown, more: Schema = {}): Schema => ({
+    type: 'object',
+    properties: { n: { type, ...more }, list: { type: 'array', items: { type } } },
+    additionalProperties: { type: 'object', additionalProperties: { type } },
+  });
+  const wrong = ['template_data.n'];
+
+  test.each<[string, Schema, string, string[]]>([
+    ['is valid if a double does not hold the number', of('number'), LONG, []],
+    ['is valid for an integer', of('integer'), LONG, []],
+    ['is valid beside another type', of(['null', 'integer']), LONG, []],
+    ['is valid with a fraction', of('number'), '0.1234567890123456789', []],
+    ['is no integer with a fraction', of('integer'), '0.1234567890123456789', wrong],
+    ['is a text where a text is wanted', of('string'), LONG, []],
+    ['is a text where either is wanted', of(['string', 'number'], { maximum: 1 }), LONG, []],
+    ['is wrong if a double holds the number', of('number'), '12', wrong],
+    ['is wrong for 0, which is not empty as a text', of('number'), '0', wrong],
+    ['is wrong if it is not a number', of('number'), '9007199254740993 EUR', wrong],
+    ['is wrong for another type', of('boolean'), LONG, wrong],
+    ['is wrong beyond the range of a double', of('number'), '1e400', wrong],
+    ['has the minimum of the number', of('number', { minimum: 9e15 }), LONG, []],
+    ['has the maximum of the number', of('number', { maximum: 100 }), LONG, wrong],
+  ])('%s', (_, declared, text, fields) => {
+    const { check } = compileVariables(declared);
+    expect(check({ n: text }).map(({ field }) => field)).toEqual(fields);
+  });
+
+  test('is found in lists and in objects', () => {
+    const { check } = compileVariables(of('integer'));
+    expect(check({ n: LONG, list: [1, LONG], other: { a: LONG, b: 2 } })).toEqual([]);
+    expect(check({ list: [LONG, 'x'], other: { a: '7' } }).map(({ field }) => field)).toEqual([
+      'template_data.other.a',
+      'template_data.list[1]',
+    ]);
+  });
+});
+
 describe('what a schema may not be', () => {
   test.each<[string, unknown, string]>([
     [

@@ -5,6 +5,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FieldError } from '../failure.ts';
 import { templateLimits } from '../limits/template.ts';
+import { fitOf, isInteger } from '../number-text.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 type Data = Readonly<Record<string, unknown>>;
@@ -122,6 +123,8 @@ export function compileVariables(schema: Schema | null): Variables {
   return {
     check(data) {
       if (validate(data)) return [];
+      const isTypeWrong = validate.errors?.some(({ keyword }) => keyword === 'type') ?? false;
+      if (isTypeWrong && validate(withLongNumbers(data, schema))) return [];
       return (validate.errors ?? [])
         .slice(0, templateLimits.variableFaultsMax)
         .map((error) => fieldError(error, data));
@@ -130,7 +133,42 @@ export function compileVariables(schema: Schema | null): Variables {
 }
 
 /**
- * The data with `***` in place of each value under a `writeOnly` schema, for storing and showing.
+ * The data as a schema judges it: a text counts as a number where the schema wants a number and the
+ * text is a number that a double does not hold. REST keeps such numbers as text, and callers of gRPC
+ * send them as text. A shorter number must be a number, because `#if` and `eq` distinguish 0 from
+ * `"0"`.
+ */
+function withLongNumbers(value: unknown, schema: Schema): unknown {
+  if (typeof value === 'string') return wantsNumber(schema, value) ? Number(value) : value;
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return isObject(items) ? value.map((item) => withLongNumbers(item, items)) : value;
+  }
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).map(([name, part]) => {
+    const own = schemaOf(name, schema);
+    return [name, isObject(own) ? withLongNumbers(part, own) : part];
+  });
+  return Object.fromEntries(entries);
+}
+
+function wantsNumber({ type }: Schema, text: string): boolean {
+  const wanted = [type].flat();
+  return (
+    !wanted.includes('string') &&
+    (wanted.includes('number') || (wanted.includes('integer') && isInteger(text))) &&
+    fitOf(text) === 'longer'
+  );
+}
+
+/** The schema of a field of an object. */
+function schemaOf(name: string, { properties, additionalProperties }: Schema): unknown {
+  return isObject(properties) && Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
+}
+
+/**
+ * The data with each value under a `writeOnly` schema replaced by `***`, for what is stored and
+ * shown of a message.
  */
 export function maskSecrets(data: Data, variables: Schema | null): Data {
   return variables === null ? data : (masked(data, variables) as Data);
@@ -146,9 +184,8 @@ function masked(value: unknown, schema: Schema): unknown {
   if (Array.isArray(value))
     return isObject(schema.items) ? value.map((item) => masked(item, schema.items as Schema)) : value;
   if (!isObject(value)) return value;
-  const properties = isObject(schema.properties) ? schema.properties : {};
   const entries = Object.entries(value).map(([name, part]) => {
-    const own = Object.hasOwn(properties, name) ? properties[name] : schema.additionalProperties;
+    const own = schemaOf(name, schema);
     return [name, isObject(own) ? masked(part, own) : part];
   });
   return Object.fromEntries(entries);

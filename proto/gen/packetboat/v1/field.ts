@@ -17,8 +17,8 @@ export const protobufFileName = "packetboat/v1/field.proto";
  */
 export interface FieldRules {
   /**
-   * In a request: the field must be present, and a text, bytes or a list must not be empty; the
-   * fault is `missing`. In a response: the field is always present. Fields of a response that
+   * In a request: the field must be present, and a text, a list, or bytes without `optional` must
+   * not be empty; the fault is `missing`. In a response: the field is always present. Fields of a response that
    * always have a value (texts, numbers, lists) do not need this rule.
    */
   required: boolean;

@@ -48,8 +48,13 @@ export const protobufFileName = "packetboat/v1/messages.proto";
 export interface Attachment {
   /** The file name that the recipient sees, at most 255 characters, without a path. */
   filename: string;
-  /** The content of the file; base64 in JSON. */
-  content: Buffer;
+  /**
+   * The content of the file. It may be empty, but not absent. JSON has it as base64 (RFC 4648) in
+   * the standard or the URL-safe alphabet; padding and line breaks are optional.
+   */
+  content?:
+    | Buffer
+    | undefined;
   /** Media type, for example `application/pdf`. Default: `application/octet-stream`. */
   content_type: string;
   /**
@@ -70,7 +75,8 @@ export interface SendMessageRequest {
   recipient: string;
   /**
    * Recipients in the To header. `to`, `cc`, `bcc` and `recipient` together contain 1 to 50
-   * addresses.
+   * addresses, each mailbox once. In every list of addresses, JSON also accepts one address in place
+   * of the list.
    */
   to: Address[];
   /** Recipients in the Cc header. */
@@ -105,7 +111,11 @@ export interface SendMessageRequest {
     | undefined;
   /** Identifier of the template. `identifier@3` pins revision 3. */
   template: string;
-  /** Data for the variables of the template. */
+  /**
+   * Data for the variables of the template. In JSON, an integer beyond 2^53 - 1 and a number with
+   * more digits than a double holds become text, as written. Over gRPC, send such a number as text.
+   * The text is valid where the template wants a number.
+   */
   template_data:
     | { [key: string]: any }
     | undefined;
@@ -127,7 +137,7 @@ export interface SendMessageRequest {
   tags: { [key: string]: string };
   /**
    * A JSON object of at most 16 KiB. `GET /v1/messages/{message_id}` returns it; it never becomes
-   * part of the mail.
+   * part of the mail. Numbers are kept as in `template_data`.
    */
   metadata:
     | { [key: string]: any }
@@ -184,7 +194,7 @@ export interface SendEmailRequest {
   language: string;
   /** Environment of the message. The key's environment is the default and the maximum. */
   environment: Environment;
-  /** Data for the variables of the template. */
+  /** Data for the variables of the template. Numbers are kept as in `template_data` of `SendMessage`. */
   context: { [key: string]: any } | undefined;
 }
 
@@ -315,7 +325,10 @@ export interface GetMessageResponse_TagsEntry {
 export interface ListMessagesRequest {
   /** Only messages with this status. */
   status: Status;
-  /** Only messages with this recipient. */
+  /**
+   * Only messages with this recipient, in any spelling of the address: upper or lower case, composed
+   * or decomposed accents, U-labels or A-labels.
+   */
   recipient: string;
   /** Only messages of this sender. */
   sender: string;
@@ -403,7 +416,7 @@ export interface CancelMessageResponse {
 }
 
 function createBaseAttachment(): Attachment {
-  return { filename: "", content: Buffer.alloc(0), content_type: "", content_id: "", disposition: "" };
+  return { filename: "", content: undefined, content_type: "", content_id: "", disposition: "" };
 }
 
 export const Attachment: MessageFns<Attachment> = {
@@ -411,7 +424,7 @@ export const Attachment: MessageFns<Attachment> = {
     if (message.filename !== "") {
       writer.uint32(10).string(message.filename);
     }
-    if (message.content.length !== 0) {
+    if (message.content !== undefined) {
       writer.uint32(18).bytes(message.content);
     }
     if (message.content_type !== "") {
@@ -494,7 +507,7 @@ export const Attachment: MessageFns<Attachment> = {
   fromJSON(object: any): Attachment {
     return {
       filename: isSet(object.filename) ? globalThis.String(object.filename) : "",
-      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : undefined,
       content_type: isSet(object.contentType)
         ? globalThis.String(object.contentType)
         : isSet(object.content_type)
@@ -514,7 +527,7 @@ export const Attachment: MessageFns<Attachment> = {
     if (message.filename !== "") {
       obj.filename = message.filename;
     }
-    if (message.content.length !== 0) {
+    if (message.content !== undefined) {
       obj.content = base64FromBytes(message.content);
     }
     if (message.content_type !== "") {
@@ -535,7 +548,7 @@ export const Attachment: MessageFns<Attachment> = {
   fromPartial<I extends Exact<DeepPartial<Attachment>, I>>(object: I): Attachment {
     const message = createBaseAttachment();
     message.filename = object.filename ?? "";
-    message.content = object.content ?? Buffer.alloc(0);
+    message.content = object.content ?? undefined;
     message.content_type = object.content_type ?? "";
     message.content_id = object.content_id ?? "";
     message.disposition = object.disposition ?? "";
