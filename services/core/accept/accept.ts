@@ -16,6 +16,7 @@ import { arrive, type Delivery } from '../delivery/delivery.ts';
 import type { Content, Message, NewMessage, StoredText } from '../delivery/message.ts';
 import { Failure, type FieldError, validationFailed } from '../failure.ts';
 import type { MessageId } from '../ids.ts';
+import { oneClickError } from '../mail/list-headers.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /**
@@ -94,6 +95,8 @@ export function judgeSend(
     if ('errors' in rendered) errors.push(...rendered.errors);
     else subject ??= rendered.subject;
   }
+  const oneClick = oneClickError(parsed.headers, 'headers');
+  if (oneClick !== null) errors.push(oneClick);
   if (errors.length > 0 || sender === null || subject === null)
     return { kind: 'refused', failure: validationFailed(errors) };
 

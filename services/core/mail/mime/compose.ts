@@ -10,6 +10,7 @@
 // A container of a single part is left out.
 
 import type { Attachment } from '../../delivery/message.ts';
+import { headerField } from '../headers.ts';
 import { dateTime, mailboxField, parameter, textField } from './header-field.ts';
 import type { Mail, MailPart, PartBody } from './mail.ts';
 import { encodeText } from './text-encoding.ts';
@@ -57,7 +58,7 @@ function headersOf(mail: Mail): string {
   if (mail.replyTo.length > 0) headers += mailboxField('Reply-To', mail.replyTo);
   headers += textField('Subject', mail.subject);
   headers += `Message-ID: ${mail.messageId}\r\nDate: ${dateTime(mail.date)}\r\n`;
-  for (const [name, value] of Object.entries(mail.headers)) headers += textField(name, value);
+  for (const [name, value] of Object.entries(mail.headers)) headers += headerField(name, value);
   return `${headers}MIME-Version: 1.0\r\n`;
 }
 
