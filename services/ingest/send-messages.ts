@@ -34,6 +34,7 @@ import {
   type Ingest,
   type RateLimitStatus,
 } from './ingest.ts';
+import { surveyMessages } from './survey-messages.ts';
 
 /**
  * One request to send. Not the `SendItem` of the contract: a public call has no such item and has
@@ -174,7 +175,9 @@ async function prepare(
   const print = key === null ? '' : fingerprintOf(request);
   const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
   const pinned = await pinnedRevision(ingest, caller, parsed.template);
-  const judgement = judgeSend(parsed, [...keyErrors, ...mergeFaults(item.judge(), errors)], {
+  const ofContent = await surveyMessages(ingest.blobs, request.attachments);
+  const faults = [...keyErrors, ...mergeFaults(item.judge(), [...errors, ...ofContent])];
+  const judgement = judgeSend(parsed, faults, {
     caller,
     catalog: ingest.catalog.current(),
     pinned,

@@ -17,6 +17,7 @@ import type { Content, Message, NewMessage, StoredText } from '../delivery/messa
 import { Failure, type FieldError, validationFailed } from '../failure.ts';
 import type { MessageId } from '../ids.ts';
 import { oneClickError } from '../mail/list-headers.ts';
+import { isBlank } from '../template/blank.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /**
@@ -94,6 +95,8 @@ export function judgeSend(
     const rendered = context.renderSubject(template, input);
     if ('errors' in rendered) errors.push(...rendered.errors);
     else subject ??= rendered.subject;
+    if (subject !== null && isBlank(subject))
+      fault('subject', 'missing', 'The subject of the template is blank with this data.');
   }
   const oneClick = oneClickError(parsed.headers, 'headers');
   if (oneClick !== null) errors.push(oneClick);

@@ -70,19 +70,20 @@ export function judgeFields(
 
 /**
  * The faults of the rules and those that a handler found, each once. The handler's fault wins where
- * it is about one item and the rule's about the whole list; a field that is missing has no other
- * fault.
+ * both found the same fault, because its message is more exact, and where it is about one item and
+ * the rule's about the whole list. A field that is missing has no other fault.
  */
 export function mergeFaults(
   ofRules: readonly FieldError[],
   ofHandler: readonly FieldError[],
 ): readonly FieldError[] {
   if (ofRules.length === 0) return ofHandler;
-  const isTold = ({ field, code }: FieldError): boolean =>
-    ofRules.some((o) => o.field === field && (o.code === code || o.code === 'missing'));
-  const isToldOfItem = ({ field, code }: FieldError): boolean =>
-    ofHandler.some((h) => h.code === code && h.field.startsWith(`${field}[`));
-  return [...ofRules.filter((fault) => !isToldOfItem(fault)), ...ofHandler.filter((fault) => !isTold(fault))];
+  const isMissing = ({ field }: FieldError): boolean =>
+    ofRules.some((o) => o.field === field && o.code === 'missing');
+  const kept = ofHandler.filter((fault) => !isMissing(fault));
+  const isFound = ({ field, code }: FieldError): boolean =>
+    kept.some((h) => h.code === code && (h.field === field || h.field.startsWith(`${field}[`)));
+  return [...ofRules.filter((fault) => !isFound(fault)), ...kept];
 }
 
 interface Judging {

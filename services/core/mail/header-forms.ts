@@ -97,7 +97,9 @@ function mailboxOf(part: string): Mailbox[] {
 
 const closings: Readonly<Record<string, string>> = { '"': '"', '<': '>', '(': ')' };
 
-/** Splits at commas that are outside of quotes, angle brackets and comments, and trims the items. */
+/**
+ * Splits at commas that are outside of quotes, angle brackets and comments, and trims the items.
+ */
 export function splitAtCommas(value: string): string[] {
   const items: string[] = [];
   let start = 0;
