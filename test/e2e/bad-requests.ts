@@ -181,7 +181,7 @@ export const rows: readonly BadRow[] = [
     'Subject',
     'DKIM-Signature',
     'Received',
-    'List-Unsubscribe',
+    'List-Post',
     'Message-ID',
     'Content-Type',
     'Return-Path',
