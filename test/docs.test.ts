@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { withHeaderReference } from '../services/core/mail/header-reference.ts';
 import { isRequired } from '../services/runtime/health.ts';
 import { withMetricReference } from '../services/runtime/metric-reference.ts';
 import { createMetrics } from '../services/runtime/metrics.ts';
@@ -57,6 +58,10 @@ test('the references in docs/running.md are those of the declarations', async ()
   const { descriptions } = createMetrics({ program: 'test', version: '0' });
   const page = withVariableReference(withMetricReference(read('docs/running.md'), descriptions));
   await expect(page).toMatchFileSnapshot('../docs/running.md');
+});
+
+test('the headers in docs/sending.md are those that callers may set', async () => {
+  await expect(withHeaderReference(read('docs/sending.md'))).toMatchFileSnapshot('../docs/sending.md');
 });
 
 describe('what is needed', () => {

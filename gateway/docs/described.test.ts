@@ -28,9 +28,9 @@ const bases: Readonly<Record<string, Json>> = {
     text: 'Your invoice is attached.',
     attachments: [
       {
-        filename: 'a.txt',
+        filename: 'a.csv',
         content: 'VG90YWw6IDEyIEVVUgo=',
-        content_type: 'text/plain',
+        content_type: 'text/csv; charset=utf-8',
         content_id: 'a',
         disposition: 'inline',
       },

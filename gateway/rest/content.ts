@@ -4,7 +4,7 @@
 
 import { Buffer } from 'node:buffer';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import { areTextsInline, isDataInline } from '../../services/core/accept/inline-content.ts';
+import { isDataInline, textsBeside } from '../../services/core/accept/inline-content.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { TypedMessage } from './read-message.ts';
 
@@ -46,16 +46,13 @@ function* takeFromMessage(request: SendMessageRequest, isSmall: boolean): Genera
     yield { path: `attachments[${i}].content`, bytes: content };
   }
   if (isSmall) return;
-  const { html = '', text = '' } = request;
-  if (!areTextsInline(html, text)) {
-    if (html !== '') {
-      request.html = undefined;
-      yield { path: 'html', bytes: Buffer.from(html) };
-    }
-    if (text !== '') {
-      request.text = undefined;
-      yield { path: 'text', bytes: Buffer.from(text) };
-    }
+  const beside = textsBeside(request.html ?? '', request.text ?? '');
+  if (beside !== null) {
+    const { html, text } = beside;
+    request.html = undefined;
+    request.text = undefined;
+    if (html !== null) yield { path: 'html', bytes: Buffer.from(html) };
+    if (text !== null) yield { path: 'text', bytes: Buffer.from(text) };
   }
   const data = largeData(request.template_data);
   if (data === null) return;

@@ -4,9 +4,10 @@
 import type { Sender } from '../core/catalog/catalog.ts';
 import type { Message, StoredText } from '../core/delivery/message.ts';
 import { Failure } from '../core/failure.ts';
+import { mergeHeaders } from '../core/mail/headers.ts';
 import { compose } from '../core/mail/mime/compose.ts';
 import { contentEncoder } from '../core/mail/mime/content-encoder.ts';
-import { type MailPart, messageIdHeader, type PartBody } from '../core/mail/mime/mail.ts';
+import { type Mail, type MailPart, messageIdHeader, type PartBody } from '../core/mail/mime/mail.ts';
 import { isRefusal } from '../core/template/render.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Dispatcher } from './dispatcher-parts.ts';
@@ -28,7 +29,7 @@ export interface ComposedMail {
  * at the next attempt.
  */
 export async function composeMail(d: ComposeParts, message: Message, sender: Sender): Promise<ComposedMail> {
-  const { subject, html, text } = await contentOf(d, message);
+  const { subject, html, text, headers } = await contentOf(d, message);
   const parts = compose({
     messageId: messageIdHeader(message.id, sender.domain),
     date: message.createdAt,
@@ -37,7 +38,7 @@ export async function composeMail(d: ComposeParts, message: Message, sender: Sen
     cc: message.cc,
     replyTo: message.replyTo,
     subject,
-    headers: message.content.headers,
+    headers,
     html,
     text,
     attachments: message.content.attachments,
@@ -84,10 +85,15 @@ export async function* bytesOf(blobs: Pick<BlobStore, 'get'>, mail: ComposedMail
 async function contentOf(
   d: ContentParts,
   message: Message,
-): Promise<{ readonly subject: string; readonly html: PartBody | null; readonly text: PartBody | null }> {
+): Promise<Pick<Mail, 'subject' | 'html' | 'text' | 'headers'>> {
   const { content } = message;
   if (content.template === null)
-    return { subject: content.subject ?? '', html: bodyOf(content.html), text: bodyOf(content.text) };
+    return {
+      subject: content.subject ?? '',
+      html: bodyOf(content.html),
+      text: bodyOf(content.text),
+      headers: content.headers,
+    };
   const { identifier, revision: number, language } = content.template;
   const revision = await d.catalog.revision(message.tenant, identifier, number);
   if (revision === null)
@@ -96,7 +102,12 @@ async function contentOf(
   const rendered = d.templates.render(revision, { environment: message.environment, language, data });
   if (isRefusal(rendered))
     throw new Failure('invalid', 'the template could not be rendered', { errors: rendered.errors });
-  return { subject: content.subject ?? rendered.subject, html: rendered.html, text: rendered.text };
+  return {
+    subject: content.subject ?? rendered.subject,
+    html: rendered.html,
+    text: rendered.text,
+    headers: mergeHeaders(rendered.headers, content.headers),
+  };
 }
 
 const bodyOf = (part: StoredText | null): PartBody | null =>

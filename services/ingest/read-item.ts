@@ -3,7 +3,7 @@
 
 import type { ContentRef } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { SendEmailRequest, SendMessageRequest } from '../../proto/gen/packetboat/v1/messages.ts';
-import { areTextsInline, isDataInline } from '../core/accept/inline-content.ts';
+import { isDataInline, textsBeside } from '../core/accept/inline-content.ts';
 import {
   type SendRequest,
   type TemplateData,
@@ -27,10 +27,10 @@ export async function readSendMessage(
   const put = async (path: string, bytes: Uint8Array): Promise<void> => {
     if (!uploaded.has(path)) uploaded.set(path, await storePart(ports, principal, bytes));
   };
-  const { html = '', text = '' } = request;
-  if (!areTextsInline(html, text)) {
-    if (html !== '') await put('html', Buffer.from(html));
-    if (text !== '') await put('text', Buffer.from(text));
+  const beside = textsBeside(request.html ?? '', request.text ?? '');
+  if (beside !== null) {
+    if (beside.html !== null) await put('html', Buffer.from(beside.html));
+    if (beside.text !== null) await put('text', Buffer.from(beside.text));
   }
   // attachments beyond the limit are refused later and need not be stored
   for (const [i, { content }] of request.attachments.slice(0, acceptLimits.attachmentsMax).entries()) {

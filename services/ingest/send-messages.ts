@@ -34,6 +34,7 @@ import {
   type RateLimitStatus,
 } from './handle-call.ts';
 import type { Ingest } from './ingest-parts.ts';
+import { surveyMessages } from './survey-messages.ts';
 
 /**
  * One request to send. Differs from the `SendItem` of the contract: a public call has no such item,
@@ -179,7 +180,9 @@ async function prepare(
   const print = key === null ? '' : fingerprintOf(request);
   const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
   const pinned = await pinnedRevision(ingest, caller, parsed.template);
-  const judgement = judgeSend(parsed, [...keyErrors, ...mergeFaults(item.judge(), errors)], {
+  const ofContent = await surveyMessages(ingest.blobs, request.attachments);
+  const faults = [...keyErrors, ...mergeFaults(item.judge(), [...errors, ...ofContent])];
+  const judgement = judgeSend(parsed, faults, {
     caller,
     catalog: ingest.catalog.current(),
     pinned,

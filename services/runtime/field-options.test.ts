@@ -5,11 +5,13 @@ import { scopes } from '../core/access/principal.ts';
 import { SCOPE_ALL } from '../core/access/suppression.ts';
 import type { HoldReason } from '../core/delivery/delivery.ts';
 import type { EventType } from '../core/delivery/event.ts';
+import type { Attachment } from '../core/delivery/message.ts';
 import type { Stage } from '../core/delivery/reply.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
 import { accessLimits } from '../core/limits/access.ts';
 import { addressLimits } from '../core/limits/address.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
+import { parseContentType } from '../core/mail/mime/content-type.ts';
 import { loadContract } from './contract.ts';
 import { readFieldRules } from './field-options.ts';
 import { judgedFieldsOf } from './judged-fields.ts';
@@ -56,7 +58,11 @@ const allOf = <Word extends string>(words: Readonly<Record<Word, true>>): string
  * compile here.
  */
 const sets: Readonly<Record<string, readonly string[]>> = {
-  'Attachment.disposition': ['attachment', 'inline'],
+  'Attachment.disposition': allOf<Attachment['disposition']>({
+    attachment: true,
+    inline: true,
+    alternative: true,
+  }),
   'CreateKeyRequest.scopes': scopes.toSorted(),
   'CreateSuppressionResponse.scope': [SCOPE_ALL],
   'Delivery.hold': allOf<HoldReason>({ budget: true, suspended: true, unverified: true, route: true }),
@@ -88,6 +94,26 @@ const sets: Readonly<Record<string, readonly string[]>> = {
     render: true,
   }),
 };
+
+test.each([
+  ['application/pdf', true],
+  ['text/calendar; method=REQUEST; charset="UTF-8"', true],
+  ['text/csv;header="a;\\" b"', true],
+  [`a/b; c=${'v'.repeat(200)}`, true],
+  [`a/b; c=${'v'.repeat(201)}`, false],
+  [`a/b; c="${'v'.repeat(201)}"`, false],
+  ['a/b; c=d e', false],
+  ['a/b; c', false],
+  ['a/b; c="ü"', false],
+  [`a/b${Array.from({ length: 11 }, (_, i) => `; a${i}=b`).join('')}`, false],
+  ['a', false],
+])('the pattern of content types and the parser agree about %j', (contentType, isValid) => {
+  const pattern = new RegExp(rules.get('Attachment.content_type')?.pattern ?? '', 'u');
+  expect([pattern.test(contentType), !('fault' in parseContentType(contentType))]).toEqual([
+    isValid,
+    isValid,
+  ]);
+});
 
 describe('the rules of the proto', () => {
   test('use the numbers of the limits, and no others', () => {

@@ -301,7 +301,7 @@ onEachSubject('bad input', { objects }, (stage) => {
         { metadata: { $set: { 'a.b': 1 }, 'c\0d': 2, '': 3 } },
       ],
       ['NUL in a text', { text: 'a\0b' }],
-      ['an empty text', { text: '' }],
+      ['a blank text beside an html', { text: ' ', html: '<p>Hello</p>' }],
       ['a time in the past, which means now', { scheduled_time: '2000-01-01T00:00:00Z' }],
       ['a time with an offset', { scheduled_time: '2026-04-19t16:30:00.123456789+02:00' }],
       ['null for what is absent', { html: null, cc: null, scheduled_time: null }],

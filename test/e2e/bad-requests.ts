@@ -181,7 +181,7 @@ export const rows: readonly BadRow[] = [
     'Subject',
     'DKIM-Signature',
     'Received',
-    'List-Unsubscribe',
+    'List-Post',
     'Message-ID',
     'Content-Type',
     'Return-Path',
@@ -244,9 +244,19 @@ export const rows: readonly BadRow[] = [
     [['attachments[0].content_type', 'invalid_content_type']],
   ],
   [
-    'an attached mail',
-    file({ content_type: 'message/rfc822' }),
+    'a part of a mail',
+    file({ content_type: 'message/partial' }),
     [['attachments[0].content_type', 'invalid_content_type']],
+  ],
+  [
+    'an attached mail that is not ASCII',
+    file({ content_type: 'message/rfc822', content: Buffer.from('Subject: ü').toString('base64') }),
+    [['attachments[0].content', 'invalid_content']],
+  ],
+  [
+    'a file as an alternative',
+    file({ content_type: 'application/pdf', disposition: 'alternative' }),
+    [['attachments[0].disposition', 'invalid_disposition']],
   ],
   [
     'an attached container',

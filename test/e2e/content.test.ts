@@ -40,6 +40,7 @@ const objects = [
 
 /** Every byte value, unordered. */
 const everyByte = Buffer.from(Uint8Array.from({ length: 1_024 }, (_, i) => (i * 167) % 256));
+const invitation = Buffer.from('BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n');
 const png = Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010806000000', 'hex');
 const html = '<p>Grüße an Änne: 1 = 1 &amp; 2</p>\n<img src="cid:logo@shop">\n';
 const text = 'Grüße\n.\n..two dots\nFrom here\n--\n=20 trailing \n';
@@ -162,6 +163,23 @@ const asked: readonly Asked[] = [
       ['url', 'application/octet-stream', null, 'attachment', everyByte],
       ['wrapped', 'application/octet-stream', null, 'attachment', everyByte],
     ],
+  },
+  {
+    title: 'an invitation, with a blank html',
+    ...to('invited'),
+    request: {
+      ...to('invited').request,
+      html: ' \r\n',
+      attachments: [
+        {
+          filename: 'invite.ics',
+          content: invitation.toString('base64'),
+          content_type: 'text/calendar; method=REQUEST; charset=UTF-8',
+          disposition: 'alternative',
+        },
+      ],
+    },
+    attachments: [['invite.ics', 'text/calendar', null, '', invitation]],
   },
   {
     title: 'html alone, with an inline image',

@@ -54,7 +54,6 @@ async function verdicts(mail: Uint8Array): Promise<string[]> {
 const both = ['ed25519-sha256', 'rsa-sha256'];
 const contents: readonly [string, JsonObject][] = [
   ['a line of text', { text: 'Hello' }],
-  ['nothing', { text: '' }],
   ['blank lines at its end', { text: 'Hello\n\n \n\t\n\n' }],
   [
     'dots, blanks and long lines',
@@ -77,7 +76,17 @@ const contents: readonly [string, JsonObject][] = [
     {
       text: 'Hello',
       reply_to: ['help@signed.shop.example'],
-      headers: { 'X-Order': '17', 'In-Reply-To': '<a@shop.example>' },
+      headers: {
+        'X-Order': '17',
+        'In-Reply-To': '<a@shop.example>',
+        'List-Id': 'Aufträge <orders.shop.example>',
+        'List-Unsubscribe': `<mailto:u@shop.example>, <https://shop.example/u?t=${'a'.repeat(200)}>`,
+        'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+        'Feedback-ID': 'summer:shop:invoice:packetboat',
+        'Auto-Submitted': 'auto-generated',
+        'Content-Language': 'de-AT',
+        'Disposition-Notification-To': 'Jürgen <j@signed.shop.example>',
+      },
     },
   ],
 ];
@@ -107,6 +116,24 @@ describeWith(['dkimverify'], 'DKIM', () => {
         expect(forged).not.toBe(text);
         for (const verdict of await verdicts(Buffer.from(forged, 'latin1')))
           expect(both).not.toContain(verdict);
+      }
+    });
+
+    it('a relay that adds a List-Unsubscribe keeps both; a changed List-Unsubscribe or a second Content-Type breaks both', async () => {
+      const added = 'List-Unsubscribe: <https://relay.example/u>\r\nX-Relay: 1\r\n';
+      const plain = bytesOf(await send('without-a-list@example.com', { text: 'Hello' }));
+      const relayed = Buffer.concat([Buffer.from(added), plain]);
+      expect(await verdicts(relayed)).toEqual(both);
+      expect(await verifyWithPython([relayed], records)).toEqual([[true, true]]);
+
+      const own = { 'List-Unsubscribe': '<https://shop.example/u>' };
+      const text = bytesOf(await send('with-a-list@example.com', { text: 'Hello', headers: own })).toString();
+      for (const changed of [
+        text.replace('<https://shop.example/u>', '<https://evil.example/u>'),
+        text.replace('\r\nSubject: ', '\r\nContent-Type: text/html\r\nSubject: '),
+      ]) {
+        expect(changed).not.toBe(text);
+        for (const verdict of await verdicts(Buffer.from(changed))) expect(both).not.toContain(verdict);
       }
     });
 

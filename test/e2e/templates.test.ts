@@ -2,7 +2,7 @@
 // catalog that changes meanwhile.
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { readByMailparser, untilMailTo } from './mails.ts';
+import { bytesOf, readByMailparser, untilMailTo } from './mails.ts';
 import { sender, template } from './objects.ts';
 import { errorsOf, type JsonObject } from './rest-client.ts';
 import { type E2eStage, onEachSubject } from './stage.ts';
@@ -42,6 +42,10 @@ const objects = [
   template('reminder', {
     senderRef: { name: 'shop' },
     allowedSchemes: ['sms'],
+    headers: [
+      { name: 'List-Unsubscribe', value: '<https://shop.example/leave?t={{urlEncode note}}>' },
+      { name: 'X-Note', value: '{{note}}' },
+    ],
     sampleData: { note: 'x', link: 'sms:1' },
     locales: [
       {
@@ -172,6 +176,19 @@ onEachSubject('templates', { objects }, (stage) => {
       html: '<a href="sms:+3225550100?body=a%20%26%20b%0Ac">a &amp; b<br>c</a>',
       text: 'a & b\nc',
     });
+  });
+
+  it('a template sets headers, and those of the request take precedence', async () => {
+    await stage.rest.accepted({
+      recipient: 'headers@example.com',
+      template: 'reminder',
+      template_data: { note: 'a b' },
+      headers: { 'x-note': 'mine', 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' },
+    });
+    const mail = bytesOf(await untilMailTo(stage.sink, 'headers@example.com')).toString();
+    expect(mail).toContain('\r\nList-Unsubscribe: <https://shop.example/leave?t=a%20b>\r\n');
+    expect(mail).toContain('\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n');
+    expect(mail.match(/^x-note: .*/gim)).toEqual(['x-note: mine']);
   });
 
   it('a part that the data leaves blank is not in the mail', async () => {

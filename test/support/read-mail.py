@@ -41,7 +41,7 @@ def read(line):
         "headers": {name: str(value) for name, value in message.items()},
         "html": body(message, "html"),
         "text": body(message, "plain"),
-        "attachments": [attachment(part) for part in leaves if part.get_content_disposition() is not None],
+        "attachments": [attachment(part) for part in leaves if part.get_filename() is not None or part.get_content_disposition() is not None],
         "structure": [part.get_content_type() for part in message.walk()],
         "defects": [str(defect) for part in message.walk() for defect in part.defects]
         + [str(defect) for value in message.values() for defect in value.defects],

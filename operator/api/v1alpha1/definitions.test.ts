@@ -85,6 +85,7 @@ const good: readonly [string, object][] = [
       variables: { type: 'object', properties: { a: { type: 'array' } } },
     }),
   ],
+  ['headers', template({ headers: [{ name: 'List-Id', value: '<orders.shop.example>' }] })],
   ['schemes of links', template({ allowedSchemes: ['sms', 'WebCal', 'com.shop-app+x'] })],
   ['a draft that overlays a subject', template({ draft: { locales: [{ locale: 'en', subject: 'New' }] } })],
 ];
@@ -131,6 +132,7 @@ const bad: readonly [string, object, string][] = [
     template({ allowedSchemes: [scheme] }),
     'spec.allowedSchemes[0]',
   ]),
+  ['a header without a value', template({ headers: [{ name: 'X-A' }] }), 'spec.headers[0].value'],
   [
     'too many schemes',
     template({ allowedSchemes: Array.from({ length: 21 }, (_, at) => `app${at}`) }),

@@ -38,6 +38,7 @@ function template(more: Partial<TemplateRevision> = {}): TemplateRevision {
     variables: null,
     sampleData: {},
     allowedSchemes: [],
+    headers: [],
     content: none,
     layouts: [],
     ...more,
@@ -72,6 +73,7 @@ function context(
     pinned: null,
     renderSubject: (revision, { language }) => ({
       subject: `Code, revision ${revision.revision}, ${language}`,
+      headers: {},
     }),
     ...more,
   };
@@ -293,6 +295,27 @@ describe('a template', () => {
         [template({ sender: 'acme' })],
       ),
       ['invalid', 'template unknown_revision'],
+    ],
+    [
+      'whose subject is blank with the data',
+      otp,
+      context({ renderSubject: () => ({ subject: ' ', headers: {} }) }, [acme], [template()]),
+      ['invalid', 'subject missing'],
+    ],
+    [
+      'whose List-Unsubscribe is no https URI beside the List-Unsubscribe-Post of the request',
+      { ...otp, headers: { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' } },
+      context(
+        {
+          renderSubject: () => ({
+            subject: 'Code',
+            headers: { 'List-Unsubscribe': '<mailto:u@shop.example>' },
+          }),
+        },
+        [acme],
+        [template()],
+      ),
+      ['invalid', 'headers.List-Unsubscribe-Post invalid_header'],
     ],
     [
       'whose data is at fault',

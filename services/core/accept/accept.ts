@@ -16,10 +16,13 @@ import { arrive, type Delivery } from '../delivery/delivery.ts';
 import type { Content, Message, NewMessage, StoredText } from '../delivery/message.ts';
 import { Failure, type FieldError, validationFailed } from '../failure.ts';
 import type { MessageId } from '../ids.ts';
+import { mergeHeaders } from '../mail/headers.ts';
+import { oneClickError } from '../mail/list-headers.ts';
+import { isBlank } from '../template/blank.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /**
- * Renders the subject with the caller's data, with secrets masked, or returns the faults of the
+ * Renders the subject, with secrets masked, and the headers with the caller's data, or returns the faults of the
  * data. Paths are below the template data.
  */
 export type RenderSubject = (
@@ -30,7 +33,9 @@ export type RenderSubject = (
     readonly data: Readonly<Record<string, unknown>>;
     readonly field: string;
   },
-) => { readonly subject: string } | { readonly errors: readonly FieldError[] };
+) =>
+  | { readonly subject: string; readonly headers: Readonly<Record<string, string>> }
+  | { readonly errors: readonly FieldError[] };
 
 export interface AcceptContext {
   readonly caller: Caller;
@@ -82,6 +87,7 @@ export function judgeSend(
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
   let subject = parsed.subject;
+  let headers = parsed.headers;
   if (template !== null) {
     const input = {
       environment,
@@ -91,8 +97,15 @@ export function judgeSend(
     };
     const rendered = context.renderSubject(template, input);
     if ('errors' in rendered) errors.push(...rendered.errors);
-    else subject ??= rendered.subject;
+    else {
+      subject ??= rendered.subject;
+      headers = mergeHeaders(rendered.headers, headers);
+    }
+    if (subject !== null && isBlank(subject))
+      fault('subject', 'missing', 'The subject of the template is blank with this data.');
   }
+  const oneClick = oneClickError(headers, 'headers');
+  if (oneClick !== null) errors.push(oneClick);
   if (errors.length > 0 || sender === null || subject === null)
     return { kind: 'refused', failure: validationFailed(errors) };
 

@@ -68,19 +68,21 @@ export function judgeFields(
 }
 
 /**
- * Merges the faults of the rules with those of a handler, without duplicates. A handler's fault of
- * one item replaces a rule's fault of the whole list; a missing field has no other fault.
+ * Merges the faults of the rules with those of a handler, without duplicates. The handler's fault
+ * wins where both found the same fault, because its message is more exact, and where it is about
+ * one item and the rule's about the whole list. A missing field has no other fault.
  */
 export function mergeFaults(
   ofRules: readonly FieldError[],
   ofHandler: readonly FieldError[],
 ): readonly FieldError[] {
   if (ofRules.length === 0) return ofHandler;
-  const isTold = ({ field, code }: FieldError): boolean =>
-    ofRules.some((o) => o.field === field && (o.code === code || o.code === 'missing'));
-  const isToldOfItem = ({ field, code }: FieldError): boolean =>
-    ofHandler.some((h) => h.code === code && h.field.startsWith(`${field}[`));
-  return [...ofRules.filter((fault) => !isToldOfItem(fault)), ...ofHandler.filter((fault) => !isTold(fault))];
+  const isMissing = ({ field }: FieldError): boolean =>
+    ofRules.some((o) => o.field === field && o.code === 'missing');
+  const kept = ofHandler.filter((fault) => !isMissing(fault));
+  const isFound = ({ field, code }: FieldError): boolean =>
+    kept.some((h) => h.code === code && (h.field === field || h.field.startsWith(`${field}[`)));
+  return [...ofRules.filter((fault) => !isFound(fault)), ...kept];
 }
 
 interface Judging {

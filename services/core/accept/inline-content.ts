@@ -3,10 +3,21 @@
 // always blobs.
 
 import { ingestLimits } from '../limits/ingest.ts';
+import { presentPart } from '../template/blank.ts';
 
-/** The sizes of html and text are added, since both are read together with the message. */
-export const areTextsInline = (html: string, text: string): boolean =>
-  Buffer.byteLength(html) + Buffer.byteLength(text) <= ingestLimits.contentInlineBytes;
+/**
+ * The texts of a request that are stored as blobs, and null for both if they stay inside the
+ * message. They count together, because both are read whenever the message is. A blank text is
+ * absent, and never stored.
+ */
+export function textsBeside(
+  html: string,
+  text: string,
+): { readonly html: string | null; readonly text: string | null } | null {
+  return Buffer.byteLength(html) + Buffer.byteLength(text) <= ingestLimits.contentInlineBytes
+    ? null
+    : { html: presentPart(html), text: presentPart(text) };
+}
 
 /** @param json template data as JSON text */
 export const isDataInline = (json: string): boolean =>

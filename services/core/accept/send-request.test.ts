@@ -140,7 +140,13 @@ describe('content', () => {
     ['of both', { ...templated, text: 'Hi.' }, ['text content_twice']],
     ['of both, in html', { ...templated, html: '<p>', text: 'Hi.' }, ['html content_twice']],
     ['without a subject', { ...good, subject: null }, ['subject missing']],
-    ['with an empty subject', { ...good, subject: '' }, []],
+    ['with an empty subject', { ...good, subject: '' }, ['subject missing']],
+    ['with a blank subject', { ...good, subject: '\u00a0\u200b' }, ['subject missing']],
+    ['with a blank subject beside a template', { ...templated, subject: ' ' }, []],
+    ['of a template, a blank html and a blank text', { ...templated, html: '', text: '\r\n' }, []],
+    ['with a blank text', { ...good, text: ' \t\r\n' }, ['text missing_content']],
+    ['with a blank html', { ...good, text: null, html: '\u200b' }, ['html missing_content']],
+    ['with a blank html and a blank text', { ...good, text: '', html: '' }, ['html missing_content']],
     [
       'with a subject of two lines',
       { ...good, subject: 'a\r\nBcc: x@example.com' },
@@ -244,6 +250,11 @@ it('metadata has a size', () => {
   ]);
 });
 
+it('a blank html beside a text is absent', () => {
+  const { html, text, subject } = parsed({ ...good, html: ' \n', subject: ' Hi ' });
+  expect([html, text, subject]).toEqual([null, { inline: good.text }, ' Hi ']);
+});
+
 describe('an attachment', () => {
   const faultsOfFile = (more: Partial<SendRequest['attachments'][number]>): string[] =>
     faultsOf({ ...good, attachments: [{ ...file, ...more }] });
@@ -253,7 +264,13 @@ describe('an attachment', () => {
     ['with a path of Windows', { filename: 'c:\\a' }, 'filename invalid_filename'],
     ['with a name of two lines', { filename: 'a\r\nb' }, 'filename invalid_header_text'],
     ['that is multipart', { contentType: 'multipart/mixed' }, 'content_type invalid_content_type'],
-    ['that is a message', { contentType: 'Message/RFC822' }, 'content_type invalid_content_type'],
+    ['that is a part of a message', { contentType: 'message/partial' }, 'content_type invalid_content_type'],
+    ['with a blank name', { filename: '\u00a0' }, 'filename missing'],
+    [
+      'that is a file and an alternative',
+      { contentType: 'application/pdf', disposition: 'alternative' },
+      'disposition invalid_disposition',
+    ],
   ])('%s is refused', (_, more, fault) => {
     expect(faultsOfFile(more)).toEqual([`attachments[0].${fault}`]);
   });
@@ -261,6 +278,14 @@ describe('an attachment', () => {
   it.each([
     ['is attached', {}, 'attachment', 'application/octet-stream', null],
     ['keeps its type in lower case', { contentType: 'Image/PNG' }, 'attachment', 'image/png', null],
+    [
+      'keeps its parameters, and the case of their values',
+      { contentType: 'Text/Calendar;METHOD=REQUEST; charset="UTF-8"', disposition: 'alternative' },
+      'alternative',
+      'text/calendar; method=REQUEST; charset=UTF-8',
+      null,
+    ],
+    ['may be a message', { contentType: 'Message/RFC822' }, 'attachment', 'message/rfc822', null],
     ['with an id is shown inside', { contentId: 'logo' }, 'inline', 'application/octet-stream', 'logo'],
     [
       'with an id may be attached',

@@ -9,6 +9,13 @@ import type { FieldError } from '../failure.ts';
 import type { BlobId } from '../ids.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { headerTextError, IDEMPOTENCY_KEY_HEADER, parseHeaders } from '../mail/headers.ts';
+import {
+  attachmentTypeErrors,
+  contentTypeText,
+  parseContentType,
+  UNKNOWN_TYPE,
+} from '../mail/mime/content-type.ts';
+import { isBlank } from '../template/blank.ts';
 
 /** A blob that was uploaded before the request that refers to it. */
 export interface Uploaded {
@@ -146,6 +153,10 @@ export const keysInHeaders = (headers: Readonly<Record<string, string>>): string
     name.toLowerCase() === IDEMPOTENCY_KEY_HEADER ? [value] : [],
   );
 
+/** A text or subject that is blank counts as absent. */
+const present = <Part extends string | Uploaded>(part: Part | null): Part | null =>
+  typeof part === 'string' && isBlank(part) ? null : part;
+
 export function parseSendRequest(
   request: SendRequest,
   now: number,
@@ -170,16 +181,19 @@ export function parseSendRequest(
   const from = request.from === null ? null : mailbox('from', request.from);
   const replyTo = mailboxes('reply_to', request.replyTo.slice(0, acceptLimits.replyToMax));
 
+  const subject = present(request.subject);
+  const html = present(request.html);
+  const text = present(request.text);
   const { headers, errors: headerErrors } = parseHeaders(request.headers);
   errors.push(...headerErrors);
 
-  if (request.subject !== null) {
-    const error = headerTextError('subject', request.subject);
+  if (subject !== null) {
+    const error = headerTextError('subject', subject);
     if (error !== null) errors.push(error);
   }
   for (const [field, part] of [
-    ['html', request.html],
-    ['text', request.text],
+    ['html', html],
+    ['text', text],
   ] as const) {
     if (typeof part === 'string' && !part.isWellFormed())
       fault(field, 'invalid_text', 'The text is not valid Unicode.');
@@ -193,18 +207,23 @@ export function parseSendRequest(
       'A template is named by its identifier, or by identifier@revision.',
     );
   }
-  const hasRaw = request.html !== null || request.text !== null;
+  const hasRaw = html !== null || text !== null;
   if (request.template !== '' && hasRaw) {
     fault(
-      request.html !== null ? 'html' : 'text',
+      html !== null ? 'html' : 'text',
       'content_twice',
       'Give either a template or html and text, not both.',
     );
   } else if (request.template === '' && !hasRaw) {
-    fault(request.names.template, 'missing_content', 'Give a template, or html or text.');
+    const blank = request.html !== null ? 'html' : request.text !== null ? 'text' : null;
+    fault(
+      blank ?? request.names.template,
+      'missing_content',
+      'Give a template, or an html or a text that is not blank.',
+    );
   }
-  if (request.template === '' && hasRaw && request.subject === null)
-    fault('subject', 'missing', 'A message without a template needs a subject.');
+  if (request.template === '' && hasRaw && subject === null)
+    fault('subject', 'missing', 'A message without a template needs a subject that is not blank.');
   if (request.template === '' && request.templateData !== null)
     fault(request.names.templateData, 'unused', 'Template data needs a template.');
   const data = request.templateData;
@@ -230,9 +249,9 @@ export function parseSendRequest(
     from,
     replyTo,
     sender: request.sender === '' ? null : request.sender,
-    subject: request.subject,
-    html: partOf(request.html),
-    text: partOf(request.text),
+    subject,
+    html: partOf(html),
+    text: partOf(text),
     template,
     templateData: data?.values ?? {},
     templateDataPart: data === null ? null : partOf(data.blob ?? data.json),
@@ -327,25 +346,31 @@ function readAttachments(
     else {
       const error = headerTextError(`${path}.filename`, a.filename);
       if (error !== null) errors.push(error);
+      else if (a.filename !== '' && isBlank(a.filename))
+        fault(`${path}.filename`, 'missing', 'The filename is blank.');
     }
-    if (/^(?:multipart|message)\//i.test(a.contentType)) {
-      fault(
-        `${path}.content_type`,
-        'invalid_content_type',
-        'A content type is type/subtype. The types multipart and message are not allowed.',
-      );
-    }
+    errors.push(...attachmentTypeErrors(path, a));
     if (errors.length > before || a.content === null) return [];
-    const isInline = a.disposition === 'inline' || (a.disposition === '' && a.contentId !== '');
+    const type = parseContentType(a.contentType === '' ? UNKNOWN_TYPE : a.contentType);
+    if ('fault' in type) return [];
     return [
       {
         filename: a.filename,
-        contentType: a.contentType === '' ? 'application/octet-stream' : a.contentType.toLowerCase(),
+        contentType: contentTypeText(type),
         contentId: a.contentId === '' ? null : a.contentId,
-        disposition: isInline ? 'inline' : 'attachment',
+        disposition: dispositionOf(a),
         blob: a.content.blob,
         bytes: a.content.bytes,
       },
     ];
   });
+}
+
+/** An attachment with a content id is an inline image unless the caller says otherwise. */
+function dispositionOf({
+  disposition,
+  contentId,
+}: SendRequest['attachments'][number]): Attachment['disposition'] {
+  if (disposition === 'inline' || disposition === 'alternative') return disposition;
+  return disposition === '' && contentId !== '' ? 'inline' : 'attachment';
 }

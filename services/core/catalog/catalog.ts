@@ -149,6 +149,8 @@ export interface TemplateRevision {
    * schemes.
    */
   readonly allowedSchemes: readonly string[];
+  /** Headers of the mail. Each value is Handlebars and renders as plain text. */
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
   /** Each environment is complete: compiling merges draft over testing over live. */
   readonly content: Readonly<Record<Environment, readonly LocaleContent[]>>;
   /** Templates that wrap this one, innermost first. Each inserts its child at `{{{content}}}`. */

@@ -19,10 +19,12 @@ export type StoredText = { readonly inline: string } | { readonly blob: BlobId; 
 
 export interface Attachment {
   readonly filename: string;
+  /** With its parameters, in one line. */
   readonly contentType: string;
   /** For inline images: the id that `cid:` URLs in the html name, without angle brackets. */
   readonly contentId: string | null;
-  readonly disposition: 'attachment' | 'inline';
+  /** `alternative`: another form of the text and the html, for example an invitation. */
+  readonly disposition: 'attachment' | 'inline' | 'alternative';
   readonly blob: BlobId;
   readonly bytes: number;
 }

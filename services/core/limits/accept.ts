@@ -13,6 +13,10 @@ export const acceptLimits = {
   attachmentsMax: 100,
   /** Characters of an attachment's filename: the maximum of common file systems. */
   filenameCharsMax: 255,
+  /** Parameters of a content type; the registered types have fewer. */
+  contentTypeParametersMax: 10,
+  /** Characters of a parameter's value: with its name it stays far below the longest line. */
+  contentTypeValueCharsMax: 200,
   /** Characters of a subject: the longest line of a mail (RFC 5322 2.1.1). */
   subjectCharsMax: 998,
   /** Bytes of one custom header, name and value. */

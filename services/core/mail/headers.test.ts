@@ -1,13 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { acceptLimits } from '../limits/accept.ts';
-import { headerTextError, IDEMPOTENCY_KEY_HEADER, parseHeaders } from './headers.ts';
+import {
+  headerField,
+  headerTextError,
+  IDEMPOTENCY_KEY_HEADER,
+  mergeHeaders,
+  parseHeaders,
+} from './headers.ts';
+import { oneClickError } from './list-headers.ts';
 
 describe('a caller may set', () => {
   it.each([
     ['X-Order', '4711'],
     ['x-order', 'Größe ✉'],
-    ['X-Empty', ''],
     ['X-Long', 'w'.repeat(8_000)],
     ['In-Reply-To', '<a@b.example>'],
     ['References', '<a@b.example> <c@d.example>'],
@@ -20,6 +26,119 @@ describe('a caller may set', () => {
   it('a value with spaces around it, which are removed', () =>
     expect(parseHeaders({ 'X-A': '  b  c ' }).headers).toEqual({ 'X-A': 'b  c' }));
 });
+
+/** Each header with values as they are given, and as they are on the wire. */
+const forms: readonly (readonly [name: string, given: string, wire: string])[] = [
+  ['Auto-Submitted', 'auto-generated', 'auto-generated'],
+  [
+    'Auto-Submitted',
+    'auto-replied; owner-email="a b@c.example"',
+    'auto-replied; owner-email="a b@c.example"',
+  ],
+  ['Content-Language', 'de-AT, en', 'de-AT, en'],
+  ['Disposition-Notification-To', 'Ana <ana@b.example>,ben@b.example', 'Ana <ana@b.example>, ben@b.example'],
+  ['Disposition-Notification-To', '"Ana, Ben" <ana@b.example>', '"Ana, Ben" <ana@b.example>'],
+  ['Disposition-Notification-To', 'Jürgen <j@b.example>', '=?UTF-8?Q?J=C3=BCrgen?= <j@b.example>'],
+  ['Disposition-Notification-To', 'j@bücher.example', 'j@xn--bcher-kva.example'],
+  ['Feedback-ID', 'summer:shop:invoice:packetboat', 'summer:shop:invoice:packetboat'],
+  ['Feedback-ID', ':::packetboat', ':::packetboat'],
+  ['Feedback-ID', 'packetboat', 'packetboat'],
+  ['Importance', 'High', 'high'],
+  ['Precedence', 'BULK', 'bulk'],
+  ['List-Id', '<orders.shop.example>', '<orders.shop.example>'],
+  ['List-Id', 'Orders of the Shop <orders.shop.example>', 'Orders of the Shop <orders.shop.example>'],
+  ['List-Id', '"Orders, all" <orders.shop.example>', '"Orders, all" <orders.shop.example>'],
+  ['List-Id', 'Aufträge <orders.shop.example>', '=?UTF-8?B?QXVmdHLDpGdl?= <orders.shop.example>'],
+  ['List-Unsubscribe', '<https://b.example/u?t=1>', '<https://b.example/u?t=1>'],
+  [
+    'List-Unsubscribe',
+    '<mailto:u@b.example?subject=u%201>,<https://b.example/u,2>',
+    '<mailto:u@b.example?subject=u%201>, <https://b.example/u,2>',
+  ],
+  ['List-Unsubscribe', '<https://b.example/?q=?UTF-8?Q?a?=>', '<https://b.example/?q=?UTF-8?Q?a?=>'],
+  ['List-Unsubscribe', '<https://b.example/\r\n\tu>', '<https://b.example/u>'],
+  ['List-Unsubscribe', '(one, two) <mailto:u@b.example>', '(one, two) <mailto:u@b.example>'],
+  ['List-Help', '<http://b.example/>(the guide)', '<http://b.example/> (the guide)'],
+  ['List-Owner', '<mailto:o@b.example> (Ana)', '<mailto:o@b.example> (Ana)'],
+  ['List-Archive', '<https://b.example/archive/>', '<https://b.example/archive/>'],
+  ['List-Unsubscribe-Post', 'list-unsubscribe=one-click', 'List-Unsubscribe=One-Click'],
+  ['list-unsubscribe', '<https://b.example/>', '<https://b.example/>'],
+  ['X-Folded', 'a\r\n b\n\t c', 'a b c'],
+];
+
+it.each(forms)('%s: %j is written as %j', (name, given, wire) => {
+  const { headers, errors } = parseHeaders({ [name]: given });
+  expect(errors).toEqual([]);
+  const [[written = '', value = ''] = []] = Object.entries(headers);
+  const field = headerField(written, value);
+  expect(written.toLowerCase()).toBe(name.toLowerCase());
+  expect(field.slice(written.length + 2).replaceAll('\r\n', '')).toBe(wire);
+  for (const line of field.split('\r\n')) expect(line.length).toBeLessThanOrEqual(78);
+});
+
+describe('a value without the form of its header is refused', () => {
+  it.each([
+    ['Auto-Submitted', 'yes', 'auto-generated'],
+    ['Auto-Submitted', 'no; a', 'auto-generated'],
+    ['Content-Language', 'de_AT', 'language tags'],
+    ['Content-Language', 'de,', 'language tags'],
+    ['Disposition-Notification-To', 'ana', 'no @'],
+    ['Disposition-Notification-To', 'a@b.example,', 'empty'],
+    ['Disposition-Notification-To', 'jürgen@b.example', 'must be ASCII'],
+    ['Feedback-ID', 'a:b:c:d:e', '1 to 4 identifiers'],
+    ['Feedback-ID', 'a:b:', '1 to 4 identifiers'],
+    ['Feedback-ID', 'a b', '1 to 4 identifiers'],
+    ['Importance', 'urgent', '`high`, `normal` or `low`'],
+    ['Precedence', 'fast', '`bulk`'],
+    ['List-Id', 'orders.shop.example', 'in angle brackets'],
+    ['List-Id', '<orders>', 'in angle brackets'],
+    ['List-Id', '<örders.shop.example>', 'in angle brackets'],
+    ['List-Id', '<a.b> <c.d>', 'in angle brackets'],
+    ['List-Id', `<${'a.'.repeat(127)}bc>`, 'in angle brackets'],
+    ['List-Unsubscribe', 'https://b.example/', 'in angle brackets'],
+    ['List-Unsubscribe', '<b.example>', 'with the scheme'],
+    ['List-Unsubscribe', '<javascript:alert(1)>', 'with the scheme'],
+    ['List-Unsubscribe', '<>', 'with the scheme'],
+    ['List-Unsubscribe', '<https://b.example/>,', 'separated by commas'],
+    ['List-Unsubscribe', '<https://b.example/> <mailto:u@b.example>', 'separated by commas'],
+    ['List-Unsubscribe', '<https://b.example/ü>', 'percent-encode'],
+    ['List-Unsubscribe', `<https://b.example/${'a'.repeat(900)}>`, 'at most 900'],
+    ['List-Unsubscribe-Post', 'One-Click', '`List-Unsubscribe=One-Click`'],
+  ])('%s: %s', (name, value, why) => {
+    const { headers, errors } = parseHeaders({ [name]: value });
+    expect(headers).toEqual({});
+    expect(errors).toMatchObject([{ field: `headers.${name}`, code: 'invalid_header' }]);
+    expect(errors[0]?.message).toContain(why);
+  });
+});
+
+it.each(['', ' ', '\u00a0', '\u200b', '\r\n '])('a header with the blank value %j is absent', (value) =>
+  expect(parseHeaders({ 'X-A': value, 'List-Unsubscribe': value })).toEqual({ headers: {}, errors: [] }),
+);
+
+it('a long List-Unsubscribe is folded between its URIs', () => {
+  const long = `<https://b.example/${'a'.repeat(300)}>`;
+  const { headers } = parseHeaders({ 'List-Unsubscribe': `<mailto:u@b.example>,${long}` });
+  expect(headerField('List-Unsubscribe', headers['List-Unsubscribe'] ?? '')).toBe(
+    `List-Unsubscribe: <mailto:u@b.example>,\r\n ${long}\r\n`,
+  );
+});
+
+it.each([
+  [{ 'List-Unsubscribe-Post': 'x' }, false],
+  [{ 'List-Unsubscribe-Post': 'x', 'List-Unsubscribe': '<mailto:u@b.example>' }, false],
+  [{ 'List-Unsubscribe-Post': 'x', 'List-Unsubscribe': '<mailto:u@b.example>, <https://b.example/>' }, true],
+  [{ 'List-Unsubscribe': '<mailto:u@b.example>' }, true],
+])('List-Unsubscribe-Post needs an https URI: %j', (headers, isValid) => {
+  const error = oneClickError(headers, 'headers');
+  if (isValid) expect(error).toBeNull();
+  else expect(error).toMatchObject({ field: 'headers.List-Unsubscribe-Post', code: 'invalid_header' });
+});
+
+it('the headers of a request take precedence over those of a template, in any capitals', () =>
+  expect(
+    mergeHeaders({ 'X-A': '1', 'X-B': '2', 'List-Id': '<a.b>' }, { 'x-a': '3', 'List-Id': '<c.d>' }),
+  ).toEqual({ 'X-B': '2', 'x-a': '3', 'List-Id': '<c.d>' }));
 
 describe('a caller may not set', () => {
   it.each([
@@ -36,9 +155,8 @@ describe('a caller may not set', () => {
     ['Authentication-Results', 'is reserved'],
     ['Received', 'is reserved'],
     ['Received-SPF', 'is reserved'],
-    ['List-Unsubscribe', 'is reserved'],
-    ['List-Unsubscribe-Post', 'is reserved'],
-    ['list-id', 'is reserved'],
+    ['List-Post', 'is reserved'],
+    ['Content-ID', 'is reserved'],
     ['Message-ID', 'is reserved'],
     ['message-id', 'is reserved'],
     ['Date', 'is reserved'],
@@ -67,9 +185,12 @@ describe('a caller may not set', () => {
   });
 
   it.each([
-    ['a\r\nBcc: b@c.example', 'control'],
-    ['a\r', 'control'],
-    ['\na', 'control'],
+    ['a\r\nBcc: b@c.example', 'line break'],
+    ['a\r', 'line break'],
+    ['\na', 'line break'],
+    ['a\n', 'line break'],
+    ['a\n\n b', 'line break'],
+    ['a\r b', 'line break'],
     ['a\0', 'control'],
     ['a\tb', 'control'],
     ['a\u0085b', 'control'],

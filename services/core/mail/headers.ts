@@ -4,6 +4,18 @@
 
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
+import { isBlank } from '../template/blank.ts';
+import {
+  autoSubmitted,
+  feedbackId,
+  type HeaderForm,
+  languages,
+  mailboxes,
+  oneOf,
+  text,
+  words,
+} from './header-forms.ts';
+import { listId, uris } from './list-headers.ts';
 
 /**
  * The header that callers of other services put into `headers{}` for the idempotency key. Lower
@@ -12,25 +24,34 @@ import { acceptLimits } from '../limits/accept.ts';
  */
 export const IDEMPOTENCY_KEY_HEADER = 'x-idempotency-key';
 
-/**
- * `token`: ASCII for programs, which must not become encoded words. `text`: any Unicode, for
- * people.
- */
-const named: ReadonlyMap<string, 'token' | 'text'> = new Map([
-  ['auto-submitted', 'token'],
-  ['comments', 'text'],
-  ['feedback-id', 'token'],
-  ['importance', 'token'],
-  ['in-reply-to', 'token'],
-  ['keywords', 'text'],
-  ['organization', 'text'],
-  ['precedence', 'token'],
-  ['priority', 'token'],
-  ['references', 'token'],
-  ['sensitivity', 'token'],
-  ['thread-index', 'token'],
-  ['thread-topic', 'text'],
-]);
+/** The headers that callers may set besides `X-*`, by name, each with the form of its value. */
+export const namedHeaders: Readonly<Record<string, HeaderForm>> = {
+  'Auto-Submitted': autoSubmitted,
+  Comments: text,
+  'Content-Language': languages,
+  'Disposition-Notification-To': mailboxes,
+  'Feedback-ID': feedbackId,
+  Importance: oneOf('high', 'normal', 'low'),
+  'In-Reply-To': words,
+  Keywords: text,
+  'List-Archive': uris,
+  'List-Help': uris,
+  'List-Id': listId,
+  'List-Owner': uris,
+  'List-Unsubscribe': uris,
+  'List-Unsubscribe-Post': oneOf('List-Unsubscribe=One-Click'),
+  Organization: text,
+  Precedence: oneOf('bulk', 'list', 'junk', 'first-class'),
+  Priority: words,
+  References: words,
+  Sensitivity: words,
+  'Thread-Index': words,
+  'Thread-Topic': text,
+};
+
+const named: ReadonlyMap<string, { readonly name: string; readonly form: HeaderForm }> = new Map(
+  Object.entries(namedHeaders).map(([name, form]) => [name.toLowerCase(), { name, form }]),
+);
 
 const requestField: ReadonlyMap<string, string> = new Map([
   ['bcc', 'bcc'],
@@ -43,7 +64,7 @@ const requestField: ReadonlyMap<string, string> = new Map([
 ]);
 
 const reserved =
-  /^(?:arc-|authentication-results$|content-|date$|delivered-to$|dkim-|domainkey-|errors-to$|list-|message-id$|mime-version$|received|resent-|return-|x-packetboat-)/;
+  /^(?:arc-|authentication-results$|content-|date$|delivered-to$|dkim-|domainkey-|errors-to$|list-|message-id$|mime-version$|received|resent-|return-)/;
 const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
 /**
  * Characters that could end a header or hide in it. Tabs are refused as well, because no caller
@@ -52,10 +73,14 @@ const nameSyntax = /^[A-Za-z][A-Za-z0-9_-]*$/;
 const control = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 
 /**
- * Parses the `headers{}` of a request. Returns all faults, each with its path, for example
- * `headers.X-Foo`. If there are faults, the headers may be incomplete.
+ * Parses headers that a caller or a template sets, and returns all faults, each with its path below
+ * `path`, for example `headers.X-Foo`. If there are faults, the headers may be incomplete. A header
+ * with a blank value counts as absent. Names that the table has are written as the table has them.
  */
-export function parseHeaders(given: Readonly<Record<string, string>>): {
+export function parseHeaders(
+  given: Readonly<Record<string, string>>,
+  path = 'headers',
+): {
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[];
 } {
@@ -67,19 +92,29 @@ export function parseHeaders(given: Readonly<Record<string, string>>): {
   for (const [name, value] of entries) {
     const lower = name.toLowerCase();
     if (lower === IDEMPOTENCY_KEY_HEADER) continue;
-    const field = `headers.${printableName(name)}`;
-    const error = nameError(field, name, lower) ?? valueError(field, lower, value);
-    if (error !== null) errors.push(error);
-    else if (seen.has(lower))
-      errors.push({
-        field,
-        code: 'duplicate_header',
-        message: 'The header is given twice, in different capitals.',
-      });
-    else headers.push([name, value.trim()]);
+    const field = `${path}.${printableName(name)}`;
+    const fault = nameError(name, lower) ?? (seen.has(lower) ? duplicate : null);
     seen.add(lower);
+    const read = fault ?? readValue(lower, value);
+    if (typeof read !== 'string') errors.push({ field, ...read });
+    else if (read !== '') headers.push([named.get(lower)?.name ?? name, read]);
   }
   return { headers: Object.fromEntries(headers), errors };
+}
+
+/** The whole field with its CRLF, from a name and a value that `parseHeaders` returned. */
+export function headerField(name: string, value: string): string {
+  return (named.get(name.toLowerCase())?.form ?? text).write(name, value);
+}
+
+/** The headers of a template and of a request; those of the request take precedence. */
+export function mergeHeaders(
+  ofTemplate: Readonly<Record<string, string>>,
+  ofRequest: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const given = new Set(Object.keys(ofRequest).map((name) => name.toLowerCase()));
+  const inherited = Object.entries(ofTemplate).filter(([name]) => !given.has(name.toLowerCase()));
+  return { ...Object.fromEntries(inherited), ...ofRequest };
 }
 
 /**
@@ -98,57 +133,67 @@ export function headerTextError(field: string, text: string): FieldError | null 
     : { field, code: 'invalid_header_text', message: 'The text is not valid Unicode.' };
 }
 
-function nameError(field: string, name: string, lower: string): FieldError | null {
+type Fault = Pick<FieldError, 'code' | 'message'>;
+
+const duplicate: Fault = {
+  code: 'duplicate_header',
+  message: 'The header is given twice, in different capitals.',
+};
+
+/** The fault of a header's name; null if callers may set the header. */
+export function nameError(name: string, lower = name.toLowerCase()): Fault | null {
   if (!nameSyntax.test(name))
     return {
-      field,
       code: 'invalid_header',
       message: 'A header name is letters, digits, hyphens and underscores.',
     };
   if (name.length > acceptLimits.headerNameCharsMax)
     return {
-      field,
       code: 'invalid_header',
       message: `A header name has at most ${acceptLimits.headerNameCharsMax} characters.`,
     };
   const own = requestField.get(lower);
   if (own !== undefined)
     return {
-      field,
       code: 'reserved_header',
       message: `This header cannot be set here; use the field ${own} of the request.`,
     };
-  if (reserved.test(lower))
-    return { field, code: 'reserved_header', message: 'This header is reserved: callers cannot set it.' };
+  if (lower.startsWith('x-packetboat-')) return reservedHeader;
   if (lower.startsWith('x-') || named.has(lower)) return null;
+  if (reserved.test(lower)) return reservedHeader;
   return {
-    field,
     code: 'unknown_header',
-    message: `Only headers that begin with X- may be set, and these: ${[...named.keys()].join(', ')}.`,
+    message: `Only headers that begin with X- may be set, and these: ${Object.keys(namedHeaders).join(', ')}.`,
   };
 }
 
-function valueError(field: string, lower: string, value: string): FieldError | null {
-  if (Buffer.byteLength(value) + lower.length > acceptLimits.headerBytesMax) {
+const reservedHeader: Fault = {
+  code: 'reserved_header',
+  message: 'This header is reserved: callers cannot set it.',
+};
+
+/** A line break with the white space after it, which RFC 5322 section 2.2.3 has readers unfold. */
+const folding = /\r?\n[ \t]+/g;
+
+/** The value in its form, unfolded and trimmed; empty if it is blank. */
+function readValue(lower: string, given: string): string | Fault {
+  const value = given.replace(folding, ' ');
+  if (Buffer.byteLength(value) + lower.length > acceptLimits.headerBytesMax)
     return {
-      field,
       code: 'header_too_long',
       message: `A header has at most ${acceptLimits.headerBytesMax} bytes.`,
     };
-  }
-  if (named.get(lower) === 'token' && !value.split(' ').every(isToken)) {
+  if (/[\r\n]/.test(value))
     return {
-      field,
-      code: 'invalid_header',
-      message: `The value of this header must be ASCII words of at most ${acceptLimits.headerWordCharsMax} characters.`,
+      code: 'invalid_header_text',
+      message:
+        'The value has a line break. Write the value in one line, or begin each further line with a space.',
     };
-  }
-  return headerTextError(field, value);
-}
-
-/** `=?` would be parsed as the start of an encoded word. */
-function isToken(word: string): boolean {
-  return word.length <= acceptLimits.headerWordCharsMax && /^[!-~]*$/.test(word) && !word.includes('=?');
+  const error = headerTextError('', value);
+  if (error !== null) return { code: error.code, message: error.message };
+  if (isBlank(value)) return '';
+  const read = (named.get(lower)?.form ?? text).read(value.trim());
+  return typeof read === 'string' ? read : { code: 'invalid_header', message: read.fault };
 }
 
 /** A caller's header name as part of a path, made printable and short. */

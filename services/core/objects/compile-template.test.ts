@@ -259,6 +259,21 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
       [0, 1, 2, 3, 4].map((at) => `InvalidSpec spec.allowedSchemes[${at + 1}]`),
     ],
     [
+      'headers that callers cannot set, or set twice',
+      [template(`${plain}, headers: [{name: Bcc, value: a}, {name: X-A, value: b}, {name: x-a, value: c}]`)],
+      ['InvalidSpec spec.headers[0].name', 'InvalidSpec spec.headers[2].name'],
+    ],
+    [
+      'a header whose value does not have its form',
+      [template(`${plain}, headers: [{name: List-Id, value: '{{a}}'}], sampleData: {a: orders}`)],
+      ['RenderFailed spec.headers'],
+    ],
+    [
+      'a header that cannot be parsed',
+      [template(`${plain}, headers: [{name: X-A, value: '{{#if'}]`)],
+      ['SyntaxError spec.headers'],
+    ],
+    [
       'data of the wrong kind',
       [template("locales: [{locale: en, subject: s, text: '{{formatDate a}}'}], sampleData: {a: soon}")],
       ['RenderFailed spec.locales[0].text'],

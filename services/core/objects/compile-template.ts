@@ -3,6 +3,7 @@
 import type { TemplateRevision } from '../catalog/catalog.ts';
 import { contentHash } from '../catalog/content-hash.ts';
 import type { ObjectFault } from '../documents/fault.ts';
+import { nameError } from '../mail/headers.ts';
 import { normalizeLocale } from '../template/locale.ts';
 import { schemaFaults } from '../template/variables.ts';
 import { defaultTenant } from './identity.ts';
@@ -39,6 +40,7 @@ export function compileTemplate(object: TemplateObject, references: TemplateRefe
     ...schemaFaults(spec.variables ?? { type: 'object' }).map(({ path, message }) =>
       templateFault('InvalidSpec', ['variables', ...path], message),
     ),
+    ...headerFaults(object),
     ...senderFaults(object, references),
   ];
   if (faults.some(({ isElsewhere }) => isElsewhere !== true)) return { revision: null, faults };
@@ -52,6 +54,7 @@ export function compileTemplate(object: TemplateObject, references: TemplateRefe
     variables: spec.variables ?? null,
     sampleData: spec.sampleData,
     allowedSchemes: schemesOf([object, ...around.objects]),
+    headers: spec.headers,
     content: resolved.content,
     layouts: around.layouts,
   };
@@ -68,6 +71,17 @@ export function identifierOf(object: TemplateObject): string {
 function schemesOf(objects: readonly TemplateObject[]): readonly string[] {
   const schemes = objects.flatMap(({ spec }) => spec.allowedSchemes.map((scheme) => scheme.toLowerCase()));
   return [...new Set(schemes)].toSorted();
+}
+
+/** The form of a value can be judged only after rendering. */
+function headerFaults({ spec }: TemplateObject): readonly ObjectFault[] {
+  const seen = new Set<string>();
+  return spec.headers.flatMap(({ name }, at) => {
+    const lower = name.toLowerCase();
+    const fault = seen.has(lower) ? { message: 'The header is given twice.' } : nameError(name);
+    seen.add(lower);
+    return fault === null ? [] : [templateFault('InvalidSpec', ['headers', at, 'name'], fault.message)];
+  });
 }
 
 function senderFaults({ spec }: TemplateObject, references: TemplateReferences): readonly ObjectFault[] {

@@ -2,6 +2,7 @@
 // generated from this schema (operator/api).
 
 import { z } from 'zod';
+import { acceptLimits } from '../limits/accept.ts';
 import { objectsLimits } from '../limits/objects.ts';
 import { templateLimits } from '../limits/template.ts';
 import { forbiddenSchemes, listed, schemePattern, standardSchemes } from '../template/schemes.ts';
@@ -55,6 +56,18 @@ const allowedSchemes = z
   .max(templateLimits.allowedSchemesMax)
   .default([])
   .meta({ 'x-kubernetes-list-type': 'set' });
+const headers = z
+  .array(
+    z.strictObject({
+      name: z
+        .string()
+        .max(acceptLimits.headerNameCharsMax)
+        .meta({ description: 'X-*, or one of the headers that requests may set.' }),
+      value: z.string().meta({ description: 'Handlebars, as plain text: values are not escaped.' }),
+    }),
+  )
+  .max(acceptLimits.headersMax)
+  .default([]);
 const anyObject = (description: string) => ({ description, 'x-kubernetes-preserve-unknown-fields': true });
 
 export const templateSpec = z.strictObject({
@@ -90,6 +103,11 @@ export const templateSpec = z.strictObject({
     .meta(anyObject('Data to render each locale with before a revision is published.')),
   allowedSchemes: allowedSchemes.meta({
     description: `Schemes of links besides ${listed(standardSchemes, 'and')}, for example sms or the scheme of an app. The schemes ${listed(forbiddenSchemes, 'and')} are never allowed. A template may also use the schemes of its layouts.`,
+  }),
+  headers: headers.meta({
+    description:
+      'Headers of the mail, in all environments. Headers of a request take precedence. A header with a blank value is left out.',
+    ...keyedBy('name'),
   }),
   locales: localesOf('Live content.'),
   testing: overlayOf('testing', 'the live content'),

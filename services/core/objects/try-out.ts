@@ -38,7 +38,11 @@ export function tryOut(
       const error = tryRender(template, content, { environment, mayBeBlank });
       if (!error) continue;
       const message = `${error.message} (locale ${content.locale}, ${environment})`;
-      const path = error.inLayout ? ['layoutRef'] : (written.get(content)?.[error.part] ?? []);
+      const path = error.inLayout
+        ? ['layoutRef']
+        : error.part === 'headers'
+          ? ['headers']
+          : (written.get(content)?.[error.part] ?? []);
       const key = `${path.join('.')} ${error.message}`;
       if (!blamed.has(key)) faults.push(templateFault(error.cause.reason, path, message));
       blamed.add(key);

@@ -66,7 +66,7 @@ test('secrets are masked in the subject to store', () => {
     data: { code: '123' },
     field: 'template_data',
   });
-  expect(subjectOf).toEqual({ subject: 'Your code ***' });
+  expect(subjectOf).toEqual({ subject: 'Your code ***', headers: {} });
 });
 
 test.each([

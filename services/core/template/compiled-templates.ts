@@ -34,7 +34,9 @@ export class CompiledTemplates {
     const rendered = render(template, request);
     if (isRefusal(rendered)) return under(field, rendered);
     const masked = maskedSubject(template, request);
-    return isRefusal(masked) ? under(field, masked) : { subject: masked ?? rendered.subject };
+    return isRefusal(masked)
+      ? under(field, masked)
+      : { subject: masked ?? rendered.subject, headers: rendered.headers };
   };
 
   #of(revision: TemplateRevision): CompiledTemplate {

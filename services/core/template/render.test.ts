@@ -28,6 +28,7 @@ test('html is escaped, subject and text are not', () => {
     subject: `Hello <script>alert("x")</script> & 'y' =\` <script>alert("x")</script> & 'y' =\``,
     html: `Hello &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#x27;y&#x27; &#x3D;&#x60; <script>alert("x")</script> & 'y' =\``,
     text: `Hello <script>alert("x")</script> & 'y' =\` <script>alert("x")</script> & 'y' =\``,
+    headers: {},
     locale: 'en',
   });
 });
@@ -35,6 +36,38 @@ test('html is escaped, subject and text are not', () => {
 test('a part that the template does not have stays null', () => {
   expect(render(compileRevision(revision({ html: '<p>x</p>' })), request())).toMatchObject({ text: null });
   expect(render(compileRevision(revision({ text: 'x' })), request())).toMatchObject({ html: null });
+});
+
+describe('headers of a template', () => {
+  const headers = [
+    { name: 'list-unsubscribe', value: '<https://shop.example/leave?t={{urlEncode t}}>' },
+    { name: 'X-Note', value: '{{note}}' },
+  ];
+  const of = (data: RenderRequest['data']) =>
+    render(compileRevision(revision({ text: 'x', headers })), request(data));
+
+  test('render as plain text on one line; a blank value is left out', () => {
+    expect(of({ t: 'a b', note: 'a <b>\r\nBcc: c' })).toMatchObject({
+      headers: { 'List-Unsubscribe': '<https://shop.example/leave?t=a%20b>', 'X-Note': 'a <b>  Bcc: c' },
+    });
+    expect(of({ t: 1, note: ' ' })).toMatchObject({
+      headers: { 'List-Unsubscribe': '<https://shop.example/leave?t=1>' },
+    });
+  });
+
+  test('are refused when a value does not have the form of its header', () => {
+    const long = of({ t: 'x'.repeat(1_000) });
+    expect(long).toEqual({
+      errors: [
+        {
+          field: 'template_data',
+          code: 'template_failed',
+          message:
+            'The template cannot be rendered with this data: headers: the header list-unsubscribe is not valid. A URI in a header has at most 900 characters.',
+        },
+      ],
+    });
+  });
 });
 
 describe('a blank part', () => {

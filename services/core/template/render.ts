@@ -7,6 +7,7 @@ import type { Environment, LocaleContent, TemplateRevision } from '../catalog/ca
 import type { FieldError } from '../failure.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { templateLimits } from '../limits/template.ts';
+import { parseHeaders } from '../mail/headers.ts';
 import { isBlank, presentPart } from './blank.ts';
 import { type CompiledSource, compileSource } from './evaluate.ts';
 import { findUnsafeLink } from './links.ts';
@@ -42,6 +43,8 @@ export interface RenderedMail {
   readonly subject: string;
   readonly html: string | null;
   readonly text: string | null;
+  /** The headers of the template as `parseHeaders` returns them. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The locale that was chosen. */
   readonly locale: string;
 }
@@ -52,7 +55,7 @@ export interface RenderRefusal {
 }
 
 /** The parts of a mail that a template renders. */
-type TemplatePart = 'subject' | 'html' | 'text';
+type TemplatePart = 'subject' | 'html' | 'text' | 'headers';
 
 /** A part of a mail could not be parsed or rendered. */
 export class PartError extends Error {
@@ -138,7 +141,8 @@ export function renderContent(
   const text = wrapped('text', template, content, request);
   const fault = html === null ? null : findUnsafeLink(html, template.revision.allowedSchemes);
   if (fault) throw new PartError('html', new TemplateError('RenderFailed', fault.message, fault.line));
-  return { subject, html, text, locale: content.locale };
+  const headers = headersOf(template, content, request);
+  return { subject, html, text, headers, locale: content.locale };
 }
 
 function contentFor(
@@ -179,21 +183,42 @@ function refusing<Result>(work: () => Result): Result | RenderRefusal {
   }
 }
 
-/** Each control character of the data becomes a space, so that the header stays one line. */
 function subjectOf(template: CompiledTemplate, content: LocaleContent, request: RenderRequest): string {
-  const rendered = run('subject', content.subject, template, content, request, request.data)
-    .trim()
-    .toWellFormed();
+  const rendered = oneLine(run('subject', content.subject, template, content, request, request.data));
   if (rendered.length > acceptLimits.subjectCharsMax) {
     throw new PartError(
       'subject',
       new TemplateError('RenderFailed', `longer than ${acceptLimits.subjectCharsMax} characters`),
     );
   }
-  const clean = isClean(rendered)
-    ? rendered
-    : Array.from(rendered, (character) => (isClean(character) ? character : ' ')).join('');
-  return clean.trim();
+  return rendered;
+}
+
+/** Each control character of the data becomes a space, so that the header stays one line. */
+function oneLine(rendered: string): string {
+  const text = rendered.trim().toWellFormed();
+  return isClean(text)
+    ? text
+    : Array.from(text, (character) => (isClean(character) ? character : ' '))
+        .join('')
+        .trim();
+}
+
+function headersOf(
+  template: CompiledTemplate,
+  content: LocaleContent,
+  request: RenderRequest,
+): RenderedMail['headers'] {
+  const rendered = template.revision.headers.map(({ name, value }): [string, string] => [
+    name,
+    oneLine(run('headers', value, template, content, request, request.data)),
+  ]);
+  const { headers, errors } = parseHeaders(Object.fromEntries(rendered));
+  const [error] = errors;
+  if (error === undefined) return headers;
+  const name = error.field.slice('headers.'.length);
+  const message = `the header ${name} is not valid. ${error.message}`.replace(/\.$/, '');
+  throw new PartError('headers', new TemplateError('RenderFailed', message));
 }
 
 /**
@@ -251,7 +276,7 @@ function run(
     throw new PartError(
       part,
       new TemplateError(error.reason, error.message, error.line ?? (state.line || null)),
-      source !== content[part],
+      part !== 'headers' && source !== content[part],
     );
   }
 }
@@ -275,6 +300,7 @@ export function checkSize(revision: TemplateRevision, content: LocaleContent, re
     one.html ?? '',
     one.text ?? '',
   ]);
+  sources.push(...revision.headers.map(({ value }) => value));
   const bytes = sources.reduce((sum, source) => sum + Buffer.byteLength(source), 0);
   const tags = sources.reduce((sum, source) => sum + countTags(source), 0);
   const excess =
@@ -286,6 +312,6 @@ export function checkSize(revision: TemplateRevision, content: LocaleContent, re
   if (excess)
     throw new PartError(
       'html',
-      new TemplateError('TooLarge', `subject, html, text and layouts together have ${excess}`),
+      new TemplateError('TooLarge', `subject, html, text, headers and layouts together have ${excess}`),
     );
 }

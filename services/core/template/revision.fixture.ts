@@ -27,6 +27,7 @@ export function revision({
     variables: null,
     sampleData: {},
     allowedSchemes: [],
+    headers: [],
     layouts: [],
     ...rest,
     content: { live: only, testing: only, draft: only, ...content },

@@ -24,7 +24,10 @@ export function describeUse(revision: TemplateRevision): TemplateUse {
     environments.flatMap((environment) => content[environment]),
   );
   const own = environments.flatMap((environment) => revision.content[environment]);
-  const used = new Set(own.flatMap(namesOf));
+  const used = new Set([
+    ...own.flatMap(namesOf),
+    ...revision.headers.flatMap(({ value }) => [...usedNames(value)]),
+  ]);
   // in a layout, `content` is the content inside, not a name in the caller's data
   for (const name of layouts.flatMap(namesOf)) if (name !== 'content') used.add(name);
   const usedVariables = [...used].toSorted();

@@ -55,14 +55,24 @@ export interface Attachment {
   content?:
     | Buffer
     | undefined;
-  /** Media type, for example `application/pdf`. Default: `application/octet-stream`. */
+  /**
+   * Media type, for example `application/pdf` or `text/calendar; method=REQUEST; charset=UTF-8`. A
+   * value of a parameter that is not a word is in quotes. `multipart` types are not allowed. Of the
+   * `message` types, `rfc822`, `delivery-status`, `disposition-notification` and `feedback-report`
+   * are allowed; their content must be ASCII in lines of at most 998 characters. Default:
+   * `application/octet-stream`.
+   */
   content_type: string;
   /**
    * The content id, without angle brackets. The html refers to it as `cid:…`. An attachment with a
    * content id has the disposition `inline` unless `disposition` is given.
    */
   content_id: string;
-  /** `attachment` or `inline`. Default: `attachment`. */
+  /**
+   * `attachment`, `inline` or `alternative`. An alternative is another form of the text and the
+   * html, for example an invitation of the type `text/calendar`. It must be of a text type. Default:
+   * `attachment`.
+   */
   disposition: string;
 }
 
@@ -124,7 +134,8 @@ export interface SendMessageRequest {
   /** Environment of the message. The key's environment is the default and the maximum. */
   environment: Environment;
   /**
-   * Headers of the mail: `X-*` and a few named headers. `X-Idempotency-Key` is the idempotency key
+   * Headers of the mail: `X-*`, and for example `List-Unsubscribe` and `Auto-Submitted`. The guide to
+   * sending lists all of them. A blank value counts as absent. `X-Idempotency-Key` is the idempotency key
    * of the request and never becomes part of the mail.
    */
   headers: { [key: string]: string };

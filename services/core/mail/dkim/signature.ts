@@ -3,6 +3,7 @@
 // another thread.
 
 import type { DkimAlgorithm } from '../../catalog/catalog.ts';
+import { namedHeaders } from '../headers.ts';
 import { fieldsOf, relaxedField } from './canonical.ts';
 
 /** Fields listed in `h=` once more than they occur, so that nobody can add another (S17). */
@@ -10,22 +11,22 @@ const OVERSIGNED = [
   'from',
   'to',
   'cc',
-  'reply-to',
   'subject',
   'date',
   'message-id',
-  'list-unsubscribe',
-  'list-unsubscribe-post',
+  'reply-to',
+  'content-type',
+  'mime-version',
 ];
-/** Fields listed as often as they occur. */
+/**
+ * Fields listed as often as they occur. A relay may add a field that is absent, for example
+ * List-Unsubscribe, and the signature stays valid. Fields that begin with `X-` are not signed,
+ * because relays rewrite and remove them.
+ */
 const SIGNED = [
   ...OVERSIGNED,
-  'mime-version',
-  'content-type',
   'content-transfer-encoding',
-  'in-reply-to',
-  'references',
-  'list-id',
+  ...Object.keys(namedHeaders).map((name) => name.toLowerCase()),
 ];
 const LINE_CHARS = 72;
 

@@ -3,13 +3,19 @@
 // times as long and repair input that should be refused. Two parsers of others test it.
 //
 //   mixed ┬ alternative ┬ text
-//         │             └ related ┬ html
-//         │                       └ images that the html refers to
+//         │             ├ other alternatives
+//         │             ├ related ┬ html
+//         │             │         └ images that the html refers to
+//         │             └ text/calendar
 //         └ attachments
 //
-// A container of a single part is left out.
+// A container of a single part is left out. Mail programs show the last alternative that they know
+// (RFC 2046 section 5.1.4). An invitation is last, as Gmail and Outlook write it; any other
+// alternative, for example AMP, precedes the html, for programs that know only the last part.
 
 import type { Attachment } from '../../delivery/message.ts';
+import { headerField } from '../headers.ts';
+import { isUnencoded, parseContentType, UNKNOWN_TYPE, writeContentType } from './content-type.ts';
 import { dateTime, mailboxField, parameter, textField } from './header-field.ts';
 import type { Mail, MailPart, PartBody } from './mail.ts';
 import { encodeText } from './text-encoding.ts';
@@ -24,17 +30,7 @@ type Node =
       readonly parts: readonly Node[];
     };
 
-const typeSyntax =
-  /^(?!multipart\/|message\/)[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}(?:; ?[a-z0-9-]{1,40}=[a-z0-9!#$&^_.+-]{1,70}){0,4}$/i;
 const contentIdSyntax = /^[!-;=?-~]{1,250}$/;
-
-/**
- * True if an attachment may have this media type, with simple parameters. Containers are refused,
- * because their content must not be encoded (RFC 2046).
- */
-export function isContentType(text: string): boolean {
-  return typeSyntax.test(text);
-}
 
 /** True if `text` may be written between the angle brackets of a Content-ID. */
 export function isContentId(text: string): boolean {
@@ -57,16 +53,19 @@ function headersOf(mail: Mail): string {
   if (mail.replyTo.length > 0) headers += mailboxField('Reply-To', mail.replyTo);
   headers += textField('Subject', mail.subject);
   headers += `Message-ID: ${mail.messageId}\r\nDate: ${dateTime(mail.date)}\r\n`;
-  for (const [name, value] of Object.entries(mail.headers)) headers += textField(name, value);
+  for (const [name, value] of Object.entries(mail.headers)) headers += headerField(name, value);
   return `${headers}MIME-Version: 1.0\r\n`;
 }
 
 function treeOf(mail: Mail): Node {
   const isShown = (a: Attachment) => mail.html !== null && a.contentId !== null && a.disposition === 'inline';
   const leaf = (attachment: Attachment): Node => ({ kind: 'attachment', attachment });
+  const alternatives = mail.attachments.filter((a) => a.disposition === 'alternative');
+  const isInvitation = (a: Attachment) => /^text\/calendar(?:;|$)/.test(a.contentType);
   const versions: Node[] = [];
   if (mail.text !== null || mail.html === null)
     versions.push({ kind: 'text', type: 'plain', body: mail.text ?? '' });
+  versions.push(...alternatives.filter((a) => !isInvitation(a)).map(leaf));
   if (mail.html !== null) {
     versions.push(
       multipart('related', [
@@ -75,9 +74,10 @@ function treeOf(mail: Mail): Node {
       ]),
     );
   }
+  versions.push(...alternatives.filter(isInvitation).map(leaf));
   return multipart('mixed', [
     multipart('alternative', versions),
-    ...mail.attachments.filter((a) => !isShown(a)).map(leaf),
+    ...mail.attachments.filter((a) => !isShown(a) && a.disposition !== 'alternative').map(leaf),
   ]);
 }
 
@@ -134,14 +134,19 @@ class Writer {
     }
   }
 
-  #attachment(attachment: Attachment): void {
-    const type = isContentType(attachment.contentType) ? attachment.contentType : 'application/octet-stream';
-    this.write(`Content-Type: ${type}\r\nContent-Transfer-Encoding: base64\r\n`);
-    if (attachment.contentId !== null && isContentId(attachment.contentId))
-      this.write(`Content-ID: <${attachment.contentId}>\r\n`);
-    const filename = attachment.filename === '' ? '' : parameter('filename', attachment.filename);
-    this.write(`Content-Disposition: ${attachment.disposition}${filename}\r\n\r\n`);
-    this.#blob({ blob: attachment.blob, bytes: attachment.bytes, encoding: 'base64' });
+  #attachment({ contentType, contentId, disposition, filename, blob, bytes }: Attachment): void {
+    const read = parseContentType(contentType);
+    const type = 'fault' in read ? { type: UNKNOWN_TYPE, parameters: [] } : read;
+    const encoding = isUnencoded(type.type) ? '7bit' : 'base64';
+    const isFile = disposition !== 'alternative';
+    const named = (name: string): string => (filename === '' ? '' : parameter(name, filename));
+    this.write(`Content-Type: ${writeContentType(type)}${isFile ? '' : named('name')}\r\n`);
+    this.write(`Content-Transfer-Encoding: ${encoding}\r\n`);
+    if (contentId !== null && isContentId(contentId)) this.write(`Content-ID: <${contentId}>\r\n`);
+    // a disposition would make mail programs offer the alternative as a file
+    if (isFile) this.write(`Content-Disposition: ${disposition}${named('filename')}\r\n`);
+    this.write('\r\n');
+    this.#blob({ blob, bytes, encoding });
   }
 
   #multipart(type: string, parts: readonly Node[]): void {

@@ -3,6 +3,7 @@
 // characters.
 
 import type { BlobEncoding } from './mail.ts';
+import { SevenBitEncoder } from './seven-bit.ts';
 
 /** Call `push` for each chunk, then `end` once. The caller owns the returned bytes. */
 interface ContentEncoder {
@@ -11,7 +12,14 @@ interface ContentEncoder {
 }
 
 export function contentEncoder(encoding: BlobEncoding): ContentEncoder {
-  return encoding === 'base64' ? new Base64Encoder() : new QuotedPrintableEncoder();
+  switch (encoding) {
+    case 'base64':
+      return new Base64Encoder();
+    case 'quoted-printable':
+      return new QuotedPrintableEncoder();
+    case '7bit':
+      return new SevenBitEncoder();
+  }
 }
 
 const CR = 13;

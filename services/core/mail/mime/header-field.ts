@@ -26,6 +26,17 @@ export function textField(name: string, text: string): string {
   return fold(name, isPlain(value) ? unitsOf(value) : encodedWords(value, name.length + 2));
 }
 
+/** A field for programs: printable ASCII, folded at its spaces and never encoded. */
+export function asciiField(name: string, text: string): string {
+  return fold(name, unitsOf(cleaned(text).trim()));
+}
+
+/** A field with an identifier in angle brackets, after a name for people (may be empty). */
+export function identifierField(name: string, text: string, identifier: string): string {
+  const units = text.trim() === '' ? [] : phrase(text, name.length + 2);
+  return fold(name, [...units, ` <${identifier}>`]);
+}
+
 /** A field with a list of mailboxes. */
 export function mailboxField(name: string, mailboxes: readonly Mailbox[]): string {
   const units: string[] = [];

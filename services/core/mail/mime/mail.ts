@@ -33,8 +33,11 @@ export interface Mail {
   readonly boundarySeed: MessageId;
 }
 
-/** How a blob is encoded: as lines of base64, or as quoted-printable text with CRLF line breaks. */
-export type BlobEncoding = 'base64' | 'quoted-printable';
+/**
+ * How a blob is encoded: as lines of base64, as quoted-printable text with CRLF line breaks, or as
+ * it is with CRLF line breaks.
+ */
+export type BlobEncoding = 'base64' | 'quoted-printable' | '7bit';
 
 /**
  * A mail in order: finished bytes, and blobs that the transport encodes with
