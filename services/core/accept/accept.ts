@@ -13,16 +13,18 @@ import {
   type TemplateRevision,
 } from '../catalog/catalog.ts';
 import { arrive, type Delivery } from '../delivery/delivery.ts';
-import type { Content, Message, NewMessage, StoredText } from '../delivery/message.ts';
+import type { Content, Message, NewMessage } from '../delivery/message.ts';
 import { Failure, type FieldError, validationFailed } from '../failure.ts';
 import type { MessageId } from '../ids.ts';
+import { bodyOf, type MailContent } from '../mail/mime/mail-of-message.ts';
+import { sizeFault } from './mail-size.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /**
- * Renders the subject with the caller's data, with secrets masked, or returns the faults of the
- * data. Paths are below the template data.
+ * Renders a template with the caller's data, or returns the faults of the data, with paths below
+ * `field`. `storedSubject` has `***` in place of secrets.
  */
-export type RenderSubject = (
+export type RenderTemplate = (
   revision: TemplateRevision,
   input: {
     readonly environment: Environment;
@@ -30,7 +32,9 @@ export type RenderSubject = (
     readonly data: Readonly<Record<string, unknown>>;
     readonly field: string;
   },
-) => { readonly subject: string } | { readonly errors: readonly FieldError[] };
+) =>
+  | { readonly mail: MailContent; readonly storedSubject: string }
+  | { readonly errors: readonly FieldError[] };
 
 export interface AcceptContext {
   readonly caller: Caller;
@@ -40,7 +44,7 @@ export interface AcceptContext {
    * number.
    */
   readonly pinned: TemplateRevision | null;
-  readonly renderSubject: RenderSubject;
+  readonly renderTemplate: RenderTemplate;
 }
 
 /** Everything of a message but its id, its time and what its deliveries start as. */
@@ -82,7 +86,9 @@ export function judgeSend(
   const sender = chooseSender({ parsed, template, isFaultReported }, caller, catalog, fault);
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
+  const { html, text } = parsed;
   let subject = parsed.subject;
+  let mail: MailContent = { subject: subject ?? '', html: bodyOf(html), text: bodyOf(text) };
   if (template !== null) {
     const input = {
       environment,
@@ -90,11 +96,19 @@ export function judgeSend(
       data: parsed.templateData,
       field: parsed.names.templateData,
     };
-    const rendered = context.renderSubject(template, input);
+    const rendered = context.renderTemplate(template, input);
     if ('errors' in rendered) errors.push(...rendered.errors);
-    else subject ??= rendered.subject;
+    else {
+      mail = { ...rendered.mail, subject: subject ?? rendered.mail.subject };
+      subject ??= rendered.storedSubject;
+    }
   }
-  if (errors.length > 0 || sender === null || subject === null)
+  const shown = sender === null ? null : shownIn(parsed, sender);
+  if (sender !== null && shown !== null) {
+    const tooLarge = sizeFault({ parsed, shown, content: mail, hasFault: errors.length > 0 }, sender);
+    if (tooLarge !== null) errors.push(tooLarge);
+  }
+  if (errors.length > 0 || sender === null || shown === null || subject === null)
     return { kind: 'refused', failure: validationFailed(errors) };
 
   const content: Content = {
@@ -109,17 +123,12 @@ export function judgeSend(
     headers: parsed.headers,
     attachments: parsed.attachments,
   };
-  const shownIn = (role: Delivery['role']): Mailbox[] =>
-    parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
   const draft: Draft = {
     tenant: caller.tenant,
     keyId: caller.keyId,
     environment,
     sender: sender.name,
-    from: parsed.from ?? sender.from,
-    replyTo: parsed.replyTo.length > 0 ? parsed.replyTo : sender.replyTo,
-    to: shownIn('to'),
-    cc: shownIn('cc'),
+    ...shown,
     subject,
     content,
     tier: parsed.tier,
@@ -234,13 +243,6 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
       `The sender ${sender.name} allows at most ${sender.limits.maxRecipients} recipients.`,
     );
   }
-  const bytes = bytesOf(parsed);
-  if (bytes > sender.limits.maxMessageBytes)
-    fault(
-      'attachments',
-      'too_large',
-      `The sender ${sender.name} allows at most ${sender.limits.maxMessageBytes} bytes a message.`,
-    );
   if (environment !== 'draft') return;
   for (const r of parsed.recipients) {
     if (!isOnTeam(sender, r.mailbox.address))
@@ -252,10 +254,17 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
   }
 }
 
-const partBytes = (part: StoredText | null): number =>
-  part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline);
-const bytesOf = (parsed: ParsedRequest): number =>
-  partBytes(parsed.html) + partBytes(parsed.text) + parsed.attachments.reduce((sum, a) => sum + a.bytes, 0);
+/** The mailboxes that the header of the mail shows. */
+function shownIn(parsed: ParsedRequest, sender: Sender): Pick<Draft, 'from' | 'replyTo' | 'to' | 'cc'> {
+  const ofRole = (role: Delivery['role']): Mailbox[] =>
+    parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
+  return {
+    from: parsed.from ?? sender.from,
+    replyTo: parsed.replyTo.length > 0 ? parsed.replyTo : sender.replyTo,
+    to: ofRole('to'),
+    cc: ofRole('cc'),
+  };
+}
 
 export function toMessage(
   draft: Draft,
