@@ -381,7 +381,7 @@ describe('the size of a mail', () => {
 
   it('is reported beside other faults when the content alone is too large', () => {
     const parsed = { ...request, attachments: [file], from: mailbox('a@other.example'), sender: acme.name };
-    expect(refused(parsed, limitedTo(6_000))).toEqual([
+    expect(refused(parsed, limitedTo(4_999))).toEqual([
       'invalid',
       'from foreign_domain',
       'attachments too_large',

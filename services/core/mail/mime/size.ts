@@ -29,8 +29,11 @@ export function sizeBounds({
   text,
   attachments,
 }: Pick<Mail, 'html' | 'text' | 'attachments'>): SizeRange {
-  const sizes = [textSize(html), textSize(text)];
-  for (const { bytes } of attachments) sizes.push(encodedSize(bytes, 'base64'));
+  // The bounds of quoted-printable hold for every encoding: none makes content shorter, and none
+  // makes content longer than the triplets of quoted-printable.
+  const sizes = [lengthOf(html), lengthOf(text), ...attachments.map(({ bytes }) => bytes)].map((bytes) =>
+    encodedSize(bytes, 'quoted-printable'),
+  );
   let min = 0;
   let max: number = mailLimits.structureBytesMax;
   for (const size of sizes) {
@@ -65,8 +68,7 @@ const breaksIn = (length: number, lineLength: number): number =>
 
 const exactly = (bytes: number): SizeRange => ({ min: bytes, max: bytes });
 
-/** A text in memory may be written as 7bit or base64 instead, which stays within these bounds. */
-function textSize(body: PartBody | null): SizeRange {
-  if (body === null) return exactly(0);
-  return encodedSize(typeof body === 'string' ? Buffer.byteLength(body) : body.bytes, 'quoted-printable');
+function lengthOf(body: PartBody | null): number {
+  if (body === null) return 0;
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.bytes;
 }
