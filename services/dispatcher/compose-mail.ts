@@ -7,7 +7,9 @@ import { Failure } from '../core/failure.ts';
 import { mergeHeaders } from '../core/mail/headers.ts';
 import { compose } from '../core/mail/mime/compose.ts';
 import { contentEncoder } from '../core/mail/mime/content-encoder.ts';
-import { type Mail, type MailPart, messageIdHeader, type PartBody } from '../core/mail/mime/mail.ts';
+import { headerNeedsSmtpUtf8, type MailPart } from '../core/mail/mime/mail.ts';
+import { bodyOf, type MailContent, mailOf } from '../core/mail/mime/mail-of-message.ts';
+import { sizeOf } from '../core/mail/mime/size.ts';
 import { isRefusal } from '../core/template/render.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Dispatcher } from './dispatcher-parts.ts';
@@ -20,46 +22,56 @@ type ContentParts = Pick<Dispatcher, 'blobs' | 'catalog' | 'templates'>;
 export interface ComposedMail {
   /** Text is in memory, in one chunk; blobs are read while they are sent. */
   readonly parts: readonly MailPart[];
-  /** Null when a part is streamed from a blob. */
-  readonly bytes: number | null;
+  /** The size of all parts as sent, which SMTP announces. */
+  readonly bytes: number;
+  /** A field of the header needs SMTPUTF8. */
+  readonly smtpUtf8: boolean;
 }
 
 /**
- * Throws `Failure('invalid')` when the content can never be rendered. Any other failure may be over
- * at the next attempt.
+ * Throws `Failure('invalid')` when the content can never be rendered, and `Failure('too_large')`
+ * when the mail is larger than its sender allows. Any other failure may be over at the next
+ * attempt.
  */
 export async function composeMail(d: ComposeParts, message: Message, sender: Sender): Promise<ComposedMail> {
-  const { subject, html, text, headers } = await contentOf(d, message);
-  const parts = compose({
-    messageId: messageIdHeader(message.id, sender.domain),
-    date: message.createdAt,
-    from: message.from,
-    to: message.to,
-    cc: message.cc,
-    replyTo: message.replyTo,
-    subject,
-    headers,
-    html,
-    text,
-    attachments: message.content.attachments,
-    boundarySeed: message.id,
-  });
-  const mail = measured(parts);
+  const mail = mailOf(message, await contentOf(d, message), sender.domain);
+  const parts = compose(mail);
+  // a mail that is certainly too large is neither read nor signed
+  refuseAbove(sender, sizeOf(parts).min);
+  const smtpUtf8 = headerNeedsSmtpUtf8(mail);
   const [head] = parts;
-  if (sender.dkim.length === 0 || !(head instanceof Uint8Array)) return mail;
-  const fields = await signatures(d.signingKeys, sender, {
+  if (sender.dkim.length === 0 || !(head instanceof Uint8Array)) {
+    const bytes = await countBytes(d.blobs, parts);
+    refuseAbove(sender, bytes);
+    return { parts, bytes, smtpUtf8 };
+  }
+  const { fields, bytes } = await signatures(d.signingKeys, sender, {
     head,
-    bytes: bytesOf(d.blobs, mail),
-    time: message.createdAt,
+    bytes: bytesOf(d.blobs, parts),
+    time: mail.date,
   });
-  return measured([fields, ...parts]);
+  refuseAbove(sender, bytes);
+  return { parts: [fields, ...parts], bytes: fields.length + bytes, smtpUtf8 };
 }
 
-function measured(parts: readonly MailPart[]): ComposedMail {
-  let bytes: number | null = 0;
-  for (const part of parts)
-    bytes = bytes === null || !(part instanceof Uint8Array) ? null : bytes + part.length;
-  return { parts, bytes };
+/** `bytes`: at most the size of the mail without its signatures. */
+function refuseAbove({ name, limits }: Sender, bytes: number): void {
+  if (bytes > limits.maxMessageBytes)
+    throw new Failure(
+      'too_large',
+      `The mail has ${bytes} bytes, and the sender ${name} allows at most ${limits.maxMessageBytes}.`,
+    );
+}
+
+/** Reads only a text that is streamed, because its encoded size depends on its content. */
+async function countBytes(blobs: Pick<BlobStore, 'get'>, parts: readonly MailPart[]): Promise<number> {
+  let bytes = 0;
+  for (const part of parts) {
+    const { min, max } = sizeOf([part]);
+    if (min === max) bytes += min;
+    else for await (const chunk of bytesOf(blobs, [part])) bytes += chunk.length;
+  }
+  return bytes;
 }
 
 /** The bytes of a mail that is wholly in memory; null when a blob must be read. */
@@ -70,8 +82,11 @@ export function inMemory({ parts }: ComposedMail): readonly Uint8Array[] | null 
 }
 
 /** The bytes in order; blobs pass through their encoder chunk by chunk. */
-export async function* bytesOf(blobs: Pick<BlobStore, 'get'>, mail: ComposedMail): AsyncIterable<Uint8Array> {
-  for (const part of mail.parts) {
+export async function* bytesOf(
+  blobs: Pick<BlobStore, 'get'>,
+  parts: readonly MailPart[],
+): AsyncIterable<Uint8Array> {
+  for (const part of parts) {
     if (part instanceof Uint8Array) {
       yield part;
       continue;
@@ -82,10 +97,7 @@ export async function* bytesOf(blobs: Pick<BlobStore, 'get'>, mail: ComposedMail
   }
 }
 
-async function contentOf(
-  d: ContentParts,
-  message: Message,
-): Promise<Pick<Mail, 'subject' | 'html' | 'text' | 'headers'>> {
+async function contentOf(d: ContentParts, message: Message): Promise<MailContent> {
   const { content } = message;
   if (content.template === null)
     return {
@@ -109,9 +121,6 @@ async function contentOf(
     headers: mergeHeaders(rendered.headers, content.headers),
   };
 }
-
-const bodyOf = (part: StoredText | null): PartBody | null =>
-  part === null ? null : 'inline' in part ? part.inline : part;
 
 async function dataOf(
   blobs: Pick<BlobStore, 'get'>,

@@ -2,10 +2,10 @@
 // before a connection is used, so that a connection never waits for a mail, and a mail that cannot
 // be composed costs no connection. The fence comes before the last bytes (R6).
 
-import { needsSmtpUtf8 } from '../core/address.ts';
 import { type LastReply, type Outcome, record, release } from '../core/delivery/delivery.ts';
+import type { Category } from '../core/delivery/reply.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
-import { Failure } from '../core/failure.ts';
+import { Failure, type FailureKind } from '../core/failure.ts';
 import type { Report } from '../ports/transport.ts';
 import { bytesOf, type ComposedMail, type ComposeParts, composeMail, inMemory } from './compose-mail.ts';
 import type { Dispatcher } from './dispatcher-parts.ts';
@@ -31,9 +31,17 @@ export async function deliver(d: DeliverParts, attempt: Attempt, signals: Attemp
   await recordAttempt(d, attempt, signals, { result, ms: d.clock.monotonic() - startedAt });
 }
 
+/** The failures that the next attempt would repeat, because it would compose the same mail. */
+const lasting: Partial<
+  Record<FailureKind, { readonly category: Category; readonly enhanced: string | null }>
+> = {
+  invalid: { category: 'content', enhanced: null },
+  too_large: { category: 'too_large', enhanced: '5.3.4' },
+};
+
 /**
- * Content that cannot be rendered bounces at once, because the next attempt would render the same.
- * After any other failure (the store is unreachable, a key cannot be opened) the delivery is
+ * Content that cannot be rendered, and a mail that is larger than its sender allows, bounce at
+ * once. After any other failure (the store is unreachable, a key cannot be opened) the delivery is
  * released, and no attempt is counted.
  */
 async function contentFailed(
@@ -42,14 +50,21 @@ async function contentFailed(
   { stop }: Pick<AttemptSignals, 'stop'>,
   error: unknown,
 ): Promise<void> {
-  if (error instanceof Failure && error.kind === 'invalid') {
-    const reply: LastReply = { stage: 'render', code: null, enhanced: null, text: error.message };
+  const bounce = error instanceof Failure ? lasting[error.kind] : undefined;
+  if (error instanceof Failure && bounce !== undefined) {
+    const { category, enhanced } = bounce;
+    const reply: LastReply = { stage: 'render', code: null, enhanced, text: error.message };
     const outcome: Outcome = {
       verdict: { kind: 'bounced' },
       reply,
-      data: { category: 'content', stage: 'render', reply: error.message },
+      data: {
+        category,
+        stage: 'render',
+        ...(enhanced === null ? {} : { enhanced }),
+        reply: error.message,
+      },
     };
-    d.metrics.attempt('bounced', 'content', 0);
+    d.metrics.attempt('bounced', category, 0);
     await hand.insist(
       (view) => record(view, hand.leaseId, outcome, d.messages.now(), { delaysMs: [], random: 0 }),
       stop,
@@ -70,16 +85,15 @@ async function send(
   const opened = await d.transport.open(route, { signal: stop });
   if (opened.kind !== 'session') return opened;
   await using session = opened;
-  const { recipient } = hand.view.delivery;
   return await session.send({
     mailFrom: returnPath(
       { message: hand.message.id, index: hand.index },
       sender.returnPathDomain,
       d.returnKey,
     ),
-    rcptTo: recipient,
-    smtpUtf8: needsSmtpUtf8(recipient),
-    body: inMemory(mail) ?? bytesOf(d.blobs, mail),
+    rcptTo: hand.view.delivery.recipient,
+    smtpUtf8: mail.smtpUtf8,
+    body: inMemory(mail) ?? bytesOf(d.blobs, mail.parts),
     bytes: mail.bytes,
     beforeDot: () => hand.commit(),
     signal: stop,

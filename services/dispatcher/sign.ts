@@ -40,21 +40,28 @@ export interface SignableMail {
   readonly head: Uint8Array;
   /** All bytes of the mail, including `head`. */
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** When the message was accepted, in milliseconds since 1970. */
+  /** The Date of the mail, in milliseconds since 1970. */
   readonly time: number;
 }
 
-/** The DKIM-Signature fields to put before the header: one for each of the sender's keys. */
+export interface Signatures {
+  /** The DKIM-Signature fields to put before the header: one for each of the sender's keys. */
+  readonly fields: Uint8Array;
+  /** The size of the signed mail without these fields. */
+  readonly bytes: number;
+}
+
+/** Reads the whole mail once. */
 export async function signatures(
   keys: SigningKeys,
   { domain, dkim }: Pick<Sender, 'domain' | 'dkim'>,
   mail: SignableMail,
-): Promise<Uint8Array> {
+): Promise<Signatures> {
   const head = Buffer.from(mail.head.buffer, mail.head.byteOffset, mail.head.byteLength);
   const headerEnd = head.indexOf(END_OF_HEADER);
   if (headerEnd < 0) throw new Error('a mail begins with its whole header');
   const header = head.toString('latin1', 0, headerEnd);
-  const bodyHash = await bodyHashOf(mail.bytes, headerEnd + END_OF_HEADER.length);
+  const { bodyHash, bytes } = await readWhole(mail.bytes, headerEnd + END_OF_HEADER.length);
   const fields = dkim.map((key) =>
     sign(keys.get(key), {
       header,
@@ -65,10 +72,13 @@ export async function signatures(
       time: mail.time,
     }),
   );
-  return Buffer.from((await Promise.all(fields)).join(''), 'latin1');
+  return { fields: Buffer.from((await Promise.all(fields)).join(''), 'latin1'), bytes };
 }
 
-async function bodyHashOf(bytes: AsyncIterable<Uint8Array>, bodyStart: number): Promise<string> {
+async function readWhole(
+  bytes: AsyncIterable<Uint8Array>,
+  bodyStart: number,
+): Promise<{ readonly bodyHash: string; readonly bytes: number }> {
   const hash = new BodyHash();
   let at = 0;
   for await (const chunk of bytes) {
@@ -76,7 +86,7 @@ async function bodyHashOf(bytes: AsyncIterable<Uint8Array>, bodyStart: number): 
     if (skip < chunk.length) hash.push(chunk.subarray(skip));
     at += chunk.length;
   }
-  return hash.digest();
+  return { bodyHash: hash.digest(), bytes: at };
 }
 
 async function sign(key: KeyObject, toSign: ToSign): Promise<string> {

@@ -186,7 +186,7 @@ async function prepare(
     caller,
     catalog: ingest.catalog.current(),
     pinned,
-    renderSubject: ingest.templates.renderSubject,
+    renderTemplate: ingest.templates.renderTemplate,
   });
   if (judgement.kind === 'refused') {
     await discard(ingest, uploadsOf(request), item.origin.requestId);

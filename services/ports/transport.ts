@@ -27,11 +27,11 @@ export interface Transaction {
    */
   readonly body: MailBytes;
   /**
-   * Size of the body in bytes as composed (RFC 1870: without the stuffed dots), null when unknown.
-   * The transport declares a known size with MAIL where the server offers SIZE. To a server with a
-   * smaller maximum it sends no MAIL: the report is `refused`, 552 5.3.4.
+   * Size of the body in bytes as composed (RFC 1870: without the stuffed dots). The transport
+   * declares the size with MAIL where the server offers SIZE. To a server with a smaller maximum it
+   * sends no MAIL: the report is `refused`, 552 5.3.4.
    */
-  readonly bytes: number | null;
+  readonly bytes: number;
   /**
    * The fence (R6), called once. When it is called, nothing of a body in memory is on the wire; the
    * body and its dot are then one write (above `smtpOutLimits.smtpOneWriteBytes` several, of which

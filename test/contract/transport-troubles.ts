@@ -392,7 +392,7 @@ export function troublesContract(open: OpenSubject): void {
         yield Buffer.alloc(65_536, 'line\r\n');
       }
     }
-    expect(await sendOne(transport, route, { body: endless(), bytes: null })).toMatchObject({
+    expect(await sendOne(transport, route, { body: endless(), bytes: 1 })).toMatchObject({
       kind: 'lost',
       stage: 'body',
       reason: 'timeout',

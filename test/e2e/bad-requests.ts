@@ -168,7 +168,7 @@ export const rows: readonly BadRow[] = [
   [
     'more than the sender allows in one message',
     { from: 'a@few.shop.example', text: 'c4nary '.repeat(20_000) },
-    [['attachments', 'too_large']],
+    [['text', 'too_large']],
   ],
 
   // --- headers

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll } from 'vitest';
 import { command, type Installation } from '../support/installation.ts';
-import { type Sink, startSink } from '../support/smtp-sink.ts';
+import { type Sink, type SinkOptions, startSink } from '../support/smtp-sink.ts';
 import type { Rule } from '../support/smtp-sink-rules.ts';
 import { GrpcClient } from './grpc-client.ts';
 import { CatalogFolder, type TestObject } from './objects.ts';
@@ -16,6 +16,8 @@ export interface Setting {
   /** Of the catalog; the example's by default. */
   readonly objects?: readonly TestObject[];
   readonly rules?: readonly Rule[];
+  /** What the SMTP server offers; the defaults of the sink where absent. */
+  readonly offers?: Pick<SinkOptions, 'extensions' | 'mailBytesMax'>;
   /**
    * Of each program in a cluster, one by default. Two find what one program alone cannot get wrong.
    */
@@ -50,7 +52,7 @@ const STOP_MS = 60_000;
 /** One installation for all tests of the body, once embedded and once as a cluster. */
 export function onEachSubject(
   title: string,
-  { objects, rules = [], size = 1, env = {} }: Setting,
+  { objects, rules = [], offers = {}, size = 1, env = {} }: Setting,
   body: (stage: E2eStage) => void,
 ): void {
   describeSubjects(title, (subject) => {
@@ -60,7 +62,7 @@ export function onEachSubject(
     beforeAll(async () => {
       const catalog = objects === undefined ? null : open.use(await CatalogFolder.make(objects));
       stage.subject = subject.name;
-      stage.sink = open.use(await startSink({ rules }));
+      stage.sink = open.use(await startSink({ rules, ...offers }));
       const relay = `smtp://127.0.0.1:${stage.sink.port}`;
       stage.packetboat = open.use(
         await subject.start(

@@ -612,7 +612,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the Date is that of the attempt',
     edits: [
-      edit('services/dispatcher/compose-mail.ts', 'date: message.createdAt,', 'date: d.messages.now(),'),
+      edit(
+        'services/dispatcher/compose-mail.ts',
+        'const mail = mailOf(message, await contentOf(d, message), sender.domain);',
+        'const mail = { ...mailOf(message, await contentOf(d, message), sender.domain), date: d.messages.now() };',
+      ),
     ],
     breaks: [R8],
   },

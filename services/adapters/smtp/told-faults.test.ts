@@ -115,7 +115,11 @@ describe('a report of a connection that failed', () => {
         (['close', 'reset', 'half'] as const).map((drop) => [at, drop] as const),
       ),
     )('at %s: %s', async (at, drop) => {
-      const told = await report({ rules: [{ at, drop }] }, {}, { body: bodyOf(body), bytes: null });
+      const told = await report(
+        { rules: [{ at, drop }] },
+        {},
+        { body: bodyOf(body), bytes: Buffer.byteLength(body) },
+      );
       expect(told.text).toMatch(ended);
     });
   });
@@ -124,7 +128,7 @@ describe('a report of a connection that failed', () => {
     const told = await report(
       { rules: [{ at: 'body', drop: 'reset' }] },
       {},
-      { body: [Buffer.alloc(8 << 20, 'x'.repeat(76).concat('\r\n'))], bytes: null },
+      { body: [Buffer.alloc(8 << 20, 'x'.repeat(76).concat('\r\n'))], bytes: 8 << 20 },
     );
     expect(told).toMatchObject({ kind: 'lost', stage: 'body', text: expect.stringMatching(ended) });
   });

@@ -7,7 +7,10 @@ import type { Principal } from '../access/principal.ts';
 import type { Environment, Sender, TemplateRevision } from '../catalog/catalog.ts';
 import { snapshotOf } from '../catalog/snapshot.ts';
 import { Failure } from '../failure.ts';
-import { messageId } from '../ids.ts';
+import { blobId, messageId } from '../ids.ts';
+import { compose } from '../mail/mime/compose.ts';
+import { type MailContent, mailOf } from '../mail/mime/mail-of-message.ts';
+import { sizeOf } from '../mail/mime/size.ts';
 import { type AcceptContext, type Draft, judgeSend, toMessage } from './accept.ts';
 import { type ParsedRequest, packetboatNames } from './send-request.ts';
 
@@ -71,13 +74,19 @@ function context(
     caller: caller(),
     catalog: snapshotOf(1, [...senders, foreign], templates),
     pinned: null,
-    renderSubject: (revision, { language }) => ({
-      subject: `Code, revision ${revision.revision}, ${language}`,
-      headers: {},
+    renderTemplate: (revision, { language }) => ({
+      storedSubject: `Code, revision ${revision.revision}, ${language}`,
+      mail: { subject: 'Code 123', html: null, text: 'Your code is 123.', headers: {} },
     }),
     ...more,
   };
 }
+
+/** The result of rendering a template. */
+const rendering = (mail: Partial<MailContent>): ReturnType<AcceptContext['renderTemplate']> => ({
+  storedSubject: mail.subject ?? 'Code',
+  mail: { subject: 'Code', html: null, text: 'Hi.', headers: {}, ...mail },
+});
 
 const to = (email: string, i = 0) => ({ mailbox: mailbox(email), role: 'to', field: `to[${i}]` }) as const;
 const request: ParsedRequest = {
@@ -299,7 +308,7 @@ describe('a template', () => {
     [
       'whose subject is blank with the data',
       otp,
-      context({ renderSubject: () => ({ subject: ' ', headers: {} }) }, [acme], [template()]),
+      context({ renderTemplate: () => rendering({ subject: ' ' }) }, [acme], [template()]),
       ['invalid', 'subject missing'],
     ],
     [
@@ -307,10 +316,7 @@ describe('a template', () => {
       { ...otp, headers: { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' } },
       context(
         {
-          renderSubject: () => ({
-            subject: 'Code',
-            headers: { 'List-Unsubscribe': '<mailto:u@shop.example>' },
-          }),
+          renderTemplate: () => rendering({ headers: { 'List-Unsubscribe': '<mailto:u@shop.example>' } }),
         },
         [acme],
         [template()],
@@ -320,7 +326,7 @@ describe('a template', () => {
     [
       'whose data is at fault',
       otp,
-      context({ renderSubject: () => ({ errors }) }, [acme], [template()]),
+      context({ renderTemplate: () => ({ errors }) }, [acme], [template()]),
       ['invalid', 'template_data.code missing'],
     ],
   ])('%s is refused', (_, parsed, within, faults) => {
@@ -336,15 +342,79 @@ describe('what the sender allows', () => {
   it.each([
     ['as many recipients', two, limited({ maxRecipients: 2 }), ['accepted']],
     ['a recipient more', two, limited({ maxRecipients: 1 }), ['invalid', 'to[1] too_many_recipients']],
-    ['as many bytes', { ...request, text: { inline: 'äö' } }, limited({ maxMessageBytes: 4 }), ['accepted']],
-    [
-      'a byte more',
-      { ...request, text: { inline: 'äö.' } },
-      limited({ maxMessageBytes: 4 }),
-      ['invalid', 'attachments too_large'],
-    ],
   ])('%s', (_, parsed, within, outcome) => {
     expect(refused(parsed, within)).toEqual(outcome);
+  });
+});
+
+describe('the size of a mail', () => {
+  const file: ParsedRequest['attachments'][number] = {
+    filename: 'Größe.pdf',
+    contentType: 'application/pdf',
+    contentId: null,
+    disposition: 'attachment',
+    blob: blobId(NOW, new Uint8Array(10)),
+    bytes: 5_000,
+  };
+  const text = { inline: 'Grüße\n'.repeat(2_000) };
+  const html = { inline: `<p>${'x'.repeat(5_000)}</p>` };
+  const limitedTo = (maxMessageBytes: number): AcceptContext =>
+    context({}, [{ ...acme, limits: { ...acme.limits, maxMessageBytes } }], [template()]);
+
+  /** As a dispatcher composes it. */
+  function sentBytes(parsed: ParsedRequest, content: Partial<MailContent>): number {
+    const draft = accepted(parsed, context({}, [acme], [template()]));
+    const message = { ...draft, id: messageId(NOW, Buffer.alloc(10, 9)), createdAt: NOW };
+    const whole = { subject: 'Hello', html: null, text: null, headers: parsed.headers, ...content };
+    return sizeOf(compose(mailOf(message, whole, acme.domain))).max;
+  }
+
+  it.each<[string, ParsedRequest, Partial<MailContent>, string]>([
+    ['text', { ...request, text }, { text: text.inline }, 'text'],
+    ['html', { ...request, html, text: null }, { html: html.inline }, 'html'],
+    ['html and a text', { ...request, html }, { html: html.inline, text: 'Hi.' }, 'html'],
+    ['a file', { ...request, attachments: [file] }, { text: 'Hi.' }, 'attachments'],
+    [
+      'other mailboxes and headers',
+      {
+        ...request,
+        from: { name: 'Größe', address: address('a@acme.example') },
+        recipients: [to('ana@example.com'), { ...to('ben@example.com', 1), role: 'cc' }],
+        replyTo: [mailbox('help@example.com')],
+        headers: { Comments: 'Größe' },
+        scheduledAt: NOW + 86_400_000,
+      },
+      { text: 'Hi.' },
+      'text',
+    ],
+    ['a template', otp, { subject: 'Code 123', text: 'Your code is 123.' }, 'template'],
+    [
+      'a template with a subject and a file of the request',
+      { ...otp, subject: 'Hello', attachments: [file] },
+      { text: 'Your code is 123.' },
+      'attachments',
+    ],
+  ])('of %s is measured with its header, as it is sent', (_, parsed, content, field) => {
+    const bytes = sentBytes(parsed, content);
+    expect(refused(parsed, limitedTo(bytes))).toEqual(['accepted']);
+    expect(refused(parsed, limitedTo(bytes - 1))).toEqual(['invalid', `${field} too_large`]);
+  });
+
+  it.each([
+    ['at least as many bytes as the text', 99_999, ['invalid', 'html too_large']],
+    ['more only as quoted-printable', 110_000, ['accepted']],
+  ])('of a streamed text is a fault when it has %s', (_, limit, outcome) => {
+    const streamed = { blob: file.blob, bytes: 100_000 };
+    expect(refused({ ...request, html: streamed, text: null }, limitedTo(limit))).toEqual(outcome);
+  });
+
+  it('is reported beside other faults when the content alone is too large', () => {
+    const parsed = { ...request, attachments: [file], from: mailbox('a@other.example'), sender: acme.name };
+    expect(refused(parsed, limitedTo(4_999))).toEqual([
+      'invalid',
+      'from foreign_domain',
+      'attachments too_large',
+    ]);
   });
 });
 

@@ -13,19 +13,21 @@ import {
   type TemplateRevision,
 } from '../catalog/catalog.ts';
 import { arrive, type Delivery } from '../delivery/delivery.ts';
-import type { Content, Message, NewMessage, StoredText } from '../delivery/message.ts';
+import type { Content, Message, NewMessage } from '../delivery/message.ts';
 import { Failure, type FieldError, validationFailed } from '../failure.ts';
 import type { MessageId } from '../ids.ts';
 import { mergeHeaders } from '../mail/headers.ts';
 import { oneClickError } from '../mail/list-headers.ts';
+import { bodyOf, type MailContent } from '../mail/mime/mail-of-message.ts';
 import { isBlank } from '../template/blank.ts';
+import { sizeFault } from './mail-size.ts';
 import type { ParsedRequest } from './send-request.ts';
 
 /**
- * Renders the subject, with secrets masked, and the headers with the caller's data, or returns the faults of the
- * data. Paths are below the template data.
+ * Renders a template with the caller's data, or returns the faults of the data, with paths below
+ * `field`. `storedSubject` has `***` in place of secrets.
  */
-export type RenderSubject = (
+export type RenderTemplate = (
   revision: TemplateRevision,
   input: {
     readonly environment: Environment;
@@ -34,7 +36,7 @@ export type RenderSubject = (
     readonly field: string;
   },
 ) =>
-  | { readonly subject: string; readonly headers: Readonly<Record<string, string>> }
+  | { readonly mail: MailContent; readonly storedSubject: string }
   | { readonly errors: readonly FieldError[] };
 
 export interface AcceptContext {
@@ -44,7 +46,7 @@ export interface AcceptContext {
    * The revision that the request pins. Null: the request pins none, or there is no such revision.
    */
   readonly pinned: TemplateRevision | null;
-  readonly renderSubject: RenderSubject;
+  readonly renderTemplate: RenderTemplate;
 }
 
 /** A message without its id, its time and the state of its deliveries. */
@@ -86,8 +88,14 @@ export function judgeSend(
   const sender = chooseSender({ parsed, template, isFaultReported }, caller, catalog, fault);
 
   if (sender !== null) judgeForSender(parsed, sender, environment, fault);
+  const { html, text } = parsed;
   let subject = parsed.subject;
-  let headers = parsed.headers;
+  let mail: MailContent = {
+    subject: subject ?? '',
+    html: bodyOf(html),
+    text: bodyOf(text),
+    headers: parsed.headers,
+  };
   if (template !== null) {
     const input = {
       environment,
@@ -95,18 +103,27 @@ export function judgeSend(
       data: parsed.templateData,
       field: parsed.names.templateData,
     };
-    const rendered = context.renderSubject(template, input);
+    const rendered = context.renderTemplate(template, input);
     if ('errors' in rendered) errors.push(...rendered.errors);
     else {
-      subject ??= rendered.subject;
-      headers = mergeHeaders(rendered.headers, headers);
+      mail = {
+        ...rendered.mail,
+        subject: subject ?? rendered.mail.subject,
+        headers: mergeHeaders(rendered.mail.headers, parsed.headers),
+      };
+      subject ??= rendered.storedSubject;
     }
-    if (subject !== null && isBlank(subject))
+    if (subject !== null && isBlank(mail.subject))
       fault('subject', 'missing', 'The subject of the template is blank with this data.');
   }
-  const oneClick = oneClickError(headers, 'headers');
+  const oneClick = oneClickError(mail.headers, 'headers');
   if (oneClick !== null) errors.push(oneClick);
-  if (errors.length > 0 || sender === null || subject === null)
+  const shown = sender === null ? null : shownIn(parsed, sender);
+  if (sender !== null && shown !== null) {
+    const tooLarge = sizeFault({ parsed, shown, content: mail, hasFault: errors.length > 0 }, sender);
+    if (tooLarge !== null) errors.push(tooLarge);
+  }
+  if (errors.length > 0 || sender === null || shown === null || subject === null)
     return { kind: 'refused', failure: validationFailed(errors) };
 
   const content: Content = {
@@ -121,17 +138,12 @@ export function judgeSend(
     headers: parsed.headers,
     attachments: parsed.attachments,
   };
-  const shownIn = (role: Delivery['role']): Mailbox[] =>
-    parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
   const draft: Draft = {
     tenant: caller.tenant,
     keyId: caller.keyId,
     environment,
     sender: sender.name,
-    from: parsed.from ?? sender.from,
-    replyTo: parsed.replyTo.length > 0 ? parsed.replyTo : sender.replyTo,
-    to: shownIn('to'),
-    cc: shownIn('cc'),
+    ...shown,
     subject,
     content,
     tier: parsed.tier,
@@ -246,13 +258,6 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
       `The sender ${sender.name} allows at most ${sender.limits.maxRecipients} recipients.`,
     );
   }
-  const bytes = bytesOf(parsed);
-  if (bytes > sender.limits.maxMessageBytes)
-    fault(
-      'attachments',
-      'too_large',
-      `The sender ${sender.name} allows at most ${sender.limits.maxMessageBytes} bytes a message.`,
-    );
   if (environment !== 'draft') return;
   for (const r of parsed.recipients) {
     if (!isOnTeam(sender, r.mailbox.address))
@@ -264,10 +269,17 @@ function judgeForSender(parsed: ParsedRequest, sender: Sender, environment: Envi
   }
 }
 
-const partBytes = (part: StoredText | null): number =>
-  part === null ? 0 : 'blob' in part ? part.bytes : Buffer.byteLength(part.inline);
-const bytesOf = (parsed: ParsedRequest): number =>
-  partBytes(parsed.html) + partBytes(parsed.text) + parsed.attachments.reduce((sum, a) => sum + a.bytes, 0);
+/** The mailboxes that the header of the mail shows. */
+function shownIn(parsed: ParsedRequest, sender: Sender): Pick<Draft, 'from' | 'replyTo' | 'to' | 'cc'> {
+  const ofRole = (role: Delivery['role']): Mailbox[] =>
+    parsed.recipients.filter((r) => r.role === role).map((r) => r.mailbox);
+  return {
+    from: parsed.from ?? sender.from,
+    replyTo: parsed.replyTo.length > 0 ? parsed.replyTo : sender.replyTo,
+    to: ofRole('to'),
+    cc: ofRole('cc'),
+  };
+}
 
 export function toMessage(
   draft: Draft,

@@ -17,6 +17,12 @@ export const tiers: readonly Tier[] = ['high', 'normal', 'bulk'];
 /** Text that is stored inline if small, otherwise as a blob. `bytes` is the length in UTF-8. */
 export type StoredText = { readonly inline: string } | { readonly blob: BlobId; readonly bytes: number };
 
+/** Bytes of the text in UTF-8. */
+export function storedBytes(text: StoredText | null): number {
+  if (text === null) return 0;
+  return 'blob' in text ? text.bytes : Buffer.byteLength(text.inline);
+}
+
 export interface Attachment {
   readonly filename: string;
   /** With its parameters, in one line. */
@@ -57,8 +63,7 @@ export interface Message {
   readonly id: MessageId;
   readonly tenant: string;
   /**
-   * Milliseconds since 1970 by the store's clock. Also the Date header of the mail, so that all
-   * attempts send the same bytes.
+   * When the message was accepted, in milliseconds since 1970 by the store's clock.
    */
   readonly createdAt: number;
   /** The id of the API key that sent the message. */
@@ -144,6 +149,14 @@ export function blobsOf(content: Content): BlobId[] {
 }
 
 /**
+ * The time from which a message may be sent, in milliseconds since 1970. It is also the Date of its
+ * mail. A scheduled time in the past does not make the message older than its acceptance.
+ */
+export function startsAt({ scheduledAt, createdAt }: Pick<Message, 'scheduledAt' | 'createdAt'>): number {
+  return Math.max(scheduledAt ?? 0, createdAt);
+}
+
+/**
  * The delivery at `index` with the fields that the rules of `delivery.ts` read. Throws if the
  * message has no such delivery.
  */
@@ -158,8 +171,7 @@ export function viewOf(
     index,
     delivery,
     copies: message.copies,
-    // a scheduled time in the past does not make the message older
-    startsAt: Math.max(message.scheduledAt ?? 0, message.createdAt),
+    startsAt: startsAt(message),
     expiresAt: message.expiresAt,
   };
 }

@@ -8,8 +8,8 @@ export const inboxLimits = {
   /** Bytes of all mails on disk. The oldest are deleted first. */
   inboxBytesMax: 500 * MIB,
   /**
-   * Bytes of one mail. Content of `bodyBytesMax` can grow threefold as quoted-printable, and the
-   * inbox must accept every mail that Packetboat sends.
+   * Bytes of one mail. The inbox must accept every mail that Packetboat sends: `mailBytesMax`, and
+   * its signatures.
    */
   inboxMailBytesMax: 200 * MIB,
   /** Bytes of a mail's start that are kept in memory, to find its headers. */

@@ -20,6 +20,11 @@ it.each([
   ['a full turn fits into one gRPC message', { grpcMessageBytesMax: limits.turnBytesMax }],
   ['an inline message fits into a turn', { contentInlineBytes: limits.turnBytesMax / 2 }],
   ['a body parsed in memory fits into a turn', { bodyInMemoryBytes: limits.turnBytesMax + 1 }],
+  [
+    'a mail with the content of the largest body is within the limit of a sender without one',
+    { mailBytesMax: 3 * limits.bodyBytesMax },
+  ],
+  ['the inbox takes the largest mail with its signatures', { inboxMailBytesMax: limits.mailBytesMax }],
   ['no blob is deleted while the accept that refers to it may still run', { blobGraceMs: limits.uploadMs }],
   ['a publish has ended before its entry counts as lost', { republishMinMs: limits.publishMs }],
   [

@@ -76,6 +76,12 @@ export function assertLimits(l: typeof limits = limits): void {
     [l.bodyInMemoryBytes <= l.turnBytesMax, 'a body parsed in memory fits into a turn'],
     [l.parserBytesMax >= l.bodyBytesMax, 'the largest body can be parsed'],
     [
+      // quoted-printable: 78 characters for 25 bytes
+      l.mailBytesMax >= Math.ceil((l.bodyBytesMax / 25) * 78) + l.structureBytesMax,
+      'a mail with the content of the largest body is within the limit of a sender without one',
+    ],
+    [l.inboxMailBytesMax > l.mailBytesMax, 'the inbox takes the largest mail with its signatures'],
+    [
       l.blobGraceMs > l.uploadMs + l.ingestCallMs,
       'no blob is deleted while the accept that refers to it may still run',
     ],

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { acceptLimits } from '../limits/accept.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
-import { doorLimits } from '../limits/door.ts';
+import { mailLimits } from '../limits/mail.ts';
 import { compile, plain, secret, sender, shown, template } from './folder.fixture.ts';
 
 describe('a sender', () => {
@@ -37,7 +37,7 @@ describe('a sender', () => {
           messagesPerSecond: 50,
           messagesPerDay: 0,
           maxRecipients: acceptLimits.recipientsMax,
-          maxMessageBytes: doorLimits.bodyBytesMax,
+          maxMessageBytes: mailLimits.mailBytesMax,
         },
         retry: { delaysMs: deliveryLimits.retryDelaysMs, maxAgeMs: deliveryLimits.maxAgeMs },
         copies: 'at_least_once',
@@ -161,7 +161,7 @@ stringData: {password: word, ca.crt: "-----BEGIN CERTIFICATE-----"}`);
       ['InvalidSpec spec.retry.delaysSeconds[0]', 'InvalidSpec spec.retry.maxAgeSeconds'],
     ],
     [
-      'limits: {maxRecipients: 51, maxMessageBytes: 52428801}',
+      'limits: {maxRecipients: 51, maxMessageBytes: 167772161}',
       ['InvalidSpec spec.limits.maxRecipients', 'InvalidSpec spec.limits.maxMessageBytes'],
     ],
   ])('%s', (spec, expected) => {

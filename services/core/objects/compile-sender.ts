@@ -14,7 +14,7 @@ import type { DkimKey, Route, RouteCredentials, Sender } from '../catalog/catalo
 import { contentHash } from '../catalog/content-hash.ts';
 import { type FaultPath, type FaultReason, isFaults, type ObjectFault } from '../documents/fault.ts';
 import { acceptLimits } from '../limits/accept.ts';
-import { doorLimits } from '../limits/door.ts';
+import { mailLimits } from '../limits/mail.ts';
 import { readDkimKey } from '../mail/dkim/key.ts';
 import { defaultTenant } from './identity.ts';
 import { type CredentialsOwner, readCredentials } from './route-credentials.ts';
@@ -94,7 +94,7 @@ export function compileSender(
       messagesPerDay: spec.limits.messagesPerDay,
       // 0 means that only the platform's limit applies
       maxRecipients: spec.limits.maxRecipients || acceptLimits.recipientsMax,
-      maxMessageBytes: spec.limits.maxMessageBytes || doorLimits.bodyBytesMax,
+      maxMessageBytes: spec.limits.maxMessageBytes || mailLimits.mailBytesMax,
     },
     retry: {
       delaysMs: spec.retry.delaysSeconds.map((seconds) => seconds * 1_000),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { acceptLimits } from '../limits/accept.ts';
 import { addressLimits } from '../limits/address.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
-import { doorLimits } from '../limits/door.ts';
+import { mailLimits } from '../limits/mail.ts';
 import { objectsLimits } from '../limits/objects.ts';
 import {
   credentialsNeedVerifiedTls,
@@ -170,10 +170,10 @@ export const senderSpec = z
         maxMessageBytes: z
           .int()
           .min(0)
-          .max(doorLimits.bodyBytesMax)
-          .default(doorLimits.bodyBytesMax)
+          .max(mailLimits.mailBytesMax)
+          .default(mailLimits.mailBytesMax)
           .meta({
-            description: `Bytes per message, as submitted. 0: the limit of the platform, ${doorLimits.bodyBytesMax}.`,
+            description: `Bytes of a mail as sent, without its DKIM signatures; attachments count in base64. 0: the limit of the platform, ${mailLimits.mailBytesMax}.`,
           }),
       })
       .prefault({})

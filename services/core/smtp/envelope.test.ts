@@ -49,12 +49,6 @@ describe('the commands', () => {
       { mail: 'MAIL FROM:<a@b.example> SIZE=1000', rcpt: 'RCPT TO:<c@d.example>' },
     ],
     [
-      'an unknown size',
-      ['SIZE 10'],
-      { bytes: null },
-      { mail: 'MAIL FROM:<a@b.example>', rcpt: 'RCPT TO:<c@d.example>' },
-    ],
-    [
       'a quoted local part',
       [],
       { rcptTo: '"a b"@d.example' as Address },

@@ -12,8 +12,8 @@ export interface Envelope {
   readonly rcptTo: Address;
   /** A header needs SMTPUTF8. Whether an address of the envelope needs it is decided here. */
   readonly smtpUtf8: boolean;
-  /** Size of the body in bytes, null when unknown. */
-  readonly bytes: number | null;
+  /** Size of the body in bytes, without the stuffed dots. */
+  readonly bytes: number;
 }
 
 /** Lines without their CRLF. */
@@ -32,7 +32,7 @@ export function commandsOf(
     const text = 'the mail needs SMTPUTF8, which the server does not offer';
     return replied('refused', 'mail', { code: 550, enhanced: '5.6.7', text });
   }
-  if (bytes !== null && offers.sizeMax !== null && bytes > offers.sizeMax) {
+  if (offers.sizeMax !== null && bytes > offers.sizeMax) {
     const text = `the message has ${bytes} bytes, and the server takes ${offers.sizeMax}`;
     return replied('refused', 'mail', { code: 552, enhanced: '5.3.4', text });
   }
@@ -48,6 +48,6 @@ export function commandsOf(
   if (isUtf8) mail += ' SMTPUTF8';
   // The declaration does no harm when the body is 7-bit.
   if (offers.eightBitMime) mail += ' BODY=8BITMIME';
-  if (offers.size && bytes !== null) mail += ` SIZE=${bytes}`;
+  if (offers.size) mail += ` SIZE=${bytes}`;
   return { mail, rcpt: `RCPT TO:<${rcptTo}>` };
 }

@@ -61,12 +61,15 @@ const secret = {
 
 test('secrets are masked in the subject to store', () => {
   const one = revision({ subject: 'Your code {{code}}', variables: secret });
-  const subjectOf = new CompiledTemplates().renderSubject(one, {
+  const rendered = new CompiledTemplates().renderTemplate(one, {
     ...live,
     data: { code: '123' },
     field: 'template_data',
   });
-  expect(subjectOf).toEqual({ subject: 'Your code ***', headers: {} });
+  expect(rendered).toMatchObject({
+    storedSubject: 'Your code ***',
+    mail: { subject: 'Your code 123', headers: {} },
+  });
 });
 
 test.each([
@@ -80,7 +83,7 @@ test.each([
     'context',
   ],
 ])('%s is reported under the name that the caller uses for the data', (_, subject, data, field) => {
-  const result = new CompiledTemplates().renderSubject(revision({ subject, variables: secret }), {
+  const result = new CompiledTemplates().renderTemplate(revision({ subject, variables: secret }), {
     ...live,
     data,
     field: 'context',

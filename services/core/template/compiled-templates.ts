@@ -1,7 +1,7 @@
 // A cache of compiled revisions, so that a process compiles each revision once. Revisions are
 // immutable, so an entry never becomes stale.
 
-import type { RenderSubject } from '../accept/accept.ts';
+import type { RenderTemplate } from '../accept/accept.ts';
 import type { TemplateRevision } from '../catalog/catalog.ts';
 import { templateLimits } from '../limits/template.ts';
 import {
@@ -26,17 +26,15 @@ export class CompiledTemplates {
   }
 
   /**
-   * Renders the whole mail, so that a request is refused when its data cannot be rendered. Returns
-   * the subject as it is stored, with secrets masked.
+   * Renders the whole mail, so that a request is refused when its data cannot be rendered, and the
+   * mail can be measured.
    */
-  readonly renderSubject: RenderSubject = (revision, { field, ...request }) => {
+  readonly renderTemplate: RenderTemplate = (revision, { field, ...request }) => {
     const template = this.#of(revision);
-    const rendered = render(template, request);
-    if (isRefusal(rendered)) return under(field, rendered);
+    const mail = render(template, request);
+    if (isRefusal(mail)) return under(field, mail);
     const masked = maskedSubject(template, request);
-    return isRefusal(masked)
-      ? under(field, masked)
-      : { subject: masked ?? rendered.subject, headers: rendered.headers };
+    return isRefusal(masked) ? under(field, masked) : { mail, storedSubject: masked ?? mail.subject };
   };
 
   #of(revision: TemplateRevision): CompiledTemplate {

@@ -40,8 +40,8 @@ export interface ToSign {
   readonly selector: string;
   readonly algorithm: DkimAlgorithm;
   /**
-   * The time of acceptance, in milliseconds since 1970, so that each attempt has the same bytes
-   * (R8).
+   * The Date of the mail, in milliseconds since 1970. It becomes `t=`. There is no `x=`: the
+   * signature of a mail that waits for days, here or at a relay, must not expire.
    */
   readonly time: number;
 }

@@ -1,7 +1,7 @@
 // The input and output of the MIME writer. A mail is one message after rendering. Nothing in it
 // depends on the delivery, so every recipient and every attempt gets the same bytes (R8).
 
-import type { Mailbox } from '../../address.ts';
+import { type Mailbox, needsSmtpUtf8 } from '../../address.ts';
 import type { Attachment } from '../../delivery/message.ts';
 import type { BlobId, MessageId } from '../../ids.ts';
 
@@ -14,7 +14,10 @@ export type PartBody = string | { readonly blob: BlobId; readonly bytes: number 
 export interface Mail {
   /** `<msg_…@domain>`, as `messageIdHeader` makes it. */
   readonly messageId: string;
-  /** The time of acceptance, not of the attempt, in milliseconds since 1970. */
+  /**
+   * The later of acceptance and scheduled time, in milliseconds since 1970. It is the same for all
+   * attempts.
+   */
   readonly date: number;
   readonly from: Mailbox;
   readonly to: readonly Mailbox[];
@@ -46,6 +49,22 @@ export type BlobEncoding = 'base64' | 'quoted-printable' | '7bit';
 export type MailPart =
   | Uint8Array
   | { readonly blob: BlobId; readonly bytes: number; readonly encoding: BlobEncoding };
+
+/**
+ * True when a field of the header contains a local part beyond ASCII, which only a server with
+ * SMTPUTF8 takes. All other text of a header is written in ASCII.
+ */
+export function headerNeedsSmtpUtf8({
+  from,
+  to,
+  cc,
+  replyTo,
+}: Pick<Mail, 'from' | 'to' | 'cc' | 'replyTo'>): boolean {
+  const isBeyondAscii = (mailbox: Mailbox): boolean => needsSmtpUtf8(mailbox.address);
+  return (
+    isBeyondAscii(from) || to.some(isBeyondAscii) || cc.some(isBeyondAscii) || replyTo.some(isBeyondAscii)
+  );
+}
 
 /** The Message-ID of a message at the sender's domain. */
 export function messageIdHeader(messageId: MessageId, domain: string): string {

@@ -8,6 +8,7 @@ import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
 import { SeededRandom } from '../adapters/memory/random.ts';
 import { MemorySuppressionStore } from '../adapters/memory/suppression-store.ts';
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
+import type { TemplateRevision } from '../core/catalog/catalog.ts';
 import { claim } from '../core/delivery/delivery.ts';
 import { viewOf } from '../core/delivery/message.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
@@ -18,8 +19,15 @@ import type { Dispatcher } from './dispatcher-parts.ts';
 import { PausedRoutes } from './paused-routes.ts';
 import { SigningKeys } from './sign.ts';
 
-test('a mail whose parts are blank after rendering bounces with category content, without a connection', async () => {
-  const sender = sampleSender([60_000]);
+const blank = revision({ html: '{{#if x}}x{{/if}}', text: '{{x}}\u200b' });
+const large = revision({ html: null, text: 'x'.repeat(2_000) });
+
+test.each<[string, TemplateRevision, string, string | null]>([
+  ['whose parts are blank after rendering', blank, 'content', null],
+  ['that is larger than its sender allows', large, 'too_large', '5.3.4'],
+])('a mail %s bounces without a connection', async (_, template, category, enhanced) => {
+  const sample = sampleSender([60_000]);
+  const sender = { ...sample, limits: { ...sample.limits, maxMessageBytes: 2_000 } };
   const [route = expect.fail('the sender has a route')] = sender.routes;
   const clock = new ManualClock();
   const messages = new MemoryMessageStore(clock);
@@ -31,7 +39,7 @@ test('a mail whose parts are blank after rendering bounces with category content
     random: new SeededRandom(1),
     catalog: {
       ...catalogOf([sender]).catalog,
-      revision: async () => revision({ html: '{{#if x}}x{{/if}}', text: '{{x}}\u200b' }),
+      revision: async () => template,
     },
     suppressions: new MemorySuppressionStore(),
     budgets: new MemoryBudgets(clock),
@@ -54,11 +62,11 @@ test('a mail whose parts are blank after rendering bounces with category content
     },
     report: () => {},
   };
-  const sample = sampleMessage({ createdAt: messages.now() });
+  const base = sampleMessage({ createdAt: messages.now() });
   const message = {
-    ...sample,
+    ...base,
     content: {
-      ...sample.content,
+      ...base.content,
       template: { identifier: 'test', revision: 1, language: null },
       templateData: null,
       html: null,
@@ -83,6 +91,6 @@ test('a mail whose parts are blank after rendering bounces with category content
   const signals = { stop: new AbortController().signal, paused: new PausedRoutes() };
   await deliver(d, { hand, sender, route }, signals);
   const { deliveries, events } = await read();
-  expect(deliveries[0]?.state).toBe('bounced');
-  expect(events.at(-1)).toMatchObject({ type: 'bounced', data: { category: 'content', stage: 'render' } });
+  expect(deliveries[0]).toMatchObject({ state: 'bounced', lastReply: { stage: 'render', enhanced } });
+  expect(events.at(-1)).toMatchObject({ type: 'bounced', data: { category, stage: 'render' } });
 });
