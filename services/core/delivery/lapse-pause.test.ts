@@ -7,6 +7,7 @@ const leaseMs = 60 * SECOND;
 const at = (monotonic: number, offset: number) => ({
   monotonic,
   now: 1_750_000_000_000 + offset + monotonic,
+  errorMs: 0,
   leaseMs,
 });
 const SKEW = deliveryLimits.clockSkewMs;
@@ -38,6 +39,14 @@ it('a second step starts the pause over, and slow slewing does not', () => {
 });
 
 it('a short lease is paused until dispatchers have measured the clock and renewed their leases', () => {
-  const look = (monotonic: number, now: number) => ({ monotonic, now, leaseMs: 6 * SECOND });
+  const look = (monotonic: number, now: number) => ({ monotonic, now, errorMs: 0, leaseMs: 6 * SECOND });
   expect(lapsePause(lapsePause(null, look(0, 0)), look(0, MINUTE)).until).toBe(32 * SECOND);
+});
+
+it('the time between the reading of the two clocks is no step', () => {
+  const before = lapsePause(null, at(0, 0));
+  const late = lapsePause(before, { ...at(1_000, 900), errorMs: 900 });
+  expect(late.until).toBe(0);
+  expect(lapsePause(late, at(2_000, 0)).until).toBe(0);
+  expect(lapsePause(before, { ...at(1_000, 10 * MINUTE), errorMs: 900 }).until).toBe(61_000);
 });

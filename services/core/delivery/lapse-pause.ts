@@ -12,6 +12,8 @@ export interface LapsePause {
   readonly seenAt: number;
   /** The store's clock less the monotonic clock at that moment. */
   readonly offset: number;
+  /** By how much the offset may be wrong. */
+  readonly errorMs: number;
   /** By the monotonic clock. The sweeper takes back no lease before this time. */
   readonly until: number;
 }
@@ -26,19 +28,25 @@ export function lapsePause(
   look: {
     readonly now: number;
     readonly monotonic: number;
+    /**
+     * The time that passed between the reading of the two clocks: on a crowded machine a process
+     * may not run for a while in between, which is no step.
+     */
+    readonly errorMs: number;
     /** The length of a dispatcher's lease. */
     readonly leaseMs: number;
   },
 ): LapsePause {
-  const { now, monotonic, leaseMs } = look;
+  const { now, monotonic, errorMs, leaseMs } = look;
   const offset = now - monotonic;
-  if (before === null) return { seenAt: monotonic, offset, until: monotonic };
+  if (before === null) return { seenAt: monotonic, offset, errorMs, until: monotonic };
   // The allowance is limited to the slewing of one lease, which is less than the margin by which a
   // dispatcher distrusts its lease.
   const slewMax = Math.min(monotonic - before.seenAt, leaseMs) * storeLimits.storeClockSlewShare;
-  const hasStepped = Math.abs(offset - before.offset) > deliveryLimits.clockSkewMs + slewMax;
+  const allowed = deliveryLimits.clockSkewMs + slewMax + before.errorMs + errorMs;
+  const hasStepped = Math.abs(offset - before.offset) > allowed;
   const until = hasStepped ? monotonic + pauseMs(leaseMs) : before.until;
-  return { seenAt: monotonic, offset, until };
+  return { seenAt: monotonic, offset, errorMs, until };
 }
 
 /**
