@@ -49,6 +49,7 @@ it('stores the remaining counts before it stops, and continues after a store tha
   const clock = {
     now: () => 0,
     monotonic: () => 0,
+    uptime: () => 0,
     // the second wait ends with the abort
     sleep: async () => {
       tally.attempt(billing, { outcome: 'delivered', at: tries, code: 250, enhanced: null });

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RestClient } from '../../test/e2e/rest-client.ts';
 import { exampleCatalogDir, newKey } from '../../test/support/installation.ts';
 import { startSink } from '../../test/support/smtp-sink.ts';
@@ -51,6 +51,31 @@ describe('embedded mode', () => {
     const id = await program.rest.accepted(otp);
     await program.rest.until(id, 'delivered');
     expect(await inboxOf(program.rest)).toMatchObject([{ rcpt_to: ['user@example.com'] }]);
+  });
+
+  test.each([
+    ['forward and back', 3_600_000, -3_600_000],
+    ['back and forward', -3_600_000, 3_600_000],
+  ])('a clock that is set an hour %s sends no scheduled mail early and stops none', async (_, ...steps) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    onTestFinished(() => void vi.useRealTimers());
+    const start = Date.now() - performance.now();
+    let stepped = 0;
+    // the fake clock stands still, so it is set again and again
+    const setClock = (): void => void vi.setSystemTime(start + performance.now() + stepped);
+    const running = setInterval(setClock, 5);
+    onTestFinished(() => clearInterval(running));
+    await using program = await begin();
+    const inMs = (ms: number): string => new Date(start + performance.now() + ms).toISOString();
+    const late = await program.rest.accepted({ ...otp, scheduled_time: inMs(1_800_000) });
+    for (const step of steps) {
+      const soon = await program.rest.accepted({ ...otp, scheduled_time: inMs(1_500) });
+      stepped += step;
+      setClock();
+      // the sweeper has looked at all scheduled mail when this one has left
+      await program.rest.until(soon, 'delivered');
+      expect((await program.rest.get(`/v1/messages/${late}`)).body).toMatchObject({ status: 'scheduled' });
+    }
   });
 
   test('has all data after a restart', async () => {

@@ -154,7 +154,9 @@ export async function start(
 
   health.watch({ store: messages, queue, budgets });
   const working = open.use(new ConcurrentDisposables());
-  working.use(startSweeper({ ...shared, lapseDelayMs: config.lapseDelayMs, metrics }));
+  working.use(
+    startSweeper({ ...shared, leaseMs: config.leaseMs, lapseDelayMs: config.lapseDelayMs, metrics }),
+  );
   working.use(startDispatcher(dispatcher));
   const descriptors = await readDescriptors();
   // only a gateway may call this service, since its calls state that a request was already counted

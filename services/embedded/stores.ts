@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openBlobStore } from '../adapters/file/blob-store.ts';
 import { openDatabase } from '../adapters/sqlite/database.ts';
 import { SqliteKeyStore } from '../adapters/sqlite/key-store.ts';
-import { SqliteMessageStore } from '../adapters/sqlite/message-store.ts';
+import { openMessageStore, type SqliteMessageStore } from '../adapters/sqlite/message-store.ts';
 import { SqliteSuppressionStore } from '../adapters/sqlite/suppression-store.ts';
 import { Failure } from '../core/failure.ts';
 import { type KeyPurpose, type Keys, keysFor } from '../core/secrets/keyring.ts';
@@ -50,9 +50,10 @@ export async function openStores(
     keyringFile === null
       ? await readOrMakeKeyring(join(dataDir, 'keyring.json'), random)
       : await readKeyring(keyringFile);
+  const messages = open.use(await openMessageStore(database, clock));
   return {
-    messages: open.use(new SqliteMessageStore(database, clock)),
-    blobs: open.use(await openBlobStore(join(dataDir, 'blobs'), clock)),
+    messages,
+    blobs: open.use(await openBlobStore(join(dataDir, 'blobs'), messages)),
     suppressions: open.use(new SqliteSuppressionStore(database)),
     keys: open.use(new SqliteKeyStore(database)),
     keyring: {

@@ -22,6 +22,12 @@ export interface DueDelivery {
  */
 export interface DueDeliveries {
   /**
+   * Measures the store's clock, so that `now` does not show the time before a step. A sweeper calls
+   * this before it takes back leases. Resolves at once where this process keeps the store's clock.
+   */
+  measureClock(): Promise<void>;
+
+  /**
    * Deliveries in one of these states whose `wakeAt` is at or before the given time, oldest first
    * as far as the store's indexes allow.
    */

@@ -223,8 +223,8 @@ export const variables = {
     name: 'PACKETBOAT_LEASE_SECONDS',
     unit: `seconds, ${deliveryLimits.leaseMinMs / 1_000} to ${deliveryLimits.leaseMaxMs / 1_000}`,
     default: String(deliveryLimits.leaseMs / 1_000),
-    programs: ['dev', 'dispatcher'],
-    help: 'How long the deliveries of a killed or disconnected dispatcher wait until another dispatcher takes them over. A running dispatcher renews its leases.',
+    programs: ['dev', 'dispatcher', 'sweeper'],
+    help: 'How long the deliveries of a killed or disconnected dispatcher wait until another dispatcher takes them over. A running dispatcher renews its leases. Set the same value for dispatchers and sweepers.',
     schema: secondsBetween(deliveryLimits.leaseMinMs, deliveryLimits.leaseMaxMs),
   },
   lapseDelayMs: {

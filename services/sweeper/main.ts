@@ -45,6 +45,7 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
     ),
     clock: systemClock,
     random: new SystemRandom(),
+    leaseMs: config.leaseMs,
     lapseDelayMs: config.lapseDelayMs,
     republishMs: config.republishMs,
     metrics: about.metrics,

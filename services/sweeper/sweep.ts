@@ -16,24 +16,29 @@ import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Backlog, DueDelivery } from '../ports/due-deliveries.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
+import { LeaseWatch, type Look } from './lease-watch.ts';
 import { type BlobParts, sweepBlobs } from './sweep-blobs.ts';
 import type { Sweeper } from './sweeper-parts.ts';
 
-export type SweepParts = WakeParts & FeedParts;
 type WakeParts = Pick<Sweeper, 'messages' | 'catalog' | 'metrics' | 'lapseDelayMs'>;
 type FeedParts = Pick<Sweeper, 'messages' | 'queue' | 'catalog' | 'metrics' | 'republishMs'>;
-type LoopParts = SweepParts & BlobParts & Pick<Sweeper, 'clock' | 'random' | 'report'>;
+type SweepParts = WakeParts & FeedParts;
+type LoopParts = SweepParts & BlobParts & Pick<Sweeper, 'clock' | 'leaseMs' | 'random' | 'report'>;
+
+const WOKEN = ['sending', 'deferred', 'scheduled'] as const;
+const WAITING = WOKEN.filter((state) => state !== 'sending');
 
 /**
  * Sweeps until the signal aborts. Never rejects: after a failure of the store the next sweep
  * retries.
  */
 export async function sweepLoop(s: LoopParts, signal: AbortSignal): Promise<void> {
+  const watch = new LeaseWatch(s);
   let blobsSweptAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     let isWaiting = false;
     try {
-      isWaiting = await sweep(s, signal);
+      isWaiting = await sweep(s, watch, signal);
       if (s.clock.monotonic() - blobsSweptAt >= sweepLimits.sweepBlobsEveryMs) {
         blobsSweptAt = s.clock.monotonic();
         await sweepBlobs(s, signal);
@@ -53,8 +58,8 @@ export async function sweepLoop(s: LoopParts, signal: AbortSignal): Promise<void
  * One sweep. True: a backlog waits for room in its window. Rejects when the store fails; changes
  * made before stay, and the next sweep finds the rest.
  */
-export async function sweep(s: SweepParts, signal: AbortSignal): Promise<boolean> {
-  await wakeUp(s, signal);
+async function sweep(s: SweepParts, watch: LeaseWatch, signal: AbortSignal): Promise<boolean> {
+  await wakeUp(s, watch, signal);
   return await feedBacklogs(s, signal);
 }
 
@@ -62,11 +67,14 @@ export async function sweep(s: SweepParts, signal: AbortSignal): Promise<boolean
  * Changes every delivery that waited for a time that has passed, or whose lease is over, batch by
  * batch, until nothing is left to change.
  */
-async function wakeUp(s: WakeParts, signal: AbortSignal): Promise<void> {
+async function wakeUp(s: WakeParts, watch: LeaseWatch, signal: AbortSignal): Promise<void> {
   for (;;) {
-    const now = s.messages.now();
-    const found = await s.messages.woken(['sending', 'deferred', 'scheduled'], now, sweepLimits.sweepBatch);
-    const changes = found.flatMap((due) => changeOf(s, due, now) ?? []);
+    let look = watch.look();
+    // leases that are not taken back would fill the batches
+    const states = look.isPaused ? WAITING : WOKEN;
+    const found = await s.messages.woken(states, look.now, sweepLimits.sweepBatch);
+    if (found.some(isBeingSent)) look = await watch.measure();
+    const changes = found.flatMap((due) => changeOf(s, due, look) ?? []);
     if (changes.length === 0 || signal.aborted) return;
     const made = await s.messages.apply(changes);
     count(s, changes, made);
@@ -78,12 +86,15 @@ async function wakeUp(s: WakeParts, signal: AbortSignal): Promise<void> {
 function changeOf(
   s: Pick<WakeParts, 'catalog' | 'lapseDelayMs'>,
   { message, delivery }: DueDelivery,
-  now: number,
+  { now, isPaused }: Look,
 ): Change | null {
   const view = viewOf(message, delivery);
-  if (view.delivery.state === 'sending') return lapse(view, now, s.lapseDelayMs);
+  if (view.delivery.state === 'sending') return isPaused ? null : lapse(view, now, s.lapseDelayMs);
   return endIfTooOld(view, now, maxAgeOf(s, message)) ?? fallDue(view, now);
 }
+
+const isBeingSent = ({ message, delivery }: DueDelivery): boolean =>
+  message.deliveries[delivery]?.state === 'sending';
 
 const maxAgeOf = ({ catalog }: Pick<Sweeper, 'catalog'>, { tenant, sender }: Message): number =>
   catalog.current().sender(tenant, sender)?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs;

@@ -26,6 +26,11 @@ export interface Sweeper {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
+  /**
+   * The length of a dispatcher's lease: for how long no lease is taken back after the store's clock
+   * stepped. Default: `deliveryLimits.leaseMs`.
+   */
+  readonly leaseMs?: number;
   /** How long a delivery waits after its lease ran out. Default: `deliveryLimits.lapseDelayMs`. */
   readonly lapseDelayMs?: number;
   /**

@@ -23,16 +23,47 @@ export class WorldClock implements Clock {
   /** A heap: the next to wake is at 0. */
   readonly #sleepers: Sleeper[] = [];
   #elapsed = 0;
+  #suspended = 0;
+  #stepped = 0;
+  /** Earlier settings of the wall clock. */
+  readonly #settings: { readonly stepped: number; readonly until: number }[] = [];
   #order = 0;
   /** Turns taken so far: what a world costs. */
   turns = 0;
 
   now(): number {
-    return START + this.#elapsed;
+    return START + this.#elapsed + this.#suspended + this.#stepped;
   }
 
   monotonic(): number {
     return this.#elapsed;
+  }
+
+  uptime(): number {
+    return this.#elapsed + this.#suspended;
+  }
+
+  /** For how long the world was suspended so far. */
+  get suspendedMs(): number {
+    return this.#suspended;
+  }
+
+  /** What the wall clock would show now if the lowest of its settings in the last `ms` were valid. */
+  lowest(ms: number): number {
+    const inForce = this.#settings.filter(({ until }) => until >= this.#elapsed - ms);
+    const least = Math.min(this.#stepped, ...inForce.map(({ stepped }) => stepped));
+    return this.now() - this.#stepped + least;
+  }
+
+  /** Sets the wall clock forward, or back if `ms` is negative. */
+  step(ms: number): void {
+    this.#settings.push({ stepped: this.#stepped, until: this.#elapsed });
+    this.#stepped += ms;
+  }
+
+  /** Suspends the world for `ms`: nothing wakes, and monotonic time does not pass. */
+  suspend(ms: number): void {
+    this.#suspended += ms;
   }
 
   /** How many sleepers there are, for a bound on the memory of a world. */

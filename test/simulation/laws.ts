@@ -22,6 +22,7 @@ export const laws = [
   'P12: one event for each thing that happened, in order',
   'R2: a lapsed lease counts as one, and nothing else does',
   'R3: what waits is not started',
+  'R5: the store’s clock neither stands still nor hurries',
   'R7: a release spends nothing',
   'R8: every attempt has the same Message-ID and bytes',
   'R9: nothing starts past its expiry',

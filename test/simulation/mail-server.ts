@@ -45,6 +45,8 @@ export interface MailWorld {
   faults(): MailFaults;
   /** When a caller was told that this address is suppressed, monotonic. */
   suppressedAt(address: string): number | undefined;
+  /** True: the server drops a connection that was open while the world was suspended. */
+  dropsAfterSuspension(): boolean;
   troubled(until: number): void;
 }
 
@@ -93,10 +95,12 @@ async function converse(
   t: Transaction,
   witness: { readonly data: () => void; readonly take: (digest: string) => void },
 ): Promise<Report> {
-  const { chance } = world;
+  const { chance, clock } = world;
   const faults = world.faults();
+  const { suspendedMs } = clock;
+  const dropsAsSuspended = (): boolean => clock.suspendedMs > suspendedMs && world.dropsAfterSuspension();
   const refuses = (): boolean => chance.happens(faults.refused / 4);
-  const drops = (): boolean => chance.happens(faults.dropped / 4);
+  const drops = (): boolean => chance.happens(faults.dropped / 4) || dropsAsSuspended();
 
   await process.step();
   if (refuses()) return report(route, 'refused', 'mail', { code: 451, text: 'later' });
@@ -129,7 +133,9 @@ async function converse(
   if (answer.takes) witness.take(hash.digest('hex'));
   if (chance.happens(faults.slow)) await slowly(world, t.signal);
   await process.step();
-  return t.signal.aborted ? report(route, 'answer_lost', 'dot', { reason: 'dropped' }) : answer.report;
+  return t.signal.aborted || dropsAsSuspended()
+    ? report(route, 'answer_lost', 'dot', { reason: 'dropped' })
+    : answer.report;
 }
 
 function afterDot(

@@ -30,6 +30,8 @@ const WITHHOLD = 'services/dispatcher/withhold-suppressed.ts';
 const DELIVER = 'services/dispatcher/deliver.ts';
 const ATTEMPT = 'services/dispatcher/record-attempt.ts';
 const SWEEP = 'services/sweeper/sweep.ts';
+const LEASE_WATCH = 'services/sweeper/lease-watch.ts';
+const STORE_TIME = 'services/core/time/store-time.ts';
 const SEND = 'services/ingest/send-messages.ts';
 const STORE = 'services/adapters/memory/message-store.ts';
 
@@ -51,6 +53,7 @@ const P11: Law = 'P11: no DATA to an address suppressed before the claim';
 const P12: Law = 'P12: one event for each thing that happened, in order';
 const R2: Law = 'R2: a lapsed lease counts as one, and nothing else does';
 const R3: Law = 'R3: what waits is not started';
+const R5: Law = 'R5: the store’s clock neither stands still nor hurries';
 const R7: Law = 'R7: a release spends nothing';
 const R8: Law = 'R8: every attempt has the same Message-ID and bytes';
 const R9: Law = 'R9: nothing starts past its expiry';
@@ -164,7 +167,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         SWEEP,
-        '  await wakeUp(s, signal);\n  return await feedBacklogs(s, signal);',
+        '  await wakeUp(s, watch, signal);\n  return await feedBacklogs(s, signal);',
         '  void [wakeUp, feedBacklogs];\n  return false;',
       ),
     ],
@@ -185,17 +188,21 @@ export const mutants: readonly Mutant[] = [
   // --- the sweeper forgets
   {
     name: 'the sweeper forgets what is being sent',
-    edits: [edit(SWEEP, "woken(['sending', 'deferred', 'scheduled']", "woken(['deferred', 'scheduled']")],
+    edits: [
+      edit(SWEEP, "['sending', 'deferred', 'scheduled'] as const", "['deferred', 'scheduled'] as const"),
+    ],
     breaks: [P1],
   },
   {
     name: 'the sweeper forgets what is deferred',
-    edits: [edit(SWEEP, "woken(['sending', 'deferred', 'scheduled']", "woken(['sending', 'scheduled']")],
+    edits: [
+      edit(SWEEP, "['sending', 'deferred', 'scheduled'] as const", "['sending', 'scheduled'] as const"),
+    ],
     breaks: [P1],
   },
   {
     name: 'the sweeper forgets what is scheduled',
-    edits: [edit(SWEEP, "woken(['sending', 'deferred', 'scheduled']", "woken(['sending', 'deferred']")],
+    edits: [edit(SWEEP, "['sending', 'deferred', 'scheduled'] as const", "['sending', 'deferred'] as const")],
     breaks: [P1],
   },
   {
@@ -336,14 +343,36 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a sweeper by the clock of its process',
+    edits: [edit(LEASE_WATCH, 'const now = messages.now();', 'const now = clock.now();')],
+    breaks: [P6early, P6late, P8, R2, R3, P5, P5once, P1],
+  },
+
+  // --- clocks
+  {
+    name: 'the slew is forgotten',
     edits: [
       edit(
-        SWEEP,
-        '    const now = s.messages.now();\n    const found = await s.messages.woken',
-        '    const now = s.clock.now();\n    const found = await s.messages.woken',
+        STORE_TIME,
+        'const slewMax = awake * storeLimits.storeClockSlewShare;',
+        'const slewMax = Math.max(awake, wall - unslewed);',
       ),
     ],
-    breaks: [P6early, P6late, P8, R2, R3, P5, P5once, P1],
+    breaks: [R5],
+  },
+  {
+    name: 'suspended time is forgotten',
+    edits: [edit(STORE_TIME, 'suspended: Math.max(0, grown)', 'suspended: 0')],
+    breaks: [R5],
+  },
+  {
+    name: 'leases are taken back right after a step',
+    edits: [edit(LEASE_WATCH, 'isPaused: monotonic < this.#pause.until', 'isPaused: this.#pause.until < 0')],
+    breaks: [P5, P5once],
+  },
+  {
+    name: 'leases are judged by a clock that was not measured',
+    edits: [edit(LEASE_WATCH, '    await this.#s.messages.measureClock();\n', '')],
+    breaks: [R2],
   },
 
   // --- attempts and their times

@@ -21,7 +21,7 @@ export function messagesOf(
 ): MessageStore & DueDeliveries & MessageList {
   const ask = <T>(work: () => Promise<T>): Promise<T> => process.ask(work, true);
   return {
-    now: () => store.now(),
+    now: () => process.storeClock.now(),
     insert: (messages) =>
       ask(async () => {
         const inserted = await store.insert(messages);
@@ -38,6 +38,7 @@ export function messagesOf(
         for (const [i, change] of changes.entries()) if (versions[i] != null) record.changed(change, process);
         return versions;
       }),
+    measureClock: () => ask(async () => process.storeClock.measure()),
     woken: (states, before, limit) => ask(() => store.woken(states, before, limit)),
     backlogs: (before) => ask(() => store.backlogs(before)),
     countQueued: (limit) => ask(() => store.countQueued(limit)),

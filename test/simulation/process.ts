@@ -7,6 +7,7 @@ import { Failure } from '../../services/core/failure.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { Chance } from './chance.ts';
 import type { SleepOn, WorldClock } from './clock.ts';
+import type { SeenClock } from './store-clock.ts';
 
 /** Probabilities per call. */
 export interface ProcessFaults {
@@ -21,6 +22,8 @@ export interface Surroundings {
   readonly chance: Chance;
   /** The probabilities at this time. */
   faults(): ProcessFaults;
+  /** The store's clock, for a process that starts. */
+  storeClock(): SeenClock;
   /** Until when, by the monotonic clock, every call to a store fails. */
   storesDownUntil(): number;
   note(line: string): void;
@@ -34,6 +37,7 @@ export class Process {
   readonly name: string;
   readonly kind: Kind;
   readonly clock: Clock;
+  readonly storeClock: SeenClock;
   /** Until when its last fault lasts. Outcomes of the process may be lost until then. */
   troubledUntil = Number.NEGATIVE_INFINITY;
   readonly #world: Surroundings;
@@ -45,9 +49,11 @@ export class Process {
     this.#world = world;
     this.kind = kind;
     this.name = name;
+    this.storeClock = world.storeClock();
     this.clock = {
       now: () => world.clock.now() + skewMs,
       monotonic: () => world.clock.monotonic(),
+      uptime: () => world.clock.uptime(),
       sleep: (ms, signal) => this.#sleep(ms, signal, sleepOn),
     };
   }

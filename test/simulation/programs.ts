@@ -27,6 +27,7 @@ import { type Kind, Process } from './process.ts';
 import type { SimulatedQueue } from './queue.ts';
 import type { StoreRecord } from './record.ts';
 import type { Settings } from './settings.ts';
+import type { WorldStoreClock } from './store-clock.ts';
 import type { Trouble } from './trouble.ts';
 
 const KEY = { id: 'k1', secret: new Uint8Array(32).fill(7) };
@@ -51,6 +52,9 @@ export interface ProgramsWorld {
   readonly journal: Journal;
   readonly record: StoreRecord;
   readonly shared: Shared;
+  readonly storeClock: WorldStoreClock;
+  /** True: the next hop drops a connection that was open while the world was suspended. */
+  dropsAfterSuspension(): boolean;
   /** When a caller was told that this address is suppressed, monotonic. */
   suppressedAt(address: string): number | undefined;
 }
@@ -105,12 +109,13 @@ export class Programs {
       clock,
       chance,
       faults: () => trouble.faults.process,
+      storeClock: () => this.#world.storeClock.seen(),
       storesDownUntil: () => trouble.storesDownUntil,
       note: (line: string) => journal.note(line),
       troubled: (until: number) => trouble.lastUntil(until),
     };
     const name = `${kind}${slot}.${this.#started++}`;
-    const p = new Process(surroundings, kind, name, skewMs, (ms) => this.#sleepOn(kind, ms));
+    const p: Process = new Process(surroundings, kind, name, skewMs, (ms) => this.#sleepOn(p, ms));
     p.death.addEventListener('abort', () => {
       this.#loops.delete(p);
       const backAt = clock.monotonic() + chance.between(100, 10_000);
@@ -124,9 +129,9 @@ export class Programs {
   }
 
   /** A sweep that would find nothing is not run: hours pass at no cost. */
-  #sleepOn(kind: Kind, ms: number): number | null {
-    const { record, shared } = this.#world;
-    const isIdle = kind === 'sweeper' && record.nextWakeAt > shared.messages.now() && !this.#isOver;
+  #sleepOn({ kind, storeClock }: Process, ms: number): number | null {
+    const { record } = this.#world;
+    const isIdle = kind === 'sweeper' && record.nextWakeAt > storeClock.now() && !this.#isOver;
     return isIdle ? ms : null;
   }
 
@@ -167,7 +172,7 @@ export class Programs {
   }
 
   #startDispatcher(p: Process): void {
-    const { clock, chance, trouble, record, suppressedAt } = this.#world;
+    const { clock, chance, trouble, record, suppressedAt, dropsAfterSuspension } = this.#world;
     const take = new AbortController();
     const stop = new AbortController();
     const transport = transportOf(
@@ -178,6 +183,7 @@ export class Programs {
         returnKey: RETURN_KEY,
         faults: () => trouble.faults.mail,
         suppressedAt,
+        dropsAfterSuspension,
         troubled: (until) => trouble.lastUntil(until),
       },
       p,

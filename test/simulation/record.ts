@@ -61,8 +61,6 @@ export interface RecordContext {
   monotonic(): number;
   /** Until when, monotonic, anything was wrong anywhere. */
   troubledUntil(): number;
-  /** When something was wrong that belongs to no process: the store's clock jumped. */
-  jumpedAt(): number;
   readonly delaysMs: readonly number[];
   /** How late a start may be beyond what P6 and P8 say, because the window is small. */
   readonly slackMs: number;
@@ -91,6 +89,11 @@ export class StoreRecord {
       ...this.#deliveries().map((d) => d.progress.wakeAt ?? Number.POSITIVE_INFINITY),
     );
     return this.#nextWakeAt;
+  }
+
+  /** Whether any delivery is in this phase. */
+  isSending(phase: Progress['phase']): boolean {
+    return this.#deliveries().some((d) => d.progress.phase === phase);
   }
 
   delivery(message: MessageId, index: number): DeliveryRecord {
@@ -156,7 +159,7 @@ export class StoreRecord {
   }
 
   #claimed(d: DeliveryRecord, before: Progress, after: Progress, process: Process): void {
-    const now = this.#c.storeNow();
+    const now = process.storeClock.reached();
     const { scheduledAt, expiresAt } = d.message.input;
     d.claims.push({
       process,
@@ -175,12 +178,9 @@ export class StoreRecord {
     const decidedAt = (after.lease?.until ?? 0) - deliveryLimits.leaseMs;
     if (expiresAt !== null && decidedAt >= expiresAt)
       this.#c.break('R9: nothing starts past its expiry', d.name);
-    if (d.expected !== null && now > d.expected.by && this.#c.troubledUntil() < d.expected.since) {
-      this.#c.break(
-        'P6: no attempt later than its time allows',
-        `${d.name} starts ${now - d.expected.by} ms late`,
-      );
-    }
+    const lateMs = this.#c.storeNow() - (d.expected?.by ?? Number.POSITIVE_INFINITY);
+    if (d.expected !== null && lateMs > 0 && this.#c.troubledUntil() < d.expected.since)
+      this.#c.break('P6: no attempt later than its time allows', `${d.name} starts ${lateMs} ms late`);
     d.expected = null;
   }
 
@@ -188,7 +188,9 @@ export class StoreRecord {
   #left(d: DeliveryRecord, before: Progress, after: Progress, change: Change, process: Process): void {
     const hasLapsed = process.kind === 'sweeper';
     if (hasLapsed) this.#happened(`lapsed from ${before.phase}`);
-    const msLeft = (before.lease?.until ?? 0) - this.#c.storeNow();
+    // by the store's own clock, unless that went back after the sweeper had measured it
+    const now = Math.max(this.#c.storeNow(), process.storeClock.measured());
+    const msLeft = (before.lease?.until ?? 0) - now;
     if (hasLapsed && msLeft > 0)
       this.#c.break(
         'R2: a lapsed lease counts as one, and nothing else does',
@@ -214,8 +216,10 @@ export class StoreRecord {
       this.#c.break('P7: a wish to cancel is honoured when it defers', d.name);
     const isCounted = change.event?.data.counted === true;
     const wait = isCounted ? (this.#c.delaysMs[before.attempt - 1] ?? 0) : deliveryLimits.refusalAboutUsMs;
-    const { answeredAt, answeredAtMonotonic: since } =
+    const { answeredAtMonotonic: since, ...claim } =
       d.claims.find((c) => c.leaseId === before.lease?.id) ?? never();
+    // the process may have followed a clock that went back since the answer
+    const answeredAt = Math.min(claim.answeredAt, process.storeClock.now());
     d.notBefore = answeredAt + wait;
     // a refusal about us backs off by itself; what is counted follows the schedule
     const latest = isCounted ? answeredAt + wait * (1 + deliveryLimits.retryJitter) : after.due;
@@ -265,7 +269,7 @@ export class StoreRecord {
 
   /** The next hop answered, or will not any more. */
   answered(d: DeliveryRecord, claim: Claim, isLost: boolean): void {
-    claim.answeredAt = this.#c.storeNow();
+    claim.answeredAt = claim.process.storeClock.now();
     claim.answeredAtMonotonic = this.#c.monotonic();
     const span = d.spans.findLast((s) => s.process === claim.process);
     if (isLost && span !== undefined) span.isAnswerLost = true;
@@ -290,10 +294,8 @@ export class StoreRecord {
     if (d.progress.state === 'cancelled') this.#c.break('cancelled means not sent', d.name);
     if (d.copies > 1 && message.input.copies === 'at_most_once')
       this.#c.break('P5: at_most_once never sends two', d.name);
-    const jumpedAt = this.#c.jumpedAt();
-    const hasFault = d.spans.some(
-      (s) => s.isAnswerLost || s.process.troubledUntil >= s.from || jumpedAt >= s.from,
-    );
+    // a step of a clock is no fault
+    const hasFault = d.spans.some((s) => s.isAnswerLost || s.process.troubledUntil >= s.from);
     if (d.copies > 1 && !hasFault) this.#c.break('P5: a second copy only after a fault in the span', d.name);
     message.digest ??= digest;
     if (message.digest !== digest || recipient !== d.recipient) {

@@ -54,8 +54,54 @@ export interface Settings {
   readonly hasNextDay: boolean;
 }
 
+/** What happens to the clocks of a world. */
+export interface ClockSettings {
+  /** All programs are one machine, whose clocks make the store's clock. */
+  readonly isEmbedded: boolean;
+  readonly incidents: readonly ClockIncident[];
+}
+
+/** The incident waits until a mail is being sent, before the final dot or after it. */
+type SendingPhase = 'streaming' | 'committing';
+
+export type ClockIncident =
+  /**
+   * Embedded: somebody sets the wall clock, and back after `backAfterMs` unless that is null.
+   * Cluster: the new primary has another clock.
+   */
+  | {
+      readonly kind: 'step';
+      readonly ms: number;
+      readonly phase: SendingPhase | null;
+      readonly backAfterMs: number | null;
+    }
+  /** Embedded: the machine is suspended. */
+  | { readonly kind: 'suspension'; readonly ms: number; readonly phase: SendingPhase }
+  /** Embedded: the process is killed, the wall clock is set, and the process starts again. */
+  | { readonly kind: 'restart'; readonly ms: number };
+
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export function clockSettingsOf(chance: Chance, faultsMs: number): ClockSettings {
+  const isEmbedded = chance.happens(0.3);
+  const stepMs = (): number => chance.pick([-HOUR, -10 * MINUTE, 10 * MINUTE, HOUR]);
+  const step: ClockIncident = {
+    kind: 'step',
+    ms: stepMs(),
+    phase: chance.pick<SendingPhase | null>([null, 'committing']),
+    backAfterMs: chance.pick<number | null>([null, 20 * SECOND, 50 * SECOND]),
+  };
+  const suspension: ClockIncident = {
+    kind: 'suspension',
+    ms: 10 * MINUTE,
+    phase: chance.pick<SendingPhase>(['streaming', 'committing']),
+  };
+  const restart: ClockIncident = { kind: 'restart', ms: stepMs() };
+  const possible = isEmbedded ? [step, suspension, restart] : [step];
+  return { isEmbedded, incidents: faultsMs === 0 ? [] : possible.filter(() => chance.happens(0.4)) };
+}
 
 export function settingsOf(chance: Chance): Settings {
   const some = (least: number, most: number): number =>

@@ -9,8 +9,6 @@ export class Trouble {
   readonly #clock: WorldClock;
   readonly #settings: Settings;
   #until = Number.NEGATIVE_INFINITY;
-  #storeJumpMs = 0;
-  #storeJumpedAt = Number.NEGATIVE_INFINITY;
   #storesDownUntil = 0;
 
   constructor(clock: WorldClock, settings: Settings) {
@@ -28,16 +26,6 @@ export class Trouble {
     return this.#until;
   }
 
-  /** How far the store's clock is ahead of the world's. */
-  get storeJumpMs(): number {
-    return this.#storeJumpMs;
-  }
-
-  /** Monotonic. */
-  get storeJumpedAt(): number {
-    return this.#storeJumpedAt;
-  }
-
   /** Monotonic. Every call to a store fails until then. */
   get storesDownUntil(): number {
     return this.#storesDownUntil;
@@ -48,12 +36,6 @@ export class Trouble {
     // entries that a process took and never acked hold their places in a bounded queue for so long
     const heldMs = Number.isFinite(this.#settings.windowMax) ? queueLimits.ackWaitMs : 0;
     this.#until = Math.max(this.#until, until + heldMs);
-  }
-
-  jumpStoreClock(ms: number): void {
-    this.#storeJumpMs += ms;
-    this.#storeJumpedAt = this.#clock.monotonic();
-    this.lastUntil(this.#storeJumpedAt);
   }
 
   takeStoresDown(ms: number): void {

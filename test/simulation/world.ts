@@ -8,6 +8,7 @@
 //
 //   chance.ts       the seed's random numbers; nothing else is random
 //   clock.ts        time, which jumps to the next sleeper
+//   store-clock.ts  the store's clock
 //   settings.ts     the settings that the seed decides: fault rates, incidents, sizes, clocks
 //   trouble.ts      the current faults, and the time at which their consequences end
 //   incidents.ts    faults that happen once: a crash, a lost queue, an unreachable store
@@ -26,17 +27,19 @@ import { MemoryMessageStore } from '../../services/adapters/memory/message-store
 import { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
 import { bootstrapKey } from '../../services/core/access/api-key.ts';
 import { acceptLimits } from '../../services/core/limits/accept.ts';
+import { storeLimits } from '../../services/core/limits/store.ts';
 import { Callers, caller } from './callers.ts';
 import { catalogOf, sampleSender } from './catalog.ts';
 import { Chance } from './chance.ts';
 import { WorldClock } from './clock.ts';
-import { jumpStoreClock, planIncidents } from './incidents.ts';
+import { planIncidents } from './incidents.ts';
 import { Journal } from './journal.ts';
 import type { Law } from './laws.ts';
 import { Programs, type Shared } from './programs.ts';
 import { SimulatedQueue } from './queue.ts';
 import { StoreRecord } from './record.ts';
-import { type Settings, settingsOf } from './settings.ts';
+import { type ClockSettings, clockSettingsOf, type Settings, settingsOf } from './settings.ts';
+import { ClusterClock, EmbeddedClock, type WorldStoreClock } from './store-clock.ts';
 import { Trouble } from './trouble.ts';
 
 export interface SimulationResult {
@@ -49,6 +52,8 @@ export interface SimulationResult {
   readonly lines: readonly string[];
 }
 
+/** Added to the seed for what happens to clocks. */
+const CLOCK_SEEDS = 1_000_000_000;
 const CREDENTIAL = 'sk_live_simulation_simulation_00';
 /** Most worlds take a thousand turns; a full queue that waits for a dead dispatcher takes many more. */
 const TURNS_MAX = 200_000;
@@ -81,7 +86,10 @@ export async function simulate(seed: number, keepLines = false): Promise<Simulat
 class World {
   readonly clock = new WorldClock();
   readonly chance: Chance;
+  readonly clockChance: Chance;
   readonly settings: Settings;
+  readonly clocks: ClockSettings;
+  readonly storeClock: WorldStoreClock;
   readonly journal: Journal;
   readonly trouble: Trouble;
   readonly shared: Shared;
@@ -93,9 +101,15 @@ class World {
   constructor(seed: number, keepLines: boolean) {
     const clock = this.clock;
     this.chance = new Chance(seed);
+    this.clockChance = new Chance(seed + CLOCK_SEEDS);
     this.settings = settingsOf(this.chance);
+    this.clocks = clockSettingsOf(this.clockChance, this.settings.faultsMs);
     this.journal = new Journal(clock, keepLines);
     this.trouble = new Trouble(clock, this.settings);
+    const moved = (): void => this.trouble.lastUntil(clock.monotonic());
+    this.storeClock = this.clocks.isEmbedded
+      ? new EmbeddedClock(clock, this.journal.break.bind(this.journal), moved)
+      : new ClusterClock(clock, this.clockChance);
     this.shared = sharedOf(this);
     const seen = {
       clock,
@@ -108,7 +122,6 @@ class World {
     this.record = new StoreRecord({
       ...seen,
       troubledUntil: () => this.trouble.until,
-      jumpedAt: () => this.trouble.storeJumpedAt,
       delaysMs: this.settings.delaysMs,
       slackMs: Number.isFinite(this.settings.windowMax) ? 20_000 : 0,
     });
@@ -124,6 +137,8 @@ class World {
     this.programs = new Programs(this);
   }
 
+  dropsAfterSuspension = (): boolean => this.clockChance.happens(0.5);
+
   suppressedAt = (address: string): number | undefined => this.#suppressedAt.get(address);
 
   async run(): Promise<void> {
@@ -137,7 +152,7 @@ class World {
     this.#callers.repeatAll();
     await this.#untilEnded();
     if (hasNextDay) {
-      jumpStoreClock(this, DAY_MS);
+      await this.#passDay();
       this.#callers.nextDay();
       await this.#untilEnded();
     }
@@ -169,6 +184,19 @@ class World {
     );
   }
 
+  /** At once, but for the time in which all processes follow. */
+  async #passDay(): Promise<void> {
+    const { clock, storeClock, journal } = this;
+    if (journal.broken !== null) return;
+    journal.note('a day passes');
+    // earlier steps back may have cost an hour each
+    if (storeClock instanceof ClusterClock) storeClock.jump(DAY_MS + 2 * 3_600_000);
+    else clock.suspend(DAY_MS);
+    const until = clock.monotonic() + storeLimits.storeClockEveryMs;
+    this.trouble.lastUntil(until);
+    await clock.run(() => clock.monotonic() >= until, TURNS_MAX);
+  }
+
   async #shutDown(): Promise<void> {
     const { clock, journal } = this;
     if (journal.broken !== null) return;
@@ -186,21 +214,17 @@ class World {
   }
 }
 
-/** The stores and the queue, on a clock that incidents make jump. */
+/** The stores and the queue. */
 function sharedOf({
   clock,
   chance,
   settings,
   trouble,
-}: Pick<World, 'clock' | 'chance' | 'settings' | 'trouble'>): Shared {
-  const storeClock = {
-    now: () => clock.now() + trouble.storeJumpMs,
-    monotonic: () => clock.monotonic(),
-    sleep: () => clock.sleep(0),
-  };
+  storeClock,
+}: Pick<World, 'clock' | 'chance' | 'settings' | 'trouble' | 'storeClock'>): Shared {
   return {
     messages: new MemoryMessageStore(storeClock),
-    blobs: new MemoryBlobStore(storeClock),
+    blobs: new MemoryBlobStore(clock),
     suppressions: new MemorySuppressionStore(),
     keys: new MemoryKeyStore(),
     budgets: new MemoryBudgets(clock),

@@ -25,7 +25,9 @@ to the next moment at which something can happen. A seed determines all requests
 - calls are late, fail before or after they took effect, or never return;
 - processes crash at any await, freeze for longer than a lease, shut down, and have wrong clocks;
 - the queue loses all entries, repeats entries and is full;
-- the store is unreachable, and its clock jumps;
+- the store is unreachable;
+- the store's clock steps forward and back while mail is being sent: MongoDB's clock, which the processes follow at different times, or the wall clock of an embedded machine,
+  which is also suspended and restarted;
 - the mail server rejects mail, is slow, and drops the connection at every stage.
 
 After a while the faults stop, and every delivery must end.

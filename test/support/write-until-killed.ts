@@ -4,13 +4,13 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase } from '../../services/adapters/sqlite/database.ts';
-import { SqliteMessageStore } from '../../services/adapters/sqlite/message-store.ts';
+import { openMessageStore } from '../../services/adapters/sqlite/message-store.ts';
 import { systemClock } from '../../services/adapters/system/clock.ts';
 import type { Change } from '../../services/core/delivery/delivery.ts';
 import { sampleMessage } from '../contract/sample-message.ts';
 
 const [, , folder = '.'] = process.argv;
-const store = new SqliteMessageStore(await openDatabase(folder), systemClock);
+const store = await openMessageStore(await openDatabase(folder), systemClock);
 const note = (lines: readonly string[]): void =>
   appendFileSync(join(folder, 'acknowledged'), lines.map((line) => `${line}\n`).join(''));
 

@@ -8,24 +8,28 @@ import { Failure } from '../../core/failure.ts';
 import { type BlobId, blobId, ID_RANDOM_BYTES } from '../../core/ids.ts';
 import { ingestLimits } from '../../core/limits/ingest.ts';
 import type { BlobInfo, BlobStore } from '../../ports/blob-store.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { StoreClock } from '../../ports/store-clock.ts';
 
 /** Bytes at the start of each file for the blob's metadata: JSON padded with spaces. */
 const HEAD_BYTES = 1_024;
 /** The suffix of a file that is being written, or whose process died while writing. */
 const PART = '.part';
 
-/** Opens the folder and creates it if it is missing. `clock` gives the blobs their times. */
-export async function openBlobStore(folder: string, clock: Clock): Promise<FileBlobStore> {
+/**
+ * Opens the folder and creates it if it is missing. `clock` gives the blobs their times. It is the
+ * clock by which the sweeper judges their age: a blob that seemed older than it is would be deleted
+ * before its message is stored.
+ */
+export async function openBlobStore(folder: string, clock: StoreClock): Promise<FileBlobStore> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return new FileBlobStore(folder, clock);
 }
 
 class FileBlobStore implements BlobStore {
   readonly #folder: string;
-  readonly #clock: Clock;
+  readonly #clock: StoreClock;
 
-  constructor(folder: string, clock: Clock) {
+  constructor(folder: string, clock: StoreClock) {
     this.#folder = folder;
     this.#clock = clock;
   }

@@ -43,6 +43,15 @@ describe('ManualClock', () => {
     expect(clock.nextMs).toBeNull();
   });
 
+  it('steps the wall clock alone, and suspends the monotonic clock alone', async () => {
+    const clock = new ManualClock(1_000);
+    clock.step(-300);
+    expect([clock.now(), clock.monotonic(), clock.uptime()]).toEqual([700, 0, 0]);
+    clock.suspend(50);
+    await clock.advance(5);
+    expect([clock.now(), clock.monotonic(), clock.uptime()]).toEqual([755, 5, 55]);
+  });
+
   it('does not sleep when the signal has aborted', async () => {
     const clock = new ManualClock();
     await clock.sleep(1_000, AbortSignal.abort());

@@ -11,20 +11,25 @@ interface Sleeper {
 export class ManualClock implements Clock {
   /** Ordered by time; sleeps that end at the same time are in the order of their calls. */
   readonly #sleepers: Sleeper[] = [];
-  readonly #start: number;
+  #wallStart: number;
   #elapsed = 0;
+  #suspended = 0;
 
   /** `start`: milliseconds since 1970. */
   constructor(start = 1_750_000_000_000) {
-    this.#start = start;
+    this.#wallStart = start;
   }
 
   now(): number {
-    return this.#start + this.#elapsed;
+    return this.#wallStart + this.#elapsed + this.#suspended;
   }
 
   monotonic(): number {
     return this.#elapsed;
+  }
+
+  uptime(): number {
+    return this.#elapsed + this.#suspended;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -51,6 +56,16 @@ export class ManualClock implements Clock {
   get nextMs(): number | null {
     const next = this.#sleepers[0];
     return next === undefined ? null : Math.max(0, next.until - this.#elapsed);
+  }
+
+  /** Sets the wall clock forward, or back if `ms` is negative. */
+  step(ms: number): void {
+    this.#wallStart += ms;
+  }
+
+  /** Suspends the machine for `ms`: its monotonic clock and all sleeps stop meanwhile. */
+  suspend(ms: number): void {
+    this.#suspended += ms;
   }
 
   /**

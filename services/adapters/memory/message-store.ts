@@ -6,10 +6,10 @@ import { canonical } from '../../core/address.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, type NewMessage, statusOf } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
+import type { StoreClock } from '../../ports/store-clock.ts';
 
 /**
  * A stored message. A change replaces it whole, so a message that a caller has read never changes.
@@ -25,23 +25,21 @@ interface WakingDelivery {
 }
 
 export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageList {
-  readonly #clock: Clock;
+  readonly #clock: StoreClock;
   readonly #rows = new Map<MessageId, Row>();
   readonly #ofTenant = new Map<string, Row[]>();
   readonly #holderOfKey = new Map<string, MessageId>();
   /** Without the deliveries that have ended, which are most of them in a long run. */
   readonly #waking = new Map<DeliveryState, Map<string, WakingDelivery>>();
   readonly #blobs = new Set<BlobId>();
-  #latest = 0;
   #versions = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: StoreClock) {
     this.#clock = clock;
   }
 
   now(): number {
-    this.#latest = Math.max(this.#latest, this.#clock.now());
-    return this.#latest;
+    return this.#clock.now();
   }
 
   async insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]> {
@@ -68,6 +66,8 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
   async apply(changes: readonly Change[]): Promise<readonly (string | null)[]> {
     return changes.map((change) => this.#apply(change));
   }
+
+  async measureClock(): Promise<void> {}
 
   async woken(
     states: readonly Exclude<DeliveryState, 'queued'>[],

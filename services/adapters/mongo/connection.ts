@@ -21,6 +21,8 @@ export interface Mongo extends AsyncDisposable {
   readonly db: Db;
   /** The server's clock, in milliseconds since 1970. Never blocks. */
   now(): number;
+  /** Measures the server's clock now, besides the regular measurements. Rejects as `call` does. */
+  measureClock(): Promise<void>;
   /**
    * Awaits an operation for at most `ms`, or `storeLimits.storeCallMs`. Rejects with
    * `Failure('unavailable')`; the operation may still have its effect.
@@ -66,6 +68,7 @@ export async function openMongo(
   return {
     db,
     now: () => clock.now(),
+    measureClock: measure,
     call,
     check: () => call(writeMark(db), storeLimits.storeCheckMs),
     async [Symbol.asyncDispose]() {

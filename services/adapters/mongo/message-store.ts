@@ -78,6 +78,10 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
     this.now = now;
   }
 
+  measureClock(): Promise<void> {
+    return this.#mongo.measureClock();
+  }
+
   insert(messages: readonly NewMessage[]): Promise<readonly Inserted[]> {
     return this.#mongo.call(this.#inserts.add(messages));
   }

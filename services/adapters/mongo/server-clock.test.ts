@@ -39,10 +39,26 @@ it('does not shake when a slow answer only seems to differ', async () => {
   expect(clock.now()).toBe(serverStart + 5_802);
 });
 
-it('follows a server whose clock is another one, as after a failover', async () => {
+it.each([600_000, -600_000, 3_600_000, -3_600_000, 300])(
+  'follows a new primary whose clock differs by %i ms in one step',
+  async (ms) => {
+    const { clock, ask, jump, pass } = setUp();
+    await clock.measure(ask(1, 1));
+    jump(ms);
+    await clock.measure(ask(20, 20));
+    expect(clock.now()).toBe(serverStart + 5_042 + ms);
+    pass(10_000);
+    await clock.measure(ask(800, 800));
+    expect(clock.now()).toBe(serverStart + 16_642 + ms);
+  },
+);
+
+it('follows a step that is larger than the error of a slow answer', async () => {
   const { clock, ask, jump } = setUp();
   await clock.measure(ask(1, 1));
-  jump(600_000);
-  await clock.measure(ask(20, 20));
-  expect(clock.now()).toBe(serverStart + 5_042 + 600_000);
+  jump(-600_000);
+  await clock.measure(ask(4_000, 0));
+  expect(Math.abs(clock.now() - (serverStart + 9_002 - 600_000))).toBeLessThanOrEqual(2_000);
+  await clock.measure(ask(1, 1));
+  expect(clock.now()).toBe(serverStart + 9_004 - 600_000);
 });

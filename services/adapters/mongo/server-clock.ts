@@ -1,6 +1,8 @@
-// The server's clock, known without a query. All programs use this clock to decide what is due
-// (R5). So each keeps the offset of the server's clock from its own monotonic clock: a jump of the
-// local wall clock changes nothing, and no call waits for the server's time.
+// The server's clock, known without a query. All programs decide by this clock what is due (R5). So
+// each keeps the offset of the server's clock from its own monotonic clock: a step of the local
+// wall clock changes nothing, and no call waits for the server's time. When the server's clock has
+// stepped, or another server with another clock has become the primary, the next measurement moves
+// `now` in one step, forward or back: all programs have to agree, and slewing programs would not.
 
 export class ServerClock {
   readonly #monotonic: () => number;

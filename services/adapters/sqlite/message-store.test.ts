@@ -9,20 +9,21 @@ import { startProgram } from '../../../test/support/process.ts';
 import { canonical } from '../../core/address.ts';
 import type { MessageId } from '../../core/ids.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
+import type { MessageStore } from '../../ports/message-store.ts';
 import { ManualClock } from '../memory/clock.ts';
 import { systemClock } from '../system/clock.ts';
 import { openTemporary } from './database.fixture.ts';
 import { type Jobs, openDatabase } from './database.ts';
-import { SqliteMessageStore } from './message-store.ts';
+import { openMessageStore } from './message-store.ts';
 import { query } from './statement.ts';
 
 const open = async () => {
   const clock = new ManualClock();
   const temporary = await openTemporary();
   return {
-    store: new SqliteMessageStore(temporary.database(), clock),
+    store: await openMessageStore(temporary.database(), clock),
     elapse: (ms: number) => clock.advance(ms),
-    reopen: async () => new SqliteMessageStore(await temporary.reopen(), clock),
+    reopen: async () => openMessageStore(await temporary.reopen(), clock),
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
 };
@@ -34,7 +35,7 @@ messageListContract('sqlite', open);
 describe('SqliteMessageStore', () => {
   it('returns the oldest deliveries of a backlog that is too large to sort, without published ones', async () => {
     await using temporary = await openTemporary();
-    const store = new SqliteMessageStore(temporary.database(), new ManualClock());
+    const store = await openMessageStore(temporary.database(), new ManualClock());
     const now = store.now();
     const count = 2 * queueLimits.windowPerTenantAndTier + 10;
     // woken in the opposite order of acceptance; the first ten are published
@@ -64,7 +65,7 @@ describe('SqliteMessageStore', () => {
         return database.run(steps);
       },
     };
-    const store = new SqliteMessageStore(listening, systemClock);
+    const store = await openMessageStore(listening, systemClock);
     const [message, now] = [sampleMessage({ createdAt: store.now() }), store.now()];
     await store.insert([message]);
     await store.find([message.id]);
@@ -107,13 +108,24 @@ describe('SqliteMessageStore', () => {
     }
   });
 
-  it('its clock never goes back', async () => {
+  it.each<[string, (store: MessageStore) => Promise<unknown>]>([
+    ['event', (store) => store.insert([sampleMessage({ createdAt: store.now() })])],
+    ['readiness check', (store) => store.check()],
+  ])('its clock starts at the last stored %s if the wall clock is behind', async (_, write) => {
     await using temporary = await openTemporary();
-    let time = 1_000;
-    const store = new SqliteMessageStore(temporary.database(), { ...systemClock, now: () => time });
-    expect(store.now()).toBe(1_000);
-    time = 900;
-    expect(store.now()).toBe(1_000);
+    const clock = new ManualClock();
+    const store = await openMessageStore(temporary.database(), clock);
+    const t0 = store.now();
+    await clock.advance(5_000);
+    await write(store);
+    await clock.advance(5_000);
+    clock.step(-3_600_000);
+    const reopened = await openMessageStore(await temporary.reopen(), clock);
+    expect(reopened.now()).toBe(t0 + 5_000);
+    await clock.advance(10_000);
+    expect(reopened.now()).toBe(t0 + 14_000);
+    clock.step(7_200_000);
+    expect((await openMessageStore(await temporary.reopen(), clock)).now()).toBe(clock.now());
   });
 
   it('keeps every acknowledged write when its process is killed', async () => {
@@ -133,7 +145,7 @@ describe('SqliteMessageStore', () => {
       const told = await acknowledged(writer.folder);
       {
         await using database = await openDatabase(writer.folder); // the dead writer's lock is no obstacle
-        const store = new SqliteMessageStore(database, systemClock);
+        const store = await openMessageStore(database, systemClock);
         const found = await store.find(told.map(([id]) => id));
         const lost = told.filter(
           ([, state], i) => found[i]?.events[state === 'inserted' ? 0 : 1] === undefined,

@@ -11,6 +11,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
+import type { StoreClock } from '../../ports/store-clock.ts';
 import type { Jobs } from './database.ts';
 import { listInto } from './list-statement.ts';
 import {
@@ -25,6 +26,7 @@ import {
   valuesOf,
 } from './message-row.ts';
 import { command, query, type Result, type Row, type Statement, type Step } from './statement.ts';
+import { SqliteStoreClock } from './store-clock.ts';
 
 /** A backlog of up to this many deliveries is sorted; a larger one is read from its front. */
 const SORTED_MAX = 2 * queueLimits.windowPerTenantAndTier;
@@ -58,6 +60,10 @@ const appendEvent = command(
 );
 const usedBlobs = query('SELECT DISTINCT blob FROM blob_use WHERE blob IN (SELECT value FROM json_each(?))');
 const write = command('INSERT INTO alive (one, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at');
+// the last event and the last readiness check: nothing else in the store is later than both
+const lastStored = query(
+  'SELECT max(at) FROM (SELECT at FROM alive UNION ALL SELECT at FROM event WHERE position = (SELECT max(position) FROM event))',
+);
 
 // A query writes what it found to the temporary table `found`; the messages are read from there.
 const forget = command('DELETE FROM found');
@@ -111,21 +117,29 @@ const unpublishedFrom = (index: string, size: string): Statement =>
 const smallBacklog = unpublishedFrom('delivery_backlog', `${SIZE} <= ${SORTED_MAX}`);
 const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}`);
 
+/**
+ * Opens the store with its clock, which starts at the latest stored time if the machine's clock is
+ * behind it. Rejects as every call of the store does.
+ */
+export async function openMessageStore(database: Jobs, machine: Clock): Promise<SqliteMessageStore> {
+  const [rows = []] = await database.run([[lastStored]]);
+  const at = rowsOf(rows)[0]?.[0] ?? null;
+  return new SqliteMessageStore(database, new SqliteStoreClock(machine, at === null ? null : Number(at)));
+}
+
 export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageList {
   readonly #database: Jobs;
-  readonly #clock: Clock;
+  readonly #clock: StoreClock;
   /** Statements by kind of call: as many as there are kinds of changes, lists and sweeps. */
   readonly #made = new Map<string, Statement>();
-  #latest = 0;
 
-  constructor(database: Jobs, clock: Clock) {
+  constructor(database: Jobs, clock: StoreClock) {
     this.#database = database;
     this.#clock = clock;
   }
 
   now(): number {
-    this.#latest = Math.max(this.#latest, this.#clock.now());
-    return this.#latest;
+    return this.#clock.now();
   }
 
   async insert(batch: readonly NewMessage[]): Promise<readonly Inserted[]> {
@@ -187,6 +201,8 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
       results[updates[i] ?? -1] === 1 ? String(Number(version) + 1) : null,
     );
   }
+
+  async measureClock(): Promise<void> {}
 
   async woken(
     states: readonly Exclude<DeliveryState, 'queued'>[],

@@ -8,6 +8,7 @@ describe('systemClock', () => {
     expect(systemClock.now()).toBe(1_000);
     const before = systemClock.monotonic();
     expect(systemClock.monotonic()).toBeGreaterThanOrEqual(before);
+    expect(systemClock.uptime()).toBeGreaterThan(0);
   });
 
   it('sleeps for the given time', async () => {

@@ -12,6 +12,10 @@ it('the limits obey their rules', () => {
 
 it.each([
   ['a lease survives one renewal that failed', { leaseRenewShare: 0.45 }],
+  [
+    'a dispatcher stops to trust its lease before the fastest clock of a store ends the lease',
+    { storeClockSlewShare: 0.2 },
+  ],
   ['the default lease lies between the lowest and the highest', { leaseMs: limits.leaseMaxMs + 1 }],
   [
     'the queue does not redeliver an entry while a slow server takes its mail',

@@ -60,6 +60,10 @@ export function assertLimits(l: typeof limits = limits): void {
   const rules: [boolean, string][] = [
     [1 > 2 * l.leaseRenewShare + l.leaseMarginShare, 'a lease survives one renewal that failed'],
     [
+      (1 - l.leaseMarginShare) * (1 + l.storeClockSlewShare) < 1,
+      'a dispatcher stops to trust its lease before the fastest clock of a store ends the lease',
+    ],
+    [
       l.leaseMinMs <= l.leaseMs && l.leaseMs <= l.leaseMaxMs,
       'the default lease lies between the lowest and the highest',
     ],

@@ -1,6 +1,6 @@
 // Stores: timeouts, bulks, the store's clock and SQLite's thread.
 
-import { MIB, SECOND } from './units.ts';
+import { MIB, MINUTE, SECOND } from './units.ts';
 
 export const storeLimits = {
   /** Timeout of one call to the store. */
@@ -17,6 +17,20 @@ export const storeLimits = {
    * be wrong by half of a slow round trip.
    */
   storeClockFirstAsks: 5,
+  /**
+   * How fast the clock of an embedded store slews towards the wall clock: waits between attempts
+   * are at most a tenth longer or shorter meanwhile.
+   */
+  storeClockSlewShare: 0.1,
+  /** By how much the wall clock has to be ahead for a step. Slewing corrects less within 10 s. */
+  storeClockStepMs: 1 * SECOND,
+  /**
+   * How long the wall clock has to stay ahead until an embedded store's clock follows in one step:
+   * a wrong time from NTP or an administrator is usually corrected sooner.
+   */
+  storeClockStepLastsMs: 1 * MINUTE,
+  /** Shorter suspensions are left to slewing: some systems report the uptime in whole seconds. */
+  storeClockSuspendedMinMs: 2 * SECOND,
   /** Items of several callers in one bulk write. */
   storeBulkItemsMax: 500,
   /** Bulks of one kind in flight, per program: one is being synced while the next one is sent. */
