@@ -22,7 +22,7 @@ def attachment(part):
         "filename": part.get_filename(),
         "contentType": part.get_content_type(),
         "contentId": part["Content-ID"],
-        "disposition": part.get_content_disposition(),
+        "disposition": part.get_content_disposition() or "",
         "content": base64.b64encode(part.get_payload(decode=True)).decode(),
     }
 
