@@ -19,11 +19,11 @@ import { Front } from './front/front.ts';
 import { RouteTable } from './front/route-table.ts';
 import type { IngestClient } from './ingest/ingest-client.ts';
 import { KnownKeys } from './ingest/known-keys.ts';
-import { internal, notFound } from './ingest/refusal.ts';
 import { SendBatcher } from './ingest/send-batcher.ts';
-import { refusedWith } from './rest/answer.ts';
-import type { Door } from './rest/handle.ts';
+import { internal, notFound } from './refusals.ts';
+import type { Door } from './rest/handle-request.ts';
 import { ParserPool } from './rest/parser-pool.ts';
+import { refusedWith } from './rest/response.ts';
 import { restRoutes, sendAnswer } from './rest/rest-routes.ts';
 
 declare module 'fastify' {

@@ -11,7 +11,7 @@ import { type SenderResource, senders } from './api/v1alpha1/resources.ts';
 import type { KubernetesClient } from './kubernetes/client.ts';
 import { microTime } from './kubernetes/elector.ts';
 import { type Lease, leases, type ObjectKey } from './kubernetes/resource.ts';
-import { keyOf } from './reconcile/identity.ts';
+import { keyOf } from './reconcile/precedence.ts';
 
 interface ReleaseParts {
   readonly client: Pick<KubernetesClient, 'get' | 'create' | 'update' | 'list' | 'patchMetadata'>;

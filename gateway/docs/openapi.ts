@@ -14,7 +14,7 @@ import type {
   Method,
   ValueType,
 } from '../../services/runtime/contract.ts';
-import { sendMethods } from '../rest/content.ts';
+import { sendMethods } from '../rest/parts-to-upload.ts';
 import { canBeText } from '../rest/read-url.ts';
 import { readComments } from './comments.ts';
 import { type Example, examples } from './examples.ts';

@@ -5,8 +5,8 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Duplex } from 'node:stream';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import { runningLimits } from '../../services/core/limits/running.ts';
-import { malformed, notFound } from '../ingest/refusal.ts';
-import { type HttpAnswer, refusedWith } from '../rest/answer.ts';
+import { malformed, notFound } from '../refusals.ts';
+import { type HttpAnswer, refusedWith } from '../rest/response.ts';
 import type { Discard } from './discard.ts';
 
 interface Exchange {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { newKey } from '../../test/support/installation.ts';
-import { httpStatusOf } from '../ingest/refusal.ts';
+import { httpStatusOf } from '../refusals.ts';
 import { judgeHead, type RequestHead } from './judge-head.ts';
 import { RouteTable } from './route-table.ts';
 

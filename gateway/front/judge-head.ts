@@ -12,7 +12,7 @@ import {
   notFound,
   unauthenticated,
   unsupportedTransferEncoding,
-} from '../ingest/refusal.ts';
+} from '../refusals.ts';
 import { credentialOf, isExpecting } from '../rest/request-headers.ts';
 import { type DeclaredRoute, type Methods, partsOf, type RouteTable } from './route-table.ts';
 

@@ -1,8 +1,8 @@
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { refusal } from '../refusals.ts';
 import { Admission } from './admission.ts';
-import { refusal } from './refusal.ts';
 
 const rate = { limit: 10, remaining: 9, reset: 1 };
 const unauthenticated = refusal(status.UNAUTHENTICATED, 'unauthenticated', 'x');

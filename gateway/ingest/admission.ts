@@ -9,8 +9,8 @@ import type {
   RateFigures,
   Refusal,
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
+import { isFailedAuthentication } from '../refusals.ts';
 import type { IngestClient } from './ingest-client.ts';
-import { isFailedAuthentication } from './refusal.ts';
 
 export class Admission {
   readonly credential: string;

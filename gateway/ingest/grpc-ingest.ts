@@ -38,8 +38,8 @@ import { connectionLimits } from '../../services/core/limits/connection.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import { runningLimits } from '../../services/core/limits/running.ts';
 import type { TlsIdentity } from '../../services/runtime/tls.ts';
+import { internal, refusal, unavailable } from '../refusals.ts';
 import type { CallContext, IngestClient } from './ingest-client.ts';
-import { internal, refusal, unavailable } from './refusal.ts';
 
 /** Every service of the contract; a test compares it with the proto. */
 const services: readonly ServiceDefinition[] = [

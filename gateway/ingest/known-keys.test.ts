@@ -1,8 +1,8 @@
 import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { accessLimits } from '../../services/core/limits/access.ts';
+import { refusal, unauthenticated, unavailable } from '../refusals.ts';
 import { KnownKeys } from './known-keys.ts';
-import { refusal, unauthenticated, unavailable } from './refusal.ts';
 
 /** Keys in a world whose ingest admits what does not begin with `bad`. */
 function world() {

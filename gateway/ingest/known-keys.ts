@@ -6,8 +6,8 @@ import { hash } from 'node:crypto';
 import type { AdmitRequest, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { BoundedMap } from '../../services/core/bounded-map.ts';
 import { accessLimits } from '../../services/core/limits/access.ts';
+import { isFailedAuthentication } from '../refusals.ts';
 import type { IngestClient } from './ingest-client.ts';
-import { isFailedAuthentication } from './refusal.ts';
 
 export interface KnownKey {
   /**

@@ -6,10 +6,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { MessageType } from '../../services/runtime/contract.ts';
-import { tooLarge } from '../ingest/refusal.ts';
-import { encodedBytesMost, takeContent } from './content.ts';
+import { tooLarge } from '../refusals.ts';
 import { Faults } from './faults.ts';
 import { decodeText, parseJson } from './parse.ts';
+import { encodedBytesMost, takeContent } from './parts-to-upload.ts';
 import { readMessage, type TypedMessage } from './read-message.ts';
 import type { Extent } from './spool.ts';
 

@@ -4,7 +4,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { malformed } from '../ingest/refusal.ts';
+import { malformed } from '../refusals.ts';
 import { parseWithLongNumbers } from './long-number.ts';
 import { repeatedNames } from './repeated-names.ts';
 import { scanText } from './text-scan.ts';

@@ -5,7 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { doorLimits } from '../../services/core/limits/door.ts';
-import { unavailable } from '../ingest/refusal.ts';
+import { unavailable } from '../refusals.ts';
 import type { ParseJob, ParseResult, ParserTypes } from './parse-worker.ts';
 
 interface Waiting {

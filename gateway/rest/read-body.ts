@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Admission } from '../ingest/admission.ts';
-import { malformed, tooLarge, unavailable } from '../ingest/refusal.ts';
+import { malformed, tooLarge, unavailable } from '../refusals.ts';
 import { JsonScan } from './json-scan.ts';
 import { Spool } from './spool.ts';
 

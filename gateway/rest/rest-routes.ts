@@ -4,11 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Contract, HttpRoute, Method } from '../../services/runtime/contract.ts';
-import { unavailable } from '../ingest/refusal.ts';
-import { type HttpAnswer, refusedWith } from './answer.ts';
-import { type Door, handle } from './handle.ts';
+import { unavailable } from '../refusals.ts';
+import { type Door, handle } from './handle-request.ts';
 import { isExpecting } from './request-headers.ts';
-import { respond } from './respond.ts';
+import { type HttpAnswer, refusedWith } from './response.ts';
+import { respond } from './write-response.ts';
 
 export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsync {
   let inFlight = 0;

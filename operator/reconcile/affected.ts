@@ -4,9 +4,9 @@ import { PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION } from '../api/v1alpha1/name
 import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources.ts';
 import type { ObjectChange } from '../kubernetes/reflector.ts';
 import { type KubernetesObject, keyText } from '../kubernetes/resource.ts';
-import { keyOf } from './identity.ts';
 import { domainOf, identifierIn, type SenderIndex, secretIndexers, type TemplateIndex } from './indexes.ts';
 import type { Mirror } from './mirror.ts';
+import { keyOf } from './precedence.ts';
 
 export interface Mirrors {
   readonly senders: Mirror<SenderResource, SenderIndex>;

@@ -4,7 +4,7 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { KubernetesObject, Resource } from '../kubernetes/resource.ts';
 import type { StatusChange } from './decide-status.ts';
-import { keyOf } from './identity.ts';
+import { keyOf } from './precedence.ts';
 
 export interface StatusParts {
   readonly client: Pick<KubernetesClient, 'applyStatus'>;

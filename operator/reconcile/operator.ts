@@ -32,11 +32,11 @@ import {
 } from './affected.ts';
 import { applyStatus } from './apply-status.ts';
 import { countReady } from './count-ready.ts';
-import { keyOf } from './identity.ts';
 import { secretIndexers, senderIndexers, templateIndexers } from './indexes.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { MergedMirror } from './mirror.ts';
 import { decidePausedStatus, isPaused } from './pause.ts';
+import { keyOf } from './precedence.ts';
 import type { CatalogAccess } from './publish.ts';
 import { removeOrphans } from './remove-orphans.ts';
 import { DnsChecks } from './sender/dns-checks.ts';

@@ -1,7 +1,7 @@
 // Counts failed authentications by client address and by key id, and refuses further failing
 // requests with 429. A valid key is never counted.
 
-import { countedUnder, tooMany, tooManyFailures } from '../core/access/failed-authentications.ts';
+import { countedUnder, tooMany, tooManyFailures } from '../core/access/failure-rules.ts';
 import { BoundedMap } from '../core/bounded-map.ts';
 import type { Failure } from '../core/failure.ts';
 import { accessLimits } from '../core/limits/access.ts';

@@ -4,7 +4,7 @@
 // evict good ones.
 
 import { isSameSecret, readKey } from '../core/access/api-key.ts';
-import type { FailureReason } from '../core/access/failed-authentications.ts';
+import type { FailureReason } from '../core/access/failure-rules.ts';
 import { faultOfKey } from '../core/access/key-life.ts';
 import { keyTextFaults } from '../core/access/key-text.ts';
 import type { Principal } from '../core/access/principal.ts';

@@ -28,8 +28,8 @@ import {
 } from '../conditions.ts';
 import type { Decision } from '../decision.ts';
 import { tenantNotAllowed } from '../tenants.ts';
-import { stateOf } from './decide-keys.ts';
-import type { StoredDkimKey } from './key-secrets.ts';
+import { stateOf } from './decide-dkim-keys.ts';
+import type { StoredDkimKey } from './dkim-secrets.ts';
 import { senderFields } from './status-fields.ts';
 
 /** Decoded Secrets by name; null: there is no Secret of that name. */

@@ -7,8 +7,8 @@ import { dkimRecord, readDkimKey } from '../../../services/core/mail/dkim/key.ts
 import { type CheckedRecord, checkRecord } from '../../../services/core/objects/domain-records.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import { compileWith, readSender, recordsFor, type SenderFacts } from './decide.ts';
-import type { ManagedKey } from './decide-keys.ts';
-import type { StoredDkimKey } from './key-secrets.ts';
+import type { ManagedKey } from './decide-dkim-keys.ts';
+import type { StoredDkimKey } from './dkim-secrets.ts';
 
 export const NOW = Date.parse('2026-03-01T12:00:00Z');
 

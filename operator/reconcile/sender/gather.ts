@@ -12,9 +12,9 @@ import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { secrets } from '../../kubernetes/resource.ts';
 import { nullIfForbidden } from '../conditions.ts';
-import { hasPrecedence } from '../identity.ts';
 import type { SenderIndex } from '../indexes.ts';
 import type { Mirror } from '../mirror.ts';
+import { hasPrecedence } from '../precedence.ts';
 import { namesIn, secretFields } from '../references.ts';
 import type { Tenants } from '../tenants.ts';
 import {
@@ -27,7 +27,7 @@ import {
   type SenderFacts,
 } from './decide.ts';
 import type { DnsChecks } from './dns-checks.ts';
-import { type ManagedKeyParts, manageKeys } from './manage-keys.ts';
+import { type ManagedKeyParts, manageKeys } from './manage-dkim-keys.ts';
 
 export interface SenderGatherParts extends ManagedKeyParts {
   readonly clock: Clock;

@@ -5,7 +5,7 @@ import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { applyStatus, type StatusParts } from '../apply-status.ts';
 import { concludeVisit } from '../decision.ts';
-import { keyOf } from '../identity.ts';
+import { keyOf } from '../precedence.ts';
 import { publish } from '../publish.ts';
 import { decideSender } from './decide.ts';
 import { gatherSender } from './gather.ts';

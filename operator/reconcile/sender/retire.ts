@@ -10,11 +10,11 @@ import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import type { MessageList } from '../../../services/ports/message-list.ts';
 import { DRAIN_FINALIZER } from '../../api/v1alpha1/names.ts';
 import { type SenderResource, senders } from '../../api/v1alpha1/resources.ts';
-import { keyOf } from '../identity.ts';
+import { keyOf } from '../precedence.ts';
 import { type CatalogAccess, type CatalogPublishResult, publish, sourceOf } from '../publish.ts';
 import { acceptSender, retiringEntry } from './decide.ts';
 import { gatherClaim, readSecrets, type SenderGatherParts } from './gather.ts';
-import { readKnownKeys } from './manage-keys.ts';
+import { readKnownKeys } from './manage-dkim-keys.ts';
 
 export interface RetireParts extends SenderGatherParts {
   readonly catalog: CatalogAccess;

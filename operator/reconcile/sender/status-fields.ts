@@ -4,8 +4,8 @@
 import type { CheckedRecord } from '../../../services/core/objects/domain-records.ts';
 import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import { timeText } from '../conditions.ts';
-import { stateOf } from './decide-keys.ts';
-import type { StoredDkimKey } from './key-secrets.ts';
+import { stateOf } from './decide-dkim-keys.ts';
+import type { StoredDkimKey } from './dkim-secrets.ts';
 
 type SenderFields = Pick<SenderStatus, 'verifiedTime' | 'dkimKeys' | 'dnsRecords'>;
 

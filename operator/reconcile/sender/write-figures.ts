@@ -11,8 +11,8 @@ import type { SenderStatus } from '../../api/v1alpha1/status.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { timeText } from '../conditions.ts';
 import { isSame } from '../decide-status.ts';
-import { keyOf } from '../identity.ts';
 import type { Mirror } from '../mirror.ts';
+import { keyOf } from '../precedence.ts';
 import type { Tenants } from '../tenants.ts';
 
 interface FiguresParts {

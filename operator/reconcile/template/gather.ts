@@ -10,9 +10,9 @@ import type { SenderResource, TemplateResource } from '../../api/v1alpha1/resour
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { configMaps } from '../../kubernetes/resource.ts';
 import { nullIfForbidden } from '../conditions.ts';
-import { hasPrecedence } from '../identity.ts';
 import type { TemplateIndex } from '../indexes.ts';
 import type { Mirror } from '../mirror.ts';
+import { hasPrecedence } from '../precedence.ts';
 import { configMapFields, namesIn } from '../references.ts';
 import type { Tenants } from '../tenants.ts';
 import {

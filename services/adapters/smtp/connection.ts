@@ -14,7 +14,7 @@ import type { Transcript } from '../../core/smtp/transcript.ts';
 import type { MailBytes, Report, TlsUsed, Transaction } from '../../ports/transport.ts';
 import { faultOf } from './connection-faults.ts';
 import { Deadline } from './deadline.ts';
-import type { Opened } from './opening.ts';
+import type { Opened } from './handshake.ts';
 import { inPieces, pour } from './pour.ts';
 import type { SmtpLimits } from './settings.ts';
 

@@ -5,22 +5,22 @@ import assert from 'node:assert';
 import type { Route } from '../../core/catalog/catalog.ts';
 import type { Report, Session, Transaction } from '../../ports/transport.ts';
 import { Connection, type Sent } from './connection.ts';
-import type { Connections, Turn } from './connections.ts';
-import { openConnection } from './open.ts';
+import type { ConnectionPool, Turn } from './connection-pool.ts';
+import { openConnection } from './open-route.ts';
 import type { SmtpSettings } from './settings.ts';
 
 export class SmtpSession implements Session {
   readonly kind = 'session';
   readonly #route: Route;
   readonly #settings: SmtpSettings;
-  readonly #connections: Connections;
+  readonly #connections: ConnectionPool;
   readonly #turn: Turn;
   #connection: Connection | null;
 
   constructor(from: {
     route: Route;
     settings: SmtpSettings;
-    connections: Connections;
+    connections: ConnectionPool;
     turn: Turn;
     connection: Connection;
   }) {

@@ -6,9 +6,9 @@ import type { Cidr } from '../../core/network/dialable.ts';
 import { aborted } from '../../core/smtp/answers.ts';
 import type { Report, Session, Transport } from '../../ports/transport.ts';
 import { Connection } from './connection.ts';
-import { Connections, type Turn } from './connections.ts';
+import { ConnectionPool, type Turn } from './connection-pool.ts';
 import { type Resolve, resolveBySystem } from './dial.ts';
-import { neverConnected, openConnection } from './open.ts';
+import { neverConnected, openConnection } from './open-route.ts';
 import { SmtpSession } from './session.ts';
 import { type SmtpLimits, type SmtpSettings, smtpLimits } from './settings.ts';
 
@@ -41,7 +41,7 @@ export function createSmtpTransport(options: SmtpTransportOptions): Transport {
     credentialsOf: options.credentialsOf ?? (({ credentials }) => credentials),
     accepted: new WeakMap(),
   };
-  const connections = new Connections(settings.limits);
+  const connections = new ConnectionPool(settings.limits);
 
   return {
     async open(route: Route, { signal }): Promise<Session | Report> {

@@ -2,7 +2,7 @@
 
 import type { RateFigures, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import type { Method } from '../../services/runtime/contract.ts';
-import { errorBody, headersOf, httpStatusOf } from '../ingest/refusal.ts';
+import { errorBody, headersOf, httpStatusOf } from '../refusals.ts';
 import { writeMessage } from './write-message.ts';
 
 export interface HttpAnswer {

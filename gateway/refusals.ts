@@ -1,9 +1,9 @@
 // Refusals of the gateway, the table from gRPC codes to HTTP statuses, and the body of an error.
 
 import { status as Grpc } from '@grpc/grpc-js';
-import type { FieldFault, Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { type KeyTextFault, keyTextFaults } from '../../services/core/access/key-text.ts';
-import { doorLimits } from '../../services/core/limits/door.ts';
+import type { FieldFault, Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
+import { type KeyTextFault, keyTextFaults } from '../services/core/access/key-text.ts';
+import { doorLimits } from '../services/core/limits/door.ts';
 
 export function refusal(
   grpcCode: number,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { operatorLimits } from '../../../services/core/limits/operator.ts';
-import { decideKeys, type ManagedKey, stateOf } from './decide-keys.ts';
+import { decideKeys, type ManagedKey, stateOf } from './decide-dkim-keys.ts';
 
 const now = 1_750_000_000_000;
 const day = 24 * 3_600_000;

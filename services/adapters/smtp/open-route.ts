@@ -10,7 +10,7 @@ import type { Report } from '../../ports/transport.ts';
 import { Connection } from './connection.ts';
 import { faultOf } from './connection-faults.ts';
 import { connectTo, DialError, dialable } from './dial.ts';
-import { Opening } from './opening.ts';
+import { Handshake } from './handshake.ts';
 import type { SmtpSettings } from './settings.ts';
 import { encrypt, isVerified } from './tls.ts';
 
@@ -107,7 +107,7 @@ async function openOnce(
   const startedAt = performance.now();
   const socket = await connected(given);
   if ('kind' in socket) return { report: neverConnected(route, socket), refused: null };
-  const opening = new Opening({ route, socket, settings, withTls });
+  const opening = new Handshake({ route, socket, settings, withTls });
   const opened = await opening.introduce(greetingMs, signal, refused);
   if (!('kind' in opened)) {
     const openMs = performance.now() - startedAt;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasPrecedence } from './identity.ts';
+import { hasPrecedence } from './precedence.ts';
 
 const object = (creationTimestamp: string, uid: string) => ({
   metadata: { name: 'a', creationTimestamp, uid },

@@ -20,10 +20,10 @@ interface Lane {
   readonly waiting: (() => void)[];
 }
 
-export class Connections {
+export class ConnectionPool {
   readonly #limits: SmtpLimits;
   readonly #lanes = new Map<string, Lane>();
-  /** Connections that are saying QUIT. */
+  /** ConnectionPool that are saying QUIT. */
   readonly #leaving = new Set<Promise<void>>();
   #isClosed = false;
 

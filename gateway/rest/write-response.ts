@@ -1,7 +1,7 @@
 // Writes a response as HTTP.
 
 import type { ServerResponse } from 'node:http';
-import type { HttpAnswer } from './answer.ts';
+import type { HttpAnswer } from './response.ts';
 
 /**
  * Headers that are already set stay, unless the response has the same header. Node omits the body

@@ -19,7 +19,7 @@ import { senders } from '../../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { type Secret, secrets } from '../../kubernetes/resource.ts';
 import { timeText } from '../conditions.ts';
-import type { ManagedKey } from './decide-keys.ts';
+import type { ManagedKey } from './decide-dkim-keys.ts';
 
 /** A managed key, its Secret, and the key itself. */
 export interface StoredDkimKey {

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import { errorBody, httpStatusOf, refusal, retryAfterOf } from './refusal.ts';
+import { errorBody, httpStatusOf, refusal, retryAfterOf } from './refusals.ts';
 
 describe('the table from gRPC to HTTP', () => {
   test.each([

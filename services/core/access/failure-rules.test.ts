@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { accessLimits } from '../limits/access.ts';
-import { countedUnder, tooMany, tooManyFailures } from './failed-authentications.ts';
+import { countedUnder, tooMany, tooManyFailures } from './failure-rules.ts';
 
 const hashKey = { id: 'c1', secret: Buffer.alloc(32, 7) };
 const unknown = { reason: 'unknown', keyId: 'abc' } as const;

@@ -11,17 +11,17 @@ import type { HttpRoute, Method } from '../../services/runtime/contract.ts';
 import { Admission } from '../ingest/admission.ts';
 import type { IngestClient } from '../ingest/ingest-client.ts';
 import type { KnownKey, KnownKeys } from '../ingest/known-keys.ts';
-import { malformed, unsupportedContentEncoding } from '../ingest/refusal.ts';
 import type { SendBatcher } from '../ingest/send-batcher.ts';
-import { type HttpAnswer, refusedWith, succeeded } from './answer.ts';
-import { encodedBytesOf, sendMethods, takeContent } from './content.ts';
+import { malformed, unsupportedContentEncoding } from '../refusals.ts';
 import { Faults } from './faults.ts';
 import { decodeText, parseJson } from './parse.ts';
 import type { ParserPool } from './parser-pool.ts';
+import { encodedBytesOf, sendMethods, takeContent } from './parts-to-upload.ts';
 import { readBody } from './read-body.ts';
 import { emptyMessage, readMessage, type TypedMessage } from './read-message.ts';
 import { readPath, readQuery } from './read-url.ts';
 import { credentialOf, hasContentEncoding, idempotencyKeysOf, traceparentOf } from './request-headers.ts';
+import { type HttpAnswer, refusedWith, succeeded } from './response.ts';
 import type { Spool } from './spool.ts';
 
 /** The parts of the gateway that handling a request needs. */

@@ -5,7 +5,7 @@ import { parseReply, type Reply, type Stage } from '../../core/delivery/reply.ts
 import { type Offers, offersOf } from '../../core/smtp/offers.ts';
 import type { Transcript } from '../../core/smtp/transcript.ts';
 
-export class OpeningLog {
+export class HandshakeLog {
   /**
    * For nodemailer, with `transactionLog: true`: level debug carries each command and each whole
    * reply.

@@ -12,9 +12,9 @@ import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { KubernetesObject } from '../../kubernetes/resource.ts';
 import type { SecretIndex } from '../indexes.ts';
 import type { Mirror } from '../mirror.ts';
-import { decideKeys, stateOf } from './decide-keys.ts';
+import { decideKeys, stateOf } from './decide-dkim-keys.ts';
+import { createKey, readKeys, removeKey, type StoredDkimKey, updateKey } from './dkim-secrets.ts';
 import type { DnsChecks } from './dns-checks.ts';
-import { createKey, readKeys, removeKey, type StoredDkimKey, updateKey } from './key-secrets.ts';
 
 export interface ManagedKeyParts {
   readonly client: KubernetesClient;

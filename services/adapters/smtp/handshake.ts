@@ -1,6 +1,6 @@
 // Opens a connection: greeting, EHLO, STARTTLS and AUTH, by nodemailer's SMTPConnection.
 // SMTPConnection does not report at which step a connection was lost and has one timeout for all
-// steps, so `OpeningLog` follows the steps, and each step has a deadline of its own. Afterwards this
+// steps, so `HandshakeLog` follows the steps, and each step has a deadline of its own. Afterwards this
 // adapter owns the socket, and nodemailer neither reads nor writes any more.
 
 import type { Socket } from 'node:net';
@@ -14,8 +14,8 @@ import { Transcript } from '../../core/smtp/transcript.ts';
 import type { TlsUsed } from '../../ports/transport.ts';
 import { faultOf } from './connection-faults.ts';
 import { Deadline } from './deadline.ts';
+import { HandshakeLog } from './handshake-log.ts';
 import { loginOptions, sendToken, TOKEN_METHOD } from './nodemailer-login.ts';
-import { OpeningLog } from './opening-log.ts';
 import type { SmtpSettings } from './settings.ts';
 import { isVerified, startTlsOptions, tlsOf } from './tls.ts';
 
@@ -30,7 +30,7 @@ export interface Opened {
   readonly transcript: Transcript;
 }
 
-export class Opening {
+export class Handshake {
   readonly transcript: Transcript;
   /** The local address that the connection leaves from. */
   readonly source: string | null;
@@ -38,7 +38,7 @@ export class Opening {
   readonly #route: Route;
   readonly #settings: SmtpSettings;
   readonly #smtp: SMTPConnection;
-  readonly #log: OpeningLog;
+  readonly #log: HandshakeLog;
   readonly #deadline = new Deadline(() => this.#end({ how: 'timeout' }));
   /** Of the login: the mechanism that was tried, and the one to try after it. */
   tried: Mechanism | null = null;
@@ -55,7 +55,7 @@ export class Opening {
     this.#settings = settings;
     this.source = socket.localAddress ?? null;
     this.transcript = new Transcript(settings.limits.transcriptBytesMax);
-    this.#log = new OpeningLog(this.transcript);
+    this.#log = new HandshakeLog(this.transcript);
     this.#log.onProgress = () => this.#deadline.restart();
     // nodemailer's timers must never fire before ours, because they do not know the steps.
     const beyondMs = settings.limits.smtpDotMs + settings.limits.smtpSocketMs;
