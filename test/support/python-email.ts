@@ -21,6 +21,7 @@ export interface PythonMail {
     readonly filename: string | null;
     readonly contentType: string;
     readonly contentId: string | null;
+    /** Empty without a Content-Disposition. */
     readonly disposition: string;
     /** Base 64. */
     readonly content: string;

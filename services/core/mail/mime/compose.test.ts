@@ -351,7 +351,7 @@ describeWith(['python3'], 'Python’s email', () => {
         attachments: expectedAttachments(m).map((a) => ({
           filename: a.filename,
           contentId: a.contentId === null ? null : `<${a.contentId}>`,
-          disposition: a.disposition === 'alternative' ? null : a.disposition,
+          disposition: a.disposition === 'alternative' ? '' : a.disposition,
           content: Buffer.from(blobs.get(a.blob) ?? []).toString('base64'),
         })),
       });
