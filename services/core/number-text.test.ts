@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fitOf } from './number-text.ts';
+import { fitOf, hasItsDigits } from './number-text.ts';
 
 describe('a number in decimals', () => {
   it.each([
@@ -83,3 +83,15 @@ describe('a number in decimals', () => {
     );
   });
 });
+
+it.each([
+  [0, true],
+  [-0.5, true],
+  [2 ** 53 - 1, true],
+  [2 ** 53, false],
+  [1 - 2 ** 53, true],
+  [-(2 ** 53), false],
+  [1e300, false],
+  [Number.POSITIVE_INFINITY, false],
+  [Number.NaN, false],
+])('the parsed number %d surely has its digits: %s', (value, has) => expect(hasItsDigits(value)).toBe(has));

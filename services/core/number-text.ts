@@ -28,6 +28,13 @@ export function fitOf(text: string): NumberFit | null {
   return digits === '' || isWriting(digits, Math.abs(value)) ? 'held' : 'longer';
 }
 
+/**
+ * False for a parsed number whose digits may have been lost: an integer beyond 2^53 - 1, in any
+ * notation, and a number that is not finite. For readers that no longer have the text.
+ */
+export const hasItsDigits = (value: number): boolean =>
+  Number.isFinite(value) && (Number.isSafeInteger(value) || !Number.isInteger(value));
+
 /** True for a number without a fraction and an exponent. */
 export const isInteger = (text: string): boolean => INTEGER.test(text);
 

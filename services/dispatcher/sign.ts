@@ -45,7 +45,7 @@ export interface SignableMail {
 }
 
 export interface Signatures {
-  /** The DKIM-Signature fields to put before the header: one for each of the sender's keys. */
+  /** The DKIM-Signature fields to put before the header: one for each active key. */
   readonly fields: Uint8Array;
   /** The size of the signed mail without these fields. */
   readonly bytes: number;

@@ -288,6 +288,15 @@ data: {de.html: <p>aus der ConfigMap</p>}`;
       ['SchemaMismatch spec.sampleData.number', 'SchemaMismatch spec.sampleData.a'],
     ],
     [
+      'numbers of the sample that YAML rounded',
+      [
+        template(
+          `${plain}, sampleData: {a: 9007199254740993, b: [{c: -1e400}, 9007199254740991, 0.1], d: '9007199254740993'}`,
+        ),
+      ],
+      ['InvalidSpec spec.sampleData.a', 'InvalidSpec spec.sampleData.b[0].c'],
+    ],
+    [
       'nested too deep',
       [
         template(

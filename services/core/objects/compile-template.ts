@@ -2,8 +2,10 @@
 
 import type { TemplateRevision } from '../catalog/catalog.ts';
 import { contentHash } from '../catalog/content-hash.ts';
-import type { ObjectFault } from '../documents/fault.ts';
+import type { FaultPath, ObjectFault } from '../documents/fault.ts';
+import { catalogLimits } from '../limits/catalog.ts';
 import { nameError } from '../mail/headers.ts';
+import { hasItsDigits } from '../number-text.ts';
 import { normalizeLocale } from '../template/locale.ts';
 import { schemaFaults } from '../template/variables.ts';
 import { defaultTenant } from './identity.ts';
@@ -40,6 +42,7 @@ export function compileTemplate(object: TemplateObject, references: TemplateRefe
     ...schemaFaults(spec.variables ?? { type: 'object' }).map(({ path, message }) =>
       templateFault('InvalidSpec', ['variables', ...path], message),
     ),
+    ...numberFaults(spec.sampleData),
     ...headerFaults(object),
     ...senderFaults(object, references),
   ];
@@ -71,6 +74,25 @@ export function identifierOf(object: TemplateObject): string {
 function schemesOf(objects: readonly TemplateObject[]): readonly string[] {
   const schemes = objects.flatMap(({ spec }) => spec.allowedSchemes.map((scheme) => scheme.toLowerCase()));
   return [...new Set(schemes)].toSorted();
+}
+
+/**
+ * YAML and the Kubernetes API round an integer beyond 2^53 - 1, so the sample would show another
+ * number than a request does. In quotes, the number is valid where `variables` wants a number.
+ */
+function numberFaults(sampleData: TemplateObject['spec']['sampleData']): readonly ObjectFault[] {
+  const paths: FaultPath[] = [];
+  const visit = (value: unknown, path: FaultPath): void => {
+    if (paths.length >= catalogLimits.catalogFileFaultsMax) return;
+    if (typeof value === 'number' && !hasItsDigits(value)) paths.push(path);
+    else if (Array.isArray(value)) value.forEach((item, at) => void visit(item, [...path, at]));
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, item] of Object.entries(value)) visit(item, [...path, name]);
+  };
+  visit(sampleData, ['sampleData']);
+  return paths.map((path) =>
+    templateFault('InvalidSpec', path, 'A number beyond 2^53 - 1 would be rounded: put it in quotes.'),
+  );
 }
 
 /** The form of a value can be judged only after rendering. */

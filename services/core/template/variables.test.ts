@@ -129,6 +129,16 @@ describe('what a schema may not be', () => {
     ['an unknown type', { type: 'object', properties: { a: { type: 'text' } } }, 'properties.a.type'],
     ['an odd length', { type: 'object', properties: { a: { maxLength: -1 } } }, 'properties.a.maxLength'],
     ['a property that is no schema', { type: 'object', properties: { a: 'string' } }, 'properties.a'],
+    [
+      'a choice that YAML rounded',
+      { type: 'object', properties: { a: { enum: [2 ** 53] } } },
+      'properties.a.enum',
+    ],
+    [
+      'a constant that YAML rounded',
+      { type: 'object', properties: { a: { const: -(2 ** 53) } } },
+      'properties.a.const',
+    ],
     ['an object as a choice', { type: 'object', properties: { a: { enum: [{}] } } }, 'properties.a.enum'],
     ['no object', { type: 'string' }, 'type'],
     ['no schema', 'object', ''],

@@ -5,7 +5,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FieldError } from '../failure.ts';
 import { templateLimits } from '../limits/template.ts';
-import { fitOf, isInteger } from '../number-text.ts';
+import { fitOf, hasItsDigits, isInteger } from '../number-text.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 type Data = Readonly<Record<string, unknown>>;
@@ -33,7 +33,7 @@ const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
 const isScalar = (value: unknown): boolean =>
-  value === null || isText(value) || isNumber(value) || isFlag(value);
+  value === null || isText(value) || isFlag(value) || (typeof value === 'number' && hasItsDigits(value));
 const isListOf = (test: (value: unknown) => boolean) => (value: unknown) =>
   Array.isArray(value) && value.length > 0 && value.every(test);
 const types = new Set<unknown>(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
@@ -51,8 +51,8 @@ const keywords: Readonly<Record<string, readonly [test: (value: unknown) => bool
   required: [(value) => Array.isArray(value) && value.every(isText), 'must be a list of names'],
   items: [isObject, 'must be a schema'],
   additionalProperties: [(value) => isFlag(value) || isObject(value), 'must be true, false or a schema'],
-  enum: [isListOf(isScalar), 'must be a list of texts, numbers, true, false or null'],
-  const: [isScalar, 'must be a text, a number, true, false or null'],
+  enum: [isListOf(isScalar), 'must be a list of texts, numbers up to 2^53 - 1, true, false or null'],
+  const: [isScalar, 'must be a text, a number up to 2^53 - 1, true, false or null'],
   minimum: [isNumber, 'must be a number'],
   maximum: [isNumber, 'must be a number'],
   exclusiveMinimum: [isNumber, 'must be a number'],

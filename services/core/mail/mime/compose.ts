@@ -15,7 +15,13 @@
 
 import type { Attachment } from '../../delivery/message.ts';
 import { headerField } from '../headers.ts';
-import { isUnencoded, parseContentType, UNKNOWN_TYPE, writeContentType } from './content-type.ts';
+import {
+  type ContentType,
+  isUnencoded,
+  parseContentType,
+  UNKNOWN_TYPE,
+  writeContentType,
+} from './content-type.ts';
 import { dateTime, mailboxField, parameter, textField } from './header-field.ts';
 import type { Mail, MailPart, PartBody } from './mail.ts';
 import { encodeText } from './text-encoding.ts';
@@ -57,11 +63,16 @@ function headersOf(mail: Mail): string {
   return `${headers}MIME-Version: 1.0\r\n`;
 }
 
+function typeOf({ contentType }: Pick<Attachment, 'contentType'>): ContentType {
+  const read = parseContentType(contentType);
+  return 'fault' in read ? { type: UNKNOWN_TYPE, parameters: [] } : read;
+}
+
 function treeOf(mail: Mail): Node {
   const isShown = (a: Attachment) => mail.html !== null && a.contentId !== null && a.disposition === 'inline';
   const leaf = (attachment: Attachment): Node => ({ kind: 'attachment', attachment });
   const alternatives = mail.attachments.filter((a) => a.disposition === 'alternative');
-  const isInvitation = (a: Attachment) => /^text\/calendar(?:;|$)/.test(a.contentType);
+  const isInvitation = (a: Attachment) => typeOf(a).type === 'text/calendar';
   const versions: Node[] = [];
   if (mail.text !== null || mail.html === null)
     versions.push({ kind: 'text', type: 'plain', body: mail.text ?? '' });
@@ -135,8 +146,7 @@ class Writer {
   }
 
   #attachment({ contentType, contentId, disposition, filename, blob, bytes }: Attachment): void {
-    const read = parseContentType(contentType);
-    const type = 'fault' in read ? { type: UNKNOWN_TYPE, parameters: [] } : read;
+    const type = typeOf({ contentType });
     const encoding = isUnencoded(type.type) ? '7bit' : 'base64';
     const isFile = disposition !== 'alternative';
     const named = (name: string): string => (filename === '' ? '' : parameter(name, filename));

@@ -43,7 +43,7 @@ function survey(bytes: Uint8Array): { isPlain: boolean; quotedBytes: number } {
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;
     if (byte === 13 || byte === 10) {
-      if (isBlank(last)) isPlain = false;
+      if (isSpaceOrTab(last)) isPlain = false;
       column = 0;
     } else {
       if (++column > lineCharsMax) isPlain = false;
@@ -54,11 +54,11 @@ function survey(bytes: Uint8Array): { isPlain: boolean; quotedBytes: number } {
     }
     last = byte;
   }
-  return { isPlain: isPlain && !isBlank(last), quotedBytes };
+  return { isPlain: isPlain && !isSpaceOrTab(last), quotedBytes };
 }
 
 /** Some relays remove a space or tab at the end of a line. */
-function isBlank(byte: number): boolean {
+function isSpaceOrTab(byte: number): boolean {
   return byte === 32 || byte === 9;
 }
 
