@@ -6,8 +6,10 @@ import { acceptLimits } from '../limits/accept.ts';
 import { forPrograms, type HeaderForm, mismatch, splitAtCommas, type ValueFault } from './header-forms.ts';
 import { identifierField } from './mime/header-field.ts';
 
-const uriItem = /^(?:\(([ -'*-~]*)\) ?)?<([^<>]*)>(?: ?\(([ -'*-~]*)\))?$/;
-const schemes: readonly string[] = ['https:', 'http:', 'mailto:'];
+/** A comment has no angle brackets: readers look for those to find the URIs. */
+const uriItem = /^(?:\(([ -'*-;=?-~]*)\) ?)?<([^<>]*)>(?: ?\(([ -'*-;=?-~]*)\))?$/;
+/** `new URL` also accepts `https:b.example`, which readers do not. */
+const uriSyntax = /^(?:https?:\/\/[^/]|mailto:[^?])/i;
 const urisExpected =
   'URIs in angle brackets, separated by commas, with the scheme `https`, `http` or `mailto`';
 
@@ -36,7 +38,7 @@ function uriFault(uri: string): ValueFault | null {
     return { fault: 'A URI in a header must be ASCII: percent-encode all other characters.' };
   if (uri.length > acceptLimits.headerWordCharsMax)
     return { fault: `A URI in a header has at most ${acceptLimits.headerWordCharsMax} characters.` };
-  return URL.canParse(uri) && schemes.includes(new URL(uri).protocol) ? null : mismatch(urisExpected);
+  return URL.canParse(uri) && uriSyntax.test(uri) ? null : mismatch(urisExpected);
 }
 
 const listIdSyntax = /^(?:(.*?) ?)<([a-z0-9-]+(?:\.[a-z0-9-]+)+)>$/i;

@@ -16,13 +16,22 @@ export interface Link {
 type UrlsOf = (value: string, tag: Tag) => readonly string[];
 
 const url: UrlsOf = (value) => [value];
-/** `srcset` has URLs and sizes (`a.png 2x, b.png 3x`), `ping` has URLs. */
-const urls: UrlsOf = (value) => value.split(/\s+/).map((word) => word.replace(/^[,\d.a-z]*,/, ''));
-/** `<meta http-equiv="refresh" content="0; url=https://shop.example">` */
+/**
+ * `srcset` has URLs and sizes (`a.png 2x, b.png 3x`), `ping` has URLs. A browser skips a size that
+ * it does not know (`2X`, `(a)`) and reads on after its comma.
+ */
+const urls: UrlsOf = (value) => value.split(/\s+/).map((word) => word.replace(/^[^:/]*,/, ''));
+/**
+ * `<meta http-equiv="refresh" content="0; url=https://shop.example">`. A space may stand in place
+ * of the semicolon, and `url=` may be absent.
+ */
 const refresh: UrlsOf = (value, tag) => {
-  const [, target] = /^[\s\d.]+[;,]\s*(?:url\s*=\s*)?["']?(.*)$/is.exec(value) ?? [];
-  return tag.name === 'meta' && target !== undefined ? [target] : [];
+  if (tag.name !== 'meta' || !tag.attributes.some(isRefresh)) return [];
+  const [, target] = /^[\s\d.]+(?:[;,]\s*|(?<=\s))(?:url\s*=\s*)?["']?(.*)$/is.exec(value) ?? [];
+  return target === undefined ? [] : [target];
 };
+const isRefresh = ({ name, value }: Attribute): boolean =>
+  name === 'http-equiv' && value.trim().toLowerCase() === 'refresh';
 /** An animation in SVG can set the `href` of a link. */
 const animation: UrlsOf = (value, tag) => (/^(?:set|animate)/.test(tag.name) ? value.split(';') : []);
 
@@ -31,24 +40,33 @@ const attributes: ReadonlyMap<string, UrlsOf> = new Map([
   ['action', url],
   ['background', url],
   ['by', animation],
+  ['clip-path', cssUrls],
   ['codebase', url],
   ['content', refresh],
   ['data', (value, tag) => (tag.name === 'object' ? [value] : [])],
+  ['cursor', cssUrls],
   ['dynsrc', url],
+  ['fill', cssUrls],
+  ['filter', cssUrls],
   ['formaction', url],
   ['from', animation],
   ['href', url],
   ['imagesrcset', urls],
   ['lowsrc', url],
+  ['marker-end', cssUrls],
+  ['marker-mid', cssUrls],
+  ['marker-start', cssUrls],
+  ['mask', cssUrls],
   ['ping', urls],
   ['poster', url],
   ['src', url],
   ['srcset', urls],
+  ['stroke', cssUrls],
   ['style', cssUrls],
   ['to', animation],
   ['values', animation],
 ]);
-const names: ReadonlySet<string> = new Set([...attributes.keys(), 'srcdoc']);
+const names: ReadonlySet<string> = new Set([...attributes.keys(), 'http-equiv', 'srcdoc']);
 
 /**
  * The first link that is `wanted`; null when there is none. Returns `nested` when the html has so
@@ -89,19 +107,29 @@ function endOfStyle(html: string, start: number): number {
   return closing.exec(html)?.index ?? html.length;
 }
 
-/** What follows `url(`, `image-set(` and `@import`, with escapes such as `\6a` decoded. */
+/**
+ * What follows `url(`, `@import` and each quote from `image-set(` to the end of the rule. Escapes
+ * such as `\6a` are decoded; a backslash before a line break is removed together with the break.
+ */
 function cssUrls(css: string): readonly string[] {
   if (!/[(@\\]/.test(css)) return [];
   const plain = css.replace(cssEscape, decodeCssEscape);
-  return [...plain.matchAll(cssUrlStart)].map(({ index, 0: { length } }) => plain.slice(index + length));
+  const urls: string[] = [];
+  let isInSet = false;
+  for (const { index, 0: start } of plain.matchAll(cssUrlStart)) {
+    if (start === '}') isInSet = false;
+    else if (start.toLowerCase() === 'image-set(') isInSet = true;
+    else if (isInSet || start.length > 1) urls.push(plain.slice(index + start.length));
+  }
+  return urls;
 }
 
 /** The bound keeps many `@import` without a quote from taking the square of their length. */
-const cssUrlStart = /(?:url|image-set)\(["'\s]*|@import[^;"'()]{0,200}["']/gi;
-const cssEscape = /\\(?:([0-9a-f]{1,6})\s?|([^\n]))/gi;
+const cssUrlStart = /url\(["'\s]*|image-set\(|@import[^;"'()]{0,200}["']|["'}]/gi;
+const cssEscape = /\\(?:([0-9a-f]{1,6})(?:\r\n|\s)?|(\r\n|[\s\S]))/gi;
 
 function decodeCssEscape(_: string, hex: string | undefined, plain: string | undefined): string {
-  if (hex === undefined) return plain ?? '';
+  if (hex === undefined) return plain === undefined || /[\r\n\f]/.test(plain) ? '' : plain;
   const code = Number.parseInt(hex, 16);
   return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd';
 }

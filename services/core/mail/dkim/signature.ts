@@ -62,7 +62,8 @@ export function unsigned({ header, bodyHash, domain, selector, algorithm, time }
     return Array.from({ length: count }, () => name);
   });
   const field = [
-    `DKIM-Signature: v=1; a=${algorithm}; c=relaxed/relaxed; d=${domain};`,
+    `DKIM-Signature: v=1; a=${algorithm}; c=relaxed/relaxed;`,
+    ` d=${domain};`,
     ` s=${selector}; t=${Math.floor(time / 1_000)};`,
     ` h=${folded(names.map((name, i) => (i === names.length - 1 ? name : `${name}:`)))};`,
     ` bh=${bodyHash};`,
