@@ -4,6 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -37,7 +38,7 @@ export interface RunningProgram extends AsyncDisposable {
   readonly folder: string;
   /** The end of what it printed, both streams, all runs. */
   output(): string;
-  /** SIGSTOP: connections stay open, but get no reply. */
+  /** SIGSTOP: connections stay open, but get no reply. Returns when every thread has stopped. */
   pause(): void;
   /** SIGCONT. */
   resume(): void;
@@ -153,7 +154,11 @@ export async function startProgram(program: ServerProgram): Promise<RunningProgr
     },
     folder,
     output: () => output,
-    pause: () => void running()?.kill('SIGSTOP'),
+    pause: () => {
+      const target = running();
+      target?.kill('SIGSTOP');
+      if (target?.pid !== undefined) awaitStopped(target.pid);
+    },
     resume: () => void running()?.kill('SIGCONT'),
     kill,
     stop,
@@ -201,4 +206,26 @@ function watch(folder: string): { guard(pid: number | undefined): void; release(
       await ended;
     },
   };
+}
+
+/**
+ * Waits until no thread of the process runs. On a busy machine the threads of a JVM stop some
+ * milliseconds after the signal, and one of them may still reply. Only Linux tells; elsewhere the
+ * signal has to do.
+ */
+function awaitStopped(pid: number): void {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return;
+  const isStopped = (task: string): boolean => {
+    try {
+      // the state follows the name, which is in parentheses and may contain any character
+      const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8');
+      return /^[TtXZ]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+    } catch {
+      return true; // the thread has ended
+    }
+  };
+  const giveUpAt = performance.now() + STOP_MS;
+  while (!readdirSync(tasks).every(isStopped))
+    if (performance.now() > giveUpAt) throw new Error(`process ${pid} did not stop`);
 }
