@@ -3,7 +3,8 @@ import { type MemoryIngest, memoryIngest } from '../../test/support/memory-inges
 import { MemoryBlobStore } from '../adapters/memory/blob-store.ts';
 import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
-import { packetboatNames, type SendRequest } from '../core/accept/send-request.ts';
+import { emptyRequest } from '../core/accept/send-request.fixture.ts';
+import type { SendRequest } from '../core/accept/send-request.ts';
 import { accessRules } from '../core/access/access-rules.ts';
 import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import { isRefusal, parseAddress } from '../core/address.ts';
@@ -91,29 +92,11 @@ async function world(
 }
 
 const request: SendRequest = {
+  ...emptyRequest,
   recipient: 'ana@example.com',
-  to: [],
-  cc: [],
-  bcc: [],
-  from: null,
-  replyTo: [],
   sender: 'accounts',
   subject: 'Hello',
-  html: null,
   text: 'Hi.',
-  template: '',
-  templateData: null,
-  language: '',
-  environment: null,
-  headers: {},
-  attachments: [],
-  tags: {},
-  metadata: null,
-  tier: null,
-  scheduledAt: null,
-  expiresAt: null,
-  copies: null,
-  names: packetboatNames,
 };
 
 const item = (

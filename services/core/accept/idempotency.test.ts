@@ -3,7 +3,8 @@ import { newBlobId, sampleMessage } from '../../../test/contract/sample-message.
 import type { Message } from '../delivery/message.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { fingerprint, fingerprintOf, judgeTakenKey, parseIdempotencyKeys } from './idempotency.ts';
-import { packetboatNames, type SendRequest, templateDataOf, type Uploaded } from './send-request.ts';
+import { emptyRequest } from './send-request.fixture.ts';
+import { type SendRequest, templateDataOf, type Uploaded } from './send-request.ts';
 
 describe('an idempotency key', () => {
   it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax)])(
@@ -44,31 +45,7 @@ describe('an idempotency key', () => {
 });
 
 describe('a fingerprint', () => {
-  const empty: SendRequest = {
-    recipient: 'ana@example.com',
-    to: [],
-    cc: [],
-    bcc: [],
-    from: null,
-    replyTo: [],
-    sender: '',
-    subject: null,
-    html: null,
-    text: null,
-    template: '',
-    templateData: null,
-    language: '',
-    environment: null,
-    headers: {},
-    attachments: [],
-    tags: {},
-    metadata: null,
-    tier: null,
-    scheduledAt: null,
-    expiresAt: null,
-    copies: null,
-    names: packetboatNames,
-  };
+  const empty: SendRequest = { ...emptyRequest, recipient: 'ana@example.com' };
   /** Under a new id each time, as a retry uploads it. */
   const uploaded = (): Uploaded => ({ blob: newBlobId(1_000), bytes: 3, sha256: 'ab' });
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { newBlobId } from '../../../test/contract/sample-message.ts';
 import { acceptLimits } from '../limits/accept.ts';
+import { emptyRequest } from './send-request.fixture.ts';
 import {
   keysInHeaders,
   mailbindrNames,
-  packetboatNames,
   parseSendRequest,
   parseTemplateName,
   type SendRequest,
@@ -13,33 +13,8 @@ import {
 
 const NOW = 1_750_000_000_000;
 
-const empty: SendRequest = {
-  recipient: '',
-  to: [],
-  cc: [],
-  bcc: [],
-  from: null,
-  replyTo: [],
-  sender: '',
-  subject: null,
-  html: null,
-  text: null,
-  template: '',
-  templateData: null,
-  language: '',
-  environment: null,
-  headers: {},
-  attachments: [],
-  tags: {},
-  metadata: null,
-  tier: null,
-  scheduledAt: null,
-  expiresAt: null,
-  copies: null,
-  names: packetboatNames,
-};
-const good: SendRequest = { ...empty, recipient: 'ana@example.com', subject: 'Hello', text: 'Hi.' };
-const templated: SendRequest = { ...empty, recipient: 'ana@example.com', template: 'otp-code' };
+const good: SendRequest = { ...emptyRequest, recipient: 'ana@example.com', subject: 'Hello', text: 'Hi.' };
+const templated: SendRequest = { ...emptyRequest, recipient: 'ana@example.com', template: 'otp-code' };
 const uploaded = { blob: newBlobId(NOW), bytes: 100_000, sha256: 'ab' };
 const file = { filename: 'a.pdf', content: uploaded, contentType: '', contentId: '', disposition: '' };
 const email = (address: string, name = '') => ({ email: address, name });

@@ -9,12 +9,7 @@ import type { FieldError } from '../failure.ts';
 import type { BlobId } from '../ids.ts';
 import { acceptLimits } from '../limits/accept.ts';
 import { headerTextError, IDEMPOTENCY_KEY_HEADER, parseHeaders } from '../mail/headers.ts';
-import {
-  attachmentTypeErrors,
-  contentTypeText,
-  parseContentType,
-  UNKNOWN_TYPE,
-} from '../mail/mime/content-type.ts';
+import { attachmentTypeErrors, contentTypeText, parseAttachmentType } from '../mail/mime/content-type.ts';
 import { isBlank } from '../template/blank.ts';
 
 /** A blob that was uploaded before the request that refers to it. */
@@ -349,10 +344,9 @@ function readAttachments(
       else if (a.filename !== '' && isBlank(a.filename))
         fault(`${path}.filename`, 'missing', 'The filename is blank.');
     }
-    errors.push(...attachmentTypeErrors(path, a));
-    if (errors.length > before || a.content === null) return [];
-    const type = parseContentType(a.contentType === '' ? UNKNOWN_TYPE : a.contentType);
-    if ('fault' in type) return [];
+    const type = parseAttachmentType(a.contentType);
+    errors.push(...attachmentTypeErrors(path, type, a.disposition));
+    if (errors.length > before || a.content === null || 'fault' in type) return [];
     return [
       {
         filename: a.filename,

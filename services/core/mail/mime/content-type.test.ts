@@ -1,5 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
-import { attachmentTypeErrors, contentTypeText, parseContentType, writeContentType } from './content-type.ts';
+import {
+  attachmentTypeErrors,
+  contentTypeText,
+  parseAttachmentType,
+  parseContentType,
+  writeContentType,
+} from './content-type.ts';
 
 const longest = 'v'.repeat(200);
 
@@ -73,12 +79,12 @@ describe('an alternative', () => {
   it.each(['text/calendar; method=REQUEST', 'text/x-amp-html', 'text/watch-html'])(
     'may be %s',
     (contentType) =>
-      expect(attachmentTypeErrors('a', { contentType, disposition: 'alternative' })).toEqual([]),
+      expect(attachmentTypeErrors('a', parseAttachmentType(contentType), 'alternative')).toEqual([]),
   );
   it.each(['', 'application/pdf', 'text/plain', 'TEXT/HTML; charset=utf-8', 'message/rfc822'])(
     'may not be %j',
     (contentType) =>
-      expect(attachmentTypeErrors('a', { contentType, disposition: 'alternative' })).toMatchObject([
+      expect(attachmentTypeErrors('a', parseAttachmentType(contentType), 'alternative')).toMatchObject([
         { field: 'a.disposition', code: 'invalid_disposition' },
       ]),
   );

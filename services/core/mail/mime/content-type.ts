@@ -100,12 +100,16 @@ const wrong = (part: string): ContentTypeFault => ({
   fault: `The ${part} has 1 to 127 letters, digits, dots, hyphens, plus signs and underscores.`,
 });
 
+/** The type of an attachment of a request; the request may leave it out. */
+export const parseAttachmentType = (text: string): ContentType | ContentTypeFault =>
+  parseContentType(text === '' ? UNKNOWN_TYPE : text);
+
 /** What is wrong with the type and the disposition of an attachment of a request. */
 export function attachmentTypeErrors(
   path: string,
-  { contentType, disposition }: { readonly contentType: string; readonly disposition: string },
+  read: ContentType | ContentTypeFault,
+  disposition: string,
 ): readonly FieldError[] {
-  const read = parseContentType(contentType === '' ? UNKNOWN_TYPE : contentType);
   if ('fault' in read)
     return [{ field: `${path}.content_type`, code: 'invalid_content_type', message: read.fault }];
   if (disposition !== 'alternative' || isAlternative(read.type)) return [];
