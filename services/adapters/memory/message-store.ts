@@ -2,11 +2,12 @@
 // given clock, versions are numbered, and every call does its work before anything else runs.
 
 import { reaches } from '../../core/access/caller.ts';
-import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
-import { blobsOf, type Message, type NewMessage, statusOf } from '../../core/delivery/message.ts';
+import { type Change, type DeliveryState, entryLost } from '../../core/delivery/delivery.ts';
+import { blobsOf, type Message, type NewMessage, statusOf, viewOf } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { LostEntries } from '../../ports/lost-entries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 
@@ -23,7 +24,7 @@ interface WakingDelivery {
   readonly index: number;
 }
 
-export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageList {
+export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageList, LostEntries {
   readonly #clock: Clock;
   readonly #rows = new Map<MessageId, Row>();
   readonly #ofTenant = new Map<string, Row[]>();
@@ -110,6 +111,12 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
       .toSorted((a, b) => byAge(a.row.message, b.row.message) || a.index - b.index)
       .slice(0, limit)
       .map(found);
+  }
+
+  async forgetEntries(): Promise<number> {
+    const queued = [...(this.#waking.get('queued')?.values() ?? [])];
+    const changes = queued.flatMap(({ row, index }) => entryLost(viewOf(row.message, index)) ?? []);
+    return (await this.apply(changes)).length;
   }
 
   async list(query: ListQuery): Promise<readonly Message[]> {
