@@ -1,8 +1,9 @@
 // Continues the mail of the previous process, at the start of embedded mode. The queue was in the
-// memory of that process, and the data folder belongs to one process at a time, so every entry is
-// lost and every lease is over. A sweeper knows neither: it would wait 60 s for the entries to count
-// as lost, and for the end of each lease. This step runs before the dispatcher starts; the first
-// round of the sweeper then feeds the queue.
+// memory of that process, so every entry is lost. The data folder belongs to one process at a time
+// (`openDatabase` holds a lock), so that process has ended, and every lease is over. A sweeper
+// cannot know either: it would wait 60 s for the entries to count as lost, and for the end of each
+// lease. This step runs before the dispatcher starts. The first round of the sweeper, at once after
+// it, feeds the queue oldest first.
 
 import { type Change, lapseAtStart } from '../core/delivery/delivery.ts';
 import { viewOf } from '../core/delivery/message.ts';
@@ -36,7 +37,9 @@ export async function resume(parts: ResumeParts): Promise<Resumed> {
   return { inHand, inQueue };
 }
 
-/** In batches; a dispatcher has at most 400 deliveries in hand. */
+/**
+ * In batches. A dispatcher has at most `dispatchLimits.deliveriesInFlightMax` deliveries in hand.
+ */
 async function takeBackAll({ messages, metrics, lapseDelayMs }: ResumeParts): Promise<number> {
   for (let count = 0; ; ) {
     const found = await messages.woken(['sending'], Number.MAX_SAFE_INTEGER, sweepLimits.sweepBatch);

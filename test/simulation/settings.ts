@@ -37,7 +37,11 @@ const incidents = [
 ] as const;
 export type Incident = (typeof incidents)[number];
 
+/** Several processes of each program, or all programs in one process whose memory has the queue. */
+export type Layout = 'cluster' | 'embedded';
+
 export interface Settings {
+  readonly layout: Layout;
   /** Faults happen in this first part of the world's time. */
   readonly faultsMs: number;
   readonly faults: FaultRates;
@@ -57,12 +61,13 @@ export interface Settings {
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
-export function settingsOf(chance: Chance): Settings {
+export function settingsOf(chance: Chance, layout: Layout): Settings {
   const some = (least: number, most: number): number =>
     chance.happens(0.5) ? chance.pick([least, Math.sqrt(least * most), most]) : 0;
   const isLong = chance.happens(0.05);
   const faultsMs = isLong ? 90 * MINUTE : chance.pick([0, 20 * SECOND, 2 * MINUTE, 5 * MINUTE]);
   return {
+    layout,
     faultsMs,
     faults: {
       process: {

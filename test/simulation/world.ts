@@ -36,7 +36,7 @@ import type { Law } from './laws.ts';
 import { Programs, type Shared } from './programs.ts';
 import { SimulatedQueue } from './queue.ts';
 import { StoreRecord } from './record.ts';
-import { type Settings, settingsOf } from './settings.ts';
+import { type Layout, type Settings, settingsOf } from './settings.ts';
 import { Trouble } from './trouble.ts';
 
 export interface SimulationResult {
@@ -61,9 +61,18 @@ const END_MS = 12 * 3_600_000;
 const FINISH_MS = 5_000;
 const DAY_MS = acceptLimits.idempotencyWindowMs;
 
-/** `keepLines`: keep the trace as text. */
-export async function simulate(seed: number, keepLines = false): Promise<SimulationResult> {
-  const world = new World(seed, keepLines);
+export interface SimulationOptions {
+  /** Default: `cluster`. */
+  readonly layout?: Layout;
+  /** Keep the trace as text. */
+  readonly keepLines?: boolean;
+}
+
+export async function simulate(
+  seed: number,
+  { layout = 'cluster', keepLines = false }: SimulationOptions = {},
+): Promise<SimulationResult> {
+  const world = new World(seed, layout, keepLines);
   const bug = (error: unknown): void =>
     world.journal.break('no bug stops a process', String(error instanceof Error ? error.stack : error));
   process.on('unhandledRejection', bug);
@@ -90,10 +99,10 @@ class World {
   readonly #callers: Callers;
   readonly #suppressedAt = new Map<string, number>();
 
-  constructor(seed: number, keepLines: boolean) {
+  constructor(seed: number, layout: Layout, keepLines: boolean) {
     const clock = this.clock;
     this.chance = new Chance(seed);
-    this.settings = settingsOf(this.chance);
+    this.settings = settingsOf(this.chance, layout);
     this.journal = new Journal(clock, keepLines);
     this.trouble = new Trouble(clock, this.settings);
     this.shared = sharedOf(this);

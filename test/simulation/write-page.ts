@@ -10,8 +10,8 @@ import { runSeedsApart } from './run-seeds.ts';
 const rows: string[] = [];
 for (const mutant of mutants) rows.push(await row(mutant));
 
-async function row({ name }: Mutant): Promise<string> {
-  const { broken, seeds } = await runSeedsApart(1, SEEDS_MAX, name);
+async function row({ name, layout = 'cluster' }: Mutant): Promise<string> {
+  const { broken, seeds } = await runSeedsApart(1, SEEDS_MAX, { mutant: name, layout });
   return broken === null ? `| ${name} | nothing | |` : `| ${name} | ${broken.law} | ${seeds} |`;
 }
 
@@ -30,8 +30,10 @@ to the next moment at which something can happen. A seed determines all requests
 
 After a while the faults stop, and every delivery must end.
 
-\`vitest run test/simulation\` runs 2,000 seeds in two processes. When a law is broken, the test prints the seed. \`SEED=123 vitest run test/simulation/simulation.test.ts\` repeats
-that run and prints each step.
+Further seeds run embedded mode: ingest, dispatcher and sweeper are parts of one process with the queue in its memory. They end together, the queue is lost with them, and the next start continues their mail.
+
+\`vitest run test/simulation\` runs 2,000 seeds of a cluster in two processes, and 600 seeds of embedded mode. When a law is broken, the test prints the seed. \`SEED=123 vitest run test/simulation/simulation.test.ts\`
+repeats that run and prints each step; \`LAYOUT=embedded\` beside it repeats a run of embedded mode.
 
 ## Laws
 
