@@ -25,6 +25,7 @@ export function lostEntriesContract(
       ['published again after a hold', true, { due: -1, wakeAt: MINUTE, hold: { reason: 'budget' } }],
       ['published, with an expiry before the next look', true, { due: -1, wakeAt: 2 }],
       ['in its backlog', false, { due: -1, wakeAt: -1 }],
+      ['in its backlog again, since nobody claimed it', false, { due: -2, wakeAt: 0 }],
       ['held', false, { due: MINUTE, wakeAt: MINUTE, hold: { reason: 'route' } }],
       ['held beyond its expiry', false, { due: MINUTE, wakeAt: 3, hold: { reason: 'suspended' } }],
       ['scheduled', false, { state: 'scheduled', due: -1, wakeAt: MINUTE }],
@@ -41,7 +42,7 @@ export function lostEntriesContract(
     it.each(cases)('a delivery that is %s is changed (%s) as the core decides', async (_, is, of) => {
       const [id] = await put({ deliveries: [at(of)] });
       const before = await get(id as NonNullable<typeof id>);
-      const decided = entryLost(viewOf(before, 0));
+      const decided = entryLost(viewOf(before, 0), opened.t0);
       expect(decided !== null).toBe(is);
       expect(await opened.store.forgetEntries()).toBe(is ? 1 : 0);
       const after = await get(before.id);

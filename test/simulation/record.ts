@@ -241,9 +241,10 @@ export class StoreRecord {
 
   /** All queued deliveries that had an entry in the queue are unpublished. */
   entriesForgotten(): void {
+    const now = this.#c.storeNow();
     for (const d of this.#deliveries()) {
       const { state, due, wakeAt } = d.progress;
-      if (state !== 'queued' || wakeAt === null || wakeAt <= due) continue;
+      if (state !== 'queued' || wakeAt === null || wakeAt <= Math.max(due, now)) continue;
       d.progress = { ...d.progress, wakeAt: due };
       this.#happened('entry forgotten at a start');
     }

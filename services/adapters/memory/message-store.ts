@@ -114,8 +114,9 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
   }
 
   async forgetEntries(): Promise<number> {
+    const now = this.now();
     const queued = [...(this.#waking.get('queued')?.values() ?? [])];
-    const changes = queued.flatMap(({ row, index }) => entryLost(viewOf(row.message, index)) ?? []);
+    const changes = queued.flatMap(({ row, index }) => entryLost(viewOf(row.message, index), now) ?? []);
     return (await this.apply(changes)).length;
   }
 

@@ -613,22 +613,25 @@ describe('a lease of a process that has ended', () => {
 describe('a lost entry', () => {
   it('returns the delivery to its backlog at its due time, whenever it expires', () => {
     const inQueue = { due: NOW - 5, wakeAt: NOW + MINUTE };
-    expect(made(entryLost(viewWith(inQueue))).set).toEqual({ wakeAt: NOW - 5 });
-    expect(made(entryLost(viewWith({ ...inQueue, wakeAt: NOW + 1 }, { expiresAt: NOW + 1 }))).set).toEqual({
+    expect(made(entryLost(viewWith(inQueue), NOW)).set).toEqual({ wakeAt: NOW - 5 });
+    expect(
+      made(entryLost(viewWith({ ...inQueue, wakeAt: NOW + 1 }, { expiresAt: NOW + 1 }), NOW)).set,
+    ).toEqual({
       wakeAt: NOW - 5,
     });
   });
 
   it.each([
-    ['in its backlog', { due: NOW, wakeAt: NOW }],
+    ['in its backlog', { due: NOW - 1, wakeAt: NOW - 1 }],
+    ['in its backlog again, since nobody claimed it', { due: NOW - 1, wakeAt: NOW }],
     ['held', { due: NOW + MINUTE, wakeAt: NOW + MINUTE }],
     ['held beyond its expiry', { due: NOW + MINUTE, wakeAt: NOW + 1 }],
   ])('changes nothing when the delivery is %s', (_, progress) => {
-    expect(entryLost(viewWith(progress))).toBeNull();
+    expect(entryLost(viewWith(progress), NOW)).toBeNull();
   });
 
   it.each(othersThan('queued'))('changes nothing when the delivery is %s', (state) => {
-    expect(entryLost(viewWith({ state, due: NOW, wakeAt: NOW + MINUTE }))).toBeNull();
+    expect(entryLost(viewWith({ state, due: NOW, wakeAt: NOW + MINUTE }), NOW)).toBeNull();
   });
 });
 

@@ -589,11 +589,11 @@ export function published(
 /**
  * Records that the queue lost the entry: the delivery joins its backlog at its due time. For the
  * start of a program whose queue was in the memory of the previous process. Null if the delivery
- * has left `queued` or has no entry, as a delivery that is held or is in the backlog.
+ * has left `queued`, is held, or is in its backlog already.
  */
-export function entryLost(s: DeliveryView): Change | null {
+export function entryLost(s: DeliveryView, now: number): Change | null {
   const { state, due, wakeAt } = s.delivery;
-  if (state !== 'queued' || wakeAt === null || wakeAt <= due) return null;
+  if (state !== 'queued' || wakeAt === null || wakeAt <= due || wakeAt <= now) return null;
   return change(s, { wakeAt: due });
 }
 
