@@ -45,7 +45,7 @@ test(
 );
 
 const KILLS = 5;
-const LOAD = 600;
+const LOAD = 300;
 /** From the last start to the last delivery. The leases and entries of dead processes last 60 s. */
 const CONTINUED_MS = 10_000;
 
@@ -53,9 +53,9 @@ test(
   'embedded mode, killed five times under load, has sent all of its mail 10 s after the last start',
   async () => {
     await using stage = await openEmbedded('production');
-    // slow enough that mail is in hand at each kill, and fast enough for the rate of the load
+    // some mail is in hand at each kill; neither the sink nor the rate of the sender holds mail back
     await stage.sink.setRules([{ at: 'dot', every: 2, delayMs: 40 }]);
-    const load = new Load(stage.door, { messages: LOAD, perSecond: 100 });
+    const load = new Load(stage.door, { messages: LOAD, perSecond: 40 });
     for (let kill = 1; kill <= KILLS; kill += 1) {
       await load.begun((LOAD * kill) / KILLS);
       await stage.program.kill();
