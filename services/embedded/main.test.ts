@@ -6,6 +6,12 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { RestClient } from '../../test/e2e/rest-client.ts';
 import { exampleCatalogDir, newKey } from '../../test/support/installation.ts';
 import { startSink } from '../../test/support/smtp-sink.ts';
+import { openDatabase } from '../adapters/sqlite/database.ts';
+import { openMessageStore } from '../adapters/sqlite/message-store.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import type { MessageId } from '../core/ids.ts';
+import { deliveryLimits } from '../core/limits/delivery.ts';
+import { queueLimits } from '../core/limits/queue.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { readConfig } from '../runtime/read-config.ts';
 import { type EmbeddedProgram, start } from './main.ts';
@@ -41,6 +47,28 @@ const otp = {
   template: 'otp-code',
   template_data: { code: '847291', expires_in: '5 minutes' },
 };
+
+/**
+ * What a kill leaves in the store: the first of two messages in the hands of the dispatcher, the
+ * second in the queue.
+ */
+async function leaveUnfinished(ids: readonly string[]): Promise<void> {
+  await using database = await openDatabase(join(folder, 'data'));
+  const store = await openMessageStore(database, systemClock);
+  const now = store.now();
+  const until = now + deliveryLimits.leaseMs;
+  const left = [
+    { state: 'sending', phase: 'streaming', due: now, wakeAt: until, lease: { id: 'dead', until } },
+    { state: 'queued', due: now, wakeAt: now + queueLimits.republishMs },
+  ] as const;
+  const found = await store.find(ids as readonly MessageId[]);
+  const changes = found.map((message, i) => {
+    const [version, set] = [message?.deliveries[0]?.version, left[i]];
+    if (message === null || version === undefined || set === undefined) throw new Error('two are stored');
+    return { message: message.id, delivery: 0, version, set, event: null };
+  });
+  expect(await store.apply(changes)).not.toContain(null);
+}
 
 const inboxOf = async (rest: RestClient): Promise<readonly unknown[]> =>
   (await rest.get('/inbox/messages')).body.messages as readonly unknown[];
@@ -105,6 +133,26 @@ describe('embedded mode', () => {
     await using second = await begin(relay);
     await second.rest.until(id, 'delivered');
     expect(sink.mails).toHaveLength(1);
+  });
+
+  test('sends at once after a restart what the previous process had in hand or in its queue', async () => {
+    await using sink = await startSink();
+    const relay = { PACKETBOAT_RELAY: `smtp://127.0.0.1:${sink.port}` };
+    const first = await begin(relay);
+    const later = { ...otp, scheduled_time: new Date(Date.now() + 3_600_000).toISOString() };
+    const ids = [await first.rest.accepted(later), await first.rest.accepted(later)];
+    await first[Symbol.asyncDispose]();
+    await leaveUnfinished(ids);
+
+    const lines: object[] = [];
+    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    await using second = await begin(relay, log);
+    // with the lease and the entry of the previous process each would take a minute
+    for (const id of ids) await second.rest.until(id, 'delivered');
+    expect(sink.mails).toHaveLength(2);
+    expect(lines).toContainEqual(expect.objectContaining({ in_hand: 1, in_queue: 1 }));
+    const metrics = await (await fetch(`http://127.0.0.1:${second.ports.metrics}/metrics`)).text();
+    expect(metrics).toContain('packetboat_swept_total{what="lapsed"} 1\n');
   });
 
   test('sends all mail to the configured relay, and none to the inbox', async () => {

@@ -40,6 +40,7 @@ import { type About, dependenciesOf, openOperations, type Program, started } fro
 import { startSweeper } from '../sweeper/start-sweeper.ts';
 import { firstKey, type KeyToPrint } from './first-key.ts';
 import { inProcessIngest } from './in-process-ingest.ts';
+import { resume } from './resume.ts';
 import { openStores } from './stores.ts';
 
 export interface EmbeddedProgram extends Program {
@@ -153,6 +154,16 @@ export async function start(
   });
 
   health.watch({ store: messages, queue, budgets });
+  // before the dispatcher claims and ingest publishes; without this step the sweeper continues the
+  // mail later, so a failure does not stop the start
+  const { inHand, inQueue } = await resume({ messages, lapseDelayMs: config.lapseDelayMs, metrics }).catch(
+    (error) => {
+      report('the mail of the previous process was not continued at once', error);
+      return { inHand: 0, inQueue: 0 };
+    },
+  );
+  if (inHand + inQueue > 0)
+    log.info({ in_hand: inHand, in_queue: inQueue }, 'continuing the mail of the previous process');
   const working = open.use(new ConcurrentDisposables());
   working.use(
     startSweeper({ ...shared, leaseMs: config.leaseMs, lapseDelayMs: config.lapseDelayMs, metrics }),

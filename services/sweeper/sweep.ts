@@ -16,6 +16,7 @@ import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Backlog, DueDelivery } from '../ports/due-deliveries.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
+import { countChanges } from './count-changes.ts';
 import { LeaseWatch, type Look } from './lease-watch.ts';
 import { type BlobParts, sweepBlobs } from './sweep-blobs.ts';
 import type { Sweeper } from './sweeper-parts.ts';
@@ -77,7 +78,7 @@ async function wakeUp(s: WakeParts, watch: LeaseWatch, signal: AbortSignal): Pro
     const changes = found.flatMap((due) => changeOf(s, due, look) ?? []);
     if (changes.length === 0 || signal.aborted) return;
     const made = await s.messages.apply(changes);
-    count(s, changes, made);
+    countChanges(s.metrics, changes, made);
     if (found.length < sweepLimits.sweepBatch || made.every((version) => version === null)) return;
   }
 }
@@ -98,27 +99,6 @@ const isBeingSent = ({ message, delivery }: DueDelivery): boolean =>
 
 const maxAgeOf = ({ catalog }: Pick<Sweeper, 'catalog'>, { tenant, sender }: Message): number =>
   catalog.current().sender(tenant, sender)?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs;
-
-function count(
-  { metrics }: Pick<Sweeper, 'metrics'>,
-  changes: readonly Change[],
-  made: readonly (string | null)[],
-): void {
-  const done = changes.filter((_, i) => made[i] != null);
-  const of = (is: (c: Change) => boolean): number => done.filter(is).length;
-  metrics.swept(
-    'due',
-    of((c) => c.set.state === 'queued' && c.set.lapses === undefined),
-  );
-  metrics.swept(
-    'lapsed',
-    of((c) => c.set.lapses !== undefined),
-  );
-  metrics.swept(
-    'ended',
-    of((c) => c.set.wakeAt === null),
-  );
-}
 
 /**
  * Feeds one batch of each backlog in turn, so that a long backlog of one tenant does not delay
@@ -165,7 +145,7 @@ async function feed(
     if (change !== null) changes.push(change);
   }
   const made = changes.length === 0 ? [] : await s.messages.apply(changes);
-  count(s, changes, made);
+  countChanges(s.metrics, changes, made);
   s.metrics.swept('published', results.filter((r) => r === 'published').length);
   const isMore =
     found.length === sweepLimits.feedBatch &&

@@ -47,12 +47,15 @@ const BROKEN_MAX = 1_000;
  */
 const BACKLOG_MS = messages * 5;
 
+/** The load must not reach the rate limit of its key. */
+const keyLimit = {
+  PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(accessLimits.requestsPerMinuteMax),
+};
 const env = {
   PACKETBOAT_LEASE_SECONDS: String(LEASE_MS / 1_000),
   PACKETBOAT_LAPSE_DELAY_SECONDS: String(LAPSE_DELAY_MS / 1_000),
   PACKETBOAT_REPUBLISH_SECONDS: String(REPUBLISH_MS / 1_000),
-  // the limit of a key is not what a campaign is about
-  PACKETBOAT_BOOTSTRAP_REQUESTS_PER_MINUTE: String(accessLimits.requestsPerMinuteMax),
+  ...keyLimit,
 };
 const catalogDir = fileURLToPath(new URL('catalog', import.meta.url));
 
@@ -109,11 +112,18 @@ export async function openCluster({
   };
 }
 
-export async function openEmbedded(): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
+/** `times`: `production` leaves the program its own lease, delay and republishing time. */
+export async function openEmbedded(
+  times: 'short' | 'production' = 'short',
+): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
   await using open = new AsyncDisposableStack();
   const sink = open.use(await startSinkProcess(['--header', 'X-Marker']));
   const installation = open.use(
-    await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env }),
+    await startEmbedded({
+      relay: `smtp://127.0.0.1:${sink.port}`,
+      catalogDir,
+      env: times === 'short' ? env : keyLimit,
+    }),
   );
   const [program] = installation.programs;
   if (program === undefined) throw new Error('embedded mode is one program');

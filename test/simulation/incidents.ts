@@ -9,8 +9,8 @@ import type { WorldClock } from './clock.ts';
 import type { Journal } from './journal.ts';
 import type { Programs, Shared } from './programs.ts';
 import type { StoreRecord } from './record.ts';
-import type { ClockIncident, ClockSettings, Incident, Settings } from './settings.ts';
-import { ClusterClock, EmbeddedClock, type WorldStoreClock } from './store-clock.ts';
+import type { ClockIncident, Incident, Settings } from './settings.ts';
+import { ClusterClock, type WorldStoreClock } from './store-clock.ts';
 import type { Trouble } from './trouble.ts';
 
 export interface IncidentWorld {
@@ -25,14 +25,14 @@ export interface IncidentWorld {
   readonly storeClock: WorldStoreClock;
   /** Decides about clocks alone, so that they change nothing else in the world of a seed. */
   readonly clockChance: Chance;
-  readonly clocks: ClockSettings;
+  readonly clockIncidents: readonly ClockIncident[];
 }
 
 export function planIncidents(world: IncidentWorld): void {
   const { clock, chance, settings } = world;
   for (const incident of settings.incidents)
     clock.at(chance.between(0, settings.faultsMs), () => happen(world, incident));
-  for (const incident of world.clocks.incidents)
+  for (const incident of world.clockIncidents)
     clock.at(world.clockChance.between(0, settings.faultsMs), () => happenToClocks(world, incident));
 }
 
@@ -55,10 +55,9 @@ function happenToClocks(world: IncidentWorld, incident: ClockIncident): void {
       });
       break;
     case 'restart':
-      journal.note('all processes restart');
+      // the parts of the process end together; it starts again a little later
       for (const process of programs.living()) process.crash();
       stepClock(world, incident.ms);
-      if (storeClock instanceof EmbeddedClock) storeClock.restart();
       break;
     default:
       incident satisfies never;

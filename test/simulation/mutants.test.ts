@@ -5,19 +5,24 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { laws } from './laws.ts';
-import { mutants, SEEDS_MAX } from './mutants.ts';
-import { runSeedsApart } from './run-seeds.ts';
+import { type Mutant, mutants, SEEDS_MAX } from './mutants.ts';
+import { runSeedsApart, type SeedsOptions } from './run-seeds.ts';
+
+const seedsOf = ({ name, layout = 'cluster' }: Pick<Mutant, 'name' | 'layout'>): SeedsOptions => ({
+  mutant: name,
+  layout,
+});
 
 describe(`a mutant is caught within ${SEEDS_MAX} seeds`, () => {
-  it.each(mutants.filter((m) => m.breaks.length > 0))('$name', async ({ name, breaks }) => {
-    const { broken } = await runSeedsApart(1, SEEDS_MAX, name);
+  it.each(mutants.filter((m) => m.breaks.length > 0))('$name', async ({ breaks, ...mutant }) => {
+    const { broken } = await runSeedsApart(1, SEEDS_MAX, seedsOf(mutant));
     expect(breaks).toContain(broken?.law);
   });
 });
 
 describe('what breaks nothing in the model breaks nothing here', () => {
-  it.each(mutants.filter((m) => m.breaks.length === 0))('$name', async ({ name }) => {
-    expect((await runSeedsApart(1, SEEDS_MAX, name)).broken).toBeNull();
+  it.each(mutants.filter((m) => m.breaks.length === 0))('$name', async (mutant) => {
+    expect((await runSeedsApart(1, SEEDS_MAX, seedsOf(mutant))).broken).toBeNull();
   });
 });
 

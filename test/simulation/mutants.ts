@@ -3,6 +3,7 @@
 // changed source is noticed too. The rules of model/delivery.mjs keep their names.
 
 import type { Law } from './laws.ts';
+import type { Layout } from './settings.ts';
 
 export interface Edit {
   /** From the root of the repository. */
@@ -13,6 +14,8 @@ export interface Edit {
 
 export interface Mutant {
   readonly name: string;
+  /** The worlds in which the rule applies. Default: `cluster`. */
+  readonly layout?: Layout;
   readonly edits: readonly Edit[];
   /** What it may break, whichever a seed shows first; empty: nothing, which the model says too. */
   readonly breaks: readonly Law[];
@@ -33,6 +36,7 @@ const SWEEP = 'services/sweeper/sweep.ts';
 const LEASE_WATCH = 'services/sweeper/lease-watch.ts';
 const STORE_TIME = 'services/core/time/store-time.ts';
 const SEND = 'services/ingest/send-messages.ts';
+const RESUME = 'services/embedded/resume.ts';
 const STORE = 'services/adapters/memory/message-store.ts';
 
 const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
@@ -350,6 +354,7 @@ export const mutants: readonly Mutant[] = [
   // --- clocks
   {
     name: 'the slew is forgotten',
+    layout: 'embedded',
     edits: [
       edit(
         STORE_TIME,
@@ -361,6 +366,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'suspended time is forgotten',
+    layout: 'embedded',
     edits: [edit(STORE_TIME, 'suspended: Math.max(0, grown)', 'suspended: 0')],
     breaks: [R5],
   },
@@ -373,6 +379,38 @@ export const mutants: readonly Mutant[] = [
     name: 'leases are judged by a clock that was not measured',
     edits: [edit(LEASE_WATCH, '    await this.#s.messages.measureClock();\n', '')],
     breaks: [R2],
+  },
+
+  // --- the start of embedded mode
+  {
+    name: 'a start keeps the leases of the dead process',
+    layout: 'embedded',
+    edits: [
+      edit(RESUME, 'const inHand = await takeBackAll(parts);', 'const inHand = 0 * takeBackAll.length;'),
+    ],
+    breaks: [P6late],
+  },
+  {
+    name: 'a start keeps the entries of the lost queue',
+    layout: 'embedded',
+    edits: [edit(RESUME, 'const inQueue = await parts.messages.forgetEntries();', 'const inQueue = 0;')],
+    breaks: [P6late],
+  },
+  {
+    name: 'a start lets mail wait that was in hand once',
+    layout: 'embedded',
+    edits: [
+      edit(DELIVERY, 's.delivery.lapses < deliveryLimits.lapsesWithoutDelayMax ? 0 : delayMs', 'delayMs'),
+    ],
+    breaks: [P6late],
+  },
+  {
+    name: 'a start sends mail at once that was in hand at three ends',
+    layout: 'embedded',
+    edits: [
+      edit(DELIVERY, 's.delivery.lapses < deliveryLimits.lapsesWithoutDelayMax ? 0 : delayMs', 'delayMs * 0'),
+    ],
+    breaks: [P6early],
   },
 
   // --- attempts and their times

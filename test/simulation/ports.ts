@@ -5,6 +5,7 @@ import type { MemoryMessageStore } from '../../services/adapters/memory/message-
 import type { MemorySuppressionStore } from '../../services/adapters/memory/suppression-store.ts';
 import type { Budgets } from '../../services/ports/budgets.ts';
 import type { DueDeliveries } from '../../services/ports/due-deliveries.ts';
+import type { LostEntries } from '../../services/ports/lost-entries.ts';
 import type { MessageList } from '../../services/ports/message-list.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
 import type { SuppressionStore } from '../../services/ports/suppression-store.ts';
@@ -18,7 +19,7 @@ export function messagesOf(
   process: Process,
   store: MemoryMessageStore,
   record: StoreRecord,
-): MessageStore & DueDeliveries & MessageList {
+): MessageStore & DueDeliveries & MessageList & LostEntries {
   const ask = <T>(work: () => Promise<T>): Promise<T> => process.ask(work, true);
   return {
     now: () => process.storeClock.now(),
@@ -44,6 +45,12 @@ export function messagesOf(
     countQueued: (limit) => ask(() => store.countQueued(limit)),
     oldestDue: (before) => ask(() => store.oldestDue(before)),
     unpublished: (backlog, before, limit) => ask(() => store.unpublished(backlog, before, limit)),
+    forgetEntries: () =>
+      ask(async () => {
+        const count = await store.forgetEntries();
+        record.entriesForgotten();
+        return count;
+      }),
     list: (query) => ask(() => store.list(query)),
     blobsInUse: (ids) => ask(() => store.blobsInUse(ids)),
     check: () => ask(() => store.check()),

@@ -1,6 +1,7 @@
 // The programs of a simulated world: ingests, dispatchers and sweepers, each the real code in a
 // process of its own over the stores that all share. A process that has ended starts again, as a
-// Deployment would start it.
+// Deployment would start it. In the layout `embedded` the three are the parts of one process: they
+// end together, the queue is lost with them, and the next start continues their mail.
 
 import type { MemoryBlobStore } from '../../services/adapters/memory/blob-store.ts';
 import type { MemoryBudgets } from '../../services/adapters/memory/budgets.ts';
@@ -12,6 +13,7 @@ import { runningLimits } from '../../services/core/limits/running.ts';
 import { CompiledTemplates } from '../../services/core/template/compiled-templates.ts';
 import { dispatch } from '../../services/dispatcher/dispatch.ts';
 import { SigningKeys } from '../../services/dispatcher/sign.ts';
+import { resume } from '../../services/embedded/resume.ts';
 import { Backlogs } from '../../services/ingest/backlogs.ts';
 import { FailedAuthentications } from '../../services/ingest/failed-authentications.ts';
 import type { Ingest } from '../../services/ingest/ingest-parts.ts';
@@ -27,11 +29,14 @@ import { type Kind, Process } from './process.ts';
 import type { SimulatedQueue } from './queue.ts';
 import type { StoreRecord } from './record.ts';
 import type { Settings } from './settings.ts';
-import type { WorldStoreClock } from './store-clock.ts';
+import { EmbeddedClock, type WorldStoreClock } from './store-clock.ts';
 import type { Trouble } from './trouble.ts';
 
 const KEY = { id: 'k1', secret: new Uint8Array(32).fill(7) };
 const RETURN_KEY = new Uint8Array(32).fill(9);
+
+const kinds = ['ingest', 'dispatcher', 'sweeper'] as const satisfies readonly Kind[];
+const noMetrics = { swept: () => {}, backlog: () => {}, oldestSendable: () => {} };
 
 /** What all processes share. */
 export interface Shared {
@@ -73,8 +78,12 @@ export class Programs {
   }
 
   startAll(): void {
-    const { instances } = this.#world.settings;
-    for (const kind of ['ingest', 'dispatcher', 'sweeper'] as const) {
+    const { instances, layout } = this.#world.settings;
+    if (layout === 'embedded') {
+      this.#startEmbedded();
+      return;
+    }
+    for (const kind of kinds) {
       for (let slot = 0; slot < instances[kind]; slot++) this.#start(kind, slot);
     }
   }
@@ -91,7 +100,9 @@ export class Programs {
 
   /** Like a SIGTERM. Ingest keeps no work of its own, and goes on. */
   stop(process: Process): void {
-    this.#loops.get(process)?.stop();
+    const isEmbedded = this.#world.settings.layout === 'embedded';
+    const parts = isEmbedded ? [...this.#loops.keys()] : [process];
+    for (const part of parts) this.#loops.get(part)?.stop();
   }
 
   /** Resolves once all have ended. None starts again. */
@@ -103,6 +114,51 @@ export class Programs {
 
   #start(kind: Kind, slot: number): void {
     if (this.#isOver) return;
+    const { clock, chance, trouble } = this.#world;
+    const p = this.#processOf(kind, slot);
+    p.death.addEventListener('abort', () => {
+      this.#loops.delete(p);
+      const backAt = clock.monotonic() + chance.between(100, 10_000);
+      trouble.lastUntil(backAt);
+      clock.at(backAt, () => this.#start(kind, slot));
+    });
+    this.#run(p, slot);
+  }
+
+  #startEmbedded(): void {
+    if (this.#isOver) return;
+    const { clock, record, shared, storeClock } = this.#world;
+    const startedAt = clock.monotonic();
+    if (storeClock instanceof EmbeddedClock) storeClock.restart();
+    const parts = kinds.map((kind) => this.#processOf(kind, 0));
+    for (const part of parts) part.death.addEventListener('abort', () => this.#endEmbedded(parts));
+    const sweeper = parts.find(({ kind }) => kind === 'sweeper');
+    if (sweeper === undefined) throw new Error('one part is the sweeper');
+    const messages = messagesOf(sweeper, shared.messages, record);
+    void resume({ messages, metrics: noMetrics })
+      .catch(() => {}) // as the program does: the sweeper continues the mail later
+      .then(() => {
+        record.started(startedAt);
+        for (const part of parts) if (!this.#isOver) this.#run(part, 0);
+      });
+  }
+
+  /** The end of one part is the end of the process. The last shutdown ends each part by itself. */
+  #endEmbedded(parts: readonly Process[]): void {
+    const { clock, chance, trouble, record, shared } = this.#world;
+    for (const part of parts) this.#loops.delete(part);
+    const living = parts.filter((part) => !part.isDead);
+    if (this.#isOver || living.length < parts.length - 1) return;
+    for (const part of living) part.crash();
+    shared.queue.erase();
+    record.processEnded();
+    const backAt = clock.monotonic() + chance.between(100, 10_000);
+    // the promises on time hold again from the moment of the start
+    trouble.lastUntil(backAt - 1);
+    clock.at(backAt, () => this.#startEmbedded());
+  }
+
+  #processOf(kind: Kind, slot: number): Process {
     const { clock, chance, settings, trouble, journal } = this.#world;
     const skewMs = settings.skewsMs[(slot + kind.length) % settings.skewsMs.length] ?? 0;
     const surroundings = {
@@ -116,14 +172,12 @@ export class Programs {
     };
     const name = `${kind}${slot}.${this.#started++}`;
     const p: Process = new Process(surroundings, kind, name, skewMs, (ms) => this.#sleepOn(p, ms));
-    p.death.addEventListener('abort', () => {
-      this.#loops.delete(p);
-      const backAt = clock.monotonic() + chance.between(100, 10_000);
-      trouble.lastUntil(backAt);
-      clock.at(backAt, () => this.#start(kind, slot));
-    });
-    if (kind === 'ingest') this.#startIngest(p, slot);
-    else if (kind === 'dispatcher') this.#startDispatcher(p);
+    return p;
+  }
+
+  #run(p: Process, slot: number): void {
+    if (p.kind === 'ingest') this.#startIngest(p, slot);
+    else if (p.kind === 'dispatcher') this.#startDispatcher(p);
     else this.#startSweeper(p);
     if (p.isDead) this.#loops.delete(p); // in its very first step
   }
@@ -218,10 +272,7 @@ export class Programs {
 
   #startSweeper(p: Process): void {
     const stop = new AbortController();
-    const ended = sweepLoop(
-      { ...this.#portsOf(p), metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } },
-      stop.signal,
-    ).then(() => p.end());
+    const ended = sweepLoop({ ...this.#portsOf(p), metrics: noMetrics }, stop.signal).then(() => p.end());
     this.#loops.set(p, { stop: () => stop.abort(), ended });
   }
 }

@@ -78,6 +78,10 @@ export class StoreRecord {
   readonly tally: Record<string, number> = {};
   readonly #c: RecordContext;
   #nextWakeAt: number | null = null;
+  /** Embedded mode: the end of the latest process, by the store's clock. */
+  #processEndedAt = 0;
+  /** Embedded mode: the next process has not started its dispatcher. */
+  #isStarting = false;
 
   constructor(context: RecordContext) {
     this.#c = context;
@@ -191,7 +195,11 @@ export class StoreRecord {
     // by the store's own clock, unless that went back after the sweeper had measured it
     const now = Math.max(this.#c.storeNow(), process.storeClock.measured());
     const msLeft = (before.lease?.until ?? 0) - now;
-    if (hasLapsed && msLeft > 0)
+    const holder = d.claims.find((c) => c.leaseId === before.lease?.id)?.process;
+    // a start of embedded mode knows that the previous process is dead
+    const isAtStart = hasLapsed && this.#isStarting && holder?.isDead === true;
+    if (isAtStart) this.#happened('taken back at a start');
+    if (hasLapsed && msLeft > 0 && !isAtStart)
       this.#c.break(
         'R2: a lapsed lease counts as one, and nothing else does',
         `${d.name} had ${msLeft} ms left`,
@@ -209,7 +217,8 @@ export class StoreRecord {
     ) {
       this.#c.break('R7: a release spends nothing', `${d.name} from ${before.phase}`);
     }
-    if (after.state === 'queued' && hasLapsed)
+    if (after.state === 'queued' && isAtStart) this.#leftAtStart(d, before.lapses);
+    else if (after.state === 'queued' && hasLapsed)
       d.notBefore = (before.lease?.until ?? 0) + deliveryLimits.lapseDelayMs;
     if (after.state !== 'deferred') return;
     if (before.cancelWanted && !after.maybeSent)
@@ -224,6 +233,46 @@ export class StoreRecord {
     // a refusal about us backs off by itself; what is counted follows the schedule
     const latest = isCounted ? answeredAt + wait * (1 + deliveryLimits.retryJitter) : after.due;
     d.expected = { by: latest + LATE_RETRY_MS + this.#c.slackMs, since };
+  }
+
+  /** Mail in hand at the end of a process is sent at once, unless it was in hand at three ends. */
+  #leftAtStart(d: DeliveryRecord, lapsesBefore: number): void {
+    const now = this.#c.storeNow();
+    const isAtOnce = lapsesBefore < deliveryLimits.lapsesWithoutDelayMax;
+    d.notBefore = this.#processEndedAt + (isAtOnce ? 0 : deliveryLimits.lapseDelayMs);
+    d.expected = isAtOnce ? { by: now + LATE_START_MS + this.#c.slackMs, since: this.#c.monotonic() } : null;
+  }
+
+  /** All queued deliveries that had an entry in the queue are unpublished. */
+  entriesForgotten(): void {
+    const now = this.#c.storeNow();
+    for (const d of this.#deliveries()) {
+      const { state, due, wakeAt } = d.progress;
+      if (state !== 'queued' || wakeAt === null || wakeAt <= Math.max(due, now)) continue;
+      d.progress = { ...d.progress, wakeAt: due };
+      this.#happened('entry forgotten at a start');
+    }
+    this.#nextWakeAt = null;
+  }
+
+  /** The process of embedded mode ended: no wait after a lapse begins earlier. */
+  processEnded(): void {
+    this.#processEndedAt = this.#c.storeNow();
+    this.#isStarting = true;
+  }
+
+  /**
+   * Embedded mode starts its dispatcher; its process exists since `since` (monotonic). Whatever is
+   * due, or was in hand, is expected to start.
+   */
+  started(since: number): void {
+    const now = this.#c.storeNow();
+    this.#isStarting = false;
+    for (const d of this.#deliveries()) {
+      const { state, due } = d.progress;
+      if (state === 'sending' || (state === 'queued' && due <= now))
+        d.expected = { by: now + LATE_START_MS + this.#c.slackMs, since };
+    }
   }
 
   #counted(d: DeliveryRecord, before: Progress, after: Progress): void {

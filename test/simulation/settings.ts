@@ -37,7 +37,15 @@ const incidents = [
 ] as const;
 export type Incident = (typeof incidents)[number];
 
+/**
+ * Cluster: several processes of each program, which follow MongoDB's clock. Embedded: all programs
+ * are parts of one process, whose memory has the queue, and the clocks of its machine make the
+ * store's clock.
+ */
+export type Layout = 'cluster' | 'embedded';
+
 export interface Settings {
+  readonly layout: Layout;
   /** Faults happen in this first part of the world's time. */
   readonly faultsMs: number;
   readonly faults: FaultRates;
@@ -52,13 +60,6 @@ export interface Settings {
   readonly windowMax: number;
   /** Keys are tried again after their 24 hours. */
   readonly hasNextDay: boolean;
-}
-
-/** What happens to the clocks of a world. */
-export interface ClockSettings {
-  /** All programs are one machine, whose clocks make the store's clock. */
-  readonly isEmbedded: boolean;
-  readonly incidents: readonly ClockIncident[];
 }
 
 /** The incident waits until a mail is being sent, before the final dot or after it. */
@@ -84,8 +85,11 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-export function clockSettingsOf(chance: Chance, faultsMs: number): ClockSettings {
-  const isEmbedded = chance.happens(0.3);
+/** What happens to the clocks of a world. */
+export function clockIncidentsOf(
+  chance: Chance,
+  { layout, faultsMs }: Pick<Settings, 'layout' | 'faultsMs'>,
+): readonly ClockIncident[] {
   const stepMs = (): number => chance.pick([-HOUR, -10 * MINUTE, 10 * MINUTE, HOUR]);
   const step: ClockIncident = {
     kind: 'step',
@@ -99,16 +103,17 @@ export function clockSettingsOf(chance: Chance, faultsMs: number): ClockSettings
     phase: chance.pick<SendingPhase>(['streaming', 'committing']),
   };
   const restart: ClockIncident = { kind: 'restart', ms: stepMs() };
-  const possible = isEmbedded ? [step, suspension, restart] : [step];
-  return { isEmbedded, incidents: faultsMs === 0 ? [] : possible.filter(() => chance.happens(0.4)) };
+  const possible = layout === 'embedded' ? [step, suspension, restart] : [step];
+  return faultsMs === 0 ? [] : possible.filter(() => chance.happens(0.4));
 }
 
-export function settingsOf(chance: Chance): Settings {
+export function settingsOf(chance: Chance, layout: Layout): Settings {
   const some = (least: number, most: number): number =>
     chance.happens(0.5) ? chance.pick([least, Math.sqrt(least * most), most]) : 0;
   const isLong = chance.happens(0.05);
   const faultsMs = isLong ? 90 * MINUTE : chance.pick([0, 20 * SECOND, 2 * MINUTE, 5 * MINUTE]);
   return {
+    layout,
     faultsMs,
     faults: {
       process: {

@@ -106,12 +106,11 @@ export class EmbeddedClock implements WorldStoreClock {
     return { now, reached: now, measure: () => {}, measured: now };
   }
 
-  /** The process starts again, and its clock with it. */
+  /** The process starts, and its clock with it. The store has seen the latest time. */
   restart(): void {
     const [monotonic, suspended] = [this.#clock.monotonic(), this.#clock.suspendedMs];
     this.#store = new SqliteStoreClock(this.#clock, this.now());
     this.#last = { time: this.#store.now(), monotonic, suspended };
-    this.#moved();
   }
 
   #judge(time: number): void {

@@ -38,7 +38,7 @@ import type { Law } from './laws.ts';
 import { Programs, type Shared } from './programs.ts';
 import { SimulatedQueue } from './queue.ts';
 import { StoreRecord } from './record.ts';
-import { type ClockSettings, clockSettingsOf, type Settings, settingsOf } from './settings.ts';
+import { type ClockIncident, clockIncidentsOf, type Layout, type Settings, settingsOf } from './settings.ts';
 import { ClusterClock, EmbeddedClock, type WorldStoreClock } from './store-clock.ts';
 import { Trouble } from './trouble.ts';
 
@@ -66,9 +66,18 @@ const END_MS = 12 * 3_600_000;
 const FINISH_MS = 5_000;
 const DAY_MS = acceptLimits.idempotencyWindowMs;
 
-/** `keepLines`: keep the trace as text. */
-export async function simulate(seed: number, keepLines = false): Promise<SimulationResult> {
-  const world = new World(seed, keepLines);
+export interface SimulationOptions {
+  /** Default: `cluster`. */
+  readonly layout?: Layout;
+  /** Keep the trace as text. */
+  readonly keepLines?: boolean;
+}
+
+export async function simulate(
+  seed: number,
+  { layout = 'cluster', keepLines = false }: SimulationOptions = {},
+): Promise<SimulationResult> {
+  const world = new World(seed, layout, keepLines);
   const bug = (error: unknown): void =>
     world.journal.break('no bug stops a process', String(error instanceof Error ? error.stack : error));
   process.on('unhandledRejection', bug);
@@ -88,7 +97,7 @@ class World {
   readonly chance: Chance;
   readonly clockChance: Chance;
   readonly settings: Settings;
-  readonly clocks: ClockSettings;
+  readonly clockIncidents: readonly ClockIncident[];
   readonly storeClock: WorldStoreClock;
   readonly journal: Journal;
   readonly trouble: Trouble;
@@ -98,18 +107,19 @@ class World {
   readonly #callers: Callers;
   readonly #suppressedAt = new Map<string, number>();
 
-  constructor(seed: number, keepLines: boolean) {
+  constructor(seed: number, layout: Layout, keepLines: boolean) {
     const clock = this.clock;
     this.chance = new Chance(seed);
     this.clockChance = new Chance(seed + CLOCK_SEEDS);
-    this.settings = settingsOf(this.chance);
-    this.clocks = clockSettingsOf(this.clockChance, this.settings.faultsMs);
+    this.settings = settingsOf(this.chance, layout);
+    this.clockIncidents = clockIncidentsOf(this.clockChance, this.settings);
     this.journal = new Journal(clock, keepLines);
     this.trouble = new Trouble(clock, this.settings);
     const moved = (): void => this.trouble.lastUntil(clock.monotonic());
-    this.storeClock = this.clocks.isEmbedded
-      ? new EmbeddedClock(clock, this.journal.break.bind(this.journal), moved)
-      : new ClusterClock(clock, this.clockChance);
+    this.storeClock =
+      layout === 'embedded'
+        ? new EmbeddedClock(clock, this.journal.break.bind(this.journal), moved)
+        : new ClusterClock(clock, this.clockChance);
     this.shared = sharedOf(this);
     const seen = {
       clock,

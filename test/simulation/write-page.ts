@@ -10,8 +10,8 @@ import { runSeedsApart } from './run-seeds.ts';
 const rows: string[] = [];
 for (const mutant of mutants) rows.push(await row(mutant));
 
-async function row({ name }: Mutant): Promise<string> {
-  const { broken, seeds } = await runSeedsApart(1, SEEDS_MAX, name);
+async function row({ name, layout = 'cluster' }: Mutant): Promise<string> {
+  const { broken, seeds } = await runSeedsApart(1, SEEDS_MAX, { mutant: name, layout });
   return broken === null ? `| ${name} | nothing | |` : `| ${name} | ${broken.law} | ${seeds} |`;
 }
 
@@ -19,21 +19,23 @@ const page = `# The simulation
 
 \`make golden\` writes this page; the text around the lists is in test/simulation/write-page.ts.
 
-\`test/simulation\` runs the real code of ingest, dispatcher and sweeper over the memory adapters, with several processes of each program. The simulated clock jumps
+\`test/simulation\` runs the real code of ingest, dispatcher and sweeper over the memory adapters, with several processes of each program (a cluster), or as the parts of one process (embedded mode). The simulated clock jumps
 to the next moment at which something can happen. A seed determines all requests and all faults:
 
 - calls are late, fail before or after they took effect, or never return;
 - processes crash at any await, freeze for longer than a lease, shut down, and have wrong clocks;
 - the queue loses all entries, repeats entries and is full;
 - the store is unreachable;
-- the store's clock steps forward and back while mail is being sent: MongoDB's clock, which the processes follow at different times, or the wall clock of an embedded machine,
-  which is also suspended and restarted;
+- the store's clock steps forward and back while mail is being sent: MongoDB's clock, which the processes follow at different times, or in embedded mode the wall clock of the machine,
+  which is also suspended; the wall clock also steps while the process of embedded mode is down;
 - the mail server rejects mail, is slow, and drops the connection at every stage.
 
 After a while the faults stop, and every delivery must end.
 
-\`vitest run test/simulation\` runs 2,000 seeds in two processes. When a law is broken, the test prints the seed. \`SEED=123 vitest run test/simulation/simulation.test.ts\` repeats
-that run and prints each step.
+In embedded mode the process has the queue in its memory. Its parts end together, the queue is lost with them, and the next start continues their mail.
+
+\`vitest run test/simulation\` runs 2,000 seeds of a cluster in two processes, and 600 seeds of embedded mode. When a law is broken, the test prints the seed. \`SEED=123 vitest run test/simulation/simulation.test.ts\`
+repeats that run and prints each step; \`LAYOUT=embedded\` beside it repeats a run of embedded mode.
 
 ## Laws
 

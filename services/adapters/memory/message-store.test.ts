@@ -1,4 +1,5 @@
 import { dueDeliveriesContract } from '../../../test/contract/due-deliveries.ts';
+import { lostEntriesContract } from '../../../test/contract/lost-entries.ts';
 import { messageListContract } from '../../../test/contract/message-list.ts';
 import { messageStoreContract } from '../../../test/contract/message-store.ts';
 import { ManualClock } from './clock.ts';
@@ -17,3 +18,4 @@ const open = async () => {
 messageStoreContract('memory', open);
 dueDeliveriesContract('memory', open);
 messageListContract('memory', open);
+lostEntriesContract('memory', open);

@@ -3,10 +3,11 @@
 
 import { reaches } from '../../core/access/caller.ts';
 import { canonical } from '../../core/address.ts';
-import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
-import { blobsOf, type Message, type NewMessage, statusOf } from '../../core/delivery/message.ts';
+import { type Change, type DeliveryState, entryLost } from '../../core/delivery/delivery.ts';
+import { blobsOf, type Message, type NewMessage, statusOf, viewOf } from '../../core/delivery/message.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { LostEntries } from '../../ports/lost-entries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 import type { StoreClock } from '../../ports/store-clock.ts';
@@ -24,7 +25,7 @@ interface WakingDelivery {
   readonly index: number;
 }
 
-export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageList {
+export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageList, LostEntries {
   readonly #clock: StoreClock;
   readonly #rows = new Map<MessageId, Row>();
   readonly #ofTenant = new Map<string, Row[]>();
@@ -111,6 +112,13 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
       .toSorted((a, b) => byAge(a.row.message, b.row.message) || a.index - b.index)
       .slice(0, limit)
       .map(found);
+  }
+
+  async forgetEntries(): Promise<number> {
+    const now = this.now();
+    const queued = [...(this.#waking.get('queued')?.values() ?? [])];
+    const changes = queued.flatMap(({ row, index }) => entryLost(viewOf(row.message, index), now) ?? []);
+    return (await this.apply(changes)).length;
   }
 
   async list(query: ListQuery): Promise<readonly Message[]> {

@@ -2,6 +2,7 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dueDeliveriesContract } from '../../../test/contract/due-deliveries.ts';
+import { lostEntriesContract } from '../../../test/contract/lost-entries.ts';
 import { messageListContract } from '../../../test/contract/message-list.ts';
 import { messageStoreContract } from '../../../test/contract/message-store.ts';
 import { address, newBlobId, newMessageId, sampleMessage } from '../../../test/contract/sample-message.ts';
@@ -31,6 +32,7 @@ const open = async () => {
 messageStoreContract('sqlite', open);
 dueDeliveriesContract('sqlite', open);
 messageListContract('sqlite', open);
+lostEntriesContract('sqlite', open);
 
 describe('SqliteMessageStore', () => {
   it('returns the oldest deliveries of a backlog that is too large to sort, without published ones', async () => {
@@ -83,6 +85,7 @@ describe('SqliteMessageStore', () => {
     await store.woken(['scheduled', 'sending', 'deferred'], now, 10);
     await store.backlogs(now);
     await store.oldestDue(now);
+    await store.forgetEntries();
     await store.unpublished({ tenant: 'default', tier: 'normal' }, now, 10);
     await store.blobsInUse([newBlobId(now)]);
     const page = {

@@ -9,6 +9,7 @@ import type { BlobId, MessageId } from '../../core/ids.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { LostEntries } from '../../ports/lost-entries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 import type { StoreClock } from '../../ports/store-clock.ts';
@@ -117,6 +118,14 @@ const unpublishedFrom = (index: string, size: string): Statement =>
 const smallBacklog = unpublishedFrom('delivery_backlog', `${SIZE} <= ${SORTED_MAX}`);
 const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}`);
 
+// The rule `entryLost` of the core, for a whole backlog in one statement, since a start waits for
+// it: the core would need each message with all its events, and a change by itself. The statement
+// does not look at a backlog, whose `wake_at` has passed, however long. It finds entries among held
+// deliveries in the index alone.
+const forgetEntries =
+  command(`UPDATE delivery SET wake_at = due, version = version + 1 WHERE (message, number) IN (
+  SELECT message, number FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} AND tenant = ?1 AND tier = ?2 AND wake_at > ?3 AND wake_at > due)`);
+
 /**
  * Opens the store with its clock, which starts at the latest stored time if the machine's clock is
  * behind it. Rejects as every call of the store does.
@@ -127,7 +136,7 @@ export async function openMessageStore(database: Jobs, machine: Clock): Promise<
   return new SqliteMessageStore(database, new SqliteStoreClock(machine, at === null ? null : Number(at)));
 }
 
-export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageList {
+export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageList, LostEntries {
   readonly #database: Jobs;
   readonly #clock: StoreClock;
   /** Statements by kind of call: as many as there are kinds of changes, lists and sweeps. */
@@ -242,6 +251,17 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
       [smallBacklog, tenant, tier, before, limit],
       [largeBacklog, tenant, tier, before, limit],
     );
+  }
+
+  async forgetEntries(): Promise<number> {
+    const now = this.now();
+    let count = 0;
+    // one transaction for each backlog: the calls of others need not wait for all of them
+    for (const { tenant, tier } of await this.backlogs(Number.MAX_SAFE_INTEGER)) {
+      const [changed] = await this.#database.run([[forgetEntries, tenant, tier, now]]);
+      count += Number(changed);
+    }
+    return count;
   }
 
   async list(listQuery: ListQuery): Promise<readonly Message[]> {

@@ -14,10 +14,12 @@ import {
   type DeliveryState,
   type DeliveryView,
   endIfTooOld,
+  entryLost,
   fallDue,
   hold,
   isTerminal,
   lapse,
+  lapseAtStart,
   notPublished,
   type Outcome,
   type Progress,
@@ -559,6 +561,77 @@ describe('a lapsed lease', () => {
 
   it.each(othersThan('sending'))('changes nothing when the delivery is %s', (state) => {
     expect(lapse(viewWith({ state, lease: LEASE }), later)).toBeNull();
+  });
+});
+
+describe('a lease of a process that has ended', () => {
+  const early = LEASE.until - 1;
+
+  it('is over before its time, as a lapse of which the delivery is due at once', () => {
+    const { set, event } = made(lapseAtStart(viewWith(streaming), early));
+    expect(set).toEqual({ ...made(lapse(viewWith(streaming), LEASE.until)).set, due: early, wakeAt: early });
+    expect(event).toBeNull();
+  });
+
+  it.each([
+    [0, 'queued', 0],
+    [1, 'queued', 0],
+    [2, 'queued', deliveryLimits.lapseDelayMs],
+    [3, 'queued', deliveryLimits.lapseDelayMs],
+    [4, 'dead', null],
+  ] as const)('after %i lapses leaves the delivery %s, due after %s ms', (lapses, state, delayMs) => {
+    const { set } = made(lapseAtStart(viewWith({ ...streaming, lapses }), early));
+    expect(set).toMatchObject({
+      state,
+      lapses: lapses + 1,
+      wakeAt: delayMs === null ? null : early + delayMs,
+    });
+  });
+
+  it('waits the given delay from the third lapse on', () => {
+    expect(made(lapseAtStart(viewWith({ ...streaming, lapses: 2 }), early, 5)).set.due).toBe(early + 5);
+    expect(made(lapseAtStart(viewWith({ ...streaming, lapses: 1 }), early, 5)).set.due).toBe(early);
+  });
+
+  it('past the fence leaves `maybeSent`, and with at_most_once ends the delivery `unknown`', () => {
+    expect(made(lapseAtStart(viewWith(committing), early)).set).toMatchObject({
+      state: 'queued',
+      maybeSent: true,
+      due: early,
+    });
+    expect(made(lapseAtStart(viewWith(committing, { copies: 'at_most_once' }), early))).toMatchObject({
+      set: { ...ended, state: 'unknown', lapses: 1 },
+      event: { type: 'unknown', data: { reason: 'lease_over' } },
+    });
+  });
+
+  it.each(othersThan('sending'))('changes nothing when the delivery is %s', (state) => {
+    expect(lapseAtStart(viewWith({ state, lease: LEASE }), early)).toBeNull();
+  });
+});
+
+describe('a lost entry', () => {
+  it('returns the delivery to its backlog at its due time, whenever it expires', () => {
+    const inQueue = { due: NOW - 5, wakeAt: NOW + MINUTE };
+    expect(made(entryLost(viewWith(inQueue), NOW)).set).toEqual({ wakeAt: NOW - 5 });
+    expect(
+      made(entryLost(viewWith({ ...inQueue, wakeAt: NOW + 1 }, { expiresAt: NOW + 1 }), NOW)).set,
+    ).toEqual({
+      wakeAt: NOW - 5,
+    });
+  });
+
+  it.each([
+    ['in its backlog', { due: NOW - 1, wakeAt: NOW - 1 }],
+    ['in its backlog again, since nobody claimed it', { due: NOW - 1, wakeAt: NOW }],
+    ['held', { due: NOW + MINUTE, wakeAt: NOW + MINUTE }],
+    ['held beyond its expiry', { due: NOW + MINUTE, wakeAt: NOW + 1 }],
+  ])('changes nothing when the delivery is %s', (_, progress) => {
+    expect(entryLost(viewWith(progress), NOW)).toBeNull();
+  });
+
+  it.each(othersThan('queued'))('changes nothing when the delivery is %s', (state) => {
+    expect(entryLost(viewWith({ state, due: NOW, wakeAt: NOW + MINUTE }), NOW)).toBeNull();
   });
 });
 

@@ -1,9 +1,9 @@
-// The states of a delivery and the rules that change them: the decisions behind accepting, claiming,
-// sending, sweeping and cancelling. Each function takes a delivery as the store returned it and
-// returns the change to make, or null if the rules forbid the change. The caller writes the change
-// with `MessageStore.apply`, which compares `version`, so a decision about an outdated delivery has
-// no effect. The rules match a model whose reachable states were all visited (docs/decisions/0003):
-// change the model first, then this file.
+// The states of a delivery and the rules that change them: the decisions behind accepting,
+// claiming, sending, sweeping and cancelling. Each function takes a delivery as the store returned
+// it and returns the change to make, or null if the rules forbid the change. The caller writes the
+// change with `MessageStore.apply`, which compares `version`, so a decision about an outdated
+// delivery has no effect. The rules match a model whose reachable states were all visited
+// (docs/decisions/0003): change the model first, then this file.
 //
 //   scheduled ─due─▶ queued ─claim─▶ sending/streaming ─commit─▶ sending/committing ─record─▶ delivered | bounced | unknown
 //                      ▲  ▲               │ release, lapse              │ lapse                  │
@@ -43,8 +43,8 @@ export type HoldReason = 'budget' | 'suspended' | 'unverified' | 'route';
 export interface Hold {
   readonly reason: HoldReason;
   /**
-   * Why its routes are paused: at most `deliveryLimits.replyCharsMax` characters, without words of a
-   * server.
+   * Why its routes are paused: at most `deliveryLimits.replyCharsMax` characters, without words of
+   * a server.
    */
   readonly message?: string;
 }
@@ -516,6 +516,29 @@ export function lapse(
 ): Change | null {
   const d = s.delivery;
   if (d.state !== 'sending' || d.lease === null || d.lease.until > now) return null;
+  return takeBack(s, now, delayMs);
+}
+
+/**
+ * Takes back a delivery at the start of a program whose store belongs to one process: the previous
+ * process has ended, so its leases are over, whatever their times say. The change is the change of
+ * `lapse`, and the lapse counts. The delivery is due at once, since the end of a process is seldom
+ * the fault of its mail. Null if the delivery is not being sent.
+ *
+ * From the third lapse on the delivery waits `delayMs`. A process that crashes and starts again
+ * every second would otherwise need five seconds to end, as `dead`, all mail that it has in hand.
+ */
+export function lapseAtStart(
+  s: DeliveryView,
+  now: number,
+  delayMs: number = deliveryLimits.lapseDelayMs,
+): Change | null {
+  if (s.delivery.state !== 'sending') return null;
+  return takeBack(s, now, s.delivery.lapses < deliveryLimits.lapsesWithoutDelayMax ? 0 : delayMs);
+}
+
+function takeBack(s: DeliveryView, now: number, delayMs: number): Change {
+  const d = s.delivery;
   const wasCommitting = d.phase === 'committing';
   const lapses = d.lapses + 1;
   const seen: Partial<Progress> = { lapses, tries: d.tries + 1 };
@@ -561,6 +584,17 @@ export function published(
 ): Change | null {
   if (s.delivery.state !== 'queued') return null;
   return change(s, { wakeAt: wake(now + republishMs, s.expiresAt) });
+}
+
+/**
+ * Records that the queue lost the entry: the delivery joins its backlog at its due time. For the
+ * start of a program whose queue was in the memory of the previous process. Null if the delivery
+ * has left `queued`, is held, or is in its backlog already.
+ */
+export function entryLost(s: DeliveryView, now: number): Change | null {
+  const { state, due, wakeAt } = s.delivery;
+  if (state !== 'queued' || wakeAt === null || wakeAt <= due || wakeAt <= now) return null;
+  return change(s, { wakeAt: due });
 }
 
 /**

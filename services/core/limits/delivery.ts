@@ -18,6 +18,11 @@ export const deliveryLimits = {
   lapsesMax: 5,
   /** Wait after a lapse, so that a message that crashes dispatchers does not crash all at once. */
   lapseDelayMs: 30 * SECOND,
+  /**
+   * Lapses without that wait, at starts of embedded mode. Two kills in a row are an
+   * administrator's; mail that was in hand at the end of three processes may be what ends them.
+   */
+  lapsesWithoutDelayMax: 2,
   /** Highest value of the setting of that wait. */
   lapseDelayMaxMs: 600 * SECOND,
   /**

@@ -35,6 +35,7 @@ it.each([
     'an entry gets all its redeliveries before the queue drops it for its age',
     { queueEntryAgeMs: limits.ackWaitMs },
   ],
+  ['a delivery waits at least once before the last lapse ends it', { lapsesWithoutDelayMax: 4 }],
   ['one fetch does not empty the window', { windowPerTenantAndTier: limits.consumeBatch - 1 }],
 ])('no program starts unless %s', (rule, more) => {
   expect(() => assertLimits(but(more))).toThrow(rule);

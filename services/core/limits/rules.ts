@@ -112,6 +112,10 @@ export function assertLimits(l: typeof limits = limits): void {
       l.electionRenewByMs + 2 * l.electionRetryMs < l.electionSeconds * SECOND,
       'a leader stops before another candidate may start',
     ],
+    [
+      l.lapsesWithoutDelayMax < l.lapsesMax - 1,
+      'a delivery waits at least once before the last lapse ends it',
+    ],
     [l.feedEveryMs < l.sweepEveryMs, 'a sweeper feeds a backlog more often than it looks for deliveries'],
   ];
   for (const [holds, rule] of rules) if (!holds) throw new Error(`limits contradict a rule: ${rule}`);
