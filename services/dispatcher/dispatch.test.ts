@@ -14,6 +14,7 @@ import { MemorySuppressionStore } from '../adapters/memory/suppression-store.ts'
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { Tier } from '../core/delivery/message.ts';
+import { laneOf } from '../core/delivery/pacing/lane.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { queueLimits } from '../core/limits/queue.ts';
 import { smtpOutLimits } from '../core/limits/smtp-out.ts';
@@ -128,7 +129,7 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
         domain: 'example.com',
         trace: null,
       });
-      await queue.publish(accepting.map((message) => ({ tenant, tier, entry: entryOf(message) })));
+      await queue.publish(accepting.map((message) => ({ ...laneOf(message), entry: entryOf(message) })));
       await setImmediate();
     },
     async until(condition: () => boolean, withinMs: number): Promise<void> {

@@ -588,7 +588,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         SEND,
         'const published = await ingest.queue.publish(entries);',
-        'entries = entries.filter((p) => !ingest.backlogs.has(p.tenant, p.tier));\n  const published = await ingest.queue.publish(entries);',
+        'entries = entries.filter((p) => !ingest.backlogs.has(p));\n  const published = await ingest.queue.publish(entries);',
       ),
     ],
     breaks: [P6late],

@@ -37,7 +37,7 @@ describe('SqliteMessageStore', () => {
     await using temporary = await openTemporary();
     const store = await openMessageStore(temporary.database(), new ManualClock());
     const now = store.now();
-    const count = 2 * queueLimits.windowPerTenantAndTier + 10;
+    const count = 2 * queueLimits.windowPerLane + 10;
     // woken in the opposite order of acceptance; the first ten are published
     const messages = Array.from({ length: count }, (_, i) =>
       sampleMessage({
@@ -46,7 +46,7 @@ describe('SqliteMessageStore', () => {
       }),
     );
     await store.insert(messages);
-    const backlog = { tenant: 'default', tier: 'normal' } as const;
+    const backlog = { tenant: 'default', tier: 'normal', sender: 'acme' } as const;
     const front = async (): Promise<MessageId[]> =>
       (await store.unpublished(backlog, now, 5)).map(({ message }) => message.id);
     expect(await front()).toEqual(messages.slice(10, 15).map((message) => message.id));
@@ -83,7 +83,7 @@ describe('SqliteMessageStore', () => {
     await store.woken(['scheduled', 'sending', 'deferred'], now, 10);
     await store.backlogs(now);
     await store.oldestDue(now);
-    await store.unpublished({ tenant: 'default', tier: 'normal' }, now, 10);
+    await store.unpublished({ tenant: 'default', tier: 'normal', sender: 'acme' }, now, 10);
     await store.blobsInUse([newBlobId(now)]);
     const page = {
       tenant: 'default',

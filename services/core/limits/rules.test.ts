@@ -35,7 +35,7 @@ it.each([
     'an entry gets all its redeliveries before the queue drops it for its age',
     { queueEntryAgeMs: limits.ackWaitMs },
   ],
-  ['one fetch does not empty the window', { windowPerTenantAndTier: limits.consumeBatch - 1 }],
+  ['one fetch does not empty the window', { windowPerLane: limits.consumeBatch - 1 }],
 ])('no program starts unless %s', (rule, more) => {
   expect(() => assertLimits(but(more))).toThrow(rule);
 });
