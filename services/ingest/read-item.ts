@@ -12,13 +12,18 @@ import {
 } from '../core/accept/send-request.ts';
 import type { Principal } from '../core/access/principal.ts';
 import { type Failure, validationFailed } from '../core/failure.ts';
-import { parseBlobId } from '../core/ids.ts';
+import { type BlobId, parseBlobId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
 import { fromSendEmail, fromSendMessage } from './from-proto.ts';
 import { type ContentPorts, uploadContent } from './upload-content.ts';
 
+interface ReadPorts extends ContentPorts {
+  /** Is told each blob of the request, so that the caller can delete the blobs of a refused one. */
+  noteBlob(id: BlobId): void;
+}
+
 export async function readSendMessage(
-  ports: ContentPorts,
+  ports: ReadPorts,
   principal: Principal,
   request: SendMessageRequest,
   refs: readonly ContentRef[],
@@ -43,7 +48,7 @@ export async function readSendMessage(
 }
 
 export async function readSendEmail(
-  ports: ContentPorts,
+  ports: ReadPorts,
   principal: Principal,
   request: SendEmailRequest,
   refs: readonly ContentRef[],
@@ -55,8 +60,9 @@ export async function readSendEmail(
   return fromSendEmail(request, data);
 }
 
-async function storePart(ports: ContentPorts, principal: Principal, bytes: Uint8Array): Promise<Uploaded> {
+async function storePart(ports: ReadPorts, principal: Principal, bytes: Uint8Array): Promise<Uploaded> {
   const { id, bytes: size, sha256 } = await uploadContent(ports, principal, inOnePiece(bytes));
+  ports.noteBlob(id);
   return { blob: id, bytes: size, sha256 };
 }
 
@@ -66,7 +72,7 @@ async function* inOnePiece(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 
 /** Throws the same error for a blob of another tenant as for an unknown blob (P16). */
 async function lookUp(
-  ports: ContentPorts,
+  ports: ReadPorts,
   principal: Principal,
   refs: readonly ContentRef[],
 ): Promise<[string, Uploaded][]> {
@@ -76,6 +82,7 @@ async function lookUp(
     const info = infos[i];
     if (info == null || info.tenant !== principal.tenant)
       throw refused(ref.path, 'unknown_content', 'The content was not uploaded, or has been deleted.');
+    ports.noteBlob(info.id);
     return [ref.path, { blob: info.id, bytes: info.bytes, sha256: info.sha256 }];
   });
 }
@@ -88,7 +95,7 @@ const refused = (field: string, code: string, message: string): Failure =>
  * later.
  */
 async function givenData(
-  ports: ContentPorts,
+  ports: ReadPorts,
   principal: Principal,
   values: Readonly<Record<string, unknown>> | undefined,
 ): Promise<TemplateData | null> {
@@ -104,7 +111,7 @@ async function givenData(
  * null: no data was uploaded. The size is limited.
  */
 async function uploadedData(
-  ports: ContentPorts,
+  ports: ReadPorts,
   blob: Uploaded | undefined,
   field: string,
 ): Promise<TemplateData | null> {

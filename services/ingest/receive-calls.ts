@@ -125,10 +125,11 @@ function fromItem(
       if (fields === undefined) throw new Error(`${path} is not in the contract`);
       return [...faults, ...judgeFields(fields, request, uploaded)];
     },
-    read: async (caller) => {
+    read: async (caller, noteBlob) => {
+      const ports = { blobs: ingest.blobs, messages: ingest.messages, random: ingest.random, noteBlob };
       if (item.send_message !== undefined)
-        return readSendMessage(ingest, caller, item.send_message, item.content);
-      if (item.send_email !== undefined) return readSendEmail(ingest, caller, item.send_email, item.content);
+        return readSendMessage(ports, caller, item.send_message, item.content);
+      if (item.send_email !== undefined) return readSendEmail(ports, caller, item.send_email, item.content);
       throw new Failure('invalid', 'The item has no request.');
     },
   };

@@ -430,7 +430,16 @@ describe('content of a request that is refused', () => {
       yield Buffer.from('<p>');
     })();
     const { bytes, sha256 } = await w.blobs.put(id, 'default', source);
-    return item(w, { html: { blob: id, bytes, sha256 } });
+    return item(
+      w,
+      {},
+      {
+        read: async (_, noteBlob) => {
+          noteBlob(id);
+          return { ...request, html: { blob: id, bytes, sha256 } };
+        },
+      },
+    );
   }
   const kept = async (w: World): Promise<number> =>
     (await w.blobs.olderThan(Number.MAX_SAFE_INTEGER, 10, null)).length;
@@ -439,6 +448,21 @@ describe('content of a request that is refused', () => {
     const w = await world((sender) => ({ ...sender, retiring: true }));
     expect(await sent(w, [await withBlob(w)])).toEqual(['validation_failed']);
     expect(await kept(w)).toBe(0);
+  });
+
+  test.each([
+    ['invalid', 0],
+    ['too_large', 0],
+    ['unavailable', 1],
+  ] as const)('of which the reading failed (%s) is kept only for a repetition', async (kind, blobs) => {
+    const w = await world();
+    const good = await withBlob(w);
+    const read: IncomingSend['read'] = async (caller, noteBlob) => {
+      await good.read(caller, noteBlob);
+      throw new Failure(kind, 'This request cannot be read.');
+    };
+    expect(await sent(w, [{ ...good, read }])).toHaveLength(1);
+    expect(await kept(w)).toBe(blobs);
   });
 
   test('stays when a message refers to it', async () => {

@@ -60,9 +60,10 @@ export interface IncomingSend {
   readonly rule: AccessRule;
   /**
    * Reads the request, and stores large content in the BlobStore. Called after authentication, so
-   * that a caller without a key can store nothing.
+   * that a caller without a key can store nothing. `noteBlob` is told each blob of the request, also
+   * if `read` throws afterwards.
    */
-  readonly read: (caller: Caller) => Promise<SendRequest>;
+  readonly read: (caller: Caller, noteBlob: (id: BlobId) => void) => Promise<SendRequest>;
 }
 
 /**
@@ -173,7 +174,32 @@ async function prepare(
   principal: Principal,
 ): Promise<Ready | { readonly replay: Message }> {
   const caller = enter(principal, item.rule);
-  const request = await item.read(caller);
+  const blobs: BlobId[] = [];
+  try {
+    const judged = await judgeRequest(
+      ingest,
+      item,
+      caller,
+      await item.read(caller, (id) => void blobs.push(id)),
+    );
+    if ('replay' in judged) await discard(ingest, blobs, item.origin.requestId);
+    return judged;
+  } catch (error) {
+    if (isFinal(error)) await discard(ingest, blobs, item.origin.requestId);
+    throw error;
+  }
+}
+
+/** After other failures the gateway repeats the call with the same content. */
+const isFinal = (error: unknown): boolean =>
+  error instanceof Failure && error.kind !== 'unavailable' && error.kind !== 'internal';
+
+async function judgeRequest(
+  ingest: Pick<Ingest, 'messages' | 'catalog' | 'templates' | 'blobs' | 'random' | 'report'>,
+  item: IncomingSend,
+  caller: Caller,
+  request: SendRequest,
+): Promise<Ready | { readonly replay: Message }> {
   const { key, errors: keyErrors } = parseIdempotencyKeys([
     ...item.idempotencyKeys,
     ...keysInHeaders(request.headers),
@@ -190,7 +216,6 @@ async function prepare(
     renderTemplate: ingest.templates.renderTemplate,
   });
   if (judgement.kind === 'refused') {
-    await discard(ingest, uploadsOf(request), item.origin.requestId);
     const holder = key === null ? null : await ingest.messages.findByIdempotencyKey(caller.tenant, key);
     const taken = holder === null ? null : judgeTakenKey(holder, print, ingest.messages.now(), caller.reach);
     if (taken?.kind === 'replay') return { replay: taken.message };
@@ -207,14 +232,6 @@ async function prepare(
     idempotency: key === null ? null : { key, fingerprint: print },
   };
 }
-
-const uploadsOf = (request: SendRequest): BlobId[] =>
-  [
-    request.html,
-    request.text,
-    request.templateData?.blob ?? null,
-    ...request.attachments.map((a) => a.content),
-  ].flatMap((part) => (typeof part === 'object' && part !== null ? [part.blob] : []));
 
 /**
  * Deletes the content of a request that did not become a message. Content that a message refers to

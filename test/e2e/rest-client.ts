@@ -15,8 +15,8 @@ export interface RestAnswer {
 
 export interface ClientRequest {
   readonly headers?: Readonly<Record<string, string>>;
-  /** Objects become JSON; text and bytes go as they are. */
-  readonly body?: JsonObject | string | Uint8Array<ArrayBuffer>;
+  /** Objects become JSON; text, bytes and Blobs go as they are. */
+  readonly body?: JsonObject | string | Uint8Array<ArrayBuffer> | Blob;
 }
 
 export interface ShownFault {
@@ -71,7 +71,7 @@ export class RestClient {
     path: string,
     { headers = {}, body }: ClientRequest = {},
   ): Promise<RestAnswer> {
-    const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array || body instanceof Blob;
     const response = await fetch(this.url + path, {
       method,
       headers: { ...(this.key === null ? {} : { authorization: `Bearer ${this.key}` }), ...headers },

@@ -46,16 +46,17 @@ export default class Totals extends DefaultReporter {
     const lent = this.#vitest?.getRootProject().getProvidedContext().lent ?? [];
     for (const backend of lent) this.log(`Backend: ${backend}`);
     for (const title of modules.flatMap(skipped)) this.log(`Skipped: ${title}`);
-    for (const ended of this.#endedProcesses) this.log(`Test process: ${ended}`);
     // Vitest has printed them above, but of a long output often only the end is kept.
     const failed = [
-      ...modules.flatMap(failures),
       ...errors.map((error) => ({ title: 'Failed outside any test', errors: [error] })),
+      ...modules.flatMap(failures),
     ];
     for (const [i, failure] of failed.entries()) {
       this.log(failure.title);
       if (i < ERRORS_SHOWN) for (const error of failure.errors) this.log(indented(error));
     }
+    // last, because these explain the tests that did not end
+    for (const ended of this.#endedProcesses) this.log(`Test process: ${ended}`);
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const passed = tests.filter((test) => test.result().state === 'passed').length;
     const failedTests = tests.filter((test) => test.result().state === 'failed').length;
@@ -80,11 +81,19 @@ function failures(module: TestModule): Failed[] {
     title: `Failed: ${module.relativeModuleId}: ${name}`,
     errors,
   });
-  const tests = [...module.children.allTests()].flatMap((test) => {
+  const all = [...module.children.allTests()];
+  const tests = all.flatMap((test) => {
     const { state, errors } = test.result();
-    if (state === 'failed') return [failed(test.fullName, errors)];
-    return state === 'pending' ? [failed(`${test.fullName} (did not end)`)] : [];
+    return state === 'failed' ? [failed(test.fullName, errors)] : [];
   });
+  // One line for all of them: a file may have hundreds.
+  const [first, ...others] = all.filter((test) => test.result().state === 'pending');
+  if (first !== undefined)
+    tests.push(
+      failed(
+        `${first.fullName} (did not end${others.length === 0 ? '' : `, nor did ${others.length} tests after it`})`,
+      ),
+    );
   const suites = [...module.children.allSuites()].flatMap((suite) =>
     suite.errors().length === 0 ? [] : [failed(suite.fullName, suite.errors())],
   );
