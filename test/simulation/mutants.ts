@@ -222,7 +222,7 @@ export const mutants: readonly Mutant[] = [
         'd.attempt !== context.attempt',
       ),
     ],
-    breaks: [R3, P6early],
+    breaks: [R3, P6early, P8],
   },
   {
     name: 'a release counts as a lapse',
