@@ -10,6 +10,7 @@ function entries(count: number) {
     (_, i): TakenEntry => ({
       tenant: 'default',
       tier: 'normal',
+      sender: 'acme',
       entry: {
         message: `msg_${i}` as MessageId,
         delivery: 0,

@@ -14,6 +14,7 @@ import { MemorySuppressionStore } from '../adapters/memory/suppression-store.ts'
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
 import type { Route, Sender } from '../core/catalog/catalog.ts';
 import type { Tier } from '../core/delivery/message.ts';
+import { laneOf } from '../core/delivery/pacing/lane.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { queueLimits } from '../core/limits/queue.ts';
 import { smtpOutLimits } from '../core/limits/smtp-out.ts';
@@ -109,7 +110,7 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
     arrivals,
     held: () => holds.reduce((sum, count) => sum + count, 0),
     /** At most a window's worth. */
-    async accept(tenant: string, count: number, tier: Tier = 'normal'): Promise<void> {
+    async accept(tenant: string, count: number, tier: Tier = 'normal', sender = 'acme'): Promise<void> {
       const now = clock.now();
       const accepting = Array.from({ length: count }, () =>
         sampleMessage({
@@ -117,7 +118,10 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
           createdAt: now,
           tenant,
           tier,
-          deliveries: [{ to: `${tenant}-${++accepted}@example.com`, wakeAt: now + queueLimits.republishMs }],
+          sender,
+          deliveries: [
+            { to: `${sender}.${tenant}-${++accepted}@example.com`, wakeAt: now + queueLimits.republishMs },
+          ],
         }),
       ).map((message, i, all) => ({ ...message, id: all.map((m) => m.id).toSorted()[i] ?? message.id }));
       await messages.insert(accepting);
@@ -128,7 +132,7 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
         domain: 'example.com',
         trace: null,
       });
-      await queue.publish(accepting.map((message) => ({ tenant, tier, entry: entryOf(message) })));
+      await queue.publish(accepting.map((message) => ({ ...laneOf(message), entry: entryOf(message) })));
       await setImmediate();
     },
     async until(condition: () => boolean, withinMs: number): Promise<void> {
@@ -231,16 +235,38 @@ test.each(['normal', 'high'] as const)(
     await world.clock.advance(500);
     await world.accept('quick', 1, tier);
     await world.until(
-      () => world.arrivals.some((a) => a.recipient.startsWith('quick')),
+      () => world.arrivals.some((a) => a.recipient.startsWith('acme.quick')),
       2 * dispatchLimits.routeSlowMs,
     );
     await world.clock.advance(60_000);
     const sentAt = world.clock.monotonic();
     await world.accept('quick', 50, tier);
-    await world.until(() => world.arrivals.filter((a) => a.recipient.startsWith('quick')).length === 51, 500);
+    await world.until(
+      () => world.arrivals.filter((a) => a.recipient.startsWith('acme.quick')).length === 51,
+      500,
+    );
     expect(world.clock.monotonic() - sentAt).toBeLessThan(500);
   },
 );
+
+test.each([
+  ['answers slowly', 20_000],
+  ['never answers', 3_600_000],
+])('a sender whose server %s delays no other sender of its tenant and tier (P10)', async (_, answerMs) => {
+  const of = (name: string, host: string): Sender => ({ ...senderOf('default', host), name });
+  const world = begin([of('slow', 'slow.example'), of('quick', 'good.example')], {
+    'slow.example': answerMs,
+  });
+  await world.accept('default', queueLimits.windowPerLane, 'normal', 'slow');
+  await world.accept('default', 25, 'normal', 'quick');
+  const quick = (): Arrival[] => world.arrivals.filter((a) => a.recipient.startsWith('quick.'));
+  await world.until(() => quick().length === 25, 2 * dispatchLimits.routeSlowMs);
+  expect(quick().map(numberOf)).toEqual(
+    quick()
+      .map(numberOf)
+      .toSorted((a, b) => a - b),
+  );
+});
 
 test('a slow route keeps its connections busy, and what it has no room for is not moved about all the time', async () => {
   const world = begin([senderOf('slow', 'slow.example')], { 'slow.example': 2_000 });

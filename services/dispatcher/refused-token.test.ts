@@ -11,6 +11,7 @@ import { SeededRandom } from '../adapters/memory/random.ts';
 import { MemorySuppressionStore } from '../adapters/memory/suppression-store.ts';
 import { MemoryWorkQueue } from '../adapters/memory/work-queue.ts';
 import type { Sender } from '../core/catalog/catalog.ts';
+import { laneOf } from '../core/delivery/pacing/lane.ts';
 import { dispatchLimits } from '../core/limits/dispatch.ts';
 import { queueLimits } from '../core/limits/queue.ts';
 import { CompiledTemplates } from '../core/template/compiled-templates.ts';
@@ -121,7 +122,7 @@ test('waiting mail says why, and a new token ends the pause', async () => {
     });
     await messages.insert([message]);
     const entry = { message: message.id, delivery: 0, attempt: 1, domain: 'example.com', trace: null };
-    await queue.publish([{ tenant: message.tenant, tier: message.tier, entry }]);
+    await queue.publish([{ ...laneOf(message), entry }]);
     for (let turns = 0; turns < 100; turns++) {
       await clock.advance(10);
       const delivery = (await messages.find([message.id]))[0]?.deliveries[0];

@@ -73,8 +73,8 @@ describe('a start', () => {
     };
     expect(await streaming()).toMatchObject({ ...back, maybeSent: false, attempt: 1 });
     expect(await committing()).toMatchObject({ ...back, maybeSent: true, attempt: 1 });
-    const backlog = { tenant: 'default', tier: 'normal' } as const;
-    expect(await s.messages.unpublished(backlog, s.now, 10)).toHaveLength(3);
+    const lane = { tenant: 'default', tier: 'normal', sender: 'acme' } as const;
+    expect(await s.messages.unpublished(lane, s.now, 10)).toHaveLength(3);
     expect(s.swept).toEqual({ due: 0, lapsed: 2, ended: 0 });
   });
 
@@ -158,8 +158,8 @@ describe('a start after a step of the wall clock', () => {
     const messages = await openMessageStore(await temporary.reopen(), clock);
     expect(messages.now()).toBe(now + gainedMs);
     await resume({ messages, metrics: noMetrics });
-    const backlog = { tenant: 'default', tier: 'normal' } as const;
-    const found = await messages.unpublished(backlog, messages.now(), 10);
+    const lane = { tenant: 'default', tier: 'normal', sender: 'acme' } as const;
+    const found = await messages.unpublished(lane, messages.now(), 10);
     expect(found.map(({ delivery }) => delivery).sort()).toEqual([0, 1]);
     const [queued, inHand] = found[0]?.message.deliveries ?? [];
     expect(queued).toMatchObject({ state: 'queued', lapses: 0, due: now });
@@ -174,7 +174,7 @@ async function retake(
   set: SampleDelivery,
 ): Promise<void> {
   const [found] = await messages.unpublished(
-    { tenant: 'default', tier: 'normal' },
+    { tenant: 'default', tier: 'normal', sender: 'acme' },
     Number.MAX_SAFE_INTEGER,
     1,
   );

@@ -4,8 +4,11 @@ import { ManualClock } from '../adapters/memory/clock.ts';
 import { MemoryMessageStore } from '../adapters/memory/message-store.ts';
 import { published } from '../core/delivery/delivery.ts';
 import { viewOf } from '../core/delivery/message.ts';
+import type { Lane } from '../core/delivery/pacing/lane.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import { Backlogs } from './backlogs.ts';
+
+const lane: Lane = { tenant: 'default', tier: 'normal', sender: 'acme' };
 
 let clock: ManualClock;
 let store: MemoryMessageStore;
@@ -18,10 +21,10 @@ beforeEach(() => {
 });
 
 /** Asks, and lets the read that this starts come to its end. */
-async function known(tenant = 'default'): Promise<boolean> {
-  backlogs.has(tenant, 'normal');
+async function known(more: Partial<Lane> = {}): Promise<boolean> {
+  backlogs.has({ ...lane, ...more });
   await clock.advance(0);
-  return backlogs.has(tenant, 'normal');
+  return backlogs.has({ ...lane, ...more });
 }
 
 test('a backlog that another process met, or that was there before, is seen', async () => {
@@ -29,13 +32,15 @@ test('a backlog that another process met, or that was there before, is seen', as
   expect(await known()).toBe(false); // due this moment: a sweeper is about to feed it
   await clock.advance(sweepLimits.backlogSeenMs + sweepLimits.sweepEveryMs);
   expect(await known()).toBe(true);
-  expect(await known('other')).toBe(false);
+  expect(await known({ tenant: 'other' })).toBe(false);
+  expect(await known({ sender: 'other' })).toBe(false);
 });
 
 test('a refused publish begins a backlog at once, and it ends when the store shows none', async () => {
-  backlogs.begin('default', 'normal');
-  expect(backlogs.has('default', 'normal')).toBe(true);
-  expect(backlogs.has('default', 'high')).toBe(false);
+  backlogs.begin(lane);
+  expect(backlogs.has(lane)).toBe(true);
+  expect(backlogs.has({ ...lane, tier: 'high' })).toBe(false);
+  expect(backlogs.has({ ...lane, sender: 'other' })).toBe(false);
   await clock.advance(sweepLimits.backlogSeenMs);
   expect(await known()).toBe(true);
   await clock.advance(2 * sweepLimits.sweepEveryMs);

@@ -147,11 +147,12 @@ async function suppress({ ingest }: World, text: string): Promise<void> {
   });
 }
 
-/** Entries that fill the window of the tenant. */
+/** Entries that fill the window of the lane. */
 const fillers = (w: World): NewEntry[] =>
-  Array.from({ length: queueLimits.windowPerTenantAndTier }, () => ({
+  Array.from({ length: queueLimits.windowPerLane }, () => ({
     tenant: 'default',
     tier: 'normal' as const,
+    sender: 'accounts',
     entry: {
       message: messageId(w.messages.now(), w.ingest.random.bytes(ID_RANDOM_BYTES)),
       delivery: 0,

@@ -20,6 +20,7 @@ import { SCOPE_ALL, suppressionHashes } from '../core/access/suppression.ts';
 import type { Address } from '../core/address.ts';
 import { notPublished } from '../core/delivery/delivery.ts';
 import { blobsOf, type Message, type NewMessage, viewOf } from '../core/delivery/message.ts';
+import { laneOf } from '../core/delivery/pacing/lane.ts';
 import { Failure, type FieldError } from '../core/failure.ts';
 import { type BlobId, ID_RANDOM_BYTES, type MessageId, messageId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
@@ -391,7 +392,7 @@ interface Insertion {
   readonly keyField: string;
   readonly message: NewMessage;
   readonly reach: Reach;
-  /** Empty while the tenant has a backlog in this tier: the sweeper publishes oldest first (R4). */
+  /** Empty while the lane has a backlog: the sweeper publishes oldest first (R4). */
   readonly entries: readonly NewEntry[];
 }
 
@@ -401,7 +402,7 @@ function insertionOf(
   suppressed: ReadonlySet<Address>,
 ): Insertion {
   const now = ingest.messages.now();
-  const isPublished = !ingest.backlogs.has(ready.draft.tenant, ready.draft.tier);
+  const isPublished = !ingest.backlogs.has(ready.draft);
   const message = toMessage(ready.draft, {
     id: ready.messageId ?? messageId(now, ingest.random.bytes(ID_RANDOM_BYTES)),
     now,
@@ -437,7 +438,7 @@ async function insert(
 
 /**
  * The sweeper publishes the entries that the queue did not take, because the window is full or the
- * queue is unreachable. From then on the tenant has a backlog, so that later messages neither
+ * queue is unreachable. From then on the lane has a backlog, so that later messages neither
  * overtake these nor wait for a queue that does not reply. `stored` is called only when the queue
  * did not take an entry.
  */
@@ -450,7 +451,7 @@ async function publish(
   const published = await ingest.queue.publish(entries);
   const missed = entries.filter((_, i) => published[i] !== 'published');
   if (missed.length === 0) return;
-  for (const { tenant, tier } of missed) ingest.backlogs.begin(tenant, tier);
+  for (const lane of missed) ingest.backlogs.begin(lane);
   try {
     const byId = stored();
     await ingest.messages.apply(
@@ -494,8 +495,7 @@ function entriesOf(message: NewMessage): NewEntry[] {
     d.state === 'queued'
       ? [
           {
-            tenant: message.tenant,
-            tier: message.tier,
+            ...laneOf(message),
             entry: {
               message: message.id,
               delivery,

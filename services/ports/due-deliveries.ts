@@ -2,13 +2,8 @@
 // backlogs, so that a new message does not overtake older ones.
 
 import type { DeliveryState } from '../core/delivery/delivery.ts';
-import type { Message, Tier } from '../core/delivery/message.ts';
-
-/** One tenant's backlog in one tier: queued deliveries whose `wakeAt` has passed. */
-export interface Backlog {
-  readonly tenant: string;
-  readonly tier: Tier;
-}
+import type { Message } from '../core/delivery/message.ts';
+import type { Lane } from '../core/delivery/pacing/lane.ts';
 
 /** The message as stored, and the index of the delivery that is due. */
 export interface DueDelivery {
@@ -38,15 +33,15 @@ export interface DueDeliveries {
   ): Promise<readonly DueDelivery[]>;
 
   /**
-   * The tenants and tiers that have queued deliveries whose `wakeAt` has passed. Costs in
-   * proportion to the number of backlogs, not to their lengths.
+   * The lanes that have a backlog: queued deliveries whose `wakeAt` has passed. Costs in proportion
+   * to the number of lanes with queued deliveries, not to their lengths.
    */
-  backlogs(before: number): Promise<readonly Backlog[]>;
+  backlogs(before: number): Promise<readonly Lane[]>;
 
   /**
-   * The oldest queued deliveries of one backlog whose `wakeAt` has passed, in order of acceptance.
+   * The oldest queued deliveries of one lane whose `wakeAt` has passed, in order of acceptance.
    */
-  unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly DueDelivery[]>;
+  unpublished(lane: Lane, before: number, limit: number): Promise<readonly DueDelivery[]>;
 
   /**
    * Returns the number of queued deliveries, published or not. Counts up to `limit`, which bounds

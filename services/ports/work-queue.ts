@@ -1,7 +1,7 @@
 // The queue: a bounded window over the store that carries ids. It may lose or repeat any entry; the
 // sweeper and the claim make both harmless.
 
-import type { Tier } from '../core/delivery/message.ts';
+import type { Lane } from '../core/delivery/pacing/lane.ts';
 import type { MessageId } from '../core/ids.ts';
 
 /** A reference to one delivery. */
@@ -20,25 +20,22 @@ export interface Entry {
   readonly trace: string | null;
 }
 
-export interface NewEntry {
-  readonly tenant: string;
-  readonly tier: Tier;
+/** An entry and the lane of its delivery. */
+export interface NewEntry extends Lane {
   readonly entry: Entry;
 }
 
 /**
- * `full`: this tenant's window in this tier holds `queueLimits.windowPerTenantAndTier` entries.
+ * `full`: the window of this lane holds `queueLimits.windowPerLane` entries.
  * `lost`: the queue did not reply in time; the entry may be in the queue.
  */
 export type PublishResult = 'published' | 'full' | 'lost';
 
-export interface TakenEntry {
-  /**
-   * Both are here although a dispatcher reads them from the message: a test sees by them which
-   * tenant and tier had its turn.
-   */
-  readonly tenant: string;
-  readonly tier: Tier;
+/**
+ * The lane is here although a dispatcher reads its fields from the message: a test sees by the lane
+ * whose turn it was.
+ */
+export interface TakenEntry extends Lane {
   readonly entry: Entry;
   /**
    * Removes the entry from the queue, once the outcome of its delivery is stored. Without an ack
@@ -52,7 +49,7 @@ export interface TakenEntry {
 
 export interface WorkQueue extends AsyncDisposable {
   /**
-   * Publishes entries, in their order within a tenant and tier. Resolves within
+   * Publishes entries, in their order within a lane. Resolves within
    * `queueLimits.publishMs` whatever the queue does, with one result per entry in the order given.
    * Never rejects.
    */
@@ -61,8 +58,9 @@ export interface WorkQueue extends AsyncDisposable {
   /**
    * Waits for at least one entry, then returns up to `max`; returns none once the signal aborts.
    * While several tiers have entries, each gets its share (high 6, normal 3, bulk 1). Entries of
-   * one tenant and tier are returned in the order of publication; the tenants of a tier take turns,
-   * as far as the adapter has their entries in memory. Waits on while the queue is unreachable.
+   * one lane are returned in the order of publication. The tenants of a tier take turns, and the
+   * senders of a tenant, as far as the adapter has their entries in memory. Waits on while the
+   * queue is unreachable.
    */
   take(max: number, signal: AbortSignal): Promise<readonly TakenEntry[]>;
 

@@ -12,9 +12,11 @@ import {
   published,
 } from '../core/delivery/delivery.ts';
 import { type Message, viewOf } from '../core/delivery/message.ts';
+import { type Lane, laneOf } from '../core/delivery/pacing/lane.ts';
+import { LaneTurns } from '../core/delivery/pacing/lane-turns.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
-import type { Backlog, DueDelivery } from '../ports/due-deliveries.ts';
+import type { DueDelivery } from '../ports/due-deliveries.ts';
 import type { NewEntry } from '../ports/work-queue.ts';
 import { countChanges } from './count-changes.ts';
 import { LeaseWatch, type Look } from './lease-watch.ts';
@@ -101,35 +103,32 @@ const maxAgeOf = ({ catalog }: Pick<Sweeper, 'catalog'>, { tenant, sender }: Mes
   catalog.current().sender(tenant, sender)?.retry.maxAgeMs ?? deliveryLimits.maxAgeMs;
 
 /**
- * Feeds one batch of each backlog in turn, so that a long backlog of one tenant does not delay
- * another tenant. True: one of the windows is full.
+ * Feeds the backlogs in the turns of their lanes, a batch at each turn, so that a long backlog
+ * delays no other lane. True: one of the windows is full.
  */
 async function feedBacklogs(s: FeedParts, signal: AbortSignal): Promise<boolean> {
   let isWaiting = false;
-  let open = await s.messages.backlogs(s.messages.now());
-  while (open.length > 0 && !signal.aborted) {
-    const more: Backlog[] = [];
-    for (const backlog of open) {
-      const { isFull, isMore } = await feed(s, backlog);
-      if (isMore) more.push(backlog);
-      isWaiting ||= isFull;
-    }
-    open = more;
+  const turns = new LaneTurns<Lane>();
+  for (const lane of await s.messages.backlogs(s.messages.now())) turns.push(lane, lane);
+  for (let lane = turns.shift(); lane !== undefined && !signal.aborted; lane = turns.shift()) {
+    const { isFull, isMore } = await feed(s, lane);
+    if (isMore) turns.push(lane, lane);
+    isWaiting ||= isFull;
   }
   return isWaiting;
 }
 
 /**
- * Publishes the oldest deliveries of a backlog and ends those that are too old. `isFull`: the
+ * Publishes the oldest deliveries of a lane's backlog and ends those that are too old. `isFull`: the
  * window had no room for all of them. `isMore`: the window took all of them, and the backlog may
  * have more.
  */
 async function feed(
   s: FeedParts,
-  backlog: Backlog,
+  lane: Lane,
 ): Promise<{ readonly isFull: boolean; readonly isMore: boolean }> {
   const now = s.messages.now();
-  const found = await s.messages.unpublished(backlog, now, sweepLimits.feedBatch);
+  const found = await s.messages.unpublished(lane, now, sweepLimits.feedBatch);
   const changes: Change[] = [];
   const feedable: { readonly view: DeliveryView; readonly entry: NewEntry }[] = [];
   for (const { message, delivery } of found) {
@@ -156,8 +155,7 @@ async function feed(
 
 function entryOf(message: Message, { index, delivery: { attempt, domain } }: DeliveryView): NewEntry {
   return {
-    tenant: message.tenant,
-    tier: message.tier,
+    ...laneOf(message),
     entry: { message: message.id, delivery: index, attempt, domain, trace: message.trace },
   };
 }

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { tiers } from '../../services/core/delivery/message.ts';
-import type { Backlog, DueDeliveries, DueDelivery } from '../../services/ports/due-deliveries.ts';
+import type { Lane } from '../../services/core/delivery/pacing/lane.ts';
+import type { DueDeliveries, DueDelivery } from '../../services/ports/due-deliveries.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
 import { MINUTE, missing, namesOf, requeue, type StoreInTest } from './store-in-test.ts';
 
@@ -10,13 +11,17 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
   const { put, get, changeOf } = opened;
 
   describe('backlogs and unpublished', () => {
-    const names = (backlogs: readonly Backlog[]): string[] =>
-      backlogs.map(({ tenant, tier }) => `${tenant}/${tier}`).toSorted();
-    const normal: Backlog = { tenant: 'default', tier: 'normal' };
+    /** Without the sender `acme`, which most samples have. */
+    const names = (lanes: readonly Lane[]): string[] =>
+      lanes
+        .map(({ tenant, tier, sender }) => `${tenant}/${tier}${sender === 'acme' ? '' : `/${sender}`}`)
+        .toSorted();
+    const normal: Lane = { tenant: 'default', tier: 'normal', sender: 'acme' };
 
-    it('returns each tenant and tier with due queued deliveries once', async () => {
+    it('returns each lane with due queued deliveries once', async () => {
       for (const tenant of ['a', 'b', 'b.c', '$d'])
-        for (const tier of tiers) await put({ tenant, tier }, { tenant, tier });
+        for (const tier of tiers)
+          await put({ tenant, tier }, { tenant, tier }, { tenant, tier, sender: 'acme.x' });
       await put(
         { tenant: 'later', deliveries: [{ wakeAt: opened.t0 + 1 }] },
         { tenant: 'sending', deliveries: [{ state: 'sending', wakeAt: opened.t0 }] },
@@ -35,7 +40,9 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
           deliveries: [{ state: 'delivered', wakeAt: null }, { to: 'b@example.com' }],
         },
       );
-      const expected = ['a', 'b', 'b.c', '$d'].flatMap((tenant) => tiers.map((tier) => `${tenant}/${tier}`));
+      const expected = ['a', 'b', 'b.c', '$d'].flatMap((tenant) =>
+        tiers.flatMap((tier) => [`${tenant}/${tier}`, `${tenant}/${tier}/acme.x`]),
+      );
       expect(names(await opened.store.backlogs(opened.t0))).toEqual([...expected, 'half/high'].toSorted());
       expect(names(await opened.store.backlogs(opened.t0 + 1))).toEqual(
         [...expected, 'half/high', 'later/normal', 'mixed/bulk'].toSorted(),
@@ -79,7 +86,7 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
       expect(namesOf(await opened.store.unpublished(normal, opened.t0, 3))).toEqual(expected.slice(0, 3));
     });
 
-    it('returns only deliveries of the named backlog that are queued and due', async () => {
+    it('returns only deliveries of the named lane that are queued and due', async () => {
       const [mine = missing()] = await put(
         {
           deliveries: [
@@ -91,13 +98,13 @@ export function backlogsAndUnpublished(opened: StoreInTest<MessageStore & DueDel
         { tier: 'high' },
         { tier: 'bulk' },
         { tenant: 'other' },
+        { sender: 'other' },
       );
       const found = await opened.store.unpublished(normal, opened.t0, 100);
       expect(namesOf(found)).toEqual([`${mine}/1`]);
       expect(found[0]?.message).toEqual(await get(mine));
-      expect(await opened.store.unpublished({ tenant: 'nobody', tier: 'normal' }, opened.t0, 100)).toEqual(
-        [],
-      );
+      for (const none of [{ tenant: 'nobody' }, { sender: 'nobody' }])
+        expect(await opened.store.unpublished({ ...normal, ...none }, opened.t0, 100)).toEqual([]);
       expect(await opened.store.unpublished(normal, opened.t0 - 1, 100)).toEqual([]);
     });
 

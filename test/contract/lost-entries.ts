@@ -55,7 +55,7 @@ export function lostEntriesContract(
       expect(after.events).toEqual(before.events);
     });
 
-    it('covers every tenant and tier, each delivery of a message by itself, and nothing twice', async () => {
+    it('covers every lane, each delivery of a message by itself, and nothing twice', async () => {
       const inQueue = at({ due: -1, wakeAt: MINUTE });
       const ids = await put(
         ...(['high', 'normal', 'bulk'] as const).map((tier) => ({ tier, deliveries: [inQueue] })),
@@ -67,7 +67,11 @@ export function lostEntriesContract(
       expect(await opened.store.backlogs(opened.t0)).toEqual([]);
       expect(await opened.store.forgetEntries()).toBe(4);
       expect(await opened.store.backlogs(opened.t0)).toHaveLength(4);
-      const others = await opened.store.unpublished({ tenant: 'other', tier: 'normal' }, opened.t0, 10);
+      const others = await opened.store.unpublished(
+        { tenant: 'other', tier: 'normal', sender: 'acme' },
+        opened.t0,
+        10,
+      );
       expect(namesOf(others)).toEqual([`${ids[3]}/0`]);
       expect(await opened.store.forgetEntries()).toBe(0);
     });
@@ -79,7 +83,11 @@ export function lostEntriesContract(
       ];
       await opened.store.insert([later, earlier]);
       await opened.store.forgetEntries();
-      const found = await opened.store.unpublished({ tenant: 'default', tier: 'normal' }, opened.t0, 10);
+      const found = await opened.store.unpublished(
+        { tenant: 'default', tier: 'normal', sender: 'acme' },
+        opened.t0,
+        10,
+      );
       expect(namesOf(found)).toEqual([`${earlier.id}/0`, `${later.id}/0`]);
     });
   });

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Tier, tiers } from '../../services/core/delivery/message.ts';
+import { type Lane, laneKey } from '../../services/core/delivery/pacing/lane.ts';
 import { queueLimits } from '../../services/core/limits/queue.ts';
 import type {
   Entry,
@@ -64,8 +65,9 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
     }
 
     it.each(['acme', 'acme.example', 'a b', '*', '>', 'a.>', '%2E', 'Zürich', 'x'.repeat(63)])(
-      'hands out what was published, for tenant %j',
-      async (tenant) => {
+      'returns what was published, for a tenant and a sender %j',
+      async (name) => {
+        const lane: Lane = { tenant: name, tier: 'bulk', sender: name };
         const entry: Entry = {
           ...sampleEntry(),
           delivery: 49,
@@ -73,8 +75,8 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
           domain: 'xn--bcher-kva.example',
           trace: TRACE,
         };
-        expect(await queue.publish([{ tenant, tier: 'bulk', entry }])).toEqual(['published']);
-        expect(await take(10)).toMatchObject([{ tenant, tier: 'bulk', entry }]);
+        expect(await queue.publish([{ ...lane, entry }])).toEqual(['published']);
+        expect(await take(10)).toMatchObject([{ ...lane, entry }]);
       },
     );
 
@@ -83,13 +85,23 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       expect(await take(1)).toMatchObject([{ entry: { trace: null } }]);
     });
 
-    it('keeps the order of each tenant within a tier', async () => {
-      const sent = many(300, (i) => ({ tenant: `t${i % 7}` }));
+    it('keeps the order of each lane', async () => {
+      const sent = many(300, (i) => ({ tenant: `t${i % 7}`, sender: `s${i % 3}` }));
       expect(new Set(await publish(sent))).toEqual(new Set(['published']));
-      const drained = Map.groupBy(await drain(300), (t) => t.tenant);
-      for (const [tenant, own] of Map.groupBy(sent, (p) => p.tenant)) {
-        expect(drained.get(tenant)?.map((t) => t.entry)).toEqual(own.map((p) => p.entry));
+      const drained = Map.groupBy(await drain(300), laneKey);
+      for (const [lane, own] of Map.groupBy(sent, laneKey)) {
+        expect(drained.get(lane)?.map((t) => t.entry)).toEqual(own.map((p) => p.entry));
       }
+    });
+
+    it('a sender with a flood of entries delays no other sender of its tenant and tier', async () => {
+      await publish(many(50, () => ({ sender: 'flood' })));
+      await publish(many(5, () => ({ sender: 'neighbour' })));
+      // a queue far away needs a moment to bring the first of each
+      const started = await drain(1);
+      await subject.elapse(100);
+      started.push(...(await drain(12)));
+      expect(started.filter((t) => t.sender === 'neighbour')).toHaveLength(5);
     });
 
     it('hands out no more than asked for', async () => {
@@ -115,15 +127,20 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       expect((await drain(150)).length).toBe(150);
     });
 
-    it('holds a window of entries for each tenant and tier, taken ones included, and says full beyond it', async () => {
-      const window = queueLimits.windowPerTenantAndTier;
+    it('holds a window of entries for each lane, taken ones included, and is full beyond it', async () => {
+      const window = queueLimits.windowPerLane;
       const answers = await publish(many(window + 2));
       expect(answers).toEqual([...Array(window).fill('published'), 'full', 'full']);
-      const others = [publication({ tenant: 'other' }), publication({}), publication({ tier: 'high' })];
-      expect(await queue.publish(others)).toEqual(['published', 'full', 'published']);
+      const others = [{ tenant: 'other' }, {}, { tier: 'high' }, { sender: 'other' }] as const;
+      expect(await queue.publish(others.map(publication))).toEqual([
+        'published',
+        'full',
+        'published',
+        'published',
+      ]);
       let first: TakenEntry | undefined;
       while (first === undefined)
-        first = (await take(10)).find((t) => t.tenant === TENANT && t.tier === 'normal');
+        first = (await take(10)).find((t) => laneKey(t) === laneKey(publication({})));
       expect(await queue.publish([publication({})])).toEqual(['full']);
       first.ack();
       await expect.poll(() => queue.publish([publication({})])).toEqual(['published']);
@@ -186,9 +203,7 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
       const marker = publication({});
       await queue.publish([marker]);
       expect((await drain(1))[0]?.entry).toEqual(marker.entry);
-      expect(new Set(await publish(many(queueLimits.windowPerTenantAndTier - 1)))).toEqual(
-        new Set(['published']),
-      );
+      expect(new Set(await publish(many(queueLimits.windowPerLane - 1)))).toEqual(new Set(['published']));
       await expect.poll(() => queue.publish([publication({})])).toEqual(['published']);
     });
 
@@ -243,7 +258,6 @@ export function workQueueContract(name: string, open: () => Promise<WorkQueueSub
   });
 }
 
-const TENANT = 'acme';
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 const sampleEntry = (): Entry => ({
@@ -255,8 +269,9 @@ const sampleEntry = (): Entry => ({
 });
 
 export const publication = (what: Partial<NewEntry>): NewEntry => ({
-  tenant: TENANT,
+  tenant: 'acme',
   tier: 'normal',
+  sender: 'news',
   entry: sampleEntry(),
   ...what,
 });

@@ -226,7 +226,7 @@ export const mutants: readonly Mutant[] = [
         'd.attempt !== context.attempt',
       ),
     ],
-    breaks: [R3, P6early],
+    breaks: [R3, P6early, P8],
   },
   {
     name: 'a release counts as a lapse',
@@ -626,7 +626,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         SEND,
         'const published = await ingest.queue.publish(entries);',
-        'entries = entries.filter((p) => !ingest.backlogs.has(p.tenant, p.tier));\n  const published = await ingest.queue.publish(entries);',
+        'entries = entries.filter((p) => !ingest.backlogs.has(p));\n  const published = await ingest.queue.publish(entries);',
       ),
     ],
     breaks: [P6late],

@@ -44,7 +44,7 @@ export function messagesOf(
     backlogs: (before) => ask(() => store.backlogs(before)),
     countQueued: (limit) => ask(() => store.countQueued(limit)),
     oldestDue: (before) => ask(() => store.oldestDue(before)),
-    unpublished: (backlog, before, limit) => ask(() => store.unpublished(backlog, before, limit)),
+    unpublished: (lane, before, limit) => ask(() => store.unpublished(lane, before, limit)),
     forgetEntries: () =>
       ask(async () => {
         const count = await store.forgetEntries();

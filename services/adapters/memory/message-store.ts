@@ -5,8 +5,9 @@ import { reaches } from '../../core/access/caller.ts';
 import { canonical } from '../../core/address.ts';
 import { type Change, type DeliveryState, entryLost } from '../../core/delivery/delivery.ts';
 import { blobsOf, type Message, type NewMessage, statusOf, viewOf } from '../../core/delivery/message.ts';
+import { type Lane, laneKey, laneOf } from '../../core/delivery/pacing/lane.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
-import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
 import type { LostEntries } from '../../ports/lost-entries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
@@ -82,13 +83,10 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
       .map(found);
   }
 
-  async backlogs(before: number): Promise<readonly Backlog[]> {
-    const known = new Map<string, Backlog>();
-    for (const { row } of this.#awake('queued', before)) {
-      const { tenant, tier } = row.message;
-      known.set(`${tier}/${tenant}`, { tenant, tier });
-    }
-    return [...known.values()];
+  async backlogs(before: number): Promise<readonly Lane[]> {
+    const lanes = new Map<string, Lane>();
+    for (const { row } of this.#awake('queued', before)) lanes.set(laneKey(row.message), laneOf(row.message));
+    return [...lanes.values()];
   }
 
   async countQueued(limit: number): Promise<number> {
@@ -106,9 +104,10 @@ export class MemoryMessageStore implements MessageStore, DueDeliveries, MessageL
     return dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
   }
 
-  async unpublished(backlog: Backlog, before: number, limit: number): Promise<readonly DueDelivery[]> {
+  async unpublished(lane: Lane, before: number, limit: number): Promise<readonly DueDelivery[]> {
+    const key = laneKey(lane);
     return this.#awake('queued', before)
-      .filter(({ row }) => row.message.tenant === backlog.tenant && row.message.tier === backlog.tier)
+      .filter(({ row }) => laneKey(row.message) === key)
       .toSorted((a, b) => byAge(a.row.message, b.row.message) || a.index - b.index)
       .slice(0, limit)
       .map(found);

@@ -16,12 +16,12 @@ workQueueContract('memory', async () => {
   };
 });
 
-it('takes turns among the tenants of a tier', async () => {
+it.each(['tenant', 'sender'] as const)('takes turns by %s within a tier', async (field) => {
   const queue = new MemoryWorkQueue(new ManualClock());
-  await queue.publish(many(100, () => ({ tenant: 'flood' })));
-  await queue.publish(many(3, () => ({ tenant: 'neighbour' })));
+  await queue.publish(many(100, () => ({ [field]: 'flood' })));
+  await queue.publish(many(3, () => ({ [field]: 'neighbour' })));
   const taken = await queue.take(6, new AbortController().signal);
-  expect(taken.map((t) => t.tenant)).toEqual([
+  expect(taken.map((t) => t[field])).toEqual([
     'flood',
     'neighbour',
     'flood',
@@ -33,9 +33,9 @@ it('takes turns among the tenants of a tier', async () => {
 
 it('is bounded over all tenants', async () => {
   const queue = new MemoryWorkQueue(new ManualClock());
-  const tenants = queueLimits.memoryQueueEntriesMax / queueLimits.windowPerTenantAndTier;
+  const tenants = queueLimits.memoryQueueEntriesMax / queueLimits.windowPerLane;
   for (let i = 0; i < tenants; i += 1)
-    await queue.publish(many(queueLimits.windowPerTenantAndTier, () => ({ tenant: `t${i}` })));
+    await queue.publish(many(queueLimits.windowPerLane, () => ({ tenant: `t${i}` })));
   expect(await queue.publish(many(1, () => ({ tenant: 'one more' })))).toEqual(['full']);
   const [taken] = await queue.take(1, new AbortController().signal);
   taken?.ack();

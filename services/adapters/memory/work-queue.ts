@@ -1,36 +1,27 @@
 // The queue of one process, in memory. Its entries are lost when the process ends, as any queue may
 // lose them: the sweeper publishes them again from the store.
 
-import type { Tier } from '../../core/delivery/message.ts';
-import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
-import { TierTurns } from '../../core/delivery/pacing/tier-turns.ts';
+import { type Lane, laneKey, laneOf } from '../../core/delivery/pacing/lane.ts';
+import { LaneTurns } from '../../core/delivery/pacing/lane-turns.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Entry, NewEntry, PublishResult, TakenEntry, WorkQueue } from '../../ports/work-queue.ts';
 
 interface Item {
-  readonly tenant: string;
-  readonly tier: Tier;
+  readonly lane: Lane;
   readonly entry: Entry;
   handedOut: number;
 }
 
-/** The entries of one tier. Those that were taken before and not acked go before new ones. */
-interface Lane {
-  readonly back: TenantTurns<Item>;
-  readonly fresh: TenantTurns<Item>;
-}
-
 export class MemoryWorkQueue implements WorkQueue {
   readonly #clock: Clock;
-  readonly #tierTurns = new TierTurns();
-  readonly #lanes: Readonly<Record<Tier, Lane>>;
+  readonly #turns = new LaneTurns<Item>();
   /**
    * Items that were taken and not acked, with the monotonic time at which each is delivered again.
    * All wait equally long, so they are in the order of these times.
    */
   readonly #held = new Map<Item, number>();
-  /** How many entries each tenant has in each tier, taken ones included. */
+  /** How many entries each lane has, taken ones included. */
   readonly #windows = new Map<string, number>();
   #entries = 0;
   readonly #waiting = new Set<() => void>();
@@ -38,8 +29,6 @@ export class MemoryWorkQueue implements WorkQueue {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    const lane = (): Lane => ({ back: new TenantTurns(), fresh: new TenantTurns() });
-    this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
   }
 
   async publish(entries: readonly NewEntry[]): Promise<readonly PublishResult[]> {
@@ -67,20 +56,21 @@ export class MemoryWorkQueue implements WorkQueue {
     this.#wake();
   }
 
-  #add({ tenant, tier, entry }: NewEntry): PublishResult {
+  #add({ entry, ...fields }: NewEntry): PublishResult {
     if (!this.#isOpen) return 'lost';
-    const window = windowOf(tenant, tier);
+    const lane = laneOf(fields);
+    const window = laneKey(lane);
     const used = this.#windows.get(window) ?? 0;
-    if (used >= queueLimits.windowPerTenantAndTier || this.#entries >= queueLimits.memoryQueueEntriesMax)
+    if (used >= queueLimits.windowPerLane || this.#entries >= queueLimits.memoryQueueEntriesMax)
       return 'full';
     this.#windows.set(window, used + 1);
     this.#entries += 1;
-    this.#lanes[tier].fresh.push(tenant, { tenant, tier, entry, handedOut: 0 });
+    this.#turns.push(lane, { lane, entry, handedOut: 0 });
     return 'published';
   }
 
   #remove(item: Item): void {
-    const window = windowOf(item.tenant, item.tier);
+    const window = laneKey(item.lane);
     const used = this.#windows.get(window) ?? 0;
     if (used > 1) this.#windows.set(window, used - 1);
     else this.#windows.delete(window);
@@ -90,10 +80,9 @@ export class MemoryWorkQueue implements WorkQueue {
   #pick(max: number): Item[] {
     const items: Item[] = [];
     while (items.length < max) {
-      const tier = this.#tierTurns.next((t) => this.#lanes[t].back.size + this.#lanes[t].fresh.size > 0);
-      if (tier === null) break;
-      const item = this.#lanes[tier].back.shift() ?? this.#lanes[tier].fresh.shift();
-      if (item !== undefined) items.push(item);
+      const item = this.#turns.shift();
+      if (item === undefined) break;
+      items.push(item);
     }
     return items;
   }
@@ -105,8 +94,7 @@ export class MemoryWorkQueue implements WorkQueue {
     // an ack or a return of an earlier delivery of this item must not count for this one
     const isMine = (): boolean => this.#held.get(item) === until;
     return {
-      tenant: item.tenant,
-      tier: item.tier,
+      ...item.lane,
       entry: item.entry,
       ack: () => {
         if (isMine() && this.#held.delete(item)) this.#remove(item);
@@ -130,7 +118,7 @@ export class MemoryWorkQueue implements WorkQueue {
 
   #putBack(item: Item): void {
     if (item.handedOut >= queueLimits.queueDeliverMax) this.#remove(item);
-    else this.#lanes[item.tier].back.push(item.tenant, item);
+    else this.#turns.putBack(item.lane, item);
   }
 
   /**
@@ -154,5 +142,3 @@ export class MemoryWorkQueue implements WorkQueue {
     for (const resolve of this.#waiting) resolve();
   }
 }
-
-const windowOf = (tenant: string, tier: Tier): string => `${tier} ${tenant}`;

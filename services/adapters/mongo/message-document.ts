@@ -6,13 +6,8 @@ import type { UpdateFilter } from 'mongodb';
 import { type CanonicalAddress, canonical } from '../../core/address.ts';
 import type { Delivery, LastReply, Progress } from '../../core/delivery/delivery.ts';
 import type { Event } from '../../core/delivery/event.ts';
-import {
-  blobsOf,
-  type Content,
-  type Message,
-  type NewMessage,
-  type Tier,
-} from '../../core/delivery/message.ts';
+import { blobsOf, type Content, type Message, type NewMessage } from '../../core/delivery/message.ts';
+import { laneKey } from '../../core/delivery/pacing/lane.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 
 /** Times are milliseconds since 1970 by the store's clock, as numbers. */
@@ -39,7 +34,7 @@ export interface MessageDocument
   readonly idempotency?: string;
   readonly fingerprint?: string;
   readonly accepted_as: Message['acceptedAs'];
-  /** Tenant and tier in one string: the backlog that a queued delivery belongs to. */
+  /** Tenant, tier and sender in one string. */
   readonly lane: string;
   readonly deliveries: readonly DeliveryDocument[];
   /** Never trimmed, because the `seq` of an event is its position. */
@@ -110,7 +105,6 @@ const progressFields = {
 export const FIRST_VERSION = '0';
 
 export const idempotencyOf = (tenant: string, key: string): string => `${tenant}\n${key}`;
-export const laneOf = (tenant: string, tier: Tier): string => `${tenant}\n${tier}`;
 
 export function toDocument(message: NewMessage, now: number): MessageDocument {
   const blobs = blobsOf(message.content);
@@ -142,7 +136,7 @@ export function toDocument(message: NewMessage, now: number): MessageDocument {
           fingerprint: message.idempotency.fingerprint,
         }),
     accepted_as: message.acceptedAs,
-    lane: laneOf(message.tenant, message.tier),
+    lane: laneKey(message),
     deliveries: message.deliveries.map(toDelivery),
     events: message.events.map((event) => toEvent(event, event.delivery, now)),
     settled: 0,

@@ -13,9 +13,10 @@ import {
 import type { Environment } from '../../core/catalog/catalog.ts';
 import type { Change, DeliveryState } from '../../core/delivery/delivery.ts';
 import { type Message, messageStatuses, type NewMessage } from '../../core/delivery/message.ts';
+import { type Lane, laneKey, laneOf } from '../../core/delivery/pacing/lane.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { sweepLimits } from '../../core/limits/sweep.ts';
-import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
 import { DUPLICATE_KEY, ensureIndexes, type Mongo } from './connection.ts';
@@ -24,7 +25,6 @@ import {
   FIRST_VERSION,
   fromDocument,
   idempotencyOf,
-  laneOf,
   type MessageDocument,
   toDocument,
   toEvent,
@@ -170,20 +170,37 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
     return found.toSorted((a, b) => wakeAtOf(a) - wakeAtOf(b)).slice(0, limit);
   }
 
-  async backlogs(before: number): Promise<readonly Backlog[]> {
-    const backlogs: Backlog[] = [];
-    // Jumps from one backlog to the next: one look into the index each, however long it is.
+  async backlogs(before: number): Promise<readonly Lane[]> {
+    const lanes: Lane[] = [];
+    // Jumps from one lane to the next: one look into the index each, however long its backlog is.
     for (let last = ''; ; ) {
       const next = await this.#mongo.call(
         this.#messages.findOne(
           { lane: { $gt: last }, deliveries: { $elemMatch: isDue('queued', before) } },
-          { sort: { lane: 1 }, projection: { tenant: 1, tier: 1, lane: 1 }, hint: 'lanes' },
+          { sort: { lane: 1 }, projection: { tenant: 1, tier: 1, sender: 1, lane: 1 }, hint: 'lanes' },
         ),
       );
-      if (next === null) return backlogs;
-      backlogs.push({ tenant: next.tenant, tier: next.tier });
+      if (next === null) return lanes;
+      if (next.lane !== laneKey(next)) {
+        await this.#correctLane(next);
+        continue;
+      }
+      lanes.push(laneOf(next));
       last = next.lane;
     }
+  }
+
+  /**
+   * Earlier versions stored the lane without the sender. A corrected lane is later in the order of
+   * lanes, so the walk through the lanes meets it afterwards.
+   */
+  async #correctLane({ lane, ...fields }: Lane & Pick<MessageDocument, 'lane'>): Promise<void> {
+    await this.#mongo.call(
+      this.#messages.updateMany(
+        { 'deliveries.state': { $in: [...SENDABLE, 'sending'] }, lane, sender: fields.sender },
+        { $set: { lane: laneKey(fields) } },
+      ),
+    );
   }
 
   async countQueued(limit: number): Promise<number> {
@@ -231,13 +248,9 @@ export class MongoMessageStore implements MessageStore, DueDeliveries, MessageLi
     return dues.length === 0 ? null : Math.min(...dues);
   }
 
-  async unpublished(
-    { tenant, tier }: Backlog,
-    before: number,
-    limit: number,
-  ): Promise<readonly DueDelivery[]> {
+  async unpublished(lane: Lane, before: number, limit: number): Promise<readonly DueDelivery[]> {
     const messages = await this.#read(
-      { lane: laneOf(tenant, tier), deliveries: { $elemMatch: isDue('queued', before) } },
+      { lane: laneKey(lane), deliveries: { $elemMatch: isDue('queued', before) } },
       { sort: { created_at: 1, _id: 1 }, limit, hint: 'turns' },
     );
     return messages.flatMap((message) => dueIn(message, 'queued', before)).slice(0, limit);

@@ -37,30 +37,39 @@ describe('an entry', () => {
 
 describe('a subject', () => {
   it.each([
-    ['acme', 'MAIL.high.acme'],
-    ['acme.live', 'MAIL.high.acme%2Elive'],
-    ['a b', 'MAIL.high.a%20b'],
-    ['*', 'MAIL.high.%2A'],
-    ['>', 'MAIL.high.%3E'],
-  ])('escapes tenant %j as %s', (tenant, subject) => {
-    expect(subjectOf('MAIL', 'high', tenant)).toBe(subject);
+    ['acme', 'acme'],
+    ['acme.live', 'acme%2Elive'],
+    ['a b', 'a%20b'],
+    ['*', '%2A'],
+    ['>', '%3E'],
+  ])('escapes the name %j as %s', (name, token) => {
+    expect(subjectOf('MAIL', { tier: 'high', tenant: name, sender: 'x' })).toBe(`MAIL.high.${token}.x`);
+    expect(subjectOf('MAIL', { tier: 'high', tenant: 'x', sender: name })).toBe(`MAIL.high.x.${token}`);
   });
 
-  it('keeps any tenant in one token of printable characters', () => {
-    const tenant = fc.string({ minLength: 1, unit: 'grapheme' });
+  it('keeps any tenant and any sender in one token of printable characters each', () => {
+    const name = fc.string({ minLength: 1, unit: 'grapheme' });
     fc.assert(
-      fc.property(fc.constantFrom(...tiers), tenant, (tier, name) => {
-        const subject = subjectOf('MAIL', tier, name);
-        expect(subject).toMatch(/^MAIL\.[a-z]+\.[!-)+\-/-=?-~]+$/);
-        expect(parseSubject(subject)).toEqual({ tier, tenant: name });
+      fc.property(fc.constantFrom(...tiers), name, name, (tier, tenant, sender) => {
+        const subject = subjectOf('MAIL', { tier, tenant, sender });
+        expect(subject).toMatch(/^MAIL\.[a-z]+(\.[!-)+\-/-=?-~]+){2}$/);
+        expect(parseSubject(subject)).toEqual({ tier, tenant, sender });
       }),
     );
   });
 
-  it.each(['MAIL', 'MAIL.high', 'MAIL.high.', 'MAIL.low.acme', 'MAIL.high.a.b', 'MAIL.high.%'])(
-    'is not parsed from %s',
-    (subject) => {
-      expect(parseSubject(subject)).toBeNull();
-    },
-  );
+  it.each([
+    'MAIL',
+    'MAIL.high',
+    'MAIL.high.',
+    'MAIL.high.a',
+    'MAIL.high.a.',
+    'MAIL.high..b',
+    'MAIL.low.acme.b',
+    'MAIL.high.a.b.c',
+    'MAIL.high.%.b',
+    'MAIL.high.a.%',
+  ])('is not parsed from %s', (subject) => {
+    expect(parseSubject(subject)).toBeNull();
+  });
 });

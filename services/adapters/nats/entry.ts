@@ -1,7 +1,8 @@
-// The wire format of an entry: compact JSON, with tier and tenant in the subject, so that the
-// server can bound the window of each tenant.
+// The wire format of an entry: compact JSON, with the lane in the subject, so that the server can
+// bound the window of each lane.
 
-import { type Tier, tiers } from '../../core/delivery/message.ts';
+import { tiers } from '../../core/delivery/message.ts';
+import type { Lane } from '../../core/delivery/pacing/lane.ts';
 import { parseMessageId } from '../../core/ids.ts';
 import type { Entry } from '../../ports/work-queue.ts';
 
@@ -41,18 +42,23 @@ export function parseEntry(text: string): Entry | null {
 const isCount = (value: unknown, min: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= min;
 
-/** `<stream>.<tier>.<tenant>`. The tenant is one token: dots, spaces and wildcards are escaped. */
-export function subjectOf(stream: string, tier: Tier, tenant: string): string {
-  return `${stream}.${tier}.${encodeURIComponent(tenant).replace(/[.*]/g, (c) => (c === '.' ? '%2E' : '%2A'))}`;
-}
+/**
+ * `<stream>.<tier>.<tenant>.<sender>`. Tenant and sender are one token each: dots, spaces and
+ * wildcards are escaped.
+ */
+export const subjectOf = (stream: string, { tier, tenant, sender }: Lane): string =>
+  `${stream}.${tier}.${tokenOf(tenant)}.${tokenOf(sender)}`;
+
+const tokenOf = (name: string): string =>
+  encodeURIComponent(name).replace(/[.*]/g, (c) => (c === '.' ? '%2E' : '%2A'));
 
 /** Parses a subject. Null if `subjectOf` could not have made it. */
-export function parseSubject(subject: string): { readonly tier: Tier; readonly tenant: string } | null {
-  const [, first, token = '', ...rest] = subject.split('.');
+export function parseSubject(subject: string): Lane | null {
+  const [, first, tenant = '', sender = '', ...rest] = subject.split('.');
   const tier = tiers.find((t) => t === first);
-  if (tier === undefined || token === '' || rest.length > 0) return null;
+  if (tier === undefined || tenant === '' || sender === '' || rest.length > 0) return null;
   try {
-    return { tier, tenant: decodeURIComponent(token) };
+    return { tier, tenant: decodeURIComponent(tenant), sender: decodeURIComponent(sender) };
   } catch {
     return null;
   }

@@ -84,8 +84,7 @@ export class Publisher {
       batch.ids.push(id);
       this.#inFlight.set(id, place);
       try {
-        const { tenant, tier, entry } = unsent;
-        this.#connection.publish(subjectOf(this.#stream, tier, tenant), encodeEntry(entry), {
+        this.#connection.publish(subjectOf(this.#stream, unsent), encodeEntry(unsent.entry), {
           reply: this.#inbox + id,
         });
       } catch {

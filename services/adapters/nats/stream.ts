@@ -118,12 +118,12 @@ const codeOf = (error: unknown): number | undefined =>
 function streamConfig({ name, replicas }: StreamSettings): Partial<StreamConfig> & { name: string } {
   return {
     name,
-    subjects: tiers.map((tier) => `${name}.${tier}.*`),
+    subjects: tiers.map((tier) => `${name}.${tier}.*.*`),
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     num_replicas: replicas,
     // the window: the server refuses entries for a full subject and accepts them for others
-    max_msgs_per_subject: queueLimits.windowPerTenantAndTier,
+    max_msgs_per_subject: queueLimits.windowPerLane,
     discard: DiscardPolicy.New,
     discard_new_per_subject: true,
     max_age: nanos(queueLimits.queueEntryAgeMs),
@@ -133,7 +133,7 @@ function streamConfig({ name, replicas }: StreamSettings): Partial<StreamConfig>
 function consumerConfig({ name, replicas, ackWaitMs }: StreamSettings, tier: Tier): Partial<ConsumerConfig> {
   return {
     durable_name: tier,
-    filter_subject: `${name}.${tier}.*`,
+    filter_subject: `${name}.${tier}.*.*`,
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(ackWaitMs),
     max_deliver: queueLimits.queueDeliverMax,

@@ -186,8 +186,8 @@ describeWith(['nats-server'], 'the queue in a JetStream that fails', () => {
     await using open = await openOn({ onEvent: (event) => events.push(event) });
     await using nats = openNats(open.server.url);
     await nats.check();
-    nats.connection().publish('MAIL.high.acme', 'not JSON');
-    nats.connection().publish('MAIL.high.%', '{}');
+    nats.connection().publish('MAIL.high.acme.news', 'not JSON');
+    nats.connection().publish('MAIL.high.acme.%', '{}');
     const [sent] = await publishUntilPublished(open.queue, 1, { tier: 'high' });
     expect(await open.queue.take(5, never)).toMatchObject([{ entry: sent?.entry }]);
     expect(events.filter((event) => event === 'malformed')).toHaveLength(2);

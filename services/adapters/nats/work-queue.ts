@@ -1,6 +1,6 @@
 // The queue in JetStream: one stream, and one durable pull consumer per tier for all dispatchers.
 //
-// A dispatcher prefetches entries, so that tiers and tenants can take turns without a round trip.
+// A dispatcher prefetches entries, so that lanes can take turns without a round trip.
 // It fetches only as many as it last asked for and only while it asks, and it gives back what it
 // does not take: until its ack wait ends, a fetched entry is unavailable to other dispatchers.
 //
@@ -11,8 +11,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from 'nats';
 import { type Tier, tiers } from '../../core/delivery/message.ts';
-import { TenantTurns } from '../../core/delivery/pacing/tenant-turns.ts';
-import { TierTurns } from '../../core/delivery/pacing/tier-turns.ts';
+import { LaneTurns } from '../../core/delivery/pacing/lane-turns.ts';
 import { Failure } from '../../core/failure.ts';
 import { connectionLimits } from '../../core/limits/connection.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
@@ -45,9 +44,8 @@ export interface WorkQueueOptions {
   readonly onEvent?: (event: 'malformed' | 'exhausted' | 'declared') => void;
 }
 
-/** The prefetched entries of a tier, and the control of its fetches. */
-interface Lane {
-  readonly ready: TenantTurns<TakenEntry>;
+/** The control of the fetches of a tier. */
+interface Fetches {
   /** Wakes the loop that fetches, if it waits for room. */
   wake: () => void;
   /** Ends the current fetch. */
@@ -58,8 +56,9 @@ export class NatsWorkQueue implements WorkQueue {
   readonly #nats: Nats;
   readonly #settings: StreamSettings;
   readonly #onEvent: NonNullable<WorkQueueOptions['onEvent']>;
-  readonly #turns = new TierTurns();
-  readonly #lanes: Readonly<Record<Tier, Lane>>;
+  /** The prefetched entries. */
+  readonly #ready = new LaneTurns<TakenEntry>();
+  readonly #fetches: Readonly<Record<Tier, Fetches>>;
   readonly #closing = new AbortController();
   readonly #served: Disposable;
   readonly #serving = new Set<Promise<void>>();
@@ -85,8 +84,8 @@ export class NatsWorkQueue implements WorkQueue {
     this.#nats = nats;
     this.#settings = { name: stream, replicas, ackWaitMs };
     this.#onEvent = onEvent;
-    const lane = (): Lane => ({ ready: new TenantTurns(), wake: () => {}, stop: () => {} });
-    this.#lanes = { high: lane(), normal: lane(), bulk: lane() };
+    const fetches = (): Fetches => ({ wake: () => {}, stop: () => {} });
+    this.#fetches = { high: fetches(), normal: fetches(), bulk: fetches() };
     this.#idle = setTimeout(() => this.#giveBackIdle(), queueLimits.prefetchIdleMs).unref();
     this.#served = nats.onConnection((connection) => {
       const serving: Promise<void> = this.#serve(connection).finally(() => this.#serving.delete(serving));
@@ -102,7 +101,7 @@ export class NatsWorkQueue implements WorkQueue {
     while (!signal.aborted && !this.#closing.signal.aborted) {
       this.#wanted = Math.min(queueLimits.consumeBatch, Math.max(queueLimits.prefetchMin, max));
       const taken = this.#pick(max);
-      for (const tier of tiers) if (this.#isHungry(tier)) this.#lanes[tier].wake();
+      for (const tier of tiers) if (this.#isHungry(tier)) this.#fetches[tier].wake();
       this.#idle.refresh();
       if (taken.length > 0) return taken;
       await this.#nextArrival(signal);
@@ -188,47 +187,48 @@ export class NatsWorkQueue implements WorkQueue {
     incarnation: Incarnation,
     signal: AbortSignal,
   ): Promise<void> {
-    const lane = this.#lanes[tier];
+    const fetches = this.#fetches[tier];
     while (!signal.aborted) {
       if (!this.#isHungry(tier)) {
         const { promise, resolve } = Promise.withResolvers<void>();
-        lane.wake = resolve;
+        fetches.wake = resolve;
         await promise;
         continue;
       }
       const stop = new AbortController();
-      lane.stop = () => stop.abort();
-      const pull = { stream: this.#settings.name, consumer: tier, batch: this.#wanted - lane.ready.size };
+      fetches.stop = () => stop.abort();
+      const batch = this.#wanted - this.#ready.sizeOf(tier);
+      const pull = { stream: this.#settings.name, consumer: tier, batch };
       await fetchEntries(connection, pull, (message) => this.#arrive(message, incarnation), stop.signal);
     }
   }
 
   #stopFetching(): void {
     for (const tier of tiers) {
-      this.#lanes[tier].stop();
-      this.#lanes[tier].wake();
+      this.#fetches[tier].stop();
+      this.#fetches[tier].wake();
     }
   }
 
   /** True if at most half of the wanted entries are left: the rest lasts while more are fetched. */
   #isHungry(tier: Tier): boolean {
-    return this.#lanes[tier].ready.size * 2 <= this.#wanted && this.#wanted > 0;
+    return this.#ready.sizeOf(tier) * 2 <= this.#wanted && this.#wanted > 0;
   }
 
   #arrive(message: Msg, incarnation: Incarnation): void {
-    const place = parseSubject(message.subject);
+    const lane = parseSubject(message.subject);
     const entry = parseEntry(message.string());
-    if (place === null || entry === null) {
+    if (lane === null || entry === null) {
       message.respond(TERM);
       this.#onEvent('malformed');
       return;
     }
-    const taken = this.#toTaken(message.reply ?? '', { ...place, entry }, incarnation);
+    const taken = this.#toTaken(message.reply ?? '', { ...lane, entry }, incarnation);
     if (this.#wanted === 0 || this.#closing.signal.aborted) {
       taken.giveBack();
       return;
     }
-    this.#lanes[place.tier].ready.push(place.tenant, taken);
+    this.#ready.push(lane, taken);
     // Wake the takers once for all entries of one read from the connection.
     this.#arrival ??= setImmediate(() => {
       this.#arrival = null;
@@ -255,8 +255,7 @@ export class NatsWorkQueue implements WorkQueue {
   #pick(max: number): TakenEntry[] {
     const picked: TakenEntry[] = [];
     while (picked.length < max) {
-      const tier = this.#turns.next((t) => this.#lanes[t].ready.size > 0);
-      const taken = tier === null ? undefined : this.#lanes[tier].ready.shift();
+      const taken = this.#ready.shift();
       if (taken === undefined) break;
       picked.push(taken);
     }
@@ -281,9 +280,7 @@ export class NatsWorkQueue implements WorkQueue {
     this.#wanted = 0;
     // stop the fetches first, or they would bring the entries back
     this.#stopFetching();
-    for (const { ready } of Object.values(this.#lanes)) {
-      for (let taken = ready.shift(); taken !== undefined; taken = ready.shift()) taken.giveBack();
-    }
+    for (let taken = this.#ready.shift(); taken !== undefined; taken = this.#ready.shift()) taken.giveBack();
   }
 }
 

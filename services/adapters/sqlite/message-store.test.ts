@@ -1,5 +1,6 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { dueDeliveriesContract } from '../../../test/contract/due-deliveries.ts';
 import { lostEntriesContract } from '../../../test/contract/lost-entries.ts';
@@ -17,6 +18,9 @@ import { openTemporary } from './database.fixture.ts';
 import { type Jobs, openDatabase } from './database.ts';
 import { openMessageStore } from './message-store.ts';
 import { query } from './statement.ts';
+
+/** The version of the schema that had no column `lane`. */
+const VERSION_BEFORE_LANES = 4;
 
 const open = async () => {
   const clock = new ManualClock();
@@ -39,7 +43,7 @@ describe('SqliteMessageStore', () => {
     await using temporary = await openTemporary();
     const store = await openMessageStore(temporary.database(), new ManualClock());
     const now = store.now();
-    const count = 2 * queueLimits.windowPerTenantAndTier + 10;
+    const count = 2 * queueLimits.windowPerLane + 10;
     // woken in the opposite order of acceptance; the first ten are published
     const messages = Array.from({ length: count }, (_, i) =>
       sampleMessage({
@@ -48,13 +52,44 @@ describe('SqliteMessageStore', () => {
       }),
     );
     await store.insert(messages);
-    const backlog = { tenant: 'default', tier: 'normal' } as const;
+    const backlog = { tenant: 'default', tier: 'normal', sender: 'acme' } as const;
     const front = async (): Promise<MessageId[]> =>
       (await store.unpublished(backlog, now, 5)).map(({ message }) => message.id);
     expect(await front()).toEqual(messages.slice(10, 15).map((message) => message.id));
     const extra = sampleMessage({ createdAt: now - count - 1 });
     await store.insert([extra]);
     expect(await front()).toEqual([extra, ...messages.slice(10, 14)].map((message) => message.id));
+  });
+
+  it('finds the backlog of each sender in a file that an earlier version wrote', async () => {
+    await using temporary = await openTemporary();
+    const clock = new ManualClock();
+    const before = await openMessageStore(temporary.database(), clock);
+    const lanes = (['acme', 'news'] as const).map((sender) => ({
+      tenant: 'default',
+      tier: 'bulk' as const,
+      sender,
+    }));
+    const messages = lanes.map((lane) => sampleMessage({ ...lane, createdAt: before.now() }));
+    await before.insert(messages);
+    await temporary.database()[Symbol.asyncDispose]();
+    const file = new DatabaseSync(join(temporary.folder, 'packetboat.db'));
+    file.exec(`
+      DROP INDEX delivery_backlog;
+      DROP INDEX delivery_queued;
+      ALTER TABLE delivery DROP COLUMN lane;
+      ALTER TABLE delivery ADD COLUMN tier TEXT NOT NULL DEFAULT 'bulk';
+      CREATE INDEX delivery_backlog ON delivery (tenant, tier, wake_at, created_at) WHERE wake_at IS NOT NULL AND state = 'queued';
+      CREATE INDEX delivery_queued ON delivery (tenant, tier, created_at, message, number, wake_at) WHERE wake_at IS NOT NULL AND state = 'queued';
+      PRAGMA user_version = ${VERSION_BEFORE_LANES};
+    `);
+    file.close();
+    const store = await openMessageStore(await temporary.reopen(), clock);
+    expect(await store.backlogs(store.now())).toEqual(lanes);
+    for (const [i, lane] of lanes.entries())
+      expect((await store.unpublished(lane, store.now(), 10)).map(({ message }) => message.id)).toEqual([
+        messages[i]?.id,
+      ]);
   });
 
   it('no query scans a table', async () => {
@@ -86,7 +121,7 @@ describe('SqliteMessageStore', () => {
     await store.backlogs(now);
     await store.oldestDue(now);
     await store.forgetEntries();
-    await store.unpublished({ tenant: 'default', tier: 'normal' }, now, 10);
+    await store.unpublished({ tenant: 'default', tier: 'normal', sender: 'acme' }, now, 10);
     await store.blobsInUse([newBlobId(now)]);
     const page = {
       tenant: 'default',

@@ -4,11 +4,12 @@
 
 import { canonical } from '../../core/address.ts';
 import type { Change, DeliveryState, Progress } from '../../core/delivery/delivery.ts';
-import { blobsOf, type Message, type NewMessage, type Tier, tiers } from '../../core/delivery/message.ts';
+import { blobsOf, type Message, type NewMessage } from '../../core/delivery/message.ts';
+import { type Lane, laneFromKey, laneKey } from '../../core/delivery/pacing/lane.ts';
 import type { BlobId, MessageId } from '../../core/ids.ts';
 import { queueLimits } from '../../core/limits/queue.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Backlog, DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
+import type { DueDeliveries, DueDelivery } from '../../ports/due-deliveries.ts';
 import type { LostEntries } from '../../ports/lost-entries.ts';
 import type { ListQuery, MessageList } from '../../ports/message-list.ts';
 import type { Inserted, MessageStore } from '../../ports/message-store.ts';
@@ -30,7 +31,7 @@ import { command, query, type Result, type Row, type Statement, type Step } from
 import { SqliteStoreClock } from './store-clock.ts';
 
 /** A backlog of up to this many deliveries is sorted; a larger one is read from its front. */
-const SORTED_MAX = 2 * queueLimits.windowPerTenantAndTier;
+const SORTED_MAX = 2 * queueLimits.windowPerLane;
 
 /** The version of every delivery that has not been changed yet. */
 const FIRST_VERSION = 1;
@@ -43,7 +44,7 @@ const insertMessage = command(
 );
 // the message that was just inserted has the highest row number
 const insertDelivery = command(
-  `INSERT INTO delivery (message, number, tenant, tier, created_at, version, recipient, canonical_recipient, role, domain, ${namesOf(progressFields).join(', ')})
+  `INSERT INTO delivery (message, number, tenant, lane, created_at, version, recipient, canonical_recipient, role, domain, ${namesOf(progressFields).join(', ')})
    SELECT (SELECT max(row) FROM message), ${marks(9 + namesOf(progressFields).length)} WHERE changes() > 0`,
 );
 const insertEvent = command(
@@ -85,15 +86,15 @@ const events = query(
 
 const QUEUED = "wake_at IS NOT NULL AND state = 'queued'";
 
-// Jumps from tenant to tenant, so that a backlog of a million costs as much as one of ten.
+// Jumps from lane to lane, so that a backlog of a million costs as much as one of ten.
 const backlogs = query(`
-  WITH RECURSIVE owner (tenant) AS (
-    SELECT min(tenant) FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED}
+  WITH RECURSIVE each (lane) AS (
+    SELECT min(lane) FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED}
     UNION ALL
-    SELECT (SELECT min(tenant) FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} AND tenant > owner.tenant) FROM owner WHERE tenant IS NOT NULL
+    SELECT (SELECT min(lane) FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} AND lane > each.lane) FROM each WHERE lane IS NOT NULL
   )
-  SELECT owner.tenant, tier.value FROM owner CROSS JOIN json_each(?1) AS tier WHERE owner.tenant IS NOT NULL AND EXISTS (
-    SELECT 1 FROM delivery AS d INDEXED BY delivery_backlog WHERE ${QUEUED} AND d.tenant = owner.tenant AND d.tier = tier.value AND wake_at <= ?2)`);
+  SELECT each.lane FROM each WHERE each.lane IS NOT NULL AND EXISTS (
+    SELECT 1 FROM delivery AS d INDEXED BY delivery_backlog WHERE ${QUEUED} AND d.lane = each.lane AND wake_at <= ?1)`);
 
 const queued = query(
   `SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} LIMIT ?1)`,
@@ -109,12 +110,12 @@ const oldestDue = query(
 // deliveries. So a small backlog is sorted, and in a large one the front is near. The size is
 // tested in the outer loop: as a condition beside the others SQLite would test it for each row, and
 // the statement for the other size would walk a million rows (446 µs per message).
-const BACKLOG = `${QUEUED} AND tenant = ?1 AND tier = ?2 AND wake_at <= ?3`;
+const BACKLOG = `${QUEUED} AND lane = ?1 AND wake_at <= ?2`;
 const SIZE = `(SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_backlog WHERE ${BACKLOG} LIMIT ${SORTED_MAX + 1}))`;
 const unpublishedFrom = (index: string, size: string): Statement =>
   command(`INSERT INTO found (message, delivery)
     SELECT message, number FROM (SELECT 1 WHERE ${size}) CROSS JOIN delivery INDEXED BY ${index}
-    WHERE ${BACKLOG} ORDER BY created_at, message, number LIMIT ?4`);
+    WHERE ${BACKLOG} ORDER BY created_at, message, number LIMIT ?3`);
 const smallBacklog = unpublishedFrom('delivery_backlog', `${SIZE} <= ${SORTED_MAX}`);
 const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}`);
 
@@ -124,7 +125,7 @@ const largeBacklog = unpublishedFrom('delivery_queued', `${SIZE} > ${SORTED_MAX}
 // deliveries in the index alone.
 const forgetEntries =
   command(`UPDATE delivery SET wake_at = due, version = version + 1 WHERE (message, number) IN (
-  SELECT message, number FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} AND tenant = ?1 AND tier = ?2 AND wake_at > ?3 AND wake_at > due)`);
+  SELECT message, number FROM delivery INDEXED BY delivery_backlog WHERE ${QUEUED} AND lane = ?1 AND wake_at > ?2 AND wake_at > due)`);
 
 /**
  * Opens the store with its clock, which starts at the latest stored time if the machine's clock is
@@ -223,12 +224,9 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
     return this.#read([statement, ...states.flatMap((state) => [state, before, limit]), limit]);
   }
 
-  async backlogs(before: number): Promise<readonly Backlog[]> {
-    const [rows = []] = await this.#database.run([[backlogs, JSON.stringify(tiers), before]]);
-    return rowsOf(rows).map((row) => {
-      const [tenant, tier] = row as readonly [string, Tier];
-      return { tenant, tier };
-    });
+  async backlogs(before: number): Promise<readonly Lane[]> {
+    const [rows = []] = await this.#database.run([[backlogs, before]]);
+    return rowsOf(rows).map(([lane]) => laneFromKey(String(lane)));
   }
 
   async countQueued(limit: number): Promise<number> {
@@ -242,23 +240,17 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
     return due === null ? null : Number(due);
   }
 
-  async unpublished(
-    { tenant, tier }: Backlog,
-    before: number,
-    limit: number,
-  ): Promise<readonly DueDelivery[]> {
-    return this.#read(
-      [smallBacklog, tenant, tier, before, limit],
-      [largeBacklog, tenant, tier, before, limit],
-    );
+  async unpublished(lane: Lane, before: number, limit: number): Promise<readonly DueDelivery[]> {
+    const key = laneKey(lane);
+    return this.#read([smallBacklog, key, before, limit], [largeBacklog, key, before, limit]);
   }
 
   async forgetEntries(): Promise<number> {
     const now = this.now();
     let count = 0;
     // one transaction for each backlog: the calls of others need not wait for all of them
-    for (const { tenant, tier } of await this.backlogs(Number.MAX_SAFE_INTEGER)) {
-      const [changed] = await this.#database.run([[forgetEntries, tenant, tier, now]]);
+    for (const lane of await this.backlogs(Number.MAX_SAFE_INTEGER)) {
+      const [changed] = await this.#database.run([[forgetEntries, laneKey(lane), now]]);
       count += Number(changed);
     }
     return count;
@@ -284,6 +276,7 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
 
   #insertSteps(message: NewMessage, at: number): Step[] {
     const { id, tenant, createdAt, sender, environment, idempotency } = message;
+    const lane = laneKey(message);
     const template = message.content.template?.identifier ?? null;
     const [key, fingerprint] = [idempotency?.key ?? null, idempotency?.fingerprint ?? null];
     return [
@@ -305,7 +298,7 @@ export class SqliteMessageStore implements MessageStore, DueDeliveries, MessageL
           insertDelivery,
           number,
           tenant,
-          message.tier,
+          lane,
           createdAt,
           FIRST_VERSION,
           recipient,

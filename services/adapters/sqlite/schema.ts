@@ -117,9 +117,15 @@ const migrations: readonly string[] = [
   CREATE INDEX delivery_recipient ON delivery (tenant, canonical_recipient, created_at);
   `,
   `
-  -- With the due time, a start finds published deliveries among held ones without reading their rows: among a million, in 0.1 s of CPU time instead of 0.6 s.
+  -- The lane of a delivery in one text: tenant, tier and sender. Deliveries that ended before have none: no query asks for their lanes.
   DROP INDEX delivery_backlog;
-  CREATE INDEX delivery_backlog ON delivery (tenant, tier, wake_at, created_at, due) WHERE wake_at IS NOT NULL AND state = 'queued';
+  DROP INDEX delivery_queued;
+  ALTER TABLE delivery ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+  UPDATE delivery SET lane = tenant || char(10) || tier || char(10) || (SELECT sender FROM message WHERE row = delivery.message) WHERE wake_at IS NOT NULL;
+  ALTER TABLE delivery DROP COLUMN tier;
+  -- With the due time, a start finds published deliveries among held ones without reading their rows: among a million, in 0.1 s of CPU time instead of 0.6 s.
+  CREATE INDEX delivery_backlog ON delivery (lane, wake_at, created_at, due) WHERE wake_at IS NOT NULL AND state = 'queued';
+  CREATE INDEX delivery_queued ON delivery (lane, created_at, message, number, wake_at) WHERE wake_at IS NOT NULL AND state = 'queued';
   `,
 ];
 

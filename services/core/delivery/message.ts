@@ -8,7 +8,7 @@ import type { Delivery, DeliveryState, DeliveryView } from './delivery.ts';
 import type { Event } from './event.ts';
 
 /**
- * First in, first out within a tier and a tenant; no tier starves. The API calls the tier
+ * First in, first out within a tier, a tenant and a sender; no tier starves. The API calls the tier
  * `priority`.
  */
 export type Tier = 'high' | 'normal' | 'bulk';

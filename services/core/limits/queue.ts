@@ -8,8 +8,8 @@ export const queueLimits = {
    * is missing, so a slow queue must not delay the reply.
    */
   publishMs: 250,
-  /** Entries of one tenant in one tier. Further deliveries wait in the store. */
-  windowPerTenantAndTier: 2_000,
+  /** Entries of one lane. Further deliveries wait in the store. */
+  windowPerLane: 2_000,
   /** A queued delivery without a claim for this long is published again. */
   republishMs: 60 * SECOND,
   /**
@@ -50,6 +50,6 @@ export const queueLimits = {
    * published the delivery again long before.
    */
   queueEntryAgeMs: 6 * HOUR,
-  /** Entries of the queue in memory, all tenants and tiers together: about 100 MB. */
+  /** Entries of the queue in memory, all lanes together: about 100 MB. */
   memoryQueueEntriesMax: 200_000,
 } as const;

@@ -36,7 +36,7 @@ it.each([
     { queueEntryAgeMs: limits.ackWaitMs },
   ],
   ['a delivery waits at least once before the last lapse ends it', { lapsesWithoutDelayMax: 4 }],
-  ['one fetch does not empty the window', { windowPerTenantAndTier: limits.consumeBatch - 1 }],
+  ['one fetch does not empty the window', { windowPerLane: limits.consumeBatch - 1 }],
 ])('no program starts unless %s', (rule, more) => {
   expect(() => assertLimits(but(more))).toThrow(rule);
 });

@@ -107,7 +107,7 @@ export function assertLimits(l: typeof limits = limits): void {
       l.drainMs + 2 * l.natsCallMs < l.shutdownGraceMs,
       'aborted attempts can be recorded before a shutdown ends',
     ],
-    [l.windowPerTenantAndTier >= l.consumeBatch, 'one fetch does not empty the window'],
+    [l.windowPerLane >= l.consumeBatch, 'one fetch does not empty the window'],
     [
       l.electionRenewByMs + 2 * l.electionRetryMs < l.electionSeconds * SECOND,
       'a leader stops before another candidate may start',

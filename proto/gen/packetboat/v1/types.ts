@@ -91,8 +91,8 @@ export function environmentToNumber(object: Environment): number {
 }
 
 /**
- * The tier of a message. Within a tier, the messages of a tenant are sent first in, first out. No
- * tier starves.
+ * The tier of a message. Within a tier, the messages of a sender are sent first in, first out, and
+ * the senders take turns. No tier starves.
  */
 export const Priority = {
   /** PRIORITY_UNSPECIFIED - Normal. */
