@@ -213,7 +213,7 @@ const ms = (figure: Spread | undefined): string =>
     : `${figure.median.toFixed(1)} (${figure.min.toFixed(1)}–${figure.max.toFixed(1)})`;
 
 /** A Markdown table that is also readable as plain text. */
-function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
+export function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = header.map((name, i) =>
     Math.max(3, name.length, ...lines.map((line) => line[i]?.length ?? 0)),
   );
