@@ -125,6 +125,12 @@ const WARM_UP_BURSTS = 2;
 const WAIT_MS = 10_000;
 const POLL_MS = 50;
 
+/**
+ * A lease is renewed after a third of its length, and an entry is published again after a minute,
+ * which are changes by time.
+ */
+const ENV = { PACKETBOAT_LEASE_SECONDS: '600', PACKETBOAT_REPUBLISH_SECONDS: '600' };
+
 type Counts = Readonly<Record<string, number>>;
 const NOTHING: Counts = {};
 
@@ -169,7 +175,7 @@ async function measure(
 ): Promise<Counts> {
   await using probes = await openProbes(true);
   await using sink = await startSink();
-  await using programs = await start({ sinkPort: sink.port, env: probes.env });
+  await using programs = await start({ sinkPort: sink.port, env: { ...ENV, ...probes.env } });
   if (programs.door.kind !== 'http') throw new Error('the programs take messages over HTTP');
   await using client = await startHttpClient(programs.door);
 

@@ -14,6 +14,8 @@ export interface RateRow {
 
 export interface RateOptions extends RoundOptions {
   readonly rounds: number;
+  /** After this time no round is started, except the first. Default: all rounds. */
+  readonly startsWithinMs?: number;
 }
 
 export async function measureRates(
@@ -23,7 +25,9 @@ export async function measureRates(
 ): Promise<RateRow[]> {
   const runnable = contenders.filter((contender) => missing(contender) === null);
   const rounds = new Map<Contender, Round[]>(runnable.map((contender) => [contender, []]));
+  const start = performance.now();
   for (let number = 0; number < options.rounds; number += 1) {
+    if (number > 0 && performance.now() - start > (options.startsWithinMs ?? Number.POSITIVE_INFINITY)) break;
     // each row has each place once: what comes first finds a cooler machine
     for (const contender of rotated(runnable, number)) {
       const round = await named(contender, runRound(contender, options));

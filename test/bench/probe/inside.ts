@@ -104,6 +104,7 @@ function before<Name extends string, Self extends Record<Name, (...given: never[
 /** Replies to one question per connection. Keeps neither the process nor the thread alive. */
 function serve(path: string, counts: ReadonlyMap<string, number>): void {
   const profiler = new Session();
+  let cpuBefore = process.threadCpuUsage();
   const answer = async (question: ProbeQuestion): Promise<ProbeAnswer> => {
     switch (question) {
       case 'counts':
@@ -113,11 +114,13 @@ function serve(path: string, counts: ReadonlyMap<string, number>): void {
         await profiler.post('Profiler.enable');
         await profiler.post('Profiler.setSamplingInterval', { interval: SAMPLE_US });
         await profiler.post('Profiler.start');
+        cpuBefore = process.threadCpuUsage();
         return { kind: 'started' };
       case 'stopProfile': {
+        const { user, system } = process.threadCpuUsage(cpuBefore);
         const { profile }: { readonly profile: Profiler.Profile } = await profiler.post('Profiler.stop');
         profiler.disconnect();
-        return { kind: 'profile', profile };
+        return { kind: 'profile', profile, cpuUs: user + system };
       }
     }
   };

@@ -19,7 +19,12 @@ export type ProbeQuestion = 'counts' | 'startProfile' | 'stopProfile';
 export type ProbeAnswer =
   | { readonly kind: 'counts'; readonly counts: Readonly<Record<string, number>> }
   | { readonly kind: 'started' }
-  | { readonly kind: 'profile'; readonly profile: Profiler.Profile };
+  | {
+      readonly kind: 'profile';
+      readonly profile: Profiler.Profile;
+      /** User and system time of the thread meanwhile. */
+      readonly cpuUs: number;
+    };
 
 export interface ThreadAnswer {
   /** The name of the part, `ingest`. */
