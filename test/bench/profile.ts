@@ -56,11 +56,12 @@ async function profile(name: keyof typeof systems, messages: number): Promise<vo
     if (answer.kind !== 'profile') throw new Error('a probe gave the answer to another question');
     const place = thread === 0 ? program : `${program}, thread ${thread}`;
     await writeFile(join(folder, `${name}-${program}-${thread}.cpuprofile`), JSON.stringify(answer.profile));
-    const perMessage = answer.cpuUs / messages;
-    if (perMessage < US_SHOWN_MIN) continue; // a thread that has nothing to do with messages
     const byStage = stagesOf(answer.profile, root);
     const sampledUs = byStage.reduce((sum, { us }) => sum + us, 0);
-    // samples are taken by the clock, also while the thread waits for a processor
+    // Samples also count the time for which a busy thread waits for a processor, and the CPU time
+    // also counts the samples that the profiler takes of an idle thread.
+    const perMessage = Math.min(sampledUs, answer.cpuUs) / messages;
+    if (perMessage < US_SHOWN_MIN) continue; // a thread that has nothing to do with messages
     const line = ({ name, us }: Share) => [place, name, ((us / sampledUs) * perMessage).toFixed(1)];
     stages.push([place, 'all', perMessage.toFixed(1)], ...byStage.map(line));
     functions.push(...functionsOf(answer.profile, root).slice(0, Number(values.functions)).map(line));

@@ -1,5 +1,5 @@
-// `make bench-quick`: the rate of embedded mode compared with BullMQ + nodemailer and with Postfix, in
-// at most 90 s. It prints the ratios and writes nothing; `make bench` writes the page.
+// `make bench-quick`: the rate of embedded mode compared with BullMQ + nodemailer and with Postfix,
+// in at most 90 s. It prints the ratios and writes nothing; `make bench` writes the page.
 
 import { embedded } from './packetboat.ts';
 import { bullMq } from './peers/bullmq.ts';

@@ -14,7 +14,7 @@ import { isMainThread, MessagePort, threadId } from 'node:worker_threads';
 import type { MongoClient } from 'mongodb';
 import { PROBE_COUNTS, PROBE_FOLDER, type ProbeAnswer, type ProbeQuestion } from './probes.ts';
 
-const SAMPLE_US = 250;
+const SAMPLE_US = 500;
 
 const folder = process.env[PROBE_FOLDER];
 if (folder !== undefined) {

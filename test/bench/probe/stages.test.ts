@@ -52,9 +52,12 @@ test.each([
   expect(stagesOf(profileOf(...stack), '/repository/')).toEqual([{ name: stage, us: 10 }]);
 });
 
-test('idle time counts for no stage and no function', () => {
-  expect(stagesOf(profileOf(['(idle)', '']), '/repository/')).toEqual([]);
-  expect(functionsOf(profileOf(['(idle)', '']), '/repository/')).toEqual([]);
+test.each([
+  ['idle time', ['(idle)', '']],
+  ['the profiler’s own time', ['post', 'node:inspector']],
+] as const)('%s counts for no stage and no function', (_, frame) => {
+  expect(stagesOf(profileOf(frame), '/repository/')).toEqual([]);
+  expect(functionsOf(profileOf(frame), '/repository/')).toEqual([]);
 });
 
 test('a function has the time of its own samples only', () => {

@@ -49,7 +49,9 @@ export function stagesOf(profile: Profiler.Profile, root: string): readonly Shar
   });
 }
 
-/** Time of each function itself, largest first: `apply services/adapters/mongo/message-store.ts`. */
+/**
+ * Time of each function itself, largest first: `apply services/adapters/mongo/message-store.ts`.
+ */
 export function functionsOf(profile: Profiler.Profile, root: string): readonly Share[] {
   return shares(
     profile,
@@ -73,7 +75,7 @@ function shares(
       const frame = byId.get(at)?.callFrame;
       if (frame !== undefined) frames.push(frame);
     }
-    return frames[0]?.functionName === '(idle)' ? null : nameOf(frames);
+    return frames.length === 0 || frames.some(isNotOfProgram) ? null : nameOf(frames);
   };
   const us = new Map<string, number>();
   for (const [i, id] of samples.entries()) {
@@ -83,5 +85,9 @@ function shares(
   }
   return [...us].map(([name, spent]) => ({ name, us: spent })).sort((a, b) => b.us - a.us);
 }
+
+/** True for an idle thread, and for the start and the end of the profile itself. */
+const isNotOfProgram = ({ functionName, url }: Profiler.ProfileNode['callFrame']): boolean =>
+  functionName === '(idle)' || url === 'node:inspector';
 
 const pathOf = (url: string, root: string): string => url.replace(`file://${root}`, '');
