@@ -6,9 +6,9 @@ import { accessLimits } from '../../services/core/limits/access.ts';
 import { startMongo, startNats, startRedis } from '../support/backend.ts';
 import type { Installation } from '../support/installation.ts';
 import { findFile } from '../support/need.ts';
-import { startCluster } from '../support/start-cluster.ts';
+import { type BackendUrls, startCluster } from '../support/start-cluster.ts';
 import { startEmbedded as startInstallation } from '../support/start-embedded.ts';
-import type { Contender, ContenderDoor } from './contender.ts';
+import type { Contender, ContenderDoor, System } from './contender.ts';
 import type { Part } from './usage.ts';
 
 const CATALOG = join(import.meta.dirname, 'catalog');
@@ -22,13 +22,7 @@ export const embedded: Contender = {
   name: 'Packetboat embedded',
   durability: 'power loss: SQLite synchronous=FULL, one sync for concurrent messages',
   needs: [],
-  async start(sinkPort) {
-    await using started = new AsyncDisposableStack();
-    const running = started.use(await startEmbedded({ sinkPort }));
-    const door = doorOf(running.installation);
-    const all = started.move();
-    return { parts: running.parts, door, [Symbol.asyncDispose]: () => all.disposeAsync() };
-  },
+  start: (sinkPort) => startEmbedded({ sinkPort }),
 };
 
 export const cluster: Contender = {
@@ -40,57 +34,81 @@ export const cluster: Contender = {
       : 'power loss: MongoDB w:majority, j:true';
   },
   needs: ['mongo-server', 'nats-server', 'redis-server'],
-  async start(sinkPort) {
-    await using started = new AsyncDisposableStack();
-    const [mongo, nats, redis] = [
-      started.use(await startMongo()),
-      started.use(await startNats()),
-      started.use(await startRedis()),
-    ];
-    const installation = started.use(
-      await startCluster({
-        backends: { mongo: mongo.url, nats: nats.url, redis: redis.url },
-        relay: relayTo(sinkPort),
-        catalogDir: CATALOG,
-        env: ENV,
-        ...{ gateways: 1, ingests: 1, dispatchers: 1, sweepers: 1 },
-      }),
-    );
-    const door = doorOf(installation);
-    const all = started.move();
-    const servers = Object.entries({ mongo, nats, redis }).map(([name, { pid = 0 }]) => ({ name, pid }));
-    return {
-      parts: [...partsOf(installation), ...servers],
-      door,
-      [Symbol.asyncDispose]: () => all.disposeAsync(),
-    };
-  },
+  start: (sinkPort) => startOwnCluster({ sinkPort }),
 };
 
-export interface EmbeddedOptions {
+/** For the environment of each program, besides what the benchmark sets. */
+export interface ProgramOptions {
   readonly sinkPort: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Over servers of its own, which are parts of the system. */
+export async function startOwnCluster(options: ProgramOptions): Promise<System> {
+  await using started = new AsyncDisposableStack();
+  const [mongo, nats, redis] = [
+    started.use(await startMongo()),
+    started.use(await startNats()),
+    started.use(await startRedis()),
+  ];
+  const backends = { mongo: mongo.url, nats: nats.url, redis: redis.url };
+  const cluster = started.use(await startClusterOver(backends, options));
+  const all = started.move();
+  const servers = Object.entries({ mongo, nats, redis }).map(([name, { pid = 0 }]) => ({ name, pid }));
+  return {
+    parts: [...cluster.parts, ...servers],
+    door: cluster.door,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+/** One of each program. */
+export async function startClusterOver(
+  backends: BackendUrls,
+  { sinkPort, env }: ProgramOptions,
+): Promise<RunningPrograms> {
+  const installation = await startCluster({
+    backends,
+    relay: relayTo(sinkPort),
+    catalogDir: CATALOG,
+    env: { ...ENV, ...env },
+    ...{ gateways: 1, ingests: 1, dispatchers: 1, sweepers: 1 },
+  });
+  return {
+    installation,
+    parts: partsOf(installation),
+    door: doorOf(installation),
+    [Symbol.asyncDispose]: () => installation[Symbol.asyncDispose](),
+  };
+}
+
+/** A system whose parts are Packetboat's programs only. */
+export interface RunningPrograms extends System {
+  readonly installation: Installation;
+}
+
+export interface EmbeddedOptions extends ProgramOptions {
   /** With what an earlier run left there; a folder of its own when absent. */
   readonly dataDir?: string;
 }
 
-export interface RunningEmbedded extends AsyncDisposable {
-  readonly installation: Installation;
-  readonly parts: readonly Part[];
+export interface RunningEmbedded extends RunningPrograms {
   /** From the start of the process until it takes messages. */
   readonly startMs: number;
 }
 
-export async function startEmbedded({ sinkPort, dataDir }: EmbeddedOptions): Promise<RunningEmbedded> {
+export async function startEmbedded({ sinkPort, env, dataDir }: EmbeddedOptions): Promise<RunningEmbedded> {
   const start = performance.now();
   const installation = await startInstallation({
     relay: relayTo(sinkPort),
     catalogDir: CATALOG,
-    env: { ...ENV, ...(dataDir === undefined ? {} : { PACKETBOAT_DATA_DIR: dataDir }) },
+    env: { ...ENV, ...env, ...(dataDir === undefined ? {} : { PACKETBOAT_DATA_DIR: dataDir }) },
   });
   const startMs = performance.now() - start;
   return {
     installation,
     parts: partsOf(installation),
+    door: doorOf(installation),
     startMs,
     async [Symbol.asyncDispose]() {
       // killed in the middle of a delivery it would have to send it again, and an account of copies

@@ -14,6 +14,11 @@ export interface RateRow {
 
 export interface RateOptions extends RoundOptions {
   readonly rounds: number;
+  /**
+   * No round is started that would end later if it took as long as the longest before. The first
+   * round always runs. Default: all rounds run.
+   */
+  readonly withinMs?: number;
 }
 
 export async function measureRates(
@@ -23,13 +28,19 @@ export async function measureRates(
 ): Promise<RateRow[]> {
   const runnable = contenders.filter((contender) => missing(contender) === null);
   const rounds = new Map<Contender, Round[]>(runnable.map((contender) => [contender, []]));
+  const { withinMs = Number.POSITIVE_INFINITY } = options;
+  const start = performance.now();
+  let longestMs = 0;
   for (let number = 0; number < options.rounds; number += 1) {
+    const startedAt = performance.now();
+    if (startedAt - start + longestMs > withinMs) break;
     // each row has each place once: what comes first finds a cooler machine
     for (const contender of rotated(runnable, number)) {
       const round = await named(contender, runRound(contender, options));
       rounds.get(contender)?.push(round);
       say(`round ${number + 1} of ${options.rounds}: ${contender.name} ${Math.round(round.perSecond)}/s`);
     }
+    longestMs = Math.max(longestMs, performance.now() - startedAt);
   }
   return contenders.map((contender) => ({
     name: contender.name,
