@@ -75,17 +75,20 @@ interface ClusterStageOptions
    * Puts something between the programs and a server: its address, as the programs are to know it.
    */
   readonly through?: (name: Exclude<BackendName, 'kubernetes'>, url: string) => Promise<string>;
+  /** The folder of NATS' store; its own by default. */
+  readonly natsStore?: string;
 }
 
 /** Two of each program by default. */
 export async function openCluster({
   through = async (_, url) => url,
+  natsStore,
   ...programs
 }: ClusterStageOptions = {}): Promise<ClusterStage> {
   await using open = new AsyncDisposableStack();
   const starting = [
     startMongo(),
-    startNats(),
+    startNats(undefined, natsStore),
     startRedis(),
     startSinkProcess(['--header', 'X-Marker']),
   ] as const;
@@ -109,11 +112,14 @@ export async function openCluster({
   };
 }
 
-export async function openEmbedded(): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
+/** `more`: settings besides those of every case. */
+export async function openEmbedded(
+  more: Readonly<Record<string, string>> = {},
+): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
   await using open = new AsyncDisposableStack();
   const sink = open.use(await startSinkProcess(['--header', 'X-Marker']));
   const installation = open.use(
-    await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env }),
+    await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env: { ...env, ...more } }),
   );
   const [program] = installation.programs;
   if (program === undefined) throw new Error('embedded mode is one program');
