@@ -295,6 +295,32 @@ describe('docs/promises.md', () => {
     expect([...stated]).toEqual([...numbers('P', 20), ...numbers('R', 9), ...numbers('S', 21)]);
   });
 
+  const rows = [...read('docs/promises.md').matchAll(/^\| ([PRS]\d+) \| (.+?) \|(.*)\|$/gm)].map(
+    ([, number = '', text = '', tests = '']) => ({
+      number,
+      text,
+      tests: [...tests.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path),
+    }),
+  );
+
+  test('names a test of each line, unless the line says that its subject does not exist yet', () => {
+    expect(rows.map(({ number }) => number)).toEqual([...stated]);
+    const unproven = rows.filter(({ text, tests }) => tests.length === 0 && !/\byet\b/.test(text));
+    expect(unproven.map(({ number }) => number)).toEqual([]);
+  });
+
+  test('names only test files, and contract suites that a test runs', () => {
+    const isRun = (path: string): boolean =>
+      path.endsWith('.test.ts')
+        ? sources.includes(path)
+        : path.startsWith('test/contract/') &&
+          sources.some((test) => test.endsWith('.test.ts') && importsOf(test).includes(path));
+    const missing = rows.flatMap(({ number, tests }) =>
+      tests.filter((path) => !isRun(path)).map((path) => `${number}: ${path}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
   test('states each promise and rule that a comment or a page cites', () => {
     const texts = tracked.filter(
       (path) => /\.(?:ts|md|proto|lua|ya?ml)$/.test(path) && !/^proto\/gen\/|^CHANGELOG/.test(path),
@@ -427,5 +453,48 @@ describe('the image', () => {
 describe('the lock file', () => {
   test('names no download addresses', () => {
     expect(read('package-lock.json')).not.toContain('"resolved": "http');
+  });
+
+  interface Locked {
+    readonly license?: string;
+    readonly hasInstallScript?: boolean;
+  }
+  const { '': _, ...locked } = (
+    JSON.parse(read('package-lock.json')) as { readonly packages: Readonly<Record<string, Locked>> }
+  ).packages;
+
+  test('has install scripts of reviewed packages only', () => {
+    const reviewed = [
+      'node_modules/@bufbuild/buf', // picks the binary for this machine
+      'node_modules/msgpackr-extract', // picks a built add-on; only the benchmark's peers use it
+      'node_modules/node', // links the binary for this machine
+      'node_modules/protobufjs', // warns about version ranges
+    ];
+    const scripted = Object.entries(locked).filter(([, { hasInstallScript = false }]) => hasInstallScript);
+    expect(scripted.map(([path]) => path)).toEqual(reviewed);
+  });
+
+  test('has packages with these licences only', () => {
+    const allowed = new Set([
+      ...[
+        '0BSD',
+        'Apache-2.0',
+        'BSD-2-Clause',
+        'BSD-3-Clause',
+        'ISC',
+        'MIT',
+        'MIT-0',
+        'PSF-2.0',
+        'Unlicense',
+      ],
+      'MPL-2.0', // lightningcss, which the test runner brings; not in the image
+    ]);
+    const isAllowed = (license: string): boolean => {
+      const text = license.replace(/^\(|\)$/g, '');
+      if (text.includes(' OR ')) return text.split(' OR ').some((one) => allowed.has(one));
+      return text.split(' AND ').every((one) => allowed.has(one));
+    };
+    const others = Object.entries(locked).filter(([, { license = 'none' }]) => !isAllowed(license));
+    expect(others.map(([path, { license }]) => `${path}: ${license}`)).toEqual([]);
   });
 });

@@ -113,7 +113,11 @@ async function fill(
 
 const beyondMax = (): Refusal => tooLarge(`A request may have at most ${doorLimits.bodyBytesMax} bytes.`);
 
+/** The disk is full, read-only or broken, the folder is gone, or a limit of the process is reached. */
+const diskFaults: ReadonlySet<string> = new Set([
+  ...['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE'],
+  ...['EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ENOTDIR'],
+]);
+
 const isDiskFault = (error: unknown): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'EIO'].includes(String(error.code));
+  error instanceof Error && 'code' in error && diskFaults.has(String(error.code));

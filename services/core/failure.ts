@@ -13,6 +13,7 @@ export type FailureKind =
   | 'too_large'
   | 'rate_limited'
   | 'unavailable' // a dependency did not answer; safe to retry
+  | 'data_loss' // stored content is damaged; another read returns the same
   | 'internal';
 
 /**

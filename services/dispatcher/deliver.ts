@@ -2,8 +2,8 @@
 // before a connection is used, so that a connection never waits for a mail, and a mail that cannot
 // be composed costs no connection. The fence comes before the last bytes (R6).
 
-import { type LastReply, type Outcome, record, release } from '../core/delivery/delivery.ts';
-import type { Category } from '../core/delivery/reply.ts';
+import { type LastReply, type Outcome, record, release, type Verdict } from '../core/delivery/delivery.ts';
+import { type Category, classifyContentError } from '../core/delivery/reply.ts';
 import { returnPath } from '../core/delivery/return-path.ts';
 import { Failure, type FailureKind } from '../core/failure.ts';
 import type { Report } from '../ports/transport.ts';
@@ -41,21 +41,22 @@ const lasting: Partial<
 
 /**
  * Content that cannot be rendered, and a mail that is larger than its sender allows, bounce at
- * once. After any other failure (the store is unreachable, a key cannot be opened) the delivery is
+ * once. Stored content that is missing or damaged defers the delivery, and the attempt is counted.
+ * After any other failure (the store is unreachable, a key cannot be opened) the delivery is
  * released, and no attempt is counted.
  */
 async function contentFailed(
-  d: Pick<RecordParts, 'messages' | 'metrics' | 'report'>,
-  { hand }: Attempt,
+  d: Pick<RecordParts, 'messages' | 'metrics' | 'random' | 'report'>,
+  { hand, sender }: Attempt,
   { stop }: Pick<AttemptSignals, 'stop'>,
   error: unknown,
 ): Promise<void> {
-  const bounce = error instanceof Failure ? lasting[error.kind] : undefined;
-  if (error instanceof Failure && bounce !== undefined) {
-    const { category, enhanced } = bounce;
+  const ending = error instanceof Failure ? endingOf(error) : null;
+  if (error instanceof Failure && ending !== null) {
+    const { verdict, category, enhanced } = ending;
     const reply: LastReply = { stage: 'render', code: null, enhanced, text: error.message };
     const outcome: Outcome = {
-      verdict: { kind: 'bounced' },
+      verdict,
       reply,
       data: {
         category,
@@ -64,16 +65,27 @@ async function contentFailed(
         reply: error.message,
       },
     };
-    d.metrics.attempt('bounced', category, 0);
-    await hand.insist(
-      (view) => record(view, hand.leaseId, outcome, d.messages.now(), { delaysMs: [], random: 0 }),
-      stop,
-    );
+    if (verdict.kind === 'deferred') d.report('a mail could not be composed', error);
+    d.metrics.attempt(verdict.kind, category, 0);
+    const schedule = { delaysMs: sender.retry.delaysMs, random: d.random.fraction() };
+    await hand.insist((view) => record(view, hand.leaseId, outcome, d.messages.now(), schedule), stop);
     return;
   }
   d.report('a mail could not be composed', error);
   const how = { reason: null, due: d.messages.now() + hand.releaseDelayMs, tried: true };
   await hand.insist((view) => release(view, hand.leaseId, how), stop);
+}
+
+/** Null: the failure is over at a later attempt, or nobody knows. */
+function endingOf(failure: Failure): {
+  readonly verdict: Extract<Verdict, { readonly kind: 'bounced' | 'deferred' }>;
+  readonly category: Category;
+  readonly enhanced: string | null;
+} | null {
+  const bounce = lasting[failure.kind];
+  if (bounce !== undefined) return { verdict: { kind: 'bounced' }, ...bounce };
+  const lost = classifyContentError(failure);
+  return lost === null ? null : { verdict: lost, category: lost.category, enhanced: null };
 }
 
 async function send(

@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from '../core/delivery/delivery.ts';
 import { isUnanswered } from '../core/delivery/first-reply.ts';
-import { classifyAnswer } from '../core/delivery/reply.ts';
+import { classifyAnswer, classifyContentError } from '../core/delivery/reply.ts';
 import { pausedRoutesText, routePause } from '../core/delivery/route-pause.ts';
 import { deliveryLimits } from '../core/limits/delivery.ts';
 import type { StoreClock } from '../ports/store-clock.ts';
@@ -48,13 +48,14 @@ export async function recordAttempt(
   { stop, paused }: AttemptSignals,
   { result, ms }: { readonly result: Report; readonly ms: number },
 ): Promise<void> {
-  const classification = classifyAnswer(result);
+  const lost = result.reason === 'body' ? classifyContentError(result.cause) : null;
+  const classification = lost ?? classifyAnswer(result);
   const { category } = classification;
   const reply: LastReply = {
     stage: result.stage,
     code: result.code,
     enhanced: result.enhanced,
-    text: result.text,
+    text: lost !== null && result.cause instanceof Error ? result.cause.message : result.text,
   };
   if (result.cause !== undefined) d.report('an attempt failed in this process', result.cause);
   d.metrics.attempt(classification.kind === 'lost' ? 'unknown' : classification.kind, category, ms);
@@ -71,7 +72,7 @@ export async function recordAttempt(
     stage: result.stage,
     code: result.code,
     enhanced: result.enhanced,
-    reply: result.text,
+    reply: reply.text,
     host: result.host,
     route: route.name,
     source: result.source,

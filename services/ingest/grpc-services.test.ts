@@ -405,6 +405,30 @@ describe('the service for the gateway', () => {
     expect(sent.response?.results[0]?.accepted).toBeDefined();
   });
 
+  test('refuses a message that refers to content uploaded more than an hour ago, which may be swept', async () => {
+    const header = { credential: memory.key, client_address: '' };
+    const { response } = await upload([{ header }, { chunk: Buffer.from('text') }]);
+    const content = [{ path: 'text', blob_id: response?.blob_id ?? '' }];
+    const send_message = SendMessageRequest.fromPartial({
+      recipient: 'user@example.com',
+      sender: 'accounts',
+      subject: 'Late',
+    });
+    const { messages } = memory.ingest;
+    const now = messages.now.bind(messages);
+    using clock = vi.spyOn(messages, 'now');
+    const send = () =>
+      made<SendMessagesResponse>((respond) =>
+        internal.sendMessages({ items: [item({ send_message, content })] }, respond),
+      );
+    clock.mockImplementation(() => now() + ingestLimits.uploadUsableMs - 60_000);
+    expect((await send()).response?.results[0]?.accepted).toBeDefined();
+    clock.mockImplementation(() => now() + ingestLimits.uploadUsableMs + 60_000);
+    expect((await send()).response?.results[0]?.refused?.errors).toMatchObject([
+      { field: 'text', code: 'unknown_content' },
+    ]);
+  });
+
   test.each<[string, (key: string) => readonly Part[], number]>([
     ['no header', () => [{ chunk: Buffer.from('x') }], status.INVALID_ARGUMENT],
     ['nothing at all', () => [], status.INVALID_ARGUMENT],

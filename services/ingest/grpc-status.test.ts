@@ -32,6 +32,7 @@ const codes: readonly (readonly [FailureKind, number])[] = [
   ['too_large', status.RESOURCE_EXHAUSTED],
   ['rate_limited', status.RESOURCE_EXHAUSTED],
   ['unavailable', status.UNAVAILABLE],
+  ['data_loss', status.DATA_LOSS],
   ['internal', status.INTERNAL],
 ];
 

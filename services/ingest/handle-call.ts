@@ -82,7 +82,8 @@ export function failureForCaller(
   error: unknown,
   requestId: RequestId | null,
 ): Failure {
-  if (error instanceof Failure) {
+  // damaged content is no error that a caller could act on
+  if (error instanceof Failure && error.kind !== 'data_loss') {
     if (error.kind === 'unavailable' || error.kind === 'internal')
       report('a dependency failed', error, requestId);
     return error;

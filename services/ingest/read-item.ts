@@ -14,6 +14,7 @@ import type { Principal } from '../core/access/principal.ts';
 import { type Failure, validationFailed } from '../core/failure.ts';
 import { type BlobId, parseBlobId } from '../core/ids.ts';
 import { acceptLimits } from '../core/limits/accept.ts';
+import { ingestLimits } from '../core/limits/ingest.ts';
 import { fromSendEmail, fromSendMessage } from './from-proto.ts';
 import { type ContentPorts, uploadContent } from './upload-content.ts';
 
@@ -78,9 +79,10 @@ async function lookUp(
 ): Promise<[string, Uploaded][]> {
   if (refs.length === 0) return [];
   const infos = await ports.blobs.stat(refs.map((ref) => parseBlobId(ref.blob_id)));
+  const oldest = ports.messages.now() - ingestLimits.uploadUsableMs;
   return refs.map((ref, i) => {
     const info = infos[i];
-    if (info == null || info.tenant !== principal.tenant)
+    if (info == null || info.tenant !== principal.tenant || info.createdAt < oldest)
       throw refused(ref.path, 'unknown_content', 'The content was not uploaded, or has been deleted.');
     ports.noteBlob(info.id);
     return [ref.path, { blob: info.id, bytes: info.bytes, sha256: info.sha256 }];

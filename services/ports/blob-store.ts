@@ -29,7 +29,8 @@ export interface BlobStore extends AsyncDisposable {
 
   /**
    * Yields the bytes in chunks. Throws `Failure('not_found')` before the first chunk if there is no
-   * such blob, and throws if the blob is truncated.
+   * such blob, and `Failure('data_loss')` before the last chunk if the bytes are not those that
+   * were written: compares their number and their SHA-256.
    */
   get(id: BlobId): AsyncIterable<Uint8Array>;
 

@@ -52,7 +52,7 @@ const CONTINUED_MS = 10_000;
 test(
   'embedded mode, killed five times under load, has sent all of its mail 10 s after the last start',
   async () => {
-    await using stage = await openEmbedded('production');
+    await using stage = await openEmbedded({ times: 'production' });
     // some mail is in hand at each kill; neither the sink nor the rate of the sender holds mail back
     await stage.sink.setRules([{ at: 'dot', every: 2, delayMs: 40 }]);
     const load = new Load(stage.door, { messages: LOAD, perSecond: 40 });

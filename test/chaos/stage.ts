@@ -78,17 +78,20 @@ interface ClusterStageOptions
    * Puts something between the programs and a server: its address, as the programs are to know it.
    */
   readonly through?: (name: Exclude<BackendName, 'kubernetes'>, url: string) => Promise<string>;
+  /** The folder of NATS' store; its own by default. */
+  readonly natsStore?: string;
 }
 
 /** Two of each program by default. */
 export async function openCluster({
   through = async (_, url) => url,
+  natsStore,
   ...programs
 }: ClusterStageOptions = {}): Promise<ClusterStage> {
   await using open = new AsyncDisposableStack();
   const starting = [
     startMongo(),
-    startNats(),
+    startNats(undefined, natsStore),
     startRedis(),
     startSinkProcess(['--header', 'X-Marker']),
   ] as const;
@@ -112,17 +115,24 @@ export async function openCluster({
   };
 }
 
-/** `times`: `production` leaves the program its own lease, delay and republishing time. */
-export async function openEmbedded(
-  times: 'short' | 'production' = 'short',
-): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
+/**
+ * `times`: `production` leaves the program its own lease, delay and republishing time. `more`:
+ * settings besides those of every case.
+ */
+export async function openEmbedded({
+  times = 'short',
+  more = {},
+}: {
+  readonly times?: 'short' | 'production';
+  readonly more?: Readonly<Record<string, string>>;
+} = {}): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
   await using open = new AsyncDisposableStack();
   const sink = open.use(await startSinkProcess(['--header', 'X-Marker']));
   const installation = open.use(
     await startEmbedded({
       relay: `smtp://127.0.0.1:${sink.port}`,
       catalogDir,
-      env: times === 'short' ? env : keyLimit,
+      env: { ...(times === 'short' ? env : keyLimit), ...more },
     }),
   );
   const [program] = installation.programs;

@@ -15,6 +15,8 @@ export interface BlobStoreSubject extends AsyncDisposable {
   now(): number;
   /** Takes away the last byte of a stored blob, behind the store's back. */
   truncate(id: BlobId): Promise<void>;
+  /** Changes the byte at this position of a stored blob, behind the store's back. */
+  flip(id: BlobId, position: number): Promise<void>;
   /** Closes the store and opens it again over the same data. Absent where nothing is kept. */
   readonly reopen?: () => Promise<BlobStore>;
 }
@@ -164,7 +166,23 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreSub
     it.each([1, 300 * KIB])('throws when a blob of %i bytes turns out truncated', async (size) => {
       await store.put(id, 'a', chunksOf(noise(size), 64 * KIB));
       await subject.truncate(id);
-      await expect(collect(store.get(id))).rejects.toThrow();
+      await expect(collect(store.get(id))).rejects.toMatchObject({ kind: 'data_loss' });
+    });
+
+    it.each([
+      [1, 0],
+      [3 * MIB, 0],
+      [3 * MIB, 2 * MIB],
+      [3 * MIB, 3 * MIB - 1],
+    ])('of a blob of %i bytes whose byte %i has changed, never yields the end', async (size, position) => {
+      await store.put(id, 'a', chunksOf(noise(size), 64 * KIB));
+      await subject.flip(id, position);
+      let read = 0;
+      const reading = (async () => {
+        for await (const chunk of store.get(id)) read += chunk.length;
+      })();
+      await expect(reading).rejects.toMatchObject({ kind: 'data_loss' });
+      expect(read).toBeLessThan(size);
     });
 
     it('deletes blobs, and ignores unknown ids', async () => {

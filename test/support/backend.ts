@@ -23,12 +23,13 @@ export interface Backend extends RunningProgram {
  * NATS with JetStream. A restart keeps what it stored, also after `kill`. With a certificate it
  * speaks TLS only.
  */
-export function startNats(certificate?: Certificate): Promise<Backend> {
+/** `store`: the folder of JetStream, the program's own by default. */
+export function startNats(certificate?: Certificate, store?: string): Promise<Backend> {
   return start('nats', (port) => ({
     name: 'nats',
     command: requireFile('nats-server'),
     args: (folder) => [
-      ...['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder],
+      ...['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store ?? folder],
       ...(certificate === undefined ? [] : tlsArguments(folder, certificate)),
     ],
     ready: /Server is ready/,

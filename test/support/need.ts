@@ -80,6 +80,8 @@ export const needs = {
   /** What generated Go clients import, so that a test downloads nothing. */
   'clients-go': { files: ['clients-go/vendor/modules.txt'], get: 'Go, then run `make backends`' },
   python3: { files: ['python3'], get: 'the system package python3' },
+  /** Shows the calls of a program to the kernel. */
+  strace: { files: ['strace'], get: 'the system package strace' },
 } as const satisfies Record<string, Need>;
 
 export type NeedName = keyof typeof needs;

@@ -62,15 +62,20 @@ class FileBlobStore implements BlobStore {
 
   async *get(id: BlobId): AsyncGenerator<Uint8Array> {
     await using file = await openIfThere(this.pathOf(id));
-    if (file === null) throw new Failure('not_found', 'no such blob');
+    if (file === null) throw new Failure('not_found', 'stored content is missing');
     const info = await readHead(file);
-    if (info === null) throw new Failure('internal', 'the blob is truncated');
+    if (info === null) throw new Failure('data_loss', 'stored content is truncated');
+    const hash = createHash('sha256');
     for (let position = 0; position < info.bytes; ) {
       const chunk = Buffer.allocUnsafe(Math.min(ingestLimits.uploadChunkBytes, info.bytes - position));
       const { bytesRead } = await disk(file.read(chunk, 0, chunk.length, HEAD_BYTES + position));
-      if (bytesRead === 0) throw new Failure('internal', 'the blob is truncated');
+      if (bytesRead === 0) throw new Failure('data_loss', 'stored content is truncated');
       position += bytesRead;
-      yield chunk.subarray(0, bytesRead);
+      const read = chunk.subarray(0, bytesRead);
+      hash.update(read);
+      if (position === info.bytes && hash.digest('hex') !== info.sha256)
+        throw new Failure('data_loss', 'stored content is damaged');
+      yield read;
     }
   }
 
@@ -160,15 +165,25 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): 
 }
 
 /**
- * Null if the file's size contradicts its metadata: the disk failed, or somebody changed the file.
+ * Null if the file's metadata cannot be read or contradicts its size: the disk failed, or somebody
+ * changed the file.
  */
 async function readHead(file: FileHandle): Promise<BlobInfo | null> {
   const head = Buffer.alloc(HEAD_BYTES);
   const { bytesRead } = await disk(file.read(head, 0, HEAD_BYTES, 0));
   if (bytesRead < HEAD_BYTES) return null;
-  const info = JSON.parse(head.toString()) as BlobInfo;
+  const info = parseHead(head.toString());
+  if (info === null) return null;
   const { size } = await disk(file.stat());
   return size === HEAD_BYTES + info.bytes ? info : null;
+}
+
+function parseHead(text: string): BlobInfo | null {
+  try {
+    return JSON.parse(text) as BlobInfo;
+  } catch {
+    return null;
+  }
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {

@@ -10,6 +10,7 @@ blobStoreContract('memory', async () => {
     elapse: (ms) => clock.advance(ms),
     now: () => clock.now(),
     truncate: async (id) => store.truncate(id),
+    flip: async (id, position) => store.flip(id, position),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 });

@@ -40,13 +40,12 @@ export class MemoryBlobStore implements BlobStore {
 
   async *get(id: BlobId): AsyncGenerator<Uint8Array> {
     const blob = this.#blobs.get(id);
-    if (blob === undefined) throw new Failure('not_found', 'no such blob');
-    let bytes = 0;
-    for (const chunk of blob.chunks) {
-      bytes += chunk.length;
-      yield chunk;
-    }
-    if (bytes !== blob.info.bytes) throw new Failure('internal', 'the blob is truncated');
+    if (blob === undefined) throw new Failure('not_found', 'stored content is missing');
+    const hash = createHash('sha256');
+    for (const chunk of blob.chunks) hash.update(chunk);
+    const isWhole = hash.digest('hex') === blob.info.sha256;
+    yield* isWhole ? blob.chunks : blob.chunks.slice(0, -1);
+    if (!isWhole) throw new Failure('data_loss', 'stored content is damaged');
   }
 
   async delete(ids: readonly BlobId[]): Promise<void> {
@@ -63,10 +62,17 @@ export class MemoryBlobStore implements BlobStore {
 
   /** For tests: removes the last byte, as a faulty disk would. */
   truncate(id: BlobId): void {
+    this.#damage(id, (bytes) => bytes.subarray(0, -1));
+  }
+
+  /** For tests: changes a byte, as a faulty disk would. */
+  flip(id: BlobId, position: number): void {
+    this.#damage(id, (bytes) => bytes.fill((bytes[position] ?? 0) ^ 1, position, position + 1));
+  }
+
+  #damage(id: BlobId, change: (bytes: Buffer) => Buffer): void {
     const blob = this.#blobs.get(id);
-    if (blob === undefined) return;
-    const bytes = Buffer.concat(blob.chunks);
-    blob.chunks = [bytes.subarray(0, -1)];
+    if (blob !== undefined) blob.chunks = [change(Buffer.concat(blob.chunks))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -33,6 +33,18 @@ describeWith(['mongo'], 'BlobStore in MongoDB', () => {
           { $set: { data: new Binary(last.data.value().subarray(0, -1)) } },
         );
       },
+      async flip(id, position) {
+        const chunks = mongo.db.collection<Document & { data: Binary }>('blobs.chunks');
+        const n = Math.floor(position / storeLimits.blobChunkBytes);
+        const chunk = await chunks.findOne({ files_id: id, n });
+        if (chunk === null) throw new Error('no such chunk');
+        const bytes = Buffer.from(chunk.data.value());
+        bytes.writeUInt8(
+          bytes.readUInt8(position % storeLimits.blobChunkBytes) ^ 1,
+          position % storeLimits.blobChunkBytes,
+        );
+        await chunks.updateOne({ _id: chunk._id }, { $set: { data: new Binary(bytes) } });
+      },
       [Symbol.asyncDispose]: () => mongo[Symbol.asyncDispose](),
     };
   });

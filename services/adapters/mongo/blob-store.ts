@@ -109,16 +109,21 @@ class MongoBlobStore implements BlobStore {
   async *get(id: BlobId): AsyncIterable<Uint8Array> {
     const file = await this.#mongo.call(this.#files.findOne({ _id: id }));
     if (file === null || file.metadata.sha256 === null)
-      throw new Failure('not_found', 'there is no such blob');
+      throw new Failure('not_found', 'stored content is missing');
     // One query per chunk, because the server closes the cursor of a slow reader.
+    const hash = createHash('sha256');
     let left = file.length;
     for (let n = 0; left > 0; n++) {
       const size = Math.min(left, file.chunkSize);
       const chunk = await this.#mongo.call(this.#chunks.findOne({ files_id: id, n }));
       if (chunk === null || chunk.data.length() !== size)
-        throw new Failure('internal', 'a blob is truncated');
+        throw new Failure('data_loss', 'stored content is truncated');
       left -= size;
-      yield chunk.data.value();
+      const read = chunk.data.value();
+      hash.update(read);
+      if (left === 0 && hash.digest('hex') !== file.metadata.sha256)
+        throw new Failure('data_loss', 'stored content is damaged');
+      yield read;
     }
   }
 

@@ -85,7 +85,11 @@ function newClient(url: string, ca: string | undefined): MongoClient {
     return new MongoClient(url, {
       appName: 'packetboat',
       ...(ca === undefined ? {} : { ca }),
-      writeConcern: { w: 'majority', journal: true, wtimeoutMS: storeLimits.storeCallMs },
+      // As single options, which win over those of the URL: of a `writeConcern` the driver replaces
+      // the journal by a `journal=false` in the URL.
+      w: 'majority',
+      journal: true,
+      wtimeoutMS: storeLimits.storeCallMs,
       // Reads go to the primary, so that they see every write that was acknowledged before (P11).
       readPreference: 'primary',
       serverSelectionTimeoutMS: storeLimits.storeCallMs,

@@ -5,6 +5,8 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Failure } from '../../core/failure.ts';
+import { storeLimits } from '../../core/limits/store.ts';
+import { FileGuard } from './file-guard.ts';
 import { migrate } from './schema.ts';
 import type { FromThread, Group, JobResult, Result, Row } from './statement.ts';
 
@@ -27,7 +29,7 @@ const SETTINGS = `
   PRAGMA cache_size = -65536;
   PRAGMA temp_store = MEMORY;
   PRAGMA wal_autocheckpoint = 4000;
-  PRAGMA journal_size_limit = 67108864;
+  PRAGMA journal_size_limit = ${storeLimits.sqliteLogBytes};
 `;
 
 function open(path: string): DatabaseSync {
@@ -41,6 +43,14 @@ function open(path: string): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/** The code under which a fault of the files reaches the caller as `unavailable`. */
+const SQLITE_IOERR = 10;
+
+interface Opened {
+  readonly database: DatabaseSync;
+  readonly guard: FileGuard;
 }
 
 function run(job: Group['jobs'][number]): Result[] {
@@ -57,11 +67,13 @@ function run(job: Group['jobs'][number]): Result[] {
  * Runs all jobs or none. Reads are part of the transaction too, so that no caller sees a change
  * that could still be lost.
  */
-function transact(database: DatabaseSync, jobs: Group['jobs']): JobResult[] {
+function transact({ database, guard }: Opened, jobs: Group['jobs']): JobResult[] {
+  guard.check();
   database.exec('BEGIN IMMEDIATE');
   try {
     const answers = jobs.map((job) => ({ results: run(job) }));
     database.exec('COMMIT');
+    guard.check();
     return answers;
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK'); // SQLite has rolled back by itself when the disk is full
@@ -69,21 +81,21 @@ function transact(database: DatabaseSync, jobs: Group['jobs']): JobResult[] {
   }
 }
 
-function answer(database: DatabaseSync, group: Group): JobResult[] {
+function answer(opened: Opened, group: Group): JobResult[] {
   for (const [number, { sql, isQuery }] of group.prepare) {
-    const statement = database.prepare(sql);
+    const statement = opened.database.prepare(sql);
     if (isQuery) statement.setReturnArrays(true);
     prepared[number] = { statement, isQuery };
   }
   try {
-    return transact(database, group.jobs);
+    return transact(opened, group.jobs);
   } catch (error) {
     if (group.jobs.length === 1) return [failed(error)];
   }
   // each job again by itself, so that only the one at fault fails
   return group.jobs.map((job) => {
     try {
-      return transact(database, [job])[0] ?? failed(new Failure('internal', 'no answer'));
+      return transact(opened, [job])[0] ?? failed(new Failure('internal', 'no answer'));
     } catch (error) {
       return failed(error);
     }
@@ -95,7 +107,8 @@ function answer(database: DatabaseSync, group: Group): JobResult[] {
  * quote values.
  */
 function failed(error: unknown): { readonly error: string; readonly code: number } {
-  if (error instanceof Failure) return { error: error.message, code: 0 };
+  if (error instanceof Failure)
+    return { error: error.message, code: error.kind === 'unavailable' ? SQLITE_IOERR : 0 };
   if (!(error instanceof Error && 'errcode' in error && 'errstr' in error))
     return { error: `a bug (${describeKind(error)})`, code: 0 };
   return { error: `${error.errstr} (${error.errcode})`, code: Number(error.errcode) & 0xff };
@@ -106,13 +119,15 @@ const describeKind = (error: unknown): string => (error instanceof Error ? error
 const post = (message: FromThread): void => port.postMessage(message);
 
 try {
-  const database = open(String(workerData));
+  const path = String(workerData);
+  const database = open(path);
+  const guard = new FileGuard(path, storeLimits.sqliteLogBytes);
   port.on('message', (group: Group | null) => {
     if (group === null) {
       database.close();
       port.close();
     } else {
-      post({ answers: answer(database, group) });
+      post({ answers: answer({ database, guard }, group) });
     }
   });
   post({ opened: true });

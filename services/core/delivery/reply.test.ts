@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { Failure } from '../failure.ts';
 import {
   type Answer,
   type Category,
   type Classification,
   classifyAnswer,
+  classifyContentError,
   parseReply,
   type Reason,
   type Stage,
@@ -217,4 +219,16 @@ describe('every refusal', () => {
         expect(classifyAnswer(refused(stage, `${code} text`)).kind).not.toBe('local');
     },
   );
+});
+
+describe('an error of reading the content of a mail', () => {
+  it.each<[string, unknown, Category | null]>([
+    ['damaged', new Failure('data_loss', 'stored content is damaged'), 'body'],
+    ['missing', new Failure('not_found', 'stored content is missing'), 'body'],
+    ['a store that does not reply', new Failure('unavailable', 'the disk failed'), null],
+    ['a bug', new Error('a bug'), null],
+  ])('%s', (_, error, category) => {
+    const counted = category && { kind: 'deferred', spent: true, waitMs: 0, category };
+    expect(classifyContentError(error)).toEqual(counted);
+  });
 });

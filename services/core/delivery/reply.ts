@@ -2,6 +2,7 @@
 // R8). The transport reports what happened, `classifyAnswer` decides what follows, and `delivery.ts`
 // turns the verdict into a change.
 
+import { Failure } from '../failure.ts';
 import { deliveryLimits } from '../limits/delivery.ts';
 import type { Verdict } from './delivery.ts';
 import { isOurQuota } from './reply-quota.ts';
@@ -292,6 +293,19 @@ function classifyFault(reason: Reason | null): Classification {
     default:
       return routeFault('connect');
   }
+}
+
+type ContentLoss = Extract<Verdict, { readonly kind: 'deferred' }> & { readonly category: Category };
+
+/**
+ * For an error of reading the content of a mail: a counted deferral if the content is missing or
+ * damaged, null for any other error. Reading the content again will not help, so the delivery must
+ * end; but the end waits for the schedule, because somebody may restore the content, and a bounce
+ * cannot be undone.
+ */
+export function classifyContentError(error: unknown): ContentLoss | null {
+  const isLost = error instanceof Failure && (error.kind === 'data_loss' || error.kind === 'not_found');
+  return isLost ? { kind: 'deferred', spent: true, waitMs: 0, category: 'body' } : null;
 }
 
 /** The server asks for a login, or for a better one. */

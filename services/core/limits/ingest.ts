@@ -1,6 +1,6 @@
 // Calls from gateway to ingest: their sizes and timeouts.
 
-import { KIB, MIB, MINUTE, SECOND } from './units.ts';
+import { HOUR, KIB, MIB, MINUTE, SECOND } from './units.ts';
 
 export const ingestLimits = {
   /**
@@ -27,4 +27,9 @@ export const ingestLimits = {
   ingestCheckMs: 1 * SECOND,
   /** Timeout of one upload. */
   uploadMs: 10 * MINUTE,
+  /**
+   * How long after its upload content may be sent. The sweeper deletes content that nobody refers
+   * to: a program that was frozen or suspended for a day must not refer to it afterwards.
+   */
+  uploadUsableMs: 1 * HOUR,
 } as const;

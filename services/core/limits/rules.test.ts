@@ -29,7 +29,10 @@ it.each([
     { mailBytesMax: 3 * limits.bodyBytesMax },
   ],
   ['the inbox takes the largest mail with its signatures', { inboxMailBytesMax: limits.mailBytesMax }],
-  ['no blob is deleted while the accept that refers to it may still run', { blobGraceMs: limits.uploadMs }],
+  [
+    'no blob is deleted while the accept that refers to it may still run',
+    { blobGraceMs: limits.uploadUsableMs },
+  ],
   ['a publish has ended before its entry counts as lost', { republishMinMs: limits.publishMs }],
   [
     'an entry gets all its redeliveries before the queue drops it for its age',

@@ -86,7 +86,7 @@ export function assertLimits(l: typeof limits = limits): void {
     ],
     [l.inboxMailBytesMax > l.mailBytesMax, 'the inbox takes the largest mail with its signatures'],
     [
-      l.blobGraceMs > l.uploadMs + l.ingestCallMs,
+      l.blobGraceMs > l.uploadMs + l.uploadUsableMs + l.ingestCallMs,
       'no blob is deleted while the accept that refers to it may still run',
     ],
     [l.republishMinMs > l.publishMs, 'a publish has ended before its entry counts as lost'],

@@ -41,6 +41,8 @@ export const storeLimits = {
    * Jobs that wait for SQLite's thread. With more the thread is stuck, and callers get an error.
    */
   sqliteJobsMax: 10_000,
+  /** Bytes of SQLite's write-ahead log that are kept after a checkpoint. */
+  sqliteLogBytes: 64 * MIB,
   /**
    * Jobs in one SQLite transaction: many share the cost of a sync, and none waits long for the
    * others.

@@ -295,7 +295,8 @@ export interface LastReply {
   /**
    * The stage at which the attempt ended. `dial`, `tls`, `greeting`, `ehlo`, `starttls`, `auth`,
    * `mail`, `rcpt`, `data`, `body` and `dot` are stages of the SMTP conversation; `render` means
-   * that the content could not be rendered, or that the mail is larger than its sender allows.
+   * that the content could not be rendered, that stored content is missing or damaged, or that the
+   * mail is larger than its sender allows.
    */
   stage: string;
   /** The SMTP reply code; absent when there was no reply. */
