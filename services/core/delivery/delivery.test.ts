@@ -231,6 +231,20 @@ describe('a hold', () => {
   });
 });
 
+describe('after a step back of the store’s clock', () => {
+  const later = NOW + 10 * MINUTE;
+
+  it.each<[string, Change | null]>([
+    ['hold', hold(viewWith({ due: later }), 'route', NOW + 500)],
+    [
+      'release',
+      release(viewWith({ ...streaming, due: later }), 'mine', { due: NOW, reason: null, tried: true }),
+    ],
+  ])('a %s leaves the delivery due at its time', (_, change) => {
+    expect(made(change).set).toMatchObject({ due: later, wakeAt: later });
+  });
+});
+
 describe('a lease', () => {
   const others = viewWith({ ...streaming, lease: { id: 'another', until: NOW } });
   const lost: readonly (readonly [string, DeliveryView])[] = [
