@@ -715,8 +715,16 @@ describe('a cancel', () => {
   });
 
   it.each(states.filter(isTerminal))('of a delivery that is %s comes too late', (state) => {
-    expect(cancel(viewWith({ state }))).toEqual({ kind: 'ended', change: null });
+    const kind = state === 'unknown' ? 'ended_in_doubt' : 'ended';
+    expect(cancel(viewWith({ state }))).toEqual({ kind, change: null });
   });
+
+  it.each(states.filter(isTerminal))(
+    'cannot rule out a copy if a delivery is %s after a lapse past the fence',
+    (state) => {
+      expect(cancel(viewWith({ state, maybeSent: true }))).toEqual({ kind: 'ended_in_doubt', change: null });
+    },
+  );
 });
 
 it('eight states are terminal', () => {

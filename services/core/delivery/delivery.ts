@@ -620,15 +620,20 @@ export function notPublished(s: DeliveryView, now: number): Change | null {
  * - `cancelled`: the delivery waited and has ended; no byte leaves any more.
  * - `in_flight`: a copy is being sent or may have been sent. The wish is recorded, and a deferred
  *   attempt honours it.
- * - `ended`: the delivery was in a terminal state already.
+ * - `ended`: the delivery was in a terminal state already, and no further copy leaves.
+ * - `ended_in_doubt`: the delivery has ended, but a dispatcher that lost its lease past the fence may
+ *   still send a copy. A frozen dispatcher sends its final dot when it continues, at any later time.
  */
 type Cancelling =
   | { readonly kind: 'cancelled' | 'in_flight'; readonly change: Change }
-  | { readonly kind: 'in_flight' | 'ended'; readonly change: null };
+  | { readonly kind: 'in_flight' | 'ended' | 'ended_in_doubt'; readonly change: null };
 
 export function cancel(s: DeliveryView): Cancelling {
   const d = s.delivery;
-  if (isTerminal(d.state)) return { kind: 'ended', change: null };
+  if (isTerminal(d.state)) {
+    const isInDoubt = d.state === 'unknown' || d.maybeSent;
+    return { kind: isInDoubt ? 'ended_in_doubt' : 'ended', change: null };
+  }
   if (isWaiting(d.state) && !d.maybeSent) return { kind: 'cancelled', change: end(s, 'cancelled') };
   if (d.cancelWanted) return { kind: 'in_flight', change: null };
   return { kind: 'in_flight', change: change(s, { cancelWanted: true }) };
