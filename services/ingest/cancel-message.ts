@@ -1,5 +1,5 @@
 // Cancels a message (P7): waiting deliveries are cancelled at once. If a delivery is in flight, or
-// may have been sent, the call fails with a conflict.
+// may have been sent, the call fails with a conflict: a frozen dispatcher may still send a copy.
 
 import type { Caller } from '../core/access/caller.ts';
 import { cancel } from '../core/delivery/delivery.ts';
@@ -32,8 +32,15 @@ export async function cancelMessage(
         { code: 'in_flight' },
       );
     }
-    if (changes.length > 0) return getMessage(ingest, caller, id);
-    if (message.deliveries.some((d) => d.state === 'cancelled')) return message;
+    const isCancelled = changes.length > 0 || message.deliveries.some((d) => d.state === 'cancelled');
+    if (isCancelled && decisions.some((d) => d.kind === 'ended_in_doubt')) {
+      throw new Failure(
+        'conflict',
+        'Waiting deliveries are cancelled. Another delivery of the message may have been sent, and a copy may still arrive.',
+        { code: 'in_flight' },
+      );
+    }
+    if (isCancelled) return changes.length > 0 ? getMessage(ingest, caller, id) : message;
     throw new Failure('not_found', 'The message has already been sent, or has ended in another way.', {
       code: 'already_sent',
     });

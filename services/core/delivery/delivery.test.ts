@@ -231,6 +231,20 @@ describe('a hold', () => {
   });
 });
 
+describe('after a step back of the store’s clock', () => {
+  const later = NOW + 10 * MINUTE;
+
+  it.each<[string, Change | null]>([
+    ['hold', hold(viewWith({ due: later }), 'route', NOW + 500)],
+    [
+      'release',
+      release(viewWith({ ...streaming, due: later }), 'mine', { due: NOW, reason: null, tried: true }),
+    ],
+  ])('a %s leaves the delivery due at its time', (_, change) => {
+    expect(made(change).set).toMatchObject({ due: later, wakeAt: later });
+  });
+});
+
 describe('a lease', () => {
   const others = viewWith({ ...streaming, lease: { id: 'another', until: NOW } });
   const lost: readonly (readonly [string, DeliveryView])[] = [
@@ -701,8 +715,16 @@ describe('a cancel', () => {
   });
 
   it.each(states.filter(isTerminal))('of a delivery that is %s comes too late', (state) => {
-    expect(cancel(viewWith({ state }))).toEqual({ kind: 'ended', change: null });
+    const kind = state === 'unknown' ? 'ended_in_doubt' : 'ended';
+    expect(cancel(viewWith({ state }))).toEqual({ kind, change: null });
   });
+
+  it.each(states.filter(isTerminal))(
+    'cannot rule out a copy if a delivery is %s after a lapse past the fence',
+    (state) => {
+      expect(cancel(viewWith({ state, maybeSent: true }))).toEqual({ kind: 'ended_in_doubt', change: null });
+    },
+  );
 });
 
 it('eight states are terminal', () => {

@@ -276,18 +276,26 @@ export function claim(
 }
 
 /**
- * Keeps a queued delivery in the store until `due`, so that waiting mail takes no room in the
+ * Keeps a queued delivery in the store until `until`, so that waiting mail takes no room in the
  * queue. A hold adds no event and counts no attempt. Null if the delivery has left `queued`.
  */
 export function hold(
   s: DeliveryView,
   reason: HoldReason,
-  due: number,
+  until: number,
   message: string | null = null,
 ): Change | null {
   if (s.delivery.state !== 'queued') return null;
+  const due = dueAgain(s, until);
   return change(s, { due, wakeAt: wake(due, s.expiresAt), hold: holdOf(reason, message) });
 }
+
+/**
+ * The due time of a delivery that waits again although it was due. If the store's clock went back
+ * after the claim, the old due time is later: mail that waits again must not leave before its
+ * scheduled time, or before the retry schedule allows, by the corrected clock.
+ */
+const dueAgain = ({ delivery }: DeliveryView, until: number): number => Math.max(until, delivery.due);
 
 const holdOf = (reason: HoldReason, message: string | null): Hold =>
   message === null ? { reason } : { reason, message };
@@ -349,8 +357,8 @@ export function release(
     state: 'queued',
     phase: null,
     lease: null,
-    due: input.due,
-    wakeAt: wake(input.due, s.expiresAt),
+    due: dueAgain(s, input.due),
+    wakeAt: wake(dueAgain(s, input.due), s.expiresAt),
     hold: input.reason === null ? null : holdOf(input.reason, input.message ?? null),
     tries: s.delivery.tries + (input.tried ? 1 : 0),
     ...(input.lastReply === undefined ? {} : { lastReply: input.lastReply }),
@@ -612,15 +620,20 @@ export function notPublished(s: DeliveryView, now: number): Change | null {
  * - `cancelled`: the delivery waited and has ended; no byte leaves any more.
  * - `in_flight`: a copy is being sent or may have been sent. The wish is recorded, and a deferred
  *   attempt honours it.
- * - `ended`: the delivery was in a terminal state already.
+ * - `ended`: the delivery was in a terminal state already, and no further copy leaves.
+ * - `ended_in_doubt`: the delivery has ended, but a dispatcher that lost its lease past the fence may
+ *   still send a copy. A frozen dispatcher sends its final dot when it continues, at any later time.
  */
 type Cancelling =
   | { readonly kind: 'cancelled' | 'in_flight'; readonly change: Change }
-  | { readonly kind: 'in_flight' | 'ended'; readonly change: null };
+  | { readonly kind: 'in_flight' | 'ended' | 'ended_in_doubt'; readonly change: null };
 
 export function cancel(s: DeliveryView): Cancelling {
   const d = s.delivery;
-  if (isTerminal(d.state)) return { kind: 'ended', change: null };
+  if (isTerminal(d.state)) {
+    const isInDoubt = d.state === 'unknown' || d.maybeSent;
+    return { kind: isInDoubt ? 'ended_in_doubt' : 'ended', change: null };
+  }
   if (isWaiting(d.state) && !d.maybeSent) return { kind: 'cancelled', change: end(s, 'cancelled') };
   if (d.cancelWanted) return { kind: 'in_flight', change: null };
   return { kind: 'in_flight', change: change(s, { cancelWanted: true }) };
