@@ -85,6 +85,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
         senders: metrics.workQueue('sender'),
         templates: metrics.workQueue('template'),
         ready: metrics.resourceReady,
+        draining: metrics.drainingSenders,
         published: metrics.published,
         contact: metrics.contact,
       },

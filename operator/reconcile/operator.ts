@@ -6,6 +6,7 @@ import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { CatalogWriter } from '../../services/ports/catalog-writer.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { MessageList } from '../../services/ports/message-list.ts';
+import type { MessageStore } from '../../services/ports/message-store.ts';
 import type { Random } from '../../services/ports/random.ts';
 import type { Resolver } from '../../services/ports/resolver.ts';
 import type { SenderFiguresStore } from '../../services/ports/sender-figures.ts';
@@ -41,6 +42,7 @@ import type { CatalogAccess } from './publish.ts';
 import { DnsChecks } from './sender/dns-checks.ts';
 import { reconcileSender, type SenderParts } from './sender/reconcile.ts';
 import { writeFigures } from './sender/write-figures.ts';
+import { StoreWatch } from './store-watch.ts';
 import { removeOrphans } from './sweep.ts';
 import { reconcileTemplate } from './template/reconcile.ts';
 import { Tenants } from './tenants.ts';
@@ -50,7 +52,7 @@ export interface OperatorParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly writer: CatalogWriter;
-  readonly messages: MessageList;
+  readonly messages: MessageList & Pick<MessageStore, 'check'>;
   readonly figures: Pick<SenderFiguresStore, 'lastHour'>;
   readonly resolver: Resolver;
   readonly events: EventRecorder;
@@ -76,6 +78,7 @@ export async function operate(parts: OperatorParts, signal: AbortSignal): Promis
 
 class Operator {
   readonly #parts: OperatorParts;
+  readonly #store: StoreWatch;
   readonly #catalog: CatalogAccess;
   readonly #visitParts: SenderParts;
   readonly #mirrors = {
@@ -93,7 +96,14 @@ class Operator {
     this.#parts = parts;
     const { client, clock, random, writer, messages, resolver, events, cluster, term, metrics, report } =
       parts;
-    this.#catalog = { writer, cluster, term, metrics };
+    this.#store = new StoreWatch({
+      clock,
+      check: () => messages.check(),
+      onChange: () => {
+        if (this.#isSynced) this.#templateQueue.add(SWEEP);
+      },
+    });
+    this.#catalog = { writer, cluster, term, metrics, store: this.#store };
     this.#tenants = new Tenants(client, clock);
     const dns = new DnsChecks(resolver, clock);
     const { senders } = this.#mirrors;
@@ -130,6 +140,7 @@ class Operator {
       ),
     ]);
     const reflecting = reflectors.map((reflector) => reflector.run(signal));
+    const watchingStore = this.#store.run(signal);
     // before everything is listed, the oldest claimant of a domain or identifier may still be
     // unknown
     const stopped = new Promise<void>((resolve) =>
@@ -140,6 +151,7 @@ class Operator {
     if (!signal.aborted) this.#templateQueue.add(SWEEP);
     await Promise.all([
       ...reflecting,
+      watchingStore,
       countReady({ clock, metrics, mirrors }, signal),
       writeFigures({ client, clock, figures, senders: mirrors.senders, tenants, report }, signal),
       this.#senderQueue.run(operatorLimits.reconcileWorkers, signal),
@@ -200,7 +212,8 @@ class Operator {
   async #sweep(): Promise<number> {
     const { senders, templates } = this.#mirrors;
     this.#enqueue({ senders: senders.objects(), templates: templates.objects(), isSweepDue: false });
-    await removeOrphans(this.#catalog, this.#mirrors);
+    // without the store the sweep tells only the objects; it comes again with the store
+    if (!this.#store.isDown) await removeOrphans(this.#catalog, this.#mirrors);
     return operatorLimits.operatorSweepEveryMs;
   }
 }

@@ -226,6 +226,11 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['operator'],
     ['kind', 'status'],
   );
+  const draining = gauge(
+    'packetboat_operator_draining_senders',
+    'Deleted Senders whose accepted mail is still being delivered.',
+    ['operator'],
+  );
   const publishes = counter(
     'packetboat_operator_publishes',
     'Writes of objects to the catalog, by result.',
@@ -305,6 +310,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
     leader: (name: string, isLeader: boolean): void => leads.set({ name }, isLeader ? 1 : 0),
     resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void =>
       ready.set({ kind, status }, count),
+    drainingSenders: (count: number): void => draining.set(count),
     published: (kind: string, result: string): void =>
       publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),
     contact: (kind: string): void => contacts.setToCurrentTime({ kind: oneOf(WATCHED, kind) }),

@@ -70,6 +70,7 @@ export async function startOperatorHere(
       senders: idle,
       templates: idle,
       ready: () => {},
+      draining: () => {},
       published: () => {},
       contact: () => {},
       ...options.metrics,

@@ -157,6 +157,7 @@ export function decideSender(facts: SenderFacts): Decision {
     foreign,
     fields: senderFields({ verifiedTime, keys, records }),
     ready: readyRules(spec),
+    isRenamed: false,
     nextVisitMs: isComplete
       ? periodMs
       : Math.min(periodMs ?? Number.POSITIVE_INFINITY, operatorLimits.domainRecheckMs),
@@ -173,6 +174,8 @@ function withoutEntry(
     foreign,
     fields: senderFields({ verifiedTime: wasVerified, keys: [], records: [] }),
     ready: spec === null ? { isSuspended: false, isEnforced: true } : readyRules(spec),
+    // neither the name nor the domain of a Sender can change
+    isRenamed: false,
     nextVisitMs: spec === null ? null : periodOf(spec),
   };
 }
