@@ -43,7 +43,10 @@ export async function publish(
 ): Promise<CatalogPublishResult> {
   const { writer, metrics, store } = parts;
   // a write would wait for its timeout, and with thousands of objects each would wait in turn
-  if (store.isDown) return { kind: 'unavailable', retryMs: null };
+  if (store.isDown) {
+    metrics.published(entry.kind, 'failed');
+    return { kind: 'unavailable', retryMs: null };
+  }
   try {
     const { kind, revision } = await writer.put(sourceOf(parts, object), entry);
     metrics.published(entry.kind, kind);
