@@ -10,6 +10,8 @@ export interface OperatorMetrics {
   ready(kind: string, status: 'True' | 'False' | 'Unknown', count: number): void;
   /** Number of deleted Senders that still deliver their accepted mail. */
   draining(count: number): void;
+  /** Whether the operator can list a namespace; `*`: all. Null: this operator does not watch it. */
+  namespaceUsable(namespace: string, isUsable: boolean | null): void;
   /** Result of one write to the catalog. */
   published(kind: string, result: WriteResult['kind'] | 'failed'): void;
   /** Records that the API server has just sent something about the kind. */

@@ -69,5 +69,6 @@ export const sourceOf = (
   kind: 'operator',
   name: cluster,
   ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
+  ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
   fence: { term, generation: metadata.generation ?? 0 },
 });

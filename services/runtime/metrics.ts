@@ -226,6 +226,13 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['operator'],
     ['kind', 'status'],
   );
+  // `namespace` would collide with the label that Prometheus gives to the pod's own namespace
+  const usableNamespaces = gauge(
+    'packetboat_operator_namespace_usable',
+    '1 while the leader can list the objects of a namespace, else 0; *: all namespaces.',
+    ['operator'],
+    ['watched_namespace'],
+  );
   const draining = gauge(
     'packetboat_operator_draining_senders',
     'Deleted Senders whose accepted mail is still being delivered.',
@@ -245,6 +252,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   );
 
   const route = capped(OPEN_LABEL_VALUES_MAX);
+  const watchedNamespace = capped(OPEN_LABEL_VALUES_MAX);
   const rpcName = capped(OPEN_LABEL_VALUES_MAX);
   const category = capped(OPEN_LABEL_VALUES_MAX);
 
@@ -310,6 +318,11 @@ export function createMetrics(about: { readonly program: string; readonly versio
     leader: (name: string, isLeader: boolean): void => leads.set({ name }, isLeader ? 1 : 0),
     resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void =>
       ready.set({ kind, status }, count),
+    namespaceUsable: (namespace: string, isUsable: boolean | null): void => {
+      const labels = { watched_namespace: watchedNamespace(namespace) };
+      if (isUsable === null) usableNamespaces.remove(labels);
+      else usableNamespaces.set(labels, isUsable ? 1 : 0);
+    },
     drainingSenders: (count: number): void => draining.set(count),
     published: (kind: string, result: string): void =>
       publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),

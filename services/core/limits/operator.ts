@@ -13,6 +13,11 @@ export const operatorLimits = {
   tenantKnownMs: 30 * SECOND,
   /** Wait before an object is reconciled again after the store failed. */
   reconcileStoreRetryMs: 5 * SECOND,
+  /**
+   * How long the start of the operator waits for a namespace whose objects the API server does not
+   * return, if the reason may end soon.
+   */
+  namespacesWaitMs: 30 * SECOND,
   /** How often the operator asks whether the store is reachable. */
   storeAskEveryMs: 2 * SECOND,
   /**
