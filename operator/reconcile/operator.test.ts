@@ -265,7 +265,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'an 
       sender('same-half', login('half')),
       sender('same-both', login('both')),
       sender('same-no-key', { dkim: keys('no-key') }),
-      sender('same-odd', { domain: 'ex_ample.odd.example', from: { address: 'hi@ex_ample.odd.example' } }),
+      sender('same-odd', { domain: 'example-.odd.example', from: { address: 'hi@example-.odd.example' } }),
       template('same-good', fromMap('good.html')),
       template('same-bad', fromMap('bad.html')),
       template('same-no-map-key', fromMap('none.html')),
