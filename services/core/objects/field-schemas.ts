@@ -1,7 +1,7 @@
 // Schemas of the fields that Senders and Templates have in common: references, addresses, domains,
 // hosts and locales.
 
-import { isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { isRefusal, parseAddress, parseDomain, parseMailbox } from '../address.ts';
 import { addressLimits } from '../limits/address.ts';
@@ -62,7 +62,7 @@ export const host = z
   .min(1)
   .max(addressLimits.domainOctetsMax)
   .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address')
-  .refine((text) => !text.includes(':') || isIPv6(text), refusalOf(hostHasNoPort))
+  .refine((text) => !text.includes(':') || ipaddr.IPv6.isValid(text), refusalOf(hostHasNoPort))
   .meta(validatedBy(hostHasNoPort));
 export const locale = z
   .string()
