@@ -85,6 +85,16 @@ const catalogApply = new Command('apply')
     process.exitCode = await applyCatalog(folder, taskSettingsOf('catalog'));
   });
 
+const catalogList = new Command('list')
+  .description(
+    'Lists the senders and templates in the catalog in MongoDB, with their state: live, or draining after a deletion.',
+  )
+  .addHelpText('after', `\n${describeConfig('catalog')}`)
+  .action(async () => {
+    const { printCatalog } = await import('./catalog-list.ts');
+    await printCatalog(taskSettingsOf('catalog'));
+  });
+
 const validateCommand = new Command('validate')
   .description('Validates files with Senders and Templates as the operator does, without a cluster.')
   .requiredOption('-f, --file <path>', 'a folder, a file, or - for standard input')
@@ -186,7 +196,8 @@ const packetboat = new Command('packetboat')
   .addCommand(
     new Command('catalog')
       .description('Commands for the catalog of senders and templates.')
-      .addCommand(catalogApply),
+      .addCommand(catalogApply)
+      .addCommand(catalogList),
   );
 
 try {

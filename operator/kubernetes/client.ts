@@ -60,6 +60,14 @@ export interface KubernetesClient extends AsyncDisposable {
     options?: ApplyOptions,
   ): Promise<T>;
 
+  /** Merge patch: changes these fields and nothing else. Fails with `not_found`, `invalid`. */
+  patch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    patch: Partial<Omit<T, 'metadata'>>,
+    options?: CallOptions,
+  ): Promise<T>;
+
   /**
    * Changes these metadata and nothing else. Fails with `not_found`, and with `conflict` when the
    * object has another `resourceVersion`, so that no patch overwrites a newer list of finalizers.

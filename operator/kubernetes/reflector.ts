@@ -25,6 +25,12 @@ interface ReflectorParts<T, I extends string = never> {
   readonly onChange: (change: ObjectChange<T>) => void;
   /** Called whenever the server sends something. */
   readonly onContact?: () => void;
+  /** Awaited before each list; when it rejects, the list fails with its error. */
+  readonly beforeList?: (signal: AbortSignal) => Promise<void>;
+  /** Called after each list. */
+  readonly onListed?: () => void;
+  /** Called when a list or watch has failed; the error is also reported. */
+  readonly onFailed?: (error: unknown) => void;
   readonly report: (what: string, error: unknown) => void;
   readonly idleMs?: number;
 }
@@ -86,12 +92,14 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
         const isExpired = error instanceof Failure && error.code === 'expired';
         if (this.#fruitless++ === 0 && isExpired) continue;
         report(`watching ${this.#resource.plural} failed`, error);
+        this.#parts.onFailed?.(error);
         await clock.sleep(this.#backOffMs(error), signal);
       }
     }
   }
 
   async #list(signal: AbortSignal): Promise<string> {
+    await this.#parts.beforeList?.(signal);
     const { items, resourceVersion } = await this.#parts.client.list(this.#resource, {
       ...this.#scope,
       signal,
@@ -112,6 +120,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
         this.#notify({ before: known, after: now });
     }
     this.#synced.resolve();
+    this.#parts.onListed?.();
     return resourceVersion;
   }
 

@@ -125,7 +125,7 @@ interface ObjectReference {
 }
 
 /** events.k8s.io/v1. */
-interface KubernetesEvent extends KubernetesObject {
+export interface KubernetesEvent extends KubernetesObject {
   /** RFC 3339 with microseconds. */
   readonly eventTime: string;
   readonly reportingController: string;
@@ -135,6 +135,12 @@ interface KubernetesEvent extends KubernetesObject {
   readonly type: 'Normal' | 'Warning';
   readonly note: string;
   readonly regarding: ObjectReference;
+  /** Present from the second occurrence on. */
+  readonly series?: {
+    readonly count: number;
+    /** RFC 3339 with microseconds. */
+    readonly lastObservedTime: string;
+  };
 }
 
 export const secrets = describeResource<Secret>('v1', 'Secret', 'secrets');

@@ -17,6 +17,8 @@ export interface CatalogSource {
    * same name.
    */
   readonly uid?: string;
+  /** From an operator: the namespace of the object, whose tenant may have another name. */
+  readonly namespace?: string;
   readonly fence: { readonly term: number; readonly generation: number };
 }
 
@@ -27,6 +29,7 @@ export interface OwnEntry {
   /** `sender/<tenant>/<name>`, `template/<tenant>/<identifier>`. */
   readonly key: string;
   readonly uid: string | null;
+  readonly namespace: string | null;
   readonly fence: CatalogSource['fence'];
 }
 

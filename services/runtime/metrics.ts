@@ -222,6 +222,18 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['operator'],
     ['kind', 'status'],
   );
+  // `namespace` would collide with the label that Prometheus gives to the pod's own namespace
+  const usableNamespaces = gauge(
+    'packetboat_operator_namespace_usable',
+    '1 while the leader can list the objects of a namespace, else 0; *: all namespaces.',
+    ['operator'],
+    ['watched_namespace'],
+  );
+  const draining = gauge(
+    'packetboat_operator_draining_senders',
+    'Deleted Senders whose accepted mail is still being delivered.',
+    ['operator'],
+  );
   const publishes = counter(
     'packetboat_operator_publishes',
     'Writes of objects to the catalog, by result.',
@@ -236,6 +248,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   );
 
   const route = capped(runningLimits.metricLabelValuesMax);
+  const watchedNamespace = capped(runningLimits.metricLabelValuesMax);
   const rpcName = capped(runningLimits.metricLabelValuesMax);
   const category = capped(runningLimits.metricLabelValuesMax);
 
@@ -301,6 +314,12 @@ export function createMetrics(about: { readonly program: string; readonly versio
     leader: (name: string, isLeader: boolean): void => leads.set({ name }, isLeader ? 1 : 0),
     resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void =>
       ready.set({ kind, status }, count),
+    namespaceUsable: (namespace: string, isUsable: boolean | null): void => {
+      const labels = { watched_namespace: watchedNamespace(namespace) };
+      if (isUsable === null) usableNamespaces.remove(labels);
+      else usableNamespaces.set(labels, isUsable ? 1 : 0);
+    },
+    drainingSenders: (count: number): void => draining.set(count),
     published: (kind: string, result: string): void =>
       publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),
     contact: (kind: string): void => contacts.setToCurrentTime({ kind: oneOf(WATCHED, kind) }),

@@ -157,11 +157,14 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
     it('lists its visible objects, and removes one of them', async () => {
       const own = { ...by(3, 1), uid: 'u1' };
       await writer.put(own, sender());
-      await writer.put({ ...by(3, 4), uid: 'u2' }, template());
+      await writer.put({ ...by(3, 4), uid: 'u2', namespace: 'shop-prod' }, template());
       await writer.put(by(1, 1, 'staging'), sender({ name: 'foreign' }));
       expect((await subject.other.list(own)).toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual([
-        { key: 'sender/shop/billing', uid: 'u1', fence: { term: 3, generation: 1 } },
-        { key: 'template/shop/invoice', uid: 'u2', fence: { term: 3, generation: 4 } },
+        { key: 'sender/shop/billing', uid: 'u1', namespace: null, fence: { term: 3, generation: 1 } },
+        {
+          ...{ key: 'template/shop/invoice', uid: 'u2', namespace: 'shop-prod' },
+          fence: { term: 3, generation: 4 },
+        },
       ]);
       expect(await writer.remove({ ...own, fence: { term: 2, generation: 9 } }, 'sender/shop/billing')).toBe(
         false,
@@ -175,6 +178,16 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect(await writer.remove(own, 'sender/shop/billing')).toBe(false);
       expect((await subject.other.list(own)).map(({ key }) => key)).toEqual(['template/shop/invoice']);
       expect((await subject.read()).sender('shop', 'billing')).toBeNull();
+    });
+
+    it('records the namespace of an object that a newer leader writes unchanged', async () => {
+      const own = { ...by(3, 1), uid: 'u1' };
+      await writer.put(own, sender());
+      const newer = { ...by(4, 1), uid: 'u1', namespace: 'shop-prod' };
+      expect(await writer.put(newer, sender())).toMatchObject({ kind: 'unchanged' });
+      expect(await subject.other.list(own)).toEqual([
+        { key: 'sender/shop/billing', uid: 'u1', namespace: 'shop-prod', fence: newer.fence },
+      ]);
     });
 
     it('accepts a recreated object although its generations start again', async () => {

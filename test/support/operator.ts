@@ -3,6 +3,7 @@
 import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
 import { openKubernetesClient } from '../../operator/kubernetes/http-client.ts';
 import type { OperatorMetrics } from '../../operator/reconcile/metrics.ts';
+import type { UnusableNamespace } from '../../operator/reconcile/namespaces.ts';
 import { operate } from '../../operator/reconcile/operator.ts';
 import { createResolver } from '../../services/adapters/dns/resolver.ts';
 import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
@@ -27,6 +28,9 @@ export interface OperatorOptions {
   readonly term?: number;
   readonly keys?: Keys;
   readonly metrics?: Partial<OperatorMetrics>;
+  /** The Lease has to exist only for Events about namespaces. */
+  readonly lease?: { readonly namespace: string; readonly name: string };
+  readonly onNamespaces?: (unusable: readonly UnusableNamespace[]) => void;
   readonly onAnswer?: Parameters<typeof openKubernetesClient>[0]['onAnswer'];
   /** By default the test fails. */
   readonly onFenced?: () => void;
@@ -70,10 +74,14 @@ export async function startOperatorHere(
       senders: idle,
       templates: idle,
       ready: () => {},
+      draining: () => {},
+      namespaceUsable: () => {},
       published: () => {},
       contact: () => {},
       ...options.metrics,
     },
+    lease: options.lease ?? { namespace: 'default', name: 'packetboat-operator' },
+    onNamespaces: options.onNamespaces ?? (() => {}),
     onFenced:
       options.onFenced ??
       (() => {

@@ -181,6 +181,17 @@ describe('a Sender with an entry', () => {
     ).not.toHaveProperty('verifiedTime');
   });
 
+  test('says that the line break at the end of a password is not used, without the password', () => {
+    const secrets = new Map([['login', { username: 'u', password: 'hunter2\n' }]]);
+    const decision = decideSender(senderFacts(senderObject(login), { secrets }));
+    expect(decision.conditions[1]).toEqual({
+      ...{ type: 'ReferencesResolved', status: 'True', reason: 'Resolved' },
+      message:
+        'all references are resolved; the line break at the end of the key "password" in the Secret "login" is not used',
+    });
+    expect(entryOf(decision)?.routes[0]?.credentials).toEqual({ username: 'u', password: 'hunter2' });
+  });
+
   test('opens its login', () => {
     const secrets = new Map([['login', { username: 'u', password: 'p' }]]);
     const [route] = entryOf(decideSender(senderFacts(senderObject(login), { secrets })))?.routes ?? [];

@@ -16,6 +16,7 @@ import {
 } from '../../../services/core/objects/domain-records.ts';
 import { apiVersion } from '../../../services/core/objects/identity.ts';
 import { readObject } from '../../../services/core/objects/read-object.ts';
+import { keysWithLineBreak } from '../../../services/core/objects/route-credentials.ts';
 import type { SenderObject } from '../../../services/core/objects/sender-schema.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import {
@@ -153,10 +154,11 @@ export function decideSender(facts: SenderFacts): Decision {
   const periodMs = periodOf(spec);
   return {
     entry: { kind: 'sender', sender },
-    conditions: [...faultConditions([]), verified],
+    conditions: [...withLineBreaks(faultConditions([]), spec, secrets), verified],
     foreign,
     fields: senderFields({ verifiedTime, keys, records }),
     ready: readyRules(spec),
+    isRenamed: false,
     nextVisitMs: isComplete
       ? periodMs
       : Math.min(periodMs ?? Number.POSITIVE_INFINITY, operatorLimits.domainRecheckMs),
@@ -173,12 +175,33 @@ function withoutEntry(
     foreign,
     fields: senderFields({ verifiedTime: wasVerified, keys: [], records: [] }),
     ready: spec === null ? { isSuspended: false, isEnforced: true } : readyRules(spec),
+    // neither the name nor the domain of a Sender can change
+    isRenamed: false,
     nextVisitMs: spec === null ? null : periodOf(spec),
   };
 }
 
 const faultConditions = (faults: readonly ObjectFault[]): readonly NewCondition[] =>
   conditionsFromFaults(['Accepted', 'ReferencesResolved'], faults);
+
+/** Says in ReferencesResolved which values of Secrets are used without their last line break. */
+function withLineBreaks(
+  conditions: readonly NewCondition[],
+  { spec }: SenderObject,
+  secrets: SecretValues,
+): readonly NewCondition[] {
+  const names = new Set(spec.routes.flatMap(({ smtp }) => smtp.credentialsSecretRef?.name ?? []));
+  const notes = [...names].flatMap((name) =>
+    keysWithLineBreak(secrets.get(name) ?? {}).map(
+      (key) => `; the line break at the end of the key "${key}" in the Secret "${name}" is not used`,
+    ),
+  );
+  return conditions.map((condition) =>
+    condition.type === 'ReferencesResolved'
+      ? { ...condition, message: `${condition.message}${notes.join('')}` }
+      : condition,
+  );
+}
 
 const readyRules = ({ spec }: SenderObject) => ({
   isSuspended: spec.suspend,

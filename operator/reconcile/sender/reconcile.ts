@@ -8,6 +8,7 @@ import { concludeVisit } from '../decision.ts';
 import { keyOf } from '../precedence.ts';
 import { publish } from '../publish.ts';
 import { decideSender } from './decide.ts';
+import { decideDeletedStatus } from './deleted-status.ts';
 import { gatherSender } from './gather.ts';
 import { type RetireParts, retireSender } from './retire.ts';
 
@@ -17,7 +18,7 @@ export interface SenderParts extends RetireParts, StatusParts {
 
 /** Resolves to the milliseconds until the next visit; null: when something changes. */
 export async function reconcileSender(parts: SenderParts, object: SenderResource): Promise<number | null> {
-  if (object.metadata.deletionTimestamp !== undefined) return retireSender(parts, object);
+  if (object.metadata.deletionTimestamp !== undefined) return visitDeleted(parts, object);
   if (!object.metadata.finalizers?.includes(DRAIN_FINALIZER)) return addFinalizer(parts.client, object);
   const decision = decideSender(await gatherSender(parts, object));
   const result = decision.entry === null ? null : await publish(parts.catalog, object, decision.entry);
@@ -38,4 +39,13 @@ async function addFinalizer(
     { finalizers: [...finalizers, DRAIN_FINALIZER] },
   );
   return null;
+}
+
+async function visitDeleted(parts: SenderParts, object: SenderResource): Promise<number | null> {
+  const nextVisitMs = await retireSender(parts, object);
+  if (nextVisitMs === null) return null;
+  const { catalog, clock } = parts;
+  const change = decideDeletedStatus(object, { isStoreDown: catalog.store.isDown, now: clock.now() });
+  await applyStatus(parts, senders, object, change);
+  return nextVisitMs;
 }

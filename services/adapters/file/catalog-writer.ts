@@ -107,12 +107,14 @@ function ownOf(state: CatalogState, kind: string, name: string): readonly KeptOb
 const toOwnEntry = ({ key, source, fence }: KeptObject): OwnEntry => ({
   key,
   uid: source.uid ?? null,
+  namespace: source.namespace ?? null,
   fence,
 });
-const toSource = ({ kind, name, uid }: CatalogSource): KeptObject['source'] => ({
+const toSource = ({ kind, name, uid, namespace }: CatalogSource): KeptObject['source'] => ({
   kind,
   name,
   ...(uid === undefined ? {} : { uid }),
+  ...(namespace === undefined ? {} : { namespace }),
 });
 
 /**

@@ -21,7 +21,12 @@ export interface ObjectDocument {
   /** The content of a sender; null for a template, whose content is in its revisions. */
   readonly config: string | null;
   readonly sealed: SealedSender['sealed'];
-  readonly source: { readonly kind: string; readonly name: string; readonly uid?: string };
+  readonly source: {
+    readonly kind: string;
+    readonly name: string;
+    readonly uid?: string;
+    readonly namespace?: string;
+  };
   readonly fence: { readonly term: number; readonly generation: number };
   /** Counts the writes of this document. A write compares it. */
   readonly writes: number;

@@ -90,7 +90,9 @@ class MongoCatalogWriter implements CatalogWriter {
     const own = { 'source.kind': kind, 'source.name': name, state: 'live' } as const;
     const projection = { source: 1, fence: 1 } as const;
     const found = await this.#mongo.call(this.#collections.objects.find(own, { projection }).toArray());
-    return found.map(({ _id, source, fence }) => ({ key: _id, uid: source.uid ?? null, fence }));
+    return found.map(({ _id, source: { uid = null, namespace = null }, fence }) => ({
+      ...{ key: _id, uid, namespace, fence },
+    }));
   }
 
   async remove(source: CatalogSource, key: string): Promise<boolean> {
@@ -166,14 +168,15 @@ class MongoCatalogWriter implements CatalogWriter {
   }
 
   /** Stores the fence of a newer writer of the same object, so that older writers are fenced. */
-  async #raise(stored: ObjectDocument | null, { kind, name, uid, fence }: CatalogSource): Promise<boolean> {
+  async #raise(stored: ObjectDocument | null, writing: CatalogSource): Promise<boolean> {
     if (stored === null) return true;
+    const { uid, fence } = writing;
     const isKnown =
       stored.fence.term === fence.term &&
       stored.fence.generation === fence.generation &&
       stored.source.uid === uid;
-    const source = { kind, name, ...(uid === undefined ? {} : { uid }) };
-    return isKnown || this.#replace(stored, { ...stored, source, fence }, stored.updatedAt);
+    const next = { ...stored, source: toSource(writing), fence };
+    return isKnown || this.#replace(stored, next, stored.updatedAt);
   }
 
   async #replace(
@@ -199,11 +202,7 @@ class MongoCatalogWriter implements CatalogWriter {
       _id: entryKey(entry),
       revision,
       state: 'live',
-      source: {
-        kind: source.kind,
-        name: source.name,
-        ...(source.uid === undefined ? {} : { uid: source.uid }),
-      },
+      source: toSource(source),
       fence: source.fence,
     } as const;
     if (entry.kind === 'template') {
@@ -217,6 +216,13 @@ class MongoCatalogWriter implements CatalogWriter {
     return { ...common, tenant, name, hash, sendable: !suspended && verified, config, sealed };
   }
 }
+
+const toSource = ({ kind, name, uid, namespace }: CatalogSource): ObjectDocument['source'] => ({
+  kind,
+  name,
+  ...(uid === undefined ? {} : { uid }),
+  ...(namespace === undefined ? {} : { namespace }),
+});
 
 const configOf = (template: TemplateRevision, revision: number): string =>
   JSON.stringify({ ...template, revision });

@@ -12,7 +12,12 @@ interface Fence {
 
 /** The fields of a stored object that the decision reads. */
 export interface StoredObject {
-  readonly source: { readonly kind: string; readonly name: string; readonly uid?: string };
+  readonly source: {
+    readonly kind: string;
+    readonly name: string;
+    readonly uid?: string;
+    readonly namespace?: string;
+  };
   readonly fence: Fence;
   readonly hash: string;
   readonly isLive: boolean;

@@ -13,6 +13,20 @@ export const operatorLimits = {
   tenantKnownMs: 30 * SECOND,
   /** Wait before an object is reconciled again after the store failed. */
   reconcileStoreRetryMs: 5 * SECOND,
+  /**
+   * How long the start of the operator waits for a namespace whose objects the API server does not
+   * return, if the reason may end soon.
+   */
+  namespacesWaitMs: 30 * SECOND,
+  /** How often the operator asks whether the store is reachable. */
+  storeAskEveryMs: 2 * SECOND,
+  /**
+   * How long the store has to be unreachable before the conditions of all objects say so: longer
+   * than an election in MongoDB takes.
+   */
+  storeDownAfterMs: 15 * SECOND,
+  /** Waits from this length on are in `status.nextVisitTime`: each new time is a write. */
+  visitShownFromMs: MINUTE,
   /** How often DNS is checked while a required record, or the record of a new key, is missing. */
   domainRecheckMs: 60 * SECOND,
   /**
