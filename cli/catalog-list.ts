@@ -14,8 +14,8 @@ export async function printCatalog(
   { say }: Pick<Printer, 'say'> = toConsole,
 ): Promise<void> {
   await using mongo = await openMongo(config.mongodbUrl, { ca: config.mongodbCa });
-  const rows = (await listCatalog(mongo)).map(({ key, revision, isDraining, source, updatedAt }) => [
-    isDraining ? 'draining' : 'live',
+  const rows = (await listCatalog(mongo)).map(({ key, revision, state, source, updatedAt }) => [
+    state,
     String(revision),
     new Date(updatedAt).toISOString().replace(/\.\d+/, ''),
     `${source.kind}/${source.name}`,

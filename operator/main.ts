@@ -82,6 +82,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
       ...{ client, clock: systemClock, random, writer, messages, figures, resolver, events, report, log },
       cluster: config.cluster,
       namespaces: namespaces.includes('*') ? null : namespaces,
+      isMassRetireAllowed: config.allowMassRetire,
       lease,
       identity: config.identity,
       onLeader: (isLeader) => {
@@ -100,7 +101,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
         senders: metrics.workQueue('sender'),
         templates: metrics.workQueue('template'),
         ready: metrics.resourceReady,
-        draining: metrics.drainingSenders,
+        retirementsHeld: metrics.retirementsHeld,
         namespaceUsable: metrics.namespaceUsable,
         published: metrics.published,
         contact: metrics.contact,

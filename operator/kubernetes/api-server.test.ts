@@ -147,24 +147,16 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const key = { namespace: 'default', name: 'login' };
     const made = await client.create(secrets, { metadata: key, stringData: { password: 'hunter2' } });
     const version = made.metadata.resourceVersion ?? '';
-    const patched = await client.patchMetadata(
-      secrets,
-      { ...key, resourceVersion: version },
-      { finalizers: ['packetboat.dev/test'] },
-    );
+    const annotations = { 'packetboat.dev/test': 'once' };
+    await client.patchMetadata(secrets, { ...key, resourceVersion: version }, { annotations });
     await expect(
-      client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: [] }),
+      client.patchMetadata(secrets, { ...key, resourceVersion: version }, { annotations }),
     ).rejects.toMatchObject({
       kind: 'conflict',
     });
     expect((await client.list(metadataOf(secrets), { namespace: 'kube-public' })).items).toEqual([]);
     const { items } = await client.list(metadataOf(secrets), { namespace: 'default' });
     expect(items.find(({ metadata }) => metadata.name === 'login')).not.toHaveProperty('data');
-    await client.patchMetadata(
-      secrets,
-      { ...key, resourceVersion: patched.metadata.resourceVersion ?? '' },
-      { finalizers: [] },
-    );
   });
 
   test('the reflector reports each change, and a handler that throws loses none', async () => {

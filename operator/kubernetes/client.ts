@@ -70,7 +70,7 @@ export interface KubernetesClient extends AsyncDisposable {
 
   /**
    * Changes these metadata and nothing else. Fails with `not_found`, and with `conflict` when the
-   * object has another `resourceVersion`, so that no patch overwrites a newer list of finalizers.
+   * object has another `resourceVersion`.
    */
   patchMetadata<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -127,8 +127,6 @@ export interface Precondition {
 }
 
 export interface MetadataPatch {
-  /** The whole list. */
-  readonly finalizers?: readonly string[];
   /** null removes an annotation; others stay. */
   readonly annotations?: Readonly<Record<string, string | null>>;
 }

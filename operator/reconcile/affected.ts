@@ -17,10 +17,10 @@ export interface Affected {
   readonly senders: readonly SenderResource[];
   readonly templates: readonly TemplateResource[];
   /** The catalog may have an entry that belongs to no object any more. */
-  readonly isSweepDue: boolean;
+  readonly isComparisonDue: boolean;
 }
 
-const nothing: Affected = { senders: [], templates: [], isSweepDue: false };
+const nothing: Affected = { senders: [], templates: [], isComparisonDue: false };
 
 /**
  * A Sender that appears or disappears also affects the other claimants of its domain, and the
@@ -37,7 +37,7 @@ export function affectedBySender(
   return {
     senders: [object, ...(domain === null ? [] : senders.by('domain', domain))],
     templates: templates.by('sender', keyText(keyOf(object))),
-    isSweepDue: after === null,
+    isComparisonDue: after === null,
   };
 }
 
@@ -59,7 +59,7 @@ export function affectedByTemplate(
   return {
     ...nothing,
     templates: [...withWrapped([object], templates), ...claimants],
-    isSweepDue: after === null || identifiers.size > 1,
+    isComparisonDue: after === null || identifiers.size > 1,
   };
 }
 
@@ -110,8 +110,6 @@ function isRelevant(before: KubernetesObject | null, after: KubernetesObject | n
     JSON.stringify([
       metadata.uid,
       metadata.generation,
-      metadata.deletionTimestamp,
-      metadata.finalizers,
       metadata.annotations?.[PAUSED_ANNOTATION],
       metadata.annotations?.[REQUESTED_AT_ANNOTATION],
     ]);

@@ -1,4 +1,4 @@
-// Counts objects by their condition Ready, and deleted Senders, for metrics. The count has a loop of its own, because a
+// Counts objects by their condition Ready, for a metric. The count has a loop of its own, because a
 // visit would have to read all objects.
 
 import { operatorLimits } from '../../services/core/limits/operator.ts';
@@ -9,7 +9,7 @@ import type { OperatorMetrics } from './metrics.ts';
 
 interface CountReadyParts {
   readonly clock: Clock;
-  readonly metrics: Pick<OperatorMetrics, 'ready' | 'draining'>;
+  readonly metrics: Pick<OperatorMetrics, 'ready'>;
   readonly mirrors: Mirrors;
 }
 
@@ -26,10 +26,6 @@ export async function countReady(
       const counts = countsOf(objects);
       for (const status of ['True', 'False', 'Unknown'] as const) metrics.ready(kind, status, counts[status]);
     }
-    const deleted = mirrors.senders
-      .objects()
-      .filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
-    metrics.draining(deleted.length);
     await clock.sleep(operatorLimits.countReadyEveryMs, signal);
   }
 }

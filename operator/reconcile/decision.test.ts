@@ -75,6 +75,19 @@ describe('the result of the write to the catalog', () => {
       good.nextVisitMs,
     ],
     [
+      'a former Sender of the name has another domain and drains',
+      { kind: 'draining' },
+      [
+        'Accepted False Draining',
+        'ReferencesResolved Unknown Pending',
+        'DomainVerified True Verified',
+        'Published Unknown Pending',
+        'Ready False Draining',
+      ],
+      before,
+      operatorLimits.drainingRetryMs,
+    ],
+    [
       'it could not be written',
       { kind: 'unavailable', retryMs: operatorLimits.reconcileStoreRetryMs },
       [

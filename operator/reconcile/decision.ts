@@ -50,7 +50,9 @@ export function concludeVisit(
   result: CatalogPublishResult | null,
   now: number,
 ): Conclusion {
-  const decided = result?.kind === 'foreign' ? whenForeign(decision) : decision.conditions;
+  const refused =
+    result?.kind === 'foreign' ? decision.foreign : result?.kind === 'draining' ? nameDrains : null;
+  const decided = refused === null ? decision.conditions : whenRefused(decision, refused);
   const published = decision.isRenamed ? undefined : object.status;
   const generation = object.metadata.generation ?? 0;
   const conditions = [...decided, publishedCondition({ result, decided, generation, published })];
@@ -65,7 +67,8 @@ export function concludeVisit(
 }
 
 function waitMs({ nextVisitMs }: Decision, result: CatalogPublishResult | null): number | null {
-  return result?.kind === 'unavailable' ? result.retryMs : nextVisitMs;
+  if (result?.kind === 'unavailable') return result.retryMs;
+  return result?.kind === 'draining' ? operatorLimits.drainingRetryMs : nextVisitMs;
 }
 
 /**
@@ -83,12 +86,20 @@ export function nextVisit(
   return { ms: at - now, time: timeText(at) };
 }
 
-function whenForeign({ conditions, foreign }: Decision): readonly NewCondition[] {
+/** The catalog refuses the entry: Accepted becomes `accepted`. */
+function whenRefused({ conditions }: Decision, accepted: NewCondition): readonly NewCondition[] {
   return conditions.map((condition) => {
-    if (condition.type === 'Accepted') return foreign;
+    if (condition.type === 'Accepted') return accepted;
     return condition.type === 'DomainVerified' ? condition : pending(condition.type);
   });
 }
+
+const nameDrains: NewCondition = {
+  type: 'Accepted',
+  status: 'False',
+  reason: 'Draining',
+  message: 'a deleted Sender of this name has another domain, and its accepted mail is still being delivered',
+};
 
 interface Publication {
   readonly result: CatalogPublishResult | null;
@@ -115,6 +126,8 @@ function publishedCondition({ result, decided, generation, published }: Publicat
         ...pending('Published'),
         message: 'another source owns the catalog entry of this name; the operator does not change it',
       };
+    case 'draining':
+      return pending('Published');
     case 'unavailable':
       return {
         type: 'Published',

@@ -59,20 +59,16 @@ test.each([
   expect(await decided()).toBe(true);
 });
 
-test('a namespace that loses its Role stays listed, and its missing objects do not count as deleted', () => {
+test('a namespace that loses its Role stays listed, and is unusable until it is listed again', () => {
   const { namespaces, list, told } = watched(['shop', 'billing']);
   list('shop');
   list('billing');
-  expect([namespaces.isComplete('shop'), namespaces.isComplete(null)]).toEqual([true, true]);
   namespaces.failed('shop', 'senders', failure('unavailable'));
   expect(namespaces.unusable()).toEqual([]);
-  expect(namespaces.isComplete('shop')).toBe(false);
   namespaces.failed('shop', 'senders', failure('forbidden'));
   expect(namespaces.unusable()).toMatchObject([{ namespace: 'shop', reason: 'Forbidden' }]);
   expect(namespaces.isListed('shop')).toBe(true);
-  expect(['shop', 'billing', null].map((name) => namespaces.isComplete(name))).toEqual([false, true, false]);
   namespaces.listed('shop', 'senders');
-  expect(namespaces.isComplete(null)).toBe(true);
   expect(told).toEqual(['shop listed', 'billing listed', 'shop Forbidden', 'shop usable']);
 });
 
@@ -80,11 +76,11 @@ test('an operator of all namespaces has one scope for all', () => {
   const { namespaces, list } = watched(null);
   expect(namespaces.isListed('any')).toBe(false);
   list('*');
-  expect([namespaces.isListed('any'), namespaces.isComplete('any')]).toEqual([true, true]);
+  expect(namespaces.isListed('any')).toBe(true);
 });
 
-test('a namespace that is not watched is never complete', () => {
+test('a namespace that is not watched is never listed', () => {
   const { namespaces, list } = watched(['shop']);
   list('shop');
-  expect([namespaces.isListed('other'), namespaces.isComplete('other')]).toEqual([false, false]);
+  expect(namespaces.isListed('other')).toBe(false);
 });

@@ -83,15 +83,6 @@ export class Namespaces {
     return this.#scopeOf(namespace)?.missing.size === 0;
   }
 
-  /**
-   * Whether an object that is missing in this namespace is deleted. `null`: the namespace of the
-   * object is not known, so all have to be complete.
-   */
-  isComplete(namespace: string | null): boolean {
-    const scopes = namespace === null ? [...this.#scopes.values()] : [this.#scopeOf(namespace)];
-    return scopes.every((scope) => scope?.missing.size === 0 && scope.errors.size === 0);
-  }
-
   unusable(): readonly UnusableNamespace[] {
     return [...this.#scopes.keys()].flatMap((name) => this.#unusableScope(name) ?? []);
   }

@@ -5,7 +5,6 @@ import { Failure } from '../../services/core/failure.ts';
 import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { CatalogWriter } from '../../services/ports/catalog-writer.ts';
 import type { Clock } from '../../services/ports/clock.ts';
-import type { MessageList } from '../../services/ports/message-list.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
 import type { Random } from '../../services/ports/random.ts';
 import type { Resolver } from '../../services/ports/resolver.ts';
@@ -35,6 +34,7 @@ import {
   affectedByTemplate,
 } from './affected.ts';
 import { applyStatus } from './apply-status.ts';
+import { Comparison } from './comparison.ts';
 import { countReady } from './count-ready.ts';
 import { secretIndexers, senderIndexers, templateIndexers } from './indexes.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -43,7 +43,6 @@ import { EVERYWHERE, isLasting, Namespaces, noteOn, type UnusableNamespace } fro
 import { decidePausedStatus, isPaused } from './pause.ts';
 import { keyOf } from './precedence.ts';
 import type { CatalogAccess } from './publish.ts';
-import { removeOrphans } from './remove-orphans.ts';
 import { DnsChecks } from './sender/dns-checks.ts';
 import { reconcileSender, type SenderParts } from './sender/reconcile.ts';
 import { writeFigures } from './sender/write-figures.ts';
@@ -56,7 +55,7 @@ export interface OperatorParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly writer: CatalogWriter;
-  readonly messages: MessageList & Pick<MessageStore, 'check'>;
+  readonly messages: Pick<MessageStore, 'check'>;
   readonly figures: Pick<SenderFiguresStore, 'lastHour'>;
   readonly resolver: Resolver;
   readonly events: EventRecorder;
@@ -64,6 +63,8 @@ export interface OperatorParts {
   readonly cluster: string;
   /** Null: all namespaces. */
   readonly namespaces: readonly string[] | null;
+  /** Retires entries although many objects are missing at once. */
+  readonly isMassRetireAllowed: boolean;
   /** The leader's Lease, which gets the Events about namespaces. */
   readonly lease: ObjectKey;
   /** The leader's term. */
@@ -77,6 +78,7 @@ export interface OperatorParts {
 }
 
 const SWEEP = 'sweep';
+const COMPARE = 'compare';
 
 /** The kinds that are mirrored in each namespace. */
 const MIRRORED = [senders, templates, secrets, configMaps].map(({ plural }) => plural);
@@ -99,6 +101,8 @@ class Operator {
   readonly #secrets = new MergedMirror(secretIndexers);
   readonly #tenants: Tenants;
   readonly #namespaces: Namespaces;
+  readonly #comparison: Comparison;
+  readonly #dns: DnsChecks;
   /** Until every usable namespace is listed, changes queue nothing; then everything is queued. */
   #isSynced = false;
   readonly #senderQueue: RetryQueue;
@@ -121,10 +125,20 @@ class Operator {
       onListed: () => this.#sweepSoon(),
       onReason: (namespace, unusable) => this.#onReason(namespace, unusable),
     });
+    this.#comparison = new Comparison({
+      ...{ client, metrics, mirrors: this.#mirrors, catalog: this.#catalog },
+      namespaces: parts.namespaces,
+      isMassRetireAllowed: parts.isMassRetireAllowed,
+      onHeld: (note) => {
+        report(note.note, null);
+        this.#tellLease(note);
+      },
+    });
     const dns = new DnsChecks(resolver, clock);
+    this.#dns = dns;
     const { senders } = this.#mirrors;
     const [catalog, tenants, secrets] = [this.#catalog, this.#tenants, this.#secrets];
-    this.#visitParts = { client, clock, random, senders, secrets, tenants, catalog, messages, dns, events };
+    this.#visitParts = { client, clock, random, senders, secrets, tenants, catalog, dns, events };
     this.#senderQueue = new RetryQueue({
       clock,
       report,
@@ -135,7 +149,11 @@ class Operator {
       clock,
       report,
       metrics: metrics.templates,
-      work: (key) => this.#stopWhenFenced(() => (key === SWEEP ? this.#sweep() : this.#visitTemplate(key))),
+      work: (key) =>
+        this.#stopWhenFenced(() => {
+          if (key === SWEEP) return this.#sweep();
+          return key === COMPARE ? this.#compare() : this.#visitTemplate(key);
+        }),
     });
   }
 
@@ -198,9 +216,7 @@ class Operator {
     const { metrics, report, onNamespaces } = this.#parts;
     const { type, reason, note } = noteOn(namespace, unusable);
     if (unusable !== null) report(note, unusable.error);
-    void this.#tellLease({ type, reason, action: 'List', note }).catch((error: unknown) =>
-      report('the Lease could not be read for an Event', error),
-    );
+    this.#tellLease({ type, reason, action: 'List', note });
     if (!this.#isSynced) return;
     metrics.namespaceUsable(namespace, unusable === null);
     onNamespaces(this.#namespaces.unusable());
@@ -208,9 +224,13 @@ class Operator {
     if (unusable === null) this.#sweepSoon();
   }
 
-  async #tellLease(note: EventNote): Promise<void> {
-    const { client, events, lease } = this.#parts;
-    events.record(leases, await client.get(leases, lease), note);
+  /** Records an Event on the Lease, in the background. */
+  #tellLease(note: EventNote): void {
+    const { client, events, lease, report } = this.#parts;
+    client.get(leases, lease).then(
+      (found) => events.record(leases, found, note),
+      (error: unknown) => report('the Lease could not be read for an Event', error),
+    );
   }
 
   #reflect<T extends KubernetesObject, I extends string>(
@@ -245,10 +265,10 @@ class Operator {
     return reflector;
   }
 
-  #enqueue({ senders: changed, templates: changedTemplates, isSweepDue }: Affected): void {
+  #enqueue({ senders: changed, templates: changedTemplates, isComparisonDue }: Affected): void {
     for (const object of changed) this.#senderQueue.add(keyText(keyOf(object)));
     for (const object of changedTemplates) this.#templateQueue.add(keyText(keyOf(object)));
-    if (isSweepDue) this.#templateQueue.add(SWEEP);
+    if (isComparisonDue) this.#templateQueue.addAfter(COMPARE, operatorLimits.compareDelayMs);
   }
 
   async #stopWhenFenced(visit: () => Promise<number | null>): Promise<number | null> {
@@ -283,11 +303,17 @@ class Operator {
     return null;
   }
 
+  /** Visits all objects, and then compares them with the catalog. */
   async #sweep(): Promise<number> {
     const { senders, templates } = this.#mirrors;
-    this.#enqueue({ senders: senders.objects(), templates: templates.objects(), isSweepDue: false });
-    // without the store the sweep tells only the objects; it comes again with the store
-    if (!this.#store.isDown) await removeOrphans(this.#catalog, this.#mirrors, this.#namespaces);
+    this.#enqueue({ senders: senders.objects(), templates: templates.objects(), isComparisonDue: true });
+    this.#dns.keepOnly(new Set(senders.objects().flatMap(({ metadata }) => metadata.uid ?? [])));
     return operatorLimits.operatorSweepEveryMs;
+  }
+
+  async #compare(): Promise<null> {
+    // another sweep follows when the store is reachable again
+    if (!this.#store.isDown) await this.#comparison.run();
+    return null;
   }
 }

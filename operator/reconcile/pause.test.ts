@@ -50,7 +50,6 @@ test.each([
   [paused, true],
   [{ annotations: { 'packetboat.dev/paused': 'yes' } }, false],
   [{}, false],
-  [{ ...paused, deletionTimestamp: 'now' }, false],
 ])('%o is paused: %s', (metadata, expected) => {
   expect(isPaused({ metadata: { name: 'a', ...metadata } })).toBe(expected);
 });

@@ -6,9 +6,8 @@ import type { KubernetesObject } from '../kubernetes/resource.ts';
 import type { NewCondition } from './conditions.ts';
 import { amendStatus, type ObjectWithStatus, type StatusChange } from './decide-status.ts';
 
-/** A deletion is never paused. */
 export const isPaused = ({ metadata }: KubernetesObject): boolean =>
-  metadata.annotations?.[PAUSED_ANNOTATION] === 'true' && metadata.deletionTimestamp === undefined;
+  metadata.annotations?.[PAUSED_ANNOTATION] === 'true';
 
 /**
  * The status of a paused object. Ready is Unknown while the object has a generation that no visit

@@ -18,7 +18,8 @@ export interface CatalogAccess {
 }
 
 /**
- * `foreign`: another source owns the entry, which stays unchanged. `unavailable`: the store did not
+ * `foreign`: another source owns the entry, which stays unchanged. `draining`: a deleted Sender of
+ * this name has another domain and still drains. `unavailable`: the store did not
  * accept the write; the revision published last stays. `retryMs` null: every object is visited when
  * the store is reachable again.
  */
@@ -30,6 +31,7 @@ export type CatalogPublishResult =
       readonly isNew: boolean;
     }
   | { readonly kind: 'foreign' }
+  | { readonly kind: 'draining' }
   | { readonly kind: 'unavailable'; readonly retryMs: number | null };
 
 /**
@@ -52,7 +54,8 @@ export async function publish(
     metrics.published(entry.kind, kind);
     if (kind === 'fenced')
       throw new Failure('conflict', 'a newer leader has written this object', { code: 'fenced' });
-    return kind === 'foreign' ? { kind } : { kind: 'published', revision, isNew: kind !== 'unchanged' };
+    if (kind === 'foreign' || kind === 'draining') return { kind };
+    return { kind: 'published', revision, isNew: kind !== 'unchanged' };
   } catch (error) {
     if (!(error instanceof Failure) || error.code === 'fenced') throw error;
     metrics.published(entry.kind, 'failed');
@@ -70,5 +73,6 @@ export const sourceOf = (
   name: cluster,
   ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
   ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+  ...(metadata.resourceVersion === undefined ? {} : { version: metadata.resourceVersion }),
   fence: { term, generation: metadata.generation ?? 0 },
 });

@@ -71,6 +71,7 @@ export async function start(
       state: join(dataDir, 'catalog'),
       keys: keyring.catalog,
       random,
+      now: () => messages.now(),
       report: (fault) => {
         metrics.catalogFault();
         log.warn(
@@ -155,7 +156,13 @@ export async function start(
   health.watch({ store: messages, queue, budgets });
   const working = open.use(new ConcurrentDisposables());
   working.use(
-    startSweeper({ ...shared, leaseMs: config.leaseMs, lapseDelayMs: config.lapseDelayMs, metrics }),
+    startSweeper({
+      ...shared,
+      drainingSenders: catalog.drainingSenders,
+      leaseMs: config.leaseMs,
+      lapseDelayMs: config.lapseDelayMs,
+      metrics,
+    }),
   );
   working.use(startDispatcher(dispatcher));
   const descriptors = await readDescriptors();

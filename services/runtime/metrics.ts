@@ -21,7 +21,7 @@ const HOLD_REASONS = ['budget', 'suspended', 'unverified', 'route'];
 const SWEPT = ['lapsed', 'due', 'ended', 'published', 'blobs'];
 const API_VERBS = ['GET', 'LIST', 'WATCH', 'CREATE', 'UPDATE', 'DELETE', 'APPLY', 'PATCH'];
 const CATALOG_KINDS = ['sender', 'template'];
-const PUBLISHED = ['created', 'updated', 'unchanged', 'foreign', 'fenced', 'failed'];
+const PUBLISHED = ['created', 'updated', 'unchanged', 'foreign', 'draining', 'fenced', 'failed'];
 const WATCHED = ['senders', 'templates', 'secrets', 'configmaps'];
 const AUTHENTICATION_FAILURES = ['missing', 'malformed', 'unknown', 'wrong_secret', 'revoked', 'expired'];
 const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'failed'];
@@ -166,6 +166,11 @@ export function createMetrics(about: { readonly program: string; readonly versio
     'Queued deliveries, up to 50000. Each sweeper counts all of them.',
     ['sweeper'],
   );
+  const drainingSenders = gauge(
+    'packetboat_draining_senders',
+    'Retired senders whose accepted mail is still being delivered.',
+    ['sweeper'],
+  );
   const oldestSendable = gauge(
     'packetboat_oldest_sendable_age_seconds',
     'Time since the oldest sendable delivery became due; 0 if there is none. Held deliveries do not count. Each sweeper considers all deliveries.',
@@ -229,9 +234,9 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['operator'],
     ['watched_namespace'],
   );
-  const draining = gauge(
-    'packetboat_operator_draining_senders',
-    'Deleted Senders whose accepted mail is still being delivered.',
+  const retirementsHeld = gauge(
+    'packetboat_operator_retirements_held',
+    'Catalog entries that the leader does not retire, because too many objects are missing at once.',
     ['operator'],
   );
   const publishes = counter(
@@ -293,6 +298,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
     inFlight: (count: number): void => inHand.set(count),
     swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
     backlog: (count: number): void => backlog.set(count),
+    drainingSenders: (count: number): void => drainingSenders.set(count),
     oldestSendable: (ageMs: number): void => oldestSendable.set(Math.max(0, ageMs) / 1000),
     dependency: (name: string, isUp: boolean): void =>
       dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
@@ -319,7 +325,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
       if (isUsable === null) usableNamespaces.remove(labels);
       else usableNamespaces.set(labels, isUsable ? 1 : 0);
     },
-    drainingSenders: (count: number): void => draining.set(count),
+    retirementsHeld: (count: number): void => retirementsHeld.set(count),
     published: (kind: string, result: string): void =>
       publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),
     contact: (kind: string): void => contacts.setToCurrentTime({ kind: oneOf(WATCHED, kind) }),

@@ -219,7 +219,10 @@ export class Programs {
   #startSweeper(p: Process): void {
     const stop = new AbortController();
     const ended = sweepLoop(
-      { ...this.#portsOf(p), metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } },
+      {
+        ...this.#portsOf(p),
+        metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {}, drainingSenders: () => {} },
+      },
       stop.signal,
     ).then(() => p.end());
     this.#loops.set(p, { stop: () => stop.abort(), ended });

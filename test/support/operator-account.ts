@@ -3,14 +3,7 @@
 import { helms, render } from './helm.ts';
 import { type Kubernetes, type KubernetesUser, kubectlOk } from './kubernetes.ts';
 
-const RIGHTS = [
-  'Role',
-  'RoleBinding',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'ValidatingAdmissionPolicy',
-  'ValidatingAdmissionPolicyBinding',
-];
+const RIGHTS = ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'];
 const values = [
   'mongodb.url=mongodb://m',
   'nats.url=nats://n',

@@ -26,6 +26,8 @@ export interface OperatorOptions {
   /** All of them by default. */
   readonly namespaces?: readonly string[];
   readonly term?: number;
+  /** False by default. */
+  readonly isMassRetireAllowed?: boolean;
   readonly keys?: Keys;
   readonly metrics?: Partial<OperatorMetrics>;
   /** The Lease has to exist only for Events about namespaces. */
@@ -74,12 +76,13 @@ export async function startOperatorHere(
       senders: idle,
       templates: idle,
       ready: () => {},
-      draining: () => {},
+      retirementsHeld: () => {},
       namespaceUsable: () => {},
       published: () => {},
       contact: () => {},
       ...options.metrics,
     },
+    isMassRetireAllowed: options.isMassRetireAllowed ?? false,
     lease: options.lease ?? { namespace: 'default', name: 'packetboat-operator' },
     onNamespaces: options.onNamespaces ?? (() => {}),
     onFenced:

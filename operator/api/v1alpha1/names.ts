@@ -10,9 +10,6 @@ export const PAUSED_ANNOTATION = 'packetboat.dev/paused';
 /** Annotation: a new value requests a visit. */
 export const REQUESTED_AT_ANNOTATION = 'packetboat.dev/requested-at';
 
-/** Finalizer of each Sender: the object stays until its mail has left. */
-export const DRAIN_FINALIZER = 'packetboat.dev/drain';
-
 /** Label of a managed key's Secret: the uid of its Sender. */
 export const SENDER_UID_LABEL = 'packetboat.dev/sender-uid';
 

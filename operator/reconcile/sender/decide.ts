@@ -227,21 +227,3 @@ function verifiedSince(
   if (status === 'True') return before ?? timeText(now);
   return status === 'Unknown' ? before : undefined;
 }
-
-/**
- * The entry of a Sender that is being deleted, which accepts no more mail. Null: the Sender has
- * faults, and its last published entry serves the waiting mail.
- */
-export function retiringEntry(
-  facts: SenderClaim & Pick<SenderFacts, 'keys'>,
-  secrets: SecretValues,
-): Sender | null {
-  const spec = acceptSender(facts);
-  if (isFaults(spec)) return null;
-  const sender = compileWith(spec, secrets, {
-    managedKeys: facts.keys.filter(isActive).map(({ key }) => key),
-    verified: spec.spec.verification.policy !== 'Enforce' || facts.object.status?.verifiedTime !== undefined,
-    retiring: true,
-  });
-  return isFaults(sender) ? null : sender;
-}

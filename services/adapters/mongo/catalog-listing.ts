@@ -1,6 +1,6 @@
 // Lists the entries of the catalog of every source, for people (`packetboat catalog list`).
 
-import { openSender } from '../../core/catalog/sealed-sender.ts';
+import type { CatalogSource } from '../../ports/catalog-writer.ts';
 import { openCatalogCollections } from './catalog-document.ts';
 import type { Mongo } from './connection.ts';
 
@@ -8,9 +8,11 @@ export interface CatalogListing {
   /** `sender/<tenant>/<name>`, `template/<tenant>/<identifier>`. */
   readonly key: string;
   readonly revision: number;
-  /** The entry of a deleted Sender, which accepts no mail and delivers what it accepted. */
-  readonly isDraining: boolean;
-  readonly source: { readonly kind: string; readonly name: string };
+  /** `draining`: a retired sender, which accepts no mail and delivers the mail that it accepted. */
+  readonly state: 'live' | 'draining';
+  readonly source: Pick<CatalogSource, 'kind' | 'name'>;
+  /** The term of the last writer. */
+  readonly term: number;
   /** Milliseconds since 1970. */
   readonly updatedAt: number;
 }
@@ -18,13 +20,15 @@ export interface CatalogListing {
 /** In the order of their keys. Entries that readers do not see are left out. */
 export async function listCatalog(mongo: Mongo): Promise<readonly CatalogListing[]> {
   const { objects } = await openCatalogCollections(mongo);
-  const projection = { revision: 1, config: 1, source: 1, updatedAt: 1 } as const;
-  const found = await mongo.call(objects.find({ state: 'live' }, { projection }).sort({ _id: 1 }).toArray());
-  return found.map(({ _id, revision, config, source: { kind, name }, updatedAt }) => ({
+  const projection = { revision: 1, state: 1, source: 1, fence: 1, updatedAt: 1 } as const;
+  const seen = { state: { $in: ['live', 'draining'] } } as const;
+  const found = await mongo.call(objects.find(seen, { projection }).sort({ _id: 1 }).toArray());
+  return found.map(({ _id, revision, state, source: { kind, name }, fence, updatedAt }) => ({
     key: _id,
     revision,
-    isDraining: config !== null && openSender({ config, sealed: [] }, null).retiring,
-    source: { kind, name },
+    state: state === 'draining' ? state : 'live',
+    source: { kind: kind as CatalogSource['kind'], name },
+    term: fence.term,
     updatedAt,
   }));
 }

@@ -43,8 +43,18 @@ export const operatorLimits = {
   dnsPeriodShare: 0.95,
   /** Faults in the message of a condition. */
   faultsInMessageMax: 5,
-  /** How often the store is asked whether a sender that is being deleted still has waiting mail. */
-  drainLookMs: 5 * SECOND,
+  /** Wait before a Sender is published again whose name belongs to a sender that still drains. */
+  drainingRetryMs: 30 * SECOND,
+  /**
+   * Time from a deletion to the comparison of objects and catalog, so that one comparison finds many
+   * deletions.
+   */
+  compareDelayMs: 5 * SECOND,
+  /**
+   * Objects of one namespace that may be missing at once. If more are missing, and more than half,
+   * an administrator decides.
+   */
+  missingObjectsMax: 10,
   /** How often all objects are compared with the catalog, in case a change was missed. */
   operatorSweepEveryMs: 10 * MINUTE,
 } as const;

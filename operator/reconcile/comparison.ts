@@ -1,0 +1,127 @@
+// Compares the objects of the API server with the catalog, and retires each entry whose object was
+// deleted. This finds every deletion: also one while no operator ran, and one that a watch missed.
+
+import { type SenderResource, senders, type TemplateResource, templates } from '../api/v1alpha1/resources.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { EventNote } from '../kubernetes/event-recorder.ts';
+import { isBeingDeleted } from '../kubernetes/reflector.ts';
+import { metadataOf } from '../kubernetes/resource.ts';
+import type { Mirrors } from './affected.ts';
+import { decideRetirement, type ListedObjects, type RetirementDecision } from './decide-retirement.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import { EVERYWHERE, isLasting } from './namespaces.ts';
+import type { CatalogAccess } from './publish.ts';
+
+interface ComparisonParts {
+  readonly client: Pick<KubernetesClient, 'list'>;
+  readonly catalog: CatalogAccess;
+  readonly mirrors: Mirrors;
+  /** Null: all namespaces. */
+  readonly namespaces: readonly string[] | null;
+  readonly isMassRetireAllowed: boolean;
+  readonly metrics: Pick<OperatorMetrics, 'retirementsHeld'>;
+  /** Called when a namespace's retirements are held, or when their number has changed. */
+  readonly onHeld: (note: EventNote) => void;
+}
+
+export class Comparison {
+  readonly #parts: ComparisonParts;
+  /** Keys that were held as `OlderState`: the version of the server passes that of the object later. */
+  #later: ReadonlySet<string> = new Set();
+  #notes: ReadonlySet<string> = new Set();
+
+  constructor(parts: ComparisonParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * One comparison. Rejects when the store or the API server does not reply, after it has compared
+   * what it could list. A namespace that the operator may not list is left out.
+   */
+  async run(): Promise<void> {
+    const { catalog, mirrors, metrics, isMassRetireAllowed } = this.#parts;
+    const { writer, cluster, term } = catalog;
+    // read before the objects are listed: an object that is published meanwhile is not missing
+    const entries = await writer.list({ kind: 'operator', name: cluster });
+    const { listed, error } = await this.#list();
+    const { retire, held } = decideRetirement({
+      ...{ entries, listed, isMassRetireAllowed, heldBefore: this.#later },
+      senders: mirrors.senders.objects(),
+      templates: mirrors.templates.objects(),
+    });
+    this.#tell(held);
+    metrics.retirementsHeld(held.reduce((sum, { keys }) => sum + keys.length, 0));
+    for (const { key, uid, fence } of retire) {
+      const source = {
+        kind: 'operator',
+        name: cluster,
+        fence: { term, generation: fence.generation },
+      } as const;
+      await writer.retire({ ...source, ...(uid === null ? {} : { uid }) }, key);
+    }
+    if (error !== null) throw error;
+  }
+
+  /** Lists every namespace; `error` is the first one that a retry may end. */
+  async #list(): Promise<{
+    readonly listed: (namespace: string | null) => ListedObjects | null;
+    readonly error: unknown;
+  }> {
+    const names = this.#parts.namespaces ?? [EVERYWHERE];
+    const found = new Map<string, ListedObjects | null>();
+    let error: unknown = null;
+    for (const name of names)
+      try {
+        found.set(name, await this.#listOne(name));
+      } catch (failure) {
+        found.set(name, null);
+        if (!isLasting(failure)) error ??= failure;
+      }
+    const listed = (namespace: string | null): ListedObjects | null => {
+      const everywhere = found.get(EVERYWHERE);
+      if (everywhere !== undefined) return everywhere;
+      return namespace === null ? united([...found.values()]) : (found.get(namespace) ?? null);
+    };
+    return { listed, error };
+  }
+
+  async #listOne(name: string): Promise<ListedObjects> {
+    const { client } = this.#parts;
+    const scope = name === EVERYWHERE ? {} : { namespace: name };
+    const lists = [
+      await client.list(metadataOf<SenderResource>(senders), scope),
+      await client.list(metadataOf<TemplateResource>(templates), scope),
+    ];
+    const objects = lists.flatMap(({ items }) => items).filter((object) => !isBeingDeleted(object));
+    return {
+      uids: new Set(objects.flatMap(({ metadata }) => metadata.uid ?? [])),
+      version: lists[0]?.resourceVersion ?? '',
+    };
+  }
+
+  #tell(held: RetirementDecision['held']): void {
+    this.#later = new Set(held.flatMap(({ reason, keys }) => (reason === 'OlderState' ? keys : [])));
+    const notes = held.map(({ namespace, reason, keys, total }) => {
+      const where = namespace === null ? 'all namespaces' : `namespace ${namespace}`;
+      const why =
+        reason === 'OlderState'
+          ? 'the API server has an older state than the catalog'
+          : 'too many objects are missing at once';
+      return `${where}: ${keys.length} of ${total} objects are missing; none of these is retired, because ${why}`;
+    });
+    for (const note of notes)
+      if (!this.#notes.has(note))
+        this.#parts.onHeld({ type: 'Warning', reason: 'RetirementsHeld', action: 'Compare', note });
+    this.#notes = new Set(notes);
+  }
+}
+
+/** Null unless each was listed completely. */
+function united(lists: readonly (ListedObjects | null)[]): ListedObjects | null {
+  const complete = lists.filter((list) => list !== null);
+  if (complete.length < lists.length) return null;
+  return {
+    uids: new Set(complete.flatMap(({ uids }) => [...uids])),
+    version: complete[0]?.version ?? '',
+  };
+}
