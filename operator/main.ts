@@ -80,6 +80,7 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   const leading = runAsLeader(
     {
       ...{ client, clock: systemClock, random, writer, messages, figures, resolver, events, report, log },
+      keys,
       cluster: config.cluster,
       namespaces: namespaces.includes('*') ? null : namespaces,
       isMassRetireAllowed: config.allowMassRetire,

@@ -127,6 +127,8 @@ export interface Precondition {
 }
 
 export interface MetadataPatch {
+  /** Others stay. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** null removes an annotation; others stay. */
   readonly annotations?: Readonly<Record<string, string | null>>;
 }

@@ -124,16 +124,16 @@ describe('a Template', () => {
 });
 
 describe('a reference', () => {
-  const object = (name: string, labels: Readonly<Record<string, string>> = {}): KubernetesObject => ({
-    metadata: { name, namespace: 'shop', labels },
+  const object = (name: string, annotations: Readonly<Record<string, string>> = {}): KubernetesObject => ({
+    metadata: { name, namespace: 'shop', annotations },
   });
-  const ofBilling = { 'packetboat.dev/sender-uid': 'uid-billing' };
+  const ofBilling = { 'packetboat.dev/dkim-sender': 'billing' };
 
   test.each([
     ['a Secret that a Sender names', { before: null, after: object('login') }, ['sender billing']],
     ['a managed key', { before: null, after: object('key', ofBilling) }, ['sender billing']],
     [
-      'a managed key that loses its label',
+      'a managed key that loses its annotation',
       { before: object('key', ofBilling), after: object('key') },
       ['sender billing'],
     ],

@@ -3,7 +3,7 @@
 import { PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION } from '../api/v1alpha1/names.ts';
 import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources.ts';
 import type { ObjectChange } from '../kubernetes/reflector.ts';
-import { type KubernetesObject, keyText } from '../kubernetes/resource.ts';
+import { type KubernetesObject, keyText, parseKey } from '../kubernetes/resource.ts';
 import { domainOf, identifierIn, type SenderIndex, secretIndexers, type TemplateIndex } from './indexes.ts';
 import type { Mirror } from './mirror.ts';
 import { keyOf } from './precedence.ts';
@@ -70,11 +70,13 @@ export function affectedBySecret(
 ): Affected {
   const object = after ?? before;
   if (object === null) return nothing;
-  const uids = [before, after].flatMap((version) => (version === null ? [] : secretIndexers.sender(version)));
+  const owners = [before, after].flatMap((version) =>
+    version === null ? [] : secretIndexers.sender(version),
+  );
   return {
     ...nothing,
     senders: [
-      ...uids.flatMap((uid) => senders.by('uid', uid)),
+      ...owners.flatMap((key) => senders.get(parseKey(key)) ?? []),
       ...senders.by('secret', keyText(keyOf(object))),
     ],
   };

@@ -1,27 +1,42 @@
 // Compares the objects of the API server with the catalog, and retires each entry whose object was
 // deleted. This finds every deletion: also one while no operator ran, and one that a watch missed.
 
+import type { Keys } from '../../services/core/secrets/keyring.ts';
+import { dkimAnnotations } from '../api/v1alpha1/names.ts';
 import { type SenderResource, senders, type TemplateResource, templates } from '../api/v1alpha1/resources.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { EventNote } from '../kubernetes/event-recorder.ts';
 import { isBeingDeleted } from '../kubernetes/reflector.ts';
-import { metadataOf } from '../kubernetes/resource.ts';
+import { type KubernetesObject, keyText, metadataOf } from '../kubernetes/resource.ts';
 import type { Mirrors } from './affected.ts';
 import { decideRetirement, type ListedObjects, type RetirementDecision } from './decide-retirement.ts';
+import type { SecretIndex } from './indexes.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import type { Mirror } from './mirror.ts';
 import { EVERYWHERE, isLasting } from './namespaces.ts';
+import { keyOf } from './precedence.ts';
 import type { CatalogAccess } from './publish.ts';
+import { deleteOwnKey } from './sender/dkim-secrets.ts';
 
 interface ComparisonParts {
-  readonly client: Pick<KubernetesClient, 'list'>;
+  readonly client: Pick<KubernetesClient, 'list' | 'get' | 'delete'>;
+  /** Mark the DKIM keys of this installation. */
+  readonly keys: Keys;
   readonly catalog: CatalogAccess;
   readonly mirrors: Mirrors;
+  /** Metadata only. */
+  readonly secrets: Mirror<KubernetesObject, SecretIndex>;
   /** Null: all namespaces. */
   readonly namespaces: readonly string[] | null;
   readonly isMassRetireAllowed: boolean;
   readonly metrics: Pick<OperatorMetrics, 'retirementsHeld'>;
   /** Called when a namespace's retirements are held, or when their number has changed. */
   readonly onHeld: (note: EventNote) => void;
+}
+
+interface ListedNames extends ListedObjects {
+  /** `namespace/name` of each Sender. */
+  readonly senders: ReadonlySet<string>;
 }
 
 export class Comparison {
@@ -59,16 +74,35 @@ export class Comparison {
       } as const;
       await writer.retire({ ...source, ...(uid === null ? {} : { uid }) }, key);
     }
+    await this.#deleteKeys(listed, new Set(held.map(({ namespace }) => namespace)));
     if (error !== null) throw error;
+  }
+
+  /** Deletes the managed DKIM keys of deleted Senders whose policy was Delete. */
+  async #deleteKeys(
+    listed: (namespace: string | null) => ListedNames | null,
+    held: ReadonlySet<string | null>,
+  ): Promise<void> {
+    const { client, keys, secrets } = this.#parts;
+    for (const { metadata } of secrets.objects()) {
+      const { namespace = '', name, annotations = {} } = metadata;
+      const sender = annotations[dkimAnnotations.sender];
+      if (sender === undefined || annotations[dkimAnnotations.deletionPolicy] !== 'Delete') continue;
+      const senderNames = listed(namespace)?.senders;
+      const isHeld = held.has(namespace) || held.has(null);
+      if (isHeld || senderNames === undefined || senderNames.has(keyText({ namespace, name: sender })))
+        continue;
+      await deleteOwnKey({ client, keys }, { namespace, name });
+    }
   }
 
   /** Lists every namespace; `error` is the first one that a retry may end. */
   async #list(): Promise<{
-    readonly listed: (namespace: string | null) => ListedObjects | null;
+    readonly listed: (namespace: string | null) => ListedNames | null;
     readonly error: unknown;
   }> {
     const names = this.#parts.namespaces ?? [EVERYWHERE];
-    const found = new Map<string, ListedObjects | null>();
+    const found = new Map<string, ListedNames | null>();
     let error: unknown = null;
     for (const name of names)
       try {
@@ -77,7 +111,7 @@ export class Comparison {
         found.set(name, null);
         if (!isLasting(failure)) error ??= failure;
       }
-    const listed = (namespace: string | null): ListedObjects | null => {
+    const listed = (namespace: string | null): ListedNames | null => {
       const everywhere = found.get(EVERYWHERE);
       if (everywhere !== undefined) return everywhere;
       return namespace === null ? united([...found.values()]) : (found.get(namespace) ?? null);
@@ -85,16 +119,18 @@ export class Comparison {
     return { listed, error };
   }
 
-  async #listOne(name: string): Promise<ListedObjects> {
+  async #listOne(name: string): Promise<ListedNames> {
     const { client } = this.#parts;
     const scope = name === EVERYWHERE ? {} : { namespace: name };
     const lists = [
       await client.list(metadataOf<SenderResource>(senders), scope),
       await client.list(metadataOf<TemplateResource>(templates), scope),
     ];
-    const objects = lists.flatMap(({ items }) => items).filter((object) => !isBeingDeleted(object));
+    const [found, ...others] = lists.map(({ items }) => items.filter((object) => !isBeingDeleted(object)));
+    const objects = [...(found ?? []), ...others.flat()];
     return {
       uids: new Set(objects.flatMap(({ metadata }) => metadata.uid ?? [])),
+      senders: new Set((found ?? []).map((object) => keyText(keyOf(object)))),
       version: lists[0]?.resourceVersion ?? '',
     };
   }
@@ -117,11 +153,12 @@ export class Comparison {
 }
 
 /** Null unless each was listed completely. */
-function united(lists: readonly (ListedObjects | null)[]): ListedObjects | null {
+function united(lists: readonly (ListedNames | null)[]): ListedNames | null {
   const complete = lists.filter((list) => list !== null);
   if (complete.length < lists.length) return null;
   return {
     uids: new Set(complete.flatMap(({ uids }) => [...uids])),
+    senders: new Set(complete.flatMap(({ senders: names }) => [...names])),
     version: complete[0]?.version ?? '',
   };
 }

@@ -3,6 +3,7 @@
 
 import { Failure } from '../../services/core/failure.ts';
 import { operatorLimits } from '../../services/core/limits/operator.ts';
+import type { Keys } from '../../services/core/secrets/keyring.ts';
 import type { CatalogWriter } from '../../services/ports/catalog-writer.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import type { MessageStore } from '../../services/ports/message-store.ts';
@@ -59,6 +60,8 @@ export interface OperatorParts {
   readonly figures: Pick<SenderFiguresStore, 'lastHour'>;
   readonly resolver: Resolver;
   readonly events: EventRecorder;
+  /** The keys of purpose `catalog`, which mark the DKIM keys of this installation. */
+  readonly keys: Keys;
   /** Name of the cluster in the catalog. */
   readonly cluster: string;
   /** Null: all namespaces. */
@@ -110,8 +113,20 @@ class Operator {
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
-    const { client, clock, random, writer, messages, resolver, events, cluster, term, metrics, report } =
-      parts;
+    const {
+      client,
+      clock,
+      random,
+      writer,
+      messages,
+      resolver,
+      events,
+      cluster,
+      term,
+      metrics,
+      report,
+      keys,
+    } = parts;
     this.#store = new StoreWatch({
       clock,
       check: () => messages.check(),
@@ -126,7 +141,8 @@ class Operator {
       onReason: (namespace, unusable) => this.#onReason(namespace, unusable),
     });
     this.#comparison = new Comparison({
-      ...{ client, metrics, mirrors: this.#mirrors, catalog: this.#catalog },
+      ...{ client, metrics, keys, mirrors: this.#mirrors, catalog: this.#catalog },
+      secrets: this.#secrets,
       namespaces: parts.namespaces,
       isMassRetireAllowed: parts.isMassRetireAllowed,
       onHeld: (note) => {
@@ -138,7 +154,7 @@ class Operator {
     this.#dns = dns;
     const { senders } = this.#mirrors;
     const [catalog, tenants, secrets] = [this.#catalog, this.#tenants, this.#secrets];
-    this.#visitParts = { client, clock, random, senders, secrets, tenants, catalog, dns, events };
+    this.#visitParts = { client, clock, random, keys, senders, secrets, tenants, catalog, dns, events };
     this.#senderQueue = new RetryQueue({
       clock,
       report,

@@ -231,6 +231,23 @@ describeWith(
       expect(await shell('cat mail-backup.yaml', { cwd, env })).toContain('name: notifications');
     });
 
+    it('restore: the objects are back, and the key keeps its selector', async () => {
+      const keysOf = async () => {
+        const { status } = JSON.parse(await ctl('get', 'sender', 'notifications', '-o', 'json')) as {
+          readonly status: SenderStatus;
+        };
+        return status.dkimKeys?.map(({ selector, state, fingerprint }) => ({ selector, state, fingerprint }));
+      };
+      const before = await keysOf();
+      expect(before).toMatchObject([{ state: 'Active' }]);
+      await ctl('delete', 'senders,templates', '--all', '--timeout=10s');
+      await ctl('delete', 'secrets', '--field-selector', 'type=packetboat.dev/dkim');
+      await follow('Restore');
+      await ctl('wait', '--for=condition=Ready', '--timeout=60s', 'sender/notifications');
+      await ctl('wait', '--for=condition=Ready', '--timeout=60s', 'template/order-shipped');
+      expect(await keysOf()).toEqual(before);
+    }, 180_000);
+
     it('uninstall', async () => {
       await follow('Uninstall');
       expect(await ctl('get', 'senders', '-o', 'name')).toContain('notifications');

@@ -56,7 +56,7 @@ export async function startOperatorHere(
   const random = new SystemRandom();
   const report = (): void => {}; // what is away in tests is taken away on purpose
   const parts = {
-    ...{ client, random, report, cluster, namespaces, term, clock: systemClock },
+    ...{ client, random, report, keys, cluster, namespaces, term, clock: systemClock },
     messages: open.use(await openMessageStore(mongo)),
     figures: open.use(await openSenderFigures(mongo)),
     writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),

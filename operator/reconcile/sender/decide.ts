@@ -49,6 +49,8 @@ export interface SenderFacts {
   readonly secrets: SecretValues | null;
   /** Managed keys, as `decideKeys` left them. */
   readonly keys: readonly StoredDkimKey[];
+  /** DNS did not reply, so it is open whether an existing key is adopted or a new one generated. */
+  readonly isKeyAwaited: boolean;
   /** One for each record that `recordsFor` asks for. */
   readonly records: readonly CheckedRecord[];
   readonly now: number;
@@ -129,7 +131,7 @@ const foreign: NewCondition = {
 };
 
 export function decideSender(facts: SenderFacts): Decision {
-  const { object, secrets, keys, records, now } = facts;
+  const { object, secrets, keys, isKeyAwaited, records, now } = facts;
   const wasVerified = object.status?.verifiedTime;
   const spec = acceptSender(facts);
   if (isFaults(spec)) return withoutEntry(faultConditions(spec), { spec: null, wasVerified });
@@ -150,7 +152,7 @@ export function decideSender(facts: SenderFacts): Decision {
   });
   if (isFaults(sender)) return withoutEntry(faultConditions(sender), { spec, wasVerified });
 
-  const isComplete = verified.status === 'True' && !keys.some(isStandby);
+  const isComplete = verified.status === 'True' && !keys.some(isStandby) && !isKeyAwaited;
   const periodMs = periodOf(spec);
   return {
     entry: { kind: 'sender', sender },

@@ -78,6 +78,10 @@ const dkim = z
       .max(objectsLimits.dkimRotationDaysMax)
       .default(180)
       .meta({ description: 'Days after which a managed key is rotated. 0: never.' }),
+    deletionPolicy: z.enum(['Retain', 'Delete']).default('Retain').meta({
+      description:
+        'Retain: the Secrets of managed keys stay when the Sender is deleted, and a Sender of the same name and domain uses them again. Delete: the operator deletes them with the Sender.',
+    }),
     keys: z
       .array(
         z.strictObject({
