@@ -43,29 +43,44 @@ export class Comparison {
   readonly #parts: ComparisonParts;
   /** Keys that were held as `OlderState`: the version of the server passes that of the object later. */
   #later: ReadonlySet<string> = new Set();
+  #held: RetirementDecision['held'] = [];
   #notes: ReadonlySet<string> = new Set();
+  /** Namespaces that the last comparison could not list. */
+  #unlisted: readonly string[] = [];
 
   constructor(parts: ComparisonParts) {
     this.#parts = parts;
   }
 
   /**
-   * One comparison. Rejects when the store or the API server does not reply, after it has compared
-   * what it could list. A namespace that the operator may not list is left out.
+   * Compares all namespaces. Rejects when the store or the API server does not reply, after it has
+   * compared what it could list. Resolves to false if the operator may not list a namespace:
+   * `runAgain` has to follow.
    */
-  async run(): Promise<void> {
+  run(): Promise<boolean> {
+    return this.#compare(this.#parts.namespaces ?? [EVERYWHERE]);
+  }
+
+  /** Compares the namespaces that could not be listed. */
+  runAgain(): Promise<boolean> {
+    return this.#compare(this.#unlisted);
+  }
+
+  async #compare(names: readonly string[]): Promise<boolean> {
+    if (names.length === 0) return true;
     const { catalog, mirrors, metrics, isMassRetireAllowed } = this.#parts;
     const { writer, cluster, term } = catalog;
     // read before the objects are listed: an object that is published meanwhile is not missing
     const entries = await writer.list({ kind: 'operator', name: cluster });
-    const { listed, error } = await this.#list();
+    const { listed, error } = await this.#list(names);
     const { retire, held } = decideRetirement({
       ...{ entries, listed, isMassRetireAllowed, heldBefore: this.#later },
       senders: mirrors.senders.objects(),
       templates: mirrors.templates.objects(),
     });
-    this.#tell(held);
-    metrics.retirementsHeld(held.reduce((sum, { keys }) => sum + keys.length, 0));
+    this.#held = [...this.#held.filter(({ namespace }) => listed(namespace) === null), ...held];
+    this.#tell();
+    metrics.retirementsHeld(this.#held.reduce((sum, { keys }) => sum + keys.length, 0));
     for (const { key, uid, fence } of retire) {
       const source = {
         kind: 'operator',
@@ -76,6 +91,7 @@ export class Comparison {
     }
     await this.#deleteKeys(listed, new Set(held.map(({ namespace }) => namespace)));
     if (error !== null) throw error;
+    return this.#unlisted.length === 0;
   }
 
   /** Deletes the managed DKIM keys of deleted Senders whose policy was Delete. */
@@ -97,11 +113,10 @@ export class Comparison {
   }
 
   /** Lists every namespace; `error` is the first one that a retry may end. */
-  async #list(): Promise<{
+  async #list(names: readonly string[]): Promise<{
     readonly listed: (namespace: string | null) => ListedNames | null;
     readonly error: unknown;
   }> {
-    const names = this.#parts.namespaces ?? [EVERYWHERE];
     const found = new Map<string, ListedNames | null>();
     let error: unknown = null;
     for (const name of names)
@@ -111,10 +126,13 @@ export class Comparison {
         found.set(name, null);
         if (!isLasting(failure)) error ??= failure;
       }
+    this.#unlisted = names.filter((name) => found.get(name) === null);
+    const isAll = names.length === (this.#parts.namespaces?.length ?? 1);
     const listed = (namespace: string | null): ListedNames | null => {
       const everywhere = found.get(EVERYWHERE);
       if (everywhere !== undefined) return everywhere;
-      return namespace === null ? united([...found.values()]) : (found.get(namespace) ?? null);
+      if (namespace === null) return isAll ? united([...found.values()]) : null;
+      return found.get(namespace) ?? null;
     };
     return { listed, error };
   }
@@ -135,7 +153,8 @@ export class Comparison {
     };
   }
 
-  #tell(held: RetirementDecision['held']): void {
+  #tell(): void {
+    const held = this.#held;
     this.#later = new Set(held.flatMap(({ reason, keys }) => (reason === 'OlderState' ? keys : [])));
     const notes = held.map(({ namespace, reason, keys, total }) => {
       const where = namespace === null ? 'all namespaces' : `namespace ${namespace}`;

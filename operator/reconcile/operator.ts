@@ -82,6 +82,7 @@ export interface OperatorParts {
 
 const SWEEP = 'sweep';
 const COMPARE = 'compare';
+const COMPARE_AGAIN = 'compare again';
 
 /** The kinds that are mirrored in each namespace. */
 const MIRRORED = [senders, templates, secrets, configMaps].map(({ plural }) => plural);
@@ -168,7 +169,9 @@ class Operator {
       work: (key) =>
         this.#stopWhenFenced(() => {
           if (key === SWEEP) return this.#sweep();
-          return key === COMPARE ? this.#compare() : this.#visitTemplate(key);
+          if (key === COMPARE) return this.#compare(() => this.#comparison.run());
+          if (key === COMPARE_AGAIN) return this.#compare(() => this.#comparison.runAgain());
+          return this.#visitTemplate(key);
         }),
     });
   }
@@ -327,9 +330,10 @@ class Operator {
     return operatorLimits.operatorSweepEveryMs;
   }
 
-  async #compare(): Promise<null> {
+  async #compare(run: () => Promise<boolean>): Promise<null> {
     // another sweep follows when the store is reachable again
-    if (!this.#store.isDown) await this.#comparison.run();
+    if (!this.#store.isDown && !(await run()))
+      this.#templateQueue.addAfter(COMPARE_AGAIN, operatorLimits.compareAgainMs);
     return null;
   }
 }

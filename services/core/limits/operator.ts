@@ -51,6 +51,11 @@ export const operatorLimits = {
    */
   compareDelayMs: 5 * SECOND,
   /**
+   * How often a comparison is repeated for the namespaces that it could not list. The API server keeps
+   * a watch that began before a Role was lost, so no failed watch tells that the Role is back.
+   */
+  compareAgainMs: 30 * SECOND,
+  /**
    * Objects of one namespace that may be missing at once. If more are missing, and more than half,
    * an administrator decides.
    */
