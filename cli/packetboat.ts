@@ -41,7 +41,7 @@ function taskSettingsOf<P extends ProgramName>(name: P): Config<P> {
 }
 
 /** `load` imports the program, so that a start does not load the code of the other programs. */
-function programCommand<P extends Exclude<ProgramName, 'catalog' | 'release-finalizers' | 'self-test'>>(
+function programCommand<P extends Exclude<ProgramName, 'catalog' | 'self-test'>>(
   name: P,
   summary: string,
   load: () => Promise<Start<P>>,
@@ -85,6 +85,27 @@ const catalogApply = new Command('apply')
     process.exitCode = await applyCatalog(folder, taskSettingsOf('catalog'));
   });
 
+const catalogList = new Command('list')
+  .description(
+    'Lists the senders and templates in the catalog in MongoDB, with their state: live, or draining after the deletion of a sender.',
+  )
+  .addHelpText('after', `\n${describeConfig('catalog')}`)
+  .action(async () => {
+    const { printCatalog } = await import('./catalog-list.ts');
+    await printCatalog(taskSettingsOf('catalog'));
+  });
+
+const catalogRetire = new Command('retire')
+  .description(
+    'Retires one entry of the catalog, for an object that was deleted while no operator ran. A sender then accepts no mail, and delivers the mail that it accepted.',
+  )
+  .argument('<key>', 'the key of the entry, as `packetboat catalog list` shows it')
+  .addHelpText('after', `\n${describeConfig('catalog')}`)
+  .action(async (key: string) => {
+    const { retireEntry } = await import('./catalog-retire.ts');
+    process.exitCode = await retireEntry(key, taskSettingsOf('catalog'));
+  });
+
 const validateCommand = new Command('validate')
   .description('Validates files with Senders and Templates as the operator does, without a cluster.')
   .requiredOption('-f, --file <path>', 'a folder, a file, or - for standard input')
@@ -100,17 +121,6 @@ const validateCommand = new Command('validate')
 /** The log of a task. */
 const taskLog = (program: ProgramName, level: string) =>
   createLog({ program, level, isForPeople: process.stdout.isTTY === true });
-
-const releaseCommand = new Command('release-finalizers')
-  .description(
-    'Removes the finalizer of the operator from every Sender. Run this before you uninstall the operator.',
-  )
-  .addHelpText('after', `\n${describeConfig('release-finalizers')}`)
-  .action(async () => {
-    const { runReleaseFinalizers } = await import('./release-finalizers.ts');
-    const config = taskSettingsOf('release-finalizers');
-    await runReleaseFinalizers(config, taskLog('release-finalizers', config.logLevel));
-  });
 
 const selfTestCommand = new Command('self-test')
   .description(
@@ -181,12 +191,13 @@ const packetboat = new Command('packetboat')
     ),
   )
   .addCommand(validateCommand)
-  .addCommand(releaseCommand)
   .addCommand(selfTestCommand)
   .addCommand(
     new Command('catalog')
       .description('Commands for the catalog of senders and templates.')
-      .addCommand(catalogApply),
+      .addCommand(catalogApply)
+      .addCommand(catalogList)
+      .addCommand(catalogRetire),
   );
 
 try {

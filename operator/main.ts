@@ -10,6 +10,7 @@ import { openNats } from '../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../services/adapters/nats/notices.ts';
 import { systemClock } from '../services/adapters/system/clock.ts';
 import { SystemRandom } from '../services/adapters/system/random.ts';
+import { Failure } from '../services/core/failure.ts';
 import { keysFor } from '../services/core/secrets/keyring.ts';
 import type { Config } from '../services/runtime/config.ts';
 import { readKeyring } from '../services/runtime/keyring.ts';
@@ -22,10 +23,10 @@ import {
   started,
 } from '../services/runtime/program.ts';
 import { CONTROLLER } from './api/v1alpha1/names.ts';
-import { senders } from './api/v1alpha1/resources.ts';
 import { accessOf } from './kubernetes/access.ts';
 import { EventRecorder } from './kubernetes/event-recorder.ts';
 import { openKubernetesClient } from './kubernetes/http-client.ts';
+import { leases } from './kubernetes/resource.ts';
 import { runAsLeader } from './run-as-leader.ts';
 
 const NAME = 'packetboat-operator';
@@ -63,11 +64,14 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
       report,
     }),
   );
-  const [namespace = config.namespace] = config.namespaces ?? [config.namespace];
+  const lease = { namespace: config.namespace, name: config.leaseName };
+  const listing = new Listing();
   const api = {
-    // ready means that the operator may list the first kind that it watches
-    check: async () =>
-      void (await client.list(senders, namespace === '*' ? { limit: 1 } : { namespace, limit: 1 })),
+    // ready means that the API server replies and that a leader has listed every usable namespace
+    check: async () => {
+      await client.get(leases, lease).catch(nullIfNotFound);
+      await listing.done;
+    },
   };
   operations.health.watch({ store: messages, kubernetes: api });
 
@@ -76,15 +80,30 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
   const leading = runAsLeader(
     {
       ...{ client, clock: systemClock, random, writer, messages, figures, resolver, events, report, log },
+      keys,
       cluster: config.cluster,
       namespaces: namespaces.includes('*') ? null : namespaces,
-      lease: { namespace: config.namespace, name: config.leaseName },
+      isMassRetireAllowed: config.allowMassRetire,
+      lease,
       identity: config.identity,
-      onLeader: (isLeader) => metrics.leader(NAME, isLeader),
+      onLeader: (isLeader) => {
+        metrics.leader(NAME, isLeader);
+        if (isLeader) listing.begin();
+        else listing.end();
+        operations.health.degrade([]);
+      },
+      onNamespaces: (unusable) => {
+        listing.end();
+        operations.health.degrade(
+          unusable.map(({ namespace, reason }) => `namespace ${namespace}: ${reason}`),
+        );
+      },
       metrics: {
         senders: metrics.workQueue('sender'),
         templates: metrics.workQueue('template'),
         ready: metrics.resourceReady,
+        retirementsHeld: metrics.retirementsHeld,
+        namespaceUsable: metrics.namespaceUsable,
         published: metrics.published,
         contact: metrics.contact,
       },
@@ -97,4 +116,33 @@ export async function start(config: Config<'operator'>, { log, metrics }: About)
     await leading;
   });
   return started(open, { metrics: operations.port });
+}
+
+/** Whether this operator, as the leader, still lists namespaces. */
+class Listing {
+  #finished = Promise.withResolvers<void>();
+
+  constructor() {
+    this.end();
+  }
+
+  /** Resolves at once unless a list has begun and not ended. */
+  get done(): Promise<void> {
+    return this.#finished.promise;
+  }
+
+  begin(): void {
+    this.end();
+    this.#finished = Promise.withResolvers();
+  }
+
+  end(): void {
+    this.#finished.resolve();
+  }
+}
+
+/** Before the first election there is no Lease. */
+function nullIfNotFound(error: unknown): null {
+  if (error instanceof Failure && error.kind === 'not_found') return null;
+  throw error;
 }

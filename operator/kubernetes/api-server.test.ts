@@ -22,7 +22,7 @@ import { type ElectorParts, elect, type Leadership } from './elector.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { openKubernetesClient } from './http-client.ts';
 import { Reflector } from './reflector.ts';
-import { type ConfigMap, configMaps, leases, metadataOf, secrets } from './resource.ts';
+import { type ConfigMap, configMaps, events, leases, metadataOf, secrets } from './resource.ts';
 
 const WAIT = { timeout: 45_000, interval: 50 };
 
@@ -147,24 +147,16 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     const key = { namespace: 'default', name: 'login' };
     const made = await client.create(secrets, { metadata: key, stringData: { password: 'hunter2' } });
     const version = made.metadata.resourceVersion ?? '';
-    const patched = await client.patchMetadata(
-      secrets,
-      { ...key, resourceVersion: version },
-      { finalizers: ['packetboat.dev/test'] },
-    );
+    const annotations = { 'packetboat.dev/test': 'once' };
+    await client.patchMetadata(secrets, { ...key, resourceVersion: version }, { annotations });
     await expect(
-      client.patchMetadata(secrets, { ...key, resourceVersion: version }, { finalizers: [] }),
+      client.patchMetadata(secrets, { ...key, resourceVersion: version }, { annotations }),
     ).rejects.toMatchObject({
       kind: 'conflict',
     });
     expect((await client.list(metadataOf(secrets), { namespace: 'kube-public' })).items).toEqual([]);
     const { items } = await client.list(metadataOf(secrets), { namespace: 'default' });
     expect(items.find(({ metadata }) => metadata.name === 'login')).not.toHaveProperty('data');
-    await client.patchMetadata(
-      secrets,
-      { ...key, resourceVersion: patched.metadata.resourceVersion ?? '' },
-      { finalizers: [] },
-    );
   });
 
   test('the reflector reports each change, and a handler that throws loses none', async () => {
@@ -478,28 +470,38 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'on an API server', () => {
     await b.leadership?.release();
   });
 
-  test('an Event is written once, and kubectl finds it', async () => {
+  test('occurrences of one cause are one Event with a count, and kubectl shows it', async () => {
     const made = await admin.create(configMaps, { metadata: { namespace: 'default', name: 'told' } });
-    {
-      await using recorder = new EventRecorder({
-        client: admin,
-        clock: systemClock,
-        controller: 'packetboat.dev/operator',
-        instance: 'test',
-        report: (_, error) => expect.fail(String(error)),
-      });
-      for (let i = 0; i < 3; i += 1) {
-        recorder.record(configMaps, made, {
-          type: 'Warning',
-          reason: 'SyntaxError',
-          action: 'Reconcile',
-          note: 'locale de, line 3: unclosed',
-        });
-      }
-    }
+    const clock = new ManualClock(Date.now());
+    const note = { type: 'Warning', reason: 'SyntaxError', action: 'Reconcile', note: 'line 3' } as const;
+    const recorder = new EventRecorder({
+      ...{ client: admin, clock, controller: 'packetboat.dev/operator', instance: 'test' },
+      report: (_, error) => expect.fail(String(error)),
+    });
+    const counts = async (): Promise<readonly number[]> => {
+      await recorder[Symbol.asyncDispose]();
+      const { items } = await admin.list(events, { namespace: 'default' });
+      const own = items.filter(({ regarding }) => regarding.name === 'told');
+      return own.map(({ series }) => series?.count ?? 1).sort((a, b) => a - b);
+    };
+    recorder.record(configMaps, made, note);
+    expect(await counts()).toEqual([1]);
+    // two of them come while another one is being written
+    for (let i = 0; i < 3; i += 1) recorder.record(configMaps, made, note);
+    expect(await counts()).toEqual([4]);
+    recorder.record(configMaps, made, { ...note, note: 'line 4' });
+    expect(await counts()).toEqual([1, 4]);
     const text = await kubectlOk(kubernetes.kubeconfig, ['describe', 'configmap', 'told']);
-    expect(text.match(/SyntaxError/g)).toHaveLength(1);
-    expect(text).toContain('locale de, line 3: unclosed');
+    expect(text).toMatch(/Warning +SyntaxError +\S+ \(x4 over \S+\) .* line 3$/m);
+
+    // a stored Event that is gone is written again, with its count
+    await kubectlOk(kubernetes.kubeconfig, ['delete', 'events', '--all', '-n', 'default']);
+    recorder.record(configMaps, made, note);
+    expect(await counts()).toEqual([5]);
+    // long after the last occurrence, a new series begins
+    await clock.advance(kubernetesLimits.eventSeriesMs);
+    recorder.record(configMaps, made, note);
+    expect(await counts()).toEqual([1, 5]);
   });
 });
 

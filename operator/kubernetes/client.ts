@@ -60,9 +60,17 @@ export interface KubernetesClient extends AsyncDisposable {
     options?: ApplyOptions,
   ): Promise<T>;
 
+  /** Merge patch: changes these fields and nothing else. Fails with `not_found`, `invalid`. */
+  patch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    patch: Partial<Omit<T, 'metadata'>>,
+    options?: CallOptions,
+  ): Promise<T>;
+
   /**
    * Changes these metadata and nothing else. Fails with `not_found`, and with `conflict` when the
-   * object has another `resourceVersion`, so that no patch overwrites a newer list of finalizers.
+   * object has another `resourceVersion`.
    */
   patchMetadata<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -119,8 +127,8 @@ export interface Precondition {
 }
 
 export interface MetadataPatch {
-  /** The whole list. */
-  readonly finalizers?: readonly string[];
+  /** Others stay. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** null removes an annotation; others stay. */
   readonly annotations?: Readonly<Record<string, string | null>>;
 }

@@ -223,11 +223,29 @@ class HttpClient implements KubernetesClient {
     });
   }
 
+  patch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    patch: Partial<Omit<T, 'metadata'>>,
+    options: CallOptions = {},
+  ): Promise<T> {
+    return this.#mergePatch(resource, key, patch, options);
+  }
+
   patchMetadata<T extends KubernetesObject>(
     resource: Resource<T>,
-    { namespace, name, resourceVersion }: ObjectKey & { readonly resourceVersion: string },
+    { resourceVersion, ...key }: ObjectKey & { readonly resourceVersion: string },
     patch: MetadataPatch,
-    { signal }: CallOptions = {},
+    options: CallOptions = {},
+  ): Promise<T> {
+    return this.#mergePatch(resource, key, { metadata: { resourceVersion, ...patch } }, options);
+  }
+
+  #mergePatch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    { namespace, name }: ObjectKey,
+    body: object,
+    { signal }: CallOptions,
   ): Promise<T> {
     return this.#call<T>(resource, {
       verb: 'PATCH',
@@ -235,7 +253,7 @@ class HttpClient implements KubernetesClient {
       path: pathOf(resource, namespace, name),
       query: { fieldManager: this.#options.fieldManager },
       contentType: 'application/merge-patch+json',
-      body: { metadata: { resourceVersion, ...patch } },
+      body,
       signal,
     });
   }

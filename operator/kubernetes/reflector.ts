@@ -1,6 +1,7 @@
 // Mirrors the objects of one kind: lists them, watches from the version of the list, and lists
 // again when the watch cannot continue. The rest of the operator reads the mirror, so the server
-// sends each change once.
+// sends each change once. An object whose deletion has been requested is not in the mirror, even if a
+// finalizer keeps it on the server: a deletion cannot be withdrawn.
 
 import { Failure } from '../../services/core/failure.ts';
 import { kubernetesLimits } from '../../services/core/limits/kubernetes.ts';
@@ -25,6 +26,12 @@ interface ReflectorParts<T, I extends string = never> {
   readonly onChange: (change: ObjectChange<T>) => void;
   /** Called whenever the server sends something. */
   readonly onContact?: () => void;
+  /** Awaited before each list; when it rejects, the list fails with its error. */
+  readonly beforeList?: (signal: AbortSignal) => Promise<void>;
+  /** Called after each list. */
+  readonly onListed?: () => void;
+  /** Called when a list or watch has failed; the error is also reported. */
+  readonly onFailed?: (error: unknown) => void;
   readonly report: (what: string, error: unknown) => void;
   readonly idleMs?: number;
 }
@@ -86,12 +93,14 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
         const isExpired = error instanceof Failure && error.code === 'expired';
         if (this.#fruitless++ === 0 && isExpired) continue;
         report(`watching ${this.#resource.plural} failed`, error);
+        this.#parts.onFailed?.(error);
         await clock.sleep(this.#backOffMs(error), signal);
       }
     }
   }
 
   async #list(signal: AbortSignal): Promise<string> {
+    await this.#parts.beforeList?.(signal);
     const { items, resourceVersion } = await this.#parts.client.list(this.#resource, {
       ...this.#scope,
       signal,
@@ -99,7 +108,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
     this.#recordContact();
     const before = this.#objects;
     this.#objects = new ObjectStore(this.#parts.indexers);
-    for (const object of items) this.#objects.set(trimmed(object));
+    for (const object of items) if (!isBeingDeleted(object)) this.#objects.set(trimmed(object));
     for (const old of before.objects()) {
       const now = this.#objects.get(old.metadata);
       // a new object of the same name has another uid
@@ -112,6 +121,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
         this.#notify({ before: known, after: now });
     }
     this.#synced.resolve();
+    this.#parts.onListed?.();
     return resourceVersion;
   }
 
@@ -137,7 +147,7 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
       const object = trimmed(event.object);
       version = object.metadata.resourceVersion ?? version;
       const before = this.#objects.get(object.metadata);
-      if (event.type === 'deleted') {
+      if (event.type === 'deleted' || isBeingDeleted(object)) {
         this.#objects.delete(object.metadata);
         this.#notify({ before: before ?? object, after: null });
       } else {
@@ -169,6 +179,9 @@ export class Reflector<T extends KubernetesObject, I extends string = never> {
       : wait;
   }
 }
+
+export const isBeingDeleted = ({ metadata }: KubernetesObject): boolean =>
+  metadata.deletionTimestamp !== undefined;
 
 /** Drops `managedFields`, which nothing here reads and which are as large as the object. */
 function trimmed<T extends KubernetesObject>(object: T): T {

@@ -18,7 +18,6 @@ interface ObjectMeta {
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly finalizers?: readonly string[];
   readonly ownerReferences?: readonly OwnerReference[];
 }
 
@@ -125,7 +124,7 @@ interface ObjectReference {
 }
 
 /** events.k8s.io/v1. */
-interface KubernetesEvent extends KubernetesObject {
+export interface KubernetesEvent extends KubernetesObject {
   /** RFC 3339 with microseconds. */
   readonly eventTime: string;
   readonly reportingController: string;
@@ -135,6 +134,12 @@ interface KubernetesEvent extends KubernetesObject {
   readonly type: 'Normal' | 'Warning';
   readonly note: string;
   readonly regarding: ObjectReference;
+  /** Present from the second occurrence on. */
+  readonly series?: {
+    readonly count: number;
+    /** RFC 3339 with microseconds. */
+    readonly lastObservedTime: string;
+  };
 }
 
 export const secrets = describeResource<Secret>('v1', 'Secret', 'secrets');

@@ -51,7 +51,7 @@ for (const object of [invoice, twin, base, frame]) mirrors.templates.set(object)
 const names = (affected: Affected): readonly string[] => [
   ...new Set(affected.senders.map((object) => `sender ${object.metadata.name}`)),
   ...new Set(affected.templates.map((object) => `template ${object.metadata.name}`)),
-  ...(affected.isSweepDue ? ['sweep'] : []),
+  ...(affected.isComparisonDue ? ['comparison'] : []),
 ];
 
 describe('a Sender', () => {
@@ -64,23 +64,14 @@ describe('a Sender', () => {
     [
       'that disappears',
       { before: billing, after: null },
-      ['sender billing', 'sender rival', 'template invoice', 'sweep'],
+      ['sender billing', 'sender rival', 'template invoice', 'comparison'],
     ],
     [
       'of a new generation',
       { before: billing, after: changed(billing, { generation: 2 }) },
       ['sender billing'],
     ],
-    [
-      'that is being deleted',
-      { before: billing, after: changed(billing, { deletionTimestamp: 'now' }) },
-      ['sender billing'],
-    ],
-    [
-      'with a new finalizer',
-      { before: billing, after: changed(billing, { finalizers: ['a'] }) },
-      ['sender billing'],
-    ],
+    ['with a new finalizer', { before: billing, after: changed(billing, { finalizers: ['a'] }) }, []],
     [
       'with a request',
       { before: billing, after: changed(billing, { annotations: { 'packetboat.dev/requested-at': '1' } }) },
@@ -111,11 +102,15 @@ describe('a Template', () => {
 
   test.each([
     ['that appears', { before: null, after: invoice }, ['template invoice', 'template twin']],
-    ['that disappears', { before: invoice, after: null }, ['template invoice', 'template twin', 'sweep']],
+    [
+      'that disappears',
+      { before: invoice, after: null },
+      ['template invoice', 'template twin', 'comparison'],
+    ],
     [
       'that loses its identifier',
       { before: invoice, after: renamed },
-      ['template invoice', 'template twin', 'sweep'],
+      ['template invoice', 'template twin', 'comparison'],
     ],
     [
       'that wraps others, at any depth',
@@ -129,16 +124,16 @@ describe('a Template', () => {
 });
 
 describe('a reference', () => {
-  const object = (name: string, labels: Readonly<Record<string, string>> = {}): KubernetesObject => ({
-    metadata: { name, namespace: 'shop', labels },
+  const object = (name: string, annotations: Readonly<Record<string, string>> = {}): KubernetesObject => ({
+    metadata: { name, namespace: 'shop', annotations },
   });
-  const ofBilling = { 'packetboat.dev/sender-uid': 'uid-billing' };
+  const ofBilling = { 'packetboat.dev/dkim-sender': 'billing' };
 
   test.each([
     ['a Secret that a Sender names', { before: null, after: object('login') }, ['sender billing']],
     ['a managed key', { before: null, after: object('key', ofBilling) }, ['sender billing']],
     [
-      'a managed key that loses its label',
+      'a managed key that loses its annotation',
       { before: object('key', ofBilling), after: object('key') },
       ['sender billing'],
     ],

@@ -3,7 +3,7 @@
 import { PAUSED_ANNOTATION, REQUESTED_AT_ANNOTATION } from '../api/v1alpha1/names.ts';
 import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources.ts';
 import type { ObjectChange } from '../kubernetes/reflector.ts';
-import { type KubernetesObject, keyText } from '../kubernetes/resource.ts';
+import { type KubernetesObject, keyText, parseKey } from '../kubernetes/resource.ts';
 import { domainOf, identifierIn, type SenderIndex, secretIndexers, type TemplateIndex } from './indexes.ts';
 import type { Mirror } from './mirror.ts';
 import { keyOf } from './precedence.ts';
@@ -17,10 +17,10 @@ export interface Affected {
   readonly senders: readonly SenderResource[];
   readonly templates: readonly TemplateResource[];
   /** The catalog may have an entry that belongs to no object any more. */
-  readonly isSweepDue: boolean;
+  readonly isComparisonDue: boolean;
 }
 
-const nothing: Affected = { senders: [], templates: [], isSweepDue: false };
+const nothing: Affected = { senders: [], templates: [], isComparisonDue: false };
 
 /**
  * A Sender that appears or disappears also affects the other claimants of its domain, and the
@@ -37,7 +37,7 @@ export function affectedBySender(
   return {
     senders: [object, ...(domain === null ? [] : senders.by('domain', domain))],
     templates: templates.by('sender', keyText(keyOf(object))),
-    isSweepDue: after === null,
+    isComparisonDue: after === null,
   };
 }
 
@@ -59,7 +59,7 @@ export function affectedByTemplate(
   return {
     ...nothing,
     templates: [...withWrapped([object], templates), ...claimants],
-    isSweepDue: after === null || identifiers.size > 1,
+    isComparisonDue: after === null || identifiers.size > 1,
   };
 }
 
@@ -70,11 +70,13 @@ export function affectedBySecret(
 ): Affected {
   const object = after ?? before;
   if (object === null) return nothing;
-  const uids = [before, after].flatMap((version) => (version === null ? [] : secretIndexers.sender(version)));
+  const owners = [before, after].flatMap((version) =>
+    version === null ? [] : secretIndexers.sender(version),
+  );
   return {
     ...nothing,
     senders: [
-      ...uids.flatMap((uid) => senders.by('uid', uid)),
+      ...owners.flatMap((key) => senders.get(parseKey(key)) ?? []),
       ...senders.by('secret', keyText(keyOf(object))),
     ],
   };
@@ -110,8 +112,6 @@ function isRelevant(before: KubernetesObject | null, after: KubernetesObject | n
     JSON.stringify([
       metadata.uid,
       metadata.generation,
-      metadata.deletionTimestamp,
-      metadata.finalizers,
       metadata.annotations?.[PAUSED_ANNOTATION],
       metadata.annotations?.[REQUESTED_AT_ANNOTATION],
     ]);

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import type { FaultReason, ObjectFault } from '../../services/core/documents/fault.ts';
-import { conditionFromFaults, type NewCondition, readyCondition, stampConditions } from './conditions.ts';
+import {
+  conditionFromFaults,
+  type NewCondition,
+  readyCondition,
+  stalledCondition,
+  stampConditions,
+} from './conditions.ts';
 
 const fault = (reason: FaultReason, message = 'is wrong'): ObjectFault => ({
   reason,
@@ -63,6 +69,31 @@ test.each([
   ],
 ] as const)('%#: Ready summarizes the others', (all, isSuspended, isEnforced, status, reason) => {
   expect(readyCondition(all, { isSuspended, isEnforced })).toMatchObject({ type: 'Ready', status, reason });
+});
+
+test.each([
+  ['InvalidSpec', true],
+  ['DomainConflict', true],
+  ['IdentifierConflict', true],
+  ['LayoutCycle', true],
+  ['SyntaxError', true],
+  ['RenderFailed', true],
+  ['SchemaMismatch', true],
+  ['TooLarge', true],
+  ['NamespaceNotAllowed', false],
+  ['SecretNotFound', false],
+  ['SecretKeyMissing', false],
+  ['InvalidKey', false],
+  ['ConfigMapNotFound', false],
+  ['SenderNotFound', false],
+  ['LayoutNotFound', false],
+  ['RecordsMissing', false],
+  ['StoreUnavailable', false],
+])('an object with %s is stalled: %s', (reason, isStalled) => {
+  const cause = { ...condition('Accepted', 'False', reason), message: 'm' };
+  expect(stalledCondition([condition('Published', 'True'), cause])).toEqual(
+    isStalled ? [{ type: 'Stalled', status: 'True', reason, message: 'm' }] : [],
+  );
 });
 
 test('a time changes only with the status; a new reason counts as a change', () => {

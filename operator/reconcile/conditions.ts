@@ -13,6 +13,7 @@ export type ConditionType =
   | 'DomainVerified'
   | 'Published'
   | 'Ready'
+  | 'Stalled'
   | 'ReconciliationPaused';
 type ConditionStatus = Condition['status'];
 
@@ -138,6 +139,27 @@ export function readyCondition(
   }
   const { type, status, reason, message } = broken;
   return { type: 'Ready', status, reason: type === 'DomainVerified' ? 'DomainNotVerified' : reason, message };
+}
+
+/**
+ * Reasons that no wait ends: somebody has to edit this object, or another object in its way. The
+ * other reasons may end by themselves, for example when a Secret is created.
+ */
+const STALLING: ReadonlySet<string> = new Set<FaultReason>([
+  'InvalidSpec',
+  'DomainConflict',
+  'IdentifierConflict',
+  'LayoutCycle',
+  'SyntaxError',
+  'RenderFailed',
+  'SchemaMismatch',
+  'TooLarge',
+]);
+
+/** Present only while an object is stalled. The first condition with such a reason decides. */
+export function stalledCondition(conditions: readonly NewCondition[]): readonly NewCondition[] {
+  const cause = conditions.find(({ status, reason }) => status === 'False' && STALLING.has(reason));
+  return cause === undefined ? [] : [{ ...cause, type: 'Stalled', status: 'True' }];
 }
 
 /**

@@ -1,4 +1,4 @@
-// Counts objects by their condition Ready, for metrics. The count has a loop of its own, because a
+// Counts objects by their condition Ready, for a metric. The count has a loop of its own, because a
 // visit would have to read all objects.
 
 import { operatorLimits } from '../../services/core/limits/operator.ts';

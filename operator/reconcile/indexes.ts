@@ -2,13 +2,13 @@
 // nobody has validated.
 
 import { parseDomain } from '../../services/core/address.ts';
-import { SENDER_UID_LABEL } from '../api/v1alpha1/names.ts';
+import { dkimAnnotations } from '../api/v1alpha1/names.ts';
 import type { SenderResource, TemplateResource } from '../api/v1alpha1/resources.ts';
 import type { Indexers } from '../kubernetes/object-store.ts';
 import { type KubernetesObject, keyText } from '../kubernetes/resource.ts';
 import { configMapFields, namesIn, secretFields } from './references.ts';
 
-export type SenderIndex = 'domain' | 'secret' | 'uid';
+export type SenderIndex = 'domain' | 'secret';
 export type TemplateIndex = 'identifier' | 'sender' | 'layout' | 'configMap';
 export type SecretIndex = 'sender';
 
@@ -24,7 +24,6 @@ const keysOf = (
 export const senderIndexers: Indexers<SenderResource, SenderIndex> = {
   domain: (sender) => [domainOf(sender)].filter((domain) => domain !== null),
   secret: (sender) => keysOf(sender, namesIn(sender.spec, secretFields)),
-  uid: ({ metadata: { uid } }) => (uid === undefined ? [] : [uid]),
 };
 
 export const templateIndexers: Indexers<TemplateResource, TemplateIndex> = {
@@ -34,9 +33,12 @@ export const templateIndexers: Indexers<TemplateResource, TemplateIndex> = {
   configMap: (template) => keysOf(template, namesIn(template.spec, configMapFields)),
 };
 
-/** Index of managed keys' Secrets by the uid of their Sender. */
+/** Index of managed keys' Secrets by their Sender, which needs not exist: `namespace/name`. */
 export const secretIndexers: Indexers<KubernetesObject, SecretIndex> = {
-  sender: ({ metadata: { labels } }) => [labels?.[SENDER_UID_LABEL]].filter((uid) => uid !== undefined),
+  sender: (secret) => {
+    const name = secret.metadata.annotations?.[dkimAnnotations.sender];
+    return name === undefined ? [] : keysOf(secret, [name]);
+  },
 };
 
 /** Null: the spec names no valid domain. */

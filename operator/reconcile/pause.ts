@@ -1,32 +1,33 @@
-// Paused objects: the operator does not change them, and their status keeps its conditions.
+// Paused objects: the operator does not reconcile them. Their status keeps the conditions and
+// generations of the last visit, because nothing that was decided since then is known.
 
 import { PAUSED_ANNOTATION } from '../api/v1alpha1/names.ts';
-import type { SenderStatus } from '../api/v1alpha1/status.ts';
 import type { KubernetesObject } from '../kubernetes/resource.ts';
-import type { ConditionType } from './conditions.ts';
-import { decideStatus, type ObjectWithStatus, type StatusChange } from './decide-status.ts';
+import type { NewCondition } from './conditions.ts';
+import { amendStatus, type ObjectWithStatus, type StatusChange } from './decide-status.ts';
 
-/** A deletion is never paused. */
 export const isPaused = ({ metadata }: KubernetesObject): boolean =>
-  metadata.annotations?.[PAUSED_ANNOTATION] === 'true' && metadata.deletionTimestamp === undefined;
+  metadata.annotations?.[PAUSED_ANNOTATION] === 'true';
 
-/** The status of a paused object. */
+/**
+ * The status of a paused object. Ready is Unknown while the object has a generation that no visit
+ * has observed, and also if the object was created paused.
+ */
 export function decidePausedStatus(object: ObjectWithStatus, now: number): StatusChange {
-  const {
-    conditions = [],
-    observedGeneration: _,
-    lastHandledRequest: __,
-    figures: ___,
-    ...fields
-  }: SenderStatus = { ...object.status };
-  const kept = conditions
-    .filter(({ type }) => type !== 'ReconciliationPaused')
-    .map(({ type, status, reason, message }) => ({ type: type as ConditionType, status, reason, message }));
-  const message = `the annotation ${PAUSED_ANNOTATION} is set`;
-  return decideStatus(
-    object,
-    [...kept, { type: 'ReconciliationPaused', status: 'True', reason: 'Paused', message }],
-    fields,
-    now,
-  );
+  const { generation = 0 } = object.metadata;
+  const cause = `the annotation ${PAUSED_ANNOTATION} is set`;
+  const paused: NewCondition = {
+    type: 'ReconciliationPaused',
+    status: 'True',
+    reason: 'Paused',
+    message: cause,
+  };
+  const unknown: NewCondition = {
+    type: 'Ready',
+    status: 'Unknown',
+    reason: 'Paused',
+    message: `generation ${generation} has not been reconciled: ${cause}`,
+  };
+  const isObserved = object.status?.observedGeneration === generation;
+  return amendStatus(object, isObserved ? [paused] : [unknown, paused], { now });
 }

@@ -2,6 +2,7 @@
 // Senders and Templates are ignored, because their authors could cross tenants.
 
 import type { ObjectFault } from '../../services/core/documents/fault.ts';
+import { Failure } from '../../services/core/failure.ts';
 import { operatorLimits } from '../../services/core/limits/operator.ts';
 import type { Clock } from '../../services/ports/clock.ts';
 import { TENANT_LABEL } from '../api/v1alpha1/names.ts';
@@ -39,5 +40,19 @@ export class Tenants {
     const tenant = label === undefined ? namespace : tenantName.test(label) ? label : null;
     this.#known.set(namespace, { tenant, until: now + operatorLimits.tenantKnownMs });
     return tenant;
+  }
+
+  /**
+   * Whether another namespace belongs to this tenant. False if that namespace cannot be read: it
+   * must not stop the objects of this one.
+   */
+  async isOf(namespace: string, tenant: string): Promise<boolean> {
+    try {
+      return (await this.of(namespace)) === tenant;
+    } catch (error) {
+      if (error instanceof Failure && (error.kind === 'forbidden' || error.kind === 'not_found'))
+        return false;
+      throw error;
+    }
   }
 }

@@ -91,7 +91,10 @@ function begin(senders: readonly Sender[], answerMs: Record<string, number>) {
   const ended = [
     dispatch(dispatcher, { take: take.signal, stop: stop.signal }),
     sweepLoop(
-      { ...ports, metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } },
+      {
+        ...ports,
+        metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {}, drainingSenders: () => {} },
+      },
       take.signal,
     ),
   ];

@@ -77,7 +77,10 @@ function begin(tenants: readonly string[]) {
       ...{ inFlight: () => {}, held: () => {} },
     },
   });
-  const sweeping = { ...shared, metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} } };
+  const sweeping = {
+    ...shared,
+    metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {}, drainingSenders: () => {} },
+  };
   const ended = [
     ...Array.from({ length: DISPATCHERS }, () =>
       dispatch(dispatcherOf(connections(clock, starts)), { take: take.signal, stop: stop.signal }),

@@ -72,6 +72,7 @@ export async function start(
       state: join(dataDir, 'catalog'),
       keys: keyring.catalog,
       random,
+      now: () => messages.now(),
       report: (fault) => {
         metrics.catalogFault();
         log.warn(
@@ -166,7 +167,13 @@ export async function start(
     log.info({ in_hand: inHand, in_queue: inQueue }, 'continuing the mail of the previous process');
   const working = open.use(new ConcurrentDisposables());
   working.use(
-    startSweeper({ ...shared, leaseMs: config.leaseMs, lapseDelayMs: config.lapseDelayMs, metrics }),
+    startSweeper({
+      ...shared,
+      drainingSenders: catalog.drainingSenders,
+      leaseMs: config.leaseMs,
+      lapseDelayMs: config.lapseDelayMs,
+      metrics,
+    }),
   );
   working.use(startDispatcher(dispatcher));
   const descriptors = await readDescriptors();

@@ -11,7 +11,7 @@ import { queueLimits } from '../core/limits/queue.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import { resume } from './resume.ts';
 
-const noMetrics = { swept: () => {}, backlog: () => {}, oldestSendable: () => {} };
+const noMetrics = { swept: () => {}, backlog: () => {}, oldestSendable: () => {}, drainingSenders: () => {} };
 
 function begin() {
   const clock = new ManualClock();

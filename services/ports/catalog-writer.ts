@@ -17,25 +17,34 @@ export interface CatalogSource {
    * same name.
    */
   readonly uid?: string;
+  /** From an operator: the namespace of the object, whose tenant may have another name. */
+  readonly namespace?: string;
+  /** From an operator: the resource version that the object had. */
+  readonly version?: string;
   readonly fence: { readonly term: number; readonly generation: number };
 }
 
 export type { CatalogEntry };
 
-/** An object of a source that readers see. */
+/** A live object of a source. */
 export interface OwnEntry {
   /** `sender/<tenant>/<name>`, `template/<tenant>/<identifier>`. */
   readonly key: string;
   readonly uid: string | null;
+  readonly namespace: string | null;
+  /** The domain of a sender; null for a template. */
+  readonly domain: string | null;
+  readonly version: string | null;
   readonly fence: CatalogSource['fence'];
 }
 
 /**
  * `unchanged`: the hash is the same. `fenced`: a writer with a higher fence has written. `foreign`:
- * another source owns this object.
+ * another source owns this object. `draining`: a deleted sender of the same name has another domain
+ * and still drains; the write succeeds when its entry has been erased (`DrainingSenders`).
  */
 export type WriteResult = {
-  readonly kind: 'created' | 'updated' | 'unchanged' | 'fenced' | 'foreign';
+  readonly kind: 'created' | 'updated' | 'unchanged' | 'fenced' | 'foreign' | 'draining';
   readonly revision: number;
 };
 
@@ -48,19 +57,23 @@ export interface CatalogWriter extends AsyncDisposable {
    */
   put(source: CatalogSource, entry: CatalogEntry): Promise<WriteResult>;
 
-  /** Returns the objects of this source that readers see. */
+  /** Returns the live objects of this source. */
   list(source: Pick<CatalogSource, 'kind' | 'name'>): Promise<readonly OwnEntry[]>;
 
   /**
-   * Hides one object from readers, if this source wrote it and no writer with a higher fence has
-   * written it since. Returns false if there was nothing to hide.
+   * Retires one live object, if this source wrote it and no writer with a higher fence has written
+   * it since. Returns false if there was nothing to retire.
+   *
+   * A retired sender drains: it stays as it was published last, with its sealed secrets, accepts no
+   * mail (`Sender.retiring`), and delivers the mail that it accepted. Writing it again makes it
+   * live. A retired template is hidden from readers at once, because its revisions stay.
    */
-  remove(source: CatalogSource, key: string): Promise<boolean>;
+  retire(source: CatalogSource, key: string): Promise<boolean>;
 
   /**
-   * Hides all objects that this source wrote and that are not among these names
-   * (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`), and returns their number.
-   * Revisions stay, as do objects that were written under a higher fence.
+   * Retires all live objects that this source wrote and that are not among these names
+   * (`sender/<tenant>/<name>`, `template/<tenant>/<identifier>`), and returns their number. Objects
+   * that were written under a higher fence stay.
    */
   prune(source: CatalogSource, keep: ReadonlySet<string>): Promise<number>;
 }

@@ -1,5 +1,5 @@
-// Lists a tenant's messages, filtered and paged: for callers, and for the operator, which checks
-// whether a sender still has unfinished mail.
+// Lists a tenant's messages, filtered and paged: for callers, and for the sweeper, which checks
+// whether a draining sender still has unfinished mail.
 
 import type { Reach } from '../core/access/caller.ts';
 import type { CanonicalAddress } from '../core/address.ts';

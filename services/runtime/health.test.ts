@@ -48,6 +48,25 @@ function healthOf(
 }
 
 describe('health', () => {
+  test('a part that does not work makes a program degraded, and is logged once', async () => {
+    const { health, log, until, watch } = healthOf({ store: 'up' });
+    watch();
+    await until({ status: 'ready' });
+    health.degrade(['namespace ghost: Forbidden']);
+    health.degrade(['namespace ghost: Forbidden']);
+    expect(health.readiness).toMatchObject({ status: 'degraded', details: ['namespace ghost: Forbidden'] });
+    expect(health.isReady).toBe(true);
+    health.degrade([]);
+    expect(health.readiness).toEqual({ status: 'ready', lost: [], notReached: [] });
+    expect(log).toEqual(['the program is degraded', 'the program is no longer degraded']);
+  });
+
+  test('a program without a required dependency is not ready, whatever else does not work', () => {
+    const { health } = healthOf({ store: 'down' });
+    health.degrade(['namespace ghost: Forbidden']);
+    expect(health.readiness.status).toBe('not_ready');
+  });
+
   test('a dependency that has not been checked yet counts as not reached, required or not', () => {
     const { health, gauge } = healthOf({ store: 'up', queue: 'up' });
     expect(health.readiness).toEqual({ status: 'not_ready', lost: [], notReached: ['store', 'queue'] });

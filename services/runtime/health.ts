@@ -3,6 +3,7 @@
 // it reports a lost dependency within 5 s. A program is not ready while it lacks a required
 // dependency; without any other it continues to work and reports itself as degraded.
 
+import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../core/failure.ts';
 import { runningLimits } from '../core/limits/running.ts';
 import type { Logger } from './log.ts';
@@ -38,6 +39,8 @@ export interface Readiness {
   readonly lost: readonly string[];
   /** Dependencies that have not answered since the program started. */
   readonly notReached: readonly string[];
+  /** What does not work although every dependency replies; absent: everything works. */
+  readonly details?: readonly string[];
 }
 
 export interface HealthOptions {
@@ -60,6 +63,7 @@ export class Health implements Disposable {
   readonly #listeners = new Set<(readiness: Readiness) => void>();
   readonly #asking = new Set<DependencyName>();
   readonly #timers: NodeJS.Timeout[];
+  #details: readonly string[] = [];
   #isStopping = false;
 
   constructor(options: HealthOptions) {
@@ -80,7 +84,12 @@ export class Health implements Disposable {
     const states = [...this.#states];
     const named = (...wanted: readonly State[]): DependencyName[] =>
       states.flatMap(([name, state]) => (wanted.includes(state) ? [name] : []));
-    return { status: this.#status(states), lost: named('lost'), notReached: named('unasked', 'unreached') };
+    return {
+      status: this.#status(states),
+      lost: named('lost'),
+      notReached: named('unasked', 'unreached'),
+      ...(this.#details.length === 0 ? {} : { details: this.#details }),
+    };
   }
 
   get isReady(): boolean {
@@ -97,6 +106,16 @@ export class Health implements Disposable {
       this.#watched.set(name, port);
       void this.#ask(name, port);
     }
+  }
+
+  /** Replaces the list of what does not work, in plain words. Empty: everything works. */
+  degrade(details: readonly string[]): void {
+    if (this.#isStopping || isDeepStrictEqual(details, this.#details)) return;
+    this.#details = details;
+    const { log } = this.#options;
+    if (details.length > 0) log.warn({ details }, 'the program is degraded');
+    else log.info({}, 'the program is no longer degraded');
+    this.#tell();
   }
 
   /** Calls the listener now and after each change. */
@@ -128,7 +147,8 @@ export class Health implements Disposable {
     if (this.#isStopping) return 'stopping';
     if (states.some(([name, state]) => state === 'unasked' || (isRequired[name] && state !== 'up')))
       return 'not_ready';
-    return states.some(([, state]) => state !== 'up') ? 'degraded' : 'ready';
+    const isWhole = this.#details.length === 0 && states.every(([, state]) => state === 'up');
+    return isWhole ? 'ready' : 'degraded';
   }
 
   /** Finds a server that starts at the same time as this program as soon as it answers. */

@@ -21,7 +21,7 @@ const HOLD_REASONS = ['budget', 'suspended', 'unverified', 'route'];
 const SWEPT = ['lapsed', 'due', 'ended', 'published', 'blobs'];
 const API_VERBS = ['GET', 'LIST', 'WATCH', 'CREATE', 'UPDATE', 'DELETE', 'APPLY', 'PATCH'];
 const CATALOG_KINDS = ['sender', 'template'];
-const PUBLISHED = ['created', 'updated', 'unchanged', 'foreign', 'fenced', 'failed'];
+const PUBLISHED = ['created', 'updated', 'unchanged', 'foreign', 'draining', 'fenced', 'failed'];
 const WATCHED = ['senders', 'templates', 'secrets', 'configmaps'];
 const AUTHENTICATION_FAILURES = ['missing', 'malformed', 'unknown', 'wrong_secret', 'revoked', 'expired'];
 const ACCEPTED = ['queued', 'scheduled', 'suppressed', 'replayed', 'refused', 'failed'];
@@ -166,6 +166,11 @@ export function createMetrics(about: { readonly program: string; readonly versio
     'Queued deliveries, up to 50000. Each sweeper counts all of them.',
     ['sweeper'],
   );
+  const drainingSenders = gauge(
+    'packetboat_draining_senders',
+    'Retired senders whose accepted mail is still being delivered.',
+    ['sweeper'],
+  );
   const oldestSendable = gauge(
     'packetboat_oldest_sendable_age_seconds',
     'Time since the oldest sendable delivery became due; 0 if there is none. Held deliveries do not count. Each sweeper considers all deliveries.',
@@ -222,6 +227,18 @@ export function createMetrics(about: { readonly program: string; readonly versio
     ['operator'],
     ['kind', 'status'],
   );
+  // `namespace` would collide with the label that Prometheus gives to the pod's own namespace
+  const usableNamespaces = gauge(
+    'packetboat_operator_namespace_usable',
+    '1 while the leader can list the objects of a namespace, else 0; *: all namespaces.',
+    ['operator'],
+    ['watched_namespace'],
+  );
+  const retirementsHeld = gauge(
+    'packetboat_operator_retirements_held',
+    'Catalog entries that the leader does not retire, because too many objects are missing at once.',
+    ['operator'],
+  );
   const publishes = counter(
     'packetboat_operator_publishes',
     'Writes of objects to the catalog, by result.',
@@ -236,6 +253,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
   );
 
   const route = capped(runningLimits.metricLabelValuesMax);
+  const watchedNamespace = capped(runningLimits.metricLabelValuesMax);
   const rpcName = capped(runningLimits.metricLabelValuesMax);
   const category = capped(runningLimits.metricLabelValuesMax);
 
@@ -280,6 +298,7 @@ export function createMetrics(about: { readonly program: string; readonly versio
     inFlight: (count: number): void => inHand.set(count),
     swept: (what: string, count: number): void => swept.inc({ what: oneOf(SWEPT, what) }, count),
     backlog: (count: number): void => backlog.set(count),
+    drainingSenders: (count: number): void => drainingSenders.set(count),
     oldestSendable: (ageMs: number): void => oldestSendable.set(Math.max(0, ageMs) / 1000),
     dependency: (name: string, isUp: boolean): void =>
       dependencies.set({ dependency: oneOf(DEPENDENCIES, name) }, isUp ? 1 : 0),
@@ -301,6 +320,12 @@ export function createMetrics(about: { readonly program: string; readonly versio
     leader: (name: string, isLeader: boolean): void => leads.set({ name }, isLeader ? 1 : 0),
     resourceReady: (kind: string, status: 'True' | 'False' | 'Unknown', count: number): void =>
       ready.set({ kind, status }, count),
+    namespaceUsable: (namespace: string, isUsable: boolean | null): void => {
+      const labels = { watched_namespace: watchedNamespace(namespace) };
+      if (isUsable === null) usableNamespaces.remove(labels);
+      else usableNamespaces.set(labels, isUsable ? 1 : 0);
+    },
+    retirementsHeld: (count: number): void => retirementsHeld.set(count),
     published: (kind: string, result: string): void =>
       publishes.inc({ kind: oneOf(CATALOG_KINDS, kind), result: oneOf(PUBLISHED, result) }),
     contact: (kind: string): void => contacts.setToCurrentTime({ kind: oneOf(WATCHED, kind) }),

@@ -31,8 +31,11 @@ export const healthz = (): HealthAnswer => ({ status: 200, body: { status: 'ok' 
  * and the budgets.
  */
 export function readyz(health: Pick<Health, 'readiness' | 'isReady'>): HealthAnswer {
-  const { status, lost, notReached } = health.readiness;
-  return { status: health.isReady ? 200 : 503, body: { status, lost, not_reached: notReached } };
+  const { status, lost, notReached, details } = health.readiness;
+  return {
+    status: health.isReady ? 200 : 503,
+    body: { status, lost, not_reached: notReached, ...(details === undefined ? {} : { details }) },
+  };
 }
 
 export interface OperationsOptions {

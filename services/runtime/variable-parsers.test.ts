@@ -135,10 +135,23 @@ describe('a variable', () => {
     ],
     ['PORT', ['1', '443', '65535'], ['0', '65536', 'abc', '443 ']],
   ])('KUBERNETES_SERVICE_%s: valid and invalid values', (name, good, bad) => {
-    const read = (text: string) => readConfig('release-finalizers', { [`KUBERNETES_SERVICE_${name}`]: text });
+    const env = { MONGODB_URL: 'mongodb://m', NATS_URL: 'nats://n', PACKETBOAT_KEYRING_FILE: '/keyring' };
+    const read = (text: string) => readConfig('operator', { ...env, [`KUBERNETES_SERVICE_${name}`]: text });
     for (const text of good) expect(() => read(text)).not.toThrow();
     for (const text of bad)
       expect(refusalOf(() => read(text))).toContain(`KUBERNETES_SERVICE_${name} is not`);
+  });
+
+  test.each([
+    [{}, false],
+    [{ PACKETBOAT_ALLOW_MASS_RETIRE: 'false' }, false],
+    [{ PACKETBOAT_ALLOW_MASS_RETIRE: 'true' }, true],
+    [{ PACKETBOAT_ALLOW_MASS_RETIRE: 'yes' }, null],
+  ])('true or false: %j', (more, value) => {
+    const env = { MONGODB_URL: 'mongodb://m', NATS_URL: 'nats://n', PACKETBOAT_KEYRING_FILE: '/keyring' };
+    const read = () => readConfig('operator', { ...env, ...more }).allowMassRetire;
+    if (value === null) expect(refusalOf(read)).toContain('PACKETBOAT_ALLOW_MASS_RETIRE');
+    else expect(read()).toBe(value);
   });
 
   test('a bootstrap key has the required form', () => {

@@ -175,6 +175,10 @@ export const bootstrapKey = matching(
 /** Any text that an HTTP header can carry: whether the key is valid is for ingest to say. */
 export const apiKey = matching((text) => /^[\x21-\x7e]{1,500}$/.test(text), 'is not an API key');
 
+export const trueOrFalse = z
+  .enum(['true', 'false'], { error: 'expected true or false' })
+  .transform((text) => text === 'true');
+
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
   message: 'is not one of fatal, error, warn, info, debug, trace',
 });

@@ -19,6 +19,7 @@ function begin() {
       backlog = count;
     },
     oldestSendable: (ageMs: number) => void told.push({ backlog, ageMs }),
+    drainingSenders: () => {},
   };
   const ended = countQueued(
     { messages, clock, metrics, report: (what) => void reports.push(what) },

@@ -24,7 +24,7 @@ function begin() {
     queue: new MemoryWorkQueue(clock),
     catalog: catalogOf([]).catalog,
     random: new SeededRandom(1),
-    metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {} },
+    metrics: { swept: () => {}, backlog: () => {}, oldestSendable: () => {}, drainingSenders: () => {} },
     report: (what: string, error: unknown) => expect.unreachable(`${what}: ${String(error)}`),
   };
   const put = async (progress: SampleDelivery) => {

@@ -4,6 +4,7 @@
 import { openBlobStore } from '../adapters/mongo/blob-store.ts';
 import { openCatalog } from '../adapters/mongo/catalog.ts';
 import { openMongo } from '../adapters/mongo/connection.ts';
+import { openDrainingSenders } from '../adapters/mongo/draining-senders.ts';
 import { openMessageStore } from '../adapters/mongo/message-store.ts';
 import { openNats } from '../adapters/nats/connection.ts';
 import { NatsNotices } from '../adapters/nats/notices.ts';
@@ -43,6 +44,7 @@ export async function start(config: Config<'sweeper'>, about: About): Promise<Pr
         report: (error) => report('the catalog could not be read', error),
       }),
     ),
+    drainingSenders: await openDrainingSenders(mongo, notices),
     clock: systemClock,
     random: new SystemRandom(),
     leaseMs: config.leaseMs,

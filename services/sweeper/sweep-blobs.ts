@@ -6,7 +6,11 @@ import type { BlobId } from '../core/ids.ts';
 import { sweepLimits } from '../core/limits/sweep.ts';
 import type { Sweeper } from './sweeper-parts.ts';
 
-export type BlobParts = Pick<Sweeper, 'messages' | 'blobs' | 'metrics'>;
+export interface BlobParts {
+  readonly messages: Pick<Sweeper['messages'], 'now' | 'blobsInUse'>;
+  readonly blobs: Sweeper['blobs'];
+  readonly metrics: Pick<Sweeper['metrics'], 'swept'>;
+}
 
 /** Walks all old blobs once, oldest first. Rejects when a store fails. */
 export async function sweepBlobs(

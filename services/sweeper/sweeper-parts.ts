@@ -4,7 +4,9 @@
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { DrainingSenders } from '../ports/draining-senders.ts';
 import type { DueDeliveries } from '../ports/due-deliveries.ts';
+import type { MessageList } from '../ports/message-list.ts';
 import type { MessageStore } from '../ports/message-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { WorkQueue } from '../ports/work-queue.ts';
@@ -17,13 +19,16 @@ interface SweeperMetrics {
   backlog(count: number): void;
   /** For how long the oldest delivery without a hold has been due; 0 when there is none. */
   oldestSendable(ageMs: number): void;
+  /** How many retired senders still deliver their accepted mail. */
+  drainingSenders(count: number): void;
 }
 
 export interface Sweeper {
-  readonly messages: MessageStore & DueDeliveries;
+  readonly messages: MessageStore & DueDeliveries & MessageList;
   readonly blobs: BlobStore;
   readonly queue: WorkQueue;
   readonly catalog: Catalog;
+  readonly drainingSenders: DrainingSenders;
   readonly clock: Clock;
   readonly random: Random;
   /**

@@ -184,6 +184,19 @@ const cases: Readonly<
       },
     ],
   },
+  PacketboatNamespaceUnusable: {
+    fires: {
+      'packetboat_operator_namespace_usable{watched_namespace="ghost"}': '0x40',
+      'packetboat_operator_namespace_usable{watched_namespace="shop"}': '1x40',
+    },
+    as: { watched_namespace: 'ghost' },
+    quiet: [
+      {
+        'packetboat_operator_namespace_usable{watched_namespace="ghost"}': '0x5 1x35',
+        'packetboat_operator_namespace_usable{watched_namespace="shop"}': '1x40',
+      },
+    ],
+  },
   PacketboatNoOperatorLeads: {
     fires: {
       'leader_election_master_status{name="packetboat-operator",pod="a"}': '0x40',

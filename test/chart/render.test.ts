@@ -189,8 +189,6 @@ describeWith(['helm', 'helm3'], 'the chart, rendered', () => {
   it.each([
     ['crds.enabled=false', 'CustomResourceDefinition'],
     ['networkPolicy.enabled=false', 'NetworkPolicy'],
-    ['releaseFinalizers.enabled=false', 'Job'],
-    ['rbac.guardSpecs=false', 'ValidatingAdmissionPolicy'],
     ['rbac.create=false', 'Role'],
     ['helmTest.enabled=false', 'Sender'],
   ])('with %s there is no %s', async (value, kind) => {

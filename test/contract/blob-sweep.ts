@@ -45,8 +45,6 @@ export function blobSweepContract(name: string, open: () => Promise<BlobSweepSub
         swept: (_: string, count: number) => {
           deleted += count;
         },
-        backlog: () => {},
-        oldestSendable: () => {},
       };
       const { messages } = subject;
       await sweepBlobs({ messages, blobs, metrics }, new AbortController().signal);

@@ -128,7 +128,7 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect((await subject.read()).sender('shop', 'billing')?.from.name).toBe('Billing');
     });
 
-    it('prunes its own deleted objects, and keeps their revisions and numbers', async () => {
+    it('prunes its own deleted objects: senders drain, templates are hidden, revisions and numbers stay', async () => {
       await writer.put(by(1, 1), sender());
       await writer.put(by(1, 1), template({ subject: 'one' }));
       await writer.put(by(1, 1), template({ identifier: 'kept' }));
@@ -138,43 +138,84 @@ export function catalogWriterContract(name: string, open: () => Promise<CatalogW
       expect(await writer.prune(source, new Set(['template/shop/kept']))).toBe(0);
       const snapshot = await subject.read();
       expect([
-        snapshot.senders('shop').map((one) => one.name),
+        snapshot.senders('shop').map((one) => `${one.name} ${one.retiring}`),
         snapshot.templates('shop').map((one) => one.identifier),
-      ]).toEqual([['foreign'], ['kept']]);
+      ]).toEqual([['billing true', 'foreign false'], ['kept']]);
       expect(await subject.revision('shop', 'invoice', 1)).toMatchObject({ revision: 1 });
       expect(await writer.put(by(1, 1), template({ subject: 'two' }))).toEqual({
         kind: 'created',
         revision: 2,
       });
-      // free for anybody, but for an old leader
+      // free for any source, but not for an old leader
       expect(await writer.put(by(0, 9), sender())).toMatchObject({ kind: 'fenced' });
       expect(await writer.put({ ...by(1, 1), kind: 'folder' }, sender())).toEqual({
-        kind: 'created',
+        kind: 'updated',
         revision: 1,
       });
+      expect((await subject.read()).sender('shop', 'billing')?.retiring).toBe(false);
     });
 
-    it('lists its visible objects, and removes one of them', async () => {
+    it('lists its live objects, and retires one of them', async () => {
       const own = { ...by(3, 1), uid: 'u1' };
       await writer.put(own, sender());
-      await writer.put({ ...by(3, 4), uid: 'u2' }, template());
+      await writer.put({ ...by(3, 4), uid: 'u2', namespace: 'shop-prod', version: '17' }, template());
       await writer.put(by(1, 1, 'staging'), sender({ name: 'foreign' }));
       expect((await subject.other.list(own)).toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual([
-        { key: 'sender/shop/billing', uid: 'u1', fence: { term: 3, generation: 1 } },
-        { key: 'template/shop/invoice', uid: 'u2', fence: { term: 3, generation: 4 } },
+        {
+          ...{ key: 'sender/shop/billing', uid: 'u1', namespace: null, version: null },
+          ...{ domain: 'billing.shop.example', fence: { term: 3, generation: 1 } },
+        },
+        {
+          ...{ key: 'template/shop/invoice', uid: 'u2', namespace: 'shop-prod', version: '17' },
+          ...{ domain: null, fence: { term: 3, generation: 4 } },
+        },
       ]);
-      expect(await writer.remove({ ...own, fence: { term: 2, generation: 9 } }, 'sender/shop/billing')).toBe(
+      expect(await writer.retire({ ...own, fence: { term: 2, generation: 9 } }, 'sender/shop/billing')).toBe(
         false,
       );
-      expect(await writer.remove(own, 'sender/shop/foreign')).toBe(false);
-      expect(await writer.remove(own, 'sender/shop/nobody')).toBe(false);
-      expect(await writer.remove({ ...own, uid: 'who had the name before' }, 'sender/shop/billing')).toBe(
-        false,
-      );
-      expect(await writer.remove(own, 'sender/shop/billing')).toBe(true);
-      expect(await writer.remove(own, 'sender/shop/billing')).toBe(false);
+      expect(await writer.retire(own, 'sender/shop/foreign')).toBe(false);
+      expect(await writer.retire(own, 'sender/shop/nobody')).toBe(false);
+      expect(await writer.retire({ ...own, uid: 'of an earlier object' }, 'sender/shop/billing')).toBe(false);
+      expect(await writer.retire(own, 'sender/shop/billing')).toBe(true);
+      expect(await writer.retire(own, 'sender/shop/billing')).toBe(false);
       expect((await subject.other.list(own)).map(({ key }) => key)).toEqual(['template/shop/invoice']);
-      expect((await subject.read()).sender('shop', 'billing')).toBeNull();
+      expect(
+        await writer.retire(
+          { ...own, uid: 'u2', fence: { term: 3, generation: 4 } },
+          'template/shop/invoice',
+        ),
+      ).toBe(true);
+      expect((await subject.read()).template('shop', 'invoice')).toBeNull();
+    });
+
+    it('a retired sender keeps everything else that was published last, its login included', async () => {
+      await writer.put(by(1, 1), sender({ password: 'one' }));
+      const before = (await subject.read()).sender('shop', 'billing');
+      expect(await writer.retire(by(1, 1), 'sender/shop/billing')).toBe(true);
+      expect((await subject.read()).sender('shop', 'billing')).toEqual({ ...before, retiring: true });
+    });
+
+    it('a sender that is written again is live, under its revision', async () => {
+      await writer.put({ ...by(1, 3), uid: 'old' }, sender());
+      await writer.retire({ ...by(1, 3), uid: 'old' }, 'sender/shop/billing');
+      expect(await writer.put({ ...by(1, 1), uid: 'new' }, sender())).toEqual({
+        kind: 'updated',
+        revision: 1,
+      });
+      expect((await subject.read()).sender('shop', 'billing')?.retiring).toBe(false);
+    });
+
+    it('records the namespace of an object that a newer leader writes unchanged', async () => {
+      const own = { ...by(3, 1), uid: 'u1' };
+      await writer.put(own, sender());
+      const newer = { ...by(4, 1), uid: 'u1', namespace: 'shop-prod' };
+      expect(await writer.put(newer, sender())).toMatchObject({ kind: 'unchanged' });
+      expect(await subject.other.list(own)).toEqual([
+        {
+          ...{ key: 'sender/shop/billing', uid: 'u1', namespace: 'shop-prod', version: null },
+          ...{ domain: 'billing.shop.example', fence: newer.fence },
+        },
+      ]);
     });
 
     it('accepts a recreated object although its generations start again', async () => {

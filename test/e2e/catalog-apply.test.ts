@@ -6,14 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { applyCatalog } from '../../cli/catalog-apply.ts';
+import { printCatalog } from '../../cli/catalog-list.ts';
+import { retireEntry } from '../../cli/catalog-retire.ts';
+import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
 import { openCatalog } from '../../services/adapters/mongo/catalog.ts';
+import { openCatalogWriter } from '../../services/adapters/mongo/catalog-writer.ts';
 import { type Mongo, openMongo } from '../../services/adapters/mongo/connection.ts';
 import { openNats } from '../../services/adapters/nats/connection.ts';
 import { NatsNotices } from '../../services/adapters/nats/notices.ts';
 import { SystemRandom } from '../../services/adapters/system/random.ts';
+import { keysFor } from '../../services/core/secrets/keyring.ts';
 import type { Config } from '../../services/runtime/config.ts';
-import { readOrMakeKeyring } from '../../services/runtime/keyring.ts';
+import { readKeyring, readOrMakeKeyring } from '../../services/runtime/keyring.ts';
 import { readConfig } from '../../services/runtime/read-config.ts';
+import { compiledSender } from '../contract/sample-catalog.ts';
 import { uniqueName } from '../support/backend.ts';
 import { borrow, describeWith } from '../support/describe-with.ts';
 import { exampleCatalogDir } from '../support/installation.ts';
@@ -108,6 +114,54 @@ describeWith(['mongo', 'nats'], 'packetboat catalog apply', () => {
     await change('otp-code.yaml', 'subject: ', 'subject: New ');
     await apply();
     await changed.promise;
+  });
+
+  test('catalog list shows each entry with its revision, its source and whether it drains', async () => {
+    await apply();
+    await change('otp-code.yaml', 'subject: ', 'subject: New ');
+    await apply();
+    await using notices = new MemoryNotices();
+    const keys = keysFor(await readKeyring(join(folder, 'keyring.json')), 'catalog');
+    await using writer = await openCatalogWriter(mongo, { notices, random: new SystemRandom(), keys });
+    const source = { kind: 'operator', name: 'prod', fence: { term: 1, generation: 1 } } as const;
+    await writer.put(source, { kind: 'sender', sender: compiledSender() });
+    await writer.retire(source, 'sender/shop/billing');
+    const lines: string[] = [];
+    await printCatalog(config, { say: (line) => void lines.push(line) });
+    expect(lines[0]).toMatch(/^STATE +REVISION +CHANGED +SOURCE +KEY$/);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^live +2 +\S+Z +folder\/apply +template\/default\/otp-code$/),
+    );
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^draining +1 +\S+Z +operator\/prod +sender\/shop\/billing$/),
+    );
+    expect(lines.join()).not.toMatch(/template\/default\/otp-code@/);
+  });
+
+  test('catalog retire retires an entry of any source once, and reports an unknown key', async () => {
+    await apply();
+    const retire = async (key: string) => {
+      const said: string[] = [];
+      const complaints: string[] = [];
+      const printer = {
+        say: (line: string) => void said.push(line),
+        complain: (line: string) => void complaints.push(line),
+      };
+      const code = await retireEntry(key, config, printer);
+      return { code, said, complaints };
+    };
+    const key = 'sender/default/billing';
+    expect(await retire(key)).toEqual({ code: 0, said: [`retired ${key}`], complaints: [] });
+    expect(await retire(key)).toEqual({ code: 0, said: [`already draining ${key}`], complaints: [] });
+    expect(await retire('template/default/otp-code')).toMatchObject({ code: 0 });
+    const unknown = 'The catalog has no entry template/default/otp-code: see packetboat catalog list.';
+    expect(await retire('template/default/otp-code')).toEqual({ code: 1, said: [], complaints: [unknown] });
+    await using catalog = await openCatalog(mongo, {
+      ...{ notices: new MemoryNotices(), keys: null },
+      report: (error) => expect.fail(String(error)),
+    });
+    expect(catalog.current().sender('default', 'billing')?.retiring).toBe(true);
+    expect(catalog.current().template('default', 'otp-code')).toBeNull();
   });
 
   test('reports a folder that cannot be read', async () => {

@@ -36,7 +36,7 @@ const KEY = { id: 'k1', secret: new Uint8Array(32).fill(7) };
 const RETURN_KEY = new Uint8Array(32).fill(9);
 
 const kinds = ['ingest', 'dispatcher', 'sweeper'] as const satisfies readonly Kind[];
-const noMetrics = { swept: () => {}, backlog: () => {}, oldestSendable: () => {} };
+const noMetrics = { swept: () => {}, backlog: () => {}, oldestSendable: () => {}, drainingSenders: () => {} };
 
 /** What all processes share. */
 export interface Shared {

@@ -1,5 +1,5 @@
 // Plays the controllers of a cluster, for an API server has none: Deployments come up by what is
-// written into their status, and no pod of theirs runs; the containers of Jobs and of test pods run
+// written into their status, and no pod of theirs runs; the containers of test pods run
 // as processes here, with the environment and the files that they would have.
 
 import { execFile } from 'node:child_process';
@@ -19,7 +19,7 @@ export interface ControllerOptions {
 }
 
 export interface Controllers extends AsyncDisposable {
-  /** What the processes printed, by the name of their Job or pod. */
+  /** What the processes printed, by the name of their pod. */
   readonly outputs: ReadonlyMap<string, string>;
 }
 
@@ -30,8 +30,6 @@ interface Live extends RenderedObject {
   readonly status?: {
     readonly observedGeneration?: number;
     readonly phase?: string;
-    readonly succeeded?: number;
-    readonly failed?: number;
   };
 }
 
@@ -63,7 +61,7 @@ async function playRound(
   outputs: Map<string, string>,
 ): Promise<void> {
   const { kubeconfig, namespace } = options;
-  const text = await kubectlOk(kubeconfig, ['-n', namespace, 'get', 'deployments,jobs,pods', '-o', 'json']);
+  const text = await kubectlOk(kubeconfig, ['-n', namespace, 'get', 'deployments,pods', '-o', 'json']);
   const { items } = JSON.parse(text) as { readonly items: readonly Live[] };
   for (const object of items) {
     const { kind, metadata, status = {}, spec = {} } = object;
@@ -77,8 +75,7 @@ async function playRound(
         availableReplicas: replicas,
       });
     }
-    const pod =
-      kind === 'Job' ? spec.template?.spec : kind === 'Pod' ? (spec as unknown as PodSpec) : undefined;
+    const pod = kind === 'Pod' ? (spec as unknown as PodSpec) : undefined;
     if (pod === undefined || begun.has(metadata.uid)) continue;
     begun.add(metadata.uid);
     void runPod(options, object, pod).then(
@@ -158,26 +155,7 @@ async function runPod(options: ControllerOptions, object: Live, pod: PodSpec): P
       },
     );
     const isGood = code === 0;
-    const time = new Date().toISOString();
-    if (object.kind === 'Pod') {
-      await patchStatus(options, object, { phase: isGood ? 'Succeeded' : 'Failed' });
-    } else {
-      const condition = (type: string) => ({
-        type,
-        status: 'True',
-        lastProbeTime: time,
-        lastTransitionTime: time,
-        reason: 'Played',
-      });
-      const status = isGood
-        ? {
-            succeeded: 1,
-            completionTime: time,
-            conditions: [condition('SuccessCriteriaMet'), condition('Complete')],
-          }
-        : { failed: 4, conditions: [condition('FailureTarget'), condition('Failed')] };
-      await patchStatus(options, object, { startTime: time, uncountedTerminatedPods: {}, ...status });
-    }
+    await patchStatus(options, object, { phase: isGood ? 'Succeeded' : 'Failed' });
     return output;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -3,6 +3,7 @@
 import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
 import { openKubernetesClient } from '../../operator/kubernetes/http-client.ts';
 import type { OperatorMetrics } from '../../operator/reconcile/metrics.ts';
+import type { UnusableNamespace } from '../../operator/reconcile/namespaces.ts';
 import { operate } from '../../operator/reconcile/operator.ts';
 import { createResolver } from '../../services/adapters/dns/resolver.ts';
 import { MemoryNotices } from '../../services/adapters/memory/notices.ts';
@@ -25,8 +26,13 @@ export interface OperatorOptions {
   /** All of them by default. */
   readonly namespaces?: readonly string[];
   readonly term?: number;
+  /** False by default. */
+  readonly isMassRetireAllowed?: boolean;
   readonly keys?: Keys;
   readonly metrics?: Partial<OperatorMetrics>;
+  /** The Lease has to exist only for Events about namespaces. */
+  readonly lease?: { readonly namespace: string; readonly name: string };
+  readonly onNamespaces?: (unusable: readonly UnusableNamespace[]) => void;
   readonly onAnswer?: Parameters<typeof openKubernetesClient>[0]['onAnswer'];
   /** By default the test fails. */
   readonly onFenced?: () => void;
@@ -50,7 +56,7 @@ export async function startOperatorHere(
   const random = new SystemRandom();
   const report = (): void => {}; // what is away in tests is taken away on purpose
   const parts = {
-    ...{ client, random, report, cluster, namespaces, term, clock: systemClock },
+    ...{ client, random, report, keys, cluster, namespaces, term, clock: systemClock },
     messages: open.use(await openMessageStore(mongo)),
     figures: open.use(await openSenderFigures(mongo)),
     writer: open.use(await openCatalogWriter(mongo, { notices: new MemoryNotices(), random, keys })),
@@ -70,10 +76,15 @@ export async function startOperatorHere(
       senders: idle,
       templates: idle,
       ready: () => {},
+      retirementsHeld: () => {},
+      namespaceUsable: () => {},
       published: () => {},
       contact: () => {},
       ...options.metrics,
     },
+    isMassRetireAllowed: options.isMassRetireAllowed ?? false,
+    lease: options.lease ?? { namespace: 'default', name: 'packetboat-operator' },
+    onNamespaces: options.onNamespaces ?? (() => {}),
     onFenced:
       options.onFenced ??
       (() => {

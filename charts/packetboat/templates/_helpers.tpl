@@ -179,6 +179,8 @@ capabilities: {drop: [ALL]}
   value: {{ include "packetboat.operatorNamespaces" $root | quote }}
 - name: PACKETBOAT_CLUSTER
   value: {{ $values.config.cluster }}
+- name: PACKETBOAT_ALLOW_MASS_RETIRE
+  value: {{ $root.Values.operator.allowMassRetire | quote }}
 - name: PACKETBOAT_LEASE_NAME
   value: {{ include "packetboat.fullname" $root }}-operator
 - name: PACKETBOAT_IDENTITY

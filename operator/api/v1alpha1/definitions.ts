@@ -187,9 +187,28 @@ export function definitionOf({
 }
 
 function schemaOf(description: z.ZodType): Schema {
-  return structural(
-    z.toJSONSchema(description, { io: 'input', target: 'openapi-3.0', unrepresentable: 'any' }) as Schema,
+  return withoutItemDefaults(
+    structural(
+      z.toJSONSchema(description, { io: 'input', target: 'openapi-3.0', unrepresentable: 'any' }) as Schema,
+    ),
+    false,
   ) as Schema;
+}
+
+/**
+ * Removes defaults inside the entries of lists. Clients that compare a manifest with the stored
+ * object, such as Argo CD, compare lists as a whole, so a default that the API server fills in
+ * there would be a difference forever. The parser of the operator fills in the same default.
+ */
+function withoutItemDefaults(schema: Json, isInItem: boolean): Json {
+  if (Array.isArray(schema)) return schema.map((entry: Json) => withoutItemDefaults(entry, isInItem));
+  if (!isObject(schema)) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).flatMap(([key, value]) => {
+      if (key === 'default' && isInItem) return [];
+      return [[key, isVerbatim(key) ? value : withoutItemDefaults(value, isInItem || key === 'items')]];
+    }),
+  );
 }
 
 /**

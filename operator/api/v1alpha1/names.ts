@@ -10,17 +10,21 @@ export const PAUSED_ANNOTATION = 'packetboat.dev/paused';
 /** Annotation: a new value requests a visit. */
 export const REQUESTED_AT_ANNOTATION = 'packetboat.dev/requested-at';
 
-/** Finalizer of each Sender: the object stays until its mail has left. */
-export const DRAIN_FINALIZER = 'packetboat.dev/drain';
-
-/** Label of a managed key's Secret: the uid of its Sender. */
-export const SENDER_UID_LABEL = 'packetboat.dev/sender-uid';
+/** Label of a managed key's Secret, to list the keys of a Sender: `senderLabel` of its name. */
+export const SENDER_LABEL = 'packetboat.dev/sender';
 
 /** Type of a managed key's Secret. */
 export const DKIM_SECRET_TYPE = 'packetboat.dev/dkim';
 
-/** Annotations of a managed key's Secret: the only record of the key's history. */
+/**
+ * Annotations of a managed key's Secret: whose key it is, whether it outlives its Sender, the MAC of
+ * the installation that generated it, and the only record of the key's history.
+ */
 export const dkimAnnotations = {
+  sender: 'packetboat.dev/dkim-sender',
+  domain: 'packetboat.dev/dkim-domain',
+  deletionPolicy: 'packetboat.dev/dkim-deletion-policy',
+  mac: 'packetboat.dev/dkim-mac',
   selector: 'packetboat.dev/dkim-selector',
   seenAt: 'packetboat.dev/dkim-seen-at',
   activeAt: 'packetboat.dev/dkim-active-at',

@@ -39,6 +39,9 @@ const common = {
   revision: z.int().optional().meta({ description: 'Revision in the catalog.', format: 'int64' }),
   configHash: z.string().optional().meta({ description: 'SHA-256 of the catalog entry, without secrets.' }),
   publishedTime: time('When this revision was written to the catalog.').optional(),
+  nextVisitTime: time(
+    'When the operator visits the object at the latest. Absent: it visits when something changes, or tries again within a minute.',
+  ).optional(),
   lastHandledRequest: z.string().optional().meta({
     description: 'Last value of the annotation packetboat.dev/requested-at that the operator acted on.',
   }),

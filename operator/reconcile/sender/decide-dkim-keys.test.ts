@@ -40,6 +40,17 @@ describe('managed keys', () => {
     expect(create).toEqual([]);
   });
 
+  test('of two keys that sign, as after a restore, the one that became active last stays', () => {
+    const restored = key({ selector: 'restored', seenAt: now - 90 * day, activeAt: now - 80 * day });
+    for (const keys of [
+      [restored, active],
+      [active, restored],
+    ])
+      expect(new Set(states(decideKeys(keys, context).keys))).toEqual(
+        new Set(['active Active', 'restored Retiring']),
+      );
+  });
+
   test.each([
     [null, ['active Active', 'b Standby']],
     [now - operatorLimits.dkimStandbyMs + 1, ['active Active', 'b Standby']],

@@ -50,6 +50,7 @@ export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): K
   const next = algorithms.reduce<readonly ManagedKey[]>((all, algorithm) => {
     const own = all.filter((key) => key.algorithm === algorithm);
     const active = own.filter((key) => stateOf(key) === 'Active');
+    const newest = active.toSorted((a, b) => (b.activeAt ?? 0) - (a.activeAt ?? 0))[0];
     const standby = own.filter((key) => stateOf(key) === 'Standby');
     const successor = standby.find(
       ({ seenAt }) =>
@@ -58,9 +59,14 @@ export function decideKeys(keys: readonly ManagedKey[], context: KeysContext): K
     const isOld = rotationMs > 0 && active.every(({ createdAt }) => now - createdAt >= rotationMs);
     if (standby.length === 0 && isOld) create.push(algorithm);
     else if (standby.length === 0 && active.length === 0) create.push(algorithm);
-    if (successor === undefined) return all;
+    // one key of each algorithm signs: an older one may come back with a restore
+    const signing = successor ?? newest;
     return all.map((key) =>
-      key === successor ? { ...key, activeAt: now } : active.includes(key) ? { ...key, retiredAt: now } : key,
+      key === successor
+        ? { ...key, activeAt: now }
+        : active.includes(key) && key !== signing
+          ? { ...key, retiredAt: now }
+          : key,
     );
   }, kept);
   return { create, keys: next, remove };

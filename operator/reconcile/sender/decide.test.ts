@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { operatorLimits } from '../../../services/core/limits/operator.ts';
 import type { Decision } from '../decision.ts';
-import { decideSender, recordsFor, retiringEntry, type SenderFacts } from './decide.ts';
+import { decideSender, recordsFor, type SenderFacts } from './decide.ts';
 import { allRecords, managedKey, NOW, senderFacts, senderObject } from './facts.fixture.ts';
 
 const DAY = 24 * 3_600_000;
@@ -181,6 +181,17 @@ describe('a Sender with an entry', () => {
     ).not.toHaveProperty('verifiedTime');
   });
 
+  test('says that the line break at the end of a password is not used, without the password', () => {
+    const secrets = new Map([['login', { username: 'u', password: 'hunter2\n' }]]);
+    const decision = decideSender(senderFacts(senderObject(login), { secrets }));
+    expect(decision.conditions[1]).toEqual({
+      ...{ type: 'ReferencesResolved', status: 'True', reason: 'Resolved' },
+      message:
+        'all references are resolved; the line break at the end of the key "password" in the Secret "login" is not used',
+    });
+    expect(entryOf(decision)?.routes[0]?.credentials).toEqual({ username: 'u', password: 'hunter2' });
+  });
+
   test('opens its login', () => {
     const secrets = new Map([['login', { username: 'u', password: 'p' }]]);
     const [route] = entryOf(decideSender(senderFacts(senderObject(login), { secrets })))?.routes ?? [];
@@ -229,32 +240,5 @@ describe('managed keys', () => {
     if (sender === null) return expect.fail('it compiles');
     const records = recordsFor(sender, keys).filter(({ purpose }) => purpose === 'DKIM');
     expect(records.map(({ name, isRequired }) => `${name.split('.')[0]} ${isRequired}`)).toEqual(expected);
-  });
-});
-
-describe('a Sender that is being deleted', () => {
-  const facts = (object = senderObject(), more: Partial<SenderFacts> = {}) =>
-    senderFacts(object, { keys: [active, standby], ...more });
-
-  test('is published as retiring, with the keys that sign', () => {
-    const sender = retiringEntry(facts(senderObject({ dkim: {} })), new Map());
-    expect(sender).toMatchObject({ retiring: true, verified: false });
-    expect(sender?.dkim.map(({ selector }) => selector)).toEqual(['a']);
-  });
-
-  test.each([
-    ['was verified', senderObject({}, verified), true],
-    ['was not verified', senderObject(), false],
-    ['need not be verified', senderObject(verifying('Warn')), true],
-  ])('sends its mail when it %s: %#', (_, object, isVerified) => {
-    expect(retiringEntry(facts(object), new Map())?.verified).toBe(isVerified);
-  });
-
-  test.each([
-    ['is not valid', facts(senderObject({ domain: 7 }))],
-    ['lost its domain to another one', facts(senderObject(), { owner })],
-    ['lost its login', facts(senderObject(login))],
-  ])('keeps its last entry when it %s', (_, gathered) => {
-    expect(retiringEntry(gathered, new Map([['login', null]]))).toBeNull();
   });
 });

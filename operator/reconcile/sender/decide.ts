@@ -16,6 +16,7 @@ import {
 } from '../../../services/core/objects/domain-records.ts';
 import { apiVersion } from '../../../services/core/objects/identity.ts';
 import { readObject } from '../../../services/core/objects/read-object.ts';
+import { keysWithLineBreak } from '../../../services/core/objects/route-credentials.ts';
 import type { SenderObject } from '../../../services/core/objects/sender-schema.ts';
 import type { SenderResource } from '../../api/v1alpha1/resources.ts';
 import {
@@ -48,6 +49,8 @@ export interface SenderFacts {
   readonly secrets: SecretValues | null;
   /** Managed keys, as `decideKeys` left them. */
   readonly keys: readonly StoredDkimKey[];
+  /** DNS did not reply, so it is open whether an existing key is adopted or a new one generated. */
+  readonly isKeyAwaited: boolean;
   /** One for each record that `recordsFor` asks for. */
   readonly records: readonly CheckedRecord[];
   readonly now: number;
@@ -128,7 +131,7 @@ const foreign: NewCondition = {
 };
 
 export function decideSender(facts: SenderFacts): Decision {
-  const { object, secrets, keys, records, now } = facts;
+  const { object, secrets, keys, isKeyAwaited, records, now } = facts;
   const wasVerified = object.status?.verifiedTime;
   const spec = acceptSender(facts);
   if (isFaults(spec)) return withoutEntry(faultConditions(spec), { spec: null, wasVerified });
@@ -149,14 +152,15 @@ export function decideSender(facts: SenderFacts): Decision {
   });
   if (isFaults(sender)) return withoutEntry(faultConditions(sender), { spec, wasVerified });
 
-  const isComplete = verified.status === 'True' && !keys.some(isStandby);
+  const isComplete = verified.status === 'True' && !keys.some(isStandby) && !isKeyAwaited;
   const periodMs = periodOf(spec);
   return {
     entry: { kind: 'sender', sender },
-    conditions: [...faultConditions([]), verified],
+    conditions: [...withLineBreaks(faultConditions([]), spec, secrets), verified],
     foreign,
     fields: senderFields({ verifiedTime, keys, records }),
     ready: readyRules(spec),
+    isRenamed: false,
     nextVisitMs: isComplete
       ? periodMs
       : Math.min(periodMs ?? Number.POSITIVE_INFINITY, operatorLimits.domainRecheckMs),
@@ -173,12 +177,33 @@ function withoutEntry(
     foreign,
     fields: senderFields({ verifiedTime: wasVerified, keys: [], records: [] }),
     ready: spec === null ? { isSuspended: false, isEnforced: true } : readyRules(spec),
+    // neither the name nor the domain of a Sender can change
+    isRenamed: false,
     nextVisitMs: spec === null ? null : periodOf(spec),
   };
 }
 
 const faultConditions = (faults: readonly ObjectFault[]): readonly NewCondition[] =>
   conditionsFromFaults(['Accepted', 'ReferencesResolved'], faults);
+
+/** Says in ReferencesResolved which values of Secrets are used without their last line break. */
+function withLineBreaks(
+  conditions: readonly NewCondition[],
+  { spec }: SenderObject,
+  secrets: SecretValues,
+): readonly NewCondition[] {
+  const names = new Set(spec.routes.flatMap(({ smtp }) => smtp.credentialsSecretRef?.name ?? []));
+  const notes = [...names].flatMap((name) =>
+    keysWithLineBreak(secrets.get(name) ?? {}).map(
+      (key) => `; the line break at the end of the key "${key}" in the Secret "${name}" is not used`,
+    ),
+  );
+  return conditions.map((condition) =>
+    condition.type === 'ReferencesResolved'
+      ? { ...condition, message: `${condition.message}${notes.join('')}` }
+      : condition,
+  );
+}
 
 const readyRules = ({ spec }: SenderObject) => ({
   isSuspended: spec.suspend,
@@ -203,22 +228,4 @@ function verifiedSince(
 ): string | undefined {
   if (status === 'True') return before ?? timeText(now);
   return status === 'Unknown' ? before : undefined;
-}
-
-/**
- * The entry of a Sender that is being deleted, which accepts no more mail. Null: the Sender has
- * faults, and its last published entry serves the waiting mail.
- */
-export function retiringEntry(
-  facts: SenderClaim & Pick<SenderFacts, 'keys'>,
-  secrets: SecretValues,
-): Sender | null {
-  const spec = acceptSender(facts);
-  if (isFaults(spec)) return null;
-  const sender = compileWith(spec, secrets, {
-    managedKeys: facts.keys.filter(isActive).map(({ key }) => key),
-    verified: spec.spec.verification.policy !== 'Enforce' || facts.object.status?.verifiedTime !== undefined,
-    retiring: true,
-  });
-  return isFaults(sender) ? null : sender;
 }

@@ -52,8 +52,9 @@ export class DnsChecks {
     return records;
   }
 
-  forget(uid: string): void {
-    this.#passed.delete(uid);
+  /** Forgets the checks of all other Senders, which were deleted. */
+  keepOnly(uids: ReadonlySet<string>): void {
+    for (const uid of this.#passed.keys()) if (!uids.has(uid)) this.#passed.delete(uid);
   }
 
   /** The records of this name and type, as `checkRecord` takes them; null: DNS did not reply. */

@@ -40,6 +40,7 @@ export const senderFacts = (
     ...claim,
     secrets: new Map(),
     keys,
+    isKeyAwaited: false,
     records: allRecords(object, keys, 'Found'),
     now: NOW,
     ...more,
@@ -78,5 +79,6 @@ export function managedKey(managed: Partial<ManagedKey>): StoredDkimKey {
     secret: { metadata: { name: `billing-dkim-${selector}`, namespace: 'shop' } },
     key,
     record: dkimRecord(pem),
+    isOwn: true,
   };
 }

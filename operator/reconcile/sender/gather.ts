@@ -39,7 +39,14 @@ export interface SenderGatherParts extends ManagedKeyParts {
 export async function gatherSender(parts: SenderGatherParts, object: SenderResource): Promise<SenderFacts> {
   const { client, clock, dns } = parts;
   const claim = await gatherClaim(parts, object);
-  const empty = { ...claim, secrets: new Map(), keys: [], records: [], now: clock.now() };
+  const empty = {
+    ...claim,
+    secrets: new Map(),
+    keys: [],
+    isKeyAwaited: false,
+    records: [],
+    now: clock.now(),
+  };
   const spec = acceptSender(claim);
   if (isFaults(spec)) return empty;
   const values = await readSecrets(client, object).catch(nullIfForbidden);
@@ -47,7 +54,7 @@ export async function gatherSender(parts: SenderGatherParts, object: SenderResou
   const draft = compileWith(spec, values);
   if (isFaults(draft)) return { ...empty, secrets: values };
 
-  const keys = await manageKeys(parts, object, spec);
+  const { keys, isKeyAwaited } = await manageKeys(parts, object, spec);
   const wanted = recordsFor(draft, keys);
   const { policy, periodSeconds } = spec.spec.verification;
   const { uid = '', generation, annotations } = object.metadata;
@@ -58,7 +65,7 @@ export async function gatherSender(parts: SenderGatherParts, object: SenderResou
           trigger: `${generation} ${annotations?.[REQUESTED_AT_ANNOTATION]}`,
           periodMs: periodSeconds * 1_000,
         });
-  return { ...claim, secrets: values, keys, records, now: clock.now() };
+  return { ...claim, secrets: values, keys, isKeyAwaited, records, now: clock.now() };
 }
 
 /** An invalid spec claims no domain. */

@@ -38,29 +38,41 @@ export async function writeFigures(parts: FiguresParts, signal: AbortSignal): Pr
   }
 }
 
-async function writeOnce(
-  { client, clock, figures, senders: mirror, tenants }: FiguresParts,
+/** An object whose figures cannot be written, for example without a Role, stops no other object. */
+async function writeOnce(parts: FiguresParts, signal: AbortSignal): Promise<void> {
+  const found: FiguresByName = new Map(
+    (await parts.figures.lastHour()).map((entry) => [`${entry.tenant}/${entry.sender}`, entry]),
+  );
+  const errors: unknown[] = [];
+  for (const object of parts.senders.objects()) {
+    if (signal.aborted) return;
+    await writeFor(parts, object, found, signal).catch((error: unknown) => void errors.push(error));
+  }
+  if (errors.length > 0 && !signal.aborted)
+    parts.report(`the figures of ${errors.length} senders could not be written`, errors[0]);
+}
+
+type FiguresByName = ReadonlyMap<string, SenderFigures>;
+
+async function writeFor(
+  { client, clock, tenants }: FiguresParts,
+  object: SenderResource,
+  found: FiguresByName,
   signal: AbortSignal,
 ): Promise<void> {
-  const found = new Map(
-    (await figures.lastHour()).map((entry) => [`${entry.tenant}/${entry.sender}`, entry]),
+  const { metadata, status } = object;
+  const before = status?.figures;
+  if (metadata.deletionTimestamp !== undefined || (found.size === 0 && before === undefined)) return;
+  const next = statusFigures(
+    found.get(`${await tenants.of(metadata.namespace ?? '')}/${metadata.name}`),
+    clock.now(),
   );
-  for (const object of mirror.objects()) {
-    if (signal.aborted) return;
-    const { metadata, status } = object;
-    const before = status?.figures;
-    if (metadata.deletionTimestamp !== undefined || (found.size === 0 && before === undefined)) continue;
-    const next = statusFigures(
-      found.get(`${await tenants.of(metadata.namespace ?? '')}/${metadata.name}`),
-      clock.now(),
-    );
-    if (isSame(before, next)) continue;
-    const key = { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
-    await client.applyStatus(senders, key, next === undefined ? {} : { figures: next }, {
-      signal,
-      fieldManager: MANAGER,
-    });
-  }
+  if (isSame(before, next)) return;
+  const key = { ...keyOf(object), ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
+  await client.applyStatus(senders, key, next === undefined ? {} : { figures: next }, {
+    signal,
+    fieldManager: MANAGER,
+  });
 }
 
 /** By category of the fault; docs/operator.md lists them. */

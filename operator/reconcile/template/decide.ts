@@ -24,6 +24,7 @@ import {
   unreadableReferences,
 } from '../conditions.ts';
 import type { Decision } from '../decision.ts';
+import { identifierIn } from '../indexes.ts';
 import { tenantNotAllowed } from '../tenants.ts';
 
 /** The data of ConfigMaps, by name; null: there is no ConfigMap of that name. */
@@ -93,16 +94,16 @@ const foreign: NewCondition = {
 
 export function decideTemplate(facts: TemplateFacts): Decision {
   const { read, layouts, hasSender, configMaps } = facts;
-  const fields = identifyingFields(read);
+  const decided = { fields: identifyingFields(read), isRenamed: isRenamed(facts.object) };
   const template = acceptTemplate(facts);
-  if (isFaults(template)) return withoutEntry(faultConditions(template), fields);
+  if (isFaults(template)) return withoutEntry(faultConditions(template), decided);
   if (configMaps === null) {
     const conditions = [
       conditionFromFaults('Accepted', [], true),
       unreadableReferences('ConfigMaps'),
       pending('Compiled'),
     ];
-    return { ...withoutEntry(conditions, fields), nextVisitMs: operatorLimits.reconcileStoreRetryMs };
+    return { ...withoutEntry(conditions, decided), nextVisitMs: operatorLimits.reconcileStoreRetryMs };
   }
   const compiled = compileTemplate(template, {
     configMap: (name) => configMaps.get(name) ?? null,
@@ -110,23 +111,27 @@ export function decideTemplate(facts: TemplateFacts): Decision {
     template: (name) => layouts.get(name) ?? null,
   });
   const { revision, faults } = compiled;
-  if (faults.length > 0 || revision === null) return withoutEntry(faultConditions(faults), fields);
+  if (faults.length > 0 || revision === null) return withoutEntry(faultConditions(faults), decided);
   const use = describeUse(revision);
   return {
     ...withoutEntry([...faultConditions([]).slice(0, 2), compiledCondition(use)], {
-      ...fields,
-      ...useFields(use),
+      ...decided,
+      fields: { ...decided.fields, ...useFields(use) },
     }),
     entry: { kind: 'template', template: revision },
   };
 }
 
-const withoutEntry = (conditions: readonly NewCondition[], fields: Decision['fields']): Decision => ({
+const withoutEntry = (
+  conditions: readonly NewCondition[],
+  { fields, isRenamed }: Pick<Decision, 'fields' | 'isRenamed'>,
+): Decision => ({
   entry: null,
   conditions,
   foreign,
   fields,
   ready: { isSuspended: false, isEnforced: false },
+  isRenamed,
   nextVisitMs: null,
 });
 
@@ -144,6 +149,10 @@ function compiledCondition({ warnings }: { readonly warnings: readonly TemplateW
     message: `${first.path} ${first.message}${more}`,
   };
 }
+
+/** The identifier in the status is that of the last visit. */
+const isRenamed = (object: TemplateResource): boolean =>
+  object.status?.identifier !== undefined && object.status.identifier !== identifierIn(object);
 
 /** Returned for any valid spec, whether the tenant may have the identifier or not. */
 function identifyingFields(read: TemplateFacts['read']): Pick<TemplateStatus, 'identifier' | 'locales'> {

@@ -66,7 +66,7 @@ async function gatherClaim(
   for (const rival of templates.by('identifier', identifierOf(read))) {
     if (!hasPrecedence(rival, object)) continue;
     const { namespace: itsNamespace = '' } = rival.metadata;
-    if (itsNamespace === namespace || (await tenants.of(itsNamespace)) === tenant)
+    if (itsNamespace === namespace || (await tenants.isOf(itsNamespace, tenant)))
       return { object, read, tenant, owner: rival };
   }
   return { object, read, tenant, owner: null };

@@ -20,8 +20,6 @@ export async function reconcileTemplate(
   parts: TemplateParts,
   object: TemplateResource,
 ): Promise<number | null> {
-  // a Template has no finalizer: the sweep after its deletion removes it from the catalog
-  if (object.metadata.deletionTimestamp !== undefined) return null;
   const decision = decideTemplate(await gatherTemplate(parts, object));
   const result = decision.entry === null ? null : await publish(parts.catalog, object, decision.entry);
   const conclusion = concludeVisit(object, decision, result, parts.clock.now());

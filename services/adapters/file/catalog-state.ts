@@ -28,13 +28,15 @@ export interface KeptObject extends StoredObject {
   readonly revision: number;
   /** Null for a template, whose content is in its revision's file, and for a removed object. */
   readonly sender: SealedSender | null;
+  /** When the sender was retired, by the store's clock; null unless it is draining. */
+  readonly retiredAt: number | null;
 }
 
 export class CatalogState {
   readonly #folder: string;
   readonly #keys: Keys;
   readonly #objects = new Map<string, KeptObject>();
-  /** The live objects, by the same keys. */
+  /** The objects that readers see, by the same keys. */
   readonly #senders = new Map<string, Sender>();
   readonly #templates = new Map<string, TemplateRevision>();
   #turn: Promise<unknown> = Promise.resolve();
@@ -98,11 +100,12 @@ export class CatalogState {
    * could lose.
    */
   async #show(object: KeptObject): Promise<void> {
-    const { key, isLive, revision } = object;
-    const sender = isLive && object.sender !== null ? this.#opened(object.sender) : null;
-    const template = isLive && object.sender === null ? await this.#revision(key, revision) : null;
+    const { key, state, revision } = object;
+    const isSeen = state === 'live' || state === 'draining';
+    const sender = isSeen && object.sender !== null ? this.#opened(object.sender) : null;
+    const template = isSeen && object.sender === null ? await this.#revision(key, revision) : null;
     this.#objects.set(key, object);
-    setOrDelete(this.#senders, key, sender);
+    setOrDelete(this.#senders, key, sender && { ...sender, retiring: state === 'draining' });
     setOrDelete(this.#templates, key, template);
   }
 

@@ -10,13 +10,14 @@ import { MemoryNotices } from '../memory/notices.ts';
 import { SystemRandom } from '../system/random.ts';
 import { CatalogState } from './catalog-state.ts';
 import { createCatalogWriter } from './catalog-writer.ts';
+import { drainingSendersOf } from './draining-senders.ts';
 
 const april: Key = { id: 'april', secret: new Uint8Array(32).fill(4) };
 const may: Key = { id: 'may', secret: new Uint8Array(32).fill(5) };
 
 const openFolder = () => mkdtemp(join(tmpdir(), 'packetboat-state-'));
 const writerOf = (state: CatalogState, keys: Keys, notices = new MemoryNotices()): CatalogWriter =>
-  createCatalogWriter(state, { keys, notices, random: new SystemRandom() });
+  createCatalogWriter(state, { keys, notices, random: new SystemRandom(), now: Date.now });
 
 catalogWriterContract('file', async () => {
   const folder = await openFolder();
@@ -72,12 +73,15 @@ describe('CatalogWriter of a folder', () => {
     });
   });
 
-  it('keeps logins sealed, and removes those of removed senders', async () => {
-    const { writer } = await reopen();
+  it('keeps logins sealed, those of a draining sender too, and erases them with it', async () => {
+    const { state, writer } = await reopen();
     await writer.put(source, login);
     expect(await contents()).not.toContain('sesame');
     expect(await contents()).toContain('routes/relay/credentials');
     await writer.prune(source, new Set());
+    expect(await contents()).toContain('routes/relay/credentials');
+    const draining = drainingSendersOf(state, () => {});
+    for (const sender of await draining.draining()) await draining.erase(sender);
     expect(await contents()).not.toContain('routes/relay/credentials');
   });
 

@@ -2,7 +2,7 @@
 // turns, and a revision is stored before the object that points to it.
 
 import { entryKey, noticeOf } from '../../core/catalog/catalog.ts';
-import { decideWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
+import { decideWrite, mayRetire } from '../../core/catalog/catalog-write.ts';
 import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import { NONCE_BYTES } from '../../core/secrets/seal.ts';
@@ -22,13 +22,15 @@ interface FileCatalogWriterParts {
   readonly random: Random;
   /** The keys of purpose `catalog`. */
   readonly keys: Keys;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly now: () => number;
 }
 
 export function createCatalogWriter(state: CatalogState, parts: FileCatalogWriterParts): CatalogWriter {
   return {
     put: (source, entry) => state.inTurn(() => put(state, parts, source, entry)),
     list: ({ kind, name }) => state.inTurn(async () => ownOf(state, kind, name).map(toOwnEntry)),
-    remove: (source, key) => state.inTurn(() => remove(state, parts, source, key)),
+    retire: (source, key) => state.inTurn(() => retire(state, parts, source, key)),
     prune: (source, keep) => state.inTurn(() => prune(state, parts, source, keep)),
     /** the caller of `open` owns the state */
     async [Symbol.asyncDispose]() {},
@@ -45,9 +47,10 @@ async function put(
   const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
   const stored = state.object(key);
   const isWhole = stored === null || stored.hash !== hash || (await holds(state, stored, entry, parts.keys));
-  const kind = decideWrite(stored, source, hash, isWhole);
+  const domain = entry.kind === 'sender' ? entry.sender.domain : null;
+  const kind = decideWrite(stored, source, { hash, domain, isSame: isWhole });
   const last = stored?.revision ?? 0;
-  if (kind === 'fenced' || kind === 'foreign') return { kind, revision: last };
+  if (kind === 'fenced' || kind === 'foreign' || kind === 'draining') return { kind, revision: last };
   if (kind === 'unchanged') {
     await raise(state, stored, source);
     return { kind, revision: last };
@@ -62,10 +65,12 @@ async function put(
     key,
     revision,
     hash,
-    isLive: true,
+    state: 'live',
     source: toSource(source),
     fence: source.fence,
+    domain,
     sender,
+    retiredAt: null,
   });
   parts.notices.publish(noticeOf(key));
   return { kind, revision };
@@ -79,21 +84,25 @@ async function prune(
 ): Promise<number> {
   let count = 0;
   for (const { key } of ownOf(state, source.kind, source.name)) {
-    if (!keep.has(key) && (await remove(state, parts, source, key))) count += 1;
+    if (!keep.has(key) && (await retire(state, parts, source, key))) count += 1;
   }
   return count;
 }
 
-async function remove(
+async function retire(
   state: CatalogState,
-  { notices }: FileCatalogWriterParts,
+  { notices, now }: FileCatalogWriterParts,
   source: CatalogSource,
   key: string,
 ): Promise<boolean> {
   const stored = state.object(key);
-  if (stored === null || !mayRemove(stored, source)) return false;
+  if (stored === null || !mayRetire(stored, source)) return false;
   const fence = { term: source.fence.term, generation: stored.fence.generation };
-  await state.keepObject({ ...stored, isLive: false, fence, sender: null });
+  await state.keepObject(
+    stored.sender === null
+      ? { ...stored, state: 'removed', fence }
+      : { ...stored, state: 'draining', retiredAt: now(), fence },
+  );
   notices.publish(noticeOf(key));
   return true;
 }
@@ -101,18 +110,23 @@ async function remove(
 function ownOf(state: CatalogState, kind: string, name: string): readonly KeptObject[] {
   return state
     .objects()
-    .filter(({ isLive, source }) => isLive && source.kind === kind && source.name === name);
+    .filter(({ state, source }) => state === 'live' && source.kind === kind && source.name === name);
 }
 
-const toOwnEntry = ({ key, source, fence }: KeptObject): OwnEntry => ({
+const toOwnEntry = ({ key, source, domain, fence }: KeptObject): OwnEntry => ({
   key,
   uid: source.uid ?? null,
+  namespace: source.namespace ?? null,
+  version: source.version ?? null,
+  domain,
   fence,
 });
-const toSource = ({ kind, name, uid }: CatalogSource): KeptObject['source'] => ({
+const toSource = ({ kind, name, uid, namespace, version }: CatalogSource): KeptObject['source'] => ({
   kind,
   name,
   ...(uid === undefined ? {} : { uid }),
+  ...(namespace === undefined ? {} : { namespace }),
+  ...(version === undefined ? {} : { version }),
 });
 
 /**

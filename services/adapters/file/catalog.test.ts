@@ -24,6 +24,7 @@ async function setUp() {
       state: join(root, 'state'),
       keys: [{ id: 'k1', secret: new Uint8Array(32).fill(1) }],
       random: new SystemRandom(),
+      now: Date.now,
       report: (fault) => faults.push(fault),
       reportTrouble: (error) => troubles.push(error),
     });
@@ -116,7 +117,19 @@ describe('a catalog folder', () => {
       );
     }
     await rm(join(setup.folder, 'a.yaml'));
-    await expect.poll(() => catalog.current().senders('shop')).toEqual([]);
+    await expect.poll(() => catalog.current().sender('shop', 'billing')?.retiring).toBe(true);
+    expect(catalog.current().template('shop', 'invoice')).toBeNull();
+  });
+
+  it('a sender without a file drains until it is erased', async () => {
+    await setup.write('a.yaml', senderYaml());
+    const catalog = await setup.open();
+    await rm(join(setup.folder, 'a.yaml'));
+    await expect.poll(() => catalog.current().sender('shop', 'billing')?.retiring).toBe(true);
+    const [draining] = await catalog.drainingSenders.draining();
+    if (draining === undefined) return expect.fail('one sender drains');
+    expect(await catalog.drainingSenders.erase(draining)).toBe(true);
+    expect(catalog.current().sender('shop', 'billing')).toBeNull();
   });
 
   it('keeps the last good revision over a restart with an invalid object', async () => {

@@ -11,9 +11,11 @@ import { compileFolder } from '../../core/objects/compile-folder.ts';
 import type { Keys } from '../../core/secrets/keyring.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { CatalogSource, CatalogWriter } from '../../ports/catalog-writer.ts';
+import type { DrainingSenders } from '../../ports/draining-senders.ts';
 import type { Random } from '../../ports/random.ts';
 import { CatalogState } from './catalog-state.ts';
 import { createCatalogWriter } from './catalog-writer.ts';
+import { drainingSendersOf } from './draining-senders.ts';
 import { areSame, documentsOf, type Stamps, stampsOf } from './folder.ts';
 
 interface FolderCatalogParts {
@@ -24,6 +26,8 @@ interface FolderCatalogParts {
   /** The keys of purpose `catalog`, which seal the senders' logins in the state. */
   readonly keys: Keys;
   readonly random: Random;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly now: () => number;
   /** Called with each new fault, and not again while the fault remains. */
   readonly report: (fault: Fault) => void;
   /**
@@ -38,17 +42,23 @@ interface FolderCatalogParts {
  */
 const SOURCE: CatalogSource = { kind: 'folder', name: 'embedded', fence: { term: 0, generation: 0 } };
 
+/** The catalog, and its senders whose file was deleted. */
+export interface EmbeddedCatalog extends Catalog {
+  readonly drainingSenders: DrainingSenders;
+}
+
 /**
  * Opens the catalog. Rejects with `Failure('invalid')` if the folder cannot be read. Objects with
  * faults are reported and do not reject.
  */
-export async function openCatalog(parts: FolderCatalogParts): Promise<Catalog> {
+export async function openCatalog(parts: FolderCatalogParts): Promise<EmbeddedCatalog> {
   const catalog = new FolderCatalog(parts, await CatalogState.open(parts.state, parts.keys));
   await catalog.start();
   return catalog;
 }
 
-class FolderCatalog implements Catalog {
+class FolderCatalog implements EmbeddedCatalog {
+  readonly drainingSenders: DrainingSenders;
   readonly #parts: FolderCatalogParts;
   readonly #state: CatalogState;
   readonly #writer: CatalogWriter;
@@ -69,6 +79,7 @@ class FolderCatalog implements Catalog {
       this.#isStale = true;
     };
     this.#writer = createCatalogWriter(state, { ...parts, notices: { publish } });
+    this.drainingSenders = drainingSendersOf(state, () => this.#goLive());
     this.#snapshot = state.snapshot(0);
   }
 

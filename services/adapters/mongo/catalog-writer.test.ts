@@ -69,6 +69,7 @@ describeWith(['mongo'], 'CatalogWriter in MongoDB', () => {
         config: document.config?.replace('relay.example.net', 'evil.example.net') ?? null,
       }),
     ],
+    ['its config, which is no JSON any more,', () => ({ config: '{' })],
     ['its sealed login', () => ({ sealed: [] })],
     ['whether it may send', () => ({ sendable: false })],
     ['its state', () => ({ state: 'removed' as const })],

@@ -2,7 +2,7 @@
 // concurrent writers do not mix. A revision is stored before the object that refers to it.
 
 import { entryKey, noticeOf, type TemplateRevision } from '../../core/catalog/catalog.ts';
-import { decideWrite, mayRemove } from '../../core/catalog/catalog-write.ts';
+import { decideWrite, mayRetire } from '../../core/catalog/catalog-write.ts';
 import { isStoredAs, sealSender } from '../../core/catalog/sealed-sender.ts';
 import { Failure } from '../../core/failure.ts';
 import { catalogLimits } from '../../core/limits/catalog.ts';
@@ -19,6 +19,7 @@ import type { Notices } from '../../ports/notices.ts';
 import type { Random } from '../../ports/random.ts';
 import {
   type CatalogCollections,
+  domainOf,
   type ObjectDocument,
   openCatalogCollections,
   revisionId,
@@ -57,10 +58,13 @@ class MongoCatalogWriter implements CatalogWriter {
     for (let tries = 0; tries < catalogLimits.catalogWriteTriesMax; tries++) {
       const stored = await this.#mongo.call(objects.findOne({ _id: key }));
       const { hash } = entry.kind === 'sender' ? entry.sender : entry.template;
+      const domain = entry.kind === 'sender' ? entry.sender.domain : null;
       const isWhole = stored === null || stored.hash !== hash || (await this.#holds(stored, source, entry));
-      const kind = decideWrite(stored === null ? null : toStoredObject(stored), source, hash, isWhole);
+      const kind = decideWrite(stored === null ? null : toStoredObject(stored), source, {
+        ...{ hash, domain, isSame: isWhole },
+      });
       const last = stored?.revision ?? 0;
-      if (kind === 'fenced' || kind === 'foreign') return { kind, revision: last };
+      if (kind === 'fenced' || kind === 'foreign' || kind === 'draining') return { kind, revision: last };
       const revision = stored?.hash === hash ? last : await this.#number(entry, last + 1);
       if (!isWhole) await this.#mend(entry, revision);
       if (
@@ -81,27 +85,36 @@ class MongoCatalogWriter implements CatalogWriter {
     let count = 0;
     for (const stored of await this.#mongo.call(objects.find(own).toArray())) {
       // an object that was written in between stays
-      if (!keep.has(stored._id) && (await this.#remove(source, stored))) count += 1;
+      if (!keep.has(stored._id) && (await this.#retire(source, stored))) count += 1;
     }
     return count;
   }
 
   async list({ kind, name }: Pick<CatalogSource, 'kind' | 'name'>): Promise<readonly OwnEntry[]> {
     const own = { 'source.kind': kind, 'source.name': name, state: 'live' } as const;
-    const projection = { source: 1, fence: 1 } as const;
+    const projection = { source: 1, fence: 1, config: 1 } as const;
     const found = await this.#mongo.call(this.#collections.objects.find(own, { projection }).toArray());
-    return found.map(({ _id, source, fence }) => ({ key: _id, uid: source.uid ?? null, fence }));
+    return found.map(({ _id, source, fence, config }) => ({
+      ...{ key: _id, uid: source.uid ?? null, namespace: source.namespace ?? null },
+      ...{ version: source.version ?? null, fence },
+      domain: domainOf(config),
+    }));
   }
 
-  async remove(source: CatalogSource, key: string): Promise<boolean> {
+  async retire(source: CatalogSource, key: string): Promise<boolean> {
     const stored = await this.#mongo.call(this.#collections.objects.findOne({ _id: key }));
-    return stored !== null && this.#remove(source, stored);
+    return stored !== null && this.#retire(source, stored);
   }
 
-  async #remove(source: CatalogSource, stored: ObjectDocument): Promise<boolean> {
-    if (!mayRemove(toStoredObject(stored), source)) return false;
+  async #retire(source: CatalogSource, stored: ObjectDocument): Promise<boolean> {
+    if (!mayRetire(toStoredObject(stored), source)) return false;
     const fence = { term: source.fence.term, generation: stored.fence.generation };
-    if (!(await this.#replace(stored, { ...stored, state: 'removed', fence }))) return false;
+    const retiredAt = this.#changeTime(stored);
+    const next =
+      stored.config === null
+        ? ({ ...stored, state: 'removed', fence } as const)
+        : ({ ...stored, state: 'draining', retiredAt, fence } as const);
+    if (!(await this.#replace(stored, next, retiredAt))) return false;
     this.#parts.notices.publish(noticeOf(stored._id));
     return true;
   }
@@ -166,20 +179,21 @@ class MongoCatalogWriter implements CatalogWriter {
   }
 
   /** Stores the fence of a newer writer of the same object, so that older writers are fenced. */
-  async #raise(stored: ObjectDocument | null, { kind, name, uid, fence }: CatalogSource): Promise<boolean> {
+  async #raise(stored: ObjectDocument | null, writing: CatalogSource): Promise<boolean> {
     if (stored === null) return true;
+    const { uid, fence } = writing;
     const isKnown =
       stored.fence.term === fence.term &&
       stored.fence.generation === fence.generation &&
       stored.source.uid === uid;
-    const source = { kind, name, ...(uid === undefined ? {} : { uid }) };
-    return isKnown || this.#replace(stored, { ...stored, source, fence }, stored.updatedAt);
+    const next = { ...stored, source: toSource(writing), fence };
+    return isKnown || this.#replace(stored, next, stored.updatedAt);
   }
 
   async #replace(
     stored: ObjectDocument | null,
     next: Omit<ObjectDocument, 'writes' | 'updatedAt'>,
-    updatedAt: number = Math.max(this.#mongo.now(), (stored?.updatedAt ?? 0) + 1),
+    updatedAt: number = this.#changeTime(stored),
   ): Promise<boolean> {
     const { objects } = this.#collections;
     if (stored === null) return this.#mongo.call(isNew(objects.insertOne({ ...next, writes: 1, updatedAt })));
@@ -188,6 +202,11 @@ class MongoCatalogWriter implements CatalogWriter {
       (await this.#mongo.call(objects.updateOne({ _id, writes: stored.writes }, { $set: fields })))
         .matchedCount === 1
     );
+  }
+
+  /** Later than the change before, so that readers see the new one. */
+  #changeTime(stored: ObjectDocument | null): number {
+    return Math.max(this.#mongo.now(), (stored?.updatedAt ?? 0) + 1);
   }
 
   #toDocument(
@@ -199,11 +218,8 @@ class MongoCatalogWriter implements CatalogWriter {
       _id: entryKey(entry),
       revision,
       state: 'live',
-      source: {
-        kind: source.kind,
-        name: source.name,
-        ...(source.uid === undefined ? {} : { uid: source.uid }),
-      },
+      retiredAt: null,
+      source: toSource(source),
       fence: source.fence,
     } as const;
     if (entry.kind === 'template') {
@@ -217,6 +233,14 @@ class MongoCatalogWriter implements CatalogWriter {
     return { ...common, tenant, name, hash, sendable: !suspended && verified, config, sealed };
   }
 }
+
+const toSource = ({ kind, name, uid, namespace, version }: CatalogSource): ObjectDocument['source'] => ({
+  kind,
+  name,
+  ...(uid === undefined ? {} : { uid }),
+  ...(namespace === undefined ? {} : { namespace }),
+  ...(version === undefined ? {} : { version }),
+});
 
 const configOf = (template: TemplateRevision, revision: number): string =>
   JSON.stringify({ ...template, revision });

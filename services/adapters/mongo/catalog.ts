@@ -151,8 +151,10 @@ class MongoCatalog implements Catalog {
 
   async #read(document: ObjectDocument): Promise<Known['live']> {
     if (document.state === 'removed') return null;
-    if (document.config !== null)
-      return { sender: this.#open({ config: document.config, sealed: document.sealed }) };
+    if (document.config !== null) {
+      const sender = this.#open({ config: document.config, sealed: document.sealed });
+      return { sender: { ...sender, retiring: document.state === 'draining' } };
+    }
     const template = await this.#readRevision(document._id, document.revision);
     return template === null ? null : { template };
   }

@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
-import { decideWrite, mayRemove, type StoredObject } from './catalog-write.ts';
+import { decideWrite, mayRetire, type StoredObject } from './catalog-write.ts';
 
 const stored: StoredObject = {
   source: { kind: 'operator', name: 'prod' },
   fence: { term: 3, generation: 7 },
   hash: 'a',
-  isLive: true,
+  state: 'live',
+  domain: 'shop.example',
 };
 const by = (term: number, generation: number, more: { kind?: string; name?: string; uid?: string } = {}) => ({
   kind: 'operator',
@@ -43,10 +44,10 @@ it.each([
     true,
     'fenced',
   ],
-  ['one that was removed', { ...stored, isLive: false }, by(3, 1), 'a', true, 'created'],
+  ['one that was removed', { ...stored, state: 'removed' as const }, by(3, 1), 'a', true, 'created'],
   [
     'one that another removed',
-    { ...stored, isLive: false },
+    { ...stored, state: 'removed' as const },
     by(3, 1, { kind: 'folder' }),
     'a',
     true,
@@ -54,14 +55,84 @@ it.each([
   ],
   [
     'one that was removed since, by an old leader',
-    { ...stored, isLive: false },
+    { ...stored, state: 'removed' as const },
     by(2, 9),
     'a',
     true,
     'fenced',
   ],
+  [
+    'an object that a source with another count of terms removed',
+    { ...stored, state: 'removed' as const },
+    by(2, 1, { kind: 'folder' }),
+    'a',
+    true,
+    'created',
+  ],
+  [
+    'the same object, which drains',
+    { ...stored, state: 'draining' as const },
+    by(3, 7),
+    'a',
+    true,
+    'updated',
+  ],
+  [
+    'a recreated object, while the former drains',
+    { ...stored, state: 'draining' as const, source: { ...stored.source, uid: 'old' } },
+    by(3, 1, { uid: 'new' }),
+    'a',
+    true,
+    'updated',
+  ],
+  [
+    'a recreated object, while the former drains, by an old leader',
+    { ...stored, state: 'draining' as const, source: { ...stored.source, uid: 'old' } },
+    by(2, 1, { uid: 'new' }),
+    'a',
+    true,
+    'fenced',
+  ],
+  [
+    'another source, while the object drains',
+    { ...stored, state: 'draining' as const },
+    by(1, 1, { kind: 'folder' }),
+    'a',
+    true,
+    'updated',
+  ],
 ])('%s: %#', (_, object, writing, hash, isSame, answer) => {
-  expect(decideWrite(object, writing, hash, isSame)).toBe(answer);
+  expect(decideWrite(object, writing, { hash, domain: 'shop.example', isSame })).toBe(answer);
+});
+
+it.each([
+  ['its own, in a folder', stored, by(3, 8), 'updated'],
+  [
+    'that of an earlier object',
+    { ...stored, source: { ...stored.source, uid: 'old' } },
+    by(3, 1, { uid: 'new' }),
+    'draining',
+  ],
+  [
+    'that of an earlier object, which drains',
+    { ...stored, state: 'draining' as const, source: { ...stored.source, uid: 'old' } },
+    by(3, 1, { uid: 'new' }),
+    'draining',
+  ],
+  [
+    'that of an earlier object, which was erased',
+    { ...stored, state: 'removed' as const, source: { ...stored.source, uid: 'old' } },
+    by(3, 1, { uid: 'new' }),
+    'created',
+  ],
+  [
+    'that of another source, which drains',
+    { ...stored, state: 'draining' as const },
+    by(3, 1, { name: 'staging' }),
+    'foreign',
+  ],
+])('a write of another domain over %s', (_, object, writing, answer) => {
+  expect(decideWrite(object, writing, { hash: 'b', domain: 'other.example', isSame: true })).toBe(answer);
 });
 
 it.each([
@@ -70,7 +141,8 @@ it.each([
   ['its own, as an old leader', stored, by(2, 9), false],
   ['one that was written since', stored, by(3, 6), false],
   ['another’s', stored, by(9, 9, { name: 'staging' }), false],
-  ['one that is removed', { ...stored, isLive: false }, by(9, 9), false],
+  ['one that drains', { ...stored, state: 'draining' as const }, by(9, 9), false],
+  ['one that is removed', { ...stored, state: 'removed' as const }, by(9, 9), false],
   [
     'one that it names',
     { ...stored, source: { ...stored.source, uid: 'one' } },
@@ -84,6 +156,6 @@ it.each([
     false,
   ],
   ['whatever has the name', { ...stored, source: { ...stored.source, uid: 'one' } }, by(3, 7), true],
-])('may it remove %s? %#', (_, object, writing, answer) => {
-  expect(mayRemove(object, writing)).toBe(answer);
+])('may it retire %s? %#', (_, object, writing, answer) => {
+  expect(mayRetire(object, writing)).toBe(answer);
 });

@@ -91,8 +91,8 @@ export interface Sender {
    */
   readonly verified: boolean;
   /**
-   * The object was deleted while mail was waiting: the waiting mail is sent, and no new mail is
-   * accepted.
+   * The sender was retired: no new mail is accepted, and the accepted mail is delivered. Only
+   * readers of a catalog set it.
    */
   readonly retiring: boolean;
   /** A-label in lower case. */

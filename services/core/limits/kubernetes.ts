@@ -42,8 +42,11 @@ export const kubernetesLimits = {
   electionRenewByMs: 10 * SECOND,
   /** How often the leader renews and candidates look. */
   electionRetryMs: 2 * SECOND,
-  /** Time in which the same Event is not repeated. */
-  eventAgainMs: 10 * MINUTE,
+  /**
+   * An Event that repeats within this time of the last one counts up instead of being written
+   * again. The API server keeps an Event for an hour.
+   */
+  eventSeriesMs: 30 * MINUTE,
   /** Events being written at the same time. Further Events are dropped. */
   eventsUnderWayMax: 100,
   /** Events that are remembered in order not to repeat them. */

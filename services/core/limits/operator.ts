@@ -13,6 +13,20 @@ export const operatorLimits = {
   tenantKnownMs: 30 * SECOND,
   /** Wait before an object is reconciled again after the store failed. */
   reconcileStoreRetryMs: 5 * SECOND,
+  /**
+   * How long the start of the operator waits for a namespace whose objects the API server does not
+   * return, if the reason may end soon.
+   */
+  namespacesWaitMs: 30 * SECOND,
+  /** How often the operator asks whether the store is reachable. */
+  storeAskEveryMs: 2 * SECOND,
+  /**
+   * How long the store has to be unreachable before the conditions of all objects say so: longer
+   * than an election in MongoDB takes.
+   */
+  storeDownAfterMs: 15 * SECOND,
+  /** Waits from this length on are in `status.nextVisitTime`: each new time is a write. */
+  visitShownFromMs: MINUTE,
   /** How often DNS is checked while a required record, or the record of a new key, is missing. */
   domainRecheckMs: 60 * SECOND,
   /**
@@ -29,8 +43,23 @@ export const operatorLimits = {
   dnsPeriodShare: 0.95,
   /** Faults in the message of a condition. */
   faultsInMessageMax: 5,
-  /** How often the store is asked whether a sender that is being deleted still has waiting mail. */
-  drainLookMs: 5 * SECOND,
+  /** Wait before a Sender is published again whose name belongs to a sender that still drains. */
+  drainingRetryMs: 30 * SECOND,
+  /**
+   * Time from a deletion to the comparison of objects and catalog, so that one comparison finds many
+   * deletions.
+   */
+  compareDelayMs: 5 * SECOND,
+  /**
+   * How often a comparison is repeated for the namespaces that it could not list. The API server keeps
+   * a watch that began before a Role was lost, so no failed watch tells that the Role is back.
+   */
+  compareAgainMs: 30 * SECOND,
+  /**
+   * Objects of one namespace that may be missing at once. If more are missing, and more than half,
+   * an administrator decides.
+   */
+  missingObjectsMax: 10,
   /** How often all objects are compared with the catalog, in case a change was missed. */
   operatorSweepEveryMs: 10 * MINUTE,
 } as const;

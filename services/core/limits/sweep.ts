@@ -21,6 +21,11 @@ export const sweepLimits = {
   backlogSeenMs: 2 * SECOND,
   /** Entries of one backlog that are published at a time: also how many a full window refuses. */
   feedBatch: 100,
+  /**
+   * How often a sweeper looks whether a draining sender still has unfinished mail. Also how long a
+   * request may take that an ingest accepted just before it read that the sender is retired.
+   */
+  drainLookMs: 5 * SECOND,
   /** How often blobs without a message are looked for. */
   sweepBlobsEveryMs: 1 * HOUR,
   /** How often queued deliveries are counted, for the metric that autoscaling reads. */

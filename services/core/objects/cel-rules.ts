@@ -25,7 +25,8 @@ export const validatedBy = (...rules: readonly CelRule[]) => ({
 
 /** A rule of `spec.routes[].smtp`. */
 export const credentialsNeedVerifiedTls: CelRule = {
-  cel: "!has(self.credentialsSecretRef) || self.tls in ['StartTLS', 'Implicit']",
+  // no default on the API server, so that an absent field means StartTLS
+  cel: "!has(self.credentialsSecretRef) || !has(self.tls) || self.tls in ['StartTLS', 'Implicit']",
   message: 'must be StartTLS or Implicit when credentialsSecretRef is set',
   path: ['tls'],
 };
@@ -56,6 +57,63 @@ export const returnPathIsInDomain: CelRule = {
   cel: "!has(self.returnPathDomain) || self.returnPathDomain.lowerAscii() == self.domain.lowerAscii() || self.returnPathDomain.lowerAscii().endsWith('.' + self.domain.lowerAscii())",
   message: 'must be in spec.domain',
   path: ['returnPathDomain'],
+};
+
+/** A rule of a host: `:` occurs in addresses of IPv6 only. */
+export const hostHasNoPort: CelRule = {
+  cel: "!self.contains(':') || isIP(self)",
+  message: 'must be a host name or an IP address without a port: spec.routes[].smtp.port is the port',
+  path: [],
+};
+
+/** A rule of a domain. The parser of domains checks it for files. */
+export const domainIsNoAddress: CelRule = {
+  cel: '!isIP(self)',
+  message: 'must be a domain name, not an IP address',
+  path: [],
+};
+
+/** The language tag that `tag` is compared by, in CEL. */
+const comparedBy = (tag: string): string => `${tag}.lowerAscii().replace('_', '-')`;
+const hasDefaultLocale = (locales: string): string =>
+  `${locales}.exists(l, ${comparedBy('l.locale')} == ${comparedBy('self.defaultLocale')})`;
+
+/**
+ * A rule of a Template's `spec`. A template that is only a test or a draft has no live locales yet.
+ * `resolveContent` checks this rule and the two of content for files.
+ */
+export const contentExists: CelRule = {
+  cel: 'size(self.locales) > 0 || has(self.testing) && size(self.testing.locales) > 0 || has(self.draft) && size(self.draft.locales) > 0',
+  message: 'must have an entry, unless testing or draft has one',
+  path: ['locales'],
+};
+export const defaultLocaleExists: CelRule = {
+  cel: `size(self.locales) > 0 ? ${hasDefaultLocale('self.locales')} : has(self.testing) && size(self.testing.locales) > 0 ? ${hasDefaultLocale('self.testing.locales')} : has(self.draft) && size(self.draft.locales) > 0 ? ${hasDefaultLocale('self.draft.locales')} : true`,
+  message: 'must be one of the locales',
+  path: ['defaultLocale'],
+};
+
+/** A rule of each live locale. A field of only white space becomes a condition. */
+export const bodyExists: CelRule = {
+  cel: "has(self.htmlFrom) || has(self.html) && self.html != '' || has(self.text) && self.text != ''",
+  message: 'must have html, htmlFrom or text that is not blank',
+  path: [],
+};
+
+/**
+ * A rule of a Template's `spec` about its first live locale: over all locales this rule would exceed the
+ * API server's limit on the cost of rules, so a subject that another locale lacks becomes a
+ * condition. A layout needs no subject, and contains `{{{content}}}`, perhaps with spaces.
+ */
+export const subjectExists: CelRule = {
+  cel: `size(self.locales) == 0 || ${[
+    "has(self.locales[0].subject) && self.locales[0].subject != ''",
+    'has(self.locales[0].htmlFrom)',
+    "has(self.locales[0].html) && self.locales[0].html.contains('{{{')",
+    "has(self.locales[0].text) && self.locales[0].text.contains('{{{')",
+  ].join(' || ')}`,
+  message: 'the first entry must have a subject, unless it is a layout',
+  path: ['locales'],
 };
 
 /** A rule of each entry of a Template's `locales`. */

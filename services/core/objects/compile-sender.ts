@@ -32,7 +32,6 @@ export interface ObservedState {
   /** The keys that sign if the policy is Managed. */
   readonly managedKeys?: readonly DkimKey[];
   readonly verified?: boolean;
-  readonly retiring?: boolean;
 }
 
 /**
@@ -42,7 +41,7 @@ export interface ObservedState {
 export function compileSender(
   object: SenderObject,
   references: SenderReferences,
-  { managedKeys = [], verified = true, retiring = false }: ObservedState = {},
+  { managedKeys = [], verified = true }: ObservedState = {},
 ): Sender | readonly ObjectFault[] {
   const { spec, metadata } = object;
   const faults: ObjectFault[] = [];
@@ -80,7 +79,7 @@ export function compileSender(
     revision: 0,
     suspended: spec.suspend,
     verified,
-    retiring,
+    retiring: false,
     domain,
     from,
     replyTo: spec.replyTo

@@ -1,11 +1,13 @@
 // Schemas of the fields that Senders and Templates have in common: references, addresses, domains,
 // hosts and locales.
 
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { isRefusal, parseAddress, parseDomain, parseMailbox } from '../address.ts';
 import { addressLimits } from '../limits/address.ts';
 import { objectsLimits } from '../limits/objects.ts';
 import { canonical } from '../template/locale.ts';
+import { domainIsNoAddress, hostHasNoPort, refusalOf, validatedBy } from './cel-rules.ts';
 import { objectName } from './identity.ts';
 
 /** A list whose entries are identified by one of their fields. */
@@ -38,11 +40,16 @@ export const mailbox = z
     (text) => !isRefusal(parseMailbox(text)),
     'must be an email address, or a name and an address in < >',
   )
-  .meta({ maxLength: addressLimits.displayNameCharsMax + 260 });
+  .meta({ pattern: '[^@\\s]@[^@\\s]', maxLength: addressLimits.displayNameCharsMax + 260 });
 export const domain = z
   .string()
   .refine((text) => typeof parseDomain(text) === 'string', 'must be a domain name')
-  .meta({ pattern: '^[^@\\s.]+(\\.[^@\\s.]+)+$', maxLength: addressLimits.domainOctetsMax });
+  .meta({
+    // neither an underscore nor a port
+    pattern: '^[^@\\s._:]+(\\.[^@\\s._:]+)+$',
+    maxLength: addressLimits.domainOctetsMax,
+    ...validatedBy(domainIsNoAddress),
+  });
 export const teamMember = z
   .string()
   .refine((text) => {
@@ -55,7 +62,9 @@ export const host = z
   .string()
   .min(1)
   .max(addressLimits.domainOctetsMax)
-  .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address');
+  .regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an IP address')
+  .refine((text) => !text.includes(':') || ipaddr.IPv6.isValid(text), refusalOf(hostHasNoPort))
+  .meta(validatedBy(hostHasNoPort));
 export const locale = z
   .string()
   .max(objectsLimits.localeCharsMax)

@@ -1,14 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { readCredentials } from './route-credentials.ts';
+import { keysWithLineBreak, readCredentials } from './route-credentials.ts';
 
 const owner = { tenant: 'shop', sender: 'billing' };
 const read = (values: Readonly<Record<string, string>>) => readCredentials(values, owner);
 
-test('a password is a login of its own, as it is written', () => {
-  expect(read({ username: 'ana', password: ' p \n', other: 'x' })).toEqual({
-    username: 'ana',
-    password: ' p \n',
-  });
+test.each([
+  ['as it is written', ' p ', ' p ', []],
+  ['without the line break at its end', ' p \n', ' p ', ['password']],
+  ['without the line break of Windows', 'p\r\n', 'p', ['password']],
+  ['with all but one line break', 'p\n\n', 'p\n', ['password']],
+  ['with a line break in the middle', 'p\nq', 'p\nq', []],
+])('a password is a login of its own, %s', (_, password, expected, removed) => {
+  expect(read({ username: 'ana', password, other: 'x\n' })).toEqual({ username: 'ana', password: expected });
+  expect(keysWithLineBreak({ username: 'ana', password, other: 'x\n' })).toEqual(removed);
+});
+
+test('a user name ends before its line break', () => {
+  expect(read({ username: 'ana\n', password: 'p' })).toEqual({ username: 'ana', password: 'p' });
+  expect(keysWithLineBreak({ username: 'ana\n', accessToken: 't\n' })).toEqual(['username', 'accessToken']);
 });
 
 test('an access token belongs to its sender, and its final line break is not part of it', () => {
@@ -30,6 +39,7 @@ describe('faults name the key and never a value', () => {
     ],
     [{ username: '', password: 'marker' }, 'InvalidKey', 'has an empty key "username"'],
     [{ username: 'u', password: '' }, 'InvalidKey', 'has an empty key "password"'],
+    [{ username: 'u', password: '\n' }, 'InvalidKey', 'has an empty key "password"'],
     [{ username: 'u', accessToken: '' }, 'InvalidKey', 'has no access token in the key "accessToken"'],
     [{ username: 'u', accessToken: 'mar ker' }, 'InvalidKey', 'has no access token in the key "accessToken"'],
     [

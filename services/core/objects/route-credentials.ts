@@ -19,9 +19,9 @@ export function readCredentials(
   { tenant, sender }: CredentialsOwner,
 ): RouteCredentials | CredentialsFault {
   const own = (key: string): string | undefined => (Object.hasOwn(values, key) ? values[key] : undefined);
-  const username = own('username') ?? '';
-  const password = own('password');
-  // Files, from which Secrets are made, end with a line break.
+  const username = withoutLineBreak(own('username') ?? '');
+  const written = own('password');
+  const password = written === undefined ? undefined : withoutLineBreak(written);
   const accessToken = own('accessToken')?.trim();
   if (password !== undefined && accessToken !== undefined)
     return invalid('must have one of the keys "password" and "accessToken", not both');
@@ -35,6 +35,15 @@ export function readCredentials(
   if (!isAccessToken(accessToken)) return invalid('has no access token in the key "accessToken"');
   return { username, accessToken, tenant, sender };
 }
+
+/** Files, from which Secrets are made, end with a line break, and people do not see it. */
+const withoutLineBreak = (text: string): string => text.replace(/\r?\n$/, '');
+
+/** The keys of a login whose value ends with a line break, which `readCredentials` removes. */
+export const keysWithLineBreak = (values: Readonly<Record<string, string>>): readonly string[] =>
+  ['username', 'password', 'accessToken'].filter(
+    (key) => Object.hasOwn(values, key) && withoutLineBreak(values[key] ?? '') !== values[key],
+  );
 
 const invalid = (message: string): CredentialsFault => ({ reason: 'InvalidKey', message });
 

@@ -10,6 +10,7 @@ import { objectsLimits } from '../limits/objects.ts';
 import {
   credentialsNeedVerifiedTls,
   domainIsImmutable,
+  domainIsNoAddress,
   fromIsInDomain,
   keysBelongToProvided,
   refusalOf,
@@ -36,10 +37,10 @@ const smtp = z
       description:
         'Name or IP address of the relay. Packetboat connects to an address that is not public only where the installation allows it.',
     }),
-    port: z.int().min(1).max(65_535).default(587).meta({ description: 'TCP port.' }),
+    port: z.int().min(1).max(65_535).default(587).meta({ description: 'TCP port. Default: 587.' }),
     tls: z.enum(['StartTLS', 'Implicit', 'Opportunistic', 'None']).default('StartTLS').meta({
       description:
-        'StartTLS and Implicit verify the certificate of the relay, and send nothing when that fails. Opportunistic encrypts without verification when the relay offers TLS. None never encrypts.',
+        'StartTLS and Implicit verify the certificate of the relay, and send nothing when that fails. Opportunistic encrypts without verification when the relay offers TLS. None never encrypts. Default: StartTLS.',
     }),
     credentialsSecretRef: reference('Secret').optional().meta({
       description:
@@ -77,6 +78,10 @@ const dkim = z
       .max(objectsLimits.dkimRotationDaysMax)
       .default(180)
       .meta({ description: 'Days after which a managed key is rotated. 0: never.' }),
+    deletionPolicy: z.enum(['Retain', 'Delete']).default('Retain').meta({
+      description:
+        'Retain: the Secrets of managed keys stay when the Sender is deleted, and a Sender of the same name and domain uses them again. Delete: the operator deletes them with the Sender.',
+    }),
     keys: z
       .array(
         z.strictObject({
@@ -111,7 +116,7 @@ export const senderSpec = z
     domain: domain.meta({
       description:
         'Domain of the sender: From and the return path must be in it. Only one Sender, the oldest, may have a domain. Cannot be changed.',
-      ...validatedBy(domainIsImmutable),
+      ...validatedBy(domainIsImmutable, domainIsNoAddress),
     }),
     from: z
       .strictObject({

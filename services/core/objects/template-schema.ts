@@ -6,7 +6,16 @@ import { acceptLimits } from '../limits/accept.ts';
 import { objectsLimits } from '../limits/objects.ts';
 import { templateLimits } from '../limits/template.ts';
 import { forbiddenSchemes, listed, schemePattern, standardSchemes } from '../template/schemes.ts';
-import { htmlHasOneSource, refusalOf, schemeIsSafe, validatedBy } from './cel-rules.ts';
+import {
+  bodyExists,
+  contentExists,
+  defaultLocaleExists,
+  htmlHasOneSource,
+  refusalOf,
+  schemeIsSafe,
+  subjectExists,
+  validatedBy,
+} from './cel-rules.ts';
 import { keyedBy, keyReference, locale, reference } from './field-schemas.ts';
 import { apiVersion, metadata } from './identity.ts';
 
@@ -34,14 +43,16 @@ const localeContent = z
     refusalOf(htmlHasOneSource),
   )
   .meta(validatedBy(htmlHasOneSource));
-const localesOf = (description: string) =>
+/** Fields of testing and draft may be absent; `resolveContent` checks these rules for files. */
+const liveContent = localeContent.meta(validatedBy(htmlHasOneSource, bodyExists));
+const localesOf = (content: typeof localeContent, description: string) =>
   z
-    .array(localeContent)
+    .array(content)
     .max(templateLimits.templateLocalesMax)
     .meta({ description, ...keyedBy('locale') });
 const overlayOf = (what: string, below: string) =>
   z
-    .strictObject({ locales: localesOf(`Differences from ${below}, per locale and field.`) })
+    .strictObject({ locales: localesOf(localeContent, `Differences from ${below}, per locale and field.`) })
     .optional()
     .meta({ description: `Content of the environment ${what}.` });
 const allowedSchemes = z
@@ -70,7 +81,7 @@ const headers = z
   .default([]);
 const anyObject = (description: string) => ({ description, 'x-kubernetes-preserve-unknown-fields': true });
 
-export const templateSpec = z.strictObject({
+const templateFields = z.strictObject({
   // no @, which separates a pinned revision (`invoice@3`)
   identifier: z
     .string()
@@ -109,10 +120,14 @@ export const templateSpec = z.strictObject({
       'Headers of the mail, in all environments. Headers of a request take precedence. A header with a blank value is left out.',
     ...keyedBy('name'),
   }),
-  locales: localesOf('Live content.'),
+  locales: localesOf(liveContent, 'Live content.'),
   testing: overlayOf('testing', 'the live content'),
   draft: overlayOf('draft', 'the content of testing'),
 });
+
+export const templateSpec = templateFields.meta(
+  validatedBy(contentExists, defaultLocaleExists, subjectExists),
+);
 
 export const templateObject = z.strictObject({
   apiVersion: z.literal(apiVersion),
