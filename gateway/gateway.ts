@@ -22,7 +22,7 @@ import { KnownKeys } from './ingest/known-keys.ts';
 import { SendBatcher } from './ingest/send-batcher.ts';
 import { internal, notFound } from './refusals.ts';
 import type { Door } from './rest/handle-request.ts';
-import { ParserPool } from './rest/parser-pool.ts';
+import { type ParserLimits, ParserPool } from './rest/parser-pool.ts';
 import { refusedWith } from './rest/response.ts';
 import { restRoutes, sendAnswer } from './rest/rest-routes.ts';
 
@@ -50,6 +50,8 @@ export interface GatewayOptions {
    * address that the gateway listens on.
    */
   readonly publicUrl?: string | undefined;
+  /** Default: the limits of `doorLimits`. */
+  readonly parserLimits?: ParserLimits;
   /** Default: the gateway loads the contract. */
   readonly contract?: Contract;
   /**
@@ -85,6 +87,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await mkdir(folder, { recursive: true });
   const parsers = new ParserPool(
     new Map(contract.methods.map(({ path, requestType }) => [path, requestType])),
+    options.parserLimits,
   );
   const proxies = options.trustedProxies ?? [];
   const door: Door = {
