@@ -109,11 +109,14 @@ export async function openCluster({
   };
 }
 
-export async function openEmbedded(): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
+/** `more` goes into the program's environment. */
+export async function openEmbedded(
+  more: Readonly<Record<string, string>> = {},
+): Promise<ChaosStage & { readonly program: PacketboatProgram }> {
   await using open = new AsyncDisposableStack();
   const sink = open.use(await startSinkProcess(['--header', 'X-Marker']));
   const installation = open.use(
-    await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env }),
+    await startEmbedded({ relay: `smtp://127.0.0.1:${sink.port}`, catalogDir, env: { ...env, ...more } }),
   );
   const [program] = installation.programs;
   if (program === undefined) throw new Error('embedded mode is one program');
