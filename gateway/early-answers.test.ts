@@ -111,7 +111,7 @@ describe('a client that waits for 100 Continue', () => {
         '/v1/messages',
         gateway.key,
         'Content-Length: 2',
-        'Content-Encoding: gzip',
+        'Content-Encoding: deflate',
         'Expect: 100-continue',
       ),
     );

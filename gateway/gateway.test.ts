@@ -388,8 +388,8 @@ describe('HTTP', () => {
     ]);
   });
 
-  test.each(['gzip', 'br, identity', 'x'])(
-    'a body in the encoding %s gets 415 with the supported encoding',
+  test.each(['deflate', 'br, identity', 'gzip, gzip', 'x', '__proto__'])(
+    'a body in the encoding %s gets 415 with the supported encodings',
     async (encoding) => {
       const headers = { authorization: `Bearer ${gateway.key}`, 'content-encoding': encoding };
       const {
@@ -400,7 +400,7 @@ describe('HTTP', () => {
       expect([status, body.error.code, told.get('accept-encoding'), told.get('x-ratelimit-limit')]).toEqual([
         415,
         'unsupported_content_encoding',
-        'identity',
+        'gzip, br, zstd',
         '5000',
       ]);
     },

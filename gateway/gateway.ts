@@ -21,7 +21,7 @@ import type { IngestClient } from './ingest/ingest-client.ts';
 import { KnownKeys } from './ingest/known-keys.ts';
 import { SendBatcher } from './ingest/send-batcher.ts';
 import { internal, notFound } from './refusals.ts';
-import type { Door } from './rest/handle-request.ts';
+import type { Door } from './rest/exchange.ts';
 import { type ParserLimits, ParserPool } from './rest/parser-pool.ts';
 import { refusedWith } from './rest/response.ts';
 import { restRoutes, sendAnswer } from './rest/rest-routes.ts';
@@ -97,6 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     parsers,
     folder,
     bodyBytes: metrics.bodyBytes,
+    report: (err, requestId) => log.error({ err, request_id: requestId }, 'a message of a batch failed'),
     clientAddressOf: clientAddressFrom(proxies),
   };
   const routes = new RouteTable();

@@ -4,6 +4,7 @@ import { status as Grpc } from '@grpc/grpc-js';
 import type { FieldFault, Refusal } from '../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type KeyTextFault, keyTextFaults } from '../services/core/access/key-text.ts';
 import { doorLimits } from '../services/core/limits/door.ts';
+import { contentCodings } from './rest/content-coding.ts';
 
 export function refusal(
   grpcCode: number,
@@ -19,6 +20,12 @@ export function refusal(
  */
 export function malformed(faults: readonly FieldFault[], message = sentenceOf(faults.length)): Refusal {
   return refusal(Grpc.INVALID_ARGUMENT, 'invalid_request', message, { errors: [...faults] });
+}
+
+/** The request matches the contract and is refused for its content. */
+export function validationFailed(faults: readonly FieldFault[]): Refusal {
+  const message = faults.length === 1 ? 'One field is not valid.' : `${faults.length} fields are not valid.`;
+  return refusal(Grpc.INVALID_ARGUMENT, 'validation_failed', message, { errors: [...faults] });
 }
 
 const sentenceOf = (count: number): string =>
@@ -47,7 +54,7 @@ export const unsupportedContentEncoding = (): Refusal =>
   refusal(
     Grpc.UNIMPLEMENTED,
     'unsupported_content_encoding',
-    'The header Content-Encoding may only be identity. Send the body uncompressed.',
+    `The header Content-Encoding may name one of ${contentCodings}. Send the body in one of these, or uncompressed.`,
   );
 
 export const expectationFailed = (): Refusal =>
@@ -128,7 +135,7 @@ export function headersOf(refused: Refusal): Record<string, string> {
     case 401:
       return { 'www-authenticate': 'Bearer' };
     case 415:
-      return { 'accept-encoding': 'identity' };
+      return { 'accept-encoding': contentCodings };
     default:
       return retryAfter === null ? {} : { 'retry-after': String(retryAfter) };
   }

@@ -65,6 +65,7 @@ const rooms: readonly Room[] = [
       'services/core/ids.ts',
       'services/core/trace.ts',
       'services/core/bounded-map.ts',
+      'services/core/accept/batch-items.ts',
       'services/core/accept/inline-content.ts',
       'services/core/documents/nearest.ts',
       'services/core/access/key-text.ts',

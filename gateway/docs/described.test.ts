@@ -19,23 +19,27 @@ afterAll(() => gateway[Symbol.asyncDispose]());
 type Json = Readonly<Record<string, unknown>>;
 type FieldRules = Field['rules'];
 
-/** Requests that are accepted, with every field that others are below. */
+/** A message that is accepted, with every field that others are below. */
+const message: Json = {
+  from: { email: 'billing@mail.shop.example', name: 'Shop Billing' },
+  to: ['ana@example.com'],
+  subject: 'Your invoice',
+  text: 'Your invoice is attached.',
+  attachments: [
+    {
+      filename: 'a.csv',
+      content: 'VG90YWw6IDEyIEVVUgo=',
+      content_type: 'text/csv; charset=utf-8',
+      content_id: 'a',
+      disposition: 'inline',
+    },
+  ],
+};
+
+/** Requests that are accepted. */
 const bases: Readonly<Record<string, Json>> = {
-  SendMessage: {
-    from: { email: 'billing@mail.shop.example', name: 'Shop Billing' },
-    to: ['ana@example.com'],
-    subject: 'Your invoice',
-    text: 'Your invoice is attached.',
-    attachments: [
-      {
-        filename: 'a.csv',
-        content: 'VG90YWw6IDEyIEVVUgo=',
-        content_type: 'text/csv; charset=utf-8',
-        content_id: 'a',
-        disposition: 'inline',
-      },
-    ],
-  },
+  SendMessage: message,
+  SendMessageBatch: { messages: [message] },
   SendEmail: {
     identifier: 'email_key',
     receiver: 'email@email.com',
@@ -137,7 +141,10 @@ function casesOfMany(field: Field, path: string, base: unknown): Case[] {
             // many is named
             verdict: {
               code,
-              at: code === 'too_many_recipients' ? `${path}[${maxItems - (name === 'to' ? 0 : 1)}]` : path,
+              at:
+                code === 'too_many_recipients'
+                  ? `${inItem(path)}[${maxItems - (name === 'to' ? 0 : 1)}]`
+                  : inItem(path),
             },
           },
         ]),
@@ -295,6 +302,28 @@ function expectVerdict({ path, verdict }: Case, { status, body }: Answered): voi
   }
 }
 
+const ITEM = 'messages[0].';
+const inItem = (path: string): string => (path.startsWith(ITEM) ? path.slice(ITEM.length) : path);
+
+const caseOfItem = (one: Case): Case => ({
+  ...one,
+  path: inItem(one.path),
+  verdict:
+    typeof one.verdict === 'object' && one.verdict.at !== undefined
+      ? { ...one.verdict, at: inItem(one.verdict.at) }
+      : one.verdict,
+});
+
+/** The answer that the only message of a batch would have got alone. */
+function ofItem({ status, body, ...answer }: Answered): Answered {
+  expect(status).toBe(200);
+  const [result] = (body as unknown as { readonly results: Answered['body'][] }).results;
+  if (result === undefined) throw new Error('the batch has no result');
+  const code = result.error?.code;
+  const statuses: Readonly<Record<string, number>> = { invalid_request: 400, forbidden: 403 };
+  return { ...answer, status: code === undefined ? 202 : (statuses[code] ?? 422), body: result };
+}
+
 /** Rules about several fields, which no schema states. */
 const isAcrossFields = (fault: string): boolean =>
   ['subject missing', 'recipient missing', 'sender missing'].includes(fault);
@@ -328,7 +357,8 @@ describe('a request', () => {
     const route = routeOf(method);
     const body = laidOver(bases[method.name] ?? {}, one.path, one.value);
     const answer = await gateway.send(route.pattern, { body: JSON.stringify(body) });
-    expectVerdict(one, answer);
+    if (one.path.startsWith(ITEM)) expectVerdict(caseOfItem(one), ofItem(answer));
+    else expectVerdict(one, answer);
     const forbidden = api.bodyFaults(route, body);
     expect({ forbidden, isForbidden: forbidden.length > 0 }).toMatchObject({
       isForbidden: one.verdict !== 'admitted',
@@ -400,6 +430,7 @@ describe('an answer', () => {
     const found = [
       sent,
       key,
+      await answered('SendMessageBatch', {}, { messages: [message, {}, { ...message, to: [1] }] }),
       await answered('SendEmail', {}, bases.SendEmail),
       await answered('CreateSuppression', {}, { recipient: 'again@example.com' }),
       await answered('CreateSuppression', {}, { recipient: 'again@example.com' }),
@@ -415,9 +446,9 @@ describe('an answer', () => {
       await answered('ListTemplates'),
     ];
     expect(found.map(({ status }) => status)).toEqual([
-      202, 201, 200, 201, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200,
+      202, 201, 200, 200, 201, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200,
     ]);
-    expect(new Set(api.contract.methods.map(({ name }) => name)).size).toBe(12);
+    expect(new Set(api.contract.methods.map(({ name }) => name)).size).toBe(13);
   });
 
   test.each([

@@ -60,6 +60,27 @@ export const examples: Readonly<Record<string, Readonly<Record<string, Example>>
       },
     },
   },
+  SendMessageBatch: {
+    two: {
+      summary: 'Two messages, each with its own idempotency key',
+      value: {
+        messages: [
+          {
+            recipient: 'ana@example.com',
+            template: 'otp-code',
+            template_data: { code: '847291', expires_in: '5 minutes' },
+            idempotency_key: 'login-1001',
+          },
+          {
+            recipient: 'ben@example.com',
+            template: 'otp-code',
+            template_data: { code: '102938', expires_in: '5 minutes' },
+            idempotency_key: 'login-1002',
+          },
+        ],
+      },
+    },
+  },
   SendEmail: {
     draft: {
       summary: 'A draft for a member of the team',

@@ -12,7 +12,7 @@ const tooMany = refusal(status.RESOURCE_EXHAUSTED, 'too_many_failed_authenticati
 const forbidden = refusal(status.PERMISSION_DENIED, 'forbidden', 'x');
 
 /** An admission whose ingest refuses so, and the questions that it asks. */
-function asking(refused: Refusal | undefined, isCountedByCall: boolean) {
+function asking(refused: Refusal | undefined, isCountedLater: boolean) {
   const questions: string[] = [];
   const admit = async ({ uncounted }: AdmitRequest) => {
     questions.push(uncounted ? 'uncounted' : 'counted');
@@ -20,7 +20,7 @@ function asking(refused: Refusal | undefined, isCountedByCall: boolean) {
   };
   const caller = { credential: 'k', clientAddress: '192.0.2.1' };
   return {
-    admission: new Admission({ admit }, caller, { scope: 's', isCountedByCall, requestId: 'req_1' }),
+    admission: new Admission({ admit }, caller, { scope: 's', isCountedLater, requestId: 'req_1' }),
     questions,
   };
 }
@@ -38,8 +38,8 @@ describe('before a large body', () => {
     ['a good key is not counted, since the call counts', undefined, true, ['uncounted']],
     ['a bad key of a request to send is asked about once', unauthenticated, false, ['counted']],
     ['a good key of a request to send is counted', undefined, false, ['counted']],
-  ])('%s', async (_, refused, isCountedByCall, asked) => {
-    const { admission, questions } = asking(refused, isCountedByCall);
+  ])('%s', async (_, refused, isCountedLater, asked) => {
+    const { admission, questions } = asking(refused, isCountedLater);
     expect(await admission.refusalOfLarge()).toEqual(refused);
     if (refused !== undefined) expect(await admission.refusal()).toEqual(refused);
     expect(questions).toEqual(asked);

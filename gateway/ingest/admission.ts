@@ -19,29 +19,29 @@ export class Admission {
   readonly #ingest: Pick<IngestClient, 'admit'>;
   readonly #scope: string;
   readonly #requestId: string;
-  readonly #isCountedByCall: boolean;
+  readonly #isCountedLater: boolean;
   #asked: Promise<AdmitResponse> | null = null;
   #rate: RateFigures | undefined;
 
   /**
-   * `isCountedByCall`: ingest counts the request in the call that follows, because that call has no
-   * field to say that the request was already counted.
+   * `isCountedLater`: ingest does not count the request before its body is read, because the call
+   * that follows counts it, or because the body says how many requests it is.
    */
   constructor(
     ingest: Pick<IngestClient, 'admit'>,
     { credential, clientAddress }: { readonly credential: string; readonly clientAddress: string },
     {
       scope,
-      isCountedByCall,
+      isCountedLater,
       requestId,
-    }: { readonly scope: string; readonly isCountedByCall: boolean; readonly requestId: string },
+    }: { readonly scope: string; readonly isCountedLater: boolean; readonly requestId: string },
   ) {
     this.#ingest = ingest;
     this.credential = credential;
     this.clientAddress = clientAddress;
     this.#scope = scope;
     this.#requestId = requestId;
-    this.#isCountedByCall = isCountedByCall;
+    this.#isCountedLater = isCountedLater;
   }
 
   /** Whether ingest has counted the request. */
@@ -56,7 +56,7 @@ export class Admission {
 
   /** Like `refusal`; called before a body is read that is too large for memory. */
   async refusalOfLarge(): Promise<Refusal | undefined> {
-    if (!this.#isCountedByCall) return this.refusal();
+    if (!this.#isCountedLater) return this.refusal();
     const { refused } = await this.#ingest.admit(this.#question(true), this.#requestId);
     if (refused === undefined) return undefined;
     // ingest has counted this failure; a second call would count another, and a wrong key has no
@@ -65,15 +65,24 @@ export class Admission {
     return (await this.refusal()) ?? refused;
   }
 
-  /** Returns the refusal of the key; undefined: the key is valid. Counts the request. */
-  async refusal(): Promise<Refusal | undefined> {
-    this.#asked ??= this.#ingest.admit(this.#question(false), this.#requestId);
+  /**
+   * Returns the refusal of the key; undefined: the key is valid. Counts the request, which is
+   * `requests` requests, unless it was counted before.
+   */
+  async refusal(requests = 1): Promise<Refusal | undefined> {
+    this.#asked ??= this.#ingest.admit({ ...this.#question(false), requests }, this.#requestId);
     const { refused, rate } = await this.#asked;
     this.#rate = rate;
     return refused;
   }
 
   #question(uncounted: boolean): AdmitRequest {
-    return { credential: this.credential, client_address: this.clientAddress, scope: this.#scope, uncounted };
+    return {
+      credential: this.credential,
+      client_address: this.clientAddress,
+      scope: this.#scope,
+      uncounted,
+      requests: 1,
+    };
   }
 }

@@ -111,7 +111,7 @@ describe('is not heard', () => {
     const caller = await make();
     expect(
       await caller.admit(
-        { credential: memory.key, client_address: '', scope: '', uncounted: false },
+        { credential: memory.key, client_address: '', scope: '', uncounted: false, requests: 1 },
         context.requestId,
       ),
     ).toMatchObject({
@@ -126,7 +126,7 @@ test('another caller with a certificate may use the public API, and not the serv
   await vi.waitFor(() => caller.check(), { timeout: 10_000 });
   expect(
     await caller.admit(
-      { credential: memory.key, client_address: '', scope: '', uncounted: false },
+      { credential: memory.key, client_address: '', scope: '', uncounted: false, requests: 1 },
       context.requestId,
     ),
   ).toMatchObject({
@@ -192,7 +192,7 @@ test('new connections get a new certificate, and open connections stay open', as
   await ofIngest.refresh();
   expect(
     await early.admit(
-      { credential: memory.key, client_address: '', scope: '', uncounted: false },
+      { credential: memory.key, client_address: '', scope: '', uncounted: false, requests: 1 },
       context.requestId,
     ),
   ).toMatchObject({

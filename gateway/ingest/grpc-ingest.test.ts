@@ -80,7 +80,7 @@ describe('over the wire', () => {
   test('a key is admitted, or not', async () => {
     expect(
       await client.admit(
-        { credential: memory.key, client_address: '', scope: '', uncounted: false },
+        { credential: memory.key, client_address: '', scope: '', uncounted: false, requests: 1 },
         context.requestId,
       ),
     ).toMatchObject({
@@ -89,7 +89,7 @@ describe('over the wire', () => {
     });
     expect(
       await client.admit(
-        { credential: 'x', client_address: '', scope: '', uncounted: false },
+        { credential: 'x', client_address: '', scope: '', uncounted: false, requests: 1 },
         context.requestId,
       ),
     ).toMatchObject({
@@ -264,7 +264,7 @@ describe('when ingest is away', () => {
     });
     expect(
       await lost.admit(
-        { credential: memory.key, client_address: '', scope: '', uncounted: false },
+        { credential: memory.key, client_address: '', scope: '', uncounted: false, requests: 1 },
         context.requestId,
       ),
     ).toMatchObject(away);
@@ -307,7 +307,7 @@ describe('when ingest is away', () => {
     using both = connectIngest(`ipv4:${instances.map(({ port }) => `127.0.0.1:${port}`).join(',')}`);
     await vi.waitUntil(async () => {
       await both.admit(
-        { credential: 'x', client_address: '', scope: '', uncounted: false },
+        { credential: 'x', client_address: '', scope: '', uncounted: false, requests: 1 },
         context.requestId,
       );
       return counts.every((count) => count > 0);

@@ -80,7 +80,10 @@ export class KnownKeys {
   }
 
   async #ask(key: string, { requestId, ...caller }: KeyQuestion): Promise<Refusal | undefined> {
-    const { refused } = await this.#ingest.admit({ ...caller, scope: '', uncounted: true }, requestId);
+    const { refused } = await this.#ingest.admit(
+      { ...caller, scope: '', uncounted: true, requests: 1 },
+      requestId,
+    );
     if (refused === undefined) this.#keep(key);
     return refused;
   }

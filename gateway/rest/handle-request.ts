@@ -1,53 +1,26 @@
 // Handles one REST request: reads it strictly, calls ingest and returns the response. Routes
-// differ only in their types; the two rpcs that send mail also upload content, and go to ingest in
-// batches.
+// differ only in their types; the rpcs that send mail have handlers of their own
+// (send-message.ts, send-batch.ts).
 
-import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import type { ContentRef, Refusal, SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
-import { ID_RANDOM_BYTES, messageId } from '../../services/core/ids.ts';
+import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { ingestLimits } from '../../services/core/limits/ingest.ts';
 import type { HttpRoute, Method } from '../../services/runtime/contract.ts';
 import { Admission } from '../ingest/admission.ts';
-import type { IngestClient } from '../ingest/ingest-client.ts';
-import type { KnownKey, KnownKeys } from '../ingest/known-keys.ts';
-import type { SendBatcher } from '../ingest/send-batcher.ts';
 import { malformed, unsupportedContentEncoding } from '../refusals.ts';
+import { contentCodingOf } from './content-coding.ts';
+import type { Door, Exchange, RestRequest } from './exchange.ts';
 import { Faults } from './faults.ts';
 import { decodeText, parseJson } from './parse.ts';
-import type { ParserPool } from './parser-pool.ts';
-import { encodedBytesOf, sendMethods, takeContent } from './parts-to-upload.ts';
+import { encodedBytesMost, encodedBytesOf, sendMethods, takeContent } from './parts-to-upload.ts';
 import { readBody } from './read-body.ts';
-import { emptyMessage, readMessage, type TypedMessage } from './read-message.ts';
+import { readItems, SEND_MESSAGE, SEND_MESSAGE_BATCH } from './read-items.ts';
+import { emptyMessage, type TypedMessage } from './read-message.ts';
 import { readPath, readQuery } from './read-url.ts';
-import { credentialOf, hasContentEncoding, idempotencyKeysOf, traceparentOf } from './request-headers.ts';
+import { credentialOf, traceparentOf } from './request-headers.ts';
 import { type HttpAnswer, refusedWith, succeeded } from './response.ts';
+import { sendBatch } from './send-batch.ts';
+import { type ItemToSend, send } from './send-message.ts';
 import type { Spool } from './spool.ts';
-
-/** The parts of the gateway that handling a request needs. */
-export interface Door {
-  readonly ingest: IngestClient;
-  readonly keys: KnownKeys;
-  readonly batcher: SendBatcher;
-  readonly parsers: ParserPool;
-  /** The folder for large bodies. */
-  readonly folder: string;
-  /** Called with the number of bytes that were read or parsed. */
-  readonly bodyBytes: (what: 'buffered' | 'parsed', bytes: number) => void;
-  /** Returns the IP address of the client. */
-  readonly clientAddressOf: (request: IncomingMessage) => string;
-}
-
-interface RestRequest {
-  readonly id: string;
-  readonly raw: IncomingMessage;
-  /** Sends `100 Continue` to a client that waits for it before it sends its body. */
-  readonly invite: () => void;
-  /** Decoded parts of the path, by field. */
-  readonly parts: Readonly<Record<string, string>>;
-  /** The query after the `?`, still encoded. */
-  readonly query: string;
-}
 
 /** Rejects if the connection breaks while the body arrives, and for bugs. */
 export async function handle(
@@ -58,6 +31,7 @@ export async function handle(
 ): Promise<HttpAnswer> {
   await using open = new AsyncDisposableStack();
   const form = sendMethods.get(method.path);
+  const isBatch = method.path === SEND_MESSAGE_BATCH;
   const caller = {
     credential: credentialOf(request.raw.headers),
     clientAddress: door.clientAddressOf(request.raw),
@@ -65,7 +39,7 @@ export async function handle(
   };
   const admission = new Admission(door.ingest, caller, {
     scope: method.rest.scope,
-    isCountedByCall: form === undefined,
+    isCountedLater: form === undefined && !isBatch,
     requestId: request.id,
   });
   const key = door.keys.of(caller);
@@ -79,44 +53,25 @@ export async function handle(
     return refusedWith(refused ?? read.refused, admission.rate, request.id);
   }
   // awaited here: the spooled content must stay open until it is uploaded
-  if (form !== undefined) return await send(exchange, read, form);
+  if (isBatch) return await sendBatch(exchange, read.items);
+  const [item] = read.items;
+  if (item === undefined) throw new Error('a request has one message');
+  if ('refused' in item)
+    return refusedWith((await admission.refusal()) ?? item.refused, admission.rate, request.id);
+  if (form !== undefined) return await send(exchange, item, form);
   const context = {
     requestId: request.id,
     traceparent: traceparentOf(request.raw.headers),
     clientAddress: caller.clientAddress,
   };
-  const answer = await door.ingest.call(method.path, caller.credential, read.message, context);
+  const answer = await door.ingest.call(method.path, caller.credential, item.message, context);
   key.answered('refused' in answer ? answer.refused : undefined);
   return 'refused' in answer
     ? refusedWith(answer.refused, answer.rate, request.id)
     : succeeded(method, answer.response, answer.rate);
 }
 
-/** A request in progress. */
-interface Exchange {
-  readonly door: Door;
-  readonly method: Method;
-  readonly request: RestRequest;
-  readonly admission: Admission;
-  readonly key: KnownKey;
-  /** Closed after the response. */
-  readonly open: AsyncDisposableStack;
-}
-
-/** Content to upload before the message. */
-interface Part {
-  readonly path: string;
-  readonly chunks: () => AsyncIterable<Uint8Array>;
-}
-
-interface ReadRequest {
-  readonly message: TypedMessage;
-  readonly parts: readonly Part[];
-  /** An upper bound of the message's size in a gRPC message. */
-  readonly bytes: number;
-}
-
-type Reading = ReadRequest | { readonly refused: Refusal };
+type Reading = { readonly items: readonly ItemToSend[] } | { readonly refused: Refusal };
 
 /** Reads body and URL separately, so that the response lists the faults of both. */
 async function readRequest(exchange: Exchange, route: HttpRoute): Promise<Reading> {
@@ -131,21 +86,24 @@ async function readRequest(exchange: Exchange, route: HttpRoute): Promise<Readin
   const read = route.body === '' ? nothing(method) : await readBodyMessage(exchange, faults);
   if ('refused' in read) return read;
   if (faults.list.length > 0) return { refused: malformed(faults.list) };
-  return { ...read, message: { ...read.message, ...fromUrl } };
+  return { items: read.items.map((item) => withFields(item, fromUrl)) };
 }
 
-const nothing = (method: Method): ReadRequest => ({
-  message: emptyMessage(method.requestType),
-  parts: [],
-  bytes: 0,
+const nothing = (method: Method): { readonly items: readonly ItemToSend[] } => ({
+  items: [{ message: emptyMessage(method.requestType), parts: [], bytes: 0 }],
 });
+
+const withFields = (item: ItemToSend, fields: TypedMessage): ItemToSend =>
+  'refused' in item ? item : { ...item, message: { ...item.message, ...fields } };
 
 async function readBodyMessage(exchange: Exchange, faults: Faults): Promise<Reading> {
   const { door, method, request, admission, open } = exchange;
   const bound = new Set(Object.keys(request.parts));
-  if (hasContentEncoding(request.raw.headers)) return { refused: unsupportedContentEncoding() };
+  const coding = contentCodingOf(request.raw.headers);
+  if (coding === undefined) return { refused: unsupportedContentEncoding() };
   const toRead = {
     stream: request.raw,
+    coding,
     invite: request.invite,
     buffered: (bytes: number) => door.bodyBytes('buffered', bytes),
   };
@@ -155,13 +113,22 @@ async function readBodyMessage(exchange: Exchange, faults: Faults): Promise<Read
   door.bodyBytes('parsed', body.bytes.length);
   const parsed = parseJson(decodeText(body.bytes));
   if ('refused' in parsed) return parsed;
-  const message = readMessage(method.requestType, parsed.json, faults, bound);
-  if (faults.list.length > 0) return { message, parts: [], bytes: 0 };
-  const parts = [...takeContent(method.path, message, body.bytes.length)].map(({ path, bytes }) => ({
-    path,
-    chunks: () => pieces(bytes),
-  }));
-  return { message, parts, bytes: encodedBytesOf(body.bytes.length, message) };
+  const items = readItems(method, parsed, faults, bound);
+  if (faults.list.length > 0) return { items: [] };
+  const isBatch = method.path === SEND_MESSAGE_BATCH;
+  const rpc = isBatch ? SEND_MESSAGE : method.path;
+  return {
+    items: items.map((item): ItemToSend => {
+      if ('refused' in item) return item;
+      const { message } = item;
+      const parts = [...takeContent(rpc, message, body.bytes.length)].map(({ path, bytes }) => ({
+        path,
+        chunks: () => pieces(bytes),
+      }));
+      const bytes = isBatch ? encodedBytesMost(rpc, message) : encodedBytesOf(body.bytes.length, message);
+      return { message, parts, bytes };
+    }),
+  };
 }
 
 async function readSpooled(
@@ -174,51 +141,16 @@ async function readSpooled(
   const result = await door.parsers.parse({ fd: spool.fd, bytes: spool.bytes, method: method.path, bound });
   if ('refused' in result) return result;
   faults.list.push(...result.faults);
-  const parts = result.parts.map(({ path, ...extent }) => ({ path, chunks: () => spool.read(extent) }));
-  return { message: result.request, parts, bytes: result.encodedBytesMost };
+  return {
+    items: result.items.map((item): ItemToSend => {
+      if ('refused' in item) return item;
+      const parts = item.parts.map(({ path, ...extent }) => ({ path, chunks: () => spool.read(extent) }));
+      return { message: item.message, parts, bytes: item.encodedBytesMost };
+    }),
+  };
 }
 
 async function* pieces(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   for (let at = 0; at < bytes.length; at += ingestLimits.uploadChunkBytes)
     yield bytes.subarray(at, at + ingestLimits.uploadChunkBytes);
-}
-
-/** Uploads the content part by part, and then sends the message that refers to it. */
-async function send(
-  { door, method, request, admission, key }: Exchange,
-  { message, parts, bytes }: ReadRequest,
-  form: 'send_message' | 'send_email',
-): Promise<HttpAnswer> {
-  const refuse = (refused: Refusal): HttpAnswer => refusedWith(refused, admission.rate, request.id);
-  const content: ContentRef[] = [];
-  if (parts.length > 0) {
-    const refused = await admission.refusal();
-    if (refused !== undefined) return refuse(refused);
-  }
-  for (const { path, chunks } of parts) {
-    const stored = await door.ingest.uploadContent(
-      { credential: admission.credential, client_address: admission.clientAddress },
-      chunks(),
-      request.id,
-    );
-    if ('refused' in stored) return refuse(stored.refused);
-    content.push({ path, blob_id: stored.blob_id });
-  }
-  const item: SendItem = {
-    credential: admission.credential,
-    client_address: admission.clientAddress,
-    idempotency_keys: idempotencyKeysOf(request.raw),
-    traceparent: traceparentOf(request.raw.headers),
-    request_id: request.id,
-    message_id: messageId(Date.now(), randomBytes(ID_RANDOM_BYTES)),
-    admitted: admission.isCounted,
-    content,
-    [form]: message,
-  };
-  const result = await door.batcher.send(item, bytes);
-  key.answered(result.refused);
-  const rate = result.rate ?? admission.rate;
-  if (result.accepted !== undefined) return succeeded(method, result.accepted, rate, result.replayed);
-  if (result.refused !== undefined) return refusedWith(result.refused, rate, request.id);
-  throw new Error('ingest neither accepted nor refused an item');
 }

@@ -10,7 +10,8 @@ import { tooLarge } from '../refusals.ts';
 import { Faults } from './faults.ts';
 import { decodeText, parseJson } from './parse.ts';
 import { encodedBytesMost, takeContent } from './parts-to-upload.ts';
-import { readMessage, type TypedMessage } from './read-message.ts';
+import { type ReadItem, readItems, SEND_MESSAGE, SEND_MESSAGE_BATCH } from './read-items.ts';
+import type { TypedMessage } from './read-message.ts';
 import type { Extent } from './spool.ts';
 
 /** Request types by the path of their rpc, given when the thread starts. */
@@ -26,15 +27,19 @@ export interface ParseJob {
   readonly bound: ReadonlySet<string>;
 }
 
-export type ParseResult =
+/** A message of the request. */
+export type ParsedItem =
   | {
-      readonly request: TypedMessage;
-      readonly faults: Faults['list'];
-      /** By path; not inside `request` any more. */
+      readonly message: TypedMessage;
+      /** By path; not inside `message` any more. */
       readonly parts: readonly (Extent & { readonly path: string })[];
-      /** What is left of the request takes at most this as a gRPC message. */
+      /** What is left of the message takes at most this as a gRPC message. */
       readonly encodedBytesMost: number;
     }
+  | { readonly refused: Refusal };
+
+export type ParseResult =
+  | { readonly items: readonly ParsedItem[]; readonly faults: Faults['list'] }
   | { readonly refused: Refusal };
 
 const types: ParserTypes = workerData;
@@ -46,37 +51,42 @@ function parse(job: ParseJob): ParseResult {
   const faults = new Faults();
   const read = readRequest(job, type, faults);
   if ('refused' in read) return read;
-  if (faults.list.length > 0) return { request: {}, faults: faults.list, parts: [], encodedBytesMost: 0 };
-  const { request } = read;
-  const parts: (Extent & { path: string })[] = [];
-  let offset = bytes;
-  for (const part of takeContent(method, request, bytes)) {
-    writeAll(fd, part.bytes, offset);
-    parts.push({ path: part.path, offset, bytes: part.bytes.length });
-    offset += part.bytes.length;
-  }
-  const rest = encodedBytesMost(method, request);
-  if (rest > ingestLimits.turnBytesMax) {
-    return {
-      refused: tooLarge(
-        'Only html, text, template data and the content of attachments may be large. The rest of this request is too large.',
-      ),
-    };
-  }
-  return { request, faults: [], parts, encodedBytesMost: rest };
+  if (faults.list.length > 0) return { items: [], faults: faults.list };
+  const rpc = method === SEND_MESSAGE_BATCH ? SEND_MESSAGE : method;
+  let end = bytes;
+  const items = read.items.map((item): ParsedItem => {
+    if ('refused' in item) return item;
+    const parts: (Extent & { path: string })[] = [];
+    for (const part of takeContent(rpc, item.message, bytes)) {
+      writeAll(fd, part.bytes, end);
+      parts.push({ path: part.path, offset: end, bytes: part.bytes.length });
+      end += part.bytes.length;
+    }
+    const rest = encodedBytesMost(rpc, item.message);
+    return rest > ingestLimits.turnBytesMax
+      ? { refused: restIsTooLarge() }
+      : { message: item.message, parts, encodedBytesMost: rest };
+  });
+  return { items, faults: [] };
 }
+
+const restIsTooLarge = (): Refusal =>
+  tooLarge(
+    'Only html, text, template data and the content of attachments may be large. The rest of this request is too large.',
+  );
 
 /**
  * Bytes, text and JSON each die with the function that makes the next: a body of 50 MiB is in
  * memory once or twice, not five times.
  */
 function readRequest(
-  { fd, bytes, bound }: ParseJob,
+  { fd, bytes, bound, method }: ParseJob,
   type: MessageType,
   faults: Faults,
-): { readonly request: TypedMessage } | { readonly refused: Refusal } {
+): { readonly items: readonly ReadItem[] } | { readonly refused: Refusal } {
   const parsed = parseJson(readText(fd, bytes));
-  return 'refused' in parsed ? parsed : { request: readMessage(type, parsed.json, faults, bound) };
+  if ('refused' in parsed) return parsed;
+  return { items: readItems({ path: method, requestType: type }, parsed, faults, bound) };
 }
 
 function readText(fd: number, bytes: number): string | null {

@@ -14,7 +14,7 @@ export const sendMethods: ReadonlyMap<string, 'send_message' | 'send_email'> = n
   ['/packetboat.v1.MessagesService/SendEmail', 'send_email'],
 ]);
 
-interface ContentPart {
+export interface ContentPart {
   readonly path: string;
   readonly bytes: Uint8Array;
 }

@@ -7,11 +7,14 @@ import type { Refusal } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Admission } from '../ingest/admission.ts';
 import { malformed, tooLarge, unavailable } from '../refusals.ts';
+import { BrokenCoding, type contentCodingOf, decompressed } from './content-coding.ts';
 import { JsonScan } from './json-scan.ts';
 import { Spool } from './spool.ts';
 
 interface BodyToRead {
   readonly stream: IncomingMessage;
+  /** How the body is compressed; null: not at all. All limits apply to the decompressed body. */
+  readonly coding: Exclude<ReturnType<typeof contentCodingOf>, undefined>;
   /** Sends `100 Continue` to a client that waits for it. */
   readonly invite: () => void;
   /** Called with the number of bytes that are written to memory or disk. */
@@ -21,8 +24,17 @@ interface BodyToRead {
 type RequestBody = { readonly bytes: Buffer } | { readonly spool: Spool } | { readonly refused: Refusal };
 
 /** Rejects when the connection breaks. The caller disposes of the spool. */
-export async function readBody(
-  { stream, invite, buffered }: BodyToRead,
+export async function readBody(body: BodyToRead, admission: Admission, folder: string): Promise<RequestBody> {
+  try {
+    return await readDecompressed(body, admission, folder);
+  } catch (error) {
+    if (!(error instanceof BrokenCoding)) throw error;
+    return { refused: malformed([], `The body is not valid ${error.message}.`) };
+  }
+}
+
+async function readDecompressed(
+  { stream, coding, invite, buffered }: BodyToRead,
   admission: Admission,
   folder: string,
 ): Promise<RequestBody> {
@@ -36,7 +48,8 @@ export async function readBody(
   const head: Buffer[] = [];
   let bytes = 0;
   // Leaving the loop must not destroy the stream: its connection is still to carry the answer.
-  const chunks: AsyncIterator<Buffer> = stream.iterator({ destroyOnReturn: false });
+  const chunks: AsyncIterator<Buffer> =
+    coding === null ? stream.iterator({ destroyOnReturn: false }) : decompressed(stream, coding);
   for (let next = await chunks.next(); ; next = await chunks.next()) {
     if (next.done === true)
       return { bytes: head.length === 1 && head[0] !== undefined ? head[0] : Buffer.concat(head) };

@@ -283,5 +283,5 @@ function isPlain(json: JsonObject | readonly unknown[], place: ReadPosition): bo
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
-const isObject = (json: unknown): json is JsonObject =>
+export const isObject = (json: unknown): json is JsonObject =>
   typeof json === 'object' && json !== null && !Array.isArray(json) && !(json instanceof LongNumber);

@@ -23,10 +23,6 @@ export function credentialOf(headers: IncomingHttpHeaders): string {
 export const isExpecting = ({ expect }: IncomingHttpHeaders): boolean =>
   expect?.trim().toLowerCase() === '100-continue';
 
-/** Whether the body is encoded: compressed, for example. */
-export const hasContentEncoding = (headers: IncomingHttpHeaders): boolean =>
-  !/^(?:identity)?$/i.test(headers['content-encoding']?.trim() ?? '');
-
 /**
  * Returns the idempotency keys in all headers of both names. Ingest also reads the `headers` in the
  * body, and rejects keys that differ.

@@ -115,6 +115,7 @@ test('a refusal of the day costs no tokens of the second', async () => {
         asked.push(...asks.filter((ask) => ask.tokens > 0).map((ask) => ask.budget.name));
         return memory.reserve(asks);
       },
+      putBack: (budget, tokens) => memory.putBack(budget, tokens),
       check: () => memory.check(),
       [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
     },

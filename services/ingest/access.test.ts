@@ -19,6 +19,7 @@ import type { Environment } from '../core/catalog/catalog.ts';
 import { Failure } from '../core/failure.ts';
 import type { ApiKey } from '../ports/key-store.ts';
 import { call, send } from './receive-calls.ts';
+import { sendBatch } from './send-batch.ts';
 
 type Path = keyof typeof accessRules;
 const paths = Object.keys(accessRules) as Path[];
@@ -106,6 +107,25 @@ const attempts: { readonly [P in Path]: (key: string, target: Target) => Promise
         environment: environmentProto(environment),
       }),
     }),
+  '/packetboat.v1.MessagesService/SendMessageBatch': async (key, { environment, sender }) => {
+    const message = SendMessageRequest.fromPartial({
+      recipient: RECIPIENT,
+      subject: 'a',
+      text: 'a',
+      sender: sender ?? 'nobody',
+      environment: environmentProto(environment),
+    });
+    const origin = { credential: key, address: '', requestId: null };
+    const answered = await sendBatch(memory.calls, SendItem.fromPartial({ credential: key }), origin, {
+      request: { messages: [message] },
+      faults: [],
+    });
+    if ('failure' in answered) return answered.failure;
+    const [result] = answered.response.results;
+    if (result?.error === undefined) return result ?? {};
+    const { code, message: text, errors } = result.error;
+    return new Failure(code === 'forbidden' ? 'forbidden' : 'invalid', text, { code, errors });
+  },
   '/packetboat.v1.MessagesService/SendEmail': async (key, { environment, sender }) => {
     const identifier = sender === null ? 'nothing' : templateOf(sender);
     const form = {

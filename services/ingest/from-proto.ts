@@ -79,6 +79,7 @@ export function fromSendMessage(
     scheduledAt: timeOf(request.scheduled_time),
     expiresAt: timeOf(request.expires_at),
     copies: copies[request.copies as CopiesProto] ?? null,
+    idempotencyKey: request.idempotency_key ?? null,
     names: packetboatNames,
   };
 }
@@ -107,6 +108,7 @@ export function fromSendEmail(request: SendEmailRequest, templateData: TemplateD
     scheduledAt: null,
     expiresAt: null,
     copies: null,
+    idempotencyKey: null,
     names: mailbindrNames,
   };
 }

@@ -337,7 +337,7 @@ describe('the service for the gateway', () => {
     const admitted = async (credential: string, scope: string) =>
       (
         await made<AdmitResponse>((respond) =>
-          internal.admit({ credential, scope, client_address: '', uncounted: false }, respond),
+          internal.admit({ credential, scope, client_address: '', uncounted: false, requests: 1 }, respond),
         )
       ).response;
     expect(await admitted(memory.key, 'messages:send')).toMatchObject({
@@ -357,7 +357,7 @@ describe('the service for the gateway', () => {
     const judged = async (credential: string, scope: string) =>
       (
         await made<AdmitResponse>((respond) =>
-          internal.admit({ credential, scope, client_address: '', uncounted: true }, respond),
+          internal.admit({ credential, scope, client_address: '', uncounted: true, requests: 1 }, respond),
         )
       ).response;
     using counted = vi.spyOn(memory.ingest.budgets, 'reserve');

@@ -25,6 +25,7 @@ import { KeysServiceService } from '../../proto/gen/packetboat/v1/keys.ts';
 import {
   MessagesServiceService,
   type SendEmailRequest,
+  type SendMessageBatchRequest,
   type SendMessageRequest,
 } from '../../proto/gen/packetboat/v1/messages.ts';
 import { SendersServiceService } from '../../proto/gen/packetboat/v1/senders.ts';
@@ -48,6 +49,7 @@ import {
   upload,
 } from './receive-calls.ts';
 import { rpcHandlers } from './rpc-handlers.ts';
+import { sendBatch } from './send-batch.ts';
 import { toSendMessageResponse } from './to-proto.ts';
 
 const PUBLIC: readonly ServiceDefinition[] = [
@@ -76,6 +78,11 @@ export function ingestServices(context: RpcContext): readonly GrpcService[] {
       { request, faults }: DecodedRequest<SendMessageRequest>,
       metadata,
     ) => sendPublic(context, itemOf(origin, metadata, { send_message: request }), faults),
+    [MessagesServiceService.sendMessageBatch.path]: (
+      origin,
+      decoded: DecodedRequest<SendMessageBatchRequest>,
+      metadata,
+    ) => sendBatch(context, itemOf(origin, metadata, {}), origin, decoded),
     [MessagesServiceService.sendEmail.path]: (
       origin,
       { request, faults }: DecodedRequest<SendEmailRequest>,

@@ -26,25 +26,36 @@ export type CallResult<T> =
 /** Budgets of keys are requests per minute; the burst is the whole minute. */
 const MINUTE_MS = 60_000;
 
-/** Counts one request of this key. Returns the figures, and a failure if the budget is used up. */
+/**
+ * Counts a request of this key as `requests` requests: all of them, or none when the budget has
+ * fewer left. Returns the figures, and a failure if the request was not counted.
+ */
 export async function countRequest(
   { budgets }: Pick<Ingest, 'budgets'>,
   principal: Principal,
+  requests = 1,
 ): Promise<{ readonly rate: RateLimitStatus; readonly failure: Failure | null }> {
   const limit = principal.requestsPerMinute;
   const budget = { name: `key/${principal.keyId}`, limit, windowMs: MINUTE_MS, burst: limit };
-  const [reservation] = await budgets.reserve([{ budget, tokens: 1 }]);
+  const [reservation] = await budgets.reserve([{ budget, tokens: requests }]);
   if (reservation === undefined) throw new Failure('internal', 'the budgets returned no reservation');
-  const rate: RateLimitStatus = {
-    limit: reservation.limit,
-    remaining: reservation.remaining,
-    resetAt: reservation.resetAt,
-  };
-  if (reservation.granted > 0) return { rate, failure: null };
-  const failure = new Failure('rate_limited', `This key is limited to ${limit} requests a minute.`, {
-    retryAfterMs: Math.max(reservation.waitMs, 1),
+  const { granted, waitMs, remaining, resetAt } = reservation;
+  const rate: RateLimitStatus = { limit: reservation.limit, remaining, resetAt };
+  if (granted === requests) return { rate, failure: null };
+  if (granted > 0) await budgets.putBack(budget, granted);
+  const isBeyondLimit = requests > limit;
+  const message =
+    requests === 1
+      ? `This key is limited to ${limit} requests a minute.`
+      : isBeyondLimit
+        ? `This key is limited to ${limit} requests a minute, and the batch counts as ${requests}. Send smaller batches.`
+        : `This key is limited to ${limit} requests a minute and has ${granted} left; the batch counts as ${requests}.`;
+  // until the budget has as many tokens as the batch needs
+  const missingMs = limit > 0 ? ((Math.min(requests, limit) - granted - 1) * MINUTE_MS) / limit : 0;
+  const failure = new Failure('rate_limited', message, {
+    retryAfterMs: Math.max(Math.ceil(waitMs + missingMs), 1),
   });
-  return { rate, failure };
+  return { rate: { ...rate, remaining: remaining + granted }, failure };
 }
 
 /**
@@ -88,11 +99,12 @@ export async function handleCall<T>(
   ingest: Pick<Ingest, 'keyCache' | 'failedAuthentications' | 'budgets' | 'report'>,
   origin: CallOrigin,
   handle: (principal: Principal) => Promise<T>,
+  requests = 1,
 ): Promise<CallResult<T>> {
   let rate: RateLimitStatus = null;
   try {
     const principal = await authenticateCaller(ingest, origin);
-    const counted = await countRequest(ingest, principal);
+    const counted = await countRequest(ingest, principal, requests);
     rate = counted.rate;
     if (counted.failure !== null) return { rate, failure: counted.failure };
     return { rate, response: await handled(ingest, origin, handle(principal)) };

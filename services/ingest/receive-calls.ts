@@ -15,6 +15,7 @@ import type {
 } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
 import { type JudgedField, judgeFields } from '../core/accept/field-rules.ts';
 import { accessRuleOf, accessRules } from '../core/access/access-rules.ts';
+import type { Principal } from '../core/access/principal.ts';
 import { Failure, type FieldError, validationFailed } from '../core/failure.ts';
 import { parseMessageId } from '../core/ids.ts';
 import { ingestLimits } from '../core/limits/ingest.ts';
@@ -86,8 +87,24 @@ export async function sendTurn(
     const failure = new Failure('invalid', `A batch has at most ${ingestLimits.turnItemsMax} items.`);
     return { results: items.map(() => toResult({ rate: null, failure })) };
   }
-  const read = items.map((item) => fromItem(context, item, []));
-  return { results: (await sendAll(context, read)).map(toResult) };
+  return {
+    results: await sendItems(
+      context,
+      items.map((item) => ({ item, faults: [] })),
+    ),
+  };
+}
+
+/**
+ * Sends up to `ingestLimits.turnItemsMax` items with one insert.
+ * @param items each with the faults that were found while it was decoded
+ */
+export async function sendItems(
+  context: RpcContext,
+  items: readonly { readonly item: SendItem; readonly faults: readonly FieldError[] }[],
+): Promise<SendResult[]> {
+  const read = items.map(({ item, faults }) => fromItem(context, item, faults));
+  return (await sendAll(context, read)).map(toResult);
 }
 
 async function sendAll(
@@ -155,15 +172,16 @@ function toResult(result: AnsweredSend): SendResult {
 
 export async function admit(
   { ingest }: RpcContext,
-  { credential, client_address, scope, uncounted }: AdmitRequest,
+  { credential, client_address, scope, uncounted, requests }: AdmitRequest,
   requestId: RequestId | null,
 ): Promise<AdmitResponse> {
   const origin = { credential, address: client_address, requestId };
   if (uncounted) return { refused: await judgeKey(ingest, origin, scope), rate: undefined };
-  const answered = await handleCall(ingest, origin, async (principal) => {
+  const judge = async (principal: Principal): Promise<object> => {
     requireScope(principal, scope);
     return {};
-  });
+  };
+  const answered = await handleCall(ingest, origin, judge, Math.max(requests, 1));
   return {
     refused: 'failure' in answered ? toRefusal(answered.failure) : undefined,
     rate: toRateFigures(answered.rate),

@@ -9,6 +9,7 @@ import {
   fingerprintOf,
   type IdempotencyKey,
   judgeTakenKey,
+  keyFieldOf,
   parseIdempotencyKeys,
 } from '../core/accept/idempotency.ts';
 import { keysInHeaders, parseSendRequest, type SendRequest } from '../core/accept/send-request.ts';
@@ -84,6 +85,8 @@ interface Ready {
   readonly draft: Draft;
   readonly trace: string;
   readonly idempotency: Message['idempotency'];
+  /** The path of the idempotency key in errors. */
+  readonly keyField: string;
 }
 
 /**
@@ -199,10 +202,15 @@ async function judgeRequest(
   caller: Caller,
   request: SendRequest,
 ): Promise<Ready | { readonly replay: Message }> {
-  const { key, errors: keyErrors } = parseIdempotencyKeys([
-    ...item.idempotencyKeys,
-    ...keysInHeaders(request.headers),
-  ]);
+  const keyField = keyFieldOf(request);
+  const { key, errors: keyErrors } = parseIdempotencyKeys(
+    [
+      ...item.idempotencyKeys,
+      ...keysInHeaders(request.headers),
+      ...(request.idempotencyKey === null ? [] : [request.idempotencyKey]),
+    ],
+    keyField,
+  );
   const print = key === null ? '' : fingerprintOf(request);
   const { parsed, errors } = parseSendRequest(request, ingest.messages.now());
   const pinned = await pinnedRevision(ingest, caller, parsed.template);
@@ -216,7 +224,8 @@ async function judgeRequest(
   });
   if (judgement.kind === 'refused') {
     const holder = key === null ? null : await ingest.messages.findByIdempotencyKey(caller.tenant, key);
-    const taken = holder === null ? null : judgeTakenKey(holder, print, ingest.messages.now(), caller.reach);
+    const wanted = { fingerprint: print, field: keyField };
+    const taken = holder === null ? null : judgeTakenKey(holder, wanted, ingest.messages.now(), caller.reach);
     if (taken?.kind === 'replay') return { replay: taken.message };
     throw judgement.failure;
   }
@@ -229,6 +238,7 @@ async function judgeRequest(
       ? item.traceparent
       : makeTraceparent(ingest.random.bytes(TRACEPARENT_RANDOM_BYTES)),
     idempotency: key === null ? null : { key, fingerprint: print },
+    keyField,
   };
 }
 
@@ -378,6 +388,7 @@ async function suppressedOf(
  */
 interface Insertion {
   readonly requestId: RequestId | null;
+  readonly keyField: string;
   readonly message: NewMessage;
   readonly reach: Reach;
   /** Empty while the tenant has a backlog in this tier: the sweeper publishes oldest first (R4). */
@@ -400,8 +411,8 @@ function insertionOf(
     isPublished,
     ...(ingest.republishMs === undefined ? {} : { republishMs: ingest.republishMs }),
   });
-  const { requestId, reach } = ready;
-  return { requestId, message, reach, entries: isPublished ? entriesOf(message) : [] };
+  const { requestId, keyField, reach } = ready;
+  return { requestId, keyField, message, reach, entries: isPublished ? entriesOf(message) : [] };
 }
 
 /**
@@ -510,12 +521,13 @@ async function resolveTakenKey(
   idempotency: { readonly key: string; readonly fingerprint: string },
 ): Promise<Stored> {
   const { message, entries, reach } = insertion;
+  const wanted = { fingerprint: idempotency.fingerprint, field: insertion.keyField };
   const key = idempotency.key as IdempotencyKey;
   const giveUpAt = ingest.clock.monotonic() + acceptLimits.idempotencyRaceMs;
   while (ingest.clock.monotonic() < giveUpAt) {
     const holder = await ingest.messages.findByIdempotencyKey(message.tenant, key);
     if (holder !== null) {
-      const taken = judgeTakenKey(holder, idempotency.fingerprint, ingest.messages.now(), reach);
+      const taken = judgeTakenKey(holder, wanted, ingest.messages.now(), reach);
       if (taken.kind !== 'outdated') await discard(ingest, blobsOf(message.content), insertion.requestId);
       if (taken.kind === 'replay') return { message: taken.message, replayed: true };
       if (taken.kind === 'reused') return { message: taken.failure, replayed: false };

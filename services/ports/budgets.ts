@@ -34,6 +34,13 @@ export interface Budgets extends AsyncDisposable {
     asks: readonly { readonly budget: Budget; readonly tokens: number }[],
   ): Promise<readonly Reservation[]>;
 
+  /**
+   * Returns tokens that `reserve` granted and that the caller did not use, to a budget of this
+   * name. Never rejects. While the server is unreachable, the tokens go back to the buckets of the
+   * process.
+   */
+  putBack(budget: Budget, tokens: number): Promise<void>;
+
   /** Resolves when the shared buckets reply; rejects with the reason. For readiness. */
   check(): Promise<void>;
 }

@@ -73,6 +73,15 @@ describe('a name that the generated decoder loses', () => {
     expect(SendEmailRequest.decode(bytes).context).toEqual({});
     expect(fieldsOf(bytes, '/packetboat.v1.MessagesService/SendEmail')).toEqual(['context forbidden_name']);
   });
+
+  test('the messages of a batch are searched one by one', () => {
+    const bad = message(METADATA, member('__proto__', string));
+    const bytes = Buffer.concat([message(1, text(7, 'a')), message(1, bad), message(1), message(1, bad)]);
+    expect(fieldsOf(bytes, '/packetboat.v1.MessagesService/SendMessageBatch')).toEqual([
+      'messages[1].metadata forbidden_name',
+      'messages[3].metadata forbidden_name',
+    ]);
+  });
 });
 
 describe('a value that JSON cannot have', () => {

@@ -28,27 +28,62 @@ export function lostNamesJudge({ root }: Pick<Contract, 'root'>): JudgeLostNames
     );
     return method.resolvedRequestType;
   };
-  const structFields = new Map<string, StructFields>();
-  const structFieldsAt = (path: string): StructFields => {
-    const known = structFields.get(path) ?? structFieldsOf(requestType(path));
-    structFields.set(path, known);
-    return known;
-  };
+  const known = new Map<string, JudgedType>();
   return (path, bytes) => {
-    const faults = structFaults(structFieldsAt(path), bytes);
-    // nearly all requests return here: a byte search costs almost nothing
-    if (!bytes.includes(LOST)) return faults;
-    const fields = new Set<string>();
-    search(
-      protobuf.Reader.create(bytes),
-      bytes.length,
-      requestType(path),
-      (field) => fields.add(field),
-      null,
-    );
-    const message = `The name ${LOST} is not allowed.`;
-    return [...faults, ...[...fields].map((field) => ({ field, code: 'forbidden_name', message }))];
+    const type = known.get(path) ?? judgedTypeOf(requestType(path));
+    known.set(path, type);
+    return faultsOf(type, bytes);
   };
+}
+
+interface JudgedType {
+  readonly type: protobuf.Type;
+  readonly structFields: StructFields;
+  /** The list of a batch, whose items are requests themselves; null for any other request. */
+  readonly items: { readonly number: number; readonly name: string; readonly type: JudgedType } | null;
+}
+
+function judgedTypeOf(type: protobuf.Type): JudgedType {
+  const list = type.fieldsArray.find((field) => {
+    const { repeated, resolvedType } = field.resolve();
+    return repeated && resolvedType instanceof protobuf.Type && structFieldsOf(resolvedType).size > 0;
+  });
+  const items =
+    list?.resolvedType instanceof protobuf.Type
+      ? { number: list.id, name: list.name, type: judgedTypeOf(list.resolvedType) }
+      : null;
+  return { type, structFields: structFieldsOf(type), items };
+}
+
+function faultsOf({ type, structFields, items }: JudgedType, bytes: Uint8Array): readonly FieldError[] {
+  if (items !== null) return faultsOfItems(items, bytes);
+  const faults = structFaults(structFields, bytes);
+  // nearly all requests return here: a byte search costs almost nothing
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(LOST)) return faults;
+  const fields = new Set<string>();
+  search(protobuf.Reader.create(bytes), bytes.length, type, (field) => fields.add(field), null);
+  const message = `The name ${LOST} is not allowed.`;
+  return [...faults, ...[...fields].map((field) => ({ field, code: 'forbidden_name', message }))];
+}
+
+/** Paths begin with the item: `messages[3].template_data`. */
+function faultsOfItems(
+  { number: list, name, type }: NonNullable<JudgedType['items']>,
+  bytes: Uint8Array,
+): readonly FieldError[] {
+  const faults: FieldError[] = [];
+  const reader = protobuf.Reader.create(bytes);
+  let index = 0;
+  for (const { number, wire } of tags(reader, bytes.length)) {
+    if (number !== list || wire !== WIRE_BYTES) {
+      reader.skipType(wire);
+      continue;
+    }
+    for (const fault of faultsOf(type, reader.bytes()))
+      faults.push({ ...fault, field: `${name}[${index}].${fault.field}` });
+    index++;
+  }
+  return faults;
 }
 
 const KEY = 1;

@@ -19,7 +19,7 @@ export function structFieldsOf(type: protobuf.Type): StructFields {
 }
 
 /** One error of each kind for each field. `bytes` must have been decoded without an error. */
-export function structFaults(fields: StructFields, bytes: Buffer): readonly FieldError[] {
+export function structFaults(fields: StructFields, bytes: Uint8Array): readonly FieldError[] {
   if (fields.size === 0) return [];
   const faults: FieldError[] = [];
   const reader = protobuf.Reader.create(bytes);

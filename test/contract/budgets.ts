@@ -99,6 +99,17 @@ export function budgetsContract(name: string, open: () => Promise<BudgetsSubject
       expect(await reserve(slow, 0)).toMatchObject({ granted: 0, waitMs: 0, remaining: 5 });
     });
 
+    it('has the tokens again that were put back, and no more than the burst', async () => {
+      await reserve(slow, 5);
+      await budgets.putBack(slow, 3);
+      expect(await reserve(slow, 4)).toMatchObject({ granted: 3, remaining: 0 });
+      await budgets.putBack(slow, 2);
+      await budgets.putBack(slow, 5);
+      expect((await reserve(slow, 9, await subject.other())).granted).toBe(5);
+      await budgets.putBack({ ...slow, name: 'key/never-seen' }, 3);
+      expect((await reserve({ ...slow, name: 'key/never-seen' }, 9)).granted).toBe(5);
+    });
+
     it('applies a changed budget', async () => {
       await reserve(slow, 1);
       expect((await reserve({ ...slow, burst: 2 }, 5)).granted).toBe(2);

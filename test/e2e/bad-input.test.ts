@@ -235,5 +235,5 @@ onEachSubject('bad input', { objects }, (stage) => {
   });
 });
 
-/** The valid requests of this file leave messages, and figures of their sender. */
-const withoutMessages = (kept: string): string => kept.replace(/^(?:messages|senderFigures): .*$/gm, '');
+/** The valid requests of this file leave messages. */
+const withoutMessages = (kept: string): string => kept.replace(/^messages: .*$/gm, '');

@@ -24,11 +24,12 @@ const places: readonly (readonly [
   ['Idempotency-Key', (key) => ({ headers: { 'Idempotency-Key': key } })],
   ['X-Idempotency-Key', (key) => ({ headers: { 'X-Idempotency-Key': key } })],
   ['X-Idempotency-Key inside headers', (key) => ({ body: { headers: { 'X-Idempotency-Key': key } } })],
+  ['the field idempotency_key', (key) => ({ body: { idempotency_key: key } })],
   [
     'the same key in all places',
     (key) => ({
       headers: { 'Idempotency-Key': key, 'X-Idempotency-Key': key },
-      body: { headers: { 'x-idempotency-key': key } },
+      body: { headers: { 'x-idempotency-key': key }, idempotency_key: key },
     }),
   ],
 ];

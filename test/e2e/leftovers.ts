@@ -29,8 +29,10 @@ async function filesIn(folder: string): Promise<string[]> {
 async function documentsIn(url: string): Promise<string[]> {
   await using client = await MongoClient.connect(url);
   const collections = await client.db().listCollections({}, { nameOnly: true }).toArray();
-  // `health` comes with the first look at the server
-  const names = collections.map(({ name }) => name).filter((name) => name !== 'health');
+  // these come with the first look at the server, and with figures of a sender, at any time
+  const names = collections
+    .map(({ name }) => name)
+    .filter((name) => !/^(?:health|senderFigures)$/.test(name));
   return await Promise.all(
     names.toSorted().map(async (name) => `${name}: ${await client.db().collection(name).countDocuments()}`),
   );

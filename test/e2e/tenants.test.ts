@@ -64,6 +64,19 @@ const goodCalls: Readonly<Record<string, (tenant: Tenant) => readonly Call[]>> =
       },
     ],
   ],
+  SendMessageBatch: () => [
+    [
+      'POST',
+      '/v1/messages/batch',
+      {
+        body: {
+          messages: [
+            { recipient: RECIPIENT, sender: 'shop', template: 'notice', idempotency_key: 'batch in both' },
+          ],
+        },
+      },
+    ],
+  ],
   SendEmail: () => [['POST', '/email/send-email', { body: { identifier: 'notice', receiver: RECIPIENT } }]],
   GetMessage: ({ ids }) => [['GET', `/v1/messages/${ids.message_id}`]],
   ListMessages: () => [

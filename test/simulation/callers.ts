@@ -182,6 +182,7 @@ export class Callers {
         ? Math.max(now, scheduledAt ?? 0) + chance.pick([1_000, 20_000, 60_000, 120_000])
         : null,
       copies: chance.pick(['at_least_once', 'at_least_once', 'at_most_once']),
+      idempotencyKey: null,
       names: packetboatNames,
       ...more,
     };

@@ -543,7 +543,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         'services/core/accept/idempotency.ts',
-        'if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder))',
+        'if (holder.idempotency?.fingerprint === wanted.fingerprint && reaches(reach, holder))',
         'if (fingerprintOfRequest && reaches(reach, holder))',
       ),
     ],

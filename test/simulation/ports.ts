@@ -77,6 +77,7 @@ export function budgetsOf(
           chance.happens(refusal()) ? { ...r, granted: 0, waitMs: chance.between(1, 20_000) } : r,
         );
       }, false),
+    putBack: (budget, tokens) => budgets.putBack(budget, tokens),
     check: () => budgets.check(),
     [Symbol.asyncDispose]: close,
   };

@@ -5,6 +5,7 @@ import {
   fullBucket,
   fullInMs,
   nextTokenMs,
+  putBack,
   take,
   tokensIn,
 } from '../../core/delivery/pacing/bucket.ts';
@@ -30,12 +31,18 @@ export class MemoryBudgets implements Budgets {
     return asks.map(({ budget, tokens }) => this.#reserve(budget, tokens));
   }
 
+  async putBack(budget: Budget, tokens: number): Promise<void> {
+    const key = keyOf(budget);
+    const bucket = this.#buckets.get(key);
+    if (bucket !== undefined) this.#keep(key, putBack(bucket, budget, tokens, this.#clock.monotonic()));
+  }
+
   async check(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #reserve(budget: Budget, tokens: number): Reservation {
-    const key = `${budget.windowMs} ${budget.name}`;
+    const key = keyOf(budget);
     const now = this.#clock.monotonic();
     const { granted, bucket } = take(this.#buckets.get(key) ?? fullBucket(budget, now), budget, tokens, now);
     this.#keep(key, bucket);
@@ -56,3 +63,5 @@ export class MemoryBudgets implements Budgets {
     if (oldest !== undefined) this.#buckets.delete(oldest);
   }
 }
+
+const keyOf = ({ windowMs, name }: Budget): string => `${windowMs} ${name}`;

@@ -19,6 +19,7 @@ import {
   fullBucket,
   fullInMs,
   nextTokenMs,
+  putBack,
   type Rate,
   refill,
   take,
@@ -136,6 +137,26 @@ export class RedisBudgets implements Budgets {
     return claims.map((claim) => this.#answer(claim));
   }
 
+  async putBack(budget: Budget, tokens: number): Promise<void> {
+    const account = this.#accountOf(budget);
+    if (account.own === null && this.#isUp) {
+      const rate = this.#sharedRate(budget);
+      const start = refill(account.shared ?? fullBucket(rate, 0), rate, this.#clock.monotonic()).level;
+      const call = [-tokens, rate.limit, rate.windowMs, rate.burst, start, 0];
+      try {
+        await this.#reserveScript.run(this.#redis.client, [this.#keyOf(budget)], call);
+        return;
+      } catch {
+        this.#isUp = false;
+      }
+    }
+    // Tokens from a bucket of this process were not reported yet; from Redis they are lost with it.
+    const now = this.#clock.monotonic();
+    const fromOwn = Math.min(tokens, account.debt);
+    account.debt -= fromOwn;
+    if (account.own !== null) account.own = putBack(account.own, this.#ownRate(budget), fromOwn, now);
+  }
+
   /**
    * The number of living programs in the group, as of the last heartbeat. Tests wait until each
    * program counts the others.
@@ -183,9 +204,7 @@ export class RedisBudgets implements Budgets {
       this.#prepare(account, of),
     );
     try {
-      const keys = calls.map(
-        ({ account: { budget } }) => `${this.#prefix}:${budget.windowMs}:${budget.name}`,
-      );
+      const keys = calls.map(({ account: { budget } }) => this.#keyOf(budget));
       const answer = (await this.#reserveScript.run(
         this.#redis.client,
         keys,
@@ -219,18 +238,11 @@ export class RedisBudgets implements Budgets {
   #useOwn(claim: Claim): void {
     const { budget, account } = claim;
     const now = this.#clock.monotonic();
-    // the smaller of limit and burst: a burst above the limit would be granted again each time
-    // Redis is lost
-    const most = Math.min(budget.burst, budget.limit);
-    const rate = {
-      limit: budget.limit / this.#processes,
-      windowMs: budget.windowMs,
-      burst: Math.max(1, most / this.#processes),
-    };
+    const rate = this.#ownRate(budget);
     if (account.own === null) {
       const whole =
         account.shared === null
-          ? most * budget.windowMs
+          ? Math.min(budget.burst, budget.limit) * budget.windowMs
           : refill(account.shared, this.#sharedRate(budget), now).level;
       account.own = { level: whole / this.#processes, at: Math.floor(now) };
     }
@@ -265,6 +277,18 @@ export class RedisBudgets implements Budgets {
       windowMs: budget.windowMs,
       burst: budget.burst - this.#aheadOf(budget) * this.#processes,
     };
+  }
+
+  /** Of a bucket of this process, while Redis is lost. */
+  #ownRate({ limit, windowMs, burst }: Budget): Rate {
+    // the smaller of limit and burst: a burst above the limit would be granted again each time
+    // Redis is lost
+    const most = Math.min(burst, limit);
+    return { limit: limit / this.#processes, windowMs, burst: Math.max(1, most / this.#processes) };
+  }
+
+  #keyOf({ windowMs, name }: Budget): string {
+    return `${this.#prefix}:${windowMs}:${name}`;
   }
 
   #accountOf(budget: Budget): Account {

@@ -1,6 +1,6 @@
 -- Takes tokens from many buckets at once, by this server's clock. The arithmetic is that of
 -- services/core/delivery/pacing/bucket.ts, in whole numbers throughout.
--- KEYS: the buckets. ARGV, six for each bucket: tokens wanted, limit, windowMs, burst, the level to
+-- KEYS: the buckets. ARGV, six for each bucket: tokens wanted (negative: put back), limit, windowMs, burst, the level to
 -- start with if the bucket is missing, and tokens that were granted while this server was lost.
 -- Returns two numbers for each bucket: tokens granted, and the level left in token milliseconds.
 
@@ -23,7 +23,7 @@ for i, key in ipairs(KEYS) do
   end
   level = math.max(0, math.min(level, full) - debt)
   local granted = math.min(wanted, math.floor(level / window))
-  level = level - granted * window
+  level = math.min(level - granted * window, full)
 
   redis.call('HSET', key, 'level', level, 'at', now)
   -- A full bucket need not be stored, so it expires. A bucket that never fills is kept.

@@ -10,7 +10,7 @@ describe('an idempotency key', () => {
   it.each(['a', '~', 'order-1', 'two words', '{"$gt":""}', 'x'.repeat(acceptLimits.idempotencyKeyCharsMax)])(
     'may be %j',
     (key) => {
-      expect(parseIdempotencyKeys([key])).toEqual({ key, errors: [] });
+      expect(parseIdempotencyKeys([key], 'k')).toEqual({ key, errors: [] });
     },
   );
 
@@ -25,19 +25,19 @@ describe('an idempotency key', () => {
     '\u007f',
     'x'.repeat(acceptLimits.idempotencyKeyCharsMax + 1),
   ])('may not be %j', (key) => {
-    const { key: read, errors } = parseIdempotencyKeys([key]);
+    const { key: read, errors } = parseIdempotencyKeys([key], 'k');
     expect(read).toBeNull();
-    expect(errors).toMatchObject([{ field: 'headers.Idempotency-Key', code: 'invalid_idempotency_key' }]);
+    expect(errors).toMatchObject([{ field: 'k', code: 'invalid_idempotency_key' }]);
     if (key.length > 1) expect(errors[0]?.message).not.toContain(key);
   });
 
   it('may be missing', () => {
-    expect(parseIdempotencyKeys([])).toEqual({ key: null, errors: [] });
+    expect(parseIdempotencyKeys([], 'k')).toEqual({ key: null, errors: [] });
   });
 
   it('may be said in two places, if it is the same', () => {
-    expect(parseIdempotencyKeys(['a', 'a']).key).toBe('a');
-    expect(parseIdempotencyKeys(['a', 'b'])).toMatchObject({
+    expect(parseIdempotencyKeys(['a', 'a'], 'k').key).toBe('a');
+    expect(parseIdempotencyKeys(['a', 'b'], 'k')).toMatchObject({
       key: null,
       errors: [{ code: 'idempotency_keys_differ' }],
     });
@@ -118,6 +118,7 @@ describe('a fingerprint', () => {
 
 describe('a key that is taken', () => {
   const DAY = acceptLimits.idempotencyWindowMs;
+  const wanted = (fingerprint: string) => ({ fingerprint, field: 'idempotency_key' });
   const EVERYTHING = { environments: null, senders: null };
   const holder = {
     ...sampleMessage({ createdAt: 1_000, idempotency: { key: 'k', fingerprint: 'f' } }),
@@ -132,7 +133,7 @@ describe('a key that is taken', () => {
     ['after a day the same request is a new one', 'f', 1_000 + DAY, 'outdated'],
     ['after a day another request is a new one', 'g', 1_000 + DAY, 'outdated'],
   ])('%s', (_, print, now, kind) => {
-    expect(judgeTakenKey(holder, print, now, EVERYTHING).kind).toBe(kind);
+    expect(judgeTakenKey(holder, wanted(print), now, EVERYTHING).kind).toBe(kind);
   });
 
   it.each([
@@ -141,15 +142,15 @@ describe('a key that is taken', () => {
   ] as const)(
     'a message beyond the reach of %s is not replayed, and holds the key for its day all the same',
     (_, reach) => {
-      const answers = [1_000, 1_000 + DAY].map((now) => judgeTakenKey(holder, 'f', now, reach));
+      const answers = [1_000, 1_000 + DAY].map((now) => judgeTakenKey(holder, wanted('f'), now, reach));
       expect(answers.map(({ kind }) => kind)).toEqual(['reused', 'outdated']);
-      expect(answers[0]).toEqual(judgeTakenKey(holder, 'g', 1_000, EVERYTHING));
+      expect(answers[0]).toEqual(judgeTakenKey(holder, wanted('g'), 1_000, EVERYTHING));
     },
   );
 
   it('says which message, or why not', () => {
-    expect(judgeTakenKey(holder, 'f', 1_000, EVERYTHING)).toMatchObject({ message: holder });
-    expect(judgeTakenKey(holder, 'g', 1_000, EVERYTHING)).toMatchObject({
+    expect(judgeTakenKey(holder, wanted('f'), 1_000, EVERYTHING)).toMatchObject({ message: holder });
+    expect(judgeTakenKey(holder, wanted('g'), 1_000, EVERYTHING)).toMatchObject({
       failure: { kind: 'invalid', code: 'idempotency_key_reused' },
     });
   });

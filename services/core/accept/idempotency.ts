@@ -15,10 +15,19 @@ declare const keyBrand: unique symbol;
 export type IdempotencyKey = string & { readonly [keyBrand]: true };
 
 const SYNTAX = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
-const FIELD = 'headers.Idempotency-Key';
 
-/** A request may name its key in several places; all must name the same key. */
-export function parseIdempotencyKeys(given: readonly string[]): {
+/** The path of the key in errors: the field, if the request has it, or the header. */
+export const keyFieldOf = ({ idempotencyKey }: SendRequest): string =>
+  idempotencyKey === null ? 'headers.Idempotency-Key' : 'idempotency_key';
+
+/**
+ * A request may name its key in several places; all must name the same key.
+ * @param field the path of the key in errors
+ */
+export function parseIdempotencyKeys(
+  given: readonly string[],
+  field: string,
+): {
   readonly key: IdempotencyKey | null;
   readonly errors: readonly FieldError[];
 } {
@@ -29,7 +38,7 @@ export function parseIdempotencyKeys(given: readonly string[]): {
       key: null,
       errors: [
         {
-          field: FIELD,
+          field,
           code: 'idempotency_keys_differ',
           message: 'The request names two different idempotency keys.',
         },
@@ -38,7 +47,7 @@ export function parseIdempotencyKeys(given: readonly string[]): {
   }
   if (first.length > acceptLimits.idempotencyKeyCharsMax || !SYNTAX.test(first)) {
     const message = `An idempotency key is 1 to ${acceptLimits.idempotencyKeyCharsMax} printable ASCII characters.`;
-    return { key: null, errors: [{ field: FIELD, code: 'invalid_idempotency_key', message }] };
+    return { key: null, errors: [{ field, code: 'invalid_idempotency_key', message }] };
   }
   return { key: first as IdempotencyKey, errors: [] };
 }
@@ -52,10 +61,11 @@ export function parseIdempotencyKeys(given: readonly string[]): {
  * a newer release must get the same fingerprint.
  */
 export function fingerprintOf(request: SendRequest): string {
+  const { idempotencyKey: _, ...rest } = request;
   const digest = (part: string | Uploaded | null): string | null =>
     typeof part === 'object' && part !== null ? part.sha256 : part;
   return fingerprint({
-    ...request,
+    ...rest,
     headers: Object.fromEntries(
       Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== IDEMPOTENCY_KEY_HEADER),
     ),
@@ -83,15 +93,16 @@ type KeyTaken =
  * share its idempotency keys, so the caller may not be allowed to see that message. Then the
  * request is refused like a different request: the refusal says that the key is taken, and reveals
  * nothing about the message.
+ * @param wanted `field`: the path of the key in errors
  */
 export function judgeTakenKey(
   holder: Message,
-  fingerprintOfRequest: string,
+  wanted: { readonly fingerprint: string; readonly field: string },
   now: number,
   reach: Reach,
 ): KeyTaken {
   if (now - holder.createdAt >= acceptLimits.idempotencyWindowMs) return { kind: 'outdated' };
-  if (holder.idempotency?.fingerprint === fingerprintOfRequest && reaches(reach, holder))
+  if (holder.idempotency?.fingerprint === wanted.fingerprint && reaches(reach, holder))
     return { kind: 'replay', message: holder };
   const failure = new Failure(
     'invalid',
@@ -100,7 +111,7 @@ export function judgeTakenKey(
       code: 'idempotency_key_reused',
       errors: [
         {
-          field: FIELD,
+          field: wanted.field,
           code: 'idempotency_key_reused',
           message: 'Use a new idempotency key for a new request.',
         },

@@ -25,5 +25,6 @@ export const emptyRequest: SendRequest = {
   scheduledAt: null,
   expiresAt: null,
   copies: null,
+  idempotencyKey: null,
   names: packetboatNames,
 };

@@ -69,6 +69,8 @@ export interface SendRequest {
   readonly scheduledAt: number | null;
   readonly expiresAt: number | null;
   readonly copies: Copies | null;
+  /** The field of the request; its headers may name a key too. */
+  readonly idempotencyKey: string | null;
   /** The caller's names of these fields in errors; Mailbindr's format has other names. */
   readonly names: FieldNames;
 }

@@ -35,6 +35,7 @@ const read = { scope: 'messages:read', environment: 'see', senders: 'see' } as c
 /** By gRPC path. An rpc of the contract that is missing here cannot be called. */
 export const accessRules = {
   '/packetboat.v1.MessagesService/SendMessage': send,
+  '/packetboat.v1.MessagesService/SendMessageBatch': send,
   // This form names no sender, only a template, and templates of other senders are hidden.
   '/packetboat.v1.MessagesService/SendEmail': { scope: 'messages:send', environment: 'use', senders: 'see' },
   '/packetboat.v1.MessagesService/GetMessage': read,

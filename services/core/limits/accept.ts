@@ -7,6 +7,8 @@ import { HOUR, KIB, MIB, SECOND } from './units.ts';
 export const acceptLimits = {
   /** Faults in one reply. 50 recipients and 100 attachments with several faults each stay below. */
   fieldFaultsMax: 1_000,
+  /** Messages in one batch. */
+  batchItemsMax: 500,
   /** Recipients of one message: to, cc and bcc together. Each is a delivery in one document. */
   recipientsMax: 50,
   /** Attachments of one message. */

@@ -19,6 +19,16 @@ export const doorLimits = {
   parserBytesMax: 64 * MIB,
   /** Bodies that wait for a parser, on disk. Further requests get 503. */
   parserQueueMax: 64,
+  /**
+   * Messages of one batch that the gateway sends at a time: the items of one call to ingest
+   * (`turnItemsMax`). Each may upload one chunk of content.
+   */
+  batchItemsInFlightMax: 64,
+  /**
+   * The largest window of a body in zstd: 2^23 bytes, as RFC 9659 says. The decoder holds as much
+   * memory.
+   */
+  zstdWindowLogMax: 23,
   /** Arrays and objects nested in each other in a JSON body. */
   jsonDepthMax: 32,
   /**

@@ -171,6 +171,11 @@ export interface SendMessageRequest {
     | undefined;
   /** Default: the sender's policy. */
   copies: Copies;
+  /**
+   * Idempotency key of the message: 1 to 255 printable ASCII characters. For a message that is not
+   * part of a batch, the header `Idempotency-Key` has the same meaning.
+   */
+  idempotency_key?: string | undefined;
 }
 
 export interface SendMessageRequest_HeadersEntry {
@@ -193,6 +198,64 @@ export interface SendMessageResponse {
   recipient: string;
   /** When the message was accepted. */
   created_at: Timestamp | undefined;
+}
+
+/** Messages to send. */
+export interface SendMessageBatchRequest {
+  /** 1 to 500 messages. All other fields of a request are inside the items. */
+  messages: SendMessageRequest[];
+}
+
+/** The results of a batch. */
+export interface SendMessageBatchResponse {
+  /** One result for each item, in the order of the request. */
+  results: BatchResult[];
+}
+
+/** The result of one item: the fields of `SendMessageResponse` and `replayed`, or an `error`. */
+export interface BatchResult {
+  /** The message id. Together with an `error`: the message may have been stored under this id. */
+  message_id?:
+    | string
+    | undefined;
+  /** `queued`, `scheduled`, or `suppressed` when every recipient is suppressed. */
+  status?:
+    | Status
+    | undefined;
+  /** The first recipient. */
+  recipient?:
+    | string
+    | undefined;
+  /** When the message was accepted. */
+  created_at:
+    | Timestamp
+    | undefined;
+  /** True when this is the result of an earlier request with the same idempotency key. */
+  replayed?:
+    | boolean
+    | undefined;
+  /** Why the item was refused. */
+  error: ItemError | undefined;
+}
+
+/** Why one item of a batch was refused, as a single request would have been. */
+export interface ItemError {
+  /** A stable word, for example `validation_failed`, `invalid_request`, `forbidden` or `unavailable`. */
+  code: string;
+  /** A message for people. */
+  message: string;
+  /** The faults of the item's fields. Paths begin at the item. */
+  errors: ItemFault[];
+}
+
+/** A fault of one field. */
+export interface ItemFault {
+  /** The path of the field inside the item, for example `to[2]`. */
+  field: string;
+  /** A stable word, for example `invalid_address`. */
+  code: string;
+  /** A message for people. */
+  message: string;
 }
 
 /** A message in the format of Mailbindr's API. */
@@ -591,6 +654,7 @@ function createBaseSendMessageRequest(): SendMessageRequest {
     scheduled_time: undefined,
     expires_at: undefined,
     copies: Copies.COPIES_UNSPECIFIED,
+    idempotency_key: undefined,
   };
 }
 
@@ -661,6 +725,9 @@ export const SendMessageRequest: MessageFns<SendMessageRequest> = {
     }
     if (message.copies !== Copies.COPIES_UNSPECIFIED) {
       writer.uint32(176).int32(copiesToNumber(message.copies));
+    }
+    if (message.idempotency_key !== undefined) {
+      writer.uint32(194).string(message.idempotency_key);
     }
     return writer;
   },
@@ -860,6 +927,14 @@ export const SendMessageRequest: MessageFns<SendMessageRequest> = {
             message.copies = copiesFromJSON(reader.int32());
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.idempotency_key = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -942,6 +1017,11 @@ export const SendMessageRequest: MessageFns<SendMessageRequest> = {
         ? fromJsonTimestamp(object.expires_at)
         : undefined,
       copies: isSet(object.copies) ? copiesFromJSON(object.copies) : Copies.COPIES_UNSPECIFIED,
+      idempotency_key: isSet(object.idempotencyKey)
+        ? globalThis.String(object.idempotencyKey)
+        : isSet(object.idempotency_key)
+        ? globalThis.String(object.idempotency_key)
+        : undefined,
     };
   },
 
@@ -1025,6 +1105,9 @@ export const SendMessageRequest: MessageFns<SendMessageRequest> = {
     if (message.copies !== Copies.COPIES_UNSPECIFIED) {
       obj.copies = copiesToJSON(message.copies);
     }
+    if (message.idempotency_key !== undefined) {
+      obj.idempotencyKey = message.idempotency_key;
+    }
     return obj;
   },
 
@@ -1075,6 +1158,7 @@ export const SendMessageRequest: MessageFns<SendMessageRequest> = {
       ? Timestamp.fromPartial(object.expires_at)
       : undefined;
     message.copies = object.copies ?? Copies.COPIES_UNSPECIFIED;
+    message.idempotency_key = object.idempotency_key ?? undefined;
     return message;
   },
 };
@@ -1374,6 +1458,516 @@ export const SendMessageResponse: MessageFns<SendMessageResponse> = {
     message.created_at = (object.created_at !== undefined && object.created_at !== null)
       ? Timestamp.fromPartial(object.created_at)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseSendMessageBatchRequest(): SendMessageBatchRequest {
+  return { messages: [] };
+}
+
+export const SendMessageBatchRequest: MessageFns<SendMessageBatchRequest> = {
+  encode(message: SendMessageBatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.messages) {
+      SendMessageRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendMessageBatchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendMessageBatchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messages.push(SendMessageRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SendMessageBatchRequest {
+    return {
+      messages: globalThis.Array.isArray(object?.messages)
+        ? object.messages.map((e: any) => SendMessageRequest.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SendMessageBatchRequest): unknown {
+    const obj: any = {};
+    if (message.messages?.length) {
+      obj.messages = message.messages.map((e) => SendMessageRequest.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SendMessageBatchRequest>, I>>(base?: I): SendMessageBatchRequest {
+    return SendMessageBatchRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SendMessageBatchRequest>, I>>(object: I): SendMessageBatchRequest {
+    const message = createBaseSendMessageBatchRequest();
+    message.messages = object.messages?.map((e) => SendMessageRequest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSendMessageBatchResponse(): SendMessageBatchResponse {
+  return { results: [] };
+}
+
+export const SendMessageBatchResponse: MessageFns<SendMessageBatchResponse> = {
+  encode(message: SendMessageBatchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      BatchResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendMessageBatchResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendMessageBatchResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(BatchResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SendMessageBatchResponse {
+    return {
+      results: globalThis.Array.isArray(object?.results) ? object.results.map((e: any) => BatchResult.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: SendMessageBatchResponse): unknown {
+    const obj: any = {};
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => BatchResult.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SendMessageBatchResponse>, I>>(base?: I): SendMessageBatchResponse {
+    return SendMessageBatchResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SendMessageBatchResponse>, I>>(object: I): SendMessageBatchResponse {
+    const message = createBaseSendMessageBatchResponse();
+    message.results = object.results?.map((e) => BatchResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBatchResult(): BatchResult {
+  return {
+    message_id: undefined,
+    status: undefined,
+    recipient: undefined,
+    created_at: undefined,
+    replayed: undefined,
+    error: undefined,
+  };
+}
+
+export const BatchResult: MessageFns<BatchResult> = {
+  encode(message: BatchResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message_id !== undefined) {
+      writer.uint32(10).string(message.message_id);
+    }
+    if (message.status !== undefined) {
+      writer.uint32(16).int32(statusToNumber(message.status));
+    }
+    if (message.recipient !== undefined) {
+      writer.uint32(26).string(message.recipient);
+    }
+    if (message.created_at !== undefined) {
+      Timestamp.encode(message.created_at, writer.uint32(34).fork()).join();
+    }
+    if (message.replayed !== undefined) {
+      writer.uint32(40).bool(message.replayed);
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message_id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.status = statusFromJSON(reader.int32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.recipient = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.created_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchResult {
+    return {
+      message_id: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : undefined,
+      status: isSet(object.status) ? statusFromJSON(object.status) : undefined,
+      recipient: isSet(object.recipient) ? globalThis.String(object.recipient) : undefined,
+      created_at: isSet(object.createdAt)
+        ? fromJsonTimestamp(object.createdAt)
+        : isSet(object.created_at)
+        ? fromJsonTimestamp(object.created_at)
+        : undefined,
+      replayed: isSet(object.replayed) ? globalThis.Boolean(object.replayed) : undefined,
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
+    };
+  },
+
+  toJSON(message: BatchResult): unknown {
+    const obj: any = {};
+    if (message.message_id !== undefined) {
+      obj.messageId = message.message_id;
+    }
+    if (message.status !== undefined) {
+      obj.status = statusToJSON(message.status);
+    }
+    if (message.recipient !== undefined) {
+      obj.recipient = message.recipient;
+    }
+    if (message.created_at !== undefined) {
+      obj.createdAt = fromTimestamp(message.created_at).toISOString();
+    }
+    if (message.replayed !== undefined) {
+      obj.replayed = message.replayed;
+    }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchResult>, I>>(base?: I): BatchResult {
+    return BatchResult.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchResult>, I>>(object: I): BatchResult {
+    const message = createBaseBatchResult();
+    message.message_id = object.message_id ?? undefined;
+    message.status = object.status ?? undefined;
+    message.recipient = object.recipient ?? undefined;
+    message.created_at = (object.created_at !== undefined && object.created_at !== null)
+      ? Timestamp.fromPartial(object.created_at)
+      : undefined;
+    message.replayed = object.replayed ?? undefined;
+    message.error = (object.error !== undefined && object.error !== null)
+      ? ItemError.fromPartial(object.error)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseItemError(): ItemError {
+  return { code: "", message: "", errors: [] };
+}
+
+export const ItemError: MessageFns<ItemError> = {
+  encode(message: ItemError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    for (const v of message.errors) {
+      ItemFault.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ItemError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseItemError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.errors.push(ItemFault.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ItemError {
+    return {
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      errors: globalThis.Array.isArray(object?.errors) ? object.errors.map((e: any) => ItemFault.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ItemError): unknown {
+    const obj: any = {};
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.errors?.length) {
+      obj.errors = message.errors.map((e) => ItemFault.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ItemError>, I>>(base?: I): ItemError {
+    return ItemError.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ItemError>, I>>(object: I): ItemError {
+    const message = createBaseItemError();
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    message.errors = object.errors?.map((e) => ItemFault.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseItemFault(): ItemFault {
+  return { field: "", code: "", message: "" };
+}
+
+export const ItemFault: MessageFns<ItemFault> = {
+  encode(message: ItemFault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.field !== "") {
+      writer.uint32(10).string(message.field);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ItemFault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseItemFault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ItemFault {
+    return {
+      field: isSet(object.field) ? globalThis.String(object.field) : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: ItemFault): unknown {
+    const obj: any = {};
+    if (message.field !== "") {
+      obj.field = message.field;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ItemFault>, I>>(base?: I): ItemFault {
+    return ItemFault.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ItemFault>, I>>(object: I): ItemFault {
+    const message = createBaseItemFault();
+    message.field = object.field ?? "";
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };
@@ -3376,6 +3970,27 @@ export const MessagesServiceService = {
     responseDeserialize: (value: Buffer): SendMessageResponse => SendMessageResponse.decode(value),
   },
   /**
+   * Send up to 500 messages in one request. Each item is a message as in `SendMessage`, with its own
+   * `idempotency_key`, and gets its own result, in order: an item with a fault does not affect the
+   * others. The response is 200 as soon as one message is stored. Each item counts as one request
+   * against the limit of the key; a batch that exceeds what is left of the limit is refused as a
+   * whole. The header `Idempotency-Key` is not allowed.
+   *
+   * An item whose result has an error and a `message_id` may have been stored. Send that item again
+   * with the same idempotency key, or look up the message.
+   */
+  sendMessageBatch: {
+    path: "/packetboat.v1.MessagesService/SendMessageBatch" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SendMessageBatchRequest): Buffer =>
+      Buffer.from(SendMessageBatchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SendMessageBatchRequest => SendMessageBatchRequest.decode(value),
+    responseSerialize: (value: SendMessageBatchResponse): Buffer =>
+      Buffer.from(SendMessageBatchResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SendMessageBatchResponse => SendMessageBatchResponse.decode(value),
+  },
+  /**
    * Send a message in the format of Mailbindr's API. The content is a template, and there is one
    * recipient. The API key may be in the header `X-Api-Token`, as for every call.
    */
@@ -3446,6 +4061,17 @@ export interface MessagesServiceServer extends UntypedServiceImplementation {
    */
   sendMessage: handleUnaryCall<SendMessageRequest, SendMessageResponse>;
   /**
+   * Send up to 500 messages in one request. Each item is a message as in `SendMessage`, with its own
+   * `idempotency_key`, and gets its own result, in order: an item with a fault does not affect the
+   * others. The response is 200 as soon as one message is stored. Each item counts as one request
+   * against the limit of the key; a batch that exceeds what is left of the limit is refused as a
+   * whole. The header `Idempotency-Key` is not allowed.
+   *
+   * An item whose result has an error and a `message_id` may have been stored. Send that item again
+   * with the same idempotency key, or look up the message.
+   */
+  sendMessageBatch: handleUnaryCall<SendMessageBatchRequest, SendMessageBatchResponse>;
+  /**
    * Send a message in the format of Mailbindr's API. The content is a template, and there is one
    * recipient. The API key may be in the header `X-Api-Token`, as for every call.
    */
@@ -3494,6 +4120,31 @@ export interface MessagesServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SendMessageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Send up to 500 messages in one request. Each item is a message as in `SendMessage`, with its own
+   * `idempotency_key`, and gets its own result, in order: an item with a fault does not affect the
+   * others. The response is 200 as soon as one message is stored. Each item counts as one request
+   * against the limit of the key; a batch that exceeds what is left of the limit is refused as a
+   * whole. The header `Idempotency-Key` is not allowed.
+   *
+   * An item whose result has an error and a `message_id` may have been stored. Send that item again
+   * with the same idempotency key, or look up the message.
+   */
+  sendMessageBatch(
+    request: SendMessageBatchRequest,
+    callback: (error: ServiceError | null, response: SendMessageBatchResponse) => void,
+  ): ClientUnaryCall;
+  sendMessageBatch(
+    request: SendMessageBatchRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SendMessageBatchResponse) => void,
+  ): ClientUnaryCall;
+  sendMessageBatch(
+    request: SendMessageBatchRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SendMessageBatchResponse) => void,
   ): ClientUnaryCall;
   /**
    * Send a message in the format of Mailbindr's API. The content is a template, and there is one

@@ -40,6 +40,12 @@ export function take(
   return { granted, bucket: { level: filled.level - granted * rate.windowMs, at: filled.at } };
 }
 
+/** Returns tokens that were taken and not used. The bucket never has more than `burst`. */
+export function putBack(bucket: Bucket, rate: Rate, tokens: number, now: number): Bucket {
+  const { level, at } = refill(bucket, rate, now);
+  return { level: Math.min(level + tokens * rate.windowMs, rate.burst * rate.windowMs), at };
+}
+
 /** The whole tokens in the bucket. */
 export const tokensIn = (bucket: Bucket, rate: Rate): number =>
   Math.max(0, Math.floor(bucket.level / rate.windowMs));

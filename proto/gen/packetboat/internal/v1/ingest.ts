@@ -155,6 +155,11 @@ export interface AdmitRequest {
   uncounted: boolean;
   /** IP address of the client, as in SendItem. */
   client_address: string;
+  /**
+   * How many requests the request counts as: the items of a batch. 0 means 1. Either all are counted
+   * or, when the budget has fewer left, none.
+   */
+  requests: number;
 }
 
 /** The result of the check. */
@@ -1157,7 +1162,7 @@ export const RateFigures: MessageFns<RateFigures> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { credential: "", scope: "", uncounted: false, client_address: "" };
+  return { credential: "", scope: "", uncounted: false, client_address: "", requests: 0 };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -1173,6 +1178,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.client_address !== "") {
       writer.uint32(34).string(message.client_address);
+    }
+    if (message.requests !== 0) {
+      writer.uint32(40).int32(message.requests);
     }
     return writer;
   },
@@ -1222,6 +1230,14 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             message.client_address = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.requests = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1244,6 +1260,7 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
         : isSet(object.client_address)
         ? globalThis.String(object.client_address)
         : "",
+      requests: isSet(object.requests) ? globalThis.Number(object.requests) : 0,
     };
   },
 
@@ -1261,6 +1278,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     if (message.client_address !== "") {
       obj.clientAddress = message.client_address;
     }
+    if (message.requests !== 0) {
+      obj.requests = Math.round(message.requests);
+    }
     return obj;
   },
 
@@ -1273,6 +1293,7 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     message.scope = object.scope ?? "";
     message.uncounted = object.uncounted ?? false;
     message.client_address = object.client_address ?? "";
+    message.requests = object.requests ?? 0;
     return message;
   },
 };
