@@ -15,7 +15,7 @@ import { healthz, readyz } from '../services/runtime/operations-server.ts';
 import { documentation } from './docs/documentation.ts';
 import { clientAddressFrom, isTrustedProxy, type TrustedProxies } from './front/client-address.ts';
 import { drain } from './front/connections.ts';
-import { Front } from './front/front.ts';
+import { Front, type HttpLimits } from './front/front.ts';
 import { RouteTable } from './front/route-table.ts';
 import type { IngestClient } from './ingest/ingest-client.ts';
 import { KnownKeys } from './ingest/known-keys.ts';
@@ -52,6 +52,8 @@ export interface GatewayOptions {
   readonly publicUrl?: string | undefined;
   /** Default: the limits of `doorLimits`. */
   readonly parserLimits?: ParserLimits;
+  /** Default: the limits of `doorLimits`. */
+  readonly httpLimits?: HttpLimits;
   /** Default: the gateway loads the contract. */
   readonly contract?: Contract;
   /**
@@ -101,7 +103,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clientAddressOf: clientAddressFrom(proxies),
   };
   const routes = new RouteTable();
+  const limits = options.httpLimits ?? doorLimits;
   const front = new Front({
+    limits,
     routes,
     corsOrigins: options.corsOrigins ?? [],
     connections: {
@@ -120,7 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await app.register(
     documentation(contract, () => options.publicUrl ?? reachableUrl({ host: http.host, port: portOf() })),
   );
-  await app.register(restRoutes(door, contract));
+  await app.register(restRoutes(door, contract, limits));
   for (const plugin of plugins) await app.register(plugin);
   try {
     await app.listen(http);
