@@ -1,6 +1,8 @@
 // Gateways and ingest prove to each other who they are, over real sockets.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -216,6 +218,19 @@ test.each([
   socket.destroy();
 });
 
+/** The fingerprint of the certificate that ingest shows on a new connection. */
+async function certificateShown(): Promise<string> {
+  const { cert, key } = authority.issue({ names: ['gateway.example'] });
+  const socket = connectTls({
+    ...{ host: '127.0.0.1', port: server.port, servername: 'localhost', ALPNProtocols: ['h2'] },
+    ...{ cert, key, ca: authority.cert },
+  });
+  await once(socket, 'secureConnect');
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
 test('certificates of both sides are renewed under load, and no call fails', async () => {
   const ofGateway = await identity('busy', 'gateway.example');
   const ask = async (caller: GrpcIngest): Promise<void> => {
@@ -236,6 +251,8 @@ test('certificates of both sides are renewed under load, and no call fails', asy
     await Promise.all([write('ingest', 'localhost'), write('busy', 'gateway.example')]);
     await Promise.all([ofIngest.refresh(), ofGateway.refresh()]);
     const before = calls;
+    const shown = await certificateShown();
+    expect(shown).toBe(new X509Certificate(await readFile(join(folder, 'ingest.cert'))).fingerprint256);
     // a new connection, with the new certificates
     const late = connect(ofGateway);
     await late.check();
