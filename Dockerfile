@@ -8,6 +8,9 @@ RUN npm ci --omit=dev && npm cache clean --force
 
 FROM node:24-slim
 ENV NODE_ENV=production PACKETBOAT_DATA_DIR=/data
+# glibc gives each thread a heap of its own, and keeps what large bodies leave behind there: twenty
+# requests of 50 MiB at once took 576 MiB, and take 480 MiB with two heaps.
+ENV MALLOC_ARENA_MAX=2
 # A container is reached from outside or not at all. REST, gRPC, and metrics with health.
 ENV PACKETBOAT_HTTP_ADDR=0.0.0.0:8080 PACKETBOAT_GRPC_ADDR=0.0.0.0:9090 PACKETBOAT_METRICS_ADDR=0.0.0.0:9100
 EXPOSE 8080 9090 9100

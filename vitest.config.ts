@@ -10,7 +10,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const onThisMachine = [
   'services/adapters/{file,smtp,sqlite}/**/*.test.ts',
   'services/{dispatcher/dispatch,embedded/main,inbox/inbox}.test.ts',
-  'gateway/{large-bodies,unread-bodies,early-answers}.test.ts',
+  'gateway/{large-bodies,unread-bodies,early-answers,parser-faults,slow-clients}.test.ts',
   'gateway/ingest/{grpc-ingest,grpc-ingest-tls}.test.ts',
   'cli/packetboat.test.ts',
 ];

@@ -15,14 +15,14 @@ import { healthz, readyz } from '../services/runtime/operations-server.ts';
 import { documentation } from './docs/documentation.ts';
 import { clientAddressFrom, isTrustedProxy, type TrustedProxies } from './front/client-address.ts';
 import { drain } from './front/connections.ts';
-import { Front } from './front/front.ts';
+import { Front, type HttpLimits } from './front/front.ts';
 import { RouteTable } from './front/route-table.ts';
 import type { IngestClient } from './ingest/ingest-client.ts';
 import { KnownKeys } from './ingest/known-keys.ts';
 import { SendBatcher } from './ingest/send-batcher.ts';
 import { internal, notFound } from './refusals.ts';
 import type { Door } from './rest/exchange.ts';
-import { ParserPool } from './rest/parser-pool.ts';
+import { type ParserLimits, ParserPool } from './rest/parser-pool.ts';
 import { refusedWith } from './rest/response.ts';
 import { restRoutes, sendAnswer } from './rest/rest-routes.ts';
 
@@ -50,6 +50,10 @@ export interface GatewayOptions {
    * address that the gateway listens on.
    */
   readonly publicUrl?: string | undefined;
+  /** Default: the limits of `doorLimits`. */
+  readonly parserLimits?: ParserLimits;
+  /** Default: the limits of `doorLimits`. */
+  readonly httpLimits?: HttpLimits;
   /** Default: the gateway loads the contract. */
   readonly contract?: Contract;
   /**
@@ -85,6 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await mkdir(folder, { recursive: true });
   const parsers = new ParserPool(
     new Map(contract.methods.map(({ path, requestType }) => [path, requestType])),
+    options.parserLimits,
   );
   const proxies = options.trustedProxies ?? [];
   const door: Door = {
@@ -98,7 +103,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clientAddressOf: clientAddressFrom(proxies),
   };
   const routes = new RouteTable();
+  const limits = options.httpLimits ?? doorLimits;
   const front = new Front({
+    limits,
     routes,
     corsOrigins: options.corsOrigins ?? [],
     connections: {
@@ -117,7 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await app.register(
     documentation(contract, () => options.publicUrl ?? reachableUrl({ host: http.host, port: portOf() })),
   );
-  await app.register(restRoutes(door, contract));
+  await app.register(restRoutes(door, contract, limits));
   for (const plugin of plugins) await app.register(plugin);
   try {
     await app.listen(http);

@@ -22,7 +22,7 @@ export async function start(config: Config<'gateway'>, about: About): Promise<Pr
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const tls = await openTlsIdentity(config, reporter(log));
   if (tls !== null) open.use(tls);
-  const ingest = open.use(connectIngest(config.ingestAddr, tls));
+  const ingest = open.use(connectIngest(config.ingestAddr, { tls }));
   health.watch({ ingest });
   const gateway = open.use(
     await startGateway({

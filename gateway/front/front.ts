@@ -28,7 +28,20 @@ import { type HeadVerdict, judgeHead } from './judge-head.ts';
 import type { RouteTable } from './route-table.ts';
 import { limitUnread } from './unread-answers.ts';
 
+/** The limits of a server that depend on time, in milliseconds, and on how busy the server is. */
+export type HttpLimits = Readonly<
+  Record<
+    | 'httpHeadersMs'
+    | 'httpRequestMs'
+    | 'httpIdleMs'
+    | 'httpTimeoutsCheckedEveryMs'
+    | 'httpRequestsInFlightMax',
+    number
+  >
+>;
+
 interface FrontOptions {
+  readonly limits: HttpLimits;
   readonly routes: RouteTable;
   readonly corsOrigins: readonly string[];
   readonly connections: Pick<ConnectionLimitOptions, 'perAddress' | 'isProxy'>;
@@ -60,12 +73,13 @@ export class Front implements Disposable {
 
   /** Creates a server that passes requests to `next` unless the front refuses them. */
   createServer(next: RequestListener): Server {
+    const { limits } = this.#options;
     const server = createServer({
       maxHeaderSize: doorLimits.httpHeaderBytesMax,
-      headersTimeout: doorLimits.httpHeadersMs,
-      requestTimeout: doorLimits.httpRequestMs,
-      keepAliveTimeout: doorLimits.httpIdleMs,
-      connectionsCheckingInterval: doorLimits.httpTimeoutsCheckedEveryMs,
+      headersTimeout: limits.httpHeadersMs,
+      requestTimeout: limits.httpRequestMs,
+      keepAliveTimeout: limits.httpIdleMs,
+      connectionsCheckingInterval: limits.httpTimeoutsCheckedEveryMs,
       // checked by `judgeHead`, whose refusals have the headers of every response
       requireHostHeader: false,
     });

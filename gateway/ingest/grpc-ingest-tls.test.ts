@@ -1,8 +1,11 @@
 // Gateways and ingest prove to each other who they are, over real sockets.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { SendItem } from '../../proto/gen/packetboat/internal/v1/ingest.ts';
@@ -26,8 +29,13 @@ let ofIngest: TlsIdentity;
 const context = { requestId: 'req_1', traceparent: '', clientAddress: '' };
 
 /** The files of somebody called so, written anew when they are there. */
-async function write(who: string, name: string, by: Authority = authority, trusted = authority) {
-  const { cert, key } = by.issue({ names: [name] });
+async function write(
+  who: string,
+  name: string,
+  by: Authority = authority,
+  { trusted = authority, until }: { readonly trusted?: Authority; readonly until?: Date } = {},
+) {
+  const { cert, key } = by.issue({ names: [name], ...(until === undefined ? {} : { until }) });
   const file = (kind: string): string => join(folder, `${who}.${kind}`);
   for (const [kind, text] of Object.entries({ cert, key, ca: trusted.cert }))
     await writeFile(file(kind), text);
@@ -38,16 +46,16 @@ async function identity(
   who: string,
   name: string,
   by: Authority = authority,
-  trusted = authority,
+  more: { readonly trusted?: Authority; readonly until?: Date } = {},
 ): Promise<TlsIdentity> {
-  const opened = await openTlsIdentity(await write(who, name, by, trusted), (what, error) =>
+  const opened = await openTlsIdentity(await write(who, name, by, more), (what, error) =>
     expect.fail(`${what}: ${error}`),
   );
   return opened === null ? expect.fail('the files are set') : open.use(opened);
 }
 
 const connect = (tls: TlsIdentity | null, host = 'localhost') =>
-  open.use(connectIngest(`dns:///${host}:${server.port}`, tls));
+  open.use(connectIngest(`dns:///${host}:${server.port}`, { tls }));
 
 const item = () =>
   SendItem.fromPartial({
@@ -100,8 +108,15 @@ describe('is not heard', () => {
       async () => connect(await identity('other', 'gateway.example', stranger)),
     ],
     [
+      'an expired certificate',
+      async () =>
+        connect(
+          await identity('expired', 'gateway.example', authority, { until: new Date(Date.now() - 60_000) }),
+        ),
+    ],
+    [
       'a caller that does not trust ingest',
-      async () => connect(await identity('wary', 'gateway.example', authority, stranger)),
+      async () => connect(await identity('wary', 'gateway.example', authority, { trusted: stranger })),
     ],
     [
       'a caller that looks for another name',
@@ -183,6 +198,69 @@ test('ingest accepts the client address of a gateway, and ignores that of any ot
   ).toMatchObject({
     response: { senders: expect.anything() },
   });
+});
+
+test.each([
+  ['TLSv1.3', 'TLSv1.3'],
+  ['TLSv1.2', 'TLSv1.2'],
+  ['TLSv1.1', null],
+] as const)('a client that speaks at most %s gets the version %s', async (version, spoken) => {
+  const { cert, key } = authority.issue({ names: ['gateway.example'] });
+  const { promise, resolve } = Promise.withResolvers<string | null>();
+  const socket = connectTls({
+    ...{ host: '127.0.0.1', port: server.port, servername: 'localhost', ALPNProtocols: ['h2'] },
+    ...{ cert, key, ca: authority.cert, minVersion: version, maxVersion: version },
+    // OpenSSL offers TLS 1.1 at this level only
+    ...(spoken === null && { ciphers: 'DEFAULT@SECLEVEL=0' }),
+  });
+  socket.once('secureConnect', () => resolve(socket.getProtocol())).once('error', () => resolve(null));
+  expect(await promise).toBe(spoken);
+  socket.destroy();
+});
+
+/** The fingerprint of the certificate that ingest shows on a new connection. */
+async function certificateShown(): Promise<string> {
+  const { cert, key } = authority.issue({ names: ['gateway.example'] });
+  const socket = connectTls({
+    ...{ host: '127.0.0.1', port: server.port, servername: 'localhost', ALPNProtocols: ['h2'] },
+    ...{ cert, key, ca: authority.cert },
+  });
+  await once(socket, 'secureConnect');
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
+test('certificates of both sides are renewed under load, and no call fails', async () => {
+  const ofGateway = await identity('busy', 'gateway.example');
+  const ask = async (caller: GrpcIngest): Promise<void> => {
+    const answer = await caller.sendMessages({ items: [item()] });
+    expect(answer.results).toMatchObject([{ accepted: {} }]);
+  };
+  const lasting = connect(ofGateway);
+  await vi.waitFor(() => lasting.check(), { timeout: 10_000 });
+  let isOver = false;
+  let calls = 0;
+  const load = Array.from({ length: 8 }, async () => {
+    while (!isOver) {
+      await ask(lasting);
+      calls += 1;
+    }
+  });
+  for (let round = 0; round < 5; round += 1) {
+    await Promise.all([write('ingest', 'localhost'), write('busy', 'gateway.example')]);
+    await Promise.all([ofIngest.refresh(), ofGateway.refresh()]);
+    const before = calls;
+    const shown = await certificateShown();
+    expect(shown).toBe(new X509Certificate(await readFile(join(folder, 'ingest.cert'))).fingerprint256);
+    // a new connection, with the new certificates
+    const late = connect(ofGateway);
+    await late.check();
+    await ask(late);
+    await vi.waitUntil(() => calls > before + 8);
+  }
+  isOver = true;
+  await Promise.all(load);
 });
 
 test('new connections get a new certificate, and open connections stay open', async () => {

@@ -399,3 +399,31 @@ describe('when an instance dies under a call', () => {
     expect(results).toMatchObject([{ refused: { grpc_code: status.UNAUTHENTICATED, message_id } }]);
   });
 });
+
+describe('a frozen ingest', () => {
+  test('costs one deadline: the caller gets 503 with the message id, and no second call follows', async () => {
+    let calls = 0;
+    const instance = new Server();
+    instance.addService(IngestServiceService, {
+      sendMessages: () => {
+        calls += 1;
+      },
+    });
+    const port = await new Promise<number>((bound, failed) =>
+      instance.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, p) =>
+        error === null ? bound(p) : failed(error),
+      ),
+    );
+    using frozen = connectIngest(`127.0.0.1:${port}`, { callMs: 500 });
+    await using gateway = await testGateway({
+      client: (own) => ({ ...own, sendMessages: (request) => frozen.sendMessages(request) }),
+    });
+    const { status: code, body } = await gateway.send('/v1/messages', { body: JSON.stringify(goodMessage) });
+    instance.forceShutdown();
+    expect([code, body.error]).toMatchObject([
+      503,
+      { code: 'unavailable', message_id: expect.stringMatching(/^msg_/) },
+    ]);
+    expect(calls).toBe(1);
+  });
+});

@@ -63,8 +63,15 @@ export interface GrpcIngest extends IngestClient, Disposable {
  * @param target `host:port`, `dns:///name:port` or `ipv4:a:port,b:port`
  * @param tls the gateway's certificate and the authorities that it trusts; ingest's certificate must
  * contain the name in the target. Null: no TLS
+ * @param callMs how long a caller waits for ingest, in milliseconds
  */
-export function connectIngest(target: string, tls: TlsIdentity | null = null): GrpcIngest {
+export function connectIngest(
+  target: string,
+  {
+    tls = null,
+    callMs = ingestLimits.ingestCallMs,
+  }: { readonly tls?: TlsIdentity | null; readonly callMs?: number } = {},
+): GrpcIngest {
   // The library would log to standard error, with texts of other programs.
   setLogVerbosity(logVerbosity.NONE);
   const channel =
@@ -87,11 +94,14 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
 
   return {
     async sendMessages(request) {
-      const first = await unary(client, sendMessages, request, new Metadata());
+      const deadline = Date.now() + callMs;
+      const call = { request, metadata: new Metadata(), deadline };
+      const first = await unary(client, sendMessages, call);
       // An instance died during the call. The items have ids, so repeating the call at another
-      // instance creates no second message.
-      const isRepeated = isAway(first);
-      const outcome = isRepeated ? await unary(client, sendMessages, request, new Metadata()) : first;
+      // instance creates no second message. Both calls share one deadline: the caller waits for one
+      // frozen instance, not for two.
+      const isRepeated = isAway(first) && Date.now() < deadline;
+      const outcome = isRepeated ? await unary(client, sendMessages, call) : first;
       const results =
         'response' in outcome
           ? outcome.response.results
@@ -111,7 +121,11 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
     },
 
     async admit(request, requestId) {
-      const outcome = await unary(client, admit, request, requestIdOnly(requestId));
+      const outcome = await unary(client, admit, {
+        request,
+        metadata: requestIdOnly(requestId),
+        deadline: Date.now() + callMs,
+      });
       return 'response' in outcome ? outcome.response : outcome;
     },
 
@@ -123,7 +137,11 @@ export function connectIngest(target: string, tls: TlsIdentity | null = null): G
     async call(path, credential, request, context) {
       const method = methods.get(path);
       if (method === undefined) throw new Error(`there is no rpc ${path}`);
-      return unary<object, object>(client, method, request, metadataOf(credential, context));
+      return unary<object, object>(client, method, {
+        request,
+        metadata: metadataOf(credential, context),
+        deadline: Date.now() + callMs,
+      });
     },
 
     check: () => askHealth(client).catch(() => askHealth(client)),
@@ -183,12 +201,19 @@ function unary<Request, Response>(
     requestSerialize,
     responseDeserialize,
   }: Pick<MethodDefinition<Request, Response>, 'path' | 'requestSerialize' | 'responseDeserialize'>,
-  request: Request,
-  metadata: Metadata,
+  {
+    request,
+    metadata,
+    deadline,
+  }: {
+    readonly request: Request;
+    readonly metadata: Metadata;
+    /** Milliseconds since 1970. */
+    readonly deadline: number;
+  },
 ): Promise<CallOutcome<Response>> {
   return new Promise((resolve) => {
     let response: Response | null = null;
-    const deadline = Date.now() + ingestLimits.ingestCallMs;
     client
       .makeUnaryRequest(
         path,

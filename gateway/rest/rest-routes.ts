@@ -2,8 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { doorLimits } from '../../services/core/limits/door.ts';
 import type { Contract, HttpRoute, Method } from '../../services/runtime/contract.ts';
+import type { HttpLimits } from '../front/front.ts';
 import { unavailable } from '../refusals.ts';
 import type { Door } from './exchange.ts';
 import { handle } from './handle-request.ts';
@@ -11,7 +11,11 @@ import { isExpecting } from './request-headers.ts';
 import { type HttpAnswer, refusedWith } from './response.ts';
 import { respond } from './write-response.ts';
 
-export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsync {
+export function restRoutes(
+  door: Door,
+  { methods }: Contract,
+  limits: Pick<HttpLimits, 'httpRequestsInFlightMax'>,
+): FastifyPluginAsync {
   let inFlight = 0;
 
   const answer = async (
@@ -20,7 +24,7 @@ export function restRoutes(door: Door, { methods }: Contract): FastifyPluginAsyn
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<HttpAnswer> => {
-    if (inFlight >= doorLimits.httpRequestsInFlightMax) {
+    if (inFlight >= limits.httpRequestsInFlightMax) {
       return refusedWith(unavailable('Too many requests at a time; try again soon.'), undefined, request.id);
     }
     inFlight++;

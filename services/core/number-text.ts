@@ -52,4 +52,4 @@ function isWriting(digits: string, value: number): boolean {
   );
 }
 
-const digitsIn = (exponential: string): string => exponential.replace(/e.*$/, '').replace('.', '');
+const digitsIn = (exponential: string): string => exponential.replace(/e.*/, '').replace('.', '');

@@ -203,6 +203,7 @@ export async function start(
   return {
     ...started(open, { http: gateway.port, grpc: grpc.port, metrics: port, smtp: inbox.smtpPort }),
     firstKey: keyToPrint,
+    failed: stores.failed,
   };
 }
 

@@ -22,6 +22,8 @@ interface Stores {
   readonly suppressions: SuppressionStore;
   readonly keys: KeyStore;
   readonly keyring: Readonly<Record<KeyPurpose, Keys>>;
+  /** Resolves when the database has failed for the rest of the process. */
+  readonly failed: Promise<Failure>;
 }
 
 interface StoresOptions {
@@ -53,6 +55,7 @@ export async function openStores(
   const messages = open.use(await openMessageStore(database, clock));
   return {
     messages,
+    failed: database.failed,
     blobs: open.use(await openBlobStore(join(dataDir, 'blobs'), messages)),
     suppressions: open.use(new SqliteSuppressionStore(database)),
     keys: open.use(new SqliteKeyStore(database)),

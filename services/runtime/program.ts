@@ -19,6 +19,11 @@ export interface Program extends AsyncDisposable {
    * and tests.
    */
   readonly ports: Readonly<Record<string, number>>;
+  /**
+   * Resolves when a part has failed that only a new process can replace. Undefined: no part of this
+   * program can fail like that.
+   */
+  readonly failed?: Promise<Error>;
 }
 
 /** The dependencies of each program. `/readyz` lists each of them until it is reached. */

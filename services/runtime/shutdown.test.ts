@@ -63,6 +63,21 @@ describe('a program', () => {
     expect(await process.exited.promise).toBe(130);
   });
 
+  test('stops and exits with code 1 when a part has failed that only a new process can replace', async () => {
+    const process = new ProcessOfTest();
+    const { start, started, steps } = programOf();
+    const failed = Promise.withResolvers<Error>();
+    const ran = runUntilSignal(async () => Object.assign(await start(), { failed: failed.promise }), {
+      log,
+      process,
+    });
+    await started;
+    failed.resolve(new Error('the thread has ended'));
+    expect(await process.exited.promise).toBe(1);
+    expect(steps).toEqual(['readiness off', 'store closed']);
+    await ran;
+  });
+
   test('exits when the grace period is over', async () => {
     const process = new ProcessOfTest();
     const { start, started } = programOf(new Promise(() => {}));

@@ -1,9 +1,11 @@
-// Graceful shutdown (P19). SIGTERM or SIGINT stops the parts of a program in reverse order of their
-// start. The process exits when they have stopped, when the grace period is over, or at once on a
-// second signal.
+// Graceful shutdown (P19). SIGTERM, SIGINT or the failure of a part that only a new process can
+// replace stops the parts of a program in reverse order of their start. The process exits when they
+// have stopped, when the grace period is over, or at once on a second signal. After a failure the
+// exit code is 1, so that a supervisor starts the program again.
 
 import { runningLimits } from '../core/limits/running.ts';
 import type { Logger } from './log.ts';
+import type { Program } from './program.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** The exit code that a shell reports for a program that a signal terminated. */
@@ -28,7 +30,7 @@ interface ShutdownOptions {
  * and the store has everything that matters.
  */
 export async function runUntilSignal(
-  start: () => Promise<AsyncDisposable>,
+  start: () => Promise<AsyncDisposable & Pick<Program, 'failed'>>,
   options: ShutdownOptions,
 ): Promise<void> {
   const { log, graceMs = runningLimits.shutdownGraceMs, process: target = process } = options;
@@ -47,7 +49,9 @@ export async function runUntilSignal(
   });
 
   const program = await start();
-  await asked.promise;
+  const failure = await Promise.race([asked.promise, program.failed ?? asked.promise]);
+  if (failure instanceof Error)
+    log.fatal({ err: failure }, 'the process exits because a part that it cannot replace has failed');
   log.info('stopping');
   const timer = setTimeout(() => {
     log.error({ graceMs }, 'the grace period is over; the process exits before everything has stopped');
@@ -56,7 +60,7 @@ export async function runUntilSignal(
   try {
     await program[Symbol.asyncDispose]();
     log.info('stopped');
-    target.exit(0);
+    target.exit(failure instanceof Error ? 1 : 0);
   } catch (error) {
     log.error({ err: error }, 'the program failed to stop cleanly');
     target.exit(1);

@@ -64,6 +64,7 @@ export class Database implements AsyncDisposable {
   readonly #timer = setInterval(() => this.#giveUpLate(), storeLimits.storeCallMs / 10).unref();
   #lost: Failure | undefined;
   readonly #ended = Promise.withResolvers<void>();
+  readonly #failed = Promise.withResolvers<Failure>();
   #idle: (() => void) | undefined;
 
   constructor(worker: Worker) {
@@ -76,6 +77,14 @@ export class Database implements AsyncDisposable {
       this.#fail(new Failure('unavailable', 'the database is closed'));
       this.#ended.resolve();
     });
+  }
+
+  /**
+   * Resolves when the thread has ended before this object was disposed. Every later call rejects:
+   * only a new process has a database again.
+   */
+  get failed(): Promise<Failure> {
+    return this.#failed.promise;
   }
 
   /**
@@ -157,6 +166,7 @@ export class Database implements AsyncDisposable {
   }
 
   #fail(failure: Failure): void {
+    if (this.#lost === undefined) this.#failed.resolve(failure);
     this.#lost ??= failure;
     clearInterval(this.#timer);
     for (const job of [...this.#flying, ...this.#waiting]) job.reject(failure);

@@ -27,7 +27,7 @@ const urls: UrlsOf = (value) => value.split(/\s+/).map((word) => word.replace(/^
  */
 const refresh: UrlsOf = (value, tag) => {
   if (tag.name !== 'meta' || !tag.attributes.some(isRefresh)) return [];
-  const [, target] = /^[\s\d.]+(?:[;,]\s*|(?<=\s))(?:url\s*=\s*)?["']?(.*)$/is.exec(value) ?? [];
+  const [, target] = /^[\s\d.]+(?:[;,]\s*|(?<=\s))(?:url\s*=\s*)?["']?(.*)/is.exec(value) ?? [];
   return target === undefined ? [] : [target];
 };
 const isRefresh = ({ name, value }: Attribute): boolean =>
