@@ -44,25 +44,22 @@ export class RouteTable {
     if (method === 'GET' && !node.methods.has('HEAD')) node.methods.set('HEAD', route);
   }
 
-  /** The methods of a decoded path; null: there is no such path. */
+  /**
+   * The methods of a decoded path; null: there is no such path. A named part takes precedence over
+   * a parameter: `/v1/messages/batch` has only its own methods, not those of a message.
+   */
   find(parts: readonly string[]): Methods | null {
-    const found: Methods[] = [];
-    collect(this.#root, parts, 0, found);
-    const [only = null] = found;
-    // a named part takes precedence over a parameter, for each method
-    return found.length > 1 ? new Map(found.toReversed().flatMap((methods) => [...methods])) : only;
+    return methodsAt(this.#root, parts, 0);
   }
 }
 
-function collect(node: Node, parts: readonly string[], at: number, found: Methods[]): void {
+function methodsAt(node: Node, parts: readonly string[], at: number): Methods | null {
   const part = parts[at];
-  if (part === undefined) {
-    if (node.methods.size > 0) found.push(node.methods);
-    return;
-  }
+  if (part === undefined) return node.methods.size > 0 ? node.methods : null;
   const named = node.named.get(part);
-  if (named !== undefined) collect(named, parts, at + 1, found);
-  if (node.any !== null && part !== '') collect(node.any, parts, at + 1, found);
+  const found = named === undefined ? null : methodsAt(named, parts, at + 1);
+  if (found !== null || node.any === null || part === '') return found;
+  return methodsAt(node.any, parts, at + 1);
 }
 
 /** `/a/b/` and `/a/b` are `['a', 'b']`, `/` is `[]`. */

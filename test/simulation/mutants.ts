@@ -582,7 +582,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         'services/core/accept/idempotency.ts',
         'if (holder.idempotency?.fingerprint === wanted.fingerprint && reaches(reach, holder))',
-        'if (fingerprintOfRequest && reaches(reach, holder))',
+        'if (wanted.fingerprint && reaches(reach, holder))',
       ),
     ],
     breaks: [P4],
