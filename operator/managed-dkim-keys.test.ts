@@ -211,7 +211,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl', 'helm', 'mongo-server'], 'man
     'a key that is %s is not used, and a new one is generated',
     async (title, annotations, isTold) => {
       await using _operator = await startOperator();
-      const name = title.replaceAll(' ', '-');
+      const name = title.toLowerCase().replaceAll(' ', '-');
       const { secret } = foreignSecret(name, annotations);
       await apply(secret, sender(name));
       await untilKeys(name, [{ selector: expect.stringMatching(/^pb-e/), state: 'Standby' }]);
