@@ -13,7 +13,7 @@ import { Faults } from './faults.ts';
 import { decodeText, parseJson } from './parse.ts';
 import { encodedBytesMost, encodedBytesOf, sendMethods, takeContent } from './parts-to-upload.ts';
 import { readBody } from './read-body.ts';
-import { readItems, SEND_MESSAGE, SEND_MESSAGE_BATCH } from './read-items.ts';
+import { readItems, rpcOfItems, SEND_MESSAGE_BATCH } from './read-items.ts';
 import { emptyMessage, type TypedMessage } from './read-message.ts';
 import { readPath, readQuery } from './read-url.ts';
 import { credentialOf, traceparentOf } from './request-headers.ts';
@@ -56,8 +56,7 @@ export async function handle(
   if (isBatch) return await sendBatch(exchange, read.items);
   const [item] = read.items;
   if (item === undefined) throw new Error('a request has one message');
-  if ('refused' in item)
-    return refusedWith((await admission.refusal()) ?? item.refused, admission.rate, request.id);
+  if ('refused' in item) throw new Error('the refusal of the only message refuses the request');
   if (form !== undefined) return await send(exchange, item, form);
   const context = {
     requestId: request.id,
@@ -86,6 +85,8 @@ async function readRequest(exchange: Exchange, route: HttpRoute): Promise<Readin
   const read = route.body === '' ? nothing(method) : await readBodyMessage(exchange, faults);
   if ('refused' in read) return read;
   if (faults.list.length > 0) return { refused: malformed(faults.list) };
+  const [only] = read.items;
+  if (method.path !== SEND_MESSAGE_BATCH && only !== undefined && 'refused' in only) return only;
   return { items: read.items.map((item) => withFields(item, fromUrl)) };
 }
 
@@ -116,7 +117,7 @@ async function readBodyMessage(exchange: Exchange, faults: Faults): Promise<Read
   const items = readItems(method, parsed, faults, bound);
   if (faults.list.length > 0) return { items: [] };
   const isBatch = method.path === SEND_MESSAGE_BATCH;
-  const rpc = isBatch ? SEND_MESSAGE : method.path;
+  const rpc = rpcOfItems(method.path);
   return {
     items: items.map((item): ItemToSend => {
       if ('refused' in item) return item;

@@ -10,7 +10,7 @@ import { tooLarge } from '../refusals.ts';
 import { Faults } from './faults.ts';
 import { decodeText, parseJson } from './parse.ts';
 import { encodedBytesMost, takeContent } from './parts-to-upload.ts';
-import { type ReadItem, readItems, SEND_MESSAGE, SEND_MESSAGE_BATCH } from './read-items.ts';
+import { type ReadItem, readItems, rpcOfItems } from './read-items.ts';
 import type { TypedMessage } from './read-message.ts';
 import type { Extent } from './spool.ts';
 
@@ -52,7 +52,7 @@ function parse(job: ParseJob): ParseResult {
   const read = readRequest(job, type, faults);
   if ('refused' in read) return read;
   if (faults.list.length > 0) return { items: [], faults: faults.list };
-  const rpc = method === SEND_MESSAGE_BATCH ? SEND_MESSAGE : method;
+  const rpc = rpcOfItems(method);
   let end = bytes;
   const items = read.items.map((item): ParsedItem => {
     if ('refused' in item) return item;

@@ -11,8 +11,11 @@ import { Faults } from './faults.ts';
 import type { ParsedBody } from './parse.ts';
 import { isObject, readMessage, type TypedMessage } from './read-message.ts';
 
-export const SEND_MESSAGE = '/packetboat.v1.MessagesService/SendMessage';
+const SEND_MESSAGE = '/packetboat.v1.MessagesService/SendMessage';
 export const SEND_MESSAGE_BATCH = '/packetboat.v1.MessagesService/SendMessageBatch';
+
+/** The rpc whose request each item of a request is: that of the request, except in a batch. */
+export const rpcOfItems = (path: string): string => (path === SEND_MESSAGE_BATCH ? SEND_MESSAGE : path);
 
 export type ReadItem = { readonly message: TypedMessage } | { readonly refused: Refusal };
 
